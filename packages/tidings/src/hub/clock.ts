@@ -1,0 +1,24 @@
+/** Time, as the hub sees it. Tests hand in one that they turn by hand. */
+export interface Clock {
+  /** Milliseconds since 1970, for stamps that people or other machines read. May jump. */
+  now(): number;
+  /** Milliseconds since some moment, for durations. Never goes back. */
+  monotonic(): number;
+  /** Calls `task` once after `delay` milliseconds. @returns what cancels it. */
+  setTimer(task: () => void, delay: number): () => void;
+  /** Calls `task` once, as soon as what runs now and the input that waits have had their turn. */
+  defer(task: () => void): void;
+}
+
+/** Node, Bun and Deno have `setImmediate`; elsewhere a timer of 0 ms comes nearest. */
+const { setImmediate: immediately } = globalThis as { setImmediate?: (task: () => void) => unknown };
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  setTimer(task, delay) {
+    const timer = setTimeout(task, delay);
+    return () => clearTimeout(timer);
+  },
+  defer: (task) => void (immediately ?? setTimeout)(task),
+};

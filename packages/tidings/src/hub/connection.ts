@@ -1,0 +1,306 @@
+import { GAP, GOODBYE, type GapNotice, type Goodbye, type GoodbyeReason, WELCOME, type Welcome } from '../protocol/control.ts';
+import { formatCursor } from '../protocol/cursor.ts';
+import { encodeFrame } from '../protocol/encode.ts';
+import type { Matcher } from '../protocol/matcher.ts';
+import type { Clock } from './clock.ts';
+import type { EventLog } from './log.ts';
+import type { MatcherSet } from './matcher-set.ts';
+import { judge, newLosses, trimmedGaps } from './resume.ts';
+import { type Member, type SharedPage, type Subscription, type Subscriptions, toSharedPage, wants } from './subscription.ts';
+import type { PageLimit } from './tail.ts';
+
+/**
+ * Where a connection's bytes go: the transport's side. It calls `drained` when the peer can take more again, and
+ * `closed` once when the peer is gone, for whatever reason.
+ */
+export interface Sink {
+  /** Takes all the bytes. @returns false if no more should come before `drained`. */
+  write(bytes: Uint8Array): boolean;
+  /** Sends these last bytes and what was written before, then ends the stream. */
+  end(bytes: Uint8Array): void;
+  /** Ends the stream now, whatever is still to be sent. */
+  destroy(): void;
+}
+
+/** `opening`: admitted, nothing sent. `behind`: reads from its cursor. `live`: at the head. `ending`: said goodbye. */
+export type ConnectionState = 'opening' | 'behind' | 'live' | 'ending' | 'closed';
+
+/** Who connects and for what, as a transport made it out. */
+export interface ConnectRequest {
+  readonly wanted: MatcherSet;
+  readonly granted: MatcherSet;
+  /** As the client sent it, checked by nobody. */
+  readonly cursor: string | undefined;
+  readonly subject: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number | undefined;
+  readonly remote: string | undefined;
+  readonly userAgent: string | undefined;
+  /** Like `HTTP/1.1`. */
+  readonly protocol: string;
+}
+
+export interface ConnectionInfo {
+  readonly id: string;
+  readonly subject: string | undefined;
+  readonly remote: string | undefined;
+  readonly userAgent: string | undefined;
+  readonly protocol: string;
+  readonly topics: readonly Matcher[];
+  readonly state: ConnectionState;
+  /** Events of the log, matching or not, that this connection has not been brought past. */
+  readonly lag: number;
+  /** Bytes of frames handed to the transport. */
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly connectedAt: number;
+}
+
+/** What all connections of a hub share. */
+export interface Delivery {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly subscriptions: Subscriptions;
+  readonly counters: { delivered: number; bytes: number };
+  readonly heartbeat: number;
+  readonly retry: number;
+  /** Pushes what was appended since the last flush. @returns false if one is running already. */
+  flush(): boolean;
+  /** Takes a failure nobody waits for. */
+  report(error: unknown): void;
+  /** Takes the connection off the books. */
+  forget(connection: Connection): void;
+}
+
+/** Large enough that a page fills a socket's buffer, small enough that few bytes wait for a slow peer. */
+const PAGE: PageLimit = { events: 1000, length: 65_536 };
+
+const encoder = new TextEncoder();
+
+/**
+ * A cursor on the log. While `live`, it has all there is and fan-out pushes to it. Once the peer's buffer is full,
+ * nothing is kept for it but the cursor: at `drained` it reads the log from there until it is at the head again.
+ *
+ * Longer than other files because the whole hand-over between reading and being pushed to should be in one view.
+ */
+export class Connection implements Member {
+  readonly id: string;
+  readonly request: ConnectRequest;
+  /** Milliseconds since 1970. */
+  readonly connectedAt: number;
+  /** The clock's monotonic time: when it was admitted, and when it was last written to. */
+  readonly admittedAt: number;
+  wroteAt: number;
+  /** Since when the peer has taken nothing although something waits; undefined if nothing waits. */
+  blockedAt: number | undefined;
+  readonly #delivery: Delivery;
+  readonly #subscription: Subscription;
+  #sink: Sink | undefined;
+  #state: ConnectionState = 'opening';
+  /** While `live` the fan-out knows better: everybody live is at its last flush. */
+  #cursor = 0;
+  #reading = false;
+  #bytes = 0;
+  #toldLosses: Map<string, number> | undefined;
+  readonly #closeListeners: (() => void)[] = [];
+
+  constructor(id: string, request: ConnectRequest, delivery: Delivery) {
+    this.id = id;
+    this.request = request;
+    this.#delivery = delivery;
+    this.#subscription = delivery.subscriptions.join(request.wanted, request.granted);
+    this.connectedAt = delivery.clock.now();
+    this.admittedAt = delivery.clock.monotonic();
+    this.wroteAt = this.admittedAt;
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  get info(): ConnectionInfo {
+    const { subject, remote, userAgent, protocol, wanted } = this.request;
+    const { head } = this.#delivery.log.tail;
+    return {
+      id: this.id,
+      subject,
+      remote,
+      userAgent,
+      protocol,
+      topics: wanted.matchers,
+      state: this.#state,
+      lag: this.#state === 'behind' ? head - this.#cursor : 0,
+      bytes: this.#bytes,
+      connectedAt: this.connectedAt,
+    };
+  }
+
+  /** Calls `listener` once when the connection is over; at once if it is. */
+  onClose(listener: () => void): void {
+    if (this.#state === 'closed') listener();
+    else this.#closeListeners.push(listener);
+  }
+
+  /**
+   * Starts the stream: welcome, then `greeting` (frames without cursor, for this connection only), then events.
+   * The cursor's place is taken before this returns, unless the log has to be asked what retention took.
+   */
+  open(sink: Sink, greeting: string): void {
+    this.#sink = sink;
+    judge(this.request.cursor, this.#delivery.log, this.#subscription.wanted).then(
+      (verdict) => {
+        if (this.#state !== 'opening') return;
+        this.#state = 'behind';
+        this.#cursor = verdict.seq;
+        if (verdict.losses.length > 0) newLosses(verdict.losses, (this.#toldLosses = new Map()));
+        const welcome: Welcome = {
+          connection: this.id,
+          resumed: verdict.resumed,
+          gaps: verdict.gaps,
+          heartbeat: this.#delivery.heartbeat,
+        };
+        const frame = this.#encode({ retry: this.#delivery.retry, type: WELCOME, data: JSON.stringify(welcome) });
+        this.#write(encoder.encode(frame + greeting));
+        this.#pump();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  push(bytes: Uint8Array, seq: number, now: number): void {
+    this.#bytes += bytes.length;
+    this.wroteAt = now;
+    if (this.#sink?.write(bytes) !== false) return;
+    this.#subscription.live.delete(this);
+    this.#state = 'behind';
+    this.#cursor = seq;
+    this.blockedAt = now;
+  }
+
+  /** For the transport: the peer can take more. */
+  drained(): void {
+    this.blockedAt = undefined;
+    this.#pump();
+  }
+
+  /** For the transport: the peer is gone. */
+  closed(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#sink = undefined;
+    this.#delivery.subscriptions.leave(this.#subscription, this);
+    this.#delivery.forget(this);
+    for (const listener of this.#closeListeners) {
+      try {
+        listener();
+      } catch (error) {
+        this.#delivery.report(error);
+      }
+    }
+  }
+
+  /** Ends the stream, saying why and when to come back. `retry` in milliseconds. */
+  end(reason: GoodbyeReason, retry: number): void {
+    if (this.#state === 'ending' || this.#state === 'closed') return;
+    this.#subscription.live.delete(this);
+    this.#state = 'ending';
+    // From now on the peer has the stall time to take what was sent.
+    this.blockedAt = this.#delivery.clock.monotonic();
+    const goodbye: Goodbye = { reason, retry: Math.round(retry) };
+    const bytes = encoder.encode(encodeFrame({ retry, type: GOODBYE, data: JSON.stringify(goodbye) }));
+    this.#count(bytes);
+    this.#sink?.end(bytes);
+  }
+
+  /** Ends the stream at once, for a peer that takes nothing. */
+  destroy(): void {
+    this.#sink?.destroy();
+    this.closed();
+  }
+
+  /** Reads from the cursor until the peer's buffer is full or the head is reached. */
+  #pump(): void {
+    const { log, clock } = this.#delivery;
+    while (this.#state === 'behind' && this.blockedAt === undefined && !this.#reading) {
+      if (this.#cursor < log.tail.floor) {
+        void this.#readLog();
+      } else if (this.#cursor < log.tail.head) {
+        this.#take(this.#nextPage());
+      } else if (this.#delivery.flush()) {
+        // Nothing appended so far is still to be pushed, so what is pushed next is what comes after the cursor.
+        this.#state = 'live';
+        this.#subscription.live.add(this);
+      } else {
+        clock.defer(() => this.#pump());
+        return;
+      }
+    }
+  }
+
+  #nextPage(): SharedPage {
+    const { tail } = this.#delivery.log;
+    const last = this.#subscription.lastPage;
+    if (last !== undefined && last.after === this.#cursor && last.head === tail.head) return last;
+    const page = tail.read(this.#cursor, (entry) => wants(this.#subscription, entry), PAGE);
+    const shared = toSharedPage(page, this.#cursor, tail.head, tail.epoch);
+    this.#subscription.lastPage = shared;
+    return shared;
+  }
+
+  /** Reads below the tail. What retention took meanwhile is told before the page it is missing from. */
+  async #readLog(): Promise<void> {
+    const { log } = this.#delivery;
+    const { wanted } = this.#subscription;
+    const after = this.#cursor;
+    this.#reading = true;
+    try {
+      const page = await log.read({
+        after,
+        wants: (entry) => wants(this.#subscription, entry),
+        matchers: wanted,
+        limit: PAGE,
+      });
+      const losses = newLosses(await log.losses(after, wanted), (this.#toldLosses ??= new Map()));
+      if (this.#state !== 'behind') return;
+      if (losses.length > 0) {
+        const notice: GapNotice = { gaps: trimmedGaps(losses) };
+        this.#write(encoder.encode(this.#encode({ type: GAP, data: JSON.stringify(notice) })));
+      }
+      this.#take(toSharedPage(page, after, log.tail.head, log.tail.epoch));
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#reading = false;
+    }
+    this.#pump();
+  }
+
+  #take(page: SharedPage): void {
+    this.#cursor = page.next;
+    this.#delivery.counters.delivered += page.events;
+    if (page.bytes !== undefined) this.#write(page.bytes);
+  }
+
+  /** Frames that the log does not hold carry the cursor as it stands. */
+  #encode(fields: { retry?: number; type: string; data: string }): string {
+    const id = formatCursor({ epoch: this.#delivery.log.tail.epoch, seq: this.#cursor });
+    return encodeFrame({ ...fields, id });
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#count(bytes);
+    this.wroteAt = this.#delivery.clock.monotonic();
+    if (this.#sink?.write(bytes) === false) this.blockedAt ??= this.wroteAt;
+  }
+
+  #count(bytes: Uint8Array): void {
+    this.#bytes += bytes.length;
+    this.#delivery.counters.bytes += bytes.length;
+  }
+
+  /** The client comes back with its cursor, so nothing is lost. */
+  #fail(error: unknown): void {
+    this.#delivery.report(error);
+    this.destroy();
+  }
+}

@@ -1,0 +1,243 @@
+import { formatCursor } from '../protocol/cursor.ts';
+import { TidingsError } from '../protocol/errors.ts';
+import { type EventInput, type EventOptions, toNewEvent } from '../protocol/event.ts';
+import type { GoodbyeReason } from '../protocol/control.ts';
+import { type ConnectRequest, Connection, type ConnectionInfo, type Delivery } from './connection.ts';
+import { FanOut } from './fan-out.ts';
+import type { EventLog } from './log.ts';
+import { type HubLimits, type HubOptions, type ResolvedHubOptions, resolveOptions } from './options.ts';
+import { Registry } from './registry.ts';
+import { Subscriptions } from './subscription.ts';
+import { Sweep } from './sweep.ts';
+
+/** What a publisher gets back. */
+export interface Published {
+  /** Stands right after the event: who connects with it gets what came later. */
+  readonly cursor: string;
+  /** An event of the same `id` was in the log already; `cursor` is that one's, and nothing was appended. */
+  readonly duplicate: boolean;
+}
+
+export interface HubStats {
+  /** Now. */
+  readonly connections: number;
+  readonly live: number;
+  readonly behind: number;
+  /** Distinct topics and patterns that connections ask for. */
+  readonly topics: number;
+  /** Since the hub was made. */
+  readonly connected: number;
+  readonly published: number;
+  /** Events handed to a transport, counted once for each connection; and the bytes of all frames. */
+  readonly delivered: number;
+  readonly bytes: number;
+  readonly flushes: number;
+  /** Connections dropped since their peer took nothing. */
+  readonly stalled: number;
+  /** Milliseconds from append to the last write of the flush, over the newest 1024 flushes. */
+  readonly deliveryLag: { readonly p50: number; readonly p99: number };
+  readonly tail: { readonly events: number; readonly bytes: number; readonly head: number; readonly epoch: string };
+}
+
+export interface DisconnectOptions {
+  /** Milliseconds that clients are told to wait before they connect again. Default: the hub's `retry`. */
+  readonly retry?: number;
+}
+
+export interface CloseOptions {
+  /** Milliseconds that peers have to take what was sent to them. Default 5,000. */
+  readonly within?: number;
+}
+
+/** Reconnects that a drain spreads over each second. */
+const RECONNECTS_PER_SECOND = 1000;
+
+/** Takes events in, gives them out to connections. Made by `createHub`. */
+export class Hub {
+  readonly limits: HubLimits;
+  readonly #options: ResolvedHubOptions;
+  readonly #log: EventLog;
+  readonly #registry: Registry;
+  readonly #subscriptions = new Subscriptions();
+  readonly #counters = { connected: 0, published: 0, delivered: 0, bytes: 0, flushes: 0, stalled: 0 };
+  readonly #fanOut: FanOut;
+  readonly #sweep: Sweep;
+  readonly #delivery: Delivery;
+  #closing: Promise<void> | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: HubOptions & { readonly log: EventLog }) {
+    const resolved = resolveOptions(options);
+    this.#options = resolved;
+    this.#log = resolved.log;
+    this.limits = resolved.limits;
+    this.#registry = new Registry(resolved.limits);
+    this.#fanOut = new FanOut({
+      tail: resolved.log.tail,
+      subscriptions: this.#subscriptions,
+      clock: resolved.clock,
+      counters: this.#counters,
+      window: resolved.flushWindow,
+    });
+    this.#delivery = {
+      log: resolved.log,
+      clock: resolved.clock,
+      subscriptions: this.#subscriptions,
+      counters: this.#counters,
+      heartbeat: resolved.heartbeat,
+      retry: resolved.retry,
+      flush: () => this.#fanOut.flush(),
+      report: resolved.onError,
+      forget: (connection) => this.#forget(connection),
+    };
+    this.#sweep = new Sweep({
+      delivery: this.#delivery,
+      registry: this.#registry,
+      stallTimeout: resolved.stallTimeout,
+      maxLifetime: resolved.maxLifetime,
+      retryAfterEnd: () => resolved.retry * (0.5 + resolved.random()),
+      counters: this.#counters,
+    });
+  }
+
+  /** Whether `close` has been called: no new connections. */
+  get closing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /**
+   * Appends one event. Resolves when the log has it; connections get it by the end of the tick.
+   *
+   * @throws {TidingsError} what `toNewEvent` throws for bad input; `log/closed`; what the log's engine failed with.
+   */
+  async publish(topics: string | readonly string[], data: unknown, options: EventOptions = {}): Promise<Published> {
+    const [published] = await this.publishAll([{ ...options, topics, data }]);
+    if (published === undefined) throw new TidingsError('log/closed', 'The log took the event but gave no seq.');
+    return published;
+  }
+
+  /** Appends several events side by side, all or none. Answers in their order. Throws like `publish`. */
+  async publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
+    const appended = await this.#log.append(events.map((event) => toNewEvent(event, this.limits)));
+    const { epoch } = this.#log.tail;
+    return appended.map(({ seq, duplicate }) => {
+      if (!duplicate) this.#counters.published += 1;
+      return { cursor: formatCursor({ epoch, seq }), duplicate };
+    });
+  }
+
+  /** The cursor at the head: read it, then read your database, and a page that connects with it misses nothing. */
+  cursor(): string {
+    const { epoch, head } = this.#log.tail;
+    return formatCursor({ epoch, seq: head });
+  }
+
+  /**
+   * For transports: admits a connection, which then waits for `open`.
+   *
+   * @throws {TidingsError} `hub/unavailable` (503), `limit/connections` (429), `auth/expired` (401).
+   */
+  connect(request: ConnectRequest): Connection {
+    this.assertRoom(request.subject, request.remote);
+    const { clock } = this.#options;
+    if (request.expiresAt !== undefined && clock.now() >= request.expiresAt) {
+      throw new TidingsError('auth/expired', 'The authorization has expired; get a new one.', { status: 401 });
+    }
+    this.#log.trim(clock.now());
+    const connection = new Connection(crypto.randomUUID(), request, this.#delivery);
+    this.#registry.add(connection);
+    this.#counters.connected += 1;
+    this.#sweep.start();
+    return connection;
+  }
+
+  /** Whether a connection could be admitted now. Throws like `connect`. */
+  assertRoom(subject: string | undefined, remote: string | undefined): void {
+    if (this.closing) {
+      const details = { retryAfter: Math.max(1, Math.ceil(this.#spread() / 1000)) };
+      throw new TidingsError('hub/unavailable', 'This server is going down.', { status: 503, details });
+    }
+    this.#registry.assertRoom(subject, remote);
+  }
+
+  connections(): readonly ConnectionInfo[] {
+    return Array.from(this.#registry.values(), (connection) => connection.info);
+  }
+
+  /** How many connections would get an event of this topic, were it not private. */
+  watchers(topic: string): number {
+    let watchers = 0;
+    for (const subscription of this.#subscriptions.index.match([topic])) watchers += subscription.members;
+    return watchers;
+  }
+
+  /** Ends the connections that `where` picks, telling them so. @returns how many. */
+  disconnect(where: (connection: ConnectionInfo) => boolean, options: DisconnectOptions = {}): number {
+    const picked = [...this.#registry.values()].filter((connection) => where(connection.info));
+    for (const connection of picked) this.#end(connection, 'evicted', options.retry ?? this.#options.retry);
+    return picked.length;
+  }
+
+  stats(): HubStats {
+    let live = 0;
+    for (const subscription of this.#subscriptions.values()) live += subscription.live.size;
+    const [p50 = 0, p99 = 0] = this.#fanOut.lag.quantiles(0.5, 0.99);
+    const { tail } = this.#log;
+    return {
+      ...this.#counters,
+      connections: this.#registry.size,
+      live,
+      behind: this.#registry.size - live,
+      topics: this.#subscriptions.index.size,
+      deliveryLag: { p50, p99 },
+      tail: { events: tail.length, bytes: tail.bytes, head: tail.head, epoch: tail.epoch },
+    };
+  }
+
+  /**
+   * Drains: refuses new connections with 503, tells the others when to come back, spread out, and closes the log
+   * once they are gone or `within` has passed. Events can be published until then. Calls after the first one
+   * wait for the same end.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#drain(options.within ?? 5000);
+    return this.#closing;
+  }
+
+  async #drain(within: number): Promise<void> {
+    const { clock, random, retry } = this.#options;
+    this.#fanOut.flush();
+    const spread = this.#spread();
+    const gone = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    for (const connection of [...this.#registry.values()]) this.#end(connection, 'drain', retry + random() * spread);
+    if (this.#registry.size > 0) {
+      const cancel = clock.setTimer(() => {
+        for (const connection of [...this.#registry.values()]) connection.destroy();
+      }, within);
+      await gone;
+      cancel();
+    }
+    this.#sweep.stop();
+    this.#fanOut.stop();
+    await this.#log.close();
+  }
+
+  #end(connection: Connection, reason: GoodbyeReason, retry: number): void {
+    if (connection.state === 'opening') connection.destroy();
+    else connection.end(reason, retry);
+  }
+
+  #forget(connection: Connection): void {
+    this.#registry.delete(connection);
+    if (this.#registry.size > 0) return;
+    this.#sweep.stop();
+    this.#onEmpty?.();
+  }
+
+  /** Milliseconds over which all that are connected should come back. */
+  #spread(): number {
+    return Math.max(1, this.#registry.size / RECONNECTS_PER_SECOND) * 1000;
+  }
+}

@@ -1,0 +1,52 @@
+import type { NewEvent } from '../protocol/event.ts';
+import type { Matcher } from '../protocol/matcher.ts';
+import type { MatcherSet } from './matcher-set.ts';
+import type { LogEntry, Page, PageLimit, Tail } from './tail.ts';
+
+/** What became of one event handed to `append`. */
+export interface Appended {
+  readonly seq: number;
+  /** An event of the same `id` was there before: nothing was appended, and `seq` is that one's. */
+  readonly duplicate: boolean;
+}
+
+export interface LogQuery {
+  /** Cursor: entries with a greater seq are meant. May lie below everything that is retained. */
+  readonly after: number;
+  readonly wants: (entry: LogEntry) => boolean;
+  /** What `wants` looks for, for engines that have an index by topic. */
+  readonly matchers: MatcherSet;
+  readonly limit: PageLimit;
+}
+
+/** A matcher that an event was lost to: the newest one lost has this seq. */
+export interface Loss {
+  readonly matcher: Matcher;
+  readonly seq: number;
+}
+
+/**
+ * The port to an engine that keeps events. `tidings/testing` has the contract as code.
+ *
+ * An implementer owes:
+ * - **One order.** Events get consecutive seqs in the order in which `append` was called, those of one call
+ *   side by side. `tail` is pushed to in just that order, before `append` resolves.
+ * - **All or nothing.** `append` resolves once the events are as safe as the engine makes them; when it rejects,
+ *   none of that call is in the log.
+ * - **No silent trimming.** Whatever retention takes, `losses` tells of from then on, if in doubt too often:
+ *   a reader that reads first and asks for losses after it has missed nothing unawares.
+ * - **After `close`**, `append` and `read` reject with `log/closed`.
+ */
+export interface EventLog {
+  /** The newest events. Its epoch and head are the log's. */
+  readonly tail: Tail;
+  /** The oldest cursor anything can be read after: what `earliest` stands for. */
+  readonly floor: number;
+  append(events: readonly NewEvent[]): Promise<readonly Appended[]>;
+  read(query: LogQuery): Promise<Page>;
+  /** Which matchers lost an event after the cursor to retention. Asked only below the tail's floor. */
+  losses(after: number, matchers: MatcherSet): Promise<readonly Loss[]>;
+  /** Lets go of what has grown too old by `now` (ms since 1970), for logs nobody appends to. */
+  trim(now: number): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,70 @@
+import { TidingsError } from '../protocol/errors.ts';
+import { type EventLimits, DEFAULT_EVENT_LIMITS } from '../protocol/event.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { EventLog } from './log.ts';
+import type { ConnectionLimits } from './registry.ts';
+
+export interface HubLimits extends ConnectionLimits, EventLimits {
+  /** Topics and patterns that one connection may ask for; more are answered 400. */
+  readonly topicsPerConnection: number;
+}
+
+/** Durations in milliseconds. */
+export interface HubOptions {
+  /** Where events are kept. Default: in this process' memory. */
+  readonly log?: EventLog;
+  /** A quiet connection is sent its cursor this often. Default 15,000. */
+  readonly heartbeat?: number;
+  /** How long clients are told to wait before they connect again. Default 2,000. */
+  readonly retry?: number;
+  /** How long events are gathered before they are pushed. Default 0: until the end of the tick. */
+  readonly flushWindow?: number;
+  /** A peer that takes no bytes for this long, while some wait for it, is dropped. Default 30,000. */
+  readonly stallTimeout?: number;
+  /** A connection older than this is told to come back, up to 10 % sooner. Default: none is. */
+  readonly maxLifetime?: number;
+  readonly limits?: Partial<HubLimits>;
+  /** Takes failures that no caller waits for, of a log or of an `onConnect` hook. Default: writes them to the console. */
+  readonly onError?: (error: unknown) => void;
+  readonly clock?: Clock;
+  /** 0 to below 1, for jitter. Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits'>> & { readonly limits: HubLimits };
+
+const DEFAULT_LIMITS: HubLimits = {
+  ...DEFAULT_EVENT_LIMITS,
+  connections: Infinity,
+  connectionsPerSubject: Infinity,
+  connectionsPerAddress: Infinity,
+  topicsPerConnection: 100,
+};
+
+/** @throws {TidingsError} `hub/invalid-option` naming the option. */
+export function resolveOptions(options: HubOptions & { readonly log: EventLog }): ResolvedHubOptions {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  for (const [name, value] of Object.entries(limits)) assertNumber(`limits.${name}`, value, 1);
+  const resolved = {
+    log: options.log,
+    heartbeat: options.heartbeat ?? 15_000,
+    retry: options.retry ?? 2000,
+    flushWindow: options.flushWindow ?? 0,
+    stallTimeout: options.stallTimeout ?? 30_000,
+    maxLifetime: options.maxLifetime ?? Infinity,
+    limits,
+    onError: options.onError ?? ((error: unknown) => console.error('tidings:', error)),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  };
+  for (const name of ['heartbeat', 'stallTimeout', 'maxLifetime'] as const) assertNumber(name, resolved[name], 1);
+  for (const name of ['retry', 'flushWindow'] as const) assertNumber(name, resolved[name], 0);
+  return resolved;
+}
+
+function assertNumber(name: string, value: number, minimum: number): void {
+  if (typeof value === 'number' && value >= minimum) return;
+  throw new TidingsError('hub/invalid-option', `\`${name}\` is a number of at least ${minimum}.`, {
+    details: { option: name, value },
+  });
+}

@@ -1,0 +1,76 @@
+import { TidingsError } from '../protocol/errors.ts';
+import type { Connection } from './connection.ts';
+
+export interface ConnectionLimits {
+  /** In all; more are answered 503. */
+  readonly connections: number;
+  /** For one `subject`, and for one remote address; more are answered 429. */
+  readonly connectionsPerSubject: number;
+  readonly connectionsPerAddress: number;
+}
+
+/** Seconds after which a refused client may try again: about when others have gone. */
+const RETRY_AFTER = 5;
+
+/** The connections there are, and how many of them each subject and each address holds. */
+export class Registry {
+  readonly #connections = new Map<string, Connection>();
+  readonly #bySubject = new Map<string, number>();
+  readonly #byAddress = new Map<string, number>();
+  readonly #limits: ConnectionLimits;
+
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  values(): Iterable<Connection> {
+    return this.#connections.values();
+  }
+
+  /** @throws {TidingsError} `hub/unavailable` (503) or `limit/connections` (429), both with `retryAfter` in seconds. */
+  assertRoom(subject: string | undefined, remote: string | undefined): void {
+    const { connections, connectionsPerSubject, connectionsPerAddress } = this.#limits;
+    if (this.size >= connections) {
+      throw new TidingsError('hub/unavailable', 'This server has as many connections as it may have.', {
+        status: 503,
+        details: { retryAfter: RETRY_AFTER },
+      });
+    }
+    if (count(this.#bySubject, subject) >= connectionsPerSubject) throw tooMany('subject', connectionsPerSubject);
+    if (count(this.#byAddress, remote) >= connectionsPerAddress) throw tooMany('address', connectionsPerAddress);
+  }
+
+  add(connection: Connection): void {
+    this.#connections.set(connection.id, connection);
+    change(this.#bySubject, connection.request.subject, 1);
+    change(this.#byAddress, connection.request.remote, 1);
+  }
+
+  delete(connection: Connection): void {
+    if (!this.#connections.delete(connection.id)) return;
+    change(this.#bySubject, connection.request.subject, -1);
+    change(this.#byAddress, connection.request.remote, -1);
+  }
+}
+
+function count(counts: ReadonlyMap<string, number>, key: string | undefined): number {
+  return key === undefined ? 0 : (counts.get(key) ?? 0);
+}
+
+function change(counts: Map<string, number>, key: string | undefined, by: number): void {
+  if (key === undefined) return;
+  const now = count(counts, key) + by;
+  if (now === 0) counts.delete(key);
+  else counts.set(key, now);
+}
+
+function tooMany(per: string, limit: number): TidingsError {
+  return new TidingsError('limit/connections', `Only ${limit} connections are allowed for one ${per}; close one first.`, {
+    status: 429,
+    details: { retryAfter: RETRY_AFTER, limit, per },
+  });
+}

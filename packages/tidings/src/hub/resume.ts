@@ -1,0 +1,49 @@
+import type { Gap, GapReason } from '../protocol/control.ts';
+import { EARLIEST, parseCursor } from '../protocol/cursor.ts';
+import { matcherKey } from '../protocol/matcher.ts';
+import type { EventLog, Loss } from './log.ts';
+import type { MatcherSet } from './matcher-set.ts';
+
+/** Where a connection begins to read, and what it has to be told about that. */
+export interface Verdict {
+  readonly seq: number;
+  readonly resumed: boolean;
+  readonly gaps: readonly Gap[];
+  readonly losses: readonly Loss[];
+}
+
+/**
+ * Judges the cursor that came with a request. Text that is no cursor of this log doesn't fail the request, since a
+ * native EventSource would then stay away for good: the connection begins at the head and is told of the gap.
+ */
+export async function judge(cursor: string | undefined, log: EventLog, wanted: MatcherSet): Promise<Verdict> {
+  const { tail } = log;
+  if (cursor === undefined || cursor === '') return beginAt(tail.head);
+  if (cursor === EARLIEST) return beginAt(log.floor);
+  const parsed = parseCursor(cursor);
+  if (parsed === undefined) return gapAtHead('unknown-cursor', log, wanted);
+  if (parsed.epoch !== tail.epoch) return gapAtHead('epoch', log, wanted);
+  if (parsed.seq > tail.head) return gapAtHead('unknown-cursor', log, wanted);
+  if (parsed.seq >= tail.floor) return { seq: parsed.seq, resumed: true, gaps: [], losses: [] };
+  const losses = await log.losses(parsed.seq, wanted);
+  return { seq: parsed.seq, resumed: losses.length === 0, gaps: trimmedGaps(losses), losses };
+}
+
+export function trimmedGaps(losses: readonly Loss[]): readonly Gap[] {
+  return losses.length === 0 ? [] : [{ topics: losses.map(({ matcher }) => matcher), reason: 'trimmed' }];
+}
+
+/** Which losses a reader has not been told of yet. Remembers them in `told`. */
+export function newLosses(losses: readonly Loss[], told: Map<string, number>): readonly Loss[] {
+  const news = losses.filter(({ matcher, seq }) => seq > (told.get(matcherKey(matcher)) ?? 0));
+  for (const { matcher, seq } of news) told.set(matcherKey(matcher), seq);
+  return news;
+}
+
+function beginAt(seq: number): Verdict {
+  return { seq, resumed: false, gaps: [], losses: [] };
+}
+
+function gapAtHead(reason: GapReason, log: EventLog, wanted: MatcherSet): Verdict {
+  return { seq: log.tail.head, resumed: false, gaps: [{ topics: wanted.matchers, reason }], losses: [] };
+}

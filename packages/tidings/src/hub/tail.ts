@@ -1,0 +1,156 @@
+import { encodeFrame } from '../protocol/encode.ts';
+import type { NewEvent } from '../protocol/event.ts';
+import { formatCursor } from '../protocol/cursor.ts';
+
+/** An event with its place in the log. */
+export interface LogEntry extends NewEvent {
+  readonly seq: number;
+  /** Milliseconds since 1970, when it was appended. */
+  readonly time: number;
+  /** The bytes on the wire, once `frameOf` was asked for them: each event is encoded once for everybody. */
+  frame: Uint8Array | undefined;
+}
+
+/** What a reader gets: entries it wants, and how far was looked. */
+export interface Page {
+  readonly entries: readonly LogEntry[];
+  /** Every entry up to and including this seq was considered: the reader's next cursor. */
+  readonly next: number;
+}
+
+export interface PageLimit {
+  readonly events: number;
+  /** UTF-16 units of data; a page holds at least one entry, however large. */
+  readonly length: number;
+}
+
+/** Bounds of what is kept; the oldest goes first. */
+export interface Retention {
+  readonly events?: number;
+  /** About as many bytes of topics and data. */
+  readonly bytes?: number;
+  /** Milliseconds. */
+  readonly age?: number;
+}
+
+export interface TailOptions {
+  readonly epoch: string;
+  /** The seq of the newest event before the first `push`. */
+  readonly head?: number;
+  readonly retention: Retention;
+  /** Told of each entry that retention takes, oldest first. */
+  readonly onTrim?: (entry: LogEntry) => void;
+}
+
+/** What an entry costs besides its text: the object, its array slots and its frame's header. */
+const ENTRY_OVERHEAD = 200;
+
+/**
+ * The newest events of a log, in memory, without holes: `seq` of one entry is one more than of the one before.
+ *
+ * Live pushes and nearly all resumes are served from here. The log that feeds it pushes; the hub listens and reads.
+ */
+export class Tail {
+  readonly epoch: string;
+  readonly #retention: Retention;
+  readonly #onTrim: ((entry: LogEntry) => void) | undefined;
+  readonly #listeners = new Set<(entries: readonly LogEntry[]) => void>();
+  #entries: (LogEntry | undefined)[] = [];
+  /** Entries before this index are gone; the array is cut now and then instead of shifted each time. */
+  #start = 0;
+  #head: number;
+  #bytes = 0;
+
+  constructor(options: TailOptions) {
+    this.epoch = options.epoch;
+    this.#head = options.head ?? 0;
+    this.#retention = options.retention;
+    this.#onTrim = options.onTrim;
+  }
+
+  /** The seq of the newest event. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** The oldest cursor that can be read from: all events after it are here. */
+  get floor(): number {
+    return this.#head - this.length;
+  }
+
+  get length(): number {
+    return this.#entries.length - this.#start;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Calls `listener` with what `push` brings, in order. @returns what ends that. */
+  onPush(listener: (entries: readonly LogEntry[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** `entries` continue the sequence; the log owes that. */
+  push(entries: readonly LogEntry[]): void {
+    const newest = entries.at(-1);
+    if (newest === undefined) return;
+    for (const entry of entries) {
+      this.#entries.push(entry);
+      this.#bytes += sizeOf(entry);
+    }
+    this.#head = newest.seq;
+    this.trim(newest.time);
+    for (const listener of this.#listeners) listener(entries);
+  }
+
+  /** Entries after the cursor that `wants` says yes to. The cursor must not be below `floor`. */
+  read(after: number, wants: (entry: LogEntry) => boolean, limit: PageLimit): Page {
+    const found: LogEntry[] = [];
+    let length = 0;
+    const end = this.#entries.length;
+    for (let i = this.#start + (after - this.floor); i < end; i += 1) {
+      const entry = this.#entries[i];
+      if (entry === undefined || !wants(entry)) continue;
+      found.push(entry);
+      length += entry.data.length;
+      if (found.length >= limit.events || length >= limit.length) return { entries: found, next: entry.seq };
+    }
+    return { entries: found, next: this.#head };
+  }
+
+  /** Lets go of what retention no longer covers. `now` in milliseconds since 1970. */
+  trim(now: number): void {
+    const { events = Infinity, bytes = Infinity, age = Infinity } = this.#retention;
+    for (;;) {
+      const oldest = this.#entries[this.#start];
+      if (oldest === undefined) break;
+      if (this.length <= events && this.#bytes <= bytes && now - oldest.time <= age) break;
+      this.#entries[this.#start] = undefined;
+      this.#start += 1;
+      this.#bytes -= sizeOf(oldest);
+      this.#onTrim?.(oldest);
+    }
+    if (this.#start > 1024 && this.#start > this.#entries.length / 2) {
+      this.#entries = this.#entries.slice(this.#start);
+      this.#start = 0;
+    }
+  }
+}
+
+function sizeOf(entry: LogEntry): number {
+  let size = ENTRY_OVERHEAD + entry.data.length;
+  for (const topic of entry.topics) size += topic.length;
+  return size;
+}
+
+const encoder = new TextEncoder();
+
+/** The bytes of an entry on the wire, as shared by all connections. `epoch` is that of the entry's log. */
+export function frameOf(entry: LogEntry, epoch: string): Uint8Array {
+  entry.frame ??= encoder.encode(
+    encodeFrame({ id: formatCursor({ epoch, seq: entry.seq }), type: entry.type, data: entry.data }),
+  );
+  return entry.frame;
+}

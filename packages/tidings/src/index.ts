@@ -1,0 +1,28 @@
+import { Hub, type HubOptions } from './hub/index.ts';
+import { memoryLog } from './logs/memory.ts';
+
+/** @throws {TidingsError} `hub/invalid-option`. */
+export function createHub(options: HubOptions = {}): Hub {
+  return new Hub({ ...options, log: options.log ?? memoryLog() });
+}
+
+export { memoryLog, type MemoryLogOptions } from './logs/memory.ts';
+export { TidingsError, type ErrorCode, errorCodes, forbidden, tooManyRequests, unauthorized } from './protocol/errors.ts';
+export { EARLIEST } from './protocol/cursor.ts';
+export type { EventInput, EventOptions } from './protocol/event.ts';
+export type { Matcher } from './protocol/matcher.ts';
+export type { Gap, GapNotice, GapReason, Goodbye, GoodbyeReason, Welcome } from './protocol/control.ts';
+export type {
+  Clock,
+  CloseOptions,
+  ConnectionInfo,
+  ConnectionState,
+  DisconnectOptions,
+  EventLog,
+  Hub,
+  HubLimits,
+  HubOptions,
+  HubStats,
+  Published,
+  Retention,
+} from './hub/index.ts';

@@ -1,0 +1,49 @@
+import type { Matcher } from './matcher.ts';
+
+/** Types beginning like this are the protocol's own; `publish` refuses them. */
+export const RESERVED_PREFIX = 'tidings:';
+
+export const WELCOME = 'tidings:welcome';
+export const GAP = 'tidings:gap';
+export const GOODBYE = 'tidings:goodbye';
+
+/**
+ * Why events are missing. `trimmed`: retention took them. `epoch`: the cursor belongs to another incarnation of
+ * the log. `unknown-cursor`: it is malformed, or ahead of the log.
+ */
+export type GapReason = 'trimmed' | 'epoch' | 'unknown-cursor';
+
+export interface Gap {
+  /** What the connection asked for and may have missed events of. */
+  readonly topics: readonly Matcher[];
+  readonly reason: GapReason;
+}
+
+/** Data of the first event on every connection. */
+export interface Welcome {
+  /** Names this connection in `hub.connections()` and in logs. */
+  readonly connection: string;
+  /** A cursor came with the request, and everything after it follows, with nothing missing. */
+  readonly resumed: boolean;
+  readonly gaps: readonly Gap[];
+  /** Milliseconds within which the server sends something, if only a heartbeat. */
+  readonly heartbeat: number;
+}
+
+/** Data of `tidings:gap`. */
+export interface GapNotice {
+  readonly gaps: readonly Gap[];
+}
+
+/**
+ * Why the server ends a stream. `drain`: it is going down. `expired`: the authorization ran out. `lifetime`: the
+ * connection reached its maximum age. `evicted`: an operator or the app ended it.
+ */
+export type GoodbyeReason = 'drain' | 'expired' | 'lifetime' | 'evicted';
+
+/** Data of `tidings:goodbye`, the last event of a stream that the server ends. */
+export interface Goodbye {
+  readonly reason: GoodbyeReason;
+  /** Milliseconds to wait before connecting again; the same number stands in the frame's `retry:`. */
+  readonly retry: number;
+}

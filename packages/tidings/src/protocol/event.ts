@@ -1,0 +1,130 @@
+import { RESERVED_PREFIX } from './control.ts';
+import { TidingsError } from './errors.ts';
+import { assertTopic, MAX_TOPIC_LENGTH } from './matcher.ts';
+
+/** What a publisher says of an event, besides its topics and data. */
+export interface EventOptions {
+  /** SSE event type; absent means `message`. No CR, LF or NUL, and not beginning with `tidings:`. */
+  readonly type?: string;
+  /** The publisher's own name for the event: one already in the log is not appended again. 1 to 255 characters. */
+  readonly id?: string;
+  /** Which state this event is the newest value of. 1 to 255 characters. */
+  readonly key?: string;
+  /** Only for connections that `authorize` granted one of the topics to. */
+  readonly private?: boolean;
+  /** `data` is text to be sent as it is, instead of a value to be sent as JSON. */
+  readonly raw?: boolean;
+}
+
+/** An event as it is handed to `publishAll`. */
+export interface EventInput extends EventOptions {
+  /** One topic or several; the first is canonical. */
+  readonly topics: string | readonly string[];
+  readonly data: unknown;
+}
+
+/** A validated event, ready to be appended to a log. */
+export interface NewEvent {
+  readonly topics: readonly [string, ...string[]];
+  readonly type: string | undefined;
+  readonly data: string;
+  readonly id: string | undefined;
+  readonly key: string | undefined;
+  readonly private: boolean;
+}
+
+export interface EventLimits {
+  /** UTF-16 units of one topic. */
+  readonly topicLength: number;
+  readonly topicsPerEvent: number;
+  /** UTF-16 units of the data. */
+  readonly eventLength: number;
+}
+
+export const DEFAULT_EVENT_LIMITS: EventLimits = {
+  topicLength: MAX_TOPIC_LENGTH,
+  topicsPerEvent: 16,
+  eventLength: 1_048_576,
+};
+
+const MAX_NAME_LENGTH = 255;
+/** What would break out of one line of the stream. */
+// oxlint-disable-next-line no-control-regex
+const LINE_BREAKING = /[\r\n\u0000]/;
+
+/**
+ * @throws {TidingsError} with status 400: `topic/*`, `event/too-many-topics`, `event/invalid-type`,
+ * `event/invalid-id`, `event/invalid-key`, `event/invalid-data`; with status 413: `event/too-large`.
+ */
+export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVENT_LIMITS): NewEvent {
+  const data = encodeData(input.data, input.raw ?? false);
+  if (data.length > limits.eventLength) {
+    throw new TidingsError('event/too-large', `An event's data may have ${limits.eventLength} characters.`, {
+      status: 413,
+      details: { length: data.length, maxLength: limits.eventLength },
+    });
+  }
+  return {
+    topics: toTopics(input.topics, limits),
+    type: input.type === undefined || input.type === 'message' ? undefined : checkType(input.type),
+    data,
+    id: input.id === undefined ? undefined : checkName('event/invalid-id', 'id', input.id),
+    key: input.key === undefined ? undefined : checkName('event/invalid-key', 'key', input.key),
+    private: input.private ?? false,
+  };
+}
+
+function toTopics(topics: string | readonly string[], limits: EventLimits): readonly [string, ...string[]] {
+  const [first, ...rest] = new Set(typeof topics === 'string' ? [topics] : topics);
+  if (first === undefined) {
+    throw new TidingsError('topic/missing', 'An event needs at least one topic.', { status: 400 });
+  }
+  if (rest.length >= limits.topicsPerEvent) {
+    throw new TidingsError('event/too-many-topics', `An event may carry ${limits.topicsPerEvent} topics.`, {
+      status: 400,
+      details: { topics: rest.length + 1, maxTopics: limits.topicsPerEvent },
+    });
+  }
+  assertTopic(first, limits.topicLength);
+  for (const topic of rest) assertTopic(topic, limits.topicLength);
+  return [first, ...rest];
+}
+
+/** @throws {TidingsError} `event/invalid-type`. Encoding a greeting uses it too. */
+export function checkType(type: string): string {
+  if (typeof type !== 'string' || type === '' || type.length > MAX_NAME_LENGTH || LINE_BREAKING.test(type)) {
+    const message = `An event type is 1 to ${MAX_NAME_LENGTH} characters without CR, LF or NUL.`;
+    throw new TidingsError('event/invalid-type', message, { status: 400, details: { type } });
+  }
+  if (type.startsWith(RESERVED_PREFIX)) {
+    const message = `Event types beginning with "${RESERVED_PREFIX}" are reserved.`;
+    throw new TidingsError('event/invalid-type', message, { status: 400, details: { type } });
+  }
+  return type;
+}
+
+function checkName(code: 'event/invalid-id' | 'event/invalid-key', what: string, name: string): string {
+  if (typeof name === 'string' && name !== '' && name.length <= MAX_NAME_LENGTH && !LINE_BREAKING.test(name)) {
+    return name;
+  }
+  const message = `An event ${what} is 1 to ${MAX_NAME_LENGTH} characters without CR, LF or NUL.`;
+  throw new TidingsError(code, message, { status: 400, details: { [what]: name } });
+}
+
+/** @throws {TidingsError} `event/invalid-data` for what JSON cannot say. */
+export function encodeData(data: unknown, raw: boolean): string {
+  if (raw) {
+    if (typeof data === 'string') return data;
+    throw new TidingsError('event/invalid-data', 'With `raw`, data is a string.', { status: 400 });
+  }
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(data);
+  } catch (cause) {
+    throw new TidingsError('event/invalid-data', 'The data cannot be written as JSON.', { status: 400, cause });
+  }
+  if (text !== undefined) return text;
+  throw new TidingsError('event/invalid-data', `JSON has no ${typeof data}; send null if nothing is meant.`, {
+    status: 400,
+  });
+}

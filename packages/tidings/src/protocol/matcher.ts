@@ -1,0 +1,40 @@
+import { TidingsError } from './errors.ts';
+
+/**
+ * What a subscriber asks for: an exact topic, or every topic that a URL Pattern matches.
+ *
+ * Patterns use the syntax of the URL Pattern standard: `user/:id` stands for one segment, `posts/*` for the rest.
+ * `pattern.ts` says which part of it.
+ */
+export type Matcher = string | { readonly pattern: string };
+
+export const MAX_TOPIC_LENGTH = 1024;
+
+/** C0 controls and DEL: they would end a line of the stream, or hide in a log. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/** Text that UTF-8 cannot carry: half of a surrogate pair. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** @throws {TidingsError} `topic/invalid`, `topic/too-long` (status 400). `maxLength` counts UTF-16 units. */
+export function assertTopic(topic: string, maxLength: number = MAX_TOPIC_LENGTH): void {
+  if (typeof topic !== 'string' || topic === '') throw invalid('A topic is a non-empty string.', topic);
+  if (topic.length > maxLength) {
+    throw new TidingsError('topic/too-long', `A topic may have ${maxLength} characters; this one has ${topic.length}.`, {
+      status: 400,
+      details: { length: topic.length, maxLength },
+    });
+  }
+  if (CONTROL.test(topic)) throw invalid('A topic may not contain control characters such as CR, LF or NUL.', topic);
+  if (LONE_SURROGATE.test(topic)) throw invalid('A topic may not contain lone surrogates.', topic);
+}
+
+/** One text for one matcher, for keys and logs: the topic, or the pattern behind a prefix no topic can have. */
+export function matcherKey(matcher: Matcher): string {
+  return typeof matcher === 'string' ? matcher : `\u0000${matcher.pattern}`;
+}
+
+function invalid(message: string, topic: unknown): TidingsError {
+  return new TidingsError('topic/invalid', message, { status: 400, details: { topic } });
+}

@@ -1,0 +1,40 @@
+import { TidingsError } from '../protocol/errors.ts';
+import type { CorsOptions } from './handler-options.ts';
+
+/** https://fetch.spec.whatwg.org/#http-cors-protocol */
+export function corsHeaders(options: CorsOptions | undefined, origin: string | undefined): Record<string, string> {
+  if (options === undefined) return {};
+  const allowed = allowedOrigin(options, origin);
+  // Even an answer without the permission depends on who asked.
+  const headers: Record<string, string> = options.origin === '*' ? {} : { vary: 'Origin' };
+  if (allowed === undefined) return headers;
+  headers['access-control-allow-origin'] = allowed;
+  headers['access-control-expose-headers'] = 'Retry-After';
+  if (options.credentials === true) headers['access-control-allow-credentials'] = 'true';
+  return headers;
+}
+
+export function preflightHeaders(options: CorsOptions | undefined, origin: string | undefined): Record<string, string> {
+  if (options === undefined || allowedOrigin(options, origin) === undefined) return {};
+  return {
+    'access-control-allow-methods': 'GET, HEAD',
+    'access-control-allow-headers': 'Authorization, Cache-Control, Last-Event-ID',
+    'access-control-max-age': String(options.maxAge ?? 600),
+  };
+}
+
+/** @throws {TidingsError} `hub/invalid-option`: browsers refuse cookies together with `*`. */
+export function assertCors(options: CorsOptions | undefined): void {
+  if (options?.origin !== '*' || options.credentials !== true) return;
+  throw new TidingsError('hub/invalid-option', '`cors.credentials` needs origins by name instead of "*".', {
+    details: { option: 'cors' },
+  });
+}
+
+function allowedOrigin({ origin: allowed }: CorsOptions, origin: string | undefined): string | undefined {
+  if (allowed === '*') return '*';
+  if (origin === undefined) return undefined;
+  if (typeof allowed === 'function') return allowed(origin) ? origin : undefined;
+  const origins = typeof allowed === 'string' ? [allowed] : allowed;
+  return origins.includes(origin) ? origin : undefined;
+}

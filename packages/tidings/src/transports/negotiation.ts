@@ -1,0 +1,191 @@
+import type { Connection } from '../hub/connection.ts';
+import type { Hub } from '../hub/hub.ts';
+import { type MatcherSet, createMatcherSet } from '../hub/matcher-set.ts';
+import { TidingsError, forbidden } from '../protocol/errors.ts';
+import { encodeFrame } from '../protocol/encode.ts';
+import { checkType, encodeData } from '../protocol/event.ts';
+import type { Matcher } from '../protocol/matcher.ts';
+import { corsHeaders, preflightHeaders } from './cors.ts';
+import type { Authorization, Greeting, HandlerOptions } from './handler-options.ts';
+import { toProblem } from './problem.ts';
+
+/** What any transport can say of a request. */
+export interface RequestFacts {
+  readonly method: string;
+  readonly query: URLSearchParams;
+  /** By lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  readonly remote: string | undefined;
+  /** Like `HTTP/1.1`. */
+  readonly protocol: string;
+  /** Whether the peer left while the app was asked for topics and authorization. */
+  readonly gone: () => boolean;
+}
+
+/** A whole response. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** The start of a stream: send the headers, then `connection.open(sink, greeting)`. */
+export interface Acceptance {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly connection: Connection;
+  readonly greeting: string;
+}
+
+export type Outcome = { readonly answer: Answer } | { readonly acceptance: Acceptance } | { readonly gone: true };
+
+const ALLOW = 'GET, HEAD, OPTIONS';
+
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes, and what proxies heed. */
+const STREAM_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  // `no-transform` also keeps compression middleware off, which would hold events back.
+  'cache-control': 'no-store, no-transform',
+  'x-accel-buffering': 'no',
+};
+
+/**
+ * Decides what becomes of a request.
+ *
+ * @throws what the app's own functions throw, unless it is a TidingsError with a status: that becomes the answer.
+ */
+export async function negotiate<Req>(
+  hub: Hub,
+  options: HandlerOptions<Req>,
+  facts: RequestFacts,
+  req: Req,
+): Promise<Outcome> {
+  const headers = { ...options.headers, ...corsHeaders(options.cors, facts.header('origin')) };
+  if (facts.method === 'OPTIONS') {
+    return answer(204, { allow: ALLOW, ...headers, ...preflightHeaders(options.cors, facts.header('origin')) });
+  }
+  try {
+    const outcome = await accept(hub, options, facts, req);
+    if ('acceptance' in outcome) {
+      return { acceptance: { ...outcome.acceptance, headers: { ...headers, ...STREAM_HEADERS } } };
+    }
+    return 'answer' in outcome ? answer(outcome.answer.status, { ...headers, ...outcome.answer.headers }) : outcome;
+  } catch (error) {
+    if (!(error instanceof TidingsError) || error.status === undefined) throw error;
+    const problem = toProblem(error);
+    return { answer: { ...problem, headers: { ...headers, ...problem.headers } } };
+  }
+}
+
+async function accept<Req>(
+  hub: Hub,
+  options: HandlerOptions<Req>,
+  facts: RequestFacts,
+  req: Req,
+): Promise<Outcome> {
+  if (facts.method !== 'GET' && facts.method !== 'HEAD') {
+    throw new TidingsError('request/method-not-allowed', `Use GET instead of ${facts.method}.`, { status: 405 });
+  }
+  if (!acceptsEventStream(facts.header('accept'))) {
+    throw new TidingsError('request/not-acceptable', 'This URL serves text/event-stream only.', { status: 406 });
+  }
+  hub.assertRoom(undefined, facts.remote);
+  const matchers = await wantedTopics(options, facts, req);
+  if (matchers === null) return answer(204, {});
+  const wanted = checkWanted(hub, matchers);
+  const authorization = (await options.authorize?.(req, wanted.matchers)) ?? {};
+  const granted = createMatcherSet(authorization.topics ?? []);
+  if (authorization.topics !== undefined) assertCovered(wanted, granted);
+  if (facts.gone()) return { gone: true };
+  if (facts.method === 'HEAD') {
+    hub.assertRoom(authorization.subject, facts.remote);
+    return answer(200, STREAM_HEADERS);
+  }
+  const connection = connect(hub, facts, wanted, granted, authorization);
+  try {
+    const onClose = options.onConnect?.(connection.info, req);
+    if (onClose !== undefined) connection.onClose(onClose);
+    const greeting = encodeGreeting(options.greeting?.(connection.info, req));
+    return { acceptance: { headers: {}, connection, greeting } };
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}
+
+async function wantedTopics<Req>(
+  { topics }: HandlerOptions<Req>,
+  facts: RequestFacts,
+  req: Req,
+): Promise<readonly Matcher[] | null> {
+  if (typeof topics === 'function') return topics(req);
+  if (topics !== undefined) return topics;
+  return [...facts.query.getAll('topic'), ...facts.query.getAll('pattern').map((pattern) => ({ pattern }))];
+}
+
+function checkWanted(hub: Hub, matchers: readonly Matcher[]): MatcherSet {
+  const { topicsPerConnection, topicLength } = hub.limits;
+  if (matchers.length === 0) {
+    throw new TidingsError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….', { status: 400 });
+  }
+  if (matchers.length > topicsPerConnection) {
+    throw new TidingsError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {
+      status: 400,
+      details: { topics: matchers.length, maxTopics: topicsPerConnection },
+    });
+  }
+  return createMatcherSet(matchers, topicLength);
+}
+
+function assertCovered(wanted: MatcherSet, granted: MatcherSet): void {
+  const refused = wanted.matchers.filter((matcher) => !granted.covers(matcher));
+  if (refused.length === 0) return;
+  const { code, message, status = 403 } = forbidden();
+  throw new TidingsError(code, message, { status, details: { topics: refused } });
+}
+
+function connect(
+  hub: Hub,
+  facts: RequestFacts,
+  wanted: MatcherSet,
+  granted: MatcherSet,
+  { subject, expiresAt }: Authorization,
+): Connection {
+  return hub.connect({
+    wanted,
+    granted,
+    // The header is what a browser sends by itself when it reconnects, so it is the newer of the two.
+    cursor: facts.header('last-event-id') ?? facts.query.get('last_event_id') ?? undefined,
+    subject,
+    expiresAt,
+    remote: facts.remote,
+    userAgent: facts.header('user-agent'),
+    protocol: facts.protocol,
+  });
+}
+
+/** No `id:`, so the client's cursor stays. */
+function encodeGreeting(greeting: Greeting | readonly Greeting[] | undefined): string {
+  if (greeting === undefined) return '';
+  const greetings: readonly Greeting[] = 'data' in greeting ? [greeting] : greeting;
+  return greetings
+    .map(({ type, data, raw = false }) =>
+      encodeFrame({ type: type === undefined ? undefined : checkType(type), data: encodeData(data, raw) }),
+    )
+    .join('');
+}
+
+/** RFC 9110 §12.5.1, as far as one media type is concerned. No header means anything goes. */
+function acceptsEventStream(accept: string | undefined): boolean {
+  if (accept === undefined || accept.trim() === '') return true;
+  return accept.split(',').some((range) => {
+    const [type = '', ...parameters] = range.toLowerCase().split(';').map((part) => part.trim());
+    const refused = parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+    return !refused && ['text/event-stream', 'text/*', '*/*'].includes(type);
+  });
+}
+
+function answer(status: number, headers: Readonly<Record<string, string>>): { answer: Answer } {
+  return { answer: { status, headers } };
+}
+
+export { ALLOW };

@@ -1,0 +1,120 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Connection, Sink } from '../hub/connection.ts';
+import type { Hub } from '../hub/hub.ts';
+import { TidingsError } from '../protocol/errors.ts';
+import { assertCors } from './cors.ts';
+import type { HandlerOptions } from './handler-options.ts';
+import { type Acceptance, type Answer, negotiate } from './negotiation.ts';
+import { toProblem } from './problem.ts';
+
+/** What `node:http`, `node:https` and `node:http2` (its compatibility API) call a handler with. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+export interface NodeHandlerOptions<Req> extends HandlerOptions<Req> {
+  /**
+   * Takes what the app's own functions threw, after the request was answered 500. Default: writes it to the
+   * console.
+   */
+  readonly onError?: (error: unknown, req: Req) => void;
+}
+
+/**
+ * Serves the hub's events to `(req, res)`: plain `node:http`, `https`, `http2`, Koa (`ctx.req`, `ctx.res`), Fastify
+ * (`request.raw`, `reply.raw` after `reply.hijack()`).
+ *
+ * The promise resolves once the stream is open or the request answered; it doesn't reject.
+ *
+ * @throws {TidingsError} `hub/invalid-option`.
+ */
+export function sse<Req extends NodeRequest = NodeRequest>(
+  hub: Hub,
+  options: NodeHandlerOptions<Req> = {},
+): (req: Req, res: NodeResponse) => Promise<void> {
+  const { onError = (error: unknown) => console.error('tidings:', error) } = options;
+  const handle = createNodeHandler(hub, options);
+  return async (req, res) => {
+    try {
+      await handle(req, res);
+    } catch (error) {
+      onError(error, req);
+      if (res.headersSent) return void res.destroy();
+      const failure = new TidingsError('request/handler-failed', 'The server failed to handle the request.', {
+        status: 500,
+      });
+      sendAnswer(req, res, toProblem(failure));
+    }
+  };
+}
+
+/** For adapters of frameworks that handle errors themselves: rejects with what the app's own functions threw. */
+export function createNodeHandler<Req extends NodeRequest>(
+  hub: Hub,
+  options: HandlerOptions<Req>,
+): (req: Req, res: NodeResponse) => Promise<void> {
+  assertCors(options.cors);
+  return async (req, res) => {
+    const facts = {
+      method: req.method ?? 'GET',
+      query: queryOf(req.url ?? ''),
+      header: (name: string) => headerOf(req, name),
+      remote: options.address === undefined ? req.socket.remoteAddress : options.address(req),
+      protocol: `HTTP/${req.httpVersion}`,
+      gone: () => res.destroyed || res.closed,
+    };
+    const outcome = await negotiate(hub, options, facts, req);
+    if ('answer' in outcome) sendAnswer(req, res, outcome.answer);
+    else if ('acceptance' in outcome) openStream(req, res, outcome.acceptance);
+  };
+}
+
+function openStream(req: NodeRequest, res: NodeResponse, { connection, headers, greeting }: Acceptance): void {
+  for (const [name, value] of Object.entries(headers)) setHeader(res, name, value);
+  res.writeHead(200);
+  // A server-wide socket timeout is about requests; whether a stream is alive is for the hub to say.
+  req.socket.setTimeout(0);
+  res.on('drain', () => connection.drained());
+  res.on('close', () => connection.closed());
+  // A reset peer: `close` follows, and it is no news that peers vanish.
+  res.on('error', () => connection.closed());
+  connection.open(toSink(res, connection), greeting);
+}
+
+function toSink(res: NodeResponse, connection: Connection): Sink {
+  // HTTP/2's response has the same methods, with overloads that TypeScript can't see to be the same.
+  const stream = res as ServerResponse;
+  return {
+    write: (bytes) => stream.write(bytes),
+    end: (bytes) => {
+      if (stream.writableEnded || stream.destroyed) connection.closed();
+      else stream.end(bytes);
+    },
+    destroy: () => void stream.destroy(),
+  };
+}
+
+function sendAnswer(req: NodeRequest, res: NodeResponse, { status, headers, body }: Answer): void {
+  if (res.destroyed || res.headersSent) return;
+  for (const [name, value] of Object.entries(headers)) setHeader(res, name, value);
+  // Nobody reads what else the peer sends, so the socket can't serve another request.
+  if (req.httpVersionMajor < 2 && !req.complete) res.setHeader('connection', 'close');
+  res.writeHead(status);
+  res.end(req.method === 'HEAD' ? '' : (body ?? ''));
+}
+
+/** `vary` adds to what middleware has put there; all others replace. */
+function setHeader(res: NodeResponse, name: string, value: string): void {
+  const present = name === 'vary' ? res.getHeader(name) : undefined;
+  res.setHeader(name, present === undefined ? value : [present, value].flat().join(', '));
+}
+
+function headerOf(req: NodeRequest, name: string): string | undefined {
+  const value = req.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+function queryOf(url: string): URLSearchParams {
+  const start = url.indexOf('?');
+  return new URLSearchParams(start === -1 ? '' : url.slice(start + 1));
+}
