@@ -230,6 +230,7 @@ export class Connection implements Member {
         // Nothing appended so far is still to be pushed, so what is pushed next is what comes after the cursor.
         this.#state = 'live';
         this.#subscription.live.add(this);
+        if (this.#subscription.live.size === this.#subscription.members) this.#subscription.lastPage = undefined;
       } else {
         clock.defer(() => this.#pump());
         return;
@@ -243,7 +244,7 @@ export class Connection implements Member {
     if (last !== undefined && last.after === this.#cursor && last.head === tail.head) return last;
     const page = tail.read(this.#cursor, (entry) => wants(this.#subscription, entry), PAGE);
     const shared = toSharedPage(page, this.#cursor, tail.head, tail.epoch);
-    this.#subscription.lastPage = shared;
+    if (this.#subscription.members > 1) this.#subscription.lastPage = shared;
     return shared;
   }
 

@@ -1,0 +1,2 @@
+export { type ContractCase, type LogFactory, type OpenLogOptions, logContract } from './log-contract.ts';
+export { type ManualClock, createManualClock } from './manual-clock.ts';
