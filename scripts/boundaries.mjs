@@ -1,0 +1,126 @@
+// Proves that the compiler refuses an import against the order of dependencies: stub sources under a copy of
+// the real tsconfigs, one forbidden import each, and the error that tsc must give for it.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const src = 'packages/tidings/src';
+
+/** What each folder may import; `.` is src/index.ts. Everything else is forbidden. */
+const allowed = {
+  protocol: [],
+  client: ['protocol'],
+  hub: ['protocol'],
+  logs: ['protocol', 'hub'],
+  transports: ['protocol', 'hub'],
+  testing: ['protocol', 'hub'],
+  '.': ['protocol', 'client', 'hub', 'logs', 'transports', 'testing'],
+};
+const runtimeFree = ['protocol', 'client', 'hub'];
+
+const folders = Object.keys(allowed);
+const copy = mkdtempSync(join(tmpdir(), 'boundaries-'));
+/** @type {string[]} */
+const problems = [];
+
+try {
+  copyConfigs();
+  for (const [folder, may] of Object.entries(allowed)) {
+    const imports = may.map((target) => importOf(folder, target, target)).join('');
+    write(folder, 'index.ts', `${imports}export const here: string = ${[`''`, ...may].join(' + ')};\n`);
+  }
+  const everythingAllowed = tsc('.');
+  if (everythingAllowed !== '') problems.push(`an allowed import does not compile:\n${everythingAllowed}`);
+  for (const folder of folders.filter((name) => name !== '.')) probe(folder);
+  probeLint();
+} finally {
+  rmSync(copy, { recursive: true });
+}
+
+if (problems.length > 0) {
+  console.error(problems.join('\n'));
+  process.exitCode = 1;
+}
+
+/** One forbidden import at a time: in one program tsc reports an outside file only where it meets it first. */
+function probe(/** @type {string} */ folder) {
+  const may = /** @type {Record<string, readonly string[]>} */ (allowed)[folder] ?? [];
+  for (const target of folders.filter((name) => name !== folder && !may.includes(name))) {
+    expectRefusal(folder, target, importOf(folder, target, 'there'), 'TS6307');
+  }
+  if (runtimeFree.includes(folder)) {
+    expectRefusal(folder, 'node:path', `import { sep as there } from 'node:path';\n`, 'TS2591');
+    expectRefusal(folder, 'process', `const there: string = process.version;\n`, 'TS2591');
+  }
+}
+
+/** @param {string} folder @param {string} what @param {string} line @param {string} code */
+function expectRefusal(folder, what, line, code) {
+  write(folder, 'probe.ts', `${line}export const probe: string = there;\n`);
+  const errors = tsc(folder);
+  const refused = errors
+    .split('\n')
+    .some((text) => text.startsWith(`${src}/${folder}/probe.ts(1,`) && text.includes(code));
+  report(refused, `${folder} -> ${what === '.' ? 'index' : what} (${code})`, errors);
+  rmSync(join(copy, src, folder, 'probe.ts'));
+}
+
+/** @param {boolean} refused @param {string} what @param {string} output */
+function report(refused, what, output) {
+  console.log(`${refused ? 'refused' : 'NOT REFUSED'}  ${what}`);
+  if (!refused) problems.push(`${what} should have been refused. The output was:\n${output || '(none)'}`);
+}
+
+/** The published name leads around the project references (declarations are no one's sources): lint refuses it. */
+function probeLint() {
+  for (const folder of folders) write(folder, 'probe-lint.ts', `export { here } from 'tidings/testing';\n`);
+  const { stdout } = spawnSync(bin('oxlint'), ['--format=unix', src], { cwd: copy, encoding: 'utf8' });
+  for (const folder of folders.filter((name) => name !== '.')) {
+    const refused = stdout
+      .split('\n')
+      .some((line) => line.includes(`${folder}/probe-lint.ts`) && line.includes('no-restricted-imports'));
+    report(refused, `${folder} -> 'tidings/testing' (no-restricted-imports)`, stdout);
+  }
+}
+
+function copyConfigs() {
+  const files = [
+    'tsconfig.base.json',
+    '.oxlintrc.jsonc',
+    'packages/tidings/package.json',
+    `${src}/tsconfig.json`,
+  ];
+  for (const entry of readdirSync(join(root, src), { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    // A folder this script does not know would be a hole in the proof.
+    if (!folders.includes(entry.name)) problems.push(`add ${src}/${entry.name} to scripts/boundaries.mjs`);
+    else files.push(`${src}/${entry.name}/tsconfig.json`);
+  }
+  for (const file of files) cpSync(join(root, file), join(copy, file), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction');
+}
+
+function importOf(/** @type {string} */ from, /** @type {string} */ target, /** @type {string} */ as) {
+  const path = join(from === '.' ? '.' : '..', target, 'index.ts').replaceAll('\\', '/');
+  return `import { here as ${as} } from '${path.startsWith('.') ? path : `./${path}`}';\n`;
+}
+
+function write(/** @type {string} */ folder, /** @type {string} */ file, /** @type {string} */ text) {
+  const path = join(copy, src, folder, file);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+function tsc(/** @type {string} */ folder) {
+  return spawnSync(bin('tsc'), ['-b', join(src, folder), '--pretty', 'false'], {
+    cwd: copy,
+    encoding: 'utf8',
+  }).stdout.trim();
+}
+
+function bin(/** @type {string} */ name) {
+  return join(root, 'node_modules/.bin', name);
+}

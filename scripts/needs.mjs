@@ -1,0 +1,56 @@
+// What the tests need beyond npm packages, and where it is looked for. scripts/setup.mjs installs it, tests
+// that miss it skip themselves with the reason given here.
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/**
+ * @typedef {object} Need
+ * @property {string} name
+ * @property {string} debianPackage
+ * @property {string} tests which tests are skipped without it
+ * @property {string} howTo what a person has to do where setup.mjs does not install
+ * @property {() => string | undefined} find the path of the program, if there is one
+ */
+
+/** @type {Need} */
+export const chromium = {
+  name: 'Chromium',
+  debianPackage: 'chromium',
+  tests: 'the browser tests in e2e/',
+  howTo:
+    'install Chromium or Google Chrome (Debian, Ubuntu: apt-get install chromium; macOS: brew install --cask chromium; ' +
+    'Fedora: dnf install chromium), or set CHROMIUM_PATH to its executable',
+  find() {
+    const chosen = process.env['CHROMIUM_PATH'];
+    if (chosen !== undefined && chosen !== '') return existsSync(chosen) ? chosen : undefined;
+    return (
+      onPath('chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome') ?? firstFile(macApps)
+    );
+  },
+};
+
+/** @type {readonly Need[]} */
+export const needs = [chromium];
+
+const macApps = [
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+/** @param {...string} names */
+function onPath(...names) {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  return firstFile(names.flatMap((name) => folders.map((folder) => join(folder, name))));
+}
+
+/** @param {readonly string[]} paths */
+function firstFile(paths) {
+  return paths.find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false; // not there, or not ours to run: either way the next candidate
+    }
+  });
+}

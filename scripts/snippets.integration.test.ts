@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { extractSnippets, findPages, writeSnippets } from './snippets.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = join(root, '.snippets');
+const timeLimit = 30_000;
+
+const snippets = findPages(root).flatMap((page) =>
+  extractSnippets(page, readFileSync(join(root, page), 'utf8')),
+);
+
+describe('the snippets of the docs', () => {
+  let errors: string[] = [];
+
+  beforeAll(() => {
+    tsc('-b', 'packages/tidings');
+    writeSnippets(folder, snippets);
+    if (snippets.length > 0) errors = tsc('-p', folder, '--pretty', 'false').split('\n');
+  }, 120_000);
+
+  it('have no error outside of themselves', () => {
+    const foreign = errors.filter(
+      (line) => /error TS/.test(line) && !snippets.some(({ name }) => line.includes(name)),
+    );
+    expect(foreign).toEqual([]);
+  });
+
+  for (const { name, page, run } of snippets) {
+    it(`${page}: ${name} compiles`, () => {
+      expect(errors.filter((line) => line.includes(`${name}(`))).toEqual([]);
+    });
+    if (!run) continue;
+    it(`${page}: ${name} runs`, { timeout: timeLimit + 5_000 }, () => {
+      const script = join(folder, 'out', name.replace(/\.ts$/, '.js'));
+      const { status, signal, stdout, stderr } = spawnSync(process.execPath, [script], {
+        encoding: 'utf8',
+        timeout: timeLimit,
+      });
+      expect({ status, signal, output: status === 0 ? '' : stdout + stderr }).toEqual({
+        status: 0,
+        signal: null,
+        output: '',
+      });
+    });
+  }
+});
+
+function tsc(...args: string[]): string {
+  return spawnSync(join(root, 'node_modules/.bin/tsc'), args, { cwd: root, encoding: 'utf8' }).stdout;
+}

@@ -1,0 +1,121 @@
+// Takes the ```ts and ```js blocks out of the Markdown pages and lays them down as modules, so that
+// snippets.integration.test.ts can compile and run what the docs show.
+//
+// A block's info string may go on with `run` (execute it: it must end by itself, with exit code 0) and
+// `file=NAME` (the blocks of one page with the same NAME are one module: a later one continues an earlier one).
+// There is no way to opt out of being compiled.
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+/**
+ * @typedef {object} Snippet one module
+ * @property {string} name its file name, made of the page and the line (or the name) of the block
+ * @property {string} page
+ * @property {boolean} run
+ * @property {string} text every block stands on the lines it has in the page, so that errors name the page's lines
+ */
+
+const fence = /^(?<indent> *)(?<ticks>`{3,})(?<info>[^`\n]*)\n(?<body>.*?)^ *\k<ticks>`*[ \t]*$/gms;
+const compiled = new Set(['ts', 'js']);
+const spelledOtherwise = new Set([
+  'typescript',
+  'javascript',
+  'mts',
+  'cts',
+  'mjs',
+  'cjs',
+  'tsx',
+  'jsx',
+  'TypeScript',
+  'JavaScript',
+]);
+
+/**
+ * @param {string} page path of the page, which messages and file names start with
+ * @param {string} markdown
+ * @returns {Snippet[]}
+ */
+export function extractSnippets(page, markdown) {
+  /** @type {Map<string, Snippet>} */
+  const snippets = new Map();
+  const text = markdown.replaceAll('\r\n', '\n');
+  for (const match of text.matchAll(fence)) {
+    const { info = '', indent = '', body = '' } = match.groups ?? {};
+    const line = text.slice(0, match.index).split('\n').length;
+    const [language = '', ...words] = info.trim().split(/\s+/);
+    if (spelledOtherwise.has(language))
+      throw new Error(`${page}:${line}: write \`ts\` or \`js\`, not \`${language}\``);
+    if (!compiled.has(language)) continue;
+
+    let file = String(line);
+    let run = false;
+    for (const word of words) {
+      if (word === 'run') run = true;
+      else if (/^file=[\w.-]+$/.test(word)) file = word.slice('file='.length).replace(/\.[jt]s$/, '');
+      else
+        throw new Error(
+          `${page}:${line}: unknown word \`${word}\` after \`${language}\`; there are \`run\` and \`file=NAME\``,
+        );
+    }
+    const name = `${page.replace(/\.md$/, '').replaceAll(/[^\w-]+/g, '-')}.${file}.${language}`;
+    const snippet = snippets.get(name) ?? { name, page, run: false, text: '' };
+    const padding = '\n'.repeat(line + 1 - snippet.text.split('\n').length);
+    snippet.text +=
+      padding + (indent === '' ? body : body.replaceAll(new RegExp(`^ {0,${indent.length}}`, 'gm'), ''));
+    snippet.run ||= run;
+    snippets.set(name, snippet);
+  }
+  return [...snippets.values()];
+}
+
+/**
+ * @param {string} root the repository
+ * @returns {string[]} the pages that are held to their snippets, relative to `root`
+ */
+export function findPages(root) {
+  const packages = ['packages', 'examples'].flatMap((folder) =>
+    readdirSync(join(root, folder)).map((name) => `${folder}/${name}`),
+  );
+  const pages = ['.', ...packages].flatMap((folder) => markdownIn(root, folder, false));
+  return existsSync(join(root, 'docs')) ? [...pages, ...markdownIn(root, 'docs', true)] : pages;
+}
+
+/** @param {string} root @param {string} folder @param {boolean} recursive */
+function markdownIn(root, folder, recursive) {
+  return readdirSync(join(root, folder), { encoding: 'utf8', recursive })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name).replaceAll('\\', '/'));
+}
+
+/**
+ * Writes the snippets and a tsconfig that compiles them to `out/`. The folder has to lie inside the repository:
+ * `tidings`, `express` and so on resolve as they do for a user, through node_modules and `exports`.
+ *
+ * @param {string} folder
+ * @param {readonly Snippet[]} snippets
+ */
+export function writeSnippets(folder, snippets) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const { name, text } of snippets) writeFileSync(join(folder, basename(name)), text);
+  const compilerOptions = {
+    rootDir: '.',
+    outDir: 'out',
+    composite: false,
+    declarationMap: false,
+    sourceMap: false,
+    isolatedDeclarations: false,
+    allowJs: true,
+    checkJs: true,
+    // Every snippet is a module, also one without imports: no name of one is seen by another.
+    moduleDetection: 'force',
+    types: ['node'],
+    lib: ['ES2023', 'ES2024.String', 'DOM', 'DOM.Iterable'],
+  };
+  const config = {
+    extends: '../tsconfig.base.json',
+    compilerOptions,
+    files: snippets.map((snippet) => snippet.name),
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config, null, 2));
+}

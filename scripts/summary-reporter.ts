@@ -1,0 +1,54 @@
+import { appendFileSync } from 'node:fs';
+import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
+
+/**
+ * Ends a run with what was skipped and why. A run in which nothing ran fails, and with `CI=true` so does one
+ * that skipped something: both would otherwise look like success.
+ *
+ * `TEST_COUNTS_FILE` names a file to which one line `passed failed` is added per run; .ci/run sums them.
+ */
+export default class SummaryReporter implements Reporter {
+  private filtered = false;
+
+  onInit(vitest: Vitest): void {
+    this.filtered = vitest.config.testNamePattern !== undefined;
+  }
+
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const skipped = tests.filter((test) => test.result().state === 'skipped');
+    const passed = tests.filter((test) => test.result().state === 'passed').length;
+    // A file that fails to load has no tests, yet is a failure to count.
+    const failed =
+      tests.filter((test) => test.result().state === 'failed').length +
+      modules.filter((module) => module.state() === 'failed' && module.errors().length > 0).length;
+
+    if (!this.filtered) {
+      for (const line of describeSkipped(skipped)) console.log(line);
+      if (skipped.length > 0 && process.env['CI'] === 'true')
+        fail('Skipped tests fail the run, because CI=true.');
+    }
+    if (passed + failed === 0) fail('No test ran.');
+    const file = process.env['TEST_COUNTS_FILE'];
+    if (file !== undefined) appendFileSync(file, `${passed} ${failed}\n`);
+  }
+}
+
+function describeSkipped(skipped: readonly TestCase[]): string[] {
+  if (skipped.length === 0) return ['Nothing was skipped.'];
+  const byReason = new Map<string, TestCase[]>();
+  for (const test of skipped) {
+    const result = test.result();
+    const reason = (result.state === 'skipped' ? result.note : undefined) ?? 'no reason given';
+    byReason.set(reason, [...(byReason.get(reason) ?? []), test]);
+  }
+  return [...byReason].flatMap(([reason, tests]) => [
+    `Skipped ${tests.length}: ${reason}`,
+    ...tests.map((test) => `  ${test.module.relativeModuleId} > ${test.fullName}`),
+  ]);
+}
+
+function fail(message: string): void {
+  console.error(message);
+  process.exitCode = 1;
+}
