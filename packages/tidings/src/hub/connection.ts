@@ -7,7 +7,7 @@ import type { EventLog } from './log.ts';
 import type { MatcherSet } from './matcher-set.ts';
 import { judge, newLosses, trimmedGaps } from './resume.ts';
 import { type Member, type SharedPage, type Subscription, type Subscriptions, toSharedPage, wants } from './subscription.ts';
-import type { PageLimit } from './tail.ts';
+import type { LogEntry, PageLimit } from './tail.ts';
 
 /**
  * Where a connection's bytes go: the transport's side. It calls `drained` when the peer can take more again, and
@@ -100,6 +100,8 @@ export class Connection implements Member {
   /** While `live` the fan-out knows better: everybody live is at its last flush. */
   #cursor = 0;
   #reading = false;
+  /** How far the snapshot has been sent that comes before all else. */
+  #snapshot: { after: number; readonly until: number } | undefined;
   #bytes = 0;
   #toldLosses: Map<string, number> | undefined;
   readonly #closeListeners: (() => void)[] = [];
@@ -152,6 +154,7 @@ export class Connection implements Member {
         if (this.#state !== 'opening') return;
         this.#state = 'behind';
         this.#cursor = verdict.seq;
+        this.#snapshot = verdict.snapshot ? { after: 0, until: verdict.seq } : undefined;
         if (verdict.losses.length > 0) newLosses(verdict.losses, (this.#toldLosses = new Map()));
         const welcome: Welcome = {
           connection: this.id,
@@ -159,7 +162,9 @@ export class Connection implements Member {
           gaps: verdict.gaps,
           heartbeat: this.#delivery.heartbeat,
         };
-        const frame = this.#encode({ retry: this.#delivery.retry, type: WELCOME, data: JSON.stringify(welcome) });
+        const fields = { retry: this.#delivery.retry, type: WELCOME, data: JSON.stringify(welcome) };
+        // A client that is cut off within the snapshot must not have a cursor behind it yet.
+        const frame = verdict.snapshot ? encodeFrame(fields) : this.#encode(fields);
         this.#write(encoder.encode(frame + greeting));
         this.#pump();
       },
@@ -222,8 +227,10 @@ export class Connection implements Member {
   #pump(): void {
     const { log, clock } = this.#delivery;
     while (this.#state === 'behind' && this.blockedAt === undefined && !this.#reading) {
-      if (this.#cursor < log.tail.floor) {
-        void this.#readLog();
+      if (this.#snapshot !== undefined) {
+        void this.#readWith(() => this.#readSnapshot());
+      } else if (this.#cursor < Math.max(log.tail.floor, log.newestLoss)) {
+        void this.#readWith(() => this.#readLog());
       } else if (this.#cursor < log.tail.head) {
         this.#take(this.#nextPage());
       } else if (this.#delivery.flush()) {
@@ -248,32 +255,54 @@ export class Connection implements Member {
     return shared;
   }
 
-  /** Reads below the tail. What retention took meanwhile is told before the page it is missing from. */
-  async #readLog(): Promise<void> {
-    const { log } = this.#delivery;
-    const { wanted } = this.#subscription;
-    const after = this.#cursor;
+  async #readWith(read: () => Promise<void>): Promise<void> {
     this.#reading = true;
     try {
-      const page = await log.read({
-        after,
-        wants: (entry) => wants(this.#subscription, entry),
-        matchers: wanted,
-        limit: PAGE,
-      });
-      const losses = newLosses(await log.losses(after, wanted), (this.#toldLosses ??= new Map()));
-      if (this.#state !== 'behind') return;
-      if (losses.length > 0) {
-        const notice: GapNotice = { gaps: trimmedGaps(losses) };
-        this.#write(encoder.encode(this.#encode({ type: GAP, data: JSON.stringify(notice) })));
-      }
-      this.#take(toSharedPage(page, after, log.tail.head, log.tail.epoch));
+      await read();
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#reading = false;
     }
     this.#pump();
+  }
+
+  /** Reads below the tail. What retention took meanwhile is told before the page it is missing from. */
+  async #readLog(): Promise<void> {
+    const { log } = this.#delivery;
+    const { wanted } = this.#subscription;
+    const after = this.#cursor;
+    const wantsEntry = (entry: LogEntry): boolean => wants(this.#subscription, entry);
+    const page = await log.read({ after, wants: wantsEntry, matchers: wanted, limit: PAGE });
+    const losses = newLosses(await log.losses(after, wanted), (this.#toldLosses ??= new Map()));
+    if (this.#state !== 'behind') return;
+    if (losses.length > 0) {
+      const notice: GapNotice = { gaps: trimmedGaps(losses) };
+      this.#write(encoder.encode(this.#encode({ type: GAP, data: JSON.stringify(notice) })));
+    }
+    this.#take(toSharedPage(page, after, log.tail.head, log.tail.epoch));
+  }
+
+  /** The frames of a snapshot have no `id:`; the cursor follows when it is complete. */
+  async #readSnapshot(): Promise<void> {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return;
+    const page = await this.#delivery.log.read({
+      after: snapshot.after,
+      wants: (entry) => entry.seq <= snapshot.until && wants(this.#subscription, entry),
+      matchers: this.#subscription.wanted,
+      limit: PAGE,
+      snapshot: true,
+    });
+    if (this.#state !== 'behind') return;
+    let frames = page.entries.map(({ type, data }) => encodeFrame({ type, data })).join('');
+    snapshot.after = page.next;
+    if (page.next >= snapshot.until) {
+      this.#snapshot = undefined;
+      frames += this.#encode({});
+    }
+    this.#delivery.counters.delivered += page.entries.length;
+    if (frames !== '') this.#write(encoder.encode(frames));
   }
 
   #take(page: SharedPage): void {
@@ -283,7 +312,7 @@ export class Connection implements Member {
   }
 
   /** Frames that the log does not hold carry the cursor as it stands. */
-  #encode(fields: { retry?: number; type: string; data: string }): string {
+  #encode(fields: { retry?: number; type?: string; data?: string }): string {
     const id = formatCursor({ epoch: this.#delivery.log.tail.epoch, seq: this.#cursor });
     return encodeFrame({ ...fields, id });
   }

@@ -3,6 +3,7 @@ import { TidingsError } from '../protocol/errors.ts';
 import { type EventInput, type EventOptions, toNewEvent } from '../protocol/event.ts';
 import type { GoodbyeReason } from '../protocol/control.ts';
 import { type ConnectRequest, Connection, type ConnectionInfo, type Delivery } from './connection.ts';
+import { Conflation } from './conflation.ts';
 import { FanOut } from './fan-out.ts';
 import type { EventLog } from './log.ts';
 import { type HubLimits, type HubOptions, type ResolvedHubOptions, resolveOptions } from './options.ts';
@@ -14,7 +15,10 @@ import { Sweep } from './sweep.ts';
 export interface Published {
   /** Stands right after the event: who connects with it gets what came later. */
   readonly cursor: string;
-  /** An event of the same `id` was in the log already; `cursor` is that one's, and nothing was appended. */
+  /**
+   * Nothing was appended, since another event stands for this one, and `cursor` is that one's: an earlier one of the
+   * same `id`, or a newer one of the same `key` within the topic's interval.
+   */
   readonly duplicate: boolean;
 }
 
@@ -60,6 +64,7 @@ export class Hub {
   readonly #registry: Registry;
   readonly #subscriptions = new Subscriptions();
   readonly #counters = { connected: 0, published: 0, delivered: 0, bytes: 0, flushes: 0, stalled: 0 };
+  readonly #conflation: Conflation;
   readonly #fanOut: FanOut;
   readonly #sweep: Sweep;
   readonly #delivery: Delivery;
@@ -72,6 +77,7 @@ export class Hub {
     this.#log = resolved.log;
     this.limits = resolved.limits;
     this.#registry = new Registry(resolved.limits);
+    this.#conflation = new Conflation(resolved.log, resolved.clock);
     this.#fanOut = new FanOut({
       tail: resolved.log.tail,
       subscriptions: this.#subscriptions,
@@ -116,9 +122,12 @@ export class Hub {
     return published;
   }
 
-  /** Appends several events side by side, all or none. Answers in their order. Throws like `publish`. */
+  /**
+   * Appends several events side by side, all or none. Answers in their order. Throws like `publish`. Of a topic that
+   * is a state, events that have to wait for its interval are appended when it ends.
+   */
   async publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
-    const appended = await this.#log.append(events.map((event) => toNewEvent(event, this.limits)));
+    const appended = await this.#conflation.append(events.map((event) => toNewEvent(event, this.limits)));
     const { epoch } = this.#log.tail;
     return appended.map(({ seq, duplicate }) => {
       if (!duplicate) this.#counters.published += 1;
@@ -219,6 +228,7 @@ export class Hub {
       await gone;
       cancel();
     }
+    this.#conflation.flush();
     this.#sweep.stop();
     this.#fanOut.stop();
     await this.#log.close();

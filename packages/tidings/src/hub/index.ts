@@ -5,3 +5,4 @@ export * from './log.ts';
 export * from './matcher-set.ts';
 export * from './options.ts';
 export * from './tail.ts';
+export * from './topic-rules.ts';

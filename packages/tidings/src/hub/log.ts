@@ -2,6 +2,7 @@ import type { NewEvent } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { MatcherSet } from './matcher-set.ts';
 import type { LogEntry, Page, PageLimit, Tail } from './tail.ts';
+import type { TopicRules } from './topic-rules.ts';
 
 /** What became of one event handed to `append`. */
 export interface Appended {
@@ -17,6 +18,8 @@ export interface LogQuery {
   /** What `wants` looks for, for engines that have an index by topic. */
   readonly matchers: MatcherSet;
   readonly limit: PageLimit;
+  /** Only the newest event of each key on topics that are states, and not those that delete the key. */
+  readonly snapshot?: boolean;
 }
 
 /** A matcher that an event was lost to: the newest one lost has this seq. */
@@ -34,7 +37,8 @@ export interface Loss {
  * - **All or nothing.** `append` resolves once the events are as safe as the engine makes them; when it rejects,
  *   none of that call is in the log.
  * - **No silent trimming.** Whatever retention takes, `losses` tells of from then on, if in doubt too often:
- *   a reader that reads first and asks for losses after it has missed nothing unawares.
+ *   a reader that reads first and asks for losses after it has missed nothing unawares. An event whose key has a
+ *   newer one, on a topic that is a state, is no loss, and retention leaves the newest of each key alone.
  * - **After `close`**, `append` and `read` reject with `log/closed`.
  */
 export interface EventLog {
@@ -42,9 +46,12 @@ export interface EventLog {
   readonly tail: Tail;
   /** The oldest cursor anything can be read after: what `earliest` stands for. */
   readonly floor: number;
+  /** The newest seq that retention has taken, 0 if none: a cursor from here on has lost nothing. */
+  readonly newestLoss: number;
+  readonly rules: TopicRules;
   append(events: readonly NewEvent[]): Promise<readonly Appended[]>;
   read(query: LogQuery): Promise<Page>;
-  /** Which matchers lost an event after the cursor to retention. Asked only below the tail's floor. */
+  /** Which matchers lost an event after the cursor to retention. Asked only below `newestLoss`. */
   losses(after: number, matchers: MatcherSet): Promise<readonly Loss[]>;
   /** Lets go of what has grown too old by `now` (ms since 1970), for logs nobody appends to. */
   trim(now: number): void;

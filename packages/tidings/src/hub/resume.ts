@@ -10,6 +10,8 @@ export interface Verdict {
   readonly resumed: boolean;
   readonly gaps: readonly Gap[];
   readonly losses: readonly Loss[];
+  /** Whether the state of topics that are states comes before what is after `seq`. */
+  readonly snapshot: boolean;
 }
 
 /**
@@ -18,15 +20,15 @@ export interface Verdict {
  */
 export async function judge(cursor: string | undefined, log: EventLog, wanted: MatcherSet): Promise<Verdict> {
   const { tail } = log;
-  if (cursor === undefined || cursor === '') return beginAt(tail.head);
+  if (cursor === undefined || cursor === '') return beginAt(tail.head, log.rules.canBeLatest(wanted));
   if (cursor === EARLIEST) return beginAt(log.floor);
   const parsed = parseCursor(cursor);
   if (parsed === undefined) return gapAtHead('unknown-cursor', log, wanted);
   if (parsed.epoch !== tail.epoch) return gapAtHead('epoch', log, wanted);
   if (parsed.seq > tail.head) return gapAtHead('unknown-cursor', log, wanted);
-  if (parsed.seq >= tail.floor) return { seq: parsed.seq, resumed: true, gaps: [], losses: [] };
+  if (parsed.seq >= log.newestLoss) return { seq: parsed.seq, resumed: true, gaps: [], losses: [], snapshot: false };
   const losses = await log.losses(parsed.seq, wanted);
-  return { seq: parsed.seq, resumed: losses.length === 0, gaps: trimmedGaps(losses), losses };
+  return { seq: parsed.seq, resumed: losses.length === 0, gaps: trimmedGaps(losses), losses, snapshot: false };
 }
 
 export function trimmedGaps(losses: readonly Loss[]): readonly Gap[] {
@@ -40,10 +42,11 @@ export function newLosses(losses: readonly Loss[], told: Map<string, number>): r
   return news;
 }
 
-function beginAt(seq: number): Verdict {
-  return { seq, resumed: false, gaps: [], losses: [] };
+function beginAt(seq: number, snapshot = false): Verdict {
+  return { seq, resumed: false, gaps: [], losses: [], snapshot };
 }
 
+/** What was missed can't be known, but of topics that are states, the state can be had. */
 function gapAtHead(reason: GapReason, log: EventLog, wanted: MatcherSet): Verdict {
-  return { seq: log.tail.head, resumed: false, gaps: [{ topics: wanted.matchers, reason }], losses: [] };
+  return { ...beginAt(log.tail.head, log.rules.canBeLatest(wanted)), gaps: [{ topics: wanted.matchers, reason }] };
 }

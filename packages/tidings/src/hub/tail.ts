@@ -38,7 +38,7 @@ export interface TailOptions {
   /** The seq of the newest event before the first `push`. */
   readonly head?: number;
   readonly retention: Retention;
-  /** Told of each entry that retention takes, oldest first. */
+  /** Told of each entry that retention takes, oldest first. Not told of what `remove` took. */
   readonly onTrim?: (entry: LogEntry) => void;
 }
 
@@ -46,7 +46,7 @@ export interface TailOptions {
 const ENTRY_OVERHEAD = 200;
 
 /**
- * The newest events of a log, in memory, without holes: `seq` of one entry is one more than of the one before.
+ * The newest events of a log, in memory: a place for every seq after `floor`, empty where the event was removed.
  *
  * Live pushes and nearly all resumes are served from here. The log that feeds it pushes; the hub listens and reads.
  */
@@ -56,8 +56,9 @@ export class Tail {
   readonly #onTrim: ((entry: LogEntry) => void) | undefined;
   readonly #listeners = new Set<(entries: readonly LogEntry[]) => void>();
   #entries: (LogEntry | undefined)[] = [];
-  /** Entries before this index are gone; the array is cut now and then instead of shifted each time. */
+  /** Places before this index are gone; the array is cut now and then instead of shifted each time. */
   #start = 0;
+  #count = 0;
   #head: number;
   #bytes = 0;
 
@@ -73,13 +74,14 @@ export class Tail {
     return this.#head;
   }
 
-  /** The oldest cursor that can be read from: all events after it are here. */
+  /** The oldest cursor that can be read from: all the log's events after it are here. */
   get floor(): number {
-    return this.#head - this.length;
+    return this.#head - (this.#entries.length - this.#start);
   }
 
+  /** How many events there are. */
   get length(): number {
-    return this.#entries.length - this.#start;
+    return this.#count;
   }
 
   get bytes(): number {
@@ -98,11 +100,23 @@ export class Tail {
     if (newest === undefined) return;
     for (const entry of entries) {
       this.#entries.push(entry);
+      this.#count += 1;
       this.#bytes += sizeOf(entry);
     }
     this.#head = newest.seq;
     this.trim(newest.time);
     for (const listener of this.#listeners) listener(entries);
+  }
+
+  /** Takes out one event, because a newer one of its key stands for it or its topic's retention took it. */
+  remove(seq: number): LogEntry | undefined {
+    const index = this.#start + (seq - this.floor) - 1;
+    const entry = index < this.#start ? undefined : this.#entries[index];
+    if (entry === undefined) return undefined;
+    this.#entries[index] = undefined;
+    this.#count -= 1;
+    this.#bytes -= sizeOf(entry);
+    return entry;
   }
 
   /** Entries after the cursor that `wants` says yes to. The cursor must not be below `floor`. */
@@ -123,12 +137,14 @@ export class Tail {
   /** Lets go of what retention no longer covers. `now` in milliseconds since 1970. */
   trim(now: number): void {
     const { events = Infinity, bytes = Infinity, age = Infinity } = this.#retention;
-    for (;;) {
+    while (this.#start < this.#entries.length) {
       const oldest = this.#entries[this.#start];
-      if (oldest === undefined) break;
-      if (this.length <= events && this.#bytes <= bytes && now - oldest.time <= age) break;
-      this.#entries[this.#start] = undefined;
+      const fits = this.#count <= events && this.#bytes <= bytes;
+      if (oldest !== undefined && fits && now - oldest.time <= age) break;
       this.#start += 1;
+      if (oldest === undefined) continue;
+      this.#entries[this.#start - 1] = undefined;
+      this.#count -= 1;
       this.#bytes -= sizeOf(oldest);
       this.#onTrim?.(oldest);
     }
@@ -139,7 +155,18 @@ export class Tail {
   }
 }
 
-function sizeOf(entry: LogEntry): number {
+/** As many of the entries as fit. `end`: up to where was looked for them. */
+export function toPage(entries: readonly LogEntry[], limit: PageLimit, end: number): Page {
+  let length = 0;
+  for (const [i, entry] of entries.entries()) {
+    length += entry.data.length;
+    if (i + 1 >= limit.events || length >= limit.length) return { entries: entries.slice(0, i + 1), next: entry.seq };
+  }
+  return { entries, next: end };
+}
+
+/** About how many bytes an entry takes. */
+export function sizeOf(entry: LogEntry): number {
   let size = ENTRY_OVERHEAD + entry.data.length;
   for (const topic of entry.topics) size += topic.length;
   return size;

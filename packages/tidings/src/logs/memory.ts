@@ -2,38 +2,61 @@ import { assertEpoch } from '../protocol/cursor.ts';
 import { TidingsError } from '../protocol/errors.ts';
 import type { NewEvent } from '../protocol/event.ts';
 import type { Appended, EventLog, LogQuery } from '../hub/log.ts';
-import { type LogEntry, type Page, type Retention, Tail } from '../hub/tail.ts';
+import { type LogEntry, type Page, type Retention, Tail, toPage } from '../hub/tail.ts';
+import { type TopicRule, createTopicRules, isState, isTombstone } from '../hub/topic-rules.ts';
+import { States } from './states.ts';
+import { TopicRetention } from './topic-retention.ts';
 import { TrimmedTopics } from './trimmed-topics.ts';
 
 export interface MemoryLogOptions {
   /** Default: 100,000 events, 64 MiB, any age. */
   readonly retention?: Retention;
+  readonly topics?: readonly TopicRule[];
   /** Default: random, so that cursors of an earlier process are known to be foreign. */
   readonly epoch?: string;
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
 }
 
+/** A bound for ids whose events are gone. */
+const MAX_SUPERSEDED_IDS = 10_000;
 const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 67_108_864 };
 
 /**
- * A log that lives and dies with the process: a tail that is all there is. After a restart clients are told of a
- * gap with the reason `epoch`.
+ * A log that lives and dies with the process: a tail that is all there is, and the newest event of each key on
+ * topics that are states. After a restart clients are told of a gap with the reason `epoch`.
+ *
+ * @throws {TidingsError} `cursor/invalid` for the epoch; `topic/*`, `hub/invalid-option` for the rules.
  */
 export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   const { now = Date.now, epoch = randomEpoch() } = options;
   assertEpoch(epoch);
+  const rules = createTopicRules(options.topics ?? []);
   const seqById = new Map<string, number>();
+  const supersededIds = new Set<string>();
+  const states = new States();
   const trimmed = new TrimmedTopics();
   const tail = new Tail({
     epoch,
     retention: { ...DEFAULT_RETENTION, ...options.retention },
     onTrim: (entry) => {
-      trimmed.record(entry.topics, entry.seq);
-      if (entry.id !== undefined) seqById.delete(entry.id);
+      topicRetention.forget(entry);
+      lose(entry);
     },
   });
+  const topicRetention = new TopicRetention(rules, (seq) => {
+    const entry = tail.remove(seq);
+    if (entry !== undefined) lose(entry);
+  });
   let closed = false;
+
+  /** Retention took the entry from the tail. The newest event of a key lives on in `states`. */
+  function lose(entry: LogEntry): void {
+    if (entry.id !== undefined) seqById.delete(entry.id);
+    if (states.has(entry) && !isTombstone(entry)) return;
+    if (states.has(entry)) states.delete(entry);
+    trimmed.record(entry.topics, entry.seq);
+  }
 
   function append(events: readonly NewEvent[]): readonly Appended[] {
     const time = now();
@@ -47,11 +70,29 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
       return { seq, duplicate: false };
     });
     tail.push(entries);
+    for (const entry of entries) settle(entry);
     return appended;
   }
 
-  function read({ after, wants, limit }: LogQuery): Page {
-    return tail.read(Math.max(after, tail.floor), wants, limit);
+  /** Lets what the new entry supersedes go, though not its id: the publisher may still try again. */
+  function settle(entry: LogEntry): void {
+    if (!isState(rules, entry)) return topicRetention.add(entry);
+    const before = states.set(entry);
+    if (before === undefined) return;
+    tail.remove(before.seq);
+    if (before.id !== undefined) supersededIds.add(before.id);
+    for (const id of supersededIds) {
+      if (supersededIds.size <= MAX_SUPERSEDED_IDS) break;
+      supersededIds.delete(id);
+      seqById.delete(id);
+    }
+  }
+
+  function read({ after, wants, matchers, limit, snapshot = false }: LogQuery): Page {
+    if (!snapshot && after >= tail.floor) return tail.read(after, wants, limit);
+    const end = snapshot ? tail.head : tail.floor;
+    const entries = states.between(after, end, matchers);
+    return toPage(entries.filter((entry) => wants(entry) && !(snapshot && isTombstone(entry))), limit, end);
   }
 
   function whileOpen<T>(work: () => T): Promise<T> {
@@ -61,13 +102,20 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
 
   return {
     tail,
+    rules,
     get floor() {
       return tail.floor;
+    },
+    get newestLoss() {
+      return trimmed.newest;
     },
     append: (events) => whileOpen(() => append(events)),
     read: (query) => whileOpen(() => read(query)),
     losses: (after, matchers) => whileOpen(() => trimmed.losses(after, matchers)),
-    trim: (time) => tail.trim(time),
+    trim: (time) => {
+      tail.trim(time);
+      topicRetention.trim(time);
+    },
     close: () => {
       closed = true;
       return Promise.resolve();

@@ -11,7 +11,7 @@ const MAX_SCANNED = 1000;
  * some. In bounded memory: where it no longer knows, it says that something was lost.
  */
 export class TrimmedTopics {
-  /** Topic → the newest trimmed seq, in the order of these seqs. */
+  /** Topic → the newest trimmed seq, in the order in which they were trimmed. */
   readonly #trimmed = new Map<string, number>();
   /** The newest trimmed seq of the topics no longer in the map. */
   #forgotten = 0;
@@ -22,16 +22,21 @@ export class TrimmedTopics {
     this.#maxTopics = maxTopics;
   }
 
+  get newest(): number {
+    return this.#newest;
+  }
+
   record(topics: readonly string[], seq: number): void {
-    this.#newest = seq;
+    this.#newest = Math.max(this.#newest, seq);
     for (const topic of topics) {
+      const before = this.#trimmed.get(topic) ?? 0;
       this.#trimmed.delete(topic);
-      this.#trimmed.set(topic, seq);
+      this.#trimmed.set(topic, Math.max(before, seq));
     }
     for (const [topic, oldest] of this.#trimmed) {
       if (this.#trimmed.size <= this.#maxTopics) break;
       this.#trimmed.delete(topic);
-      this.#forgotten = oldest;
+      this.#forgotten = Math.max(this.#forgotten, oldest);
     }
   }
 
