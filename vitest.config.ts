@@ -8,6 +8,7 @@ const library = fileURLToPath(new URL('packages/tidings/src/', import.meta.url))
 const alias = [
   { find: /^tidings$/, replacement: `${library}index.ts` },
   { find: /^tidings\/(client|testing)$/, replacement: `${library}$1/index.ts` },
+  { find: /^tidings\/lmdb$/, replacement: `${library}logs/lmdb/index.ts` },
   { find: /^tidings\/(express|node|fetch)$/, replacement: `${library}transports/$1.ts` },
 ];
 

@@ -15,6 +15,7 @@ export interface PeerOptions {
   readonly expiresAt?: number;
   /** Bytes that the network takes before it pushes back. */
   readonly capacity?: number;
+  readonly onEvent?: () => void;
 }
 
 /**
@@ -49,6 +50,7 @@ export class Peer {
       lastEventId: this.lastEventId ?? '',
       onEvent: (event) => {
         this.events.push(event);
+        this.options.onEvent?.();
         this.lastEventId = event.id;
       },
       onId: (id) => void (this.lastEventId = id),
@@ -130,7 +132,7 @@ function requestFor({ topics, granted = [], subject, remote, expiresAt }: PeerOp
   };
 }
 
-/** Lets promises that have nothing to wait for settle. */
+/** Lets promises settle that have nothing to wait for but each other. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i += 1) await Promise.resolve();
 }

@@ -148,6 +148,8 @@ export class Connection implements Member {
    * The cursor's place is taken before this returns, unless the log has to be asked what retention took.
    */
   open(sink: Sink, greeting: string): void {
+    // It may have been ended, or the hub closed, since it was admitted.
+    if (this.#state === 'closed') return sink.destroy();
     this.#sink = sink;
     judge(this.request.cursor, this.#delivery.log, this.#subscription.wanted).then(
       (verdict) => {

@@ -63,17 +63,20 @@ export class FanOut {
   }
 
   #gather(entries: readonly LogEntry[]): void {
-    const { clock, window } = this.#options;
-    if (this.#pending.length === 0) {
-      this.#pendingSince = clock.monotonic();
-      if (window > 0) this.#cancelTimer = clock.setTimer(() => this.flush(), window);
-      else clock.defer(() => this.flush());
-    }
     for (const entry of entries) {
+      if (this.#pending.length === 0) this.#schedule();
       this.#pending.push(entry);
       this.#pendingLength += entry.data.length;
+      // Within the loop: what is appended at once may be far more than a slow peer's buffer should hold.
+      if (this.#pending.length >= MAX_PENDING_EVENTS || this.#pendingLength >= MAX_PENDING_LENGTH) this.flush();
     }
-    if (this.#pending.length >= MAX_PENDING_EVENTS || this.#pendingLength >= MAX_PENDING_LENGTH) this.flush();
+  }
+
+  #schedule(): void {
+    const { clock, window } = this.#options;
+    this.#pendingSince = clock.monotonic();
+    if (window > 0) this.#cancelTimer = clock.setTimer(() => this.flush(), window);
+    else clock.defer(() => this.flush());
   }
 
   /** Gives each subscription with someone live its batch. @returns those that got one. */

@@ -152,7 +152,7 @@ export class Hub {
     if (request.expiresAt !== undefined && clock.now() >= request.expiresAt) {
       throw new TidingsError('auth/expired', 'The authorization has expired; get a new one.', { status: 401 });
     }
-    this.#log.trim(clock.now());
+    this.#log.trim(clock.now()).catch(this.#delivery.report);
     const connection = new Connection(crypto.randomUUID(), request, this.#delivery);
     this.#registry.add(connection);
     this.#counters.connected += 1;

@@ -22,10 +22,13 @@ export interface LogQuery {
   readonly snapshot?: boolean;
 }
 
-/** A matcher that an event was lost to: the newest one lost has this seq. */
+/** What retention took of what a matcher matches. */
 export interface Loss {
   readonly matcher: Matcher;
+  /** The newest event taken. */
   readonly seq: number;
+  /** How many events retention had taken in all when it took the last of these: events don't go in seq order. */
+  readonly count: number;
 }
 
 /**
@@ -54,6 +57,6 @@ export interface EventLog {
   /** Which matchers lost an event after the cursor to retention. Asked only below `newestLoss`. */
   losses(after: number, matchers: MatcherSet): Promise<readonly Loss[]>;
   /** Lets go of what has grown too old by `now` (ms since 1970), for logs nobody appends to. */
-  trim(now: number): void;
+  trim(now: number): Promise<void>;
   close(): Promise<void>;
 }

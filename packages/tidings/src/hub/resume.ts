@@ -21,7 +21,10 @@ export interface Verdict {
 export async function judge(cursor: string | undefined, log: EventLog, wanted: MatcherSet): Promise<Verdict> {
   const { tail } = log;
   if (cursor === undefined || cursor === '') return beginAt(tail.head, log.rules.canBeLatest(wanted));
-  if (cursor === EARLIEST) return beginAt(log.floor);
+  if (cursor === EARLIEST) {
+    // What is no longer retained wasn't asked for, so of losses until now nothing is told.
+    return { ...beginAt(log.floor), losses: await log.losses(log.floor, wanted) };
+  }
   const parsed = parseCursor(cursor);
   if (parsed === undefined) return gapAtHead('unknown-cursor', log, wanted);
   if (parsed.epoch !== tail.epoch) return gapAtHead('epoch', log, wanted);
@@ -35,10 +38,10 @@ export function trimmedGaps(losses: readonly Loss[]): readonly Gap[] {
   return losses.length === 0 ? [] : [{ topics: losses.map(({ matcher }) => matcher), reason: 'trimmed' }];
 }
 
-/** Which losses a reader has not been told of yet. Remembers them in `told`. */
+/** Which losses a reader has not been told of yet. Remembers them in `told`, by how many there were. */
 export function newLosses(losses: readonly Loss[], told: Map<string, number>): readonly Loss[] {
-  const news = losses.filter(({ matcher, seq }) => seq > (told.get(matcherKey(matcher)) ?? 0));
-  for (const { matcher, seq } of news) told.set(matcherKey(matcher), seq);
+  const news = losses.filter(({ matcher, count }) => count > (told.get(matcherKey(matcher)) ?? 0));
+  for (const { matcher, count } of news) told.set(matcherKey(matcher), count);
   return news;
 }
 

@@ -46,7 +46,7 @@ export class Sweep {
     this.#cancel = undefined;
     const { delivery, registry } = this.#options;
     const { clock, log } = delivery;
-    log.trim(clock.now());
+    log.trim(clock.now()).catch(delivery.report);
     // A heartbeat carries the head as cursor, so nothing up to the head may still be waiting to be pushed.
     delivery.flush();
     const { head, epoch } = log.tail;

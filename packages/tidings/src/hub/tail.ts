@@ -94,16 +94,16 @@ export class Tail {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** `entries` continue the sequence; the log owes that. */
+  /** `entries` continue the sequence; seqs that they leave out are of events that are no longer in the log. */
   push(entries: readonly LogEntry[]): void {
     const newest = entries.at(-1);
     if (newest === undefined) return;
     for (const entry of entries) {
+      for (this.#head += 1; this.#head < entry.seq; this.#head += 1) this.#entries.push(undefined);
       this.#entries.push(entry);
       this.#count += 1;
       this.#bytes += sizeOf(entry);
     }
-    this.#head = newest.seq;
     this.trim(newest.time);
     for (const listener of this.#listeners) listener(entries);
   }

@@ -18,8 +18,8 @@ export interface MemoryLogOptions {
   readonly now?: () => number;
 }
 
-/** A bound for ids whose events are gone. */
-const MAX_SUPERSEDED_IDS = 10_000;
+/** The id of a superseded event is remembered until so many events later, in case its publisher tries again. */
+export const SUPERSEDED_ID_WINDOW = 10_000;
 const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 67_108_864 };
 
 /**
@@ -82,7 +82,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     tail.remove(before.seq);
     if (before.id !== undefined) supersededIds.add(before.id);
     for (const id of supersededIds) {
-      if (supersededIds.size <= MAX_SUPERSEDED_IDS) break;
+      if ((seqById.get(id) ?? 0) > tail.head - SUPERSEDED_ID_WINDOW) break;
       supersededIds.delete(id);
       seqById.delete(id);
     }
@@ -104,7 +104,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     tail,
     rules,
     get floor() {
-      return tail.floor;
+      return Math.min(tail.floor, states.oldest - 1);
     },
     get newestLoss() {
       return trimmed.newest;
@@ -112,10 +112,11 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     append: (events) => whileOpen(() => append(events)),
     read: (query) => whileOpen(() => read(query)),
     losses: (after, matchers) => whileOpen(() => trimmed.losses(after, matchers)),
-    trim: (time) => {
-      tail.trim(time);
-      topicRetention.trim(time);
-    },
+    trim: (time) =>
+      whileOpen(() => {
+        tail.trim(time);
+        topicRetention.trim(time);
+      }),
     close: () => {
       closed = true;
       return Promise.resolve();

@@ -5,6 +5,13 @@ import type { LogEntry } from '../hub/tail.ts';
 export class States {
   readonly #topics = new Map<string, Map<string, LogEntry>>();
 
+  /** The seq of the oldest of them, Infinity if there are none. */
+  get oldest(): number {
+    let oldest = Infinity;
+    for (const keys of this.#topics.values()) for (const { seq } of keys.values()) oldest = Math.min(oldest, seq);
+    return oldest;
+  }
+
   has(entry: LogEntry): boolean {
     return this.#topics.get(entry.topics[0])?.get(entry.key ?? '') === entry;
   }

@@ -6,58 +6,71 @@ const MAX_TOPICS = 100_000;
 /** Topics that are held against a pattern; beyond, the answer is "may have lost something". */
 const MAX_SCANNED = 1000;
 
+interface Trimmed {
+  /** The newest event taken. */
+  readonly seq: number;
+  /** As in `Loss`. */
+  readonly count: number;
+}
+
+const NONE: Trimmed = { seq: 0, count: 0 };
+
 /**
  * Remembers up to where each topic's events were trimmed, so that a reader can be told which of its topics lost
  * some. In bounded memory: where it no longer knows, it says that something was lost.
  */
 export class TrimmedTopics {
-  /** Topic → the newest trimmed seq, in the order in which they were trimmed. */
-  readonly #trimmed = new Map<string, number>();
-  /** The newest trimmed seq of the topics no longer in the map. */
-  #forgotten = 0;
-  #newest = 0;
+  /** In the order in which they were trimmed last. */
+  readonly #topics = new Map<string, Trimmed>();
+  /** What the topics that are no longer in the map add up to; and all topics. */
+  #forgotten = NONE;
+  #all = NONE;
   readonly #maxTopics: number;
 
   constructor(maxTopics: number = MAX_TOPICS) {
     this.#maxTopics = maxTopics;
   }
 
+  /** The newest seq trimmed of any topic, 0 if none. */
   get newest(): number {
-    return this.#newest;
+    return this.#all.seq;
   }
 
   record(topics: readonly string[], seq: number): void {
-    this.#newest = Math.max(this.#newest, seq);
+    const count = this.#all.count + 1;
+    this.#all = join(this.#all, { seq, count });
     for (const topic of topics) {
-      const before = this.#trimmed.get(topic) ?? 0;
-      this.#trimmed.delete(topic);
-      this.#trimmed.set(topic, Math.max(before, seq));
+      const before = this.#topics.get(topic) ?? NONE;
+      this.#topics.delete(topic);
+      this.#topics.set(topic, join(before, { seq, count }));
     }
-    for (const [topic, oldest] of this.#trimmed) {
-      if (this.#trimmed.size <= this.#maxTopics) break;
-      this.#trimmed.delete(topic);
-      this.#forgotten = Math.max(this.#forgotten, oldest);
+    for (const [topic, oldest] of this.#topics) {
+      if (this.#topics.size <= this.#maxTopics) break;
+      this.#topics.delete(topic);
+      this.#forgotten = join(this.#forgotten, oldest);
     }
   }
 
   losses(after: number, wanted: MatcherSet): readonly Loss[] {
-    if (this.#newest <= after) return [];
+    if (this.newest <= after) return [];
     const losses: Loss[] = [];
     for (const topic of wanted.topics) {
-      const seq = this.#trimmed.get(topic) ?? this.#forgotten;
-      if (seq > after) losses.push({ matcher: topic, seq });
+      losses.push({ matcher: topic, ...(this.#topics.get(topic) ?? this.#forgotten) });
     }
     for (const { pattern, matches } of wanted.patterns) {
-      const seq = this.#newestMatching(matches);
-      if (seq > after) losses.push({ matcher: { pattern }, seq });
+      losses.push({ matcher: { pattern }, ...this.#matching(matches) });
     }
-    return losses;
+    return losses.filter(({ seq }) => seq > after);
   }
 
-  #newestMatching(matches: (topic: string) => boolean): number {
-    if (this.#trimmed.size > MAX_SCANNED) return this.#newest;
-    let newest = this.#forgotten;
-    for (const [topic, seq] of this.#trimmed) if (matches(topic)) newest = Math.max(newest, seq);
-    return newest;
+  #matching(matches: (topic: string) => boolean): Trimmed {
+    if (this.#topics.size > MAX_SCANNED) return this.#all;
+    let found = this.#forgotten;
+    for (const [topic, trimmed] of this.#topics) if (matches(topic)) found = join(found, trimmed);
+    return found;
   }
+}
+
+function join(a: Trimmed, b: Trimmed): Trimmed {
+  return { seq: Math.max(a.seq, b.seq), count: Math.max(a.count, b.count) };
 }

@@ -9,6 +9,7 @@ export const errorCodes = [
   'client/attempts-exhausted',
   'client/closed',
   'client/content-type',
+  'client/headers-failed',
   'client/http-status',
   'client/invalid-option',
   'client/network',
@@ -28,6 +29,8 @@ export const errorCodes = [
   'limit/rate',
   'limit/topics',
   'log/closed',
+  'log/unavailable',
+  'log/write-failed',
   'package/missing',
   'request/handler-failed',
   'request/method-not-allowed',
@@ -77,6 +80,6 @@ export function forbidden(detail = 'You may not read these topics.'): TidingsErr
 export function tooManyRequests(detail: string, retryAfterSeconds: number): TidingsError {
   return new TidingsError('limit/rate', detail, {
     status: 429,
-    details: { retryAfter: Math.max(1, Math.ceil(retryAfterSeconds)) },
+    details: { retryAfter: Math.max(1, Math.ceil(retryAfterSeconds) || 1) },
   });
 }

@@ -48,9 +48,9 @@ export const DEFAULT_EVENT_LIMITS: EventLimits = {
 };
 
 const MAX_NAME_LENGTH = 255;
-/** What would break out of one line of the stream. */
+/** What would break out of one line of the stream, and what UTF-8 cannot carry: half of a surrogate pair. */
 // oxlint-disable-next-line no-control-regex
-const LINE_BREAKING = /[\r\n\u0000]/;
+const UNSENDABLE = /[\r\n\u0000]|\p{Surrogate}/u;
 
 /**
  * @throws {TidingsError} with status 400: `topic/*`, `event/too-many-topics`, `event/invalid-type`,
@@ -75,7 +75,8 @@ export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVEN
 }
 
 function toTopics(topics: string | readonly string[], limits: EventLimits): readonly [string, ...string[]] {
-  const [first, ...rest] = new Set(typeof topics === 'string' ? [topics] : topics);
+  // Whatever a caller without types hands in instead of a list is judged as a topic.
+  const [first, ...rest] = new Set(Array.isArray(topics) ? (topics as readonly string[]) : [topics as string]);
   if (first === undefined) {
     throw new TidingsError('topic/missing', 'An event needs at least one topic.', { status: 400 });
   }
@@ -92,8 +93,8 @@ function toTopics(topics: string | readonly string[], limits: EventLimits): read
 
 /** @throws {TidingsError} `event/invalid-type`. Encoding a greeting uses it too. */
 export function checkType(type: string): string {
-  if (typeof type !== 'string' || type === '' || type.length > MAX_NAME_LENGTH || LINE_BREAKING.test(type)) {
-    const message = `An event type is 1 to ${MAX_NAME_LENGTH} characters without CR, LF or NUL.`;
+  if (typeof type !== 'string' || type === '' || type.length > MAX_NAME_LENGTH || UNSENDABLE.test(type)) {
+    const message = `An event type is 1 to ${MAX_NAME_LENGTH} characters without CR, LF, NUL and lone surrogates.`;
     throw new TidingsError('event/invalid-type', message, { status: 400, details: { type } });
   }
   if (type.startsWith(RESERVED_PREFIX)) {
@@ -104,10 +105,10 @@ export function checkType(type: string): string {
 }
 
 function checkName(code: 'event/invalid-id' | 'event/invalid-key', what: string, name: string): string {
-  if (typeof name === 'string' && name !== '' && name.length <= MAX_NAME_LENGTH && !LINE_BREAKING.test(name)) {
+  if (typeof name === 'string' && name !== '' && name.length <= MAX_NAME_LENGTH && !UNSENDABLE.test(name)) {
     return name;
   }
-  const message = `An event ${what} is 1 to ${MAX_NAME_LENGTH} characters without CR, LF or NUL.`;
+  const message = `An event ${what} is 1 to ${MAX_NAME_LENGTH} characters without CR, LF, NUL and lone surrogates.`;
   throw new TidingsError(code, message, { status: 400, details: { [what]: name } });
 }
 

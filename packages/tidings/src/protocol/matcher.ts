@@ -10,12 +10,12 @@ export type Matcher = string | { readonly pattern: string };
 
 export const MAX_TOPIC_LENGTH = 1024;
 
-/** C0 controls and DEL: they would end a line of the stream, or hide in a log. */
+/**
+ * C0 controls and DEL, which would end a line of the stream, hide in a log, or run two keys into one; and what UTF-8
+ * cannot carry: half of a surrogate pair.
+ */
 // oxlint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f]/;
-
-/** Text that UTF-8 cannot carry: half of a surrogate pair. */
-const LONE_SURROGATE = /\p{Surrogate}/u;
+export const UNUSABLE: RegExp = /[\u0000-\u001f\u007f]|\p{Surrogate}/u;
 
 /** @throws {TidingsError} `topic/invalid`, `topic/too-long` (status 400). `maxLength` counts UTF-16 units. */
 export function assertTopic(topic: string, maxLength: number = MAX_TOPIC_LENGTH): void {
@@ -26,8 +26,7 @@ export function assertTopic(topic: string, maxLength: number = MAX_TOPIC_LENGTH)
       details: { length: topic.length, maxLength },
     });
   }
-  if (CONTROL.test(topic)) throw invalid('A topic may not contain control characters such as CR, LF or NUL.', topic);
-  if (LONE_SURROGATE.test(topic)) throw invalid('A topic may not contain lone surrogates.', topic);
+  if (UNUSABLE.test(topic)) throw invalid('A topic has no control characters (CR, LF, NUL…) or lone surrogates.', topic);
 }
 
 /** One text for one matcher, for keys and logs: the topic, or the pattern behind a prefix no topic can have. */

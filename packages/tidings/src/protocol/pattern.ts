@@ -1,11 +1,12 @@
 import { TidingsError } from './errors.ts';
-import { MAX_TOPIC_LENGTH } from './matcher.ts';
+import { MAX_TOPIC_LENGTH, UNUSABLE } from './matcher.ts';
 
 /**
  * Patterns over topics: the part of the URL Pattern syntax (https://urlpattern.spec.whatwg.org/#pattern-strings)
- * that can be matched in time linear in the topic, because patterns come from strangers' query strings.
+ * whose matching takes no more steps than the topic's length times the pattern's, because patterns come from
+ * strangers' query strings.
  *
- * - `:name` fills one segment: one or more characters other than `/`.
+ * - `:name` fills one segment: one or more characters other than `/`. No name stands there twice.
  * - `*` stands for any text, `/` and nothing included; at most twice.
  * - `\` makes the next character literal.
  *
@@ -16,35 +17,58 @@ import { MAX_TOPIC_LENGTH } from './matcher.ts';
 const MAX_WILDCARDS = 2;
 const NAME = /^:[A-Za-z_$][\w$]*$/;
 const REFUSED = '(){}+?';
+/** Stands for "*" between compiling segments and putting them together; no pattern contains it. */
+const WILDCARD = '\0';
 
 /** @throws {TidingsError} `topic/invalid-pattern` (status 400). */
 export function compilePattern(pattern: string): (topic: string) => boolean {
   if (typeof pattern !== 'string' || pattern === '' || pattern.length > MAX_TOPIC_LENGTH) {
     throw invalid(`A pattern is a string of 1 to ${MAX_TOPIC_LENGTH} characters.`, pattern);
   }
-  let wildcards = 0;
-  const source = splitSegments(pattern).map((segment) => {
-    if (NAME.test(segment)) return '[^/]+';
-    const compiled = compileSegment(segment, pattern);
-    wildcards += compiled.wildcards;
-    return compiled.source;
-  });
-  if (wildcards > MAX_WILDCARDS) {
+  if (UNUSABLE.test(pattern)) {
+    throw invalid('A pattern has no control characters (CR, LF, NUL…) or lone surrogates.', pattern);
+  }
+  const segments = splitSegments(pattern);
+  const names = segments.filter((segment) => NAME.test(segment));
+  if (new Set(names).size < names.length) throw invalid('A name may stand in a pattern once.', pattern);
+  const source = segments.map((segment) => (NAME.test(segment) ? '[^/]+' : compileSegment(segment, pattern)));
+  const parts = source.join('/').split(WILDCARD);
+  if (parts.length - 1 > MAX_WILDCARDS) {
     throw invalid(`A pattern may contain "*" at most ${MAX_WILDCARDS} times.`, pattern);
   }
+  return toPredicate(parts);
+}
+
+/**
+ * `parts` are the expressions for what stands between the `*`. With two of them in one expression, each place of the
+ * first would be tried with each of the second. But the earliest place of the part in the middle leaves the most for
+ * the last part, so if that one doesn't do, none does.
+ */
+function toPredicate(parts: readonly string[]): (topic: string) => boolean {
+  if (parts.length <= MAX_WILDCARDS) {
+    const whole = toExpression(`${parts.join('.*')}$`);
+    return (topic) => whole.test(topic);
+  }
+  const beginning = toExpression(`${parts[0]}.*?${parts[1]}`);
+  const last = toExpression(`.*${parts[2]}$`);
+  return (topic) => {
+    const found = beginning.exec(topic);
+    return found !== null && last.test(topic.slice(found[0].length));
+  };
+}
+
+function toExpression(source: string): RegExp {
   // `s`: a topic has no line ends, but a dot that means "any character" should not depend on that.
-  const expression = new RegExp(`^${source.join('/')}$`, 'su');
-  return (topic) => expression.test(topic);
+  return new RegExp(`^${source}`, 'su');
 }
 
 /** Splits at `/`, but not at `\/`, and keeps the `:` of an absolute URL's scheme out of the way of names. */
 function splitSegments(pattern: string): string[] {
-  return pattern.replace(/^([A-Za-z][\w.-]*):\/\//, '$1\\://').split(/(?<!\\)\//);
+  return pattern.replace(/^([A-Za-z][\w.-]*):\/\//, '$1\\://').split(/(?<=(?:^|[^\\])(?:\\\\)*)\//);
 }
 
-function compileSegment(segment: string, pattern: string): { source: string; wildcards: number } {
+function compileSegment(segment: string, pattern: string): string {
   let source = '';
-  let wildcards = 0;
   const characters = [...segment];
   for (let i = 0; i < characters.length; i += 1) {
     const character = characters[i] ?? '';
@@ -54,8 +78,8 @@ function compileSegment(segment: string, pattern: string): { source: string; wil
       if (literal === undefined) throw invalid('A pattern may not end in "\\".', pattern);
       source += escapeForRegExp(literal);
     } else if (character === '*') {
-      wildcards += 1;
-      source += '.*';
+      if (source.endsWith(WILDCARD)) throw invalid('"**" is a modifier of URL Patterns; write one "*".', pattern);
+      source += WILDCARD;
     } else if (character === ':') {
       throw invalid('":name" fills a whole segment; write "\\:" for a colon.', pattern);
     } else if (REFUSED.includes(character)) {
@@ -64,7 +88,7 @@ function compileSegment(segment: string, pattern: string): { source: string; wil
       source += escapeForRegExp(character);
     }
   }
-  return { source, wildcards };
+  return source;
 }
 
 function escapeForRegExp(character: string): string {

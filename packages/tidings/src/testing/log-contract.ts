@@ -113,7 +113,7 @@ export const logContract: readonly ContractCase[] = [
       const start = log.tail.head;
       await append(log, { topics: 'early', data: 0 });
       for (let i = 0; i < 15; i += 1) await append(log, { topics: 'steady', data: i });
-      log.trim(0);
+      await log.trim(0);
       assert.equal(log.floor, start + 6);
       assert.equal((await read(log, log.floor)).entries.length, 10);
       assert.deepEqual(await lost(log, start, ['early', 'steady', 'never']), ['early', 'steady']);
@@ -132,7 +132,7 @@ export const logContract: readonly ContractCase[] = [
         now += 600;
         await append(log, { topics: 'new', data: 2 });
         now += 600;
-        log.trim(now);
+        await log.trim(now);
         const { entries } = await read(log, log.floor);
         assert.deepEqual(entries.map(({ data }) => data), ['2']);
         assert.deepEqual(await lost(log, 0, ['old', 'new']), ['old']);
@@ -155,7 +155,7 @@ export const logContract: readonly ContractCase[] = [
     run: withLog({ events: 2 }, async (log) => {
       const [first] = await append(log, { topics: 'a', data: 1, id: 'x' });
       await append(log, { topics: 'a', data: 2 }, { topics: 'a', data: 3 });
-      log.trim(0);
+      await log.trim(0);
       const [second] = await append(log, { topics: 'a', data: 4, id: 'x' });
       assert.equal(second?.duplicate, false);
       assert.notEqual(second?.seq, first?.seq);

@@ -1,14 +1,16 @@
-import { type EventLog, Hub, type Matcher, createMatcherSet } from '../internals.ts';
-import { Peer, type PeerEvent, settle } from '../peer.ts';
+import { type EventLog, type Gap, Hub, type MatcherSet, createMatcherSet } from '../internals.ts';
+import { Peer, type PeerEvent } from '../peer.ts';
 import type { ManualClock } from '../../src/testing/manual-clock.ts';
 import type { Action, PublishedEvent } from './actions.ts';
 
 export interface LogUnderTest {
   readonly openLog: () => EventLog | Promise<EventLog>;
-  /** Whether a log opened after a restart still has the events. */
-  readonly durable: boolean;
   /** Milliseconds. */
   readonly flushWindow: number;
+  /** Whether a restart takes the log along. */
+  readonly volatile: boolean;
+  /** Waits until all that the log has been asked for is done. */
+  readonly settle: () => Promise<void>;
 }
 
 /** An event the model knows to be in the log; its place in `World.events` is the order of all. */
@@ -21,8 +23,12 @@ interface Follower {
   readonly peer: Peer;
   /** How many events there were when it first took its place: it is owed those after. */
   owedFrom: number;
+  /** Cursors of events that were gone before it asked for the earliest. */
+  readonly notOwed: ReadonlySet<string>;
   /** Whether it has a place, which it keeps over drops. Until the welcome came through, it has none. */
   placed: boolean;
+  /** For each event that the peer has read: how many had been published by then. */
+  readonly readAt: number[];
 }
 
 /** A hub and its peers, beside the plain list of all events that says what each peer must get. */
@@ -48,7 +54,7 @@ export class World {
         await this.#publish(hub, action.events);
         break;
       case 'connect':
-        this.#connect(hub, action);
+        await this.#connect(hub, action);
         break;
       case 'receive':
         follower?.peer.receive(action.bytes);
@@ -73,7 +79,7 @@ export class World {
         break;
     }
     // Half of what can go wrong is in what happens between a promise and its continuation.
-    if (action.do !== 'publish') await settle();
+    if (action.do !== 'publish') await this.#log.settle();
   }
 
   /** Lets every peer come back and read to the end, then compares with what it was owed. */
@@ -83,7 +89,7 @@ export class World {
     const ready = ({ peer }: Follower): boolean => peer.connection?.state === 'live' && peer.inFlight === 0;
     for (let round = 0; round < 500; round += 1) {
       this.#clock.advance(this.#log.flushWindow);
-      await settle();
+      await this.#log.settle();
       for (const { peer } of this.#followers) peer.receive();
       for (const follower of this.#followers) this.#reconnect(hub, follower);
       if (this.#followers.every(ready)) break;
@@ -121,14 +127,29 @@ export class World {
     }
   }
 
-  #connect(hub: Hub, { topics, granted, capacity, from }: Extract<Action, { do: 'connect' }>): void {
+  async #connect(hub: Hub, action: Extract<Action, { do: 'connect' }>): Promise<void> {
+    const { topics, granted, capacity, from } = action;
     if (this.#followers.length >= 8) return;
-    const peer = new Peer({ topics, granted, capacity });
+    const readAt: number[] = [];
+    const peer = new Peer({ topics, granted, capacity, onEvent: () => readAt.push(this.#events.length) });
     peer.connect(hub, from === 'earliest' ? 'earliest' : undefined);
-    // What retention had taken by then was not asked for.
-    const retained = this.#openLog === undefined ? 0 : this.#openLog.tail.head - this.#openLog.floor;
-    const owedFrom = this.#events.length - (from === 'head' ? 0 : retained);
-    this.#followers.push({ peer, owedFrom, placed: false });
+    const notOwed = from === 'earliest' ? await this.#taken() : new Set<string>();
+    const owedFrom = from === 'earliest' ? 0 : this.#events.length;
+    this.#followers.push({ peer, owedFrom, notOwed, placed: false, readAt });
+  }
+
+  /** Cursors of events that retention has taken by now, or a restart. */
+  async #taken(): Promise<Set<string>> {
+    const taken = new Set(this.#events.map(({ cursor }) => cursor));
+    const everything = createMatcherSet([{ pattern: '*' }]);
+    const log = this.#openLog;
+    for (let after = 0; log !== undefined && after < log.tail.head; ) {
+      const limit = { events: 100, length: 1e9 };
+      const page = await log.read({ after, wants: () => true, matchers: everything, limit });
+      for (const { seq } of page.entries) taken.delete(`${log.tail.epoch}.${seq}`);
+      after = page.next;
+    }
+    return taken;
   }
 
   #reconnect(hub: Hub, follower: Follower | undefined): void {
@@ -147,24 +168,28 @@ export class World {
     this.#hub = await this.#start();
   }
 
-  #judge({ peer, owedFrom }: Follower): void {
+  #judge({ peer, owedFrom, notOwed, readAt }: Follower): void {
     const wanted = createMatcherSet(peer.options.topics);
     const granted = createMatcherSet(peer.options.granted ?? []);
     const mayRead = (event: KnownEvent): boolean =>
       wanted.matches(event.topics) && (!event.private || granted.matches(event.topics));
     const place = new Map(this.#events.map((event, i) => [event.data, i]));
     let next = owedFrom;
-    let excused = createMatcherSet([]);
+    /** What gap notices told of, and how many events there were when they were read: later losses need their own. */
+    const excuses: { readonly lost: MatcherSet; readonly until: number }[] = [];
     const skipTo = (end: number): void => {
       for (; next < end; next += 1) {
         const missed = this.#events[next];
-        if (missed === undefined || !mayRead(missed) || excused.matches(missed.topics)) continue;
+        if (missed === undefined || !mayRead(missed) || notOwed.has(missed.cursor)) continue;
+        if (excuses.some(({ lost, until }) => next < until && lost.matches(missed.topics))) continue;
         throw new Error(`missing without a gap notice: ${missed.cursor} on ${missed.topics.join()}`);
       }
     };
-    for (const event of peer.events) {
+    for (const [i, event] of peer.events.entries()) {
       const gaps = gapsIn(event);
-      if (gaps.length > 0) excused = createMatcherSet([...excused.matchers, ...gaps]);
+      if (!this.#log.volatile && gaps.some(({ reason }) => reason !== 'trimmed')) throw new Error('a known cursor was refused');
+      const lost = gaps.flatMap(({ topics }) => topics);
+      if (lost.length > 0) excuses.push({ lost: createMatcherSet(lost), until: readAt[i] ?? 0 });
       if (event.type.startsWith('tidings:')) continue;
       const at = place.get(event.data);
       const known = at === undefined ? undefined : this.#events[at];
@@ -174,15 +199,12 @@ export class World {
       if (!mayRead(known)) throw new Error(`not for this peer: ${known.cursor}`);
       skipTo(at);
       next = at + 1;
-      // A notice tells of what lies before the next event; later losses need a notice of their own.
-      excused = createMatcherSet([]);
     }
     skipTo(this.#events.length);
   }
 }
 
-function gapsIn(event: PeerEvent): readonly Matcher[] {
+function gapsIn(event: PeerEvent): readonly Gap[] {
   if (event.type !== 'tidings:welcome' && event.type !== 'tidings:gap') return [];
-  const { gaps } = JSON.parse(event.data) as { gaps: readonly { topics: readonly Matcher[] }[] };
-  return gaps.flatMap(({ topics }) => topics);
+  return (JSON.parse(event.data) as { gaps: readonly Gap[] }).gaps;
 }

@@ -1,0 +1,55 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { systemClock } from './clock.ts';
+
+const MAX_DELAY = 2_147_483_647;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('the system’s clock', () => {
+  test('tells the time of day, and another time that only goes on', () => {
+    const before = Date.now();
+    const now = systemClock.now();
+    expect(now).toBeGreaterThanOrEqual(before);
+    expect(now).toBeLessThanOrEqual(Date.now());
+    const times = Array.from({ length: 1000 }, () => systemClock.monotonic());
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+  });
+
+  test('does what is deferred after what runs now, and after its promises', async () => {
+    const done: string[] = [];
+    await new Promise<void>((resolve) => {
+      systemClock.defer(() => {
+        done.push('deferred');
+        resolve();
+      });
+      void Promise.resolve().then(() => done.push('promise'));
+      done.push('now');
+    });
+    expect(done).toEqual(['now', 'promise', 'deferred']);
+  });
+
+  test('runs a timer’s task once, and not if it was cancelled', async () => {
+    const done: string[] = [];
+    const cancel = systemClock.setTimer(() => done.push('cancelled'), 0);
+    cancel();
+    cancel();
+    await new Promise<void>((resolve) => {
+      systemClock.setTimer(() => {
+        done.push('ran');
+        resolve();
+      }, 1);
+    });
+    expect(done).toEqual(['ran']);
+  });
+
+  test.each([Infinity, MAX_DELAY + 1, 1e15])(
+    'takes a delay that a runtime can’t count as a long one: setTimeout would turn %d into 1 ms',
+    (delay) => {
+      const setTimeout = vi.spyOn(globalThis, 'setTimeout');
+      systemClock.setTimer(() => {}, delay)();
+      expect(setTimeout.mock.calls.map(([, milliseconds]) => milliseconds)).toEqual([MAX_DELAY]);
+    },
+  );
+});

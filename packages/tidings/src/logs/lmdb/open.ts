@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { TidingsError } from '../../protocol/errors.ts';
+import { FORMAT, type Store, openTables } from './store.ts';
+
+export type Durability = 'commit' | 'relaxed';
+
+/** @throws {TidingsError} `package/missing`, `log/unavailable`. */
+export function openStore(path: string, durability: Durability): Store {
+  const { open } = loadLmdb();
+  try {
+    mkdirSync(path, { recursive: true });
+    // With overlapping sync a transaction is there for readers before it is on the disk.
+    const root = open({ path, maxDbs: 12, overlappingSync: durability === 'relaxed' });
+    const store = openTables(root);
+    root.transactionSync(() => identify(store, durability));
+    return store;
+  } catch (cause) {
+    if (cause instanceof TidingsError) throw cause;
+    throw new TidingsError('log/unavailable', `The log in ${path} can't be opened: is the folder there, and writable?`, {
+      status: 503,
+      details: { path },
+      cause,
+    });
+  }
+}
+
+/** For an orderly end: what a relaxed log has written is on the disk by now. */
+export async function closeStore(store: Store): Promise<void> {
+  await store.meta.remove('relaxed-boot');
+  await store.root.flushed;
+  await store.root.close();
+}
+
+/**
+ * A power failure may take the newest events of a relaxed log, and their seqs would be given to others. Cursors from
+ * before then must not count as known, so the log begins a new epoch.
+ */
+function identify({ meta }: Store, durability: Durability): void {
+  const format = meta.get('format');
+  if (format !== undefined && format !== FORMAT) {
+    const message = `The log has format ${String(format)}; this version reads format ${FORMAT}.`;
+    throw new TidingsError('log/unavailable', message, { details: { format } });
+  }
+  const relaxedBoot = meta.get('relaxed-boot');
+  const mayHaveLost = relaxedBoot !== undefined && relaxedBoot !== bootId();
+  if (format === undefined || mayHaveLost) meta.putSync('epoch', randomUUID().replaceAll('-', '').slice(0, 16));
+  meta.putSync('format', FORMAT);
+  if (durability === 'relaxed') meta.putSync('relaxed-boot', bootId());
+  else meta.removeSync('relaxed-boot');
+}
+
+/** Differs after each start of the machine; where that can't be known, at each call. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return randomUUID();
+  }
+}
+
+function loadLmdb(): typeof import('lmdb') {
+  try {
+    return createRequire(import.meta.url)('lmdb') as typeof import('lmdb');
+  } catch (cause) {
+    throw new TidingsError('package/missing', 'The LMDB log needs the package "lmdb": npm install lmdb', {
+      details: { package: 'lmdb' },
+      cause,
+    });
+  }
+}

@@ -1,0 +1,149 @@
+import type { LogQuery, Loss } from '../../hub/log.ts';
+import type { CompiledPattern, MatcherSet } from '../../hub/matcher-set.ts';
+import { type LogEntry, type Page, toPage } from '../../hub/tail.ts';
+import type { Matcher } from '../../protocol/matcher.ts';
+import { isTombstone } from '../../hub/topic-rules.ts';
+import { type LogState, type LossRecord, type Store, findEntry, isShortened, KEPT_LENGTH, readState, toEntry, topicKey } from './store.ts';
+
+/** Topics followed one by one for a pattern; with more of them the log is read through. */
+const MAX_TOPICS = 200;
+/** Events looked at for one page when the log is read through, so that nobody else waits long. */
+const MAX_SCANNED = 5000;
+
+/** `end`: entries beyond it have not been announced yet, so they don't exist for readers. */
+export function readPage(store: Store, query: LogQuery, end: number): Page {
+  const topics = topicsOf(store, query.matchers);
+  return topics === undefined ? scanLog(store, query, end) : followTopics(store, topics, query, end);
+}
+
+/** The newest event of each key, in seq order. */
+export function readStates(store: Store, query: LogQuery, end: number): Page {
+  const { after, matchers, wants, limit } = query;
+  const topics = topicsOf(store, matchers);
+  const seqs = topics === undefined ? allStates(store) : topics.flatMap((topic) => statesOf(store, topic));
+  const entries = seqs
+    .filter((seq) => seq > after && seq <= end)
+    .sort((a, b) => a - b)
+    .map((seq) => findEntry(store, seq))
+    .filter((entry) => entry !== undefined && wants(entry) && !isTombstone(entry));
+  return toPage(entries as LogEntry[], limit, end);
+}
+
+function allStates(store: Store): number[] {
+  return Array.from(store.states.getRange({})).map(({ value }) => value);
+}
+
+function statesOf(store: Store, topic: string): number[] {
+  const seqs: number[] = [];
+  for (const { key, value } of store.states.getRange({ start: [topic, ''] })) {
+    if (key[0] !== topic) break;
+    seqs.push(value);
+  }
+  return seqs;
+}
+
+/** Costs as much as the page has entries, however long the log is. */
+function followTopics(store: Store, topics: readonly string[], query: LogQuery, end: number): Page {
+  const { after, wants, limit } = query;
+  const heads = topics.map((topic) => {
+    const keys = store.topics.getKeys({ start: [topic, after + 1], end: [topic, end + 1] })[Symbol.iterator]();
+    return { keys, seq: nextSeq(keys) };
+  });
+  const entries: LogEntry[] = [];
+  let length = 0;
+  let next = end;
+  for (;;) {
+    const seq = Math.min(...heads.map((head) => head.seq));
+    if (seq === Infinity) break;
+    for (const head of heads) if (head.seq === seq) head.seq = nextSeq(head.keys);
+    const entry = findEntry(store, seq);
+    if (entry === undefined || !wants(entry)) continue;
+    entries.push(entry);
+    length += entry.data.length;
+    if (entries.length < limit.events && length < limit.length) continue;
+    next = seq;
+    break;
+  }
+  for (const { keys } of heads) keys.return?.();
+  return { entries, next };
+}
+
+function nextSeq(keys: Iterator<[string, number]>): number {
+  const { done, value } = keys.next();
+  return done === true ? Infinity : value[1];
+}
+
+function scanLog(store: Store, { after, wants, limit }: LogQuery, end: number): Page {
+  const entries: LogEntry[] = [];
+  let length = 0;
+  let scanned = 0;
+  for (const { key: seq, value } of store.events.getRange({ start: after + 1, end: end + 1 })) {
+    const entry = toEntry(seq, value);
+    scanned += 1;
+    if (wants(entry)) {
+      entries.push(entry);
+      length += entry.data.length;
+    }
+    if (entries.length >= limit.events || length >= limit.length || scanned >= MAX_SCANNED) {
+      return { entries, next: seq };
+    }
+  }
+  return { entries, next: end };
+}
+
+/** The keys of the topics that are asked for; undefined if there are too many to follow. */
+function topicsOf(store: Store, matchers: MatcherSet): readonly string[] | undefined {
+  const topics = new Set([...matchers.topics].map(topicKey));
+  for (const pattern of matchers.patterns) {
+    for (const topic of topicsMatching(store, pattern)) {
+      topics.add(topic);
+      if (topics.size > MAX_TOPICS) return undefined;
+    }
+  }
+  return [...topics];
+}
+
+/** Jumps from one topic to the next in the index, within what begins like the pattern. */
+function* topicsMatching(store: Store, { pattern, matches }: CompiledPattern): Generator<string> {
+  // No longer than what is left of a shortened topic.
+  const prefix = (/^[^*:\\]*/.exec(pattern)?.[0] ?? '').slice(0, KEPT_LENGTH);
+  let start: [string, number] = [prefix, 0];
+  for (let jumps = 0; jumps <= MAX_SCANNED; jumps += 1) {
+    const [found] = Array.from(store.topics.getKeys({ start, limit: 1 }));
+    if (found === undefined || !found[0].startsWith(prefix)) return;
+    const [topic] = found;
+    if (isShortened(topic) || matches(topic)) yield topic;
+    start = [topic, Infinity];
+  }
+  // So many topics begin like this that one more can't be followed anyway.
+  for (let i = 0; i <= MAX_TOPICS; i += 1) yield `\u0000${i}`;
+}
+
+export function readLosses(store: Store, after: number, matchers: MatcherSet): readonly Loss[] {
+  const state = readState(store);
+  if (state.newestLoss <= after) return [];
+  const losses = [...matchers.topics].map((topic) => toLoss(topic, store.losses.get(topicKey(topic)) ?? state.forgotten));
+  for (const { pattern, matches } of matchers.patterns) {
+    losses.push(toLoss({ pattern }, lossMatching(store, state, after, matches)));
+  }
+  return losses.filter(({ seq }) => seq > after);
+}
+
+function toLoss(matcher: Matcher, [seq, count]: LossRecord): Loss {
+  return { matcher, seq, count };
+}
+
+/** From the last loss backwards. With very many topics to look at, one is taken to match. */
+function lossMatching(store: Store, state: LogState, after: number, matches: (topic: string) => boolean): LossRecord {
+  let scanned = 0;
+  let lastCount = 0;
+  for (const { key, value: seq } of store.lossOrder.getRange({ reverse: true })) {
+    const [count, topic] = key;
+    scanned += 1;
+    if (scanned > MAX_SCANNED) return [state.newestLoss, state.lossCount];
+    if (!isShortened(topic) && !matches(topic)) continue;
+    lastCount = Math.max(lastCount, count);
+    if (seq > after) return [seq, lastCount];
+  }
+  return state.forgotten;
+}

@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import type { Database, RootDatabase } from 'lmdb';
+import { type LogEntry, sizeOf } from '../../hub/tail.ts';
+
+/** Raised when records change in a way that older code could not read. */
+export const FORMAT = 1;
+
+/** An event as it is stored: msgpack of a tuple, shorter than one of an object. */
+export type EventRecord = readonly [
+  time: number,
+  topics: readonly [string, ...string[]],
+  type: string | null,
+  data: string,
+  id: string | null,
+  key: string | null,
+  isPrivate: boolean,
+];
+
+/** What the log knows of itself as a whole; one record, written with each transaction. */
+export interface LogState {
+  head: number;
+  events: number;
+  bytes: number;
+  /** Retention has looked at everything up to this seq, and left only the newest events of keys there. */
+  trimmedTo: number;
+  /** The newest seq that retention took. */
+  newestLoss: number;
+  /** How many events retention has taken. */
+  lossCount: number;
+  /** How many topics have a record of what they lost; and what the others add up to. */
+  lossRecords: number;
+  forgotten: LossRecord;
+  /** The last topic that was looked at for events too old. */
+  sweptTo: string;
+}
+
+/** As in `Loss`. */
+export type LossRecord = readonly [seq: number, count: number];
+
+export interface TopicSize {
+  readonly events: number;
+  readonly bytes: number;
+}
+
+/** The tables of one log. Keys are ordered as `ordered-binary` does: numbers, strings, arrays member by member. */
+export interface Store {
+  readonly root: RootDatabase;
+  readonly events: Database<EventRecord, number>;
+  /** [topic, seq], for each topic of each event. */
+  readonly topics: Database<0, [string, number]>;
+  /** [topic, key] → seq of the newest event, for topics that are states. */
+  readonly states: Database<number, [string, string]>;
+  /** Publisher's id → seq. */
+  readonly ids: Database<number, string>;
+  /** Seq → id, of events that a newer one of their key superseded. */
+  readonly supersededIds: Database<string, number>;
+  /** Topic → what it lost; and [count, topic] → seq, to forget what was lost longest ago first. */
+  readonly losses: Database<LossRecord, string>;
+  readonly lossOrder: Database<number, [number, string]>;
+  /** Topic → what it holds, for topics with a bound of their own. */
+  readonly sizes: Database<TopicSize, string>;
+  readonly meta: Database<unknown, string>;
+}
+
+export function openTables(root: RootDatabase): Store {
+  return {
+    root,
+    events: root.openDB({ name: 'events' }),
+    topics: root.openDB({ name: 'topics' }),
+    states: root.openDB({ name: 'states' }),
+    ids: root.openDB({ name: 'ids' }),
+    supersededIds: root.openDB({ name: 'superseded-ids' }),
+    losses: root.openDB({ name: 'losses' }),
+    lossOrder: root.openDB({ name: 'loss-order' }),
+    sizes: root.openDB({ name: 'sizes' }),
+    meta: root.openDB({ name: 'meta' }),
+  };
+}
+
+const EMPTY: LogState = {
+  head: 0,
+  events: 0,
+  bytes: 0,
+  trimmedTo: 0,
+  newestLoss: 0,
+  lossCount: 0,
+  lossRecords: 0,
+  forgotten: [0, 0],
+  sweptTo: '',
+};
+
+/** A copy, which `writeState` puts back. */
+export function readState(store: Store): LogState {
+  return { ...EMPTY, ...(store.meta.get('state') as LogState | undefined) };
+}
+
+export function writeState(store: Store, state: LogState): void {
+  store.meta.putSync('state', state);
+}
+
+export function toEntry(seq: number, record: EventRecord): LogEntry {
+  const [time, topics, type, data, id, key, isPrivate] = record;
+  return {
+    seq,
+    time,
+    topics,
+    type: type ?? undefined,
+    data,
+    id: id ?? undefined,
+    key: key ?? undefined,
+    private: isPrivate,
+    frame: undefined,
+  };
+}
+
+/** LMDB's keys end at 1,978 bytes; a topic may have 3,072. A longer one is known by its beginning and its hash. */
+const MAX_KEY_BYTES = 1000;
+export const KEPT_LENGTH = 200;
+
+export function topicKey(topic: string): string {
+  if (Buffer.byteLength(topic) <= MAX_KEY_BYTES) return topic;
+  return `${topic.slice(0, KEPT_LENGTH)}\u0001${createHash('sha256').update(topic).digest('base64url')}`;
+}
+
+/** Whether `topicKey` shortened it, so that it can't be told from it whether a pattern matches. */
+export function isShortened(key: string): boolean {
+  return key.includes('\u0001');
+}
+
+export function findEntry(store: Store, seq: number): LogEntry | undefined {
+  const record = store.events.get(seq);
+  return record === undefined ? undefined : toEntry(seq, record);
+}
+
+/** An event's place in the tables. All of these run inside of a write transaction. */
+export function putEntry(store: Store, state: LogState, entry: LogEntry): void {
+  const { seq, time, topics, type, data, id, key } = entry;
+  store.events.putSync(seq, [time, topics, type ?? null, data, id ?? null, key ?? null, entry.private]);
+  for (const topic of topics) store.topics.putSync([topicKey(topic), seq], 0);
+  if (id !== undefined) store.ids.putSync(id, seq);
+  state.head = seq;
+  state.events += 1;
+  state.bytes += sizeOf(entry);
+}
+
+export function removeEntry(store: Store, state: LogState, entry: LogEntry): void {
+  store.events.removeSync(entry.seq);
+  for (const topic of entry.topics) store.topics.removeSync([topicKey(topic), entry.seq]);
+  state.events -= 1;
+  state.bytes -= sizeOf(entry);
+}
+
+/** Topics whose newest loss is known; beyond, those lost longest ago are only known together. */
+const MAX_LOSSES = 100_000;
+
+export function recordLoss(store: Store, state: LogState, entry: LogEntry): void {
+  state.newestLoss = Math.max(state.newestLoss, entry.seq);
+  state.lossCount += 1;
+  for (const topic of entry.topics) {
+    const key = topicKey(topic);
+    const before = store.losses.get(key);
+    if (before === undefined) state.lossRecords += 1;
+    else store.lossOrder.removeSync([before[1], key]);
+    const seq = Math.max(before?.[0] ?? 0, entry.seq);
+    store.losses.putSync(key, [seq, state.lossCount]);
+    store.lossOrder.putSync([state.lossCount, key], seq);
+  }
+  const excess = state.lossRecords - MAX_LOSSES;
+  if (excess <= 0) return;
+  for (const { key, value: seq } of Array.from(store.lossOrder.getRange({ limit: excess }))) {
+    const [count, topic] = key;
+    store.losses.removeSync(topic);
+    store.lossOrder.removeSync(key);
+    state.forgotten = [Math.max(state.forgotten[0], seq), Math.max(state.forgotten[1], count)];
+    state.lossRecords -= 1;
+  }
+}

@@ -1,0 +1,164 @@
+import type { NewEvent } from '../../protocol/event.ts';
+import type { Appended } from '../../hub/log.ts';
+import { type LogEntry, type Retention, sizeOf } from '../../hub/tail.ts';
+import { type TopicRules, isState, isTombstone } from '../../hub/topic-rules.ts';
+import { SUPERSEDED_ID_WINDOW } from '../memory.ts';
+import {
+  type LogState,
+  type Store,
+  findEntry,
+  putEntry,
+  readState,
+  recordLoss,
+  removeEntry,
+  toEntry,
+  topicKey,
+  writeState,
+} from './store.ts';
+
+export interface WriteContext {
+  readonly store: Store;
+  readonly rules: TopicRules;
+  readonly retention: Retention;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+export interface Written {
+  readonly appended: readonly Appended[];
+  readonly entries: readonly LogEntry[];
+  /** Seqs that are no longer in the log, because newer events stand for them. */
+  readonly superseded: readonly number[];
+  readonly state: LogState;
+}
+
+/** What one transaction trims beyond what it appends, so that none takes long. */
+const TRIM_STEP = 1000;
+/** Events read at once to see whether they are to go; mostly few are. */
+const TRIM_PAGE = 16;
+
+/** Appends, supersedes and trims; without events it only trims. Runs inside of a write transaction, so nobody else writes meanwhile. */
+export function writeEvents(context: WriteContext, events: readonly NewEvent[]): Written {
+  const { store, rules, now } = context;
+  const state = readState(store);
+  const entries: LogEntry[] = [];
+  const superseded: number[] = [];
+  const appended = events.map((event) => {
+    const known = event.id === undefined ? undefined : store.ids.get(event.id);
+    if (known !== undefined) return { seq: known, duplicate: true };
+    const entry: LogEntry = { ...event, seq: state.head + 1, time: now, frame: undefined };
+    putEntry(store, state, entry);
+    if (isState(rules, entry)) {
+      const before = supersede(store, state, entry);
+      if (before !== undefined) superseded.push(before);
+    } else {
+      growTopic(context, state, entry);
+    }
+    entries.push(entry);
+    return { seq: entry.seq, duplicate: false };
+  });
+  forgetSupersededIds(store, state);
+  trimLog(context, state, entries.length + TRIM_STEP);
+  if (events.length === 0) trimTopics(context, state);
+  writeState(store, state);
+  return { appended, entries, superseded, state };
+}
+
+/** Topics nobody publishes to are trimmed in turns. */
+function trimTopics(context: WriteContext, state: LogState): void {
+  const { store, rules } = context;
+  const topics = Array.from(store.sizes.getKeys({ start: state.sweptTo, limit: TRIM_STEP }));
+  for (const topic of topics) trimTopic(context, state, topic, rules.of(topic)?.retention ?? {});
+  // The next turn goes on from the last one, or from the first again.
+  state.sweptTo = topics.length < TRIM_STEP ? '' : (topics.at(-1) ?? '');
+}
+
+function supersede(store: Store, state: LogState, entry: LogEntry): number | undefined {
+  const place = stateOf(entry);
+  const seq = store.states.get(place);
+  store.states.putSync(place, entry.seq);
+  const before = seq === undefined ? undefined : findEntry(store, seq);
+  if (before === undefined) return undefined;
+  removeEntry(store, state, before);
+  if (before.id !== undefined) store.supersededIds.putSync(before.seq, before.id);
+  return before.seq;
+}
+
+function forgetSupersededIds(store: Store, state: LogState): void {
+  const end = state.head - SUPERSEDED_ID_WINDOW;
+  for (const { key: seq, value: id } of Array.from(store.supersededIds.getRange({ end, limit: TRIM_STEP }))) {
+    store.supersededIds.removeSync(seq);
+    if (store.ids.get(id) === seq) store.ids.removeSync(id);
+  }
+}
+
+/** Takes the oldest events until the log is within its bounds, but leaves the newest event of each key. */
+function trimLog(context: WriteContext, state: LogState, most: number): void {
+  const { store, retention, now } = context;
+  const { events = Infinity, bytes = Infinity, age = Infinity } = retention;
+  const isFull = (): boolean => state.events > events || state.bytes > bytes;
+  if (!isFull() && age === Infinity) return;
+  for (let looked = 0; looked < most; looked += TRIM_PAGE) {
+    const page = Array.from(store.events.getRange({ start: state.trimmedTo + 1, limit: TRIM_PAGE }));
+    for (const { key: seq, value } of page) {
+      const entry = toEntry(seq, value);
+      if (!isFull() && now - entry.time <= age) return;
+      state.trimmedTo = seq;
+      trimEntry(context, state, entry);
+    }
+    if (page.length < TRIM_PAGE) return;
+  }
+}
+
+function trimEntry(context: WriteContext, state: LogState, entry: LogEntry): void {
+  const { store, rules } = context;
+  const isNewest = isState(rules, entry) && store.states.get(stateOf(entry)) === entry.seq;
+  if (isNewest && !isTombstone(entry)) return;
+  if (isNewest) store.states.removeSync(stateOf(entry));
+  lose(store, state, entry);
+  shrinkTopic(store, entry);
+}
+
+function stateOf(entry: LogEntry): [string, string] {
+  return [topicKey(entry.topics[0]), entry.key ?? ''];
+}
+
+function lose(store: Store, state: LogState, entry: LogEntry): void {
+  removeEntry(store, state, entry);
+  if (entry.id !== undefined) store.ids.removeSync(entry.id);
+  recordLoss(store, state, entry);
+}
+
+function growTopic(context: WriteContext, state: LogState, entry: LogEntry): void {
+  const [topic] = entry.topics;
+  const retention = context.rules.of(topic)?.retention;
+  if (retention === undefined) return;
+  const { events, bytes } = context.store.sizes.get(topicKey(topic)) ?? { events: 0, bytes: 0 };
+  context.store.sizes.putSync(topicKey(topic), { events: events + 1, bytes: bytes + sizeOf(entry) });
+  trimTopic(context, state, topicKey(topic), retention);
+}
+
+function shrinkTopic(store: Store, entry: LogEntry): void {
+  const key = topicKey(entry.topics[0]);
+  const size = store.sizes.get(key);
+  if (size === undefined) return;
+  if (size.events <= 1) store.sizes.removeSync(key);
+  else store.sizes.putSync(key, { events: size.events - 1, bytes: size.bytes - sizeOf(entry) });
+}
+
+/** Takes a topic's oldest events until it is within its bounds. */
+function trimTopic(context: WriteContext, state: LogState, key: string, retention: Retention): void {
+  const { store, now } = context;
+  const { events = Infinity, bytes = Infinity, age = Infinity } = retention;
+  let size = store.sizes.get(key);
+  for (const [, seq] of Array.from(store.topics.getKeys({ start: [key, 0], end: [key, Infinity], limit: TRIM_STEP }))) {
+    if (size === undefined) return;
+    const entry = findEntry(store, seq);
+    // Another topic's event that carries this one too is bounded by that topic.
+    if (entry === undefined || topicKey(entry.topics[0]) !== key) continue;
+    if (size.events <= events && size.bytes <= bytes && now - entry.time <= age) return;
+    lose(store, state, entry);
+    shrinkTopic(store, entry);
+    size = store.sizes.get(key);
+  }
+}

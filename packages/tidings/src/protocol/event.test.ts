@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_EVENT_LIMITS, type EventInput, checkType, encodeData, toNewEvent } from './event.ts';
+import { TidingsError } from './errors.ts';
+
+const limits = { topicLength: 10, topicsPerEvent: 3, eventLength: 20 };
+
+/** What a caller without types might hand in. */
+function refusal(input: Record<string, unknown>): unknown {
+  try {
+    toNewEvent({ topics: 'a', data: 1, ...input } as EventInput, limits);
+  } catch (error) {
+    expect(error).toBeInstanceOf(TidingsError);
+    return error;
+  }
+  return undefined;
+}
+
+const circular: Record<string, unknown> = {};
+circular['self'] = circular;
+
+describe('an event that is in order', () => {
+  test('has every field, with nothing made up', () => {
+    expect(toNewEvent({ topics: 'a', data: { n: 1 } })).toEqual({
+      topics: ['a'],
+      type: undefined,
+      data: '{"n":1}',
+      id: undefined,
+      key: undefined,
+      private: false,
+    });
+    const full = { topics: ['b', 'a'], data: 'x\ny', raw: true, type: 't', id: 'i', key: 'k', private: true };
+    expect(toNewEvent(full)).toEqual({ topics: ['b', 'a'], type: 't', data: 'x\ny', id: 'i', key: 'k', private: true });
+  });
+
+  test('keeps its canonical topic first and each topic once', () => {
+    expect(toNewEvent({ topics: ['b', 'a', 'b', 'a'], data: 1 }, limits).topics).toEqual(['b', 'a']);
+    // Four of them, but three topics.
+    expect(toNewEvent({ topics: ['b', 'a', 'c', 'a'], data: 1 }, limits).topics).toEqual(['b', 'a', 'c']);
+  });
+
+  test('is unnamed if its type is `message`, which is what unnamed means to an EventSource', () => {
+    expect(toNewEvent({ topics: 'a', data: 1, type: 'message' }).type).toBeUndefined();
+  });
+
+  test.each([
+    [null, 'null'],
+    [0, '0'],
+    ['', '""'],
+    ['a\r\nb', String.raw`"a\r\nb"`],
+    [NaN, 'null'],
+    [[undefined], '[null]'],
+    [{ gone: undefined }, '{}'],
+    [new Date(0), '"1970-01-01T00:00:00.000Z"'],
+    ['\ud800', String.raw`"\ud800"`],
+  ])('has data as JSON says it: %j', (data, text) => {
+    expect(toNewEvent({ topics: 'a', data }).data).toBe(text);
+  });
+
+  test('may have no data at all, as text', () => {
+    expect(toNewEvent({ topics: 'a', data: '', raw: true }).data).toBe('');
+  });
+
+  test('has exactly as much as the limits allow', () => {
+    const input = { topics: ['a'.repeat(10), 'b', 'c'], data: 'x'.repeat(20), raw: true };
+    expect(toNewEvent(input, limits)).toMatchObject({ data: 'x'.repeat(20) });
+    const names = { type: 't'.repeat(255), id: 'i'.repeat(255), key: 'k'.repeat(255) };
+    expect(toNewEvent({ topics: 'a', data: 1, ...names })).toMatchObject(names);
+    expect(DEFAULT_EVENT_LIMITS).toEqual({ topicLength: 1024, topicsPerEvent: 16, eventLength: 1_048_576 });
+  });
+});
+
+describe('an event is refused', () => {
+  test.each([
+    ['topic/missing', { topics: [] }],
+    ['topic/missing', { topics: undefined }],
+    ['topic/invalid', { topics: null }],
+    ['topic/invalid', { topics: '' }],
+    ['topic/invalid', { topics: [''] }],
+    ['topic/invalid', { topics: ['a', 'b\n'] }],
+    ['topic/invalid', { topics: 5 }],
+    ['topic/invalid', { topics: 5n }],
+    ['topic/invalid', { topics: true }],
+    ['topic/invalid', { topics: {} }],
+    ['topic/invalid', { topics: () => 'a' }],
+    ['topic/invalid', { topics: [5] }],
+    ['topic/invalid', { topics: ['a', undefined] }],
+    ['topic/invalid', { topics: [['a']] }],
+    ['topic/too-long', { topics: 'a'.repeat(11) }],
+    ['topic/too-long', { topics: ['a', 'a'.repeat(11)] }],
+    ['event/too-many-topics', { topics: ['a', 'b', 'c', 'd'] }],
+    ['event/invalid-data', { data: undefined }],
+    ['event/invalid-data', { data: () => 1 }],
+    ['event/invalid-data', { data: Symbol('s') }],
+    ['event/invalid-data', { data: 5n }],
+    ['event/invalid-data', { data: { deep: [5n] } }],
+    ['event/invalid-data', { data: circular }],
+    ['event/invalid-data', { data: { toJSON: () => undefined } }],
+    ['event/invalid-data', { raw: true, data: 5 }],
+    ['event/invalid-data', { raw: true, data: undefined }],
+    ['event/invalid-data', { raw: true, data: new Uint8Array(3) }],
+    ['event/invalid-type', { type: '' }],
+    ['event/invalid-type', { type: 'a\nb' }],
+    ['event/invalid-type', { type: 'a\r' }],
+    ['event/invalid-type', { type: '\0' }],
+    ['event/invalid-type', { type: 't'.repeat(256) }],
+    ['event/invalid-type', { type: 'tidings:welcome' }],
+    ['event/invalid-type', { type: 'tidings:' }],
+    ['event/invalid-type', { type: 5 }],
+    ['event/invalid-type', { type: null }],
+    ['event/invalid-type', { type: {} }],
+    ['event/invalid-type', { type: '\ud800' }],
+    ['event/invalid-id', { id: '' }],
+    ['event/invalid-id', { id: 'a\nb' }],
+    ['event/invalid-id', { id: 'a\0' }],
+    ['event/invalid-id', { id: 'i'.repeat(256) }],
+    ['event/invalid-id', { id: 5 }],
+    ['event/invalid-id', { id: null }],
+    ['event/invalid-id', { id: 'a\udc00' }],
+    ['event/invalid-key', { key: '' }],
+    ['event/invalid-key', { key: '\r' }],
+    ['event/invalid-key', { key: 'k'.repeat(256) }],
+    ['event/invalid-key', { key: ['k'] }],
+    ['event/invalid-key', { key: '\ud83d!' }],
+  ])('with %s and status 400: %o', (code, input) => {
+    expect(refusal(input)).toMatchObject({ code, status: 400 });
+  });
+
+  test('with event/too-large and status 413, telling the lengths', () => {
+    const details = { length: 21, maxLength: 20 };
+    const error = { code: 'event/too-large', status: 413, details };
+    expect(refusal({ data: 'x'.repeat(21), raw: true })).toMatchObject(error);
+    // The quotes count.
+    expect(refusal({ data: 'x'.repeat(19) })).toMatchObject(error);
+  });
+
+  test('with the cause, if JSON could not be made because a `toJSON` threw', () => {
+    const cause = new Error('no');
+    const data = {
+      toJSON() {
+        throw cause;
+      },
+    };
+    expect(refusal({ data })).toMatchObject({ code: 'event/invalid-data', cause });
+  });
+});
+
+test('a type that is accepted stays within its line', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom('a', '\r', '\n', '\0', ':', ' ', '\u2028', '\u0085') }), (type) => {
+      try {
+        expect(checkType(type)).toBe(type);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'event/invalid-type' });
+        return;
+      }
+      expect(type).toMatch(/^[^\r\n\0]+$/u);
+    }),
+  );
+});
+
+test('whatever has a JSON text is sent as that text, and all else is refused', () => {
+  fc.assert(
+    fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withTypedArray: true }), (data) => {
+      let text: string | undefined;
+      try {
+        text = JSON.stringify(data);
+      } catch (error) {
+        expect(error).toBeInstanceOf(TypeError);
+      }
+      if (text === undefined) expect(() => encodeData(data, false)).toThrow(TidingsError);
+      else expect(encodeData(data, false)).toBe(text);
+    }),
+  );
+});

@@ -1,0 +1,30 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'vitest';
+import { lmdbLog } from '../src/logs/lmdb/index.ts';
+import { checkInvariant, retention, topics } from './model/check.ts';
+
+const runs = Number(process.env['TIDINGS_MODEL_RUNS'] ?? 200);
+
+describe('on a log that outlives the process', () => {
+  test('resume is exact across restarts too', { timeout: 60_000 + runs * 100 }, async () => {
+    const base = mkdtempSync(join(tmpdir(), 'tidings-invariant-'));
+    let world = 0;
+    try {
+      await checkInvariant(runs, (clock) => {
+        const path = join(base, String((world += 1)));
+        const open = (): ReturnType<typeof lmdbLog> =>
+          lmdbLog({ path, now: clock.now, retention, topics, tail: { events: 5 } });
+        return { openLog: open, volatile: false, settle: settleWrites };
+      });
+    } finally {
+      rmSync(base, { recursive: true, force: true });
+    }
+  });
+});
+
+/** A write of LMDB's comes back from its thread within a few rounds of the event loop. */
+async function settleWrites(): Promise<void> {
+  for (let i = 0; i < 4; i += 1) await new Promise((resolve) => setImmediate(resolve));
+}
