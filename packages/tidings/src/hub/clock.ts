@@ -13,11 +13,14 @@ export interface Clock {
 /** Node, Bun and Deno have `setImmediate`; elsewhere a timer of 0 ms comes nearest. */
 const { setImmediate: immediately } = globalThis as { setImmediate?: (task: () => void) => unknown };
 
+/** The longest delay that `setTimeout` takes; it makes 1 ms of a longer one. */
+const MAX_DELAY = 2_147_483_647;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimer(task, delay) {
-    const timer = setTimeout(task, delay);
+    const timer = setTimeout(task, Math.min(delay, MAX_DELAY));
     return () => clearTimeout(timer);
   },
   defer: (task) => void (immediately ?? setTimeout)(task),

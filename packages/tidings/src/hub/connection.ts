@@ -5,7 +5,7 @@ import type { Matcher } from '../protocol/matcher.ts';
 import type { Clock } from './clock.ts';
 import type { EventLog } from './log.ts';
 import type { MatcherSet } from './matcher-set.ts';
-import { judge, newLosses, trimmedGaps } from './resume.ts';
+import { judge, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
 import { type Member, type SharedPage, type Subscription, type Subscriptions, toSharedPage, wants } from './subscription.ts';
 import type { LogEntry, PageLimit } from './tail.ts';
 
@@ -281,6 +281,10 @@ export class Connection implements Member {
     if (losses.length > 0) {
       const notice: GapNotice = { gaps: trimmedGaps(losses) };
       this.#write(encoder.encode(this.#encode({ type: GAP, data: JSON.stringify(notice) })));
+      if (needsSnapshot(losses, log)) {
+        this.#snapshot = { after: 0, until: after };
+        return;
+      }
     }
     this.#take(toSharedPage(page, after, log.tail.head, log.tail.epoch));
   }

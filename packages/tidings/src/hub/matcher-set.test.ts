@@ -44,9 +44,9 @@ describe('a set of matchers', () => {
     ['topic/invalid-pattern', [{ pattern: '(' }]],
     ['topic/invalid-pattern', [{ pattern: 'a\nb' }]],
     ['topic/invalid-pattern', [{}]],
-    ['topic/invalid-pattern', [5]],
-    ['topic/invalid-pattern', [null]],
-    ['topic/invalid-pattern', [undefined]],
+    ['topic/invalid', [5]],
+    ['topic/invalid', [null]],
+    ['topic/invalid', [undefined]],
     ['topic/invalid-pattern', [['a']]],
   ])('is refused with %s for %j', (code, wanted) => {
     expect(() => createMatcherSet(wanted as Matcher[], 10)).toThrow(expect.objectContaining({ code, status: 400 }));

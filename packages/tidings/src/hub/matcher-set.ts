@@ -25,12 +25,13 @@ export function createMatcherSet(wanted: readonly Matcher[], maxTopicLength?: nu
   const topics = new Set<string>();
   const patterns = new Map<string, CompiledPattern>();
   for (const matcher of wanted) {
-    if (typeof matcher === 'string') {
-      assertTopic(matcher, maxTopicLength);
-      topics.add(matcher);
-    } else {
+    // This way round, so that an undefined from a missing query parameter is told to be no topic.
+    if (typeof matcher === 'object' && matcher !== null) {
       const { pattern } = matcher;
       patterns.set(pattern, { pattern, matches: compilePattern(pattern) });
+    } else {
+      assertTopic(matcher, maxTopicLength);
+      topics.add(matcher);
     }
   }
   const compiled = [...patterns.values()];

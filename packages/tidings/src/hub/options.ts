@@ -57,14 +57,16 @@ export function resolveOptions(options: HubOptions & { readonly log: EventLog })
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };
-  for (const name of ['heartbeat', 'stallTimeout', 'maxLifetime'] as const) assertNumber(name, resolved[name], 1);
-  for (const name of ['retry', 'flushWindow'] as const) assertNumber(name, resolved[name], 0);
+  for (const name of ['stallTimeout', 'maxLifetime'] as const) assertNumber(name, resolved[name], 1);
+  // Not Infinity: JSON and the stream have no word for it.
+  assertNumber('heartbeat', resolved.heartbeat, 1, Number.MAX_SAFE_INTEGER);
+  for (const name of ['retry', 'flushWindow'] as const) assertNumber(name, resolved[name], 0, Number.MAX_SAFE_INTEGER);
   return resolved;
 }
 
-function assertNumber(name: string, value: number, minimum: number): void {
-  if (typeof value === 'number' && value >= minimum) return;
-  throw new TidingsError('hub/invalid-option', `\`${name}\` is a number of at least ${minimum}.`, {
+function assertNumber(name: string, value: number, minimum: number, maximum = Infinity): void {
+  if (typeof value === 'number' && value >= minimum && value <= maximum) return;
+  throw new TidingsError('hub/invalid-option', `\`${name}\` is a number of at least ${minimum}${maximum < Infinity ? ', and finite' : ''}.`, {
     details: { option: name, value },
   });
 }

@@ -2,7 +2,7 @@ import type { Gap, GapReason } from '../protocol/control.ts';
 import { EARLIEST, parseCursor } from '../protocol/cursor.ts';
 import { matcherKey } from '../protocol/matcher.ts';
 import type { EventLog, Loss } from './log.ts';
-import type { MatcherSet } from './matcher-set.ts';
+import { type MatcherSet, createMatcherSet } from './matcher-set.ts';
 
 /** Where a connection begins to read, and what it has to be told about that. */
 export interface Verdict {
@@ -31,11 +31,17 @@ export async function judge(cursor: string | undefined, log: EventLog, wanted: M
   if (parsed.seq > tail.head) return gapAtHead('unknown-cursor', log, wanted);
   if (parsed.seq >= log.newestLoss) return { seq: parsed.seq, resumed: true, gaps: [], losses: [], snapshot: false };
   const losses = await log.losses(parsed.seq, wanted);
-  return { seq: parsed.seq, resumed: losses.length === 0, gaps: trimmedGaps(losses), losses, snapshot: false };
+  const resumed = losses.length === 0;
+  return { seq: parsed.seq, resumed, gaps: trimmedGaps(losses), losses, snapshot: needsSnapshot(losses, log) };
 }
 
 export function trimmedGaps(losses: readonly Loss[]): readonly Gap[] {
   return losses.length === 0 ? [] : [{ topics: losses.map(({ matcher }) => matcher), reason: 'trimmed' }];
+}
+
+/** Of a topic that is a state, the state makes up for what was lost. */
+export function needsSnapshot(losses: readonly Loss[], log: EventLog): boolean {
+  return losses.length > 0 && log.rules.canBeLatest(createMatcherSet(losses.map(({ matcher }) => matcher)));
 }
 
 /** Which losses a reader has not been told of yet. Remembers them in `told`, by how many there were. */

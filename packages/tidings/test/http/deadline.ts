@@ -1,0 +1,46 @@
+/** Waiting for what a test expects, for a bounded time: a condition that never comes true fails by its name. */
+
+const DEADLINE = 10_000;
+
+export async function within<T>(what: string, promise: Promise<T>, milliseconds: number = DEADLINE): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`No ${what} within ${milliseconds} ms.`)), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** For state that tells nobody when it changes, such as a registry. */
+export async function until(what: string, condition: () => boolean, milliseconds: number = DEADLINE): Promise<void> {
+  const deadline = performance.now() + milliseconds;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`Not within ${milliseconds} ms: ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Lets all happen that only waits for its turn: promise callbacks, and input that is there already. */
+export async function turn(): Promise<void> {
+  for (let i = 0; i < 2; i += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A promise to be settled by hand, for hooks that a test wants to hold up. */
+export interface Gate<T = void> {
+  readonly passed: Promise<T>;
+  open(value: T): void;
+  fail(error: Error): void;
+}
+
+export function createGate<T = void>(): Gate<T> {
+  let open: (value: T) => void = () => {};
+  let fail: (error: Error) => void = () => {};
+  const passed = new Promise<T>((resolve, reject) => {
+    open = resolve;
+    fail = reject;
+  });
+  return { passed, open: (value) => open(value), fail: (error) => fail(error) };
+}

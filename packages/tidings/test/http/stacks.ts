@@ -1,0 +1,120 @@
+import http from 'node:http';
+import http2 from 'node:http2';
+import https from 'node:https';
+import { createAdaptorServer } from '@hono/node-server';
+import compression from 'compression';
+import express from 'express';
+import fastify from 'fastify';
+import { Hono } from 'hono';
+import Koa from 'koa';
+import type { Hub } from '../../src/hub/hub.ts';
+import { sse as expressSse } from '../../src/transports/express.ts';
+import { sse as fetchSse } from '../../src/transports/fetch.ts';
+import type { HandlerOptions } from '../../src/transports/handler-options.ts';
+import { sse as nodeSse } from '../../src/transports/node.ts';
+import { type Ask, ask, askHttp2 } from './client.ts';
+import { type Running, certificate, listen } from './server.ts';
+
+/** Options that look at no request, so that one set goes for all stacks. */
+export type AnyOptions = Omit<HandlerOptions<unknown>, 'address'>;
+
+/** A way to put the hub on the network. `/events` serves it. */
+export interface Stack {
+  readonly name: string;
+  readonly protocol: 'HTTP/1.1' | 'HTTP/2.0' | 'fetch';
+  readonly ask: Ask;
+  readonly start: (hub: Hub, options?: AnyOptions, onError?: (error: unknown) => void) => Promise<Running>;
+}
+
+export const stacks: readonly Stack[] = [
+  {
+    name: 'node:http',
+    protocol: 'HTTP/1.1',
+    ask,
+    start: (hub, options, onError) => listen(http.createServer(onNode(hub, options, onError))),
+  },
+  {
+    name: 'node:https',
+    protocol: 'HTTP/1.1',
+    ask,
+    start: async (hub, options, onError) =>
+      listen(https.createServer(await certificate(), onNode(hub, options, onError)), 'https'),
+  },
+  { name: 'node:http2', protocol: 'HTTP/2.0', ask: askHttp2, start: startHttp2 },
+  { name: 'node:http2, spoken to in HTTP/1.1', protocol: 'HTTP/1.1', ask, start: startHttp2 },
+  { name: 'Express', protocol: 'HTTP/1.1', ask, start: (...args) => startExpress(...args) },
+  {
+    name: 'Express behind compression',
+    protocol: 'HTTP/1.1',
+    ask: (url, options = {}) => ask(url, { ...options, headers: { 'accept-encoding': 'gzip, br', ...options.headers } }),
+    start: (hub, options, onError) => startExpress(hub, options, onError, compression({ threshold: 0 })),
+  },
+  { name: 'Koa', protocol: 'HTTP/1.1', ask, start: startKoa },
+  { name: 'Fastify', protocol: 'HTTP/1.1', ask, start: startFastify },
+  { name: 'Hono', protocol: 'fetch', ask, start: startHono },
+];
+
+function onNode(hub: Hub, options: AnyOptions = {}, onError?: (error: unknown) => void) {
+  const handle = nodeSse(hub, onError === undefined ? options : { ...options, onError });
+  return (req: http.IncomingMessage | http2.Http2ServerRequest, res: http.ServerResponse | http2.Http2ServerResponse) =>
+    void handle(req, res);
+}
+
+async function startHttp2(hub: Hub, options?: AnyOptions, onError?: (error: unknown) => void): Promise<Running> {
+  const server = http2.createSecureServer({ ...(await certificate()), allowHTTP1: true });
+  server.on('request', onNode(hub, options, onError));
+  return listen(server, 'https');
+}
+
+async function startExpress(
+  hub: Hub,
+  options: AnyOptions = {},
+  onError: (error: unknown) => void = () => {},
+  ...middleware: express.RequestHandler[]
+): Promise<Running> {
+  const app = express();
+  for (const each of middleware) app.use(each);
+  app.use('/events', expressSse(hub, options));
+  app.use((error: unknown, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
+    onError(error);
+    res.status(500).send('The error handler of the app.');
+  });
+  return listen(http.createServer(app));
+}
+
+async function startKoa(hub: Hub, options?: AnyOptions, onError?: (error: unknown) => void): Promise<Running> {
+  const app = new Koa();
+  const handle = onNode(hub, options, onError);
+  app.use((ctx) => {
+    ctx.respond = false;
+    handle(ctx.req, ctx.res);
+  });
+  const callback = app.callback();
+  return listen(http.createServer((req, res) => void callback(req, res)));
+}
+
+async function startFastify(hub: Hub, options?: AnyOptions, onError?: (error: unknown) => void): Promise<Running> {
+  const app = fastify({ forceCloseConnections: true });
+  const handle = onNode(hub, options, onError);
+  app.route({
+    method: ['GET', 'HEAD', 'OPTIONS', 'POST'],
+    url: '/events',
+    handler: (request, reply) => {
+      reply.hijack();
+      handle(request.raw, reply.raw);
+    },
+  });
+  await app.ready();
+  return listen(app.server);
+}
+
+async function startHono(hub: Hub, options?: AnyOptions, onError: (error: unknown) => void = () => {}): Promise<Running> {
+  const app = new Hono();
+  const handle = fetchSse(hub, options);
+  app.all('/events', (context) => handle(context.req.raw));
+  app.onError((error, context) => {
+    onError(error);
+    return context.text('The error handler of the app.', 500);
+  });
+  return listen(createAdaptorServer({ fetch: app.fetch }) as http.Server);
+}
