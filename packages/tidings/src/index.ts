@@ -23,6 +23,10 @@ export type {
   HubLimits,
   HubOptions,
   HubStats,
+  Member,
+  Presence,
+  PresenceRule,
   Published,
   Retention,
+  TopicRule,
 } from './hub/index.ts';

@@ -5,8 +5,9 @@ import type { Matcher } from '../protocol/matcher.ts';
 import type { Clock } from './clock.ts';
 import type { EventLog } from './log.ts';
 import type { MatcherSet } from './matcher-set.ts';
+import type { Member } from './presence.ts';
 import { judge, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
-import { type Member, type SharedPage, type Subscription, type Subscriptions, toSharedPage, wants } from './subscription.ts';
+import { type Receiver, type SharedPage, type Subscription, type Subscriptions, toSharedPage, wants } from './subscription.ts';
 import type { LogEntry, PageLimit } from './tail.ts';
 
 /**
@@ -32,6 +33,8 @@ export interface ConnectRequest {
   /** As the client sent it, checked by nobody. */
   readonly cursor: string | undefined;
   readonly subject: string | undefined;
+  /** Who it counts as for presence. Absent: the subject, or else someone of its own. */
+  readonly member?: Member | undefined;
   /** Milliseconds since 1970. */
   readonly expiresAt: number | undefined;
   readonly remote: string | undefined;
@@ -83,7 +86,7 @@ const encoder = new TextEncoder();
  *
  * Longer than other files because the whole hand-over between reading and being pushed to should be in one view.
  */
-export class Connection implements Member {
+export class Connection implements Receiver {
   readonly id: string;
   readonly request: ConnectRequest;
   /** Milliseconds since 1970. */
@@ -114,6 +117,11 @@ export class Connection implements Member {
     this.connectedAt = delivery.clock.now();
     this.admittedAt = delivery.clock.monotonic();
     this.wroteAt = this.admittedAt;
+  }
+
+  get member(): Member {
+    const { member, subject } = this.request;
+    return member ?? { id: subject ?? this.id };
   }
 
   get state(): ConnectionState {

@@ -7,6 +7,7 @@ import { Conflation } from './conflation.ts';
 import { FanOut } from './fan-out.ts';
 import type { EventLog } from './log.ts';
 import { type HubLimits, type HubOptions, type ResolvedHubOptions, resolveOptions } from './options.ts';
+import { type Presence, PresenceTracker } from './presence.ts';
 import { Registry } from './registry.ts';
 import { Subscriptions } from './subscription.ts';
 import { Sweep } from './sweep.ts';
@@ -67,6 +68,7 @@ export class Hub {
   readonly #conflation: Conflation;
   readonly #fanOut: FanOut;
   readonly #sweep: Sweep;
+  readonly #presence: PresenceTracker;
   readonly #delivery: Delivery;
   #closing: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
@@ -96,6 +98,7 @@ export class Hub {
       report: resolved.onError,
       forget: (connection) => this.#forget(connection),
     };
+    this.#presence = new PresenceTracker(resolved.presence, resolved.log, resolved.clock, resolved.onError);
     this.#sweep = new Sweep({
       delivery: this.#delivery,
       registry: this.#registry,
@@ -155,6 +158,7 @@ export class Hub {
     this.#log.trim(clock.now()).catch(this.#delivery.report);
     const connection = new Connection(crypto.randomUUID(), request, this.#delivery);
     this.#registry.add(connection);
+    this.#presence.join(request.wanted.topics, connection.member);
     this.#counters.connected += 1;
     this.#sweep.start();
     return connection;
@@ -185,6 +189,11 @@ export class Hub {
     const picked = [...this.#registry.values()].filter((connection) => where(connection.info));
     for (const connection of picked) this.#end(connection, 'evicted', options.retry ?? this.#options.retry);
     return picked.length;
+  }
+
+  /** Who is subscribed to a topic that the hub's `presence` option matches. */
+  presence(topic: string): Presence {
+    return this.#presence.of(topic);
   }
 
   stats(): HubStats {
@@ -229,6 +238,7 @@ export class Hub {
       cancel();
     }
     this.#conflation.flush();
+    this.#presence.stop();
     this.#sweep.stop();
     this.#fanOut.stop();
     await this.#log.close();
@@ -241,6 +251,7 @@ export class Hub {
 
   #forget(connection: Connection): void {
     this.#registry.delete(connection);
+    this.#presence.leave(connection.request.wanted.topics, connection.member.id);
     if (this.#registry.size > 0) return;
     this.#sweep.stop();
     this.#onEmpty?.();

@@ -4,5 +4,6 @@ export * from './hub.ts';
 export * from './log.ts';
 export * from './matcher-set.ts';
 export * from './options.ts';
+export * from './presence.ts';
 export * from './tail.ts';
 export * from './topic-rules.ts';

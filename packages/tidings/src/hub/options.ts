@@ -2,6 +2,7 @@ import { TidingsError } from '../protocol/errors.ts';
 import { type EventLimits, DEFAULT_EVENT_LIMITS } from '../protocol/event.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { EventLog } from './log.ts';
+import type { PresenceRule } from './presence.ts';
 import type { ConnectionLimits } from './registry.ts';
 
 export interface HubLimits extends ConnectionLimits, EventLimits {
@@ -24,6 +25,8 @@ export interface HubOptions {
   /** A connection older than this is told to come back, up to 10 % sooner. Default: none is. */
   readonly maxLifetime?: number;
   readonly limits?: Partial<HubLimits>;
+  /** Topics whose subscribers are counted, and told of on `presence/` and the topic. Default: none. */
+  readonly presence?: readonly PresenceRule[];
   /** Takes failures that no caller waits for, of a log or of an `onConnect` hook. Default: writes them to the console. */
   readonly onError?: (error: unknown) => void;
   readonly clock?: Clock;
@@ -53,6 +56,7 @@ export function resolveOptions(options: HubOptions & { readonly log: EventLog })
     stallTimeout: options.stallTimeout ?? 30_000,
     maxLifetime: options.maxLifetime ?? Infinity,
     limits,
+    presence: options.presence ?? [],
     onError: options.onError ?? ((error: unknown) => console.error('tidings:', error)),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,

@@ -3,7 +3,7 @@ import { type LogEntry, type Page, frameOf } from './tail.ts';
 import { TopicIndex } from './topic-index.ts';
 
 /** A connection, as fan-out sees it. */
-export interface Member {
+export interface Receiver {
   /** Hands over the bytes of a flush, which brings the member up to `seq`. `now`: the clock's monotonic time. */
   push(bytes: Uint8Array, seq: number, now: number): void;
 }
@@ -18,7 +18,7 @@ export interface Subscription {
   /** What was granted by name: private events need it. */
   readonly granted: MatcherSet;
   /** The members that have everything up to the last flush: new events are pushed to them. */
-  readonly live: Set<Member>;
+  readonly live: Set<Receiver>;
   /** Members, live or behind. */
   members: number;
   /** What the flush that runs has found for the members. */
@@ -73,7 +73,7 @@ export class Subscriptions {
     return subscription;
   }
 
-  leave(subscription: Subscription, member: Member): void {
+  leave(subscription: Subscription, member: Receiver): void {
     subscription.live.delete(member);
     subscription.members -= 1;
     if (subscription.members > 0) return;

@@ -1,5 +1,5 @@
 import { TidingsError } from '../protocol/errors.ts';
-import type { Matcher } from '../protocol/matcher.ts';
+import { type Matcher, PRESENCE_PREFIX } from '../protocol/matcher.ts';
 import { createMatcherSet, type MatcherSet } from './matcher-set.ts';
 import type { Retention } from './tail.ts';
 
@@ -28,10 +28,14 @@ export interface TopicRules {
 }
 
 const CACHED_TOPICS = 10_000;
+/** Who is present is a state on any log. */
+const PRESENCE_RULE: TopicRule = { match: { pattern: `${PRESENCE_PREFIX}*` }, latest: true };
 
 /** @throws {TidingsError} `topic/*`, `hub/invalid-option`. */
 export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
-  const compiled = rules.map((rule) => ({ rule, matchers: createMatcherSet([rule.match]) }));
+  const all = [PRESENCE_RULE, ...rules];
+  const compiled = all.map((rule) => ({ rule, matchers: createMatcherSet([rule.match]) }));
+  const statePrefixes = all.filter(({ latest }) => latest === true).map(({ match }) => literalPrefix(match));
   for (const { interval = 0, latest = false } of rules) {
     if (interval > 0 && !latest) {
       throw new TidingsError('hub/invalid-option', 'A topic rule with `interval` needs `latest: true`.', {
@@ -40,10 +44,8 @@ export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
     }
   }
   const cache = new Map<string, TopicRule | undefined>();
-  const anyLatest = rules.some(({ latest }) => latest === true);
 
   function of(topic: string): TopicRule | undefined {
-    if (compiled.length === 0) return undefined;
     if (cache.has(topic)) return cache.get(topic);
     const rule = compiled.find(({ matchers }) => matchers.matchesTopic(topic))?.rule;
     if (cache.size >= CACHED_TOPICS) cache.clear();
@@ -54,8 +56,18 @@ export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
   return {
     of,
     canBeLatest: ({ topics, patterns }) =>
-      anyLatest && (patterns.length > 0 || [...topics].some((topic) => of(topic)?.latest === true)),
+      [...topics].some((topic) => of(topic)?.latest === true) ||
+      patterns.some((pattern) => statePrefixes.some((prefix) => canMeet(prefix, literalPrefix(pattern)))),
   };
+}
+
+/** What every topic that is matched begins with. */
+function literalPrefix(match: Matcher): string {
+  return typeof match === 'string' ? match : (/^[^*:\\]*/.exec(match.pattern)?.[0] ?? '');
+}
+
+function canMeet(a: string, b: string): boolean {
+  return a.startsWith(b) || b.startsWith(a);
 }
 
 /** Whether an event is the value of a key, on a topic that keeps just the newest. */

@@ -40,7 +40,8 @@ export class TrimmedTopics {
     const count = this.#all.count + 1;
     this.#all = join(this.#all, { seq, count });
     for (const topic of topics) {
-      const before = this.#topics.get(topic) ?? NONE;
+      // A topic that comes back may have lost more before it was forgotten than it does now.
+      const before = this.#topics.get(topic) ?? this.#forgotten;
       this.#topics.delete(topic);
       this.#topics.set(topic, join(before, { seq, count }));
     }

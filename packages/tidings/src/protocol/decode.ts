@@ -92,7 +92,10 @@ export function createDecoder(options: DecoderOptions): Decoder {
     readLines(text, held.length === 0 ? at : finishHeld(text, at));
   }
 
-  /** The hot path: it sees to data lines itself, and to the blank line behind, which `decode` in `bench/` pays for. */
+  /**
+   * The hot path. It sees to data lines itself, and to the blank line behind them, instead of leaving that to
+   * `readLine`: with small events, that is a quarter of the speed.
+   */
   function readLines(text: string, start: number): void {
     let at = start;
     // "a U+000D CARRIAGE RETURN U+000A LINE FEED (CRLF) character pair, a single LF, a single CR" end a line. Either

@@ -38,6 +38,7 @@ export const errorCodes = [
   'topic/invalid',
   'topic/invalid-pattern',
   'topic/missing',
+  'topic/reserved',
   'topic/too-long',
 ] as const;
 

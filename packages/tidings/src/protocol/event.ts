@@ -1,6 +1,6 @@
 import { RESERVED_PREFIX } from './control.ts';
 import { TidingsError } from './errors.ts';
-import { assertTopic, MAX_TOPIC_LENGTH } from './matcher.ts';
+import { assertTopic, MAX_TOPIC_LENGTH, PRESENCE_PREFIX } from './matcher.ts';
 
 /** What a publisher says of an event, besides its topics and data. */
 export interface EventOptions {
@@ -86,8 +86,12 @@ function toTopics(topics: string | readonly string[], limits: EventLimits): read
       details: { topics: rest.length + 1, maxTopics: limits.topicsPerEvent },
     });
   }
-  assertTopic(first, limits.topicLength);
-  for (const topic of rest) assertTopic(topic, limits.topicLength);
+  for (const topic of [first, ...rest]) {
+    assertTopic(topic, limits.topicLength);
+    if (!topic.startsWith(PRESENCE_PREFIX)) continue;
+    const message = `Topics beginning with "${PRESENCE_PREFIX}" are the hub's own; only it publishes there.`;
+    throw new TidingsError('topic/reserved', message, { status: 400, details: { topic } });
+  }
   return [first, ...rest];
 }
 

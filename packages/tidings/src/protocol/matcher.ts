@@ -10,6 +10,9 @@ export type Matcher = string | { readonly pattern: string };
 
 export const MAX_TOPIC_LENGTH = 1024;
 
+/** Topics beginning like this are the hub's own: who is present on the topic that follows. `publish` refuses them. */
+export const PRESENCE_PREFIX = 'presence/';
+
 /**
  * C0 controls and DEL, which would end a line of the stream, hide in a log, or run two keys into one; and what UTF-8
  * cannot carry: half of a surrogate pair.

@@ -3,7 +3,7 @@
  *
  * In Node 20 a decoder that has ever streamed reads ASCII at an eighth of the speed of one that has not, and all
  * else twice as fast. So this has one of each, and torn characters are kept out of both, which leaves the choice
- * to each chunk. (Measured by `decode` in `bench/`; newer runtimes don't care.)
+ * to each chunk. (In Node 24 both are fast.)
  */
 export function createUtf8Reader(): (chunk: Uint8Array) => string {
   const forAscii = new TextDecoder('utf-8', { ignoreBOM: true });

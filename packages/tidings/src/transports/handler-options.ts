@@ -1,4 +1,5 @@
 import type { ConnectionInfo } from '../hub/connection.ts';
+import type { Member } from '../hub/presence.ts';
 import type { EventOptions } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 
@@ -13,6 +14,8 @@ export interface Authorization {
    * Absent: everything it asked for, but no private events.
    */
   readonly topics?: readonly Matcher[];
+  /** Who the connection counts as for presence. Default: the subject; without one, each connection by itself. */
+  readonly member?: Member;
   /** Milliseconds since 1970. The stream ends then, and the client comes back with what it has by then. */
   readonly expiresAt?: number;
 }

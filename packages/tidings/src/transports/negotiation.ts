@@ -18,7 +18,7 @@ export interface RequestFacts {
   readonly remote: string | undefined;
   /** Like `HTTP/1.1`. */
   readonly protocol: string;
-  /** Whether the peer left while the app was asked for topics and authorization. */
+  /** Whether the peer left, or was answered by something else, while the app was asked for topics and authorization. */
   readonly gone: () => boolean;
 }
 
@@ -36,7 +36,10 @@ export interface Acceptance {
   readonly greeting: string;
 }
 
-export type Outcome = { readonly answer: Answer } | { readonly acceptance: Acceptance } | { readonly gone: true };
+export type Outcome =
+  | { readonly answer: Answer }
+  | { readonly acceptance: Acceptance }
+  | { readonly gone: true };
 
 const ALLOW = 'GET, HEAD, OPTIONS';
 
@@ -59,21 +62,39 @@ export async function negotiate<Req>(
   facts: RequestFacts,
   req: Req,
 ): Promise<Outcome> {
-  const headers = { ...options.headers, ...corsHeaders(options.cors, facts.header('origin')) };
+  const headers = headersOfAll(options, facts);
   if (facts.method === 'OPTIONS') {
-    return answer(204, { allow: ALLOW, ...headers, ...preflightHeaders(options.cors, facts.header('origin')) });
+    return answer(204, {
+      allow: ALLOW,
+      ...headers,
+      ...preflightHeaders(options.cors, facts.header('origin')),
+    });
   }
   try {
     const outcome = await accept(hub, options, facts, req);
     if ('acceptance' in outcome) {
       return { acceptance: { ...outcome.acceptance, headers: { ...headers, ...STREAM_HEADERS } } };
     }
-    return 'answer' in outcome ? answer(outcome.answer.status, { ...headers, ...outcome.answer.headers }) : outcome;
+    return 'answer' in outcome
+      ? answer(outcome.answer.status, { ...headers, ...outcome.answer.headers })
+      : outcome;
   } catch (error) {
     if (!(error instanceof TidingsError) || error.status === undefined) throw error;
     const problem = toProblem(error);
     return { answer: { ...problem, headers: { ...headers, ...problem.headers } } };
   }
+}
+
+/** What every answer carries, by lower-case name, so that no header is there twice. */
+function headersOfAll<Req>(
+  { headers, cors }: HandlerOptions<Req>,
+  facts: RequestFacts,
+): Record<string, string> {
+  const all: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers ?? {})) all[name.toLowerCase()] = value;
+  const { vary, ...permission } = corsHeaders(cors, facts.header('origin'));
+  if (vary !== undefined) all['vary'] = all['vary'] === undefined ? vary : `${all['vary']}, ${vary}`;
+  return { ...all, ...permission };
 }
 
 async function accept<Req>(
@@ -83,10 +104,14 @@ async function accept<Req>(
   req: Req,
 ): Promise<Outcome> {
   if (facts.method !== 'GET' && facts.method !== 'HEAD') {
-    throw new TidingsError('request/method-not-allowed', `Use GET instead of ${facts.method}.`, { status: 405 });
+    throw new TidingsError('request/method-not-allowed', `Use GET instead of ${facts.method}.`, {
+      status: 405,
+    });
   }
   if (!acceptsEventStream(facts.header('accept'))) {
-    throw new TidingsError('request/not-acceptable', 'This URL serves text/event-stream only.', { status: 406 });
+    throw new TidingsError('request/not-acceptable', 'This URL serves text/event-stream only.', {
+      status: 406,
+    });
   }
   hub.assertRoom(undefined, facts.remote);
   const matchers = await wantedTopics(options, facts, req);
@@ -105,6 +130,7 @@ async function accept<Req>(
     const onClose = options.onConnect?.(connection.info, req);
     if (onClose !== undefined) connection.onClose(onClose);
     const greeting = encodeGreeting(options.greeting?.(connection.info, req));
+    if (connection.state === 'closed') throw endedEarly();
     return { acceptance: { headers: {}, connection, greeting } };
   } catch (error) {
     connection.destroy();
@@ -125,7 +151,9 @@ async function wantedTopics<Req>(
 function checkWanted(hub: Hub, matchers: readonly Matcher[]): MatcherSet {
   const { topicsPerConnection, topicLength } = hub.limits;
   if (matchers.length === 0) {
-    throw new TidingsError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….', { status: 400 });
+    throw new TidingsError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….', {
+      status: 400,
+    });
   }
   if (matchers.length > topicsPerConnection) {
     throw new TidingsError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {
@@ -148,14 +176,22 @@ function connect(
   facts: RequestFacts,
   wanted: MatcherSet,
   granted: MatcherSet,
-  { subject, expiresAt }: Authorization,
+  { subject, member, expiresAt }: Authorization,
 ): Connection {
+  if (expiresAt !== undefined && !(expiresAt >= 0)) {
+    // NaN, most likely: it would never be past.
+    throw new TidingsError('hub/invalid-option', '`expiresAt` is a time in milliseconds since 1970.', {
+      details: { option: 'expiresAt', value: expiresAt },
+    });
+  }
   return hub.connect({
     wanted,
     granted,
-    // The header is what a browser sends by itself when it reconnects, so it is the newer of the two.
-    cursor: facts.header('last-event-id') ?? facts.query.get('last_event_id') ?? undefined,
+    // The header is what a browser sends by itself when it reconnects, so it is the newer of the two. Empty, it is
+    // no cursor: EventSource polyfills send it so on a first connect.
+    cursor: facts.header('last-event-id') || facts.query.get('last_event_id') || undefined,
     subject,
+    member,
     expiresAt,
     remote: facts.remote,
     userAgent: facts.header('user-agent'),
@@ -174,14 +210,26 @@ function encodeGreeting(greeting: Greeting | readonly Greeting[] | undefined): s
     .join('');
 }
 
-/** RFC 9110 §12.5.1, as far as one media type is concerned. No header means anything goes. */
+/** By the app, from one of its own hooks. */
+function endedEarly(): TidingsError {
+  return new TidingsError('hub/unavailable', 'The connection was ended before it began.', {
+    status: 503,
+    details: { retryAfter: 1 },
+  });
+}
+
+/**
+ * RFC 9110 §12.5.1, as far as one media type is concerned: of the ranges that take it in, the narrowest decides. No
+ * header means anything goes.
+ */
 function acceptsEventStream(accept: string | undefined): boolean {
   if (accept === undefined || accept.trim() === '') return true;
-  return accept.split(',').some((range) => {
-    const [type = '', ...parameters] = range.toLowerCase().split(';').map((part) => part.trim());
-    const refused = parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-    return !refused && ['text/event-stream', 'text/*', '*/*'].includes(type);
-  });
+  const accepted = new Map<string, boolean>();
+  for (const range of accept.toLowerCase().split(',')) {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim());
+    accepted.set(type, !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)));
+  }
+  return accepted.get('text/event-stream') ?? accepted.get('text/*') ?? accepted.get('*/*') ?? false;
 }
 
 function answer(status: number, headers: Readonly<Record<string, string>>): { answer: Answer } {

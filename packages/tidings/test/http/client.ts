@@ -81,7 +81,10 @@ export const INSECURE = { rejectUnauthorized: false } as const;
 const open = new Set<{ destroy(): unknown }>();
 
 /** Lets go of what has ended before, so that tests of memory measure something else than this. */
-export function endWithTest(peer: { destroy(): unknown; on(event: 'close', listener: () => void): unknown }): void {
+export function endWithTest(peer: {
+  destroy(): unknown;
+  on(event: 'close', listener: () => void): unknown;
+}): void {
   if (open.size === 0) onTestFinished(destroyOpen);
   open.add(peer);
   peer.on('close', () => void open.delete(peer));

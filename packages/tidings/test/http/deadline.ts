@@ -2,7 +2,11 @@
 
 const DEADLINE = 10_000;
 
-export async function within<T>(what: string, promise: Promise<T>, milliseconds: number = DEADLINE): Promise<T> {
+export async function within<T>(
+  what: string,
+  promise: Promise<T>,
+  milliseconds: number = DEADLINE,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`No ${what} within ${milliseconds} ms.`)), milliseconds);
@@ -15,7 +19,11 @@ export async function within<T>(what: string, promise: Promise<T>, milliseconds:
 }
 
 /** For state that tells nobody when it changes, such as a registry. */
-export async function until(what: string, condition: () => boolean, milliseconds: number = DEADLINE): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean,
+  milliseconds: number = DEADLINE,
+): Promise<void> {
   const deadline = performance.now() + milliseconds;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`Not within ${milliseconds} ms: ${what}.`);

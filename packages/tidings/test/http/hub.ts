@@ -23,7 +23,11 @@ export async function startNode(
 }
 
 /** @returns the problem document. */
-export async function expectProblem(reply: Reply, status: number, code: string): Promise<Record<string, unknown>> {
+export async function expectProblem(
+  reply: Reply,
+  status: number,
+  code: string,
+): Promise<Record<string, unknown>> {
   expect(reply.status).toBe(status);
   expect(reply.headers['content-type']).toBe('application/problem+json; charset=utf-8');
   const problem = await reply.json();

@@ -46,7 +46,9 @@ export class RawClient {
   }
 
   get(path: string, headers: Readonly<Record<string, string>> = {}): this {
-    const lines = Object.entries({ host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+    const lines = Object.entries({ host: 'localhost', ...headers }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
     return this.send(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
   }
 

@@ -46,7 +46,8 @@ export const stacks: readonly Stack[] = [
   {
     name: 'Express behind compression',
     protocol: 'HTTP/1.1',
-    ask: (url, options = {}) => ask(url, { ...options, headers: { 'accept-encoding': 'gzip, br', ...options.headers } }),
+    ask: (url, options = {}) =>
+      ask(url, { ...options, headers: { 'accept-encoding': 'gzip, br', ...options.headers } }),
     start: (hub, options, onError) => startExpress(hub, options, onError, compression({ threshold: 0 })),
   },
   { name: 'Koa', protocol: 'HTTP/1.1', ask, start: startKoa },
@@ -56,11 +57,17 @@ export const stacks: readonly Stack[] = [
 
 function onNode(hub: Hub, options: AnyOptions = {}, onError?: (error: unknown) => void) {
   const handle = nodeSse(hub, onError === undefined ? options : { ...options, onError });
-  return (req: http.IncomingMessage | http2.Http2ServerRequest, res: http.ServerResponse | http2.Http2ServerResponse) =>
-    void handle(req, res);
+  return (
+    req: http.IncomingMessage | http2.Http2ServerRequest,
+    res: http.ServerResponse | http2.Http2ServerResponse,
+  ) => void handle(req, res);
 }
 
-async function startHttp2(hub: Hub, options?: AnyOptions, onError?: (error: unknown) => void): Promise<Running> {
+async function startHttp2(
+  hub: Hub,
+  options?: AnyOptions,
+  onError?: (error: unknown) => void,
+): Promise<Running> {
   const server = http2.createSecureServer({ ...(await certificate()), allowHTTP1: true });
   server.on('request', onNode(hub, options, onError));
   return listen(server, 'https');
@@ -82,7 +89,11 @@ async function startExpress(
   return listen(http.createServer(app));
 }
 
-async function startKoa(hub: Hub, options?: AnyOptions, onError?: (error: unknown) => void): Promise<Running> {
+async function startKoa(
+  hub: Hub,
+  options?: AnyOptions,
+  onError?: (error: unknown) => void,
+): Promise<Running> {
   const app = new Koa();
   const handle = onNode(hub, options, onError);
   app.use((ctx) => {
@@ -93,7 +104,11 @@ async function startKoa(hub: Hub, options?: AnyOptions, onError?: (error: unknow
   return listen(http.createServer((req, res) => void callback(req, res)));
 }
 
-async function startFastify(hub: Hub, options?: AnyOptions, onError?: (error: unknown) => void): Promise<Running> {
+async function startFastify(
+  hub: Hub,
+  options?: AnyOptions,
+  onError?: (error: unknown) => void,
+): Promise<Running> {
   const app = fastify({ forceCloseConnections: true });
   const handle = onNode(hub, options, onError);
   app.route({
@@ -108,7 +123,11 @@ async function startFastify(hub: Hub, options?: AnyOptions, onError?: (error: un
   return listen(app.server);
 }
 
-async function startHono(hub: Hub, options?: AnyOptions, onError: (error: unknown) => void = () => {}): Promise<Running> {
+async function startHono(
+  hub: Hub,
+  options?: AnyOptions,
+  onError: (error: unknown) => void = () => {},
+): Promise<Running> {
   const app = new Hono();
   const handle = fetchSse(hub, options);
   app.all('/events', (context) => handle(context.req.raw));
@@ -116,5 +135,5 @@ async function startHono(hub: Hub, options?: AnyOptions, onError: (error: unknow
     onError(error);
     return context.text('The error handler of the app.', 500);
   });
-  return listen(createAdaptorServer({ fetch: app.fetch }) as http.Server);
+  return listen(createAdaptorServer({ fetch: app.fetch }));
 }

@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PageViewers } from '../../shared/api.ts';
+import { openStream } from '../testing/stream.ts';
+import type { Stream } from '../testing/stream.ts';
+import { startServer } from '../testing/server.ts';
+import type { TestServer } from '../testing/server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer({ VIEWER_GRACE_SECONDS: '0.3' });
+});
+afterAll(() => server.close());
+
+const newView = (): string => `view=${crypto.randomUUID()}`;
+const counts = (pages: PageViewers[], page: string): number | undefined =>
+  pages.find((entry) => entry.page === page)?.viewers;
+
+async function watch(): Promise<Stream> {
+  const stream = await server.person().stream('topic=viewers&topic=pageviews');
+  await stream.next('viewers:snapshot');
+  return stream;
+}
+
+describe('viewers', () => {
+  test('are people: two tabs are one, a reload moves nothing, and who closes all is gone', async () => {
+    const watching = await watch();
+    const [ann, bob] = [server.person(), server.person()];
+    const told = async (viewers: number): Promise<void> => {
+      await watching.next('viewers:delta', ({ pages }) => counts(pages, '/feed') === viewers);
+    };
+    const annsTab = await ann.stream(`page=/feed&${newView()}`);
+    await told(1);
+    const bobsTab = await bob.stream(`page=/feed&${newView()}`);
+    await told(2);
+    const annsSecondTab = await ann.stream(`page=/feed&${newView()}`);
+    await bobsTab.close();
+    const bobsReload = await bob.stream(`page=/feed&${newView()}`);
+    await annsTab.close();
+    const seen = watching.events.length;
+    await bobsReload.close();
+    await told(1);
+    await annsSecondTab.close();
+    await told(0);
+    const deltas = watching.events.slice(seen).filter(({ type }) => type === 'viewers:delta');
+    expect(deltas.map((event) => counts(event.json().pages, '/feed'))).toEqual([1, 0]);
+    await watching.close();
+  });
+
+  test('are told by a cookie that the server sets once', async () => {
+    const ann = server.person();
+    const stream = await ann.stream(`page=/feed&${newView()}`);
+    expect(stream.response.headers.getSetCookie().join()).toMatch(
+      /^tidings_visitor=[\w-]{22};.*HttpOnly; SameSite=Lax$/,
+    );
+    const again = await ann.stream(`page=/feed&${newView()}`);
+    expect(again.response.headers.getSetCookie()).toEqual([]);
+    await Promise.all([stream.close(), again.close()]);
+  });
+
+  test.each([
+    'page=/feed',
+    'page=/feed&view=short',
+    `page=feed&${newView()}`,
+    `page=${'/x'.repeat(101)}&${newView()}`,
+    `page=/a%0Ab&${newView()}`,
+    `page=/caf%C3%A9&${newView()}`,
+    `page=/feed%3Fsecret&${newView()}`,
+    `page=/feed%23x&${newView()}`,
+  ])('are refused for ?%s with 400', async (query) => {
+    const answer = await server.person().get(`/events?topic=posts&${query}`);
+    expect(answer.status).toBe(400);
+    expect(answer.body.code).toMatch(/^(page|request)\/invalid$/);
+  });
+});
+
+describe('page views', () => {
+  // Of its own: those that other tests left are saved a moment later.
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startServer();
+  });
+  afterAll(() => server.close());
+
+  test('are stored once for each load, however often it reconnects, and told', async () => {
+    const watching = await server.person().stream('topic=pageviews');
+    const before = (await server.person().get('/analytics/pageviews?minutes=5')).body;
+    const ann = server.person();
+    const view = newView();
+    for (let i = 0; i < 3; i += 1) await (await ann.stream(`page=/dashboard&${view}`)).close();
+    await (await ann.stream(`page=/dashboard/&${newView()}`)).close();
+    await watching.next('pageviews:delta', ({ total }) => total === before.total + 2);
+    const after = (await server.person().get('/analytics/pageviews?minutes=5')).body;
+    expect(after.total).toBe(before.total + 2);
+    expect(after.pages).toContainEqual({ page: '/dashboard', total: 2 });
+    expect(after.minutes).toHaveLength(5);
+    const sum = (minutes: { views: number }[]): number =>
+      minutes.reduce((total, { views }) => total + views, 0);
+    expect(sum(after.minutes)).toBe(sum(before.minutes) + 2);
+    expect(after.minutes.every(({ at }: { at: number }) => at % 60_000 === 0)).toBe(true);
+    await watching.close();
+  });
+
+  test('follow a cursor: what was counted in between comes, in numbers that may come twice', async () => {
+    const { cursor, total } = (await server.person().get('/analytics/pageviews')).body;
+    await (await server.person().stream(`page=/later&${newView()}`)).close();
+    const stream = await server.person().stream(`topic=pageviews&last_event_id=${cursor}`);
+    const delta = (await stream.next('pageviews:delta', (data) => data.total > total)).json();
+    expect(delta).toMatchObject({ total: total + 1, pages: [{ page: '/later', total: 1 }] });
+    await stream.close();
+  });
+
+  test.each(['minutes=0', 'minutes=1441', 'minutes=x', 'minutes='])(
+    'are refused for ?%s with 400',
+    async (query) => {
+      expect(await server.person().get(`/analytics/pageviews?${query}`)).toMatchObject({ status: 400 });
+    },
+  );
+});
+
+describe('another site', () => {
+  const origin = 'https://shop.example:8443';
+  const visitor = 'visitor=0123456789abcdef';
+  const count = (query: string, headers: Record<string, string> = { Origin: origin }): Promise<Stream> =>
+    openStream(`${server.url}/count?${query}`, headers);
+
+  test('may load the script and is told so by the headers', async () => {
+    const answer = await server.person().send('GET', '/embed.js', undefined, { Origin: origin });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('Content-Type')).toMatch('text/javascript');
+    expect(answer.headers.get('Cross-Origin-Resource-Policy')).toBe('cross-origin');
+    expect(answer.headers.get('Access-Control-Allow-Origin')).toBe('*');
+  });
+
+  test('is counted under its own name, as told by the browser, and gets no cookie', async () => {
+    const watching = await watch();
+    const one = await count(`page=/cart&${newView()}&${visitor}`);
+    expect(one.response.headers.get('Access-Control-Allow-Origin')).toBe('*');
+    expect(one.response.headers.getSetCookie()).toEqual([]);
+    await one.next('tidings:welcome');
+    const two = await count(`page=/cart&${newView()}&${visitor}`);
+    await watching.next('viewers:delta', ({ pages }) => counts(pages, 'shop.example:8443/cart') === 1);
+    await one.close();
+    await two.close();
+    await watching.next('viewers:delta', ({ pages }) => counts(pages, 'shop.example:8443/cart') === 0);
+    const { pages } = (await server.person().get('/analytics/pageviews')).body;
+    expect(pages).toContainEqual({ page: 'shop.example:8443/cart', total: 2 });
+    await watching.close();
+  });
+
+  test('reads nothing there, and nothing of the streams of this site', async () => {
+    const stream = await count(`topic=posts&page=/x&${newView()}&${visitor}`);
+    await stream.next('tidings:welcome');
+    expect(server.hub.watchers('posts')).toBe(0);
+    const own = await openStream(`${server.url}/events?topic=posts`, { Origin: origin });
+    expect(own.response.headers.get('Access-Control-Allow-Origin')).toBeNull();
+    await Promise.all([stream.close(), own.close()]);
+  });
+
+  test.each([
+    ['no visitor', `page=/x&${newView()}`, origin],
+    ['no page', `${newView()}&${visitor}`, origin],
+    ['an opaque origin', `page=/x&${newView()}&${visitor}`, 'null'],
+    ['an origin that is none', `page=/x&${newView()}&${visitor}`, 'garbage'],
+    ['an origin that is too long', `page=/x&${newView()}&${visitor}`, `https://${'x'.repeat(300)}.example`],
+  ])('is refused with %s', async (_, query, from) => {
+    const { response } = await count(query, { Origin: from });
+    expect(response.status).toBe(400);
+  });
+});

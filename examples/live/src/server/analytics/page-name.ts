@@ -1,0 +1,34 @@
+import type { Request } from 'express';
+import { LIMITS } from '../../shared/api.ts';
+import type { PageName } from '../../shared/api.ts';
+import { hostOf } from '../http/cross-site.ts';
+import { HttpProblem } from '../http/problem.ts';
+
+/** What all pages beyond the number that is tracked are counted as. */
+export const OTHER: PageName = '(other)';
+
+// Visible ASCII, as a browser's `location.pathname` is; no query and no fragment, which may hold secrets.
+const PATH = /^\/[!-"$->@-~]*$/;
+
+/**
+ * The name under which the page that sends this request is counted. Its site is told by the browser, so that no
+ * page can have itself counted as another site's.
+ *
+ * @throws HttpProblem 400 `page/invalid`
+ */
+export function pageName(request: Request, path: string): PageName {
+  if (!PATH.test(path) || path.length > LIMITS.pageLength) {
+    throw invalid(`A page is a path that begins with / and has at most ${LIMITS.pageLength} characters.`);
+  }
+  // `/feed/` is `/feed`.
+  const name = path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
+  const origin = request.get('Origin');
+  if (origin === undefined) return name;
+  const host = hostOf(origin);
+  if (host === undefined || host.length > LIMITS.pageLength) throw invalid('A page has to be on a site.');
+  return host === request.host ? name : host + name;
+}
+
+function invalid(detail: string): HttpProblem {
+  return new HttpProblem(400, 'page/invalid', detail);
+}

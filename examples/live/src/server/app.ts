@@ -1,0 +1,83 @@
+import express from 'express';
+import type { Express, RequestHandler } from 'express';
+import type { Hub } from 'tidings';
+import { ROUTES } from '../shared/api.ts';
+import { analyticsRoutes } from './analytics/routes.ts';
+import { authRoutes } from './auth/routes.ts';
+import { systemClock } from './clock.ts';
+import type { Clock } from './clock.ts';
+import { eventRoutes } from './events/routes.ts';
+import { feedRoutes } from './feed/routes.ts';
+import { refuseCrossSite } from './http/cross-site.ts';
+import { logRequests } from './http/log-requests.ts';
+import { pages } from './http/pages.ts';
+import { answerErrors, methodNotAllowed, notFound } from './http/problem.ts';
+import { securityHeaders } from './http/security-headers.ts';
+import { notificationRoutes } from './notifications/routes.ts';
+import { endConnections, health } from './ops/health.ts';
+import type { Lifecycle } from './ops/health.ts';
+import { metrics } from './ops/metrics.ts';
+import { createServices } from './services.ts';
+import type { ServiceOptions, Services } from './services.ts';
+
+export type AppOptions = Omit<ServiceOptions, 'clock'> & { readonly clock?: Clock };
+
+export interface App {
+  readonly app: Express;
+  readonly hub: Hub;
+  /** Answers `/healthz` with 503 from now on, and keeps no connection alive. */
+  drain(): void;
+  /** Ends the streams, telling each when to come back: after so many milliseconds at the latest. */
+  endStreams(within: number): Promise<void>;
+  /** Saves what is still to be saved and closes the database. To be called when no request runs any more. */
+  close(): Promise<void>;
+}
+
+/** The app, for a server to serve. */
+export async function createApp(options: AppOptions): Promise<App> {
+  const { config, log, clock = systemClock } = options;
+  const services = await createServices({ ...options, clock });
+  const lifecycle: Lifecycle = { draining: false };
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('trust proxy', config.trustProxy);
+  // `searchParams` reads them as they were sent; nothing else may guess at lists and objects in them.
+  app.set('query parser', false);
+  app.use(logRequests(log), endConnections(lifecycle), securityHeaders());
+  mountRoutes(app, services, clock, lifecycle);
+  app.use(pages(config.pagesFolder));
+  app.use(notFound);
+  app.use(answerErrors(log));
+
+  return {
+    app,
+    hub: services.hub,
+    drain() {
+      lifecycle.draining = true;
+    },
+    endStreams: (within) => services.hub.close({ within }),
+    close: services.close,
+  };
+}
+
+function mountRoutes(app: Express, services: Services, clock: Clock, lifecycle: Lifecycle): void {
+  const { hub, feed, pageViews, users, limits } = services;
+  const totals = { posts: feed.count, pageViews: pageViews.total };
+  app.route(ROUTES.health).get(health(lifecycle)).all(methodNotAllowed('GET'));
+  app.route(ROUTES.metrics).get(metrics(hub, totals)).all(methodNotAllowed('GET'));
+  app.use(refuseCrossSite());
+  app.use(eventRoutes(services));
+  app.use([ROUTES.session, ROUTES.users, ROUTES.posts, ROUTES.notifications], noStore, services.readSession);
+  app.use(ROUTES.pageViews, noStore);
+  app.use(authRoutes(users, clock, limits.signIn));
+  app.use(feedRoutes(services));
+  app.use(notificationRoutes(services));
+  app.use(analyticsRoutes(pageViews, hub));
+}
+
+/** What the API answers is true at that moment, for that user. */
+const noStore: RequestHandler = (_request, response, next) => {
+  response.set('Cache-Control', 'no-store');
+  next();
+};

@@ -1,0 +1,157 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { PASSWORD } from '../testing/person.ts';
+import { startServer } from '../testing/server.ts';
+import type { TestServer } from '../testing/server.ts';
+import { temporaryFolder } from '../testing/server.ts';
+import { manualClock } from '../testing/clock.ts';
+
+describe('accounts', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startServer();
+    await server.signedUp('Taken');
+  });
+  afterAll(() => server.close());
+
+  test('are made and signed in at once', async () => {
+    const person = server.person();
+    const answer = await person.send('POST', '/users', { name: 'Ann_1', password: PASSWORD });
+    expect(answer.status).toBe(201);
+    expect(answer.body.user).toEqual({ id: expect.any(Number), name: 'Ann_1' });
+    expect(answer.body.expiresAt).toBeGreaterThan(Date.now());
+    expect((await person.get('/session')).body.user).toEqual(answer.body.user);
+  });
+
+  test.each([
+    ['a name that is too short', { name: 'a', password: PASSWORD }],
+    ['a name that is too long', { name: 'a'.repeat(25), password: PASSWORD }],
+    ['a name with other characters', { name: 'ann lee', password: PASSWORD }],
+    ['a name with a line break', { name: 'ann\n', password: PASSWORD }],
+    ['a password that is too short', { name: 'short', password: '1234567' }],
+    ['a password that is too long', { name: 'long', password: 'x'.repeat(201) }],
+    ['no password', { name: 'none' }],
+    ['an object for a name', { name: { $ne: '' }, password: PASSWORD }],
+  ])('refuse %s with 400', async (_, body) => {
+    expect(await server.person().send('POST', '/users', body)).toMatchObject({
+      status: 400,
+      body: { code: 'request/invalid' },
+    });
+  });
+
+  test('refuse a name that is taken, in whatever case, with 409', async () => {
+    expect(await server.person().send('POST', '/users', { name: 'taken', password: PASSWORD })).toMatchObject(
+      {
+        status: 409,
+        body: { code: 'user/name-taken' },
+      },
+    );
+  });
+
+  test('refuse one of two that sign up with one name at the same moment', async () => {
+    const body = { name: 'twins', password: PASSWORD };
+    const answers = await Promise.all([1, 2].map(() => server.person().send('POST', '/users', body)));
+    expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([201, 409]);
+  });
+
+  test('do not tell a wrong password from a wrong name', async () => {
+    const wrongPassword = await server
+      .person()
+      .send('POST', '/session', { name: 'Taken', password: 'wrong' });
+    const wrongName = await server.person().send('POST', '/session', { name: 'Nobody', password: 'wrong' });
+    expect(wrongPassword).toMatchObject({ status: 401, body: { code: 'session/wrong-credentials' } });
+    expect(wrongName.body).toEqual(wrongPassword.body);
+    expect(wrongPassword.headers.getSetCookie()).toEqual([]);
+  });
+
+  test('let their owner in whatever the case of the name', async () => {
+    const answer = await server.person().send('POST', '/session', { name: 'TAKEN', password: PASSWORD });
+    expect(answer).toMatchObject({ status: 200, body: { user: { name: 'Taken' } } });
+  });
+});
+
+describe('sessions', () => {
+  const servers: TestServer[] = [];
+  async function start(...options: Parameters<typeof startServer>): Promise<TestServer> {
+    const server = await startServer(...options);
+    servers.push(server);
+    return server;
+  }
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.close();
+  });
+
+  test('are told by a cookie that scripts and other sites cannot use', async () => {
+    const server = await start();
+    const answer = await server.person().send('POST', '/users', { name: 'ann', password: PASSWORD });
+    const [cookie = ''] = answer.headers.getSetCookie();
+    expect(cookie).toMatch(/^tidings_session=.*; Path=\/; Expires=.*; HttpOnly; SameSite=Lax$/);
+  });
+
+  test('have a Secure cookie behind a proxy that speaks HTTPS', async () => {
+    const server = await start({ TRUST_PROXY: 'loopback' });
+    const body = { name: 'ann', password: PASSWORD };
+    const answer = await server.person().send('POST', '/users', body, { 'X-Forwarded-Proto': 'https' });
+    expect(answer.headers.getSetCookie()[0]).toMatch(/; Secure/);
+  });
+
+  test('get a new id on signing in, so that one planted before is worth nothing', async () => {
+    const server = await start();
+    const person = await server.signedUp('ann');
+    const before = person.cookies.get('tidings_session') ?? '';
+    await person.send('POST', '/session', { name: 'ann', password: PASSWORD });
+    expect(person.cookies.get('tidings_session')).not.toBe(before);
+    const thief = server.person();
+    thief.cookies.set('tidings_session', before);
+    expect((await thief.get('/session')).body.user).toBeNull();
+  });
+
+  test('end on signing out, and a copy of the cookie is worth nothing then', async () => {
+    const server = await start();
+    const person = await server.signedUp('ann');
+    const copy = server.person();
+    copy.cookies.set('tidings_session', person.cookies.get('tidings_session') ?? '');
+    expect((await copy.get('/session')).body.user).toEqual(person.user);
+    expect((await person.send('DELETE', '/session')).status).toBe(204);
+    expect(person.cookies.has('tidings_session')).toBe(false);
+    expect((await person.get('/session')).body).toEqual({ user: null, expiresAt: null });
+    expect((await copy.get('/session')).body.user).toBeNull();
+    expect((await person.send('DELETE', '/session')).status).toBe(204);
+  });
+
+  test('cannot be forged', async () => {
+    const server = await start();
+    const person = await server.signedUp('ann');
+    for (const cookie of ['s%3Aabc.def', 'garbage', '', '%', `${person.cookies.get('tidings_session')}x`]) {
+      const forger = server.person();
+      forger.cookies.set('tidings_session', cookie);
+      expect((await forger.get('/session')).body.user).toBeNull();
+    }
+  });
+
+  test('outlive a restart of the server', async () => {
+    const { folder, remove } = await temporaryFolder();
+    const first = await start({ DATABASE_FILE: `${folder}/live.sqlite` });
+    const person = await first.signedUp('ann');
+    await first.close();
+    const second = await start({ DATABASE_FILE: `${folder}/live.sqlite` });
+    const later = second.person();
+    later.cookies.set('tidings_session', person.cookies.get('tidings_session') ?? '');
+    expect((await later.get('/session')).body.user).toEqual(person.user);
+    await remove();
+  });
+
+  test('end after their time, unless they are in use', async () => {
+    const day = 86_400_000;
+    // express-session reckons the cookie's time by the system's clock.
+    const clock = manualClock(Date.now());
+    const server = await start({ SESSION_DAYS: '2' }, { clock });
+    const person = await server.signedUp('ann');
+    expect((await person.get('/session')).headers.getSetCookie()).toEqual([]);
+    clock.advance(1.5 * day);
+    const renewed = await person.get('/session');
+    expect(renewed.headers.getSetCookie()[0]).toMatch(/^tidings_session=/);
+    expect((await person.get('/session')).headers.getSetCookie()).toEqual([]);
+    clock.advance(2.5 * day);
+    expect((await person.get('/session')).body.user).toBeNull();
+  });
+});

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { createPasswords } from './passwords.ts';
+
+const cheap = { N: 16, r: 8, p: 1 };
+
+test('a password fits its own hash only', async () => {
+  const passwords = createPasswords(cheap);
+  const stored = await passwords.hash('correct horse');
+  expect(await passwords.verify('correct horse', stored)).toBe(true);
+  expect(await passwords.verify('Correct horse', stored)).toBe(false);
+  expect(await passwords.verify('', stored)).toBe(false);
+});
+
+test('the same password has another hash each time, and none holds the password', async () => {
+  const passwords = createPasswords(cheap);
+  const [one, two] = [await passwords.hash('secret-secret'), await passwords.hash('secret-secret')];
+  expect(one).not.toBe(two);
+  expect(one).not.toContain('secret');
+});
+
+test('nobody signs in as a user who does not exist', async () => {
+  expect(await createPasswords(cheap).verify('anything', undefined)).toBe(false);
+});
+
+test('hashes stay valid when the cost is raised', async () => {
+  const stored = await createPasswords(cheap).hash('correct horse');
+  expect(await createPasswords({ N: 64, r: 8, p: 2 }).verify('correct horse', stored)).toBe(true);
+});
+
+test('the default cost works within the memory that is allowed', async () => {
+  const passwords = createPasswords();
+  const stored = await passwords.hash('correct horse');
+  expect(stored).toMatch(/^scrypt:32768:8:3:/);
+  expect(await passwords.verify('correct horse', stored)).toBe(true);
+});
+
+test('one typed as other code points of the same characters fits', async () => {
+  const passwords = createPasswords(cheap);
+  expect(await passwords.verify('cafe\u0301-latte', await passwords.hash('caf\u00e9-latte'))).toBe(true);
+});
+
+test('beyond a number of people who wait, the rest is told to come later', async () => {
+  const passwords = createPasswords(cheap);
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 110 }, () => passwords.hash('correct horse')),
+  );
+  const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+  expect(refused).toHaveLength(8);
+  expect(refused[0]?.reason).toMatchObject({
+    status: 503,
+    code: 'server/busy',
+    headers: { 'Retry-After': '5' },
+  });
+});

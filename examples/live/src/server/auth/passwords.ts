@@ -1,0 +1,85 @@
+import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { HttpProblem } from '../http/problem.ts';
+import { createQueue } from '../queue.ts';
+
+/** Cost of one hash: scrypt's N, r and p. */
+export interface PasswordCost {
+  readonly N: number;
+  readonly r: number;
+  readonly p: number;
+}
+
+/**
+ * One of the settings OWASP's password storage cheat sheet holds equal: 32 MiB and about 0.2 s a hash. It comes
+ * from Node's own OpenSSL, so there is no dependency to keep up; each hash names its cost, so raising it later
+ * leaves old ones valid.
+ */
+export const defaultCost: PasswordCost = { N: 2 ** 15, r: 8, p: 3 };
+
+export interface Passwords {
+  hash(password: string): Promise<string>;
+  /** Takes as long when there is no such user (`stored` undefined), so that the time tells nobody who exists. */
+  verify(password: string, stored: string | undefined): Promise<boolean>;
+}
+
+const KEY_LENGTH = 32;
+const MAX_WAITING = 100;
+
+export function createPasswords(cost: PasswordCost = defaultCost): Passwords {
+  // Two at a time: hashes run on the thread pool that also reads files, and each holds its memory.
+  const queue = createQueue(2);
+  const nobody = encode(cost, randomBytes(16), randomBytes(KEY_LENGTH));
+
+  function derive(password: string, salt: Buffer, { N, r, p }: PasswordCost): Promise<Buffer> {
+    if (queue.waiting >= MAX_WAITING) {
+      throw new HttpProblem(
+        503,
+        'server/busy',
+        'Too many people sign in right now. Try again in a few seconds.',
+        {
+          headers: { 'Retry-After': '5' },
+        },
+      );
+    }
+    // Normalised, so that the same characters typed on another device are the same bytes.
+    const text = password.normalize('NFKC');
+    // Node refuses more than 32 MiB unless told; this is twice what RFC 7914 needs.
+    const options = { N, r, p, maxmem: 256 * r * (N + p + 2) };
+    return queue.run(
+      () =>
+        new Promise((resolve, reject) => {
+          scrypt(text, salt, KEY_LENGTH, options, (error, key) =>
+            error === null ? resolve(key) : reject(error),
+          );
+        }),
+    );
+  }
+
+  return {
+    async hash(password) {
+      const salt = randomBytes(16);
+      return encode(cost, salt, await derive(password, salt, cost));
+    },
+    async verify(password, stored) {
+      const { cost: storedCost, salt, key } = decode(stored ?? nobody);
+      const matches = timingSafeEqual(await derive(password, salt, storedCost), key);
+      return matches && stored !== undefined;
+    },
+  };
+}
+
+function encode({ N, r, p }: PasswordCost, salt: Buffer, key: Buffer): string {
+  return `scrypt:${N}:${r}:${p}:${salt.toString('base64')}:${key.toString('base64')}`;
+}
+
+function decode(stored: string): { cost: PasswordCost; salt: Buffer; key: Buffer } {
+  const [scheme, N, r, p, salt, key] = stored.split(':');
+  if (scheme !== 'scrypt' || salt === undefined || key === undefined) {
+    throw new Error('A stored password is not of the form scrypt:N:r:p:salt:key.');
+  }
+  return {
+    cost: { N: Number(N), r: Number(r), p: Number(p) },
+    salt: Buffer.from(salt, 'base64'),
+    key: Buffer.from(key, 'base64'),
+  };
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+/** `examples/live`, from `dist/server` as well as from `src/server`. */
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+const seconds = (fallback: number): z.ZodType<number> =>
+  z.coerce
+    .number()
+    .positive()
+    .default(fallback)
+    .transform((value) => value * 1000);
+
+const count = (fallback: number): z.ZodType<number> => z.coerce.number().int().positive().default(fallback);
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const environment = z.object({
+  PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
+  HOST: z.string().optional(),
+  DATABASE_FILE: z.string().default(join(root, 'data/live.sqlite')),
+  PAGES_FOLDER: z.string().default(join(root, 'dist/pages')),
+  SESSION_SECRET: z.string().min(32).optional(),
+  SESSION_DAYS: z.coerce.number().positive().max(365).default(14),
+  TRUST_PROXY: z
+    .string()
+    .default('')
+    .transform((value) => (/^\d+$/.test(value) ? Number(value) : value === '' ? false : value)),
+  LOG_LEVEL: z.enum(logLevels).default('info'),
+  SIGN_IN_PER_MINUTE: count(20),
+  POSTS_PER_MINUTE: count(20),
+  CHANGES_PER_MINUTE: count(120),
+  CONNECTS_PER_MINUTE: count(120),
+  CONNECTIONS: count(20_000),
+  CONNECTIONS_PER_USER: count(20),
+  CONNECTIONS_PER_ADDRESS: count(200),
+  HEARTBEAT_SECONDS: seconds(15),
+  STALL_SECONDS: seconds(30),
+  MAX_LIFETIME_SECONDS: seconds(3600),
+  VIEWER_GRACE_SECONDS: seconds(5),
+  REQUEST_SECONDS: seconds(30),
+  SHUTDOWN_SECONDS: seconds(10),
+});
+
+/** What the operator decides. README.md says what each variable means. Durations are milliseconds here. */
+export interface Config {
+  readonly port: number;
+  /** undefined: every interface. */
+  readonly host: string | undefined;
+  readonly databaseFile: string;
+  readonly pagesFolder: string;
+  readonly sessionSecret: string;
+  readonly sessionLifetime: number;
+  /** As Express takes it: number of proxies, their addresses, or false for none. */
+  readonly trustProxy: number | string | false;
+  readonly logLevel: (typeof logLevels)[number];
+  readonly ratesPerMinute: { signIn: number; posting: number; changing: number; connecting: number };
+  readonly connectionLimits: {
+    connections: number;
+    connectionsPerSubject: number;
+    connectionsPerAddress: number;
+  };
+  readonly heartbeat: number;
+  readonly stallTimeout: number;
+  readonly maxLifetime: number;
+  readonly viewerGrace: number;
+  /** How long a request's headers and body may take. */
+  readonly requestTimeout: number;
+  readonly shutdownTimeout: number;
+}
+
+/** Thrown for variables that make no sense. The message names each and is meant for the operator. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** @throws ConfigError */
+export async function loadConfig(variables: NodeJS.ProcessEnv): Promise<Config> {
+  // A variable that is set to nothing is not set, as `PORT= npm start` has it.
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
+  const result = environment.safeParse(given);
+  if (!result.success) {
+    const lines = result.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`);
+    throw new ConfigError(`Some environment variables make no sense:\n${lines.join('\n')}`);
+  }
+  const env = result.data;
+  return {
+    port: env.PORT,
+    host: env.HOST,
+    databaseFile: env.DATABASE_FILE,
+    pagesFolder: env.PAGES_FOLDER,
+    sessionSecret: env.SESSION_SECRET ?? (await keptSecret(dirname(env.DATABASE_FILE))),
+    sessionLifetime: env.SESSION_DAYS * 86_400_000,
+    trustProxy: env.TRUST_PROXY,
+    logLevel: env.LOG_LEVEL,
+    ratesPerMinute: {
+      signIn: env.SIGN_IN_PER_MINUTE,
+      posting: env.POSTS_PER_MINUTE,
+      changing: env.CHANGES_PER_MINUTE,
+      connecting: env.CONNECTS_PER_MINUTE,
+    },
+    connectionLimits: {
+      connections: env.CONNECTIONS,
+      connectionsPerSubject: env.CONNECTIONS_PER_USER,
+      connectionsPerAddress: env.CONNECTIONS_PER_ADDRESS,
+    },
+    heartbeat: env.HEARTBEAT_SECONDS,
+    stallTimeout: env.STALL_SECONDS,
+    maxLifetime: env.MAX_LIFETIME_SECONDS,
+    viewerGrace: env.VIEWER_GRACE_SECONDS,
+    requestTimeout: env.REQUEST_SECONDS,
+    shutdownTimeout: env.SHUTDOWN_SECONDS,
+  };
+}
+
+/** The secret made at the first start, kept beside the database so that sessions outlive a restart. */
+async function keptSecret(folder: string): Promise<string> {
+  const file = join(folder, 'session-secret');
+  await mkdir(folder, { recursive: true });
+  try {
+    await writeFile(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const secret = await readFile(file, 'utf8');
+  if (secret.length < 32) throw new ConfigError(`${file} holds no secret: delete it, or set SESSION_SECRET.`);
+  return secret;
+}

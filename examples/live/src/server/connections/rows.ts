@@ -1,0 +1,53 @@
+import { isIPv4 } from 'node:net';
+import type { ConnectionInfo } from 'tidings';
+import type { ConnectionRow } from '../../shared/api.ts';
+
+/**
+ * What everybody may know of a connection. The page is public, so addresses are cut to their network, private
+ * topics lose whose they are, and of the user agent only the kind of program is left.
+ */
+export function toRow(connection: ConnectionInfo): ConnectionRow {
+  return {
+    id: connection.id,
+    connectedAt: connection.connectedAt,
+    remote: maskAddress(connection.remote),
+    signedIn: connection.subject !== undefined,
+    topics: connection.topics.map((topic) =>
+      typeof topic === 'string' ? topic.replace(/^user\/.*/, 'user/…') : topic.pattern,
+    ),
+    state: connection.state,
+    lag: connection.lag,
+    bytes: connection.bytes,
+    protocol: connection.protocol,
+    agent: nameAgent(connection.userAgent ?? ''),
+  };
+}
+
+/** Three of four bytes of IPv4, the first 48 bits of IPv6. */
+export function maskAddress(address: string | undefined): string {
+  if (address === undefined) return 'unknown';
+  const v4 = address.replace(/^::ffff:/i, '');
+  if (isIPv4(v4)) return v4.replace(/\.\d+$/, '.x');
+  const [head = ''] = address.split('::');
+  return `${head.split(':').slice(0, 3).join(':')}::x`;
+}
+
+// Most browsers name others as well; the one that is most particular comes first.
+const agents: readonly (readonly [name: string, pattern: RegExp])[] = [
+  ['Edge', /Edg\/(\d+)/],
+  ['Opera', /OPR\/(\d+)/],
+  ['Samsung Internet', /SamsungBrowser\/(\d+)/],
+  ['Firefox', /(?:Firefox|FxiOS)\/(\d+)/],
+  ['Chrome', /(?:Chrome|CriOS)\/(\d+)/],
+  ['Safari', /Version\/(\d+).*Safari\//],
+  ['curl', /^curl\/(\d+)/],
+  ['Node.js', /^(?:node|undici)/i],
+];
+
+export function nameAgent(userAgent: string): string {
+  for (const [name, pattern] of agents) {
+    const match = pattern.exec(userAgent);
+    if (match !== null) return match[1] === undefined ? name : `${name} ${match[1]}`;
+  }
+  return userAgent === '' ? 'unknown' : 'other';
+}

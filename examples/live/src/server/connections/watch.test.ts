@@ -1,0 +1,84 @@
+import type { ConnectionInfo } from 'tidings';
+import { beforeEach, expect, test } from 'vitest';
+import type { ConnectionsDelta } from '../../shared/api.ts';
+import { manualClock } from '../testing/clock.ts';
+import { createConnectionWatch } from './watch.ts';
+import type { ConnectionWatch } from './watch.ts';
+
+let connections: ConnectionInfo[];
+let watchers: number;
+let told: ConnectionsDelta[];
+let watch: ConnectionWatch;
+
+function connection(id: string, bytes = 0): ConnectionInfo {
+  return {
+    id,
+    subject: undefined,
+    remote: '192.0.2.1',
+    userAgent: 'curl/8',
+    protocol: 'HTTP/1.1',
+    topics: ['connections'],
+    state: 'live',
+    lag: 0,
+    bytes,
+    connectedAt: 0,
+  };
+}
+
+beforeEach(() => {
+  connections = [];
+  watchers = 1;
+  told = [];
+  watch = createConnectionWatch({
+    clock: manualClock(),
+    hub: { connections: () => connections, watchers: () => watchers },
+    announce: (...announcements) => {
+      for (const { data } of announcements) told.push(data as ConnectionsDelta);
+      return Promise.resolve();
+    },
+  });
+});
+
+async function tick(): Promise<{ upserted: string[]; removed: string[]; total: number } | undefined> {
+  await watch.tick();
+  const delta = told.pop();
+  return (
+    delta && { upserted: delta.upserted.map(({ id }) => id), removed: delta.removed, total: delta.total }
+  );
+}
+
+test('tells what is new, what has changed and what is gone, and nothing else', async () => {
+  connections = [connection('a'), connection('b')];
+  expect(watch.snapshot()).toMatchObject({ total: 2, connections: [{ id: 'a' }, { id: 'b' }] });
+  expect(await tick()).toBeUndefined();
+  connections = [connection('a', 10), connection('c')];
+  expect(await tick()).toEqual({ upserted: ['a', 'c'], removed: ['b'], total: 2 });
+  expect(await tick()).toBeUndefined();
+});
+
+test('does nothing while nobody watches, and begins anew with the next who does', async () => {
+  watchers = 0;
+  connections = [connection('a')];
+  expect(await tick()).toBeUndefined();
+  watchers = 1;
+  watch.snapshot();
+  expect(await tick()).toBeUndefined();
+});
+
+test('a snapshot for one who comes later hides no change from those who watch already', async () => {
+  watch.snapshot();
+  connections = [connection('a')];
+  const { version } = watch.snapshot();
+  await watch.tick();
+  expect(told).toMatchObject([{ upserted: [{ id: 'a' }] }]);
+  expect(told[0]?.version).toBeGreaterThan(version);
+});
+
+test('lists a few hundred at most, the oldest, but counts all', async () => {
+  connections = Array.from({ length: 1000 }, (_, i) => connection(`c${i}`));
+  const snapshot = watch.snapshot();
+  expect(snapshot.connections).toHaveLength(300);
+  expect(snapshot.total).toBe(1000);
+  connections = connections.slice(0, 999);
+  expect(await tick()).toEqual({ upserted: [], removed: [], total: 999 });
+});

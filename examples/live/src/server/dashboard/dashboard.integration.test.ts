@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { DashboardDelta, DashboardSnapshot } from '../../shared/api.ts';
+import { startServer } from '../testing/server.ts';
+import type { TestServer } from '../testing/server.ts';
+import { until } from '../testing/until.ts';
+import { metricNames } from './history.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.close());
+
+describe('the dashboard', () => {
+  test('shows this very process, at once and then as it changes', async () => {
+    const ann = await server.signedUp('ann');
+    await ann.post('one');
+    const stream = await ann.stream('topic=dashboard');
+    const snapshot: DashboardSnapshot = (await stream.next('dashboard:snapshot')).json();
+    expect(snapshot.metrics).toMatchObject({
+      connections: 1,
+      usersOnline: 1,
+      posts: 1,
+      publishedPerSecond: null,
+    });
+    expect(snapshot.metrics.rss).toBeGreaterThan(10_000_000);
+    expect(snapshot.history.at).toEqual([snapshot.at]);
+    expect(Object.keys(snapshot.history.series).sort()).toEqual([...metricNames].sort());
+
+    await ann.post('two');
+    const { version }: DashboardDelta = (
+      await stream.next('dashboard:delta', ({ metrics }) => metrics.posts === 2)
+    ).json();
+    expect(version).toBeGreaterThan(snapshot.version);
+    const rates: DashboardDelta = (
+      await stream.next('dashboard:delta', ({ metrics }) => metrics.bytesPerSecond > 0)
+    ).json();
+    expect(Object.keys(rates.metrics).length).toBeLessThan(metricNames.length);
+
+    const bobs = await (await server.signedUp('bob')).stream('topic=dashboard');
+    const later: DashboardSnapshot = (await bobs.next('dashboard:snapshot')).json();
+    expect(later.history.at.length).toBeGreaterThan(1);
+    await stream.next(
+      'dashboard:delta',
+      ({ metrics }) => metrics.usersOnline === 2 && metrics.connections === 2,
+    );
+    await Promise.all([stream.close(), bobs.close()]);
+  });
+
+  test('publishes nothing while nobody watches', async () => {
+    await until(() => server.hub.connections().length === 0);
+    const stream = await server.person().stream('topic=posts');
+    await stream.next('tidings:welcome');
+    const before = server.hub.stats().published;
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(server.hub.stats().published).toBe(before);
+    await stream.close();
+  });
+});
+
+describe('the connections page', () => {
+  test('lists every stream as it comes and goes, telling nobody who somebody is', async () => {
+    const ann = await server.signedUp('carl');
+    const watching = await server.person().stream('topic=connections', { 'User-Agent': 'curl/8.1' });
+    const { connection: own } = (await watching.next('tidings:welcome')).json();
+    const snapshot = (await watching.next('connections:snapshot')).json();
+    expect(snapshot).toMatchObject({
+      total: 1,
+      connections: [
+        { id: own, remote: '127.0.0.x', signedIn: false, topics: ['connections'], agent: 'curl 8' },
+      ],
+    });
+    const anns = await ann.stream(`topic=posts&topic=user/${ann.user.id}`);
+    const { connection: theirs } = (await anns.next('tidings:welcome')).json();
+    const delta = (await watching.next('connections:delta', ({ total }) => total === 2)).json();
+    expect(delta.upserted).toContainEqual(
+      expect.objectContaining({ id: theirs, signedIn: true, state: 'live', topics: ['posts', 'user/…'] }),
+    );
+    await anns.close();
+    await watching.next('connections:delta', ({ removed }) => removed.includes(theirs));
+    await watching.close();
+  });
+});
+
+describe('operations', () => {
+  test('GET /healthz answers 200', async () => {
+    expect(await server.person().get('/healthz')).toMatchObject({ status: 200, body: { status: 'ok' } });
+  });
+
+  test('GET /metrics tells the state of process and hub to Prometheus', async () => {
+    const stream = await server.person().stream('topic=posts');
+    await stream.next('tidings:welcome');
+    const { status, text, headers } = await server.person().get('/metrics');
+    expect(status).toBe(200);
+    expect(headers.get('Content-Type')).toMatch('text/plain; version=0.0.4');
+    expect(text).toMatch(/^tidings_connections 1$/m);
+    expect(text).toMatch(/^tidings_published_events_total [1-9]\d*$/m);
+    expect(text).toMatch(/^live_posts 2$/m);
+    expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
+    expect(text).toMatch(/^process_resident_memory_bytes /m);
+    await stream.close();
+  });
+});

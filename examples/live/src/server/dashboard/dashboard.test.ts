@@ -1,0 +1,105 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { DashboardDelta, Metrics } from '../../shared/api.ts';
+import { manualClock } from '../testing/clock.ts';
+import type { ManualClock } from '../testing/clock.ts';
+import { createDashboard } from './dashboard.ts';
+import type { Dashboard } from './dashboard.ts';
+import { metricNames } from './history.ts';
+
+let clock: ManualClock;
+let watchers: number;
+let samples: number;
+let current: Metrics;
+let told: DashboardDelta[];
+let dashboard: Dashboard;
+
+beforeEach(() => {
+  clock = manualClock();
+  watchers = 0;
+  samples = 0;
+  current = Object.fromEntries(metricNames.map((name) => [name, 0])) as unknown as Metrics;
+  told = [];
+  dashboard = createDashboard({
+    clock,
+    interval: 1000,
+    startedAt: 5,
+    hub: { watchers: () => watchers },
+    sampler: {
+      sample() {
+        samples += 1;
+        return { ...current };
+      },
+      pause: () => undefined,
+    },
+    announce: (...announcements) => {
+      for (const { data } of announcements) told.push(data as DashboardDelta);
+      return Promise.resolve();
+    },
+  });
+});
+
+async function second(): Promise<void> {
+  clock.advance(1000);
+  await dashboard.tick();
+}
+
+test('samples nothing while nobody watches', async () => {
+  await second();
+  await second();
+  expect(samples).toBe(0);
+  expect(told).toEqual([]);
+});
+
+test('gives who comes a snapshot at once, and samples once for all of them', async () => {
+  watchers = 1;
+  current.posts = 3;
+  const first = dashboard.snapshot();
+  expect(first).toMatchObject({ at: clock.now(), startedAt: 5, interval: 1000, metrics: { posts: 3 } });
+  watchers = 2;
+  dashboard.snapshot();
+  expect(samples).toBe(1);
+  await second();
+  expect(samples).toBe(2);
+});
+
+test('tells only what has changed, and nothing if nothing has', async () => {
+  watchers = 1;
+  const { version } = dashboard.snapshot();
+  await second();
+  expect(told).toEqual([]);
+  current.posts = 1;
+  current.lagP50 = null;
+  await second();
+  expect(told).toEqual([
+    { version: expect.any(Number), at: clock.now(), metrics: { posts: 1, lagP50: null } },
+  ]);
+  expect(told[0]?.version).toBeGreaterThan(version);
+});
+
+test('a snapshot holds the history in columns, ending with its own metrics', async () => {
+  watchers = 1;
+  dashboard.snapshot();
+  for (let i = 1; i <= 3; i += 1) {
+    current.posts = i;
+    await second();
+  }
+  const { history, metrics, at } = dashboard.snapshot();
+  expect(history.series.posts).toEqual([0, 1, 2, 3]);
+  expect(history.at).toHaveLength(4);
+  expect(history.at.at(-1)).toBe(at);
+  expect(metrics.posts).toBe(3);
+});
+
+test('the history ends after five minutes and shows a pause as a gap', async () => {
+  watchers = 1;
+  for (let i = 0; i < 400; i += 1) await second();
+  expect(dashboard.snapshot().history.at).toHaveLength(300);
+  watchers = 0;
+  await second();
+  await second();
+  clock.advance(60_000);
+  watchers = 1;
+  current.posts = 9;
+  const { series } = dashboard.snapshot().history;
+  expect(series.posts.slice(-3)).toEqual([0, null, 9]);
+});

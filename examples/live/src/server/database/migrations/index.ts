@@ -1,0 +1,11 @@
+import type { Migration, MigrationProvider } from 'kysely';
+import { up as initial } from './0001-initial.ts';
+
+/** In the order of their names. Never change one that was released: add another. */
+const migrations: Record<string, Migration> = {
+  '0001-initial': { up: initial },
+};
+
+export const migrationProvider: MigrationProvider = {
+  getMigrations: () => Promise.resolve(migrations),
+};

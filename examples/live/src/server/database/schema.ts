@@ -1,0 +1,70 @@
+import type { Generated, Kysely } from 'kysely';
+
+/** The tables. `migrations` create what this describes; times are milliseconds since 1970. */
+export interface Schema {
+  users: UsersTable;
+  sessions: SessionsTable;
+  posts: PostsTable;
+  likes: LikesTable;
+  notifications: NotificationsTable;
+  pages: PagesTable;
+  page_views: PageViewsTable;
+}
+
+export type Database = Kysely<Schema>;
+
+interface UsersTable {
+  id: Generated<number>;
+  name: string;
+  /** The name in lower case: unique. */
+  name_key: string;
+  password: string;
+  created_at: number;
+}
+
+interface SessionsTable {
+  /** A hash of what the cookie holds, so that a copy of the database signs nobody in. */
+  id: string;
+  data: string;
+  expires_at: number;
+}
+
+interface PostsTable {
+  id: Generated<number>;
+  author_id: number;
+  text: string;
+  created_at: number;
+  /** How many rows of `likes` there are, kept so that a list need not count them. */
+  likes: number;
+  /** What the author's browser calls it, to recognise a repeated request. Unique per author. */
+  key: string | null;
+}
+
+interface LikesTable {
+  post_id: number;
+  user_id: number;
+}
+
+interface NotificationsTable {
+  id: Generated<number>;
+  /** Whom it is for. */
+  user_id: number;
+  from_id: number;
+  post_id: number;
+  created_at: number;
+  read: 0 | 1;
+}
+
+interface PagesTable {
+  id: Generated<number>;
+  name: string;
+  /** How often it was viewed, of all time: `page_views` forgets. */
+  views: number;
+}
+
+interface PageViewsTable {
+  /** Random id that a page makes once per load, so that its reconnects count once. */
+  id: string;
+  page_id: number;
+  at: number;
+}

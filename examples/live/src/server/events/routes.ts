@@ -1,0 +1,144 @@
+import express from 'express';
+import type { Request, RequestHandler, Router } from 'express';
+import type { Hub } from 'tidings';
+import { sse } from 'tidings/express';
+import type { Greeting, HandlerOptions } from 'tidings/express';
+import { z } from 'zod';
+import { ROUTES, TOPICS } from '../../shared/api.ts';
+import type { Events } from '../../shared/api.ts';
+import { pageName } from '../analytics/page-name.ts';
+import type { PageViewCounter } from '../analytics/page-views.ts';
+import type { Viewers } from '../analytics/viewers.ts';
+import { identifyVisitor, visitorOf } from '../analytics/visitor.ts';
+import type { SessionStore } from '../auth/session-store.ts';
+import { sessionExpiry } from '../auth/sessions.ts';
+import type { ConnectionWatch } from '../connections/watch.ts';
+import type { Dashboard } from '../dashboard/dashboard.ts';
+import { parseInput, searchParams } from '../http/input.ts';
+import type { RateLimits } from '../http/rate-limits.ts';
+import { randomIdSchema } from '../http/schemas.ts';
+import { openToOtherSites } from '../http/security-headers.ts';
+import type { SessionStreams } from './session-streams.ts';
+import { COUNT_TOPIC, authorizeTopics, wantedTopics } from './topics.ts';
+
+export interface EventRoutesOptions {
+  readonly hub: Hub;
+  readonly limits: Pick<RateLimits, 'connecting'>;
+  readonly readSession: RequestHandler;
+  readonly sessionStore: SessionStore;
+  readonly sessionStreams: SessionStreams;
+  readonly viewers: Viewers;
+  readonly pageViews: PageViewCounter;
+  readonly dashboard: Dashboard;
+  readonly connectionWatch: ConnectionWatch;
+}
+
+/** A page that is open, and who has it open. */
+interface Visit {
+  page: string;
+  view: string;
+  visitor: string;
+}
+
+export function eventRoutes(options: EventRoutesOptions): Router {
+  const router = express.Router();
+  router.use(
+    ROUTES.events,
+    options.limits.connecting,
+    options.readSession,
+    identifyVisitor,
+    sse(options.hub, appStream(options)),
+  );
+  router.use(
+    ROUTES.count,
+    openToOtherSites,
+    options.limits.connecting,
+    sse(options.hub, countStream(options)),
+  );
+  return router;
+}
+
+/** The stream of this app's own pages. */
+function appStream(options: EventRoutesOptions): HandlerOptions<Request> {
+  const { sessionStore, sessionStreams } = options;
+
+  return {
+    topics(request) {
+      const topics = wantedTopics(searchParams(request));
+      return topics.length === 0 && ownVisit(request) !== undefined ? [COUNT_TOPIC] : topics;
+    },
+    authorize(request, wanted) {
+      // It may have been signed out since it was read.
+      const user = sessionStore.hasEnded(request.sessionID) ? undefined : request.session.user;
+      const topics = wanted.filter((matcher) => typeof matcher === 'string');
+      return authorizeTopics(user, sessionExpiry(request), topics);
+    },
+    greeting: ({ topics }) =>
+      greetings(options)
+        .filter(({ topic }) => topics.includes(topic))
+        .map(toGreeting),
+    onConnect(connection, request) {
+      const leave = startVisit(options, ownVisit(request));
+      const forget = sessionStreams.add(request.sessionID, connection.id);
+      return () => {
+        leave();
+        forget();
+      };
+    },
+  };
+}
+
+/** The stream that other sites' pages open to be counted: nothing comes on it. */
+function countStream(options: EventRoutesOptions): HandlerOptions<Request> {
+  return {
+    topics(request) {
+      foreignVisit(request);
+      return [COUNT_TOPIC];
+    },
+    onConnect: (_connection, request) => startVisit(options, foreignVisit(request)),
+    cors: { origin: '*' },
+  };
+}
+
+function startVisit({ viewers, pageViews }: EventRoutesOptions, visit: Visit | undefined): () => void {
+  if (visit === undefined) return () => undefined;
+  pageViews.record(visit.page, visit.view);
+  return viewers.enter(visit.page, visit.visitor);
+}
+
+const ownVisitQuery = z.object({ page: z.string(), view: randomIdSchema });
+const foreignVisitQuery = ownVisitQuery.extend({ visitor: randomIdSchema });
+
+/** @throws HttpProblem 400 */
+function ownVisit(request: Request): Visit | undefined {
+  const params = searchParams(request);
+  const visitor = visitorOf(request);
+  if (!params.has('page') || visitor === undefined) return undefined;
+  const { page, view } = parseInput(ownVisitQuery, Object.fromEntries(params));
+  return { page: pageName(request, page), view, visitor };
+}
+
+/** @throws HttpProblem 400 */
+function foreignVisit(request: Request): Visit {
+  const { page, view, visitor } = parseInput(foreignVisitQuery, Object.fromEntries(searchParams(request)));
+  return { page: pageName(request, page), view, visitor };
+}
+
+interface TopicGreeting<T extends keyof Events = keyof Events> {
+  topic: string;
+  type: T;
+  data: () => Events[T];
+}
+
+/** The state that the deltas of a topic change. */
+function greetings({ dashboard, viewers, connectionWatch }: EventRoutesOptions): TopicGreeting[] {
+  return [
+    { topic: TOPICS.dashboard, type: 'dashboard:snapshot', data: dashboard.snapshot },
+    { topic: TOPICS.viewers, type: 'viewers:snapshot', data: viewers.snapshot },
+    { topic: TOPICS.connections, type: 'connections:snapshot', data: connectionWatch.snapshot },
+  ];
+}
+
+function toGreeting({ type, data }: TopicGreeting): Greeting {
+  return { type, data: data() };
+}

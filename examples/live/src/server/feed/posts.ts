@@ -1,0 +1,142 @@
+import type { Post, PublicPost, User } from '../../shared/api.ts';
+import type { Database } from '../database/schema.ts';
+import { HttpProblem } from '../http/problem.ts';
+
+/** Reading and writing posts. Who may do it, and who is told, is decided elsewhere. */
+export interface Posts {
+  /** Newest first. @param viewer whose likes are marked */
+  list(query: { before?: number | undefined; limit: number; viewer: User | undefined }): Promise<Post[]>;
+  /** @throws HttpProblem 404 `post/not-found` */
+  get(id: number, viewer: User | undefined): Promise<Post>;
+  findByKey(author: User, key: string): Promise<PublicPost | undefined>;
+  insert(post: {
+    author: User;
+    text: string;
+    key: string | undefined;
+    createdAt: number;
+  }): Promise<PublicPost>;
+  remove(id: number): Promise<void>;
+  /** @returns the count afterwards, and whether anything changed */
+  setLike(id: number, user: User, liked: boolean): Promise<{ likes: number; changed: boolean }>;
+}
+
+/** @param db the database, or a transaction on it */
+export function createPosts(db: Database): Posts {
+  // A user id that nobody has stands for a viewer who is signed out.
+  function select(viewer: User | undefined) {
+    return db
+      .selectFrom('posts')
+      .innerJoin('users', 'users.id', 'posts.author_id')
+      .leftJoin('likes', (join) =>
+        join.onRef('likes.post_id', '=', 'posts.id').on('likes.user_id', '=', viewer?.id ?? 0),
+      )
+      .select([
+        'posts.id',
+        'posts.author_id',
+        'users.name as author_name',
+        'posts.text',
+        'posts.created_at',
+        'posts.likes',
+        'likes.user_id as liked_by',
+      ]);
+  }
+
+  return {
+    async list({ before, limit, viewer }) {
+      let query = select(viewer).orderBy('posts.id', 'desc').limit(limit);
+      if (before !== undefined) query = query.where('posts.id', '<', before);
+      return (await query.execute()).map(toPost);
+    },
+
+    async get(id, viewer) {
+      const row = await select(viewer).where('posts.id', '=', id).executeTakeFirst();
+      if (row === undefined) throw noSuchPost();
+      return toPost(row);
+    },
+
+    async findByKey(author, key) {
+      const row = await select(undefined)
+        .where('posts.author_id', '=', author.id)
+        .where('posts.key', '=', key)
+        .executeTakeFirst();
+      return row === undefined ? undefined : toPublicPost(row);
+    },
+
+    async insert({ author, text, key, createdAt }) {
+      const { id } = await db
+        .insertInto('posts')
+        .values({ author_id: author.id, text, created_at: createdAt, likes: 0, key: key ?? null })
+        .returning('id')
+        .executeTakeFirstOrThrow();
+      return { id, author, text, createdAt, likes: 0 };
+    },
+
+    async remove(id) {
+      await db.deleteFrom('posts').where('id', '=', id).execute();
+    },
+
+    async setLike(id, user, liked) {
+      const changed = liked ? await addLike(db, id, user.id) : await removeLike(db, id, user.id);
+      const { likes } = await db
+        .updateTable('posts')
+        .set((eb) => ({ likes: eb('likes', '+', changed ? (liked ? 1 : -1) : 0) }))
+        .where('id', '=', id)
+        .returning('likes')
+        .executeTakeFirstOrThrow(noSuchPost);
+      return { likes, changed };
+    },
+  };
+}
+
+async function addLike(db: Database, postId: number, userId: number): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('likes')
+    .columns(['post_id', 'user_id'])
+    // Only if the post exists: a row for a missing one would be refused by the foreign key, as a plain error.
+    .expression((eb) =>
+      eb
+        .selectFrom('posts')
+        .select((select) => ['posts.id', select.val(userId).as('user_id')])
+        .where('posts.id', '=', postId),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirstOrThrow();
+  return numInsertedOrUpdatedRows === 1n;
+}
+
+async function removeLike(db: Database, postId: number, userId: number): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('likes')
+    .where('post_id', '=', postId)
+    .where('user_id', '=', userId)
+    .executeTakeFirstOrThrow();
+  return numDeletedRows === 1n;
+}
+
+function noSuchPost(): HttpProblem {
+  return new HttpProblem(404, 'post/not-found', 'There is no such post, or not any more.');
+}
+
+interface PostRow {
+  id: number;
+  author_id: number;
+  author_name: string;
+  text: string;
+  created_at: number;
+  likes: number;
+  liked_by: number | null;
+}
+
+function toPost(row: PostRow): Post {
+  return { ...toPublicPost(row), liked: row.liked_by !== null };
+}
+
+function toPublicPost(row: PostRow): PublicPost {
+  return {
+    id: row.id,
+    author: { id: row.author_id, name: row.author_name },
+    text: row.text,
+    createdAt: row.created_at,
+    likes: row.likes,
+  };
+}

@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import express from 'express';
+import type { Router } from 'express';
+import { PAGES } from '../../shared/api.ts';
+import { identifyVisitor } from '../analytics/visitor.ts';
+import { HttpProblem, methodNotAllowed } from './problem.ts';
+
+const YEAR = 31_536_000_000;
+
+/** Serves what Vite built. */
+export function pages(folder: string): Router {
+  const router = express.Router();
+  for (const [path, file] of Object.entries(PAGES)) {
+    router
+      .route(path)
+      .get(identifyVisitor, (_request, response, next) => {
+        // The page names its scripts by hash, so it must never be older than they are.
+        const options = {
+          root: folder,
+          cacheControl: false,
+          headers: { 'Cache-Control': 'private, no-cache' },
+        };
+        response.sendFile(file, options, (error) => {
+          // With headers sent it is the browser that went away, and nobody is left to tell.
+          if (error !== undefined && !response.headersSent) next(isMissing(error) ? notBuilt(error) : error);
+        });
+      })
+      .all(methodNotAllowed('GET'));
+  }
+  // Vite puts a hash of the content into these names.
+  router.use(
+    '/assets',
+    express.static(join(folder, 'assets'), { immutable: true, maxAge: YEAR, index: false }),
+  );
+  router.use(
+    express.static(folder, { index: false, redirect: false, cacheControl: false, setHeaders: revalidate }),
+  );
+  return router;
+}
+
+function revalidate(response: express.Response): void {
+  response.set('Cache-Control', 'no-cache');
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as { status?: unknown }).status === 404;
+}
+
+function notBuilt(cause: unknown): HttpProblem {
+  return new HttpProblem(503, 'pages/not-built', 'The pages are not built yet: run `npm run build`.', {
+    cause,
+  });
+}

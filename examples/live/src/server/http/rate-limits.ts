@@ -1,0 +1,66 @@
+import { MemoryStore, rateLimit } from 'express-rate-limit';
+import type { RequestHandler } from 'express';
+import { currentUser } from '../auth/sessions.ts';
+import { HttpProblem, sendProblem } from './problem.ts';
+
+export interface RateLimits {
+  /** Attempts to sign in or up, per address. */
+  readonly signIn: RequestHandler;
+  /** New posts, per user. */
+  readonly posting: RequestHandler;
+  /** Likes, deletions and the like, per user. */
+  readonly changing: RequestHandler;
+  /** New event streams, per address. */
+  readonly connecting: RequestHandler;
+  /** Ends their timers. */
+  close(): void;
+}
+
+export interface RateLimitOptions {
+  /** Requests per minute. */
+  readonly signIn: number;
+  readonly posting: number;
+  readonly changing: number;
+  readonly connecting: number;
+}
+
+const MINUTE = 60_000;
+
+export function createRateLimits(options: RateLimitOptions): RateLimits {
+  const stores: MemoryStore[] = [];
+
+  function limit(perMinute: number, what: string, perUser = false): RequestHandler {
+    const store = new MemoryStore();
+    stores.push(store);
+    return rateLimit({
+      store,
+      windowMs: MINUTE,
+      limit: perMinute,
+      identifier: what,
+      standardHeaders: 'draft-8',
+      legacyHeaders: false,
+      // Anybody may send this header. Whether it is believed is what TRUST_PROXY says.
+      validate: { xForwardedForHeader: false },
+      // Without a key generator it is the address, IPv6 ones by their network.
+      ...(perUser ? { keyGenerator: (request) => String(currentUser(request).id) } : {}),
+      // It has set `Retry-After` by then.
+      handler: (_request, response) =>
+        sendProblem(
+          response,
+          new HttpProblem(
+            429,
+            'limit/exceeded',
+            `Too much ${what}: at most ${perMinute} per minute. Try again later.`,
+          ),
+        ),
+    });
+  }
+
+  return {
+    signIn: limit(options.signIn, 'signing in'),
+    posting: limit(options.posting, 'posting', true),
+    changing: limit(options.changing, 'liking and deleting', true),
+    connecting: limit(options.connecting, 'connecting'),
+    close: () => stores.forEach((store) => store.shutdown()),
+  };
+}

@@ -1,0 +1,46 @@
+import { ConfigError, loadConfig } from './config.ts';
+import type { Config } from './config.ts';
+import { createLogger } from './ops/logger.ts';
+import { serve } from './serve.ts';
+
+/** Beyond the time the server allows itself: for what hangs although it should not. */
+const LAST_RESORT = 2000;
+
+async function main(config: Config): Promise<void> {
+  const log = createLogger(config.logLevel);
+
+  // The state of the process is unknown then; whoever started it starts it anew. What was answered is on the disk.
+  process.on('uncaughtException', (error, origin) => {
+    log.fatal({ err: error, origin }, 'crashed');
+    process.exit(1);
+  });
+
+  const server = await serve({ config, log });
+  log.info({ url: server.url }, 'serving');
+
+  async function stop(signal: NodeJS.Signals): Promise<void> {
+    log.info({ signal }, 'stopping');
+    setTimeout(() => {
+      log.fatal('could not stop in time');
+      process.exit(1);
+    }, config.shutdownTimeout + LAST_RESORT).unref();
+    await server.close();
+    log.info('stopped');
+    process.exit(0);
+  }
+  // A rejection of `stop` is an uncaught exception, see above. A second signal does not wait.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      process.once(signal, () => process.exit(1));
+      void stop(signal);
+    });
+  }
+}
+
+try {
+  await main(await loadConfig(process.env));
+} catch (error) {
+  const text = error instanceof ConfigError ? error.message : error;
+  process.stderr.write(`${text instanceof Error ? (text.stack ?? text.message) : String(text)}\n`);
+  process.exitCode = 1;
+}

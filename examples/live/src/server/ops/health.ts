@@ -1,0 +1,26 @@
+import type { RequestHandler } from 'express';
+import type { Health } from '../../shared/api.ts';
+
+/** What the process is about to do, as far as others have to know. */
+export interface Lifecycle {
+  draining: boolean;
+}
+
+/** Lets each connection end with its answer while draining, instead of to wait for another request. */
+export function endConnections(lifecycle: Lifecycle): RequestHandler {
+  return (_request, response, next) => {
+    if (lifecycle.draining) response.set('Connection', 'close');
+    next();
+  };
+}
+
+/** 503 while draining, so that a load balancer sends nobody new. */
+export function health(lifecycle: Lifecycle): RequestHandler {
+  return (_request, response) => {
+    const body: Health = { status: lifecycle.draining ? 'draining' : 'ok' };
+    response
+      .status(lifecycle.draining ? 503 : 200)
+      .set('Cache-Control', 'no-store')
+      .json(body);
+  };
+}

@@ -1,0 +1,251 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createPerson } from '../testing/person.ts';
+import type { Person } from '../testing/person.ts';
+import { openStream } from '../testing/stream.ts';
+import { temporaryFolder } from '../testing/server.ts';
+import { until } from '../testing/until.ts';
+
+// What `npm start` runs; the build has to be there, as it is after `npm test` has built it.
+const main = fileURLToPath(new URL('../../../dist/server/main.js', import.meta.url));
+
+interface Process {
+  child: ChildProcess;
+  /** What it wrote so far. */
+  output: () => string;
+  exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+let folder: string;
+let removeFolder: () => Promise<void>;
+const running: Process[] = [];
+
+beforeEach(async () => {
+  ({ folder, remove: removeFolder } = await temporaryFolder());
+});
+afterEach(async () => {
+  for (const { child, exit } of running.splice(0)) {
+    child.kill('SIGKILL');
+    await exit;
+  }
+  await removeFolder();
+});
+
+function run(variables: Record<string, string> = {}, nodeArguments: string[] = []): Process {
+  const child = spawn(process.execPath, [...nodeArguments, main], {
+    env: {
+      PATH: process.env['PATH'],
+      PORT: '0',
+      HOST: '127.0.0.1',
+      DATABASE_FILE: `${folder}/live.sqlite`,
+      POSTS_PER_MINUTE: '10000',
+      ...variables,
+    },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const exit = once(child, 'close').then(([code, signal]) => ({ code, signal }));
+  const started = { child, exit, output: () => output };
+  running.push(started);
+  return started;
+}
+
+async function start(
+  variables: Record<string, string> = {},
+  nodeArguments: string[] = [],
+): Promise<Process & { url: string }> {
+  const started = run(variables, nodeArguments);
+  const url = (): string | undefined => /"url":"([^"]+)"/.exec(started.output())?.[1];
+  await until(() => url() !== undefined || started.child.exitCode !== null);
+  return { ...started, url: url() ?? '' };
+}
+
+describe('kill -9', () => {
+  test('loses no post that was answered 201', async () => {
+    const first = await start();
+    const ann = createPerson(first.url);
+    await ann.signUp('ann');
+    const answered: number[] = [];
+    async function postUntilKilled(): Promise<void> {
+      for (;;) {
+        const { status, body } = await ann.send('POST', '/posts', { text: `post ${answered.length}` });
+        if (status === 201) answered.push(body.id);
+      }
+    }
+    const posting = Promise.allSettled([postUntilKilled(), postUntilKilled(), postUntilKilled()]);
+    await until(() => answered.length >= 50);
+    first.child.kill('SIGKILL');
+    await posting;
+    expect((await first.exit).signal).toBe('SIGKILL');
+
+    const second = await start();
+    const later = createPerson(second.url);
+    later.cookies.set('tidings_session', ann.cookies.get('tidings_session') ?? '');
+    for (const id of answered) expect((await later.get(`/posts/${id}`)).status).toBe(200);
+    expect((await later.get('/session')).body.user).toEqual(ann.user);
+    expect((await later.send('POST', '/posts', { text: 'on we go' })).status).toBe(201);
+  });
+});
+
+describe('SIGTERM', () => {
+  test('tells streams when to come back, ends by itself with 0 and loses no post', async () => {
+    const server = await start();
+    const people = await Promise.all(
+      ['ann', 'bob', 'carl'].map(async (name) => {
+        const person = createPerson(server.url);
+        await person.signUp(name);
+        return person;
+      }),
+    );
+    const streams = await Promise.all(
+      Array.from({ length: 20 }, () => openStream(`${server.url}/events?topic=posts`)),
+    );
+    await Promise.all(streams.map((stream) => stream.next('tidings:welcome')));
+
+    const answered: number[] = [];
+    async function postUntilRefused(person: Person): Promise<void> {
+      for (;;) {
+        const { status, body } = await person.send('POST', '/posts', { text: 'hurry' });
+        if (status === 201) answered.push(body.id);
+      }
+    }
+    const posting = Promise.allSettled(people.map(postUntilRefused));
+    await until(() => answered.length > 10);
+    const stopping = performance.now();
+    server.child.kill('SIGTERM');
+
+    const retries: number[] = [];
+    for (const stream of streams) {
+      const goodbye = (await stream.next('tidings:goodbye')).json();
+      expect(goodbye.reason).toBe('drain');
+      retries.push(goodbye.retry);
+      await stream.ended;
+    }
+    expect(new Set(retries).size).toBeGreaterThan(10);
+    expect(await server.exit).toEqual({ code: 0, signal: null });
+    // Its deadline, which it should be far from.
+    expect(performance.now() - stopping).toBeLessThan(10_000);
+    await posting;
+
+    const again = await start();
+    const person = createPerson(again.url);
+    for (const id of answered) expect((await person.get(`/posts/${id}`)).status).toBe(200);
+  });
+
+  test('ends within its deadline though a request never ends', async () => {
+    const server = await start({ SHUTDOWN_SECONDS: '1' });
+    const person = createPerson(server.url);
+    await person.signUp('ann');
+    const { hostname, port } = new URL(server.url);
+    const socket = connect(Number(port), hostname);
+    const cookie = `tidings_session=${person.cookies.get('tidings_session')}`;
+    const head = ['POST /posts HTTP/1.1', 'Host: x', `Cookie: ${cookie}`, 'Content-Type: application/json'];
+    socket.write([...head, 'Content-Length: 100', 'Expect: 100-continue', '', ''].join('\r\n'));
+    // The server has taken the request then, and waits for its body.
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 100 /);
+    const stopping = performance.now();
+    server.child.kill('SIGTERM');
+    expect(await server.exit).toEqual({ code: 0, signal: null });
+    expect(performance.now() - stopping).toBeGreaterThan(900);
+    expect(performance.now() - stopping).toBeLessThan(3000);
+    socket.destroy();
+  });
+
+  test('twice ends at once', async () => {
+    const server = await start();
+    server.child.kill('SIGTERM');
+    server.child.kill('SIGINT');
+    expect([0, 1]).toContain((await server.exit).code);
+  });
+});
+
+describe('a thousand streams', () => {
+  test('that come and go, again and again, leave no memory, timer or handle behind', async () => {
+    const collectGarbage = 'data:text/javascript,setInterval(gc, 200).unref()';
+    const limits = {
+      CONNECTIONS_PER_ADDRESS: '5000',
+      CONNECTS_PER_MINUTE: '100000',
+      VIEWER_GRACE_SECONDS: '0.1',
+    };
+    const server = await start(limits, ['--expose-gc', '--import', collectGarbage]);
+    const person = createPerson(server.url);
+    const { hostname, port } = new URL(server.url);
+
+    async function metric(name: string): Promise<number> {
+      const line = new RegExp(`^${name} (.*)$`, 'm').exec((await person.get('/metrics')).text);
+      return Number(line?.[1] ?? 0);
+    }
+    async function thousand(): Promise<{ heap: number; handles: number; timers: number }> {
+      const sockets: Socket[] = [];
+      while (sockets.length < 1000) {
+        // More at once would not fit the backlog of the listening socket, and be sent again a second later.
+        for (let i = 0; i < 250; i += 1) {
+          const socket = connect(Number(port), hostname).resume();
+          const query = `topic=posts&page=/feed&view=${crypto.randomUUID()}`;
+          socket.write(`GET /events?${query} HTTP/1.1\r\nHost: x\r\n\r\n`);
+          sockets.push(socket);
+        }
+        await until(async () => (await metric('tidings_connections')) === sockets.length);
+      }
+      for (const socket of sockets) socket.destroy();
+      await until(async () => (await metric('tidings_connections')) === 0);
+      // The grace of the viewers, and some rounds of garbage collection.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return {
+        heap: await metric('nodejs_heap_size_used_bytes'),
+        handles: await metric('nodejs_active_handles_total'),
+        timers: await metric('nodejs_active_resources\\{type="Timeout"\\}'),
+      };
+    }
+
+    // The first round makes what is made once: compiled code, pools, prepared statements.
+    await thousand();
+    const before = await thousand();
+    await thousand();
+    const after = await thousand();
+    expect(after.heap - before.heap).toBeLessThan(2_000_000);
+    expect(after.handles).toBeLessThanOrEqual(before.handles);
+    expect(after.timers).toBeLessThanOrEqual(before.timers);
+  }, 120_000);
+});
+
+describe('what nobody foresaw', () => {
+  test.each([
+    ['an error that nobody catches', 'throw new Error("boom")'],
+    ['a promise that nobody catches', 'Promise.reject(new Error("boom"))'],
+  ])('%s is logged, and the process ends with another code than 0', async (_, failure) => {
+    const crash = `data:text/javascript,process.on("SIGUSR2", () => { ${failure} })`;
+    const { child, exit, output } = await start({}, ['--import', crash]);
+    child.kill('SIGUSR2');
+    expect((await exit).code).toBe(1);
+    expect(output()).toMatch(/"level":60.*boom/);
+  });
+});
+
+describe('a start that cannot succeed', () => {
+  test('says which variable is wrong', async () => {
+    const { exit, output } = run({ PORT: 'http' });
+    expect((await exit).code).toBe(1);
+    expect(output()).toMatch(/PORT/);
+    expect(output()).not.toMatch(/ at /);
+  });
+
+  test('says that the port is taken', async () => {
+    const other = createServer();
+    await once(other.listen(0, '127.0.0.1'), 'listening');
+    const { port } = other.address() as AddressInfo;
+    const { exit, output } = run({ PORT: String(port) });
+    expect((await exit).code).toBe(1);
+    expect(output()).toMatch(/EADDRINUSE/);
+    other.close();
+  });
+});

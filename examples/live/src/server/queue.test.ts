@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { createQueue } from './queue.ts';
+
+/** A task that ends when told. */
+function held(log: string[], name: string): { task: () => Promise<string>; end: () => void } {
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return {
+    end: () => end(),
+    task: async () => {
+      log.push(name);
+      await ended;
+      return name;
+    },
+  };
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('runs one after the other, in the order given', async () => {
+  const queue = createQueue();
+  const log: string[] = [];
+  const [a, b] = [held(log, 'a'), held(log, 'b')];
+  const results = Promise.all([queue.run(a.task), queue.run(b.task)]);
+  b.end();
+  await settle();
+  expect(log).toEqual(['a']);
+  expect(queue.waiting).toBe(1);
+  a.end();
+  expect(await results).toEqual(['a', 'b']);
+  expect(log).toEqual(['a', 'b']);
+});
+
+test('runs as many at once as it is wide', async () => {
+  const queue = createQueue(2);
+  const log: string[] = [];
+  const tasks = ['a', 'b', 'c'].map((name) => held(log, name));
+  const results = Promise.all(tasks.map(({ task }) => queue.run(task)));
+  await settle();
+  expect(log).toEqual(['a', 'b']);
+  for (const { end } of tasks) end();
+  expect(await results).toEqual(['a', 'b', 'c']);
+});
+
+test('goes on after a task that failed', async () => {
+  const queue = createQueue();
+  const failed = queue.run(() => Promise.reject(new Error('no')));
+  const next = queue.run(() => Promise.resolve('next'));
+  await expect(failed).rejects.toThrow();
+  expect(await next).toBe('next');
+  expect(queue.waiting).toBe(0);
+});

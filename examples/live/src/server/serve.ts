@@ -1,0 +1,96 @@
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Hub } from 'tidings';
+import { createApp } from './app.ts';
+import type { AppOptions } from './app.ts';
+
+export interface RunningServer {
+  /** Like `http://127.0.0.1:3000`. */
+  readonly url: string;
+  readonly hub: Hub;
+  readonly server: Server;
+  /**
+   * Stops taking connections, lets requests that run come to their end, tells streams when to come back, then
+   * closes the database: by `config.shutdownTimeout` at the latest. Calls after the first wait for the same.
+   */
+  close(): Promise<void>;
+}
+
+/** Share of the time for shutting down that streams get, so that something is left for the rest. */
+const STREAMS_SHARE = 0.6;
+
+/** Serves the app on `config.port`. */
+export async function serve(options: AppOptions): Promise<RunningServer> {
+  const { config, log } = options;
+  const app = await createApp(options);
+  const server = createServer(
+    {
+      // A sender that drips its headers or body is answered 408. Streams are answers: this ends none of them.
+      headersTimeout: Math.min(config.requestTimeout, 10_000),
+      requestTimeout: config.requestTimeout,
+      connectionsCheckingInterval: Math.min(config.requestTimeout / 2, 5000),
+    },
+    app.app,
+  );
+  const unused = trackUnused(server);
+  try {
+    await listen(server, config.port, config.host);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+
+  async function stop(): Promise<void> {
+    app.drain();
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const deadline = setTimeout(() => {
+      log.warn('cutting connections that did not end in time');
+      server.closeAllConnections();
+    }, config.shutdownTimeout);
+    await app.endStreams(config.shutdownTimeout * STREAMS_SHARE);
+    server.closeIdleConnections();
+    for (const socket of unused) socket.destroy();
+    // From here no request can write, so nothing that was answered can be lost.
+    await closed;
+    clearTimeout(deadline);
+    await app.close();
+  }
+
+  let stopping: Promise<void> | undefined;
+  return {
+    url: urlOf(server),
+    hub: app.hub,
+    server,
+    close: () => (stopping ??= stop()),
+  };
+}
+
+/** Sockets that no request came on: browsers open some for later, and Node does not count them as idle. */
+function trackUnused(server: Server): ReadonlySet<Socket> {
+  const unused = new Set<Socket>();
+  server.on('connection', (socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  server.on('request', ({ socket }) => unused.delete(socket));
+  return unused;
+}
+
+function listen(server: Server, port: number, host: string | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function urlOf(server: Server): string {
+  // Listening on a port, it has an address of this kind.
+  const { address, family, port } = server.address() as AddressInfo;
+  const host =
+    address === '::' || address === '0.0.0.0' ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
+  return `http://${host}:${port}`;
+}

@@ -1,0 +1,410 @@
+/**
+ * What the server and the pages of the live app agree on: paths, JSON bodies, topics, event types, limits.
+ * Types and constants only, so that a page's bundle pays for nothing else. One file, longer than others, since it is
+ * read as one: the contract.
+ *
+ * Conventions
+ * - Bodies are `application/json` both ways; requests with another content type get 415.
+ * - Every error, on every path, is `application/problem+json` in the shape of {@link Problem}.
+ * - Times are milliseconds since 1970 (UTC). Ids of rows are positive integers.
+ * - The session is an HttpOnly cookie; `fetch` and `EventSource` on the same origin send it by themselves.
+ * - Requests that change something (POST, PUT, DELETE) are refused with 403 `request/cross-site` when the
+ *   browser says they come from another site.
+ */
+
+/** Limits the server enforces; a form can tell its user before the server does. Lengths are UTF-16 units. */
+export const LIMITS = {
+  /** A post's text, after trimming. */
+  postLength: 500,
+  /** A user's name: letters, digits and `_`; two names that differ only in case are the same name. */
+  nameMin: 2,
+  nameMax: 24,
+  passwordMin: 8,
+  passwordMax: 200,
+  /** People that one post notifies; further `@names` stay plain text. */
+  mentionsPerPost: 10,
+  /** Posts or notifications in one answer, and what is sent when `limit` is left out. */
+  pageSizeMax: 100,
+  pageSize: 30,
+  /** Minutes that `GET /analytics/pageviews` looks back at most. */
+  minutesMax: 1440,
+  /** A page's path, as counted. */
+  pageLength: 200,
+  /**
+   * Length of random ids that a page makes up, of letters, digits, `-` and `_`. `crypto.randomUUID()` fits, but
+   * exists on HTTPS and localhost only; `crypto.getRandomValues` exists everywhere.
+   */
+  randomId: { min: 16, max: 64 },
+  /** Bytes of a request's body. */
+  bodyBytes: 16_384,
+} as const;
+
+/**
+ * The pages, by path: the HTML file of the Vite build (in `dist/pages`) that is served there. Whatever the build
+ * puts into `dist/pages/assets` is served at `/assets/…` as immutable; other files of the build at their path.
+ * The security policy allows scripts, styles, fonts and connections from this origin only and nothing inline
+ * (no `<script>…</script>`, no `style="…"` in HTML; styles set by script are fine); images also from `data:`.
+ */
+export const PAGES = {
+  '/': 'index.html',
+  '/dashboard': 'dashboard.html',
+  '/feed': 'feed.html',
+  '/analytics': 'analytics.html',
+  '/connections': 'connections.html',
+} as const;
+
+/**
+ * Paths of the API.
+ *
+ * | request                                   | needs a session | answers                                   |
+ * | ----------------------------------------- | --------------- | ----------------------------------------- |
+ * | `GET    /session`                         |                 | 200 {@link SessionInfo}, `user: null` if signed out; renews the session |
+ * | `POST   /users`          {@link Credentials} |              | 201 {@link SessionInfo}: signed up and in; 409 `user/name-taken` |
+ * | `POST   /session`        {@link Credentials} |              | 200 {@link SessionInfo}; 401 `session/wrong-credentials` |
+ * | `DELETE /session`                         |                 | 204; ends the streams of this session     |
+ * | `GET    /posts?before=<id>&limit=<n>`     |                 | 200 {@link PostList}, newest first        |
+ * | `POST   /posts`          {@link NewPost}  | yes             | 201 {@link Post} (`Location` has its path) |
+ * | `GET    /posts/:id`                       |                 | 200 {@link Post}; 404 `post/not-found`    |
+ * | `DELETE /posts/:id`                       | yes             | 204; 403 `post/not-yours`; 404            |
+ * | `PUT    /posts/:id/like`                  | yes             | 200 {@link LikeState}; repeating it changes nothing |
+ * | `DELETE /posts/:id/like`                  | yes             | 200 {@link LikeState}; repeating it changes nothing |
+ * | `GET    /notifications?before=<id>&limit=<n>` | yes         | 200 {@link NotificationList}, newest first |
+ * | `PUT    /notifications/read` {@link ReadUpTo} | yes         | 200 {@link UnreadCount}                   |
+ * | `GET    /analytics/pageviews?minutes=<n>` |                 | 200 {@link PageViews}                     |
+ * | `GET    /events?topic=…&page=…&view=…`    | for `user/<id>` | the event stream, see {@link TOPICS}      |
+ * | `GET    /count?page=…&view=…&visitor=…`   |                 | an event stream that only counts its page; any origin |
+ * | `GET    /embed.js`                        |                 | the script that other sites include       |
+ * | `GET    /healthz`                         |                 | 200 {@link Health}, 503 while draining    |
+ * | `GET    /metrics`                         |                 | Prometheus text                           |
+ *
+ * Any of them may answer 400 `request/invalid` (with {@link Problem.errors}), 401 `session/required`,
+ * 405 `method/not-allowed`, 413, 415 and 429 `limit/exceeded`, whose `Retry-After` says after how many seconds.
+ */
+export const ROUTES = {
+  session: '/session',
+  users: '/users',
+  posts: '/posts',
+  notifications: '/notifications',
+  notificationsRead: '/notifications/read',
+  pageViews: '/analytics/pageviews',
+  events: '/events',
+  count: '/count',
+  embed: '/embed.js',
+  health: '/healthz',
+  metrics: '/metrics',
+} as const;
+
+/** RFC 9457 problem details. `code` is stable and what a page should branch on. */
+export interface Problem {
+  type: 'about:blank';
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  /** For `request/invalid`: what is wrong with which field (`''` is the body as a whole). */
+  errors?: { field: string; message: string }[];
+}
+
+// --- users and sessions -----------------------------------------------------------------------------------
+
+export interface User {
+  id: number;
+  name: string;
+}
+
+export interface Credentials {
+  name: string;
+  password: string;
+}
+
+export interface SessionInfo {
+  user: User | null;
+  /** When the session ends unless it is renewed; null if signed out. Its streams end then, too. */
+  expiresAt: number | null;
+}
+
+// --- feed -------------------------------------------------------------------------------------------------
+
+export interface Post {
+  id: number;
+  author: User;
+  /** Plain text, to be shown as text. `findMentions` of `shared/mentions.ts` finds the `@names` in it. */
+  text: string;
+  createdAt: number;
+  likes: number;
+  /** Whether the asking user likes it; false if signed out. */
+  liked: boolean;
+}
+
+/** A post as everybody sees it: what the `post` event carries. */
+export type PublicPost = Omit<Post, 'liked'>;
+
+export interface PostList {
+  /**
+   * Taken before the posts were read: subscribe to `posts` from here and nothing is missing. Something may be
+   * told again, so insert or replace posts by id.
+   */
+  cursor: string;
+  posts: Post[];
+  /** Pass as `before` for the next older ones; null at the end. */
+  next: number | null;
+}
+
+export interface NewPost {
+  text: string;
+  /**
+   * A random id ({@link LIMITS.randomId}) made once per post written. Sending it again, because the answer got
+   * lost, gives the post that was saved the first time.
+   */
+  key?: string;
+}
+
+export interface LikeState {
+  id: number;
+  likes: number;
+  liked: boolean;
+}
+
+// --- notifications ----------------------------------------------------------------------------------------
+
+export interface Notification {
+  id: number;
+  type: 'mention';
+  /** Who mentioned you. */
+  from: User;
+  post: { id: number; text: string };
+  createdAt: number;
+  read: boolean;
+}
+
+export interface NotificationList {
+  /** As in {@link PostList.cursor}, for the topic `user/<id>`. */
+  cursor: string;
+  unread: number;
+  notifications: Notification[];
+  next: number | null;
+}
+
+/** Marks this notification and all older ones as read. */
+export interface ReadUpTo {
+  upTo: number;
+}
+
+export interface UnreadCount {
+  unread: number;
+}
+
+// --- analytics --------------------------------------------------------------------------------------------
+
+/**
+ * A page's name: its path (`/feed`) if it is of this site, else host and path (`shop.example/cart`).
+ * Beyond a number of distinct pages the rest is counted as `(other)`.
+ */
+export type PageName = string;
+
+export interface PageViews {
+  /** As in {@link PostList.cursor}, for the topic `pageviews`. */
+  cursor: string;
+  /** Every minute asked for, oldest first, also those without a view. `at` is the minute's start. */
+  minutes: { at: number; views: number }[];
+  /** The most viewed pages of all time, most viewed first. */
+  pages: PageTotal[];
+  /** Of all pages, of all time. */
+  total: number;
+}
+
+export interface PageTotal {
+  page: PageName;
+  total: number;
+}
+
+// --- the event stream -------------------------------------------------------------------------------------
+
+/**
+ * Topics of `GET /events?topic=a&topic=b`; one connection carries all that a page needs.
+ *
+ * | topic         | who    | on connecting                 | then                                                |
+ * | ------------- | ------ | ----------------------------- | --------------------------------------------------- |
+ * | `posts`       | all    |                               | `post`, `post:liked`, `post:deleted`                |
+ * | `dashboard`   | all    | `dashboard:snapshot`          | `dashboard:delta`, at most one a second             |
+ * | `viewers`     | all    | `viewers:snapshot`            | `viewers:delta`                                     |
+ * | `pageviews`   | all    | (`GET /analytics/pageviews`)  | `pageviews:delta`                                   |
+ * | `connections` | all    | `connections:snapshot`        | `connections:delta`, at most one a second           |
+ * | `user/<id>`   | that user; 401 without session, 403 otherwise | (`GET /notifications`) | `mention`, `notifications:unread` |
+ *
+ * Any other topic, and patterns, are refused with 400 `topic/unknown`.
+ *
+ * Snapshots come on every connect, also after a reconnect, when older deltas may still follow: deltas and
+ * snapshots carry a `version`. Replace all you have by the snapshot; ignore a delta whose `version` is not
+ * greater than that of what you have. (A snapshot always wins, whatever its version.)
+ *
+ * Counting the page: `page=<location.pathname>` with `view=<random id>` ({@link LIMITS.randomId}), made once per
+ * page load and kept over reconnects, so that a load counts once. Who views is told by a first-party cookie the
+ * server sets. A page is viewed as long as a connection naming it is open, plus a short grace time. A page
+ * that wants no topic gives just these two.
+ */
+export const TOPICS = {
+  posts: 'posts',
+  dashboard: 'dashboard',
+  viewers: 'viewers',
+  pageViews: 'pageviews',
+  connections: 'connections',
+} as const;
+
+/** The private topic of a user. */
+export function userTopic(userId: number): string {
+  return `user/${userId}`;
+}
+
+/** Every event type of the app with the JSON its `data` holds. */
+export interface Events {
+  /** On `posts`: a new post. */
+  post: PublicPost;
+  /** On `posts`: somebody (`userId`) liked it or took the like back (`liked`); `likes` is the count now. */
+  'post:liked': { id: number; likes: number; userId: number; liked: boolean };
+  /** On `posts`. */
+  'post:deleted': { id: number };
+
+  /** On `user/<id>`, to that user only. */
+  mention: Notification;
+  /** On `user/<id>`: the count changed by other ways than a mention; all up to `readUpTo` are read now. */
+  'notifications:unread': { unread: number; readUpTo: number | null };
+
+  'dashboard:snapshot': DashboardSnapshot;
+  'dashboard:delta': DashboardDelta;
+
+  'viewers:snapshot': ViewersSnapshot;
+  'viewers:delta': ViewersDelta;
+  'pageviews:delta': PageViewsDelta;
+
+  'connections:snapshot': ConnectionsSnapshot;
+  'connections:delta': ConnectionsDelta;
+}
+
+/**
+ * The figures of the dashboard, all of this very process. null: not known yet (a rate needs two samples; a
+ * percentile needs something that happened).
+ */
+export interface Metrics {
+  /** Open event streams. */
+  connections: number | null;
+  /** Distinct users with an open event stream. */
+  usersOnline: number | null;
+  /** Events given to the hub, per second. */
+  publishedPerSecond: number | null;
+  /** Events written to connections, per second. */
+  deliveredPerSecond: number | null;
+  /** Bytes written to connections, per second. */
+  bytesPerSecond: number | null;
+  /** From publish to write, in ms. */
+  lagP50: number | null;
+  lagP99: number | null;
+  /** How late the event loop runs its timers, in ms, over the last second. */
+  loopDelayP50: number | null;
+  loopDelayP99: number | null;
+  /** Bytes. */
+  rss: number | null;
+  heapUsed: number | null;
+  /** Posts that exist. */
+  posts: number | null;
+  /** Page views of all time. */
+  pageViews: number | null;
+}
+
+export type MetricName = keyof Metrics;
+
+export interface DashboardSnapshot {
+  version: number;
+  /** When `metrics` were sampled. */
+  at: number;
+  /** When the server process started. */
+  startedAt: number;
+  /** Milliseconds between samples. */
+  interval: number;
+  metrics: Metrics;
+  /**
+   * The last five minutes as far as they were sampled (nobody watches: nothing is sampled), in columns as uPlot
+   * takes them: `at[i]` belongs to `series[name][i]`. Ends with `metrics`. A pause is a row of nulls.
+   */
+  history: { at: number[]; series: Record<MetricName, (number | null)[]> };
+}
+
+/** Metrics that changed; the others are as they were. No delta for a second in which nothing changed. */
+export interface DashboardDelta {
+  version: number;
+  at: number;
+  metrics: Partial<Metrics>;
+}
+
+export interface PageViewers {
+  page: PageName;
+  viewers: number;
+}
+
+export interface ViewersSnapshot {
+  version: number;
+  /** Pages with at least one viewer, most viewed first. */
+  pages: PageViewers[];
+  /** Distinct people on any page. */
+  people: number;
+}
+
+/** Pages whose number changed, with the number now; 0 means nobody is left. */
+export interface ViewersDelta {
+  version: number;
+  pages: PageViewers[];
+  people: number;
+}
+
+/** Counts as they are now, not increments: applying one twice does no harm. */
+export interface PageViewsDelta {
+  /** The minutes that changed. */
+  minutes: { at: number; views: number }[];
+  /** The pages that changed. */
+  pages: PageTotal[];
+  total: number;
+}
+
+/** One open event stream. Addresses are cut (`192.0.2.x`) and private topics have no id (`user/…`). */
+export interface ConnectionRow {
+  /** As the stream's own `tidings:welcome` tells it, so that a page can mark itself. */
+  id: string;
+  connectedAt: number;
+  remote: string;
+  signedIn: boolean;
+  topics: string[];
+  /** `opening`: has just come. `live`: is given events as they come. `behind`: catches up. `ending`: was told to go. */
+  state: string;
+  /** Events it has yet to be given. */
+  lag: number;
+  /** Bytes written to it. */
+  bytes: number;
+  protocol: string;
+  /** Browser or program, e.g. `Chrome 142`, `curl`. */
+  agent: string;
+}
+
+export interface ConnectionsSnapshot {
+  version: number;
+  at: number;
+  /** Oldest first, at most a few hundred of them. */
+  connections: ConnectionRow[];
+  /** How many there are, also those not listed. */
+  total: number;
+}
+
+export interface ConnectionsDelta {
+  version: number;
+  at: number;
+  /** New, or with something changed. */
+  upserted: ConnectionRow[];
+  /** Ids. */
+  removed: string[];
+  total: number;
+}
+
+// --- operations -------------------------------------------------------------------------------------------
+
+export interface Health {
+  status: 'ok' | 'draining';
+}

@@ -1,0 +1,133 @@
+import type { HubOptions } from '../src/hub/options.ts';
+import type { Retention } from '../src/hub/tail.ts';
+import { memoryLog } from '../src/logs/memory.ts';
+import { type ManualClock, createManualClock } from '../src/testing/manual-clock.ts';
+import { type Connection, type EventLog, Hub, type Matcher, createMatcherSet } from './internals.ts';
+import { Peer, type PeerOptions, settle } from './peer.ts';
+
+export interface FixtureOptions extends Omit<HubOptions, 'clock' | 'log' | 'onError'> {
+  readonly retention?: Retention;
+  /** Puts something between the hub and its memory log. */
+  readonly wrapLog?: (log: EventLog) => EventLog;
+}
+
+/** A hub on a memory log of the epoch `e`, on a clock that stands still. */
+export interface Fixture {
+  readonly hub: Hub;
+  readonly clock: ManualClock;
+  readonly log: EventLog;
+  /** What the hub had nobody else to tell. */
+  readonly failures: unknown[];
+  /** A peer that is at the head, or as far as it can get, and has read all that was sent to it. */
+  follow(options?: Partial<PeerOptions>, cursor?: string): Promise<Peer>;
+  /** Publishes one event after another, each with its number as raw data. @returns the cursor of the last. */
+  publish(topics: string | readonly string[], ...numbers: readonly number[]): Promise<string>;
+}
+
+export function startHub({ retention = {}, wrapLog = (log) => log, ...options }: FixtureOptions = {}): Fixture {
+  const clock = createManualClock();
+  const log = wrapLog(memoryLog({ epoch: 'e', retention, now: clock.now }));
+  const failures: unknown[] = [];
+  const hub = new Hub({ random: () => 0.5, ...options, clock, log, onError: (error) => failures.push(error) });
+  return {
+    hub,
+    clock,
+    log,
+    failures,
+    async follow(peerOptions, cursor) {
+      const peer = new Peer({ topics: ['a'], ...peerOptions }).connect(hub, cursor);
+      await settle();
+      peer.receive();
+      await settle();
+      return peer;
+    },
+    async publish(topics, ...numbers) {
+      let last = '';
+      for (const number of numbers) last = (await hub.publish(topics, String(number), { raw: true })).cursor;
+      return last;
+    },
+  };
+}
+
+/** Replaces some methods of a log, keeping its getters. */
+export function withMethods(log: EventLog, methods: Partial<EventLog>): EventLog {
+  const wrapped = Object.create(log) as EventLog;
+  for (const [name, value] of Object.entries(methods)) Object.defineProperty(wrapped, name, { value });
+  return wrapped;
+}
+
+/** A peer that looks at nothing but what it is handed: each write as the very object. */
+export interface Recorder {
+  readonly connection: Connection;
+  readonly writes: Uint8Array[];
+  /** The last bytes, once the server has ended the stream. */
+  end: string | undefined;
+  destroyed: boolean;
+  /** What `write` answers. */
+  takes: boolean;
+  /** Called in each write. */
+  onWrite: () => void;
+  text(): string;
+}
+
+export interface RecorderOptions {
+  readonly topics?: readonly Matcher[];
+  readonly granted?: readonly Matcher[];
+  /** Calls `closed` within `end`, as a transport does that has nothing to wait for. */
+  readonly closesAtOnce?: boolean;
+}
+
+/** Connects a recorder. Settle to see its welcome. */
+export function record(hub: Hub, { topics = ['a'], granted = [], closesAtOnce = false }: RecorderOptions = {}): Recorder {
+  const connection = hub.connect({
+    wanted: createMatcherSet(topics),
+    granted: createMatcherSet(granted),
+    cursor: undefined,
+    subject: undefined,
+    expiresAt: undefined,
+    remote: undefined,
+    userAgent: 'recorder',
+    protocol: 'test',
+  });
+  const writes: Uint8Array[] = [];
+  const recorder: Recorder = {
+    connection,
+    writes,
+    end: undefined,
+    destroyed: false,
+    takes: true,
+    onWrite: () => {},
+    text: () => writes.map(decode).join(''),
+  };
+  const sink = {
+    write(bytes: Uint8Array) {
+      writes.push(bytes);
+      recorder.onWrite();
+      return recorder.takes;
+    },
+    end(bytes: Uint8Array) {
+      recorder.end = decode(bytes);
+      if (closesAtOnce) connection.closed();
+    },
+    destroy() {
+      recorder.destroyed = true;
+    },
+  };
+  connection.open(sink, '');
+  return recorder;
+}
+
+export function decode(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+/** The data of the events that aren't the protocol's own. */
+export function dataOf(peer: Peer): string[] {
+  return peer.received.map(({ data }) => data);
+}
+
+/** The data of the protocol's own events of a type. */
+export function told(peer: Peer, type: 'welcome' | 'gap' | 'goodbye'): unknown[] {
+  const events = peer.events.filter((event) => event.type === `tidings:${type}`);
+  return events.map(({ data }) => JSON.parse(data) as unknown);
+}

@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import { startHub } from './fixture.ts';
+import { Peer } from './peer.ts';
+
+describe('limits on connections', () => {
+  test('refuse with 503 and a time to come back, until one leaves', async () => {
+    const { hub, follow } = startHub({ limits: { connections: 2 } });
+    const first = await follow();
+    await follow();
+    await expect(follow()).rejects.toMatchObject({ code: 'hub/unavailable', status: 503, details: { retryAfter: 5 } });
+    expect(hub.stats()).toMatchObject({ connections: 2, connected: 2 });
+    first.drop();
+    await follow();
+    expect(hub.stats()).toMatchObject({ connections: 2, connected: 3 });
+  });
+
+  test('for one subject and for one address refuse with 429, and nobody else', async () => {
+    const { follow } = startHub({ limits: { connectionsPerSubject: 1, connectionsPerAddress: 2 } });
+    await follow({ subject: 'ann', remote: '1' });
+    await expect(follow({ subject: 'ann', remote: '2' })).rejects.toMatchObject({
+      code: 'limit/connections',
+      status: 429,
+      details: { per: 'subject', limit: 1 },
+    });
+    await follow({ subject: 'bob', remote: '1' });
+    await expect(follow({ subject: 'cat', remote: '1' })).rejects.toMatchObject({
+      code: 'limit/connections',
+      status: 429,
+      details: { per: 'address', limit: 2 },
+    });
+    await follow({ subject: 'cat', remote: '2' });
+  });
+
+  test('count a refused connection nowhere', async () => {
+    const { hub, clock, follow } = startHub({ limits: { connectionsPerSubject: 1 } });
+    const peer = await follow({ subject: 'ann' });
+    for (let i = 0; i < 3; i += 1) await expect(follow({ subject: 'ann', topics: ['b'] })).rejects.toThrow();
+    expect(hub.stats()).toMatchObject({ connections: 1, connected: 1, topics: 1 });
+    expect(hub.watchers('b')).toBe(0);
+    peer.drop();
+    await follow({ subject: 'ann' });
+    expect(clock.timers).toBe(1);
+  });
+
+  test('count who is told goodbye until it is gone, since it still holds a socket', async () => {
+    const { hub, follow } = startHub({ limits: { connections: 1 } });
+    const peer = await follow();
+    hub.disconnect(() => true);
+    await expect(follow()).rejects.toMatchObject({ status: 503 });
+    peer.receive();
+    await follow();
+  });
+});
+
+describe('limits on events', () => {
+  test('are those of the hub that publishes', async () => {
+    const { hub } = startHub({ limits: { topicLength: 3, topicsPerEvent: 2, eventLength: 5 } });
+    await expect(hub.publish('abcd', 1)).rejects.toMatchObject({ code: 'topic/too-long', status: 400 });
+    await expect(hub.publish(['a', 'b', 'c'], 1)).rejects.toMatchObject({ code: 'event/too-many-topics', status: 400 });
+    await expect(hub.publish('a', '12345')).rejects.toMatchObject({ code: 'event/too-large', status: 413 });
+    await hub.publish(['abc', 'b'], '123');
+    expect(hub.stats().published).toBe(1);
+  });
+});
+
+test('an authorization that has expired is refused with 401', () => {
+  const { hub, clock } = startHub();
+  const expired = { code: 'auth/expired', status: 401 };
+  const connect = (expiresAt: number): Peer => new Peer({ topics: ['a'], expiresAt }).connect(hub);
+  expect(() => connect(clock.now())).toThrow(expect.objectContaining(expired));
+  expect(() => connect(0)).toThrow(expect.objectContaining(expired));
+  // Not a time at all: it would never be past.
+  expect(() => connect(NaN)).toThrow(expect.objectContaining(expired));
+  expect(hub.stats().connected).toBe(0);
+  connect(clock.now() + 1);
+  expect(hub.stats().connected).toBe(1);
+});
