@@ -1,0 +1,170 @@
+import { createDecoder, type DecodedEvent } from '../protocol/decode.ts';
+import { TidingsError } from '../protocol/errors.ts';
+import type { Input } from './machine.ts';
+import type { Settings } from './options.ts';
+import { readProblem } from './problem.ts';
+import { judgeResponse } from './response.ts';
+
+/** What a stream consists of, for the client. */
+export type StreamItem = DecodedEvent | { readonly onlyId: string } | { readonly retry: number };
+
+export interface ConnectionHooks {
+  /** How the connection fares. The last one is `refused`, `ended` or `dropped`. */
+  readonly onInput: (input: Input) => void;
+  /** One item after another. While a promise that it returned is pending, nothing is read. */
+  readonly onItem: (item: StreamItem) => Promise<void> | undefined;
+  /** What was read so far has been handed on. */
+  readonly onIdle: () => void;
+  /** Milliseconds without a byte after which the connection counts as dead. */
+  readonly silence: () => number | undefined;
+}
+
+export interface Connection {
+  /** Ends it at once: from then on no hook is called. */
+  close(): void;
+}
+
+/** How long to wait for the server's explanation of a failure, in milliseconds. */
+const PROBLEM_TIMEOUT = 2_000;
+
+/** One request, and the stream that answers it. */
+export function openConnection(
+  settings: Settings,
+  cursor: string | undefined,
+  hooks: ConnectionHooks,
+): Connection {
+  const { timers } = settings;
+  const controller = new AbortController();
+  let closed = false;
+  let silent = false;
+  let stopTimer: (() => void) | undefined;
+
+  void run().then((input) => {
+    if (!closed) hooks.onInput(input);
+  });
+
+  return {
+    close() {
+      closed = true;
+      stopTimer?.();
+      controller.abort();
+    },
+  };
+
+  async function run(): Promise<Input> {
+    try {
+      const headers = await requestHeaders();
+      const response = await watch(() => settings.fetch(settings.url, requestInit(headers)));
+      const input = await judge(response);
+      if (input.type !== 'accepted' || closed) return input;
+      hooks.onInput(input);
+      return await readStream(response);
+    } catch (error) {
+      if (error instanceof TidingsError) return { type: 'dropped', error };
+      throw error;
+    }
+  }
+
+  async function requestHeaders(): Promise<Headers> {
+    try {
+      const headers = new Headers(await settings.headers());
+      headers.set('accept', 'text/event-stream');
+      if (cursor !== undefined) headers.set('last-event-id', toByteString(cursor));
+      return headers;
+    } catch (cause) {
+      throw new TidingsError('client/headers-failed', 'The headers for the request could not be made.', {
+        cause,
+      });
+    }
+  }
+
+  function requestInit(headers: Headers): RequestInit {
+    const { credentials } = settings;
+    // The cache mode of EventSource: "set request's cache mode to "no-store"".
+    return { headers, cache: 'no-store', signal: controller.signal, ...(credentials && { credentials }) };
+  }
+
+  async function judge(response: Response): Promise<Input> {
+    const { status, headers } = response;
+    const facts = {
+      status,
+      contentType: headers.get('content-type'),
+      retryAfter: headers.get('retry-after'),
+    };
+    if (status < 400 || closed) return judgeResponse(facts, timers.now());
+    const timeout = new Promise<void>((resolve) => (stopTimer = timers.setTimer(resolve, PROBLEM_TIMEOUT)));
+    const problem = await readProblem(response, timeout);
+    stopTimer?.();
+    return judgeResponse({ ...facts, problem }, timers.now());
+  }
+
+  async function readStream({ body }: Response): Promise<Input> {
+    if (body === null)
+      throw new TidingsError('client/network', 'The response has no body that can be streamed.');
+    const reader = body.getReader();
+    const items: StreamItem[] = [];
+    const decoder = createDecoder({
+      onEvent: (event) => items.push(event),
+      onId: (onlyId) => items.push({ onlyId }),
+      onRetry: (retry) => items.push({ retry }),
+      lastEventId: cursor ?? '',
+      maxEventBytes: settings.maxEventBytes,
+    });
+    for (;;) {
+      const { done, value } = await watch(() => reader.read());
+      if (done) throw new TidingsError('client/network', 'The server ended the stream.');
+      const failure = feed(() => decoder.feed(value));
+      for (const item of items.splice(0)) {
+        if (closed) break;
+        const behind = hooks.onItem(item);
+        if (behind !== undefined) await behind;
+      }
+      if (failure !== undefined) return { type: 'refused', error: failure };
+      if (!closed) hooks.onIdle();
+    }
+  }
+
+  /** Waits for a sign of life. @throws {TidingsError} `client/silent`, `client/network` */
+  async function watch<T>(begin: () => Promise<T>): Promise<T> {
+    const limit = hooks.silence();
+    if (limit !== undefined && !closed) {
+      stopTimer = timers.setTimer(() => {
+        silent = true;
+        controller.abort();
+      }, limit);
+    }
+    try {
+      return await begin();
+    } catch (cause) {
+      throw silent ? failed('client/silent', cause) : failed('client/network', cause);
+    } finally {
+      stopTimer?.();
+    }
+  }
+}
+
+/** @returns what the decoder refused, so that the events before it can be handed on first. */
+function feed(decode: () => void): TidingsError | undefined {
+  try {
+    decode();
+    return undefined;
+  } catch (error) {
+    if (error instanceof TidingsError) return error;
+    throw error;
+  }
+}
+
+const MESSAGES = {
+  'client/network': 'The connection could not be made, or broke.',
+  'client/silent':
+    'The server sent nothing for longer than it had announced, so the connection counts as dead.',
+} as const;
+
+function failed(code: keyof typeof MESSAGES, cause: unknown): TidingsError {
+  return new TidingsError(code, MESSAGES[code], { cause });
+}
+
+/** "`Last-Event-ID` … encoded as UTF-8": fetch wants the bytes as characters. Cursors are ASCII, foreign ids need not be. */
+function toByteString(id: string): string {
+  return Array.from(new TextEncoder().encode(id), (byte) => String.fromCharCode(byte)).join('');
+}

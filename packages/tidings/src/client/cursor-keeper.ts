@@ -1,0 +1,66 @@
+/** The place to resume from, kept in the browser's session storage over a reload if there is a key for it. */
+export interface CursorKeeper {
+  readonly cursor: string | undefined;
+  /** An empty id takes the cursor away, as the HTML standard has it. */
+  move(cursor: string): void;
+  /** Writes the last move to the storage: once for many moves, because storage is slow. */
+  save(): void;
+}
+
+/** The part of the web's `Storage` that is used here. */
+export type CursorStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+
+/** What is stored under `key` is where the page was, so it wins over `initial`, where a new visit begins. */
+export function createCursorKeeper(
+  initial: string | undefined,
+  key: string | undefined,
+  storage: CursorStorage | undefined = key === undefined ? undefined : sessionStorageIfAny(),
+): CursorKeeper {
+  let cursor = read(storage, key) ?? initial;
+  let saved = cursor;
+  return {
+    get cursor() {
+      return cursor;
+    },
+    move(to) {
+      cursor = to === '' ? undefined : to;
+    },
+    save() {
+      if (cursor === saved) return;
+      saved = cursor;
+      write(storage, key, cursor);
+    },
+  };
+}
+
+function sessionStorageIfAny(): CursorStorage | undefined {
+  try {
+    return (globalThis as { sessionStorage?: Storage }).sessionStorage;
+  } catch {
+    // A sandboxed frame, or a user who allows no storage: https://html.spec.whatwg.org/multipage/webstorage.html
+    return undefined;
+  }
+}
+
+function read(storage: CursorStorage | undefined, key: string | undefined): string | undefined {
+  if (storage === undefined || key === undefined) return undefined;
+  try {
+    return storage.getItem(key) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function write(
+  storage: CursorStorage | undefined,
+  key: string | undefined,
+  cursor: string | undefined,
+): void {
+  if (storage === undefined || key === undefined) return;
+  try {
+    if (cursor === undefined) storage.removeItem(key);
+    else storage.setItem(key, cursor);
+  } catch {
+    // Full or forbidden: this page keeps its cursor in memory, and a reload starts as a new visit would.
+  }
+}

@@ -1,0 +1,7 @@
+export type { Gap, GapReason } from '../protocol/control.ts';
+export { type ErrorCode, TidingsError } from '../protocol/errors.ts';
+export type { Matcher } from '../protocol/matcher.ts';
+export { connect, type EventClient, type NextTry, type ReceivedEvent } from './client.ts';
+export type { Status } from './machine.ts';
+export type { Opening } from './notices.ts';
+export type { ClientOptions, Timers } from './options.ts';

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { readGaps, readGoodbye, readWelcome, UNANNOUNCED } from './notices.ts';
+
+describe('a notice', () => {
+  it('says what the server told', () => {
+    const gaps = [{ topics: ['a', { pattern: 'b/*' }], reason: 'trimmed' }];
+    const welcome = { connection: 'c1', resumed: true, gaps, heartbeat: 15_000 };
+    expect(readWelcome(JSON.stringify(welcome))).toEqual(welcome);
+    expect(readGaps(JSON.stringify({ gaps }))).toEqual(gaps);
+    expect(readGoodbye(JSON.stringify({ reason: 'drain', retry: 0 }))).toBe(0);
+  });
+
+  it('that is malformed says nothing', () => {
+    for (const data of [
+      '',
+      '{',
+      'null',
+      '1',
+      '"text"',
+      '[]',
+      '{"gaps":1,"heartbeat":"15","retry":-1,"resumed":1}',
+    ]) {
+      expect(readWelcome(data)).toEqual(UNANNOUNCED);
+      expect(readGaps(data)).toEqual([]);
+      expect(readGoodbye(data)).toBeUndefined();
+    }
+  });
+
+  it('cannot announce a heartbeat of no time', () => {
+    expect(readWelcome('{"heartbeat":0}')).toEqual(UNANNOUNCED);
+  });
+});

@@ -1,0 +1,54 @@
+import type { Gap, GapNotice, Goodbye, Welcome } from '../protocol/control.ts';
+
+/** What the first frame told of a connection. A server that speaks plain SSE tells nothing. */
+export interface Opening {
+  /** Names the connection in the server's `hub.connections()` and logs. */
+  readonly connection?: string;
+  /** The client came with a cursor, and nothing is missing since. */
+  readonly resumed: boolean;
+  readonly gaps: readonly Gap[];
+  /** Milliseconds within which the server sends something. */
+  readonly heartbeat?: number;
+}
+
+/** For a server that does not announce itself. */
+export const UNANNOUNCED: Opening = { resumed: false, gaps: [] };
+
+export function readWelcome(data: string): Opening {
+  const { connection, resumed, gaps, heartbeat } = parse<Welcome>(data);
+  return {
+    ...(typeof connection === 'string' && { connection }),
+    resumed: resumed === true,
+    gaps: readGapList(gaps),
+    ...(isDelay(heartbeat) && heartbeat > 0 && { heartbeat }),
+  };
+}
+
+export function readGaps(data: string): readonly Gap[] {
+  return readGapList(parse<GapNotice>(data).gaps);
+}
+
+/** @returns milliseconds to wait, unless the server left it open. */
+export function readGoodbye(data: string): number | undefined {
+  const { retry } = parse<Goodbye>(data);
+  return isDelay(retry) ? retry : undefined;
+}
+
+/** A notice that is not what it should be says nothing: the stream around it is still worth reading. */
+function parse<T>(data: string): { readonly [K in keyof T]?: unknown } {
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    return {};
+  }
+  return typeof value === 'object' && value !== null ? value : {};
+}
+
+function readGapList(gaps: unknown): readonly Gap[] {
+  return Array.isArray(gaps) ? (gaps as readonly Gap[]) : [];
+}
+
+function isDelay(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}

@@ -1,0 +1,59 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type ClientOptions, resolveSettings } from './options.ts';
+
+const url = (base: string | URL, options: ClientOptions = {}): string => resolveSettings(base, options).url;
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+describe('the URL', () => {
+  it('gets the topics and patterns as parameters, and keeps its own', () => {
+    const topics = ['posts', 'a&b=c ü', { pattern: 'user/:id' }];
+    const resolved = new URL(url('http://localhost/events?x=1', { topics }));
+    expect(resolved.searchParams.get('x')).toBe('1');
+    expect(resolved.searchParams.getAll('topic')).toEqual(['posts', 'a&b=c ü']);
+    expect(resolved.searchParams.getAll('pattern')).toEqual(['user/:id']);
+  });
+
+  it('is not changed if it is an object', () => {
+    const given = new URL('http://localhost/events');
+    url(given, { topics: ['a'] });
+    expect(given.href).toBe('http://localhost/events');
+  });
+
+  it('is resolved against the page, as links are, or the script of a worker', () => {
+    vi.stubGlobal('location', { href: 'http://localhost/worker/main.js' });
+    expect(url('events')).toBe('http://localhost/worker/events');
+    vi.stubGlobal('document', { baseURI: 'http://localhost/base/page' });
+    expect(url('events')).toBe('http://localhost/base/events');
+  });
+
+  it('has to be absolute where there is no page', () => {
+    expect(() => url('/events')).toThrow(expect.objectContaining({ code: 'client/invalid-option' }));
+  });
+});
+
+describe('options', () => {
+  it.each<[string, ClientOptions]>([
+    ['retry.base', { retry: { base: -1 } }],
+    ['retry.max', { retry: { max: NaN } }],
+    ['retry.attempts', { retry: { attempts: -1 } }],
+    ['maxEventBytes', { maxEventBytes: 0 }],
+    ['headers', { headers: { 'not a name': 'x' } }],
+    ['headers', { headers: { name: 'a\nb' } }],
+  ])('are refused by name: %s', (option, options) => {
+    const error = expect.objectContaining({
+      code: 'client/invalid-option',
+      details: expect.objectContaining({ option }),
+    });
+    expect(() => resolveSettings('http://localhost', options)).toThrow(error);
+  });
+
+  it('have defaults', () => {
+    expect(resolveSettings('http://localhost', {})).toMatchObject({
+      retry: { base: 1_000, max: 30_000, attempts: Infinity },
+      maxEventBytes: 4_194_304,
+    });
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { judgeResponse, parseRetryAfter, type ResponseFacts } from './response.ts';
+
+const NOW = Date.UTC(2026, 0, 1);
+const judge = (facts: Partial<ResponseFacts>) =>
+  judgeResponse({ status: 200, contentType: null, retryAfter: null, ...facts }, NOW);
+
+describe('a response', () => {
+  it('with status 200 and the type of event streams is accepted, whatever the parameters', () => {
+    for (const contentType of [
+      'text/event-stream',
+      'text/event-stream;charset=utf-8',
+      'Text/Event-Stream ; x=y',
+    ]) {
+      expect(judge({ contentType })).toEqual({ type: 'accepted' });
+    }
+  });
+
+  it('with another type, or none, is refused with a hint', () => {
+    for (const contentType of ['text/html; charset=utf-8', 'text/event-streams', null]) {
+      expect(judge({ contentType })).toMatchObject({
+        type: 'refused',
+        error: { code: 'client/content-type' },
+      });
+    }
+  });
+
+  it('with status 204 ends the client', () => {
+    expect(judge({ status: 204 })).toEqual({ type: 'ended' });
+  });
+
+  it.each([
+    [401, 'auth/unauthorized'],
+    [403, 'auth/forbidden'],
+    [400, 'client/http-status'],
+    [404, 'client/http-status'],
+    [406, 'client/http-status'],
+    [410, 'client/http-status'],
+    [201, 'client/http-status'],
+    [304, 'client/http-status'],
+  ])('with status %i is refused as %s', (status, code) => {
+    expect(judge({ status })).toMatchObject({ type: 'refused', error: { code, status } });
+  });
+
+  it.each([408, 425, 429, 500, 502, 503, 504, 599])('with status %i may do better later', (status) => {
+    expect(judge({ status })).toMatchObject({
+      type: 'dropped',
+      error: { code: 'client/http-status', status },
+      retryAfter: undefined,
+    });
+    expect(judge({ status, retryAfter: '7' })).toMatchObject({ type: 'dropped', retryAfter: 7_000 });
+  });
+
+  it("that is a failure passes on the server's own words", () => {
+    const input = judge({
+      status: 429,
+      problem: { detail: 'Five connections are enough.', code: 'limit/connections' },
+    });
+    expect(input).toMatchObject({
+      error: {
+        message: expect.stringContaining('Five connections are enough.'),
+        details: { code: 'limit/connections' },
+      },
+    });
+  });
+});
+
+describe('Retry-After', () => {
+  it('is a number of seconds', () => {
+    expect(parseRetryAfter('120', NOW)).toBe(120_000);
+    expect(parseRetryAfter(' 0 ', NOW)).toBe(0);
+  });
+
+  it('is a date, and one in the past means now', () => {
+    expect(parseRetryAfter('Thu, 01 Jan 2026 00:00:30 GMT', NOW)).toBe(30_000);
+    expect(parseRetryAfter('Wed, 31 Dec 2025 23:59:30 GMT', NOW)).toBe(0);
+  });
+
+  it('is ignored when it is anything else', () => {
+    for (const value of [null, '', 'soon', '-5', '1.5', '2026', '1e3', 'Someday GMT'].filter(
+      (v) => v !== '2026',
+    )) {
+      expect(parseRetryAfter(value, NOW)).toBeUndefined();
+    }
+  });
+});

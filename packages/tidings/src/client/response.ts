@@ -1,0 +1,81 @@
+import { type ErrorCode, TidingsError } from '../protocol/errors.ts';
+import type { Input } from './machine.ts';
+import type { Problem } from './problem.ts';
+
+/** What the client wants to know of a response before it reads a stream from it. */
+export interface ResponseFacts {
+  readonly status: number;
+  readonly contentType: string | null;
+  readonly retryAfter: string | null;
+  readonly problem?: Problem;
+}
+
+/** Passing by nature, though they are 4xx: request timeout, too early, too many requests. */
+const TEMPORARY: readonly number[] = [408, 425, 429];
+
+/**
+ * What a response means for the connection. Redirects are followed by `fetch`, so none arrives here.
+ *
+ * @param now milliseconds since 1970, for a `Retry-After` that is a date.
+ */
+export function judgeResponse(facts: ResponseFacts, now: number): Input {
+  const { status, contentType } = facts;
+  // "Clients will reconnect if the connection is closed; a client can be told to stop reconnecting using the HTTP
+  // 204 No Content response code." https://html.spec.whatwg.org/multipage/server-sent-events.html
+  if (status === 204) return { type: 'ended' };
+  if (status === 200) {
+    return isEventStream(contentType)
+      ? { type: 'accepted' }
+      : { type: 'refused', error: wrongType(contentType) };
+  }
+  const error = toError(facts);
+  if (status < 500 && !TEMPORARY.includes(status)) return { type: 'refused', error };
+  return { type: 'dropped', error, retryAfter: parseRetryAfter(facts.retryAfter, now) };
+}
+
+function isEventStream(contentType: string | null): boolean {
+  return contentType !== null && /^\s*text\/event-stream\s*(;|$)/i.test(contentType);
+}
+
+function wrongType(contentType: string | null): TidingsError {
+  const got = contentType === null ? 'no content type' : `"${contentType}"`;
+  return new TidingsError(
+    'client/content-type',
+    `Expected "text/event-stream", got ${got}. Does the URL serve events, or was this a login or error page?`,
+    { status: 200, details: { contentType } },
+  );
+}
+
+function toError({ status, problem }: ResponseFacts): TidingsError {
+  const [code, advice] = explain(status);
+  const said = problem?.detail === undefined ? '' : ` The server says: ${problem.detail}`;
+  return new TidingsError(code, `${advice}${said}`, { status, details: { ...problem } });
+}
+
+function explain(status: number): [ErrorCode, string] {
+  if (status === 401)
+    return ['auth/unauthorized', 'The server wants credentials (401): sign in, then connect again.'];
+  if (status === 403) {
+    return ['auth/forbidden', 'The server refuses these topics to these credentials (403): ask for others.'];
+  }
+  if (status === 404 || status === 410)
+    return ['client/http-status', `Nothing at this URL (${status}): check it.`];
+  if (status === 429) return ['client/http-status', 'Too many requests or connections (429).'];
+  if (status >= 500) return ['client/http-status', `The server cannot answer at the moment (${status}).`];
+  return [
+    'client/http-status',
+    `The server did not accept the request (${status}): check URL, topics and headers.`,
+  ];
+}
+
+/**
+ * Milliseconds; undefined for what is neither whole seconds nor an HTTP date, and for no header.
+ * https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ */
+export function parseRetryAfter(value: string | null, now: number): number | undefined {
+  if (value === null) return undefined;
+  if (/^\s*[0-9]+\s*$/.test(value)) return Number(value) * 1_000;
+  // Date.parse alone takes nearly anything for a date.
+  const date = /GMT\s*$/.test(value) ? Date.parse(value) : NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

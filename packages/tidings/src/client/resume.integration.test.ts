@@ -1,0 +1,137 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { serveExchanges, welcome } from '../../test/client/exchanges.ts';
+import { observe } from '../../test/client/observed.ts';
+import { until } from '../../test/http/deadline.ts';
+
+describe('after a drop', () => {
+  it('the client comes back with the cursor of the last whole event', async () => {
+    const server = await serveExchanges();
+    const { clock, errors, messages, statuses, hasStatus, hasMessages } = observe(server.url);
+    const first = await server.next();
+    first.stream(`${welcome()}id: a.1\ndata: one\n\nid: a.2\ndata: t`);
+    await hasMessages(1);
+    first.cut();
+    await hasStatus('waiting');
+    clock.advance(1_000);
+    const second = await server.next();
+    expect(second.headers['last-event-id']).toBe('a.1');
+    second.stream(`${welcome({ resumed: true }, 'a.1')}id: a.2\ndata: two\n\n`);
+    await hasMessages(2);
+    expect(messages).toEqual(['one', 'two']);
+    // Half of the 2,000 ms in the welcome's `retry:`.
+    expect(errors).toEqual(['client/network, again in 1000']);
+    expect(statuses).toEqual(['connecting', 'open', 'waiting', 'connecting', 'open']);
+  });
+
+  it('a heartbeat has moved the cursor', async () => {
+    const server = await serveExchanges();
+    const { client, clock, hasStatus } = observe(server.url);
+    const first = await server.next();
+    first.stream(`${welcome()}id: a.5\n\n`);
+    await until('cursor', () => client.cursor === 'a.5');
+    first.response.end();
+    await hasStatus('waiting');
+    clock.advance(1_000);
+    expect((await server.next()).headers['last-event-id']).toBe('a.5');
+  });
+
+  it('an event without an id does not lose the place', async () => {
+    const server = await serveExchanges();
+    const { client, clock, hasStatus, hasMessages } = observe(server.url, { cursor: 'a.3' });
+    const first = await server.next();
+    first.stream('data: no id\n\n');
+    await hasMessages(1);
+    expect(client.cursor).toBe('a.3');
+    first.cut();
+    await hasStatus('waiting');
+    clock.advance(500);
+    expect((await server.next()).headers['last-event-id']).toBe('a.3');
+  });
+
+  it('ids of other servers are sent as UTF-8, as EventSource does', async () => {
+    const server = await serveExchanges();
+    const { clock, hasStatus, hasMessages } = observe(server.url);
+    const first = await server.next();
+    first.stream('id: größe ✓\ndata: 1\n\n');
+    await hasMessages(1);
+    first.cut();
+    await hasStatus('waiting');
+    clock.advance(500);
+    const sent = (await server.next()).headers['last-event-id'];
+    expect(Buffer.from(String(sent), 'latin1').toString()).toBe('größe ✓');
+  });
+
+  it('waits grow as long as no frame comes, and begin anew after one', async () => {
+    const server = await serveExchanges();
+    const { client, clock, errors, hasStatus } = observe(server.url);
+    for (const wait of [500, 1_000, 2_000]) {
+      (await server.next()).response.destroy();
+      await hasStatus('waiting');
+      clock.advance(wait);
+    }
+    const proved = await server.next();
+    proved.stream('id: 1\n\n');
+    await until('cursor', () => client.cursor === '1');
+    proved.response.end();
+    await hasStatus('waiting');
+    expect(errors).toEqual([500, 1_000, 2_000, 500].map((wait) => `client/network, again in ${wait}`));
+  });
+});
+
+describe('a goodbye', () => {
+  it('is followed at the time it names, without an error, even if the network comes back sooner', async () => {
+    const server = await serveExchanges();
+    const { clock, errors, hasStatus } = observe(server.url);
+    const first = await server.next();
+    first.stream(`${welcome()}id: a.1\ndata: 1\n\n`);
+    first.send('retry: 4321\nevent: tidings:goodbye\ndata: {"reason":"drain","retry":4321}\n\n');
+    await hasStatus('waiting');
+    await first.gone;
+    clock.advance(4_320);
+    expect(server.count).toBe(1);
+    clock.advance(1);
+    expect((await server.next()).headers['last-event-id']).toBe('a.1');
+    expect(errors).toEqual([]);
+  });
+});
+
+describe('a cursor that is to persist', () => {
+  it('survives a reload', async () => {
+    const items = new Map<string, string>();
+    vi.stubGlobal('sessionStorage', {
+      getItem: (key: string) => items.get(key) ?? null,
+      setItem: (key: string, value: string) => items.set(key, value),
+    });
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const server = await serveExchanges();
+    const before = observe(server.url, { persist: 'feed' });
+    (await server.next()).stream('id: a.1\ndata: 1\n\nid: a.2\ndata: 2\n\n');
+    await before.hasMessages(2);
+    await until('stored cursor', () => items.get('feed') === 'a.2');
+    before.client.close();
+    observe(server.url, { persist: 'feed' });
+    expect((await server.next()).headers['last-event-id']).toBe('a.2');
+  });
+});
+
+describe('a network that comes back', () => {
+  it('ends the wait after a drop, in browsers', async () => {
+    const listeners = new Set<() => void>();
+    vi.stubGlobal(
+      'addEventListener',
+      (type: string, task: () => void) => type === 'online' && listeners.add(task),
+    );
+    vi.stubGlobal('removeEventListener', (_: string, task: () => void) => listeners.delete(task));
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const server = await serveExchanges();
+    const { client, clock, hasStatus } = observe(server.url);
+    (await server.next()).cut();
+    await hasStatus('waiting');
+    for (const wake of listeners) wake();
+    await server.next();
+    expect(client.status).toBe('connecting');
+    expect(clock.timers).toBe(0);
+    client.close();
+    expect(listeners.size).toBe(0);
+  });
+});

@@ -1,0 +1,81 @@
+import { expect, it } from 'vitest';
+import { serveExchanges, welcome } from '../../test/client/exchanges.ts';
+import { observe } from '../../test/client/observed.ts';
+import { until } from '../../test/http/deadline.ts';
+
+/** Twice the announced heartbeat, and the slack. */
+const HEARTBEAT = 1_000;
+const SILENCE = 2 * HEARTBEAT + 5_000;
+
+it('takes a connection for dead when nothing comes for twice the announced heartbeat, and resumes', async () => {
+  const server = await serveExchanges();
+  const { client, clock, errors, hasMessages } = observe(server.url);
+  const first = await server.next();
+  first.stream(`${welcome({ heartbeat: HEARTBEAT })}id: a.1\ndata: 1\n\n`);
+  await hasMessages(1);
+  await until('watch', () => clock.timers === 1);
+  clock.advance(SILENCE - 1);
+  expect(client.status).toBe('open');
+  clock.advance(1);
+  await first.gone;
+  await until('report', () => errors.length > 0);
+  expect(errors).toEqual(['client/silent, again in 1000']);
+  clock.advance(1_000);
+  expect((await server.next()).headers['last-event-id']).toBe('a.1');
+});
+
+it('lets any byte count as a sign of life', async () => {
+  const server = await serveExchanges();
+  const { client, clock, hasMessages } = observe(server.url);
+  const exchange = await server.next();
+  exchange.stream(`${welcome({ heartbeat: HEARTBEAT })}data: 0\n\n`);
+  for (let count = 1; count <= 5; count += 1) {
+    await hasMessages(count);
+    await until('watch', () => clock.timers === 1);
+    clock.advance(SILENCE - 1);
+    exchange.send(`data: ${count}\n\n`);
+  }
+  await hasMessages(6);
+  expect(client.status).toBe('open');
+});
+
+it('watches a server that is known for its heartbeat also while it does not answer', async () => {
+  const server = await serveExchanges();
+  const { clock, errors, hasStatus, hasMessages } = observe(server.url);
+  const first = await server.next();
+  first.stream(`${welcome({ heartbeat: HEARTBEAT })}data: 1\n\n`);
+  await hasMessages(1);
+  first.cut();
+  await hasStatus('waiting');
+  clock.advance(1_000);
+  const second = await server.next();
+  clock.advance(SILENCE);
+  await second.gone;
+  await hasStatus('waiting');
+  expect(errors.at(-1)).toBe('client/silent, again in 2000');
+});
+
+it('expects nothing of a server that announced nothing', async () => {
+  const server = await serveExchanges();
+  const { client, clock, hasMessages } = observe(server.url);
+  (await server.next()).stream('data: 1\n\n');
+  await hasMessages(1);
+  expect(clock.timers).toBe(0);
+  clock.advance(1_000_000);
+  expect(client.status).toBe('open');
+});
+
+it('does not blame the server for the silence of a consumer that is behind', async () => {
+  const server = await serveExchanges();
+  const { client, clock, hasMessages } = observe(server.url);
+  const iterator = client[Symbol.asyncIterator]();
+  const first = iterator.next();
+  (await server.next()).stream(`${welcome({ heartbeat: HEARTBEAT })}data: 1\n\ndata: 2\n\n`);
+  await first;
+  await hasMessages(2);
+  expect(clock.timers).toBe(0);
+  clock.advance(10 * SILENCE);
+  expect(client.status).toBe('open');
+  await iterator.next();
+  await until('watch', () => clock.timers === 1);
+});
