@@ -1,10 +1,22 @@
-import { GAP, GOODBYE, type GapNotice, type Goodbye, type GoodbyeReason, WELCOME, type Welcome } from '../protocol/control.ts';
+import {
+  EXPIRING,
+  type Expiring,
+  GAP,
+  GOODBYE,
+  type GapNotice,
+  type Goodbye,
+  type GoodbyeReason,
+  SUBSCRIBED,
+  type Subscribed,
+  WELCOME,
+  type Welcome,
+} from '../protocol/control.ts';
 import { formatCursor } from '../protocol/cursor.ts';
 import { encodeFrame } from '../protocol/encode.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { Clock } from './clock.ts';
 import type { EventLog } from './log.ts';
-import type { MatcherSet } from './matcher-set.ts';
+import { type MatcherSet, createMatcherSet } from './matcher-set.ts';
 import type { Member } from './presence.ts';
 import { judge, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
 import { type Receiver, type SharedPage, type Subscription, type Subscriptions, toSharedPage, wants } from './subscription.ts';
@@ -59,6 +71,16 @@ export interface ConnectionInfo {
   readonly connectedAt: number;
 }
 
+/** What of a `ConnectRequest` may change while the connection lasts. */
+export type ChangeRequest = Pick<ConnectRequest, 'wanted' | 'granted' | 'expiresAt'>;
+
+/** Topics that are states, of which the newest events up to `until` are being sent. */
+interface Snapshot {
+  readonly wanted: MatcherSet;
+  readonly until: number;
+  after: number;
+}
+
 /** What all connections of a hub share. */
 export interface Delivery {
   readonly log: EventLog;
@@ -88,7 +110,9 @@ const encoder = new TextEncoder();
  */
 export class Connection implements Receiver {
   readonly id: string;
-  readonly request: ConnectRequest;
+  /** Unguessable: whoever knows it may change what the connection is for. Told to the client alone. */
+  readonly secret: string = crypto.randomUUID();
+  #request: ConnectRequest;
   /** Milliseconds since 1970. */
   readonly connectedAt: number;
   /** The clock's monotonic time: when it was admitted, and when it was last written to. */
@@ -97,21 +121,25 @@ export class Connection implements Receiver {
   /** Since when the peer has taken nothing although something waits; undefined if nothing waits. */
   blockedAt: number | undefined;
   readonly #delivery: Delivery;
-  readonly #subscription: Subscription;
+  #subscription: Subscription;
   #sink: Sink | undefined;
   #state: ConnectionState = 'opening';
   /** While `live` the fan-out knows better: everybody live is at its last flush. */
   #cursor = 0;
   #reading = false;
   /** How far the snapshot has been sent that comes before all else. */
-  #snapshot: { after: number; readonly until: number } | undefined;
+  #snapshot: Snapshot | undefined;
+  /** Whether the peer has been told what the connection is for by now. */
+  #toldTopics = true;
+  /** Whether the peer has been told that its authorization is about to expire. */
+  #toldExpiry = false;
   #bytes = 0;
   #toldLosses: Map<string, number> | undefined;
   readonly #closeListeners: (() => void)[] = [];
 
   constructor(id: string, request: ConnectRequest, delivery: Delivery) {
     this.id = id;
-    this.request = request;
+    this.#request = request;
     this.#delivery = delivery;
     this.#subscription = delivery.subscriptions.join(request.wanted, request.granted);
     this.connectedAt = delivery.clock.now();
@@ -119,8 +147,12 @@ export class Connection implements Receiver {
     this.wroteAt = this.admittedAt;
   }
 
+  get request(): ConnectRequest {
+    return this.#request;
+  }
+
   get member(): Member {
-    const { member, subject } = this.request;
+    const { member, subject } = this.#request;
     return member ?? { id: subject ?? this.id };
   }
 
@@ -129,7 +161,7 @@ export class Connection implements Receiver {
   }
 
   get info(): ConnectionInfo {
-    const { subject, remote, userAgent, protocol, wanted } = this.request;
+    const { subject, remote, userAgent, protocol, wanted } = this.#request;
     const { head } = this.#delivery.log.tail;
     return {
       id: this.id,
@@ -159,15 +191,16 @@ export class Connection implements Receiver {
     // It may have been ended, or the hub closed, since it was admitted.
     if (this.#state === 'closed') return sink.destroy();
     this.#sink = sink;
-    judge(this.request.cursor, this.#delivery.log, this.#subscription.wanted).then(
+    judge(this.#request.cursor, this.#delivery.log, this.#subscription.wanted).then(
       (verdict) => {
         if (this.#state !== 'opening') return;
         this.#state = 'behind';
         this.#cursor = verdict.seq;
-        this.#snapshot = verdict.snapshot ? { after: 0, until: verdict.seq } : undefined;
+        if (verdict.snapshot) this.#beginSnapshot(this.#subscription.wanted);
         if (verdict.losses.length > 0) newLosses(verdict.losses, (this.#toldLosses = new Map()));
         const welcome: Welcome = {
           connection: this.id,
+          secret: this.secret,
           resumed: verdict.resumed,
           gaps: verdict.gaps,
           heartbeat: this.#delivery.heartbeat,
@@ -182,6 +215,47 @@ export class Connection implements Receiver {
     );
   }
 
+  /**
+   * Changes what the connection is for, and until when. Events of topics that it gains begin after the cursor that
+   * an event in the stream tells, as the answer does.
+   *
+   * @returns the cursor.
+   */
+  change({ wanted, granted, expiresAt }: ChangeRequest): string {
+    const { log, subscriptions, flush } = this.#delivery;
+    // Whoever is live has everything up to the head then, which so becomes its cursor.
+    flush();
+    if (this.#state === 'live') {
+      this.#state = 'behind';
+      this.#cursor = log.tail.head;
+    }
+    const before = this.#request.wanted;
+    const gained = createMatcherSet(wanted.matchers.filter((matcher) => !before.covers(matcher)));
+    subscriptions.leave(this.#subscription, this);
+    this.#request = { ...this.#request, wanted, granted, expiresAt };
+    this.#subscription = subscriptions.join(wanted, granted);
+    this.#toldExpiry = false;
+    const cursor = formatCursor({ epoch: log.tail.epoch, seq: this.#cursor });
+    if (this.#state !== 'behind') return cursor;
+    this.#toldTopics &&= wanted.key === before.key;
+    if (log.rules.canBeLatest(gained)) this.#beginSnapshot(gained);
+    this.#pump();
+    return cursor;
+  }
+
+  /** Tells the peer, once, that its authorization ends soon: it may renew it. */
+  warnOfExpiry(): void {
+    if (this.#toldExpiry || this.#state !== 'live' || this.#request.expiresAt === undefined) return;
+    this.#toldExpiry = true;
+    const { clock, log, flush } = this.#delivery;
+    flush();
+    this.#cursor = log.tail.head;
+    const data: Expiring = { within: Math.max(0, this.#request.expiresAt - clock.now()) };
+    const bytes = encoder.encode(this.#encode({ type: EXPIRING, data: JSON.stringify(data) }));
+    this.#delivery.counters.bytes += bytes.length;
+    this.push(bytes, this.#cursor, clock.monotonic());
+  }
+
   push(bytes: Uint8Array, seq: number, now: number): void {
     this.#bytes += bytes.length;
     this.wroteAt = now;
@@ -194,6 +268,8 @@ export class Connection implements Receiver {
 
   /** For the transport: the peer can take more. */
   drained(): void {
+    // Who was told goodbye has the stall time for all of it.
+    if (this.#state === 'ending') return;
     this.blockedAt = undefined;
     this.#pump();
   }
@@ -214,9 +290,13 @@ export class Connection implements Receiver {
     }
   }
 
-  /** Ends the stream, saying why and when to come back. `retry` in milliseconds. */
+  /**
+   * Ends the stream, saying why and when to come back; but without a word if it has not begun, for the welcome is
+   * always the first. `retry` in milliseconds.
+   */
   end(reason: GoodbyeReason, retry: number): void {
     if (this.#state === 'ending' || this.#state === 'closed') return;
+    if (this.#state === 'opening') return this.destroy();
     this.#subscription.live.delete(this);
     this.#state = 'ending';
     // From now on the peer has the stall time to take what was sent.
@@ -237,7 +317,9 @@ export class Connection implements Receiver {
   #pump(): void {
     const { log, clock } = this.#delivery;
     while (this.#state === 'behind' && this.blockedAt === undefined && !this.#reading) {
-      if (this.#snapshot !== undefined) {
+      if (!this.#toldTopics) {
+        this.#tellTopics();
+      } else if (this.#snapshot !== undefined) {
         void this.#readWith(() => this.#readSnapshot());
       } else if (this.#cursor < Math.max(log.tail.floor, log.newestLoss)) {
         void this.#readWith(() => this.#readLog());
@@ -255,6 +337,13 @@ export class Connection implements Receiver {
     }
   }
 
+  /** Before any event of topics that it gained. */
+  #tellTopics(): void {
+    this.#toldTopics = true;
+    const data: Subscribed = { topics: this.#request.wanted.matchers };
+    this.#write(encoder.encode(this.#encode({ type: SUBSCRIBED, data: JSON.stringify(data) })));
+  }
+
   #nextPage(): SharedPage {
     const { tail } = this.#delivery.log;
     const last = this.#subscription.lastPage;
@@ -263,6 +352,12 @@ export class Connection implements Receiver {
     const shared = toSharedPage(page, this.#cursor, tail.head, tail.epoch);
     if (this.#subscription.members > 1) this.#subscription.lastPage = shared;
     return shared;
+  }
+
+  /** One that is under way begins anew, with what is asked for now as well. */
+  #beginSnapshot(wanted: MatcherSet): void {
+    const both = [...(this.#snapshot?.wanted.matchers ?? []), ...wanted.matchers];
+    this.#snapshot = { wanted: createMatcherSet(both), until: this.#cursor, after: 0 };
   }
 
   async #readWith(read: () => Promise<void>): Promise<void> {
@@ -280,17 +375,20 @@ export class Connection implements Receiver {
   /** Reads below the tail. What retention took meanwhile is told before the page it is missing from. */
   async #readLog(): Promise<void> {
     const { log } = this.#delivery;
-    const { wanted } = this.#subscription;
+    const subscription = this.#subscription;
+    const { wanted } = subscription;
     const after = this.#cursor;
-    const wantsEntry = (entry: LogEntry): boolean => wants(this.#subscription, entry);
+    const wantsEntry = (entry: LogEntry): boolean => wants(subscription, entry);
     const page = await log.read({ after, wants: wantsEntry, matchers: wanted, limit: PAGE });
-    const losses = newLosses(await log.losses(after, wanted), (this.#toldLosses ??= new Map()));
-    if (this.#state !== 'behind') return;
+    const all = await log.losses(after, wanted);
+    // What was read for other topics than it is for by now would leave the new ones out.
+    if (this.#state !== 'behind' || this.#subscription !== subscription) return;
+    const losses = newLosses(all, (this.#toldLosses ??= new Map()));
     if (losses.length > 0) {
       const notice: GapNotice = { gaps: trimmedGaps(losses) };
       this.#write(encoder.encode(this.#encode({ type: GAP, data: JSON.stringify(notice) })));
       if (needsSnapshot(losses, log)) {
-        this.#snapshot = { after: 0, until: after };
+        this.#beginSnapshot(wanted);
         return;
       }
     }
@@ -304,11 +402,11 @@ export class Connection implements Receiver {
     const page = await this.#delivery.log.read({
       after: snapshot.after,
       wants: (entry) => entry.seq <= snapshot.until && wants(this.#subscription, entry),
-      matchers: this.#subscription.wanted,
+      matchers: snapshot.wanted,
       limit: PAGE,
       snapshot: true,
     });
-    if (this.#state !== 'behind') return;
+    if (this.#state !== 'behind' || this.#snapshot !== snapshot) return;
     let frames = page.entries.map(({ type, data }) => encodeFrame({ type, data })).join('');
     snapshot.after = page.next;
     if (page.next >= snapshot.until) {

@@ -1,8 +1,7 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { TidingsError } from '../protocol/errors.ts';
 import { type EventInput, type EventOptions, toNewEvent } from '../protocol/event.ts';
-import type { GoodbyeReason } from '../protocol/control.ts';
-import { type ConnectRequest, Connection, type ConnectionInfo, type Delivery } from './connection.ts';
+import { type ChangeRequest, type ConnectRequest, Connection, type ConnectionInfo, type Delivery } from './connection.ts';
 import { Conflation } from './conflation.ts';
 import { FanOut } from './fan-out.ts';
 import type { EventLog } from './log.ts';
@@ -104,6 +103,7 @@ export class Hub {
       registry: this.#registry,
       stallTimeout: resolved.stallTimeout,
       maxLifetime: resolved.maxLifetime,
+      expiryNotice: resolved.expiryNotice,
       retryAfterEnd: () => resolved.retry * (0.5 + resolved.random()),
       counters: this.#counters,
     });
@@ -152,7 +152,8 @@ export class Hub {
   connect(request: ConnectRequest): Connection {
     this.assertRoom(request.subject, request.remote);
     const { clock } = this.#options;
-    if (request.expiresAt !== undefined && clock.now() >= request.expiresAt) {
+    // This way round, so that what is no number has expired, too.
+    if (request.expiresAt !== undefined && !(clock.now() < request.expiresAt)) {
       throw new TidingsError('auth/expired', 'The authorization has expired; get a new one.', { status: 401 });
     }
     this.#log.trim(clock.now()).catch(this.#delivery.report);
@@ -162,6 +163,22 @@ export class Hub {
     this.#counters.connected += 1;
     this.#sweep.start();
     return connection;
+  }
+
+  /** For transports: the connection of this id, if `secret` is its own. */
+  find(id: string, secret: string): Connection | undefined {
+    const connection = this.#registry.get(id);
+    return connection?.secret === secret ? connection : undefined;
+  }
+
+  /** For transports: changes what a connection is for. Throws `auth/expired` (401). @returns where it stands. */
+  change(connection: Connection, request: ChangeRequest): string {
+    this.#assertNotExpired(request.expiresAt);
+    const { wanted } = connection.request;
+    const cursor = connection.change(request);
+    this.#presence.join(difference(request.wanted.topics, wanted.topics), connection.member);
+    this.#presence.leave(difference(wanted.topics, request.wanted.topics), connection.member.id);
+    return cursor;
   }
 
   /** Whether a connection could be admitted now. Throws like `connect`. */
@@ -187,7 +204,7 @@ export class Hub {
   /** Ends the connections that `where` picks, telling them so. @returns how many. */
   disconnect(where: (connection: ConnectionInfo) => boolean, options: DisconnectOptions = {}): number {
     const picked = [...this.#registry.values()].filter((connection) => where(connection.info));
-    for (const connection of picked) this.#end(connection, 'evicted', options.retry ?? this.#options.retry);
+    for (const connection of picked) connection.end('evicted', options.retry ?? this.#options.retry);
     return picked.length;
   }
 
@@ -218,25 +235,30 @@ export class Hub {
    * wait for the same end.
    */
   close(options: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#drain(options.within ?? 5000);
+    if (this.#closing !== undefined) return this.#closing;
+    // Closing before anybody is told: a listener for the end of a connection may call this, too, or connect.
+    this.#closing = this.#drain(options.within ?? 5000);
+    this.#sayGoodbye();
     return this.#closing;
   }
 
-  async #drain(within: number): Promise<void> {
-    const { clock, random, retry } = this.#options;
+  #sayGoodbye(): void {
+    const { random, retry } = this.#options;
     this.#fanOut.flush();
     const spread = this.#spread();
+    for (const connection of [...this.#registry.values()]) connection.end('drain', retry + random() * spread);
+    if (this.#registry.size === 0) this.#onEmpty?.();
+  }
+
+  async #drain(within: number): Promise<void> {
     const gone = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
-    for (const connection of [...this.#registry.values()]) this.#end(connection, 'drain', retry + random() * spread);
-    if (this.#registry.size > 0) {
-      const cancel = clock.setTimer(() => {
-        for (const connection of [...this.#registry.values()]) connection.destroy();
-      }, within);
-      await gone;
-      cancel();
-    }
+    const cancel = this.#options.clock.setTimer(() => {
+      for (const connection of [...this.#registry.values()]) connection.destroy();
+    }, within);
+    await gone;
+    cancel();
     this.#conflation.flush();
     this.#presence.stop();
     this.#sweep.stop();
@@ -244,9 +266,9 @@ export class Hub {
     await this.#log.close();
   }
 
-  #end(connection: Connection, reason: GoodbyeReason, retry: number): void {
-    if (connection.state === 'opening') connection.destroy();
-    else connection.end(reason, retry);
+  #assertNotExpired(expiresAt: number | undefined): void {
+    if (expiresAt === undefined || this.#options.clock.now() < expiresAt) return;
+    throw new TidingsError('auth/expired', 'The authorization has expired; get a new one.', { status: 401 });
   }
 
   #forget(connection: Connection): void {
@@ -261,4 +283,8 @@ export class Hub {
   #spread(): number {
     return Math.max(1, this.#registry.size / RECONNECTS_PER_SECOND) * 1000;
   }
+}
+
+function difference(from: ReadonlySet<string>, without: ReadonlySet<string>): string[] {
+  return [...from].filter((topic) => !without.has(topic));
 }

@@ -24,6 +24,8 @@ export interface HubOptions {
   readonly stallTimeout?: number;
   /** A connection older than this is told to come back, up to 10 % sooner. Default: none is. */
   readonly maxLifetime?: number;
+  /** How long before its authorization expires a client is told, so that it can renew it. Default 30,000. */
+  readonly expiryNotice?: number;
   readonly limits?: Partial<HubLimits>;
   /** Topics whose subscribers are counted, and told of on `presence/` and the topic. Default: none. */
   readonly presence?: readonly PresenceRule[];
@@ -55,6 +57,7 @@ export function resolveOptions(options: HubOptions & { readonly log: EventLog })
     flushWindow: options.flushWindow ?? 0,
     stallTimeout: options.stallTimeout ?? 30_000,
     maxLifetime: options.maxLifetime ?? Infinity,
+    expiryNotice: options.expiryNotice ?? 30_000,
     limits,
     presence: options.presence ?? [],
     onError: options.onError ?? ((error: unknown) => console.error('tidings:', error)),
@@ -64,7 +67,7 @@ export function resolveOptions(options: HubOptions & { readonly log: EventLog })
   for (const name of ['stallTimeout', 'maxLifetime'] as const) assertNumber(name, resolved[name], 1);
   // Not Infinity: JSON and the stream have no word for it.
   assertNumber('heartbeat', resolved.heartbeat, 1, Number.MAX_SAFE_INTEGER);
-  for (const name of ['retry', 'flushWindow'] as const) assertNumber(name, resolved[name], 0, Number.MAX_SAFE_INTEGER);
+  for (const name of ['retry', 'flushWindow', 'expiryNotice'] as const) assertNumber(name, resolved[name], 0, Number.MAX_SAFE_INTEGER);
   return resolved;
 }
 

@@ -27,6 +27,10 @@ export class Registry {
     return this.#connections.size;
   }
 
+  get(id: string): Connection | undefined {
+    return this.#connections.get(id);
+  }
+
   values(): Iterable<Connection> {
     return this.#connections.values();
   }

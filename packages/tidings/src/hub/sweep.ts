@@ -1,7 +1,6 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { encodeFrame } from '../protocol/encode.ts';
-import type { Connection } from './connection.ts';
-import type { Delivery } from './connection.ts';
+import type { Connection, Delivery } from './connection.ts';
 import type { Registry } from './registry.ts';
 
 export interface SweepOptions {
@@ -10,6 +9,7 @@ export interface SweepOptions {
   /** Milliseconds. */
   readonly stallTimeout: number;
   readonly maxLifetime: number;
+  readonly expiryNotice: number;
   /** What `retry:` tells a connection that ends now, in milliseconds. */
   readonly retryAfterEnd: () => number;
   readonly counters: { stalled: number };
@@ -65,13 +65,15 @@ export class Sweep {
   }
 
   #visit(connection: Connection, now: number, monotonic: number): void {
-    const { stallTimeout, maxLifetime, retryAfterEnd, counters } = this.#options;
+    const { stallTimeout, maxLifetime, expiryNotice, retryAfterEnd, counters } = this.#options;
     const { blockedAt, request, id, admittedAt } = connection;
     if (blockedAt !== undefined && monotonic - blockedAt >= stallTimeout) {
       counters.stalled += 1;
       connection.destroy();
     } else if (request.expiresAt !== undefined && now >= request.expiresAt) {
       connection.end('expired', 0);
+    } else if (request.expiresAt !== undefined && now >= request.expiresAt - expiryNotice) {
+      connection.warnOfExpiry();
     } else if (monotonic - admittedAt >= maxLifetime * lifetimeShare(id)) {
       connection.end('lifetime', retryAfterEnd());
     }

@@ -5,6 +5,8 @@ export const RESERVED_PREFIX = 'tidings:';
 
 export const WELCOME = 'tidings:welcome';
 export const GAP = 'tidings:gap';
+export const SUBSCRIBED = 'tidings:subscribed';
+export const EXPIRING = 'tidings:expiring';
 export const GOODBYE = 'tidings:goodbye';
 
 /**
@@ -23,6 +25,8 @@ export interface Gap {
 export interface Welcome {
   /** Names this connection in `hub.connections()` and in logs. */
   readonly connection: string;
+  /** Needed to change what the connection is for; for this client alone. */
+  readonly secret: string;
   /** A cursor came with the request, and everything after it follows, with nothing missing. */
   readonly resumed: boolean;
   readonly gaps: readonly Gap[];
@@ -33,6 +37,32 @@ export interface Welcome {
 /** Data of `tidings:gap`. */
 export interface GapNotice {
   readonly gaps: readonly Gap[];
+}
+
+/** Data of `tidings:subscribed`: what the connection is for from now on. Its `id:` is where topics it gained begin. */
+export interface Subscribed {
+  readonly topics: readonly Matcher[];
+}
+
+/** Data of `tidings:expiring`: the authorization ends soon, and with it the stream, unless it is renewed. */
+export interface Expiring {
+  /** Milliseconds. */
+  readonly within: number;
+}
+
+/** Body of the POST that changes a connection. Without `add` and `drop` it renews the authorization. */
+export interface Change {
+  readonly connection: string;
+  readonly secret: string;
+  readonly add?: readonly Matcher[];
+  readonly drop?: readonly Matcher[];
+}
+
+/** The answer to it. */
+export interface Changed {
+  /** Events of topics that were added begin after it. */
+  readonly cursor: string;
+  readonly topics: readonly Matcher[];
 }
 
 /**

@@ -2,7 +2,10 @@ import { TidingsError } from '../protocol/errors.ts';
 import type { CorsOptions } from './handler-options.ts';
 
 /** https://fetch.spec.whatwg.org/#http-cors-protocol */
-export function corsHeaders(options: CorsOptions | undefined, origin: string | undefined): Record<string, string> {
+export function corsHeaders(
+  options: CorsOptions | undefined,
+  origin: string | undefined,
+): Record<string, string> {
   if (options === undefined) return {};
   const allowed = allowedOrigin(options, origin);
   // Even an answer without the permission depends on who asked.
@@ -14,11 +17,14 @@ export function corsHeaders(options: CorsOptions | undefined, origin: string | u
   return headers;
 }
 
-export function preflightHeaders(options: CorsOptions | undefined, origin: string | undefined): Record<string, string> {
+export function preflightHeaders(
+  options: CorsOptions | undefined,
+  origin: string | undefined,
+): Record<string, string> {
   if (options === undefined || allowedOrigin(options, origin) === undefined) return {};
   return {
-    'access-control-allow-methods': 'GET, HEAD',
-    'access-control-allow-headers': 'Authorization, Cache-Control, Last-Event-ID',
+    'access-control-allow-methods': 'GET, HEAD, POST',
+    'access-control-allow-headers': 'Authorization, Cache-Control, Content-Type, Last-Event-ID',
     'access-control-max-age': String(options.maxAge ?? 600),
   };
 }

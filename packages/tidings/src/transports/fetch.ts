@@ -1,5 +1,6 @@
 import type { Connection, Sink } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
+import { readJson } from './body.ts';
 import { assertCors } from './cors.ts';
 import type { HandlerOptions } from './handler-options.ts';
 import { type Acceptance, negotiate } from './negotiation.ts';
@@ -15,7 +16,10 @@ const HIGH_WATER_MARK = 65_536;
  *
  * @throws {TidingsError} `hub/invalid-option`.
  */
-export function sse(hub: Hub, options: HandlerOptions<Request> = {}): (request: Request) => Promise<Response> {
+export function sse(
+  hub: Hub,
+  options: HandlerOptions<Request> = {},
+): (request: Request) => Promise<Response> {
   assertCors(options.cors);
   return async (request) => {
     const facts = {
@@ -24,26 +28,32 @@ export function sse(hub: Hub, options: HandlerOptions<Request> = {}): (request: 
       header: (name: string) => request.headers.get(name) ?? undefined,
       remote: options.address?.(request),
       protocol: 'fetch',
+      json: () => readJson(request.body ?? []),
       gone: () => request.signal.aborted,
     };
-    const outcome = await negotiate(hub, options, facts, request);
+    const begin = (acceptance: Acceptance): Response => toResponse(acceptance, request.signal);
+    const outcome = await negotiate(hub, options, facts, request, begin);
     if ('answer' in outcome) {
       const { status, headers, body } = outcome.answer;
-      return new Response(request.method === 'HEAD' ? null : (body ?? null), { status, headers });
+      return new Response(request.method === 'HEAD' || body === '' ? null : body, { status, headers });
     }
-    if ('acceptance' in outcome) return toResponse(outcome.acceptance, request.signal);
+    if ('stream' in outcome) return outcome.stream;
     return new Response(null, { status: 499, statusText: 'Client Closed Request' });
   };
 }
 
 function toResponse({ connection, headers, greeting }: Acceptance, signal: AbortSignal): Response {
+  // Before the stream, since it throws if the app's headers can't be sent.
+  const init = { headers: new Headers(headers) };
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
         const onAbort = (): void => {
           connection.closed();
-          controller.error(signal.reason);
+          // Not as an error: servers log those, and it is no news that peers leave.
+          controller.close();
         };
+        if (signal.aborted) return onAbort();
         signal.addEventListener('abort', onAbort);
         connection.onClose(() => signal.removeEventListener('abort', onAbort));
         connection.open(toSink(controller, connection), greeting);
@@ -53,7 +63,7 @@ function toResponse({ connection, headers, greeting }: Acceptance, signal: Abort
     },
     new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_MARK }),
   );
-  return new Response(body, { headers });
+  return new Response(body, init);
 }
 
 function toSink(controller: ReadableStreamDefaultController<Uint8Array>, connection: Connection): Sink {

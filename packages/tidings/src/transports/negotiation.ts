@@ -1,13 +1,15 @@
 import type { Connection } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
 import { type MatcherSet, createMatcherSet } from '../hub/matcher-set.ts';
-import { TidingsError, forbidden } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/errors.ts';
 import { encodeFrame } from '../protocol/encode.ts';
 import { checkType, encodeData } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
+import { authorize, checkWanted } from './authorization.ts';
+import { changeConnection } from './change.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import type { Authorization, Greeting, HandlerOptions } from './handler-options.ts';
-import { toProblem } from './problem.ts';
+import { ALLOW, toProblem } from './problem.ts';
 
 /** What any transport can say of a request. */
 export interface RequestFacts {
@@ -18,6 +20,8 @@ export interface RequestFacts {
   readonly remote: string | undefined;
   /** Like `HTTP/1.1`. */
   readonly protocol: string;
+  /** The body of a POST. Rejects with `request/invalid-body`, `request/body-too-large` or `request/timeout`. */
+  readonly json: () => Promise<unknown>;
   /** Whether the peer left, or was answered by something else, while the app was asked for topics and authorization. */
   readonly gone: () => boolean;
 }
@@ -26,22 +30,31 @@ export interface RequestFacts {
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body: string;
 }
 
-/** The start of a stream: send the headers, then `connection.open(sink, greeting)`. */
+/** The start of a stream. */
 export interface Acceptance {
   readonly headers: Readonly<Record<string, string>>;
   readonly connection: Connection;
   readonly greeting: string;
 }
 
-export type Outcome =
+export type Outcome<Stream> =
   | { readonly answer: Answer }
-  | { readonly acceptance: Acceptance }
+  | { readonly stream: Stream }
   | { readonly gone: true };
 
-const ALLOW = 'GET, HEAD, OPTIONS';
+/**
+ * Prepares the response, then calls `connection.open(sink, greeting)`. Not later: an event published between the
+ * greeting and the opening would be in neither.
+ */
+export type Begin<Stream> = (acceptance: Acceptance) => Stream;
+
+const JSON_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+};
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes, and what proxies heed. */
 const STREAM_HEADERS: Readonly<Record<string, string>> = {
@@ -52,16 +65,17 @@ const STREAM_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Decides what becomes of a request.
+ * Decides what becomes of a request, and begins the stream if there is to be one.
  *
  * @throws what the app's own functions throw, unless it is a TidingsError with a status: that becomes the answer.
  */
-export async function negotiate<Req>(
+export async function negotiate<Req, Stream>(
   hub: Hub,
   options: HandlerOptions<Req>,
   facts: RequestFacts,
   req: Req,
-): Promise<Outcome> {
+  begin: Begin<Stream>,
+): Promise<Outcome<Stream>> {
   const headers = headersOfAll(options, facts);
   if (facts.method === 'OPTIONS') {
     return answer(204, {
@@ -71,13 +85,11 @@ export async function negotiate<Req>(
     });
   }
   try {
-    const outcome = await accept(hub, options, facts, req);
-    if ('acceptance' in outcome) {
-      return { acceptance: { ...outcome.acceptance, headers: { ...headers, ...STREAM_HEADERS } } };
-    }
-    return 'answer' in outcome
-      ? answer(outcome.answer.status, { ...headers, ...outcome.answer.headers })
-      : outcome;
+    const outcome = await accept(hub, options, facts, req, (acceptance) =>
+      begin({ ...acceptance, headers: { ...headers, ...STREAM_HEADERS } }),
+    );
+    if (!('answer' in outcome)) return outcome;
+    return answer(outcome.answer.status, { ...headers, ...outcome.answer.headers }, outcome.answer.body);
   } catch (error) {
     if (!(error instanceof TidingsError) || error.status === undefined) throw error;
     const problem = toProblem(error);
@@ -97,12 +109,17 @@ function headersOfAll<Req>(
   return { ...all, ...permission };
 }
 
-async function accept<Req>(
+async function accept<Req, Stream>(
   hub: Hub,
   options: HandlerOptions<Req>,
   facts: RequestFacts,
   req: Req,
-): Promise<Outcome> {
+  begin: Begin<Stream>,
+): Promise<Outcome<Stream>> {
+  if (facts.method === 'POST') {
+    const changed = await changeConnection(hub, options, await facts.json(), req);
+    return answer(200, JSON_HEADERS, JSON.stringify(changed));
+  }
   if (facts.method !== 'GET' && facts.method !== 'HEAD') {
     throw new TidingsError('request/method-not-allowed', `Use GET instead of ${facts.method}.`, {
       status: 405,
@@ -117,9 +134,8 @@ async function accept<Req>(
   const matchers = await wantedTopics(options, facts, req);
   if (matchers === null) return answer(204, {});
   const wanted = checkWanted(hub, matchers);
-  const authorization = (await options.authorize?.(req, wanted.matchers)) ?? {};
+  const authorization = await authorize(options, wanted, req);
   const granted = createMatcherSet(authorization.topics ?? []);
-  if (authorization.topics !== undefined) assertCovered(wanted, granted);
   if (facts.gone()) return { gone: true };
   if (facts.method === 'HEAD') {
     hub.assertRoom(authorization.subject, facts.remote);
@@ -131,7 +147,7 @@ async function accept<Req>(
     if (onClose !== undefined) connection.onClose(onClose);
     const greeting = encodeGreeting(options.greeting?.(connection.info, req));
     if (connection.state === 'closed') throw endedEarly();
-    return { acceptance: { headers: {}, connection, greeting } };
+    return { stream: begin({ headers: {}, connection, greeting }) };
   } catch (error) {
     connection.destroy();
     throw error;
@@ -148,29 +164,6 @@ async function wantedTopics<Req>(
   return [...facts.query.getAll('topic'), ...facts.query.getAll('pattern').map((pattern) => ({ pattern }))];
 }
 
-function checkWanted(hub: Hub, matchers: readonly Matcher[]): MatcherSet {
-  const { topicsPerConnection, topicLength } = hub.limits;
-  if (matchers.length === 0) {
-    throw new TidingsError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….', {
-      status: 400,
-    });
-  }
-  if (matchers.length > topicsPerConnection) {
-    throw new TidingsError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {
-      status: 400,
-      details: { topics: matchers.length, maxTopics: topicsPerConnection },
-    });
-  }
-  return createMatcherSet(matchers, topicLength);
-}
-
-function assertCovered(wanted: MatcherSet, granted: MatcherSet): void {
-  const refused = wanted.matchers.filter((matcher) => !granted.covers(matcher));
-  if (refused.length === 0) return;
-  const { code, message, status = 403 } = forbidden();
-  throw new TidingsError(code, message, { status, details: { topics: refused } });
-}
-
 function connect(
   hub: Hub,
   facts: RequestFacts,
@@ -178,12 +171,6 @@ function connect(
   granted: MatcherSet,
   { subject, member, expiresAt }: Authorization,
 ): Connection {
-  if (expiresAt !== undefined && !(expiresAt >= 0)) {
-    // NaN, most likely: it would never be past.
-    throw new TidingsError('hub/invalid-option', '`expiresAt` is a time in milliseconds since 1970.', {
-      details: { option: 'expiresAt', value: expiresAt },
-    });
-  }
   return hub.connect({
     wanted,
     granted,
@@ -232,8 +219,10 @@ function acceptsEventStream(accept: string | undefined): boolean {
   return accepted.get('text/event-stream') ?? accepted.get('text/*') ?? accepted.get('*/*') ?? false;
 }
 
-function answer(status: number, headers: Readonly<Record<string, string>>): { answer: Answer } {
-  return { answer: { status, headers } };
+function answer(
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body = '',
+): { answer: Answer } {
+  return { answer: { status, headers, body } };
 }
-
-export { ALLOW };

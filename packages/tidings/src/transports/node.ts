@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Connection, Sink } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
 import { TidingsError } from '../protocol/errors.ts';
+import { readJson } from './body.ts';
 import { assertCors } from './cors.ts';
 import type { HandlerOptions } from './handler-options.ts';
 import { type Acceptance, type Answer, negotiate } from './negotiation.ts';
@@ -24,7 +26,7 @@ export interface NodeHandlerOptions<Req> extends HandlerOptions<Req> {
  * Serves the hub's events to `(req, res)`: plain `node:http`, `https`, `http2`, Koa (`ctx.req`, `ctx.res`), Fastify
  * (`request.raw`, `reply.raw` after `reply.hijack()`).
  *
- * The promise resolves once the stream is open or the request answered; it doesn't reject.
+ * The promise resolves once the stream is open or the request answered; it rejects only with what `onError` throws.
  *
  * @throws {TidingsError} `hub/invalid-option`.
  */
@@ -38,12 +40,11 @@ export function sse<Req extends NodeRequest = NodeRequest>(
     try {
       await handle(req, res);
     } catch (error) {
-      onError(error, req);
-      if (res.headersSent) return void res.destroy();
       const failure = new TidingsError('request/handler-failed', 'The server failed to handle the request.', {
         status: 500,
       });
       sendAnswer(req, res, toProblem(failure));
+      onError(error, req);
     }
   };
 }
@@ -61,15 +62,20 @@ export function createNodeHandler<Req extends NodeRequest>(
       header: (name: string) => headerOf(req, name),
       remote: options.address === undefined ? req.socket.remoteAddress : options.address(req),
       protocol: `HTTP/${req.httpVersion}`,
-      gone: () => res.destroyed || res.closed,
+      json: () => readBody(req),
+      gone: () => isSettled(req, res),
     };
-    const outcome = await negotiate(hub, options, facts, req);
+    const begin = (acceptance: Acceptance): void => openStream(req, res, acceptance);
+    const outcome = await negotiate(hub, options, facts, req, begin);
     if ('answer' in outcome) sendAnswer(req, res, outcome.answer);
-    else if ('acceptance' in outcome) openStream(req, res, outcome.acceptance);
   };
 }
 
-function openStream(req: NodeRequest, res: NodeResponse, { connection, headers, greeting }: Acceptance): void {
+function openStream(
+  req: NodeRequest,
+  res: NodeResponse,
+  { connection, headers, greeting }: Acceptance,
+): void {
   for (const [name, value] of Object.entries(headers)) setHeader(res, name, value);
   res.writeHead(200);
   // A server-wide socket timeout is about requests; whether a stream is alive is for the hub to say.
@@ -78,10 +84,28 @@ function openStream(req: NodeRequest, res: NodeResponse, { connection, headers, 
   res.on('close', () => connection.closed());
   // A reset peer: `close` follows, and it is no news that peers vanish.
   res.on('error', () => connection.closed());
-  connection.open(toSink(res, connection), greeting);
+  if (isQueued(req, res)) endWithSocket(connection, req.socket);
+  connection.open(toSink(req, res, connection), greeting);
 }
 
-function toSink(res: NodeResponse, connection: Connection): Sink {
+/** HTTP/1.1 pipelining: the response waits until those before it on its socket are over. */
+function isQueued(req: NodeRequest, res: NodeResponse): boolean {
+  return req.httpVersionMajor < 2 && res.socket === null;
+}
+
+/** A queued response isn't told when its socket goes. */
+function endWithSocket(connection: Connection, socket: Socket): void {
+  const onClose = (): void => connection.closed();
+  // A peer may send any number of requests ahead, and that is no leak.
+  socket.setMaxListeners(socket.getMaxListeners() + 1);
+  socket.on('close', onClose);
+  connection.onClose(() => {
+    socket.off('close', onClose);
+    socket.setMaxListeners(socket.getMaxListeners() - 1);
+  });
+}
+
+function toSink(req: NodeRequest, res: NodeResponse, connection: Connection): Sink {
   // HTTP/2's response has the same methods, with overloads that TypeScript can't see to be the same.
   const stream = res as ServerResponse;
   return {
@@ -90,23 +114,36 @@ function toSink(res: NodeResponse, connection: Connection): Sink {
       if (stream.writableEnded || stream.destroyed) connection.closed();
       else stream.end(bytes);
     },
-    destroy: () => void stream.destroy(),
+    destroy: () => void (isQueued(req, res) ? req.socket : stream).destroy(),
   };
 }
 
 function sendAnswer(req: NodeRequest, res: NodeResponse, { status, headers, body }: Answer): void {
-  if (res.destroyed || res.headersSent) return;
+  if (isSettled(req, res)) return;
   for (const [name, value] of Object.entries(headers)) setHeader(res, name, value);
   // Nobody reads what else the peer sends, so the socket can't serve another request.
   if (req.httpVersionMajor < 2 && !req.complete) res.setHeader('connection', 'close');
   res.writeHead(status);
-  res.end(req.method === 'HEAD' ? '' : (body ?? ''));
+  res.end(req.method === 'HEAD' ? '' : body);
+}
+
+/** Whether nobody waits for our answer any more: the peer has left, or something else has answered. */
+function isSettled(req: NodeRequest, res: NodeResponse): boolean {
+  if (res.headersSent || res.writableEnded) return true;
+  // HTTP/2's response doesn't say so itself, and HTTP/1.1's doesn't know while it is queued.
+  return 'stream' in res ? res.stream.destroyed || res.stream.closed : res.destroyed || req.socket.destroyed;
 }
 
 /** `vary` adds to what middleware has put there; all others replace. */
 function setHeader(res: NodeResponse, name: string, value: string): void {
   const present = name === 'vary' ? res.getHeader(name) : undefined;
   res.setHeader(name, present === undefined ? value : [present, value].flat().join(', '));
+}
+
+/** Middleware such as `express.json()` may have read it already. */
+async function readBody(req: NodeRequest): Promise<unknown> {
+  const { body } = req as { body?: unknown };
+  return typeof body === 'object' && body !== null ? body : readJson(req.iterator({ destroyOnReturn: false }));
 }
 
 function headerOf(req: NodeRequest, name: string): string | undefined {

@@ -1,11 +1,15 @@
 import type { TidingsError } from '../protocol/errors.ts';
 
+export const ALLOW = 'GET, HEAD, POST, OPTIONS';
+
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
+  404: 'Not Found',
   405: 'Method Not Allowed',
   406: 'Not Acceptable',
+  408: 'Request Timeout',
   413: 'Content Too Large',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
@@ -26,7 +30,7 @@ export function toProblem(error: TidingsError): {
   const { retryAfter } = error.details;
   if (typeof retryAfter === 'number') headers['retry-after'] = String(retryAfter);
   if (status === 401) headers['www-authenticate'] = 'Bearer';
-  if (status === 405) headers['allow'] = 'GET, HEAD, OPTIONS';
+  if (status === 405) headers['allow'] = ALLOW;
   const body = JSON.stringify({
     ...error.details,
     type: 'about:blank',

@@ -154,7 +154,7 @@ export class World {
 
   #reconnect(hub: Hub, follower: Follower | undefined): void {
     if (follower === undefined || follower.peer.connection !== undefined) return;
-    follower.placed ||= follower.peer.lastEventId !== undefined;
+    follower.placed ||= (follower.peer.lastEventId ?? '') !== '';
     // Who never got a cursor begins anew, at the head.
     if (!follower.placed) follower.owedFrom = this.#events.length;
     follower.peer.connect(hub);

@@ -1,0 +1,45 @@
+import type { Hub } from '../hub/hub.ts';
+import { type MatcherSet, createMatcherSet } from '../hub/matcher-set.ts';
+import { TidingsError, forbidden } from '../protocol/errors.ts';
+import type { Matcher } from '../protocol/matcher.ts';
+import type { Authorization, HandlerOptions } from './handler-options.ts';
+
+/** @throws {TidingsError} `topic/*`, `limit/topics`, with status 400. */
+export function checkWanted(hub: Hub, matchers: readonly Matcher[]): MatcherSet {
+  const { topicsPerConnection, topicLength } = hub.limits;
+  if (matchers.length === 0) {
+    throw new TidingsError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….', { status: 400 });
+  }
+  if (matchers.length > topicsPerConnection) {
+    throw new TidingsError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {
+      status: 400,
+      details: { topics: matchers.length, maxTopics: topicsPerConnection },
+    });
+  }
+  return createMatcherSet(matchers, topicLength);
+}
+
+/** Asks the app. @throws {TidingsError} `auth/forbidden` for what isn't covered; what `authorize` throws. */
+export async function authorize<Req>(
+  options: HandlerOptions<Req>,
+  wanted: MatcherSet,
+  req: Req,
+): Promise<Authorization> {
+  const authorization = (await options.authorize?.(req, wanted.matchers)) ?? {};
+  const { expiresAt } = authorization;
+  if (expiresAt !== undefined && !(expiresAt >= 0)) {
+    // NaN, most likely: it would never be past.
+    throw new TidingsError('hub/invalid-option', '`expiresAt` is a time in milliseconds since 1970.', {
+      details: { option: 'expiresAt', value: expiresAt },
+    });
+  }
+  if (authorization.topics !== undefined) assertCovered(wanted, createMatcherSet(authorization.topics));
+  return authorization;
+}
+
+function assertCovered(wanted: MatcherSet, granted: MatcherSet): void {
+  const refused = wanted.matchers.filter((matcher) => !granted.covers(matcher));
+  if (refused.length === 0) return;
+  const { code, message, status = 403 } = forbidden();
+  throw new TidingsError(code, message, { status, details: { topics: refused } });
+}

@@ -1,0 +1,45 @@
+import { TidingsError } from '../protocol/errors.ts';
+
+/** A hundred topics of the greatest length, with room to spare. */
+const MAX_BYTES = 262_144;
+/** Milliseconds that a peer may take to send a body. */
+const TIMEOUT = 10_000;
+
+/** @throws {TidingsError} `request/invalid-body` (400), `request/body-too-large` (413), `request/timeout` (408). */
+export async function readJson(body: AsyncIterable<unknown> | Iterable<never>): Promise<unknown> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooSlow()), TIMEOUT);
+  });
+  try {
+    return parse(await Promise.race([readText(body), timeout]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readText(body: AsyncIterable<unknown> | Iterable<never>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BYTES) {
+      throw new TidingsError('request/body-too-large', `The body may have ${MAX_BYTES} bytes.`, { status: 413 });
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new TidingsError('request/invalid-body', 'The body is not JSON.', { status: 400, cause });
+  }
+}
+
+function tooSlow(): TidingsError {
+  return new TidingsError('request/timeout', `The body did not come within ${TIMEOUT} ms.`, { status: 408 });
+}

@@ -1,0 +1,59 @@
+import type { Hub } from '../hub/hub.ts';
+import { createMatcherSet } from '../hub/matcher-set.ts';
+import type { Change, Changed } from '../protocol/control.ts';
+import { TidingsError, forbidden } from '../protocol/errors.ts';
+import { type Matcher, matcherKey } from '../protocol/matcher.ts';
+import { authorize, checkWanted } from './authorization.ts';
+import type { HandlerOptions } from './handler-options.ts';
+
+/**
+ * Changes what an open connection is for, or renews its authorization, as the JSON body of a POST says. What the
+ * connection may read is asked of `authorize` anew, for all of its topics.
+ *
+ * @throws {TidingsError} `request/invalid-body` (400), `connection/unknown` (404), what connecting would throw.
+ */
+export async function changeConnection<Req>(
+  hub: Hub,
+  options: HandlerOptions<Req>,
+  body: unknown,
+  req: Req,
+): Promise<Changed> {
+  const { connection: id, secret, add = [], drop = [] } = parseChange(body);
+  const connection = hub.find(id, secret);
+  if (connection === undefined) {
+    throw new TidingsError('connection/unknown', 'No such connection is open here; connect anew.', { status: 404 });
+  }
+  if (options.topics !== undefined && add.length + drop.length > 0) {
+    throw forbidden('What connections to this URL are for is fixed.');
+  }
+  const dropped = new Set(drop.map(matcherKey));
+  const kept = connection.request.wanted.matchers.filter((matcher) => !dropped.has(matcherKey(matcher)));
+  const wanted = checkWanted(hub, [...kept, ...add]);
+  const { subject, topics, expiresAt } = await authorize(options, wanted, req);
+  if (subject !== connection.request.subject) throw forbidden('The connection is somebody else’s; connect anew.');
+  if (connection.state === 'closed' || connection.state === 'ending') {
+    throw new TidingsError('connection/unknown', 'The connection ended meanwhile; connect anew.', { status: 404 });
+  }
+  const cursor = hub.change(connection, { wanted, granted: createMatcherSet(topics ?? []), expiresAt });
+  return { cursor, topics: wanted.matchers };
+}
+
+function parseChange(body: unknown): Change {
+  const { connection, secret, add, drop } = (body ?? {}) as Record<string, unknown>;
+  if (typeof connection === 'string' && typeof secret === 'string' && isMatchers(add) && isMatchers(drop)) {
+    return { connection, secret, add: add ?? [], drop: drop ?? [] };
+  }
+  throw new TidingsError(
+    'request/invalid-body',
+    'Send JSON with `connection` and `secret` of the welcome, and `add` and `drop` as lists of topics or {"pattern"}.',
+    { status: 400 },
+  );
+}
+
+function isMatchers(value: unknown): value is readonly Matcher[] | undefined {
+  return value === undefined || (Array.isArray(value) && value.every(isMatcher));
+}
+
+function isMatcher(value: unknown): value is Matcher {
+  return typeof value === 'string' || typeof (value as { pattern?: unknown } | null)?.pattern === 'string';
+}

@@ -1,0 +1,167 @@
+import type { ServerResponse } from 'node:http';
+import { describe, expect, test, vi } from 'vitest';
+import { ask } from '../../test/http/client.ts';
+import { createGate, until } from '../../test/http/deadline.ts';
+import { expectProblem, startHub, startNode } from '../../test/http/hub.ts';
+import { serve } from '../../test/http/server.ts';
+import { sse } from './node.ts';
+
+describe('onConnect', () => {
+  test('is told of the connection before its first byte, and its end once', async () => {
+    const onEnd = vi.fn();
+    const onConnect = vi.fn(() => onEnd);
+    const { hub, url } = await startNode({ topics: ['a'], authorize: () => ({ subject: 'ann' }), onConnect });
+    const { frames, cut } = await ask(url, { headers: { 'user-agent': 'test' } });
+    const { connection: id } = JSON.parse((await frames.nextEvent()).data) as { connection: string };
+    expect(onConnect).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({
+        id,
+        subject: 'ann',
+        remote: '127.0.0.1',
+        userAgent: 'test',
+        state: 'opening',
+      }),
+      expect.anything(),
+    );
+    expect(onEnd).not.toHaveBeenCalled();
+    cut();
+    await until('end', () => onEnd.mock.calls.length > 0);
+    await hub.publish('a', 1);
+    expect(onEnd).toHaveBeenCalledOnce();
+  });
+
+  test('hears of the end however it comes', async () => {
+    const ended: string[] = [];
+    const { hub, url } = await startNode({
+      topics: ['a'],
+      onConnect: (_connection, req) => () => ended.push(req.url ?? ''),
+    });
+    await ask(`${url}/evicted`);
+    await until('live', () => hub.stats().live === 1);
+    hub.disconnect(() => true);
+    await until('first end', () => ended.length === 1);
+    await ask(`${url}/drained`);
+    await hub.close();
+    expect(ended).toEqual(['/evicted', '/drained']);
+  });
+
+  test('may end the other connections of the same user', async () => {
+    const { hub, url } = await startNode({
+      topics: ['a'],
+      authorize: () => ({ subject: 'ann' }),
+      onConnect: ({ id, subject }) =>
+        void hub.disconnect((other) => other.subject === subject && other.id !== id),
+    });
+    const first = await ask(url);
+    await first.frames.nextEvent();
+    await ask(url);
+    expect(await first.frames.nextEvent()).toMatchObject({ type: 'tidings:goodbye' });
+    await until('one connection', () => hub.connections().length === 1);
+  });
+
+  test('that ends the very connection has it answered 503, rather than left hanging', async () => {
+    const { hub, url } = await startNode({ topics: ['a'], onConnect: () => void hub.disconnect(() => true) });
+    const reply = await ask(url);
+    expect(reply.headers['retry-after']).toMatch(/^\d+$/);
+    await expectProblem(reply, 503, 'hub/unavailable');
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test('that has it ended a moment later has it cut off, rather than left hanging', async () => {
+    const { hub, url } = await startNode({
+      topics: ['a'],
+      onConnect: () => queueMicrotask(() => void hub.disconnect(() => true)),
+    });
+    await expect(ask(url)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test('whose end fails is reported, and does not keep the connection', async () => {
+    const onError = vi.fn();
+    const failure = new Error('counter gone');
+    const { hub, url } = await startNode(
+      {
+        topics: ['a'],
+        onConnect: () => () => {
+          throw failure;
+        },
+      },
+      { onError },
+    );
+    (await ask(url)).cut();
+    await until('no connections', () => hub.connections().length === 0);
+    expect(onError).toHaveBeenCalledExactlyOnceWith(failure);
+  });
+});
+
+describe('What the app does wrong', () => {
+  test.each([
+    ['a header that cannot be sent', { headers: { 'x-app': 'a\nb' } }],
+    ['a greeting of a reserved type', { greeting: () => ({ type: 'tidings:welcome', data: 1 }) }],
+    ['a greeting that is no JSON', { greeting: () => ({ data: () => {} }) }],
+    ['a greeting that would forge a field', { greeting: () => ({ type: 'a\ndata: b', data: 1 }) }],
+    ['topics that are none', { topics: () => [''] }],
+    ['a grant that is no topic', { authorize: () => ({ topics: ['\n'] }) }],
+    ['CORS that fails', { cors: { origin: () => Boolean(JSON.parse('{')) } }],
+  ])('with %s is an answer, and leaves nothing behind', async (_what, options) => {
+    const { hub, url } = await startNode({ topics: ['a'], onError: () => {}, ...options });
+    const reply = await ask(url, { headers: { origin: 'https://app.example' } });
+    expect([400, 500]).toContain(reply.status);
+    await reply.frames.end();
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test('in onError itself comes after the answer, and is for the caller', async () => {
+    const failure = new Error('second');
+    const handle = sse(startHub(), {
+      topics: () => Promise.reject(new Error('first')),
+      onError: () => {
+        throw failure;
+      },
+    });
+    const handled = createGate<unknown>();
+    const { url } = await serve((req, res) => void handle(req, res).catch(handled.open));
+    await expectProblem(await ask(url), 500, 'request/handler-failed');
+    expect(await handled.passed).toBe(failure);
+  });
+
+  test.each(['end', 'destroy'] as const)(
+    'by calling `res.%s` in the middle of a stream ends that one alone',
+    async (call) => {
+      const hub = startHub();
+      const handle = sse(hub);
+      const responses: ServerResponse[] = [];
+      const { url } = await serve((req, res) => {
+        responses.push(res);
+        void handle(req, res);
+      });
+      await ask(`${url}/?topic=a`);
+      const other = await ask(`${url}/?topic=a`);
+      await until('both live', () => hub.stats().live === 2);
+      responses[0]?.[call]();
+      await hub.publish('a', 1);
+      await until('one connection', () => hub.connections().length === 1);
+      await hub.publish('a', 2);
+      await other.frames.until('both events', () => other.frames.events.length === 2);
+    },
+  );
+
+  test('by answering while authorize is still at it: the first answer stands, and nothing is left behind', async () => {
+    const hub = startHub();
+    const decided = createGate();
+    const onError = vi.fn();
+    const handled = createGate();
+    const handle = sse(hub, { topics: ['a'], authorize: () => decided.passed.then(() => ({})), onError });
+    const { url } = await serve((req, res) => {
+      handle(req, res).then(handled.open, handled.fail);
+      res.writeHead(504);
+      res.write('Too slow');
+    });
+    const { status } = await ask(url);
+    expect(status).toBe(504);
+    decided.open();
+    await handled.passed;
+    expect(hub.connections()).toEqual([]);
+    expect(onError).not.toHaveBeenCalled();
+  });
+});

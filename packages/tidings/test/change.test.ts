@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import { memoryLog } from '../src/logs/memory.ts';
+import { createManualClock } from '../src/testing/manual-clock.ts';
+import { Hub, type Matcher, createMatcherSet } from './internals.ts';
+import { Peer, settle } from './peer.ts';
+
+function setUp() {
+  const clock = createManualClock();
+  const log = memoryLog({ topics: [{ match: 'state', latest: true }] });
+  const hub = new Hub({ log, clock, presence: [{ match: { pattern: 'room/*' }, grace: 0, interval: 10 }] });
+  async function change(peer: Peer, wanted: readonly Matcher[], expiresAt?: number): Promise<string> {
+    if (peer.connection === undefined) throw new Error('not connected');
+    const cursor = hub.change(peer.connection, {
+      wanted: createMatcherSet(wanted),
+      granted: createMatcherSet([]),
+      expiresAt,
+    });
+    await pass(peer);
+    return cursor;
+  }
+  async function pass(...peers: Peer[]): Promise<void> {
+    for (let i = 0; i < 5; i += 1) {
+      await settle();
+      clock.tick();
+      for (const peer of peers) peer.receive();
+    }
+  }
+  return { hub, clock, change, pass };
+}
+
+const dataOf = (peer: Peer): unknown[] => peer.received.map(({ data }) => JSON.parse(data) as unknown);
+
+describe('a connection whose topics are changed', () => {
+  test('gets events of a topic it gained from the stated point on, and none of the one it dropped', async () => {
+    const { hub, change, pass } = setUp();
+    const peer = new Peer({ topics: ['a'] }).connect(hub);
+    await pass(peer);
+    await hub.publish('b', 'b before');
+    // Not flushed yet: it belongs to what was asked for before.
+    await hub.publish('a', 'a before');
+    const cursor = await change(peer, ['b']);
+    expect(cursor).toBe(hub.cursor());
+    await hub.publish('a', 'a after');
+    await hub.publish('b', 'b after');
+    await pass(peer);
+    expect(dataOf(peer)).toEqual(['a before', 'b after']);
+    const told = peer.events.find(({ type }) => type === 'tidings:subscribed');
+    expect(told).toEqual({ type: 'tidings:subscribed', id: cursor, data: '{"topics":["b"]}' });
+  });
+
+  test('that is behind gets the gained topic’s events from its own cursor on, none twice', async () => {
+    const { hub, change, pass } = setUp();
+    const peer = new Peer({ topics: ['a'], capacity: 1 }).connect(hub);
+    await settle();
+    await hub.publish('b', 1);
+    await hub.publish('a', 2);
+    const cursor = await change(peer, ['a', 'b']);
+    await hub.publish('b', 3);
+    await pass(peer);
+    expect(dataOf(peer)).toEqual([1, 2, 3]);
+    expect(cursor).toMatch(/\.0$/);
+  });
+
+  test('gets the state of a topic it gained, and not again that of one it had', async () => {
+    const { hub, change, pass } = setUp();
+    await hub.publish('state', 'on', { key: 'lamp' });
+    const peer = new Peer({ topics: ['a'] }).connect(hub);
+    await pass(peer);
+    await change(peer, ['a', 'state']);
+    expect(dataOf(peer)).toEqual(['on']);
+    await change(peer, ['a', 'state', 'b']);
+    expect(dataOf(peer)).toEqual(['on']);
+  });
+
+  test('resumes with the cursor it had, on the topics it asks for then', async () => {
+    const { hub, change, pass } = setUp();
+    const peer = new Peer({ topics: ['a'] }).connect(hub);
+    await pass(peer);
+    await change(peer, ['a', 'b']);
+    peer.drop();
+    await hub.publish('b', 'missed');
+    const again = new Peer({ topics: ['a', 'b'] }).connect(hub, peer.lastEventId);
+    await pass(again);
+    expect(dataOf(again)).toEqual(['missed']);
+  });
+
+  test('is present where its topics are now', async () => {
+    const { hub, change, clock, pass } = setUp();
+    const peer = new Peer({ topics: ['room/a'], subject: 'ann' }).connect(hub);
+    await pass(peer);
+    await change(peer, ['room/b']);
+    clock.advance(100);
+    expect([hub.presence('room/a').count, hub.presence('room/b').count]).toEqual([0, 1]);
+    peer.drop();
+    clock.advance(100);
+    expect(hub.presence('room/b').count).toBe(0);
+  });
+});
+
+describe('an authorization that ends', () => {
+  test('is announced, and ends the stream unless it is renewed', async () => {
+    const { hub, change, clock, pass } = setUp();
+    const expiresAt = clock.now() + 60_000;
+    const peers = ['ann', 'bob'].map((subject) => new Peer({ topics: ['a'], subject, expiresAt }).connect(hub));
+    const [ann, bob] = peers as [Peer, Peer];
+    await pass(ann, bob);
+    const types = (peer: Peer): string[] => peer.events.map(({ type }) => type).filter((type) => type !== 'tidings:welcome');
+    clock.advance(29_000);
+    await pass(ann, bob);
+    expect(types(ann)).toEqual([]);
+    clock.advance(2000);
+    await pass(ann, bob);
+    expect(types(ann)).toEqual(['tidings:expiring']);
+    expect(JSON.parse(ann.events.at(-1)?.data ?? '')).toEqual({ within: 30_000 });
+    await change(ann, ['a'], clock.now() + 3_600_000);
+    clock.advance(31_000);
+    await pass(ann, bob);
+    expect(types(ann)).toEqual(['tidings:expiring']);
+    expect(types(bob)).toEqual(['tidings:expiring', 'tidings:goodbye']);
+    expect(bob.connection).toBeUndefined();
+  });
+});

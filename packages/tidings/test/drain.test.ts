@@ -1,0 +1,228 @@
+import { describe, expect, test } from 'vitest';
+import { dataOf, record, startHub, told, withMethods } from './fixture.ts';
+import { Peer, settle } from './peer.ts';
+
+/** Whether a promise has settled by now. */
+async function isDone(promise: Promise<unknown>): Promise<boolean> {
+  let done = false;
+  const finish = (): void => void (done = true);
+  promise.then(finish, finish);
+  await settle();
+  return done;
+}
+
+describe('closing a hub', () => {
+  test('tells each connection when to come back, between the retry and a second later', async () => {
+    const shares = [0, 0.25, 0.999];
+    const { hub, follow } = startHub({ retry: 2000, random: () => shares.shift() ?? 0.5 });
+    const peers = [await follow(), await follow(), await follow()];
+    const closed = hub.close();
+    for (const peer of peers) peer.receive();
+    await closed;
+    expect(peers.flatMap((peer) => told(peer, 'goodbye'))).toEqual([
+      { reason: 'drain', retry: 2000 },
+      { reason: 'drain', retry: 2250 },
+      { reason: 'drain', retry: 2999 },
+    ]);
+    expect(peers[1]?.wire).toMatch(/\n\nretry: 2250\nevent: tidings:goodbye\ndata: \{"reason":"drain","retry":2250\}\n\n$/);
+  });
+
+  test('spreads many over so long that no second sees more than a thousand', async () => {
+    let calls = 0;
+    const { hub } = startHub({ retry: 0, random: () => (calls++ % 100) / 100 });
+    const recorders = Array.from({ length: 5000 }, () => record(hub, { closesAtOnce: true }));
+    await settle();
+    await hub.close();
+    const seconds = new Map<number, number>();
+    for (const { end } of recorders) {
+      const second = Math.floor(Number(/^retry: (\d+)/.exec(end ?? '')?.[1]) / 1000);
+      seconds.set(second, (seconds.get(second) ?? 0) + 1);
+    }
+    expect([...seconds].toSorted()).toEqual([[0, 1000], [1, 1000], [2, 1000], [3, 1000], [4, 1000]]);
+  });
+
+  test('sends what was published before the goodbye', async () => {
+    const { hub, follow, publish } = startHub({ flushWindow: 10_000 });
+    const peer = await follow();
+    await publish('a', 1);
+    const closed = hub.close();
+    peer.receive();
+    await closed;
+    expect(peer.events.map(({ type }) => type)).toEqual(['tidings:welcome', 'message', 'tidings:goodbye']);
+  });
+
+  test('waits until all peers have taken what was sent', async () => {
+    const { hub, follow } = startHub();
+    const [quick, slow] = [await follow(), await follow()];
+    const closed = hub.close();
+    quick.receive();
+    expect(await isDone(closed)).toBe(false);
+    slow.receive();
+    expect(await isDone(closed)).toBe(true);
+  });
+
+  test('drops after the deadline who has not, and no sooner', async () => {
+    const { hub, clock, follow } = startHub();
+    const [quick, stuck] = [await follow(), await follow()];
+    const closed = hub.close({ within: 3000 });
+    quick.receive();
+    clock.advance(2999);
+    expect(stuck.connection).toBeDefined();
+    clock.advance(1);
+    expect(stuck.connection).toBeUndefined();
+    expect(await isDone(closed)).toBe(true);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('gives them 5 seconds unless told otherwise', async () => {
+    const { hub, clock, follow } = startHub();
+    const stuck = await follow();
+    const closed = hub.close();
+    clock.advance(4999);
+    expect(stuck.connection).toBeDefined();
+    clock.advance(1);
+    expect(await isDone(closed)).toBe(true);
+  });
+
+  test('of no time at all drops everybody who is still there', async () => {
+    const { hub, clock, follow } = startHub();
+    await follow();
+    const closed = hub.close({ within: 0 });
+    clock.advance(0);
+    expect(await isDone(closed)).toBe(true);
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test('ends a connection that is opening without a word', async () => {
+    const { hub } = startHub();
+    const peer = new Peer({ topics: ['a'] }).connect(hub);
+    await hub.close();
+    expect([peer.ended, peer.wire, peer.inFlight]).toEqual([true, '', 0]);
+  });
+
+  test('ends at once if nobody is connected, and closes the log', async () => {
+    const { hub, clock } = startHub();
+    await hub.close();
+    await expect(hub.publish('a', 1)).rejects.toMatchObject({ code: 'log/closed', status: 503 });
+    expect(clock.timers).toBe(0);
+  });
+
+  test('refuses connections with 503 and a time to come back', async () => {
+    const { hub, follow } = startHub();
+    const peer = await follow();
+    const closed = hub.close();
+    expect(hub.closing).toBe(true);
+    const refused = { code: 'hub/unavailable', status: 503, details: { retryAfter: 1 } };
+    await expect(follow()).rejects.toMatchObject(refused);
+    expect(() => hub.assertRoom(undefined, undefined)).toThrow(expect.objectContaining(refused));
+    peer.receive();
+    await closed;
+    await expect(follow()).rejects.toMatchObject(refused);
+  });
+
+  test('takes events until the end, for whoever comes back to the log', async () => {
+    const { hub, follow, publish, log } = startHub();
+    const peer = await follow();
+    const closed = hub.close();
+    expect(await publish('a', 1)).toBe('e.1');
+    peer.receive();
+    await closed;
+    expect(dataOf(peer)).toEqual([]);
+    expect(log.tail.head).toBe(1);
+    await expect(publish('a', 2)).rejects.toMatchObject({ code: 'log/closed' });
+  });
+
+  test('twice is once: both calls wait for the same end', async () => {
+    const { hub, clock, follow } = startHub();
+    const peer = await follow();
+    const first = hub.close({ within: 1000 });
+    const second = hub.close({ within: 60_000 });
+    expect(await isDone(second)).toBe(false);
+    clock.advance(1000);
+    await Promise.all([first, second]);
+    expect(peer.connection).toBeUndefined();
+    await hub.close();
+    expect(peer.wire.match(/goodbye/g)).toBeNull();
+  });
+
+  test('from within a listener for the end of a connection is the same closing', async () => {
+    const { hub, clock, follow } = startHub();
+    const first = record(hub, { closesAtOnce: true });
+    const stuck = await follow();
+    const inner: Promise<void>[] = [];
+    const refused: unknown[] = [];
+    first.connection.onClose(() => {
+      inner.push(hub.close());
+      try {
+        record(hub);
+      } catch (error) {
+        refused.push(error);
+      }
+    });
+    const outer = hub.close({ within: 1000 });
+    clock.advance(1000);
+    expect(stuck.connection).toBeUndefined();
+    expect(await isDone(outer)).toBe(true);
+    expect(await isDone(Promise.all(inner))).toBe(true);
+    expect(refused).toMatchObject([{ code: 'hub/unavailable' }]);
+  });
+
+  test('says goodbye once to who was told already', async () => {
+    const { hub, follow } = startHub();
+    const peer = await follow();
+    hub.disconnect(() => true);
+    const closed = hub.close();
+    peer.receive();
+    await closed;
+    expect(told(peer, 'goodbye')).toEqual([{ reason: 'evicted', retry: 2000 }]);
+  });
+
+  test('leaves no timer, connection or listener behind, in whatever state connections were', async () => {
+    const { hub, clock, follow, publish, log } = startHub({ flushWindow: 50 });
+    await follow();
+    await follow({ capacity: 1 });
+    await publish('a', 1);
+    clock.advance(50);
+    await publish('a', 2);
+    new Peer({ topics: ['b'] }).connect(hub);
+    hub.disconnect(({ state }) => state === 'behind');
+    const closed = hub.close({ within: 100 });
+    clock.advance(100);
+    await closed;
+    expect(hub.stats()).toMatchObject({ connections: 0, live: 0, behind: 0, topics: 0 });
+    expect(clock.timers).toBe(0);
+    // Nobody listens to the tail any more.
+    const { flushes } = hub.stats();
+    const entry = { topics: ['a'] as [string], data: '', seq: 3, time: 0, type: undefined, id: undefined, key: undefined };
+    log.tail.push([{ ...entry, private: false, frame: undefined }]);
+    clock.advance(1000);
+    expect(hub.stats().flushes).toBe(flushes);
+  });
+
+  test('rejects with what the log failed to close with, each time', async () => {
+    const failure = new Error('disk');
+    const { hub } = startHub({ wrapLog: (log) => withMethods(log, { close: () => Promise.reject(failure) }) });
+    await expect(hub.close()).rejects.toBe(failure);
+    await expect(hub.close()).rejects.toBe(failure);
+  });
+
+  test('lets the log close only after the last connection is gone', async () => {
+    const steps: string[] = [];
+    const { hub, follow } = startHub({
+      wrapLog: (log) =>
+        withMethods(log, {
+          close: () => {
+            steps.push('log');
+            return log.close();
+          },
+        }),
+    });
+    const peer = await follow();
+    peer.connection?.onClose(() => steps.push('peer'));
+    const closed = hub.close();
+    await settle();
+    peer.receive();
+    await closed;
+    expect(steps).toEqual(['peer', 'log']);
+  });
+});
