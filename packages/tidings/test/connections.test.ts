@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { record, startHub, told } from './fixture.ts';
+import { record, startHub } from './fixture.ts';
 import { Peer, settle } from './peer.ts';
 
 describe('the first frame of a connection', () => {
@@ -8,20 +8,22 @@ describe('the first frame of a connection', () => {
     const peer = await follow();
     const id = peer.connection?.id ?? '';
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    const secret = peer.connection?.secret ?? '';
+    expect(secret).toMatch(/^[0-9a-f-]{36}$/);
+    expect(secret).not.toBe(id);
     expect(peer.wire).toBe(
       'retry: 1235\nid: e.0\nevent: tidings:welcome\n' +
-        `data: {"connection":"${id}","resumed":false,"gaps":[],"heartbeat":4000}\n\n`,
+        `data: {"connection":"${id}","secret":"${secret}","resumed":false,"gaps":[],"heartbeat":4000}\n\n`,
     );
     expect(hub.cursor()).toBe('e.0');
   });
 
   test('brings the greeting along in the same write', async () => {
     const { hub } = startHub();
-    const peer = new Peer({ topics: ['a'] }).connect(hub, undefined, 'data: hello\n\n');
+    const greeted = record(hub, { greeting: 'data: hello\n\n' });
     await settle();
-    peer.receive();
-    expect(peer.wire).toMatch(/^retry: 2000\nid: e\.0\n.*\n\ndata: hello\n\n$/s);
-    expect(peer.received).toEqual([{ type: 'message', data: 'hello', id: 'e.0' }]);
+    expect(greeted.writes).toHaveLength(1);
+    expect(greeted.text()).toMatch(/^retry: 2000\nid: e\.0\n.*\n\ndata: hello\n\n$/s);
   });
 
   test('has the cursor of where the connection stands, and what is published meanwhile comes after it', async () => {
@@ -71,8 +73,11 @@ describe('what the hub knows of a connection', () => {
     expect(hub.connections()).toMatchObject([{ state: 'live', lag: 0 }]);
     peer.receive();
     expect(hub.connections()).toMatchObject([{ bytes: peer.wire.length }]);
+    await publish('a', 3, 4);
+    clock.tick();
+    expect(hub.connections()).toMatchObject([{ state: 'live', lag: 0 }]);
     hub.disconnect(() => true);
-    expect(hub.connections()).toMatchObject([{ state: 'ending' }]);
+    expect(hub.connections()).toMatchObject([{ state: 'ending', lag: 0 }]);
     peer.receive();
     expect(hub.connections()).toEqual([]);
   });
@@ -104,163 +109,16 @@ describe('what the hub knows of a connection', () => {
   test('is nothing after a thousand connects and disconnects', async () => {
     const { hub, clock, follow, publish } = startHub();
     for (let i = 0; i < 1000; i += 1) {
-      const peer = await follow({ topics: [`t/${i % 7}`, { pattern: `p/${i % 5}/*` }], capacity: i % 3 === 0 ? 1 : 1e9 });
+      const peer = await follow({
+        topics: [`t/${i % 7}`, { pattern: `p/${i % 5}/*` }],
+        capacity: i % 3 === 0 ? 1 : 1e9,
+      });
       await publish([`t/${i % 7}`, `p/${i % 5}/x`], i);
       clock.tick();
       peer.drop();
     }
     expect(hub.stats()).toMatchObject({ connections: 0, live: 0, behind: 0, topics: 0, connected: 1000 });
     expect(clock.timers).toBe(0);
-  });
-});
-
-describe('watchers of a topic', () => {
-  test('are the connections that ask for it, by name or by pattern, each counted once', async () => {
-    const { hub, follow } = startHub();
-    expect(hub.watchers('user/1')).toBe(0);
-    const both = await follow({ topics: ['user/1', { pattern: 'user/:id' }] });
-    await follow({ topics: ['user/1'] });
-    await follow({ topics: ['user/1'] });
-    await follow({ topics: [{ pattern: '*' }] });
-    await follow({ topics: ['user/2'] });
-    expect(hub.watchers('user/1')).toBe(4);
-    expect(hub.watchers('user/3')).toBe(2);
-    expect(hub.watchers('user/1/x')).toBe(1);
-    both.drop();
-    expect(hub.watchers('user/1')).toBe(3);
-  });
-
-  test('are those behind as well', async () => {
-    const { hub, clock, follow, publish } = startHub();
-    await follow({ capacity: 1 });
-    await publish('a', 1);
-    clock.tick();
-    expect(hub.stats()).toMatchObject({ live: 0, behind: 1 });
-    expect(hub.watchers('a')).toBe(1);
-  });
-});
-
-describe('stats', () => {
-  test('count events, deliveries, bytes and flushes as they happened', async () => {
-    const { hub, clock, follow, publish } = startHub({ heartbeat: 2000 });
-    const peers = [await follow(), await follow({ topics: ['b'] }), await follow({ topics: ['a', 'b'] })];
-    await publish('a', 1, 2);
-    await publish(['a', 'b'], 3);
-    await publish('none', 4);
-    clock.tick();
-    await publish('b', 5);
-    clock.tick();
-    clock.advance(2000);
-    for (const peer of peers) peer.receive();
-    const late = await follow({}, 'e.0');
-    expect(dataLength(late)).toBe(3);
-    expect(hub.stats()).toEqual({
-      connections: 4,
-      live: 4,
-      behind: 0,
-      topics: 2,
-      connected: 4,
-      published: 5,
-      // a: 1, 2, 3; b: 3, 5; a and b: 1, 2, 3, 5; the late one: 1, 2, 3.
-      delivered: 3 + 2 + 4 + 3,
-      bytes: [...peers, late].reduce((total, { wire }) => total + wire.length, 0),
-      flushes: 2,
-      stalled: 0,
-      deliveryLag: { p50: 0, p99: 0 },
-      tail: { events: 5, bytes: expect.any(Number), head: 5, epoch: 'e' },
-    });
-  });
-
-  test('tell the milliseconds from append to the write', async () => {
-    const { hub, clock, follow, publish } = startHub({ flushWindow: 300 });
-    await follow();
-    await publish('a', 1);
-    clock.advance(100);
-    await publish('a', 2);
-    clock.advance(1000);
-    expect(hub.stats().deliveryLag).toEqual({ p50: 300, p99: 300 });
-  });
-
-  test('count no duplicate as published', async () => {
-    const { hub } = startHub();
-    await hub.publish('a', 1, { id: 'x' });
-    await hub.publish('a', 1, { id: 'x' });
-    expect(hub.stats().published).toBe(1);
-  });
-});
-
-describe('disconnecting', () => {
-  test('ends those that were picked, with a goodbye, and no other', async () => {
-    const { hub, follow } = startHub({ retry: 700 });
-    const ann = await follow({ subject: 'ann' });
-    const bob = await follow({ subject: 'bob' });
-    const sent = ann.wire.length;
-    expect(hub.disconnect(({ subject }) => subject === 'ann')).toBe(1);
-    ann.receive();
-    bob.receive();
-    expect(ann.wire.slice(sent)).toBe('retry: 700\nevent: tidings:goodbye\ndata: {"reason":"evicted","retry":700}\n\n');
-    expect(ann.ended).toBe(true);
-    expect(bob.ended).toBe(false);
-    expect(hub.connections()).toMatchObject([{ subject: 'bob' }]);
-  });
-
-  test('tells the retry that was asked for, in whole milliseconds', async () => {
-    const { hub, follow } = startHub();
-    const peer = await follow();
-    hub.disconnect(() => true, { retry: 60_000.4 });
-    peer.receive();
-    expect(peer.wire).toContain('retry: 60000\nevent: tidings:goodbye\ndata: {"reason":"evicted","retry":60000}\n\n');
-  });
-
-  test('of nobody is 0, and of somebody twice says goodbye once', async () => {
-    const { hub, follow } = startHub();
-    expect(hub.disconnect(() => true)).toBe(0);
-    const peer = await follow();
-    expect(hub.disconnect(() => false)).toBe(0);
-    hub.disconnect(() => true);
-    hub.disconnect(() => true);
-    peer.receive();
-    expect(told(peer, 'goodbye')).toHaveLength(1);
-  });
-
-  test('loses nothing: the peer comes back to what it was not given', async () => {
-    const { hub, clock, follow, publish } = startHub();
-    const peer = await follow();
-    await publish('a', 1);
-    clock.tick();
-    // In flight, or not flushed yet.
-    await publish('a', 2);
-    hub.disconnect(() => true);
-    clock.tick();
-    peer.receive();
-    peer.connect(hub);
-    await settle();
-    peer.receive();
-    expect(peer.received.map(({ data }) => data)).toEqual(['1', '2']);
-    expect(told(peer, 'welcome').at(-1)).toMatchObject({ resumed: true });
-  });
-
-  test('ends a connection that is opening without a word, for its welcome would come first', async () => {
-    const { hub } = startHub();
-    const peer = new Peer({ topics: ['a'] }).connect(hub);
-    expect(hub.disconnect(() => true)).toBe(1);
-    await settle();
-    expect(peer.ended).toBe(true);
-    expect(peer.wire + peer.inFlight).toBe('0');
-    expect(hub.connections()).toEqual([]);
-  });
-
-  test('ends a peer within a flush, which is given nothing more', async () => {
-    const { hub, clock } = startHub();
-    const first = record(hub);
-    const second = record(hub);
-    await settle();
-    first.onWrite = () => hub.disconnect(({ id }) => id === second.connection.id);
-    await hub.publish('a', 1);
-    clock.tick();
-    expect(first.writes).toHaveLength(2);
-    expect(second.writes).toHaveLength(1);
-    expect(second.end).toContain('evicted');
   });
 });
 
@@ -315,7 +173,3 @@ describe('listeners for the end of a connection', () => {
     expect(hub.stats().connections).toBe(2);
   });
 });
-
-function dataLength(peer: Peer): number {
-  return peer.received.length;
-}

@@ -24,7 +24,9 @@ describe('closing a hub', () => {
       { reason: 'drain', retry: 2250 },
       { reason: 'drain', retry: 2999 },
     ]);
-    expect(peers[1]?.wire).toMatch(/\n\nretry: 2250\nevent: tidings:goodbye\ndata: \{"reason":"drain","retry":2250\}\n\n$/);
+    expect(peers[1]?.wire).toMatch(
+      /\n\nretry: 2250\nevent: tidings:goodbye\ndata: \{"reason":"drain","retry":2250\}\n\n$/,
+    );
   });
 
   test('spreads many over so long that no second sees more than a thousand', async () => {
@@ -38,7 +40,13 @@ describe('closing a hub', () => {
       const second = Math.floor(Number(/^retry: (\d+)/.exec(end ?? '')?.[1]) / 1000);
       seconds.set(second, (seconds.get(second) ?? 0) + 1);
     }
-    expect([...seconds].toSorted()).toEqual([[0, 1000], [1, 1000], [2, 1000], [3, 1000], [4, 1000]]);
+    expect([...seconds].toSorted(([a], [b]) => a - b)).toEqual([
+      [0, 1000],
+      [1, 1000],
+      [2, 1000],
+      [3, 1000],
+      [4, 1000],
+    ]);
   });
 
   test('sends what was published before the goodbye', async () => {
@@ -193,7 +201,15 @@ describe('closing a hub', () => {
     expect(clock.timers).toBe(0);
     // Nobody listens to the tail any more.
     const { flushes } = hub.stats();
-    const entry = { topics: ['a'] as [string], data: '', seq: 3, time: 0, type: undefined, id: undefined, key: undefined };
+    const entry = {
+      topics: ['a'] as [string],
+      data: '',
+      seq: 3,
+      time: 0,
+      type: undefined,
+      id: undefined,
+      key: undefined,
+    };
     log.tail.push([{ ...entry, private: false, frame: undefined }]);
     clock.advance(1000);
     expect(hub.stats().flushes).toBe(flushes);
@@ -201,7 +217,9 @@ describe('closing a hub', () => {
 
   test('rejects with what the log failed to close with, each time', async () => {
     const failure = new Error('disk');
-    const { hub } = startHub({ wrapLog: (log) => withMethods(log, { close: () => Promise.reject(failure) }) });
+    const { hub } = startHub({
+      wrapLog: (log) => withMethods(log, { close: () => Promise.reject(failure) }),
+    });
     await expect(hub.close()).rejects.toBe(failure);
     await expect(hub.close()).rejects.toBe(failure);
   });

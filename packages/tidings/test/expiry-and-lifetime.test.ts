@@ -13,7 +13,9 @@ describe('a connection whose authorization expires', () => {
     expect(peer.ended).toBe(false);
     clock.advance(1000);
     peer.receive();
-    expect(peer.wire).toMatch(/retry: 0\nevent: tidings:goodbye\ndata: \{"reason":"expired","retry":0\}\n\n$/);
+    expect(peer.wire).toMatch(
+      /retry: 0\nevent: tidings:goodbye\ndata: \{"reason":"expired","retry":0\}\n\n$/,
+    );
     expect(peer.ended).toBe(true);
     expect(other.ended).toBe(false);
     expect(hub.stats().connections).toBe(1);

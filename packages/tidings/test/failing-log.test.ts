@@ -19,7 +19,12 @@ describe.each([
     const peer = await follow();
     fixture.break();
     await expect(hub.publish('a', 1)).rejects.toBe(failure);
-    await expect(hub.publishAll([{ topics: 'a', data: 1 }, { topics: 'b', data: 2 }])).rejects.toBe(failure);
+    await expect(
+      hub.publishAll([
+        { topics: 'a', data: 1 },
+        { topics: 'b', data: 2 },
+      ]),
+    ).rejects.toBe(failure);
     fixture.mend();
     await publish('a', 2);
     clock.tick();
@@ -49,33 +54,38 @@ describe.each([
     expect(dataOf(peer)).toEqual(['3', '4']);
   });
 
-  test.each(['read', 'losses'] as const)('in %s for a slow reader ends it, and it gets the rest when it comes back', async (name) => {
-    const fixture = broken([name], fail);
-    const { hub, clock, follow, publish, failures } = fixture;
-    const slow = await follow({ capacity: 1 });
-    const fast = await follow();
-    await publish('a', 1);
-    clock.tick();
-    await publish('a', 2, 3, 4);
-    clock.tick();
-    fixture.break();
-    slow.receive();
-    await settle();
-    expect([slow.ended, slow.connection]).toEqual([true, undefined]);
-    expect(failures).toEqual([failure]);
-    fast.receive();
-    expect(dataOf(fast)).toEqual(['1', '2', '3', '4']);
-    expect(hub.stats()).toMatchObject({ connections: 1, live: 1 });
-
-    fixture.mend();
-    slow.connect(hub);
-    for (let i = 0; i < 5; i += 1) {
-      await settle();
+  test.each(['read', 'losses'] as const)(
+    'in %s for a slow reader ends it, and it gets the rest when it comes back',
+    async (name) => {
+      const fixture = broken([name], fail);
+      const { hub, clock, follow, publish, failures } = fixture;
+      const slow = await follow({ capacity: 1 });
+      const fast = await follow();
+      await publish('a', 1);
+      clock.tick();
+      await publish('a', 2, 3, 4);
+      clock.tick();
+      fixture.break();
       slow.receive();
-    }
-    expect(dataOf(slow)).toEqual(['1', '3', '4']);
-    expect(slow.events.filter(({ type }) => type === 'tidings:welcome').at(-1)?.data).toContain('"reason":"trimmed"');
-  });
+      await settle();
+      expect([slow.ended, slow.connection]).toEqual([true, undefined]);
+      expect(failures).toEqual([failure]);
+      fast.receive();
+      expect(dataOf(fast)).toEqual(['1', '2', '3', '4']);
+      expect(hub.stats()).toMatchObject({ connections: 1, live: 1 });
+
+      fixture.mend();
+      slow.connect(hub);
+      for (let i = 0; i < 5; i += 1) {
+        await settle();
+        slow.receive();
+      }
+      expect(dataOf(slow)).toEqual(['1', '3', '4']);
+      expect(slow.events.filter(({ type }) => type === 'tidings:welcome').at(-1)?.data).toContain(
+        '"reason":"trimmed"',
+      );
+    },
+  );
 
   test('in read ends a connection no sooner than it asks', async () => {
     const fixture = broken(['read', 'losses'], fail);
@@ -113,7 +123,8 @@ test('a log that is slow to answer may do so after the connection is gone', asyn
   const wrapLog = (log: EventLog): EventLog =>
     withMethods(log, {
       read: (query) => new Promise((resolve) => answers.push(() => resolve(log.read(query)))),
-      losses: (after, matchers) => new Promise((resolve) => answers.push(() => resolve(log.losses(after, matchers)))),
+      losses: (after, matchers) =>
+        new Promise((resolve) => answers.push(() => resolve(log.losses(after, matchers)))),
     });
   const { hub, clock, follow, publish, failures } = startHub({ retention: { events: 2 }, wrapLog });
   const slow = await follow({ capacity: 1 });
@@ -145,7 +156,7 @@ function broken(
       const method = log[name] as (...args: readonly unknown[]) => Promise<unknown>;
       return [name, (...args: readonly unknown[]) => (isBroken ? fail() : method(...args))] as const;
     });
-    return withMethods(log, Object.fromEntries(methods) as Partial<EventLog>);
+    return withMethods(log, Object.fromEntries(methods));
   };
   const set = (value: boolean) => (): void => void (isBroken = value);
   return { ...startHub({ retention: { events: 2 }, wrapLog }), break: set(true), mend: set(false) };

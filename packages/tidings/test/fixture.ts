@@ -24,11 +24,21 @@ export interface Fixture {
   publish(topics: string | readonly string[], ...numbers: readonly number[]): Promise<string>;
 }
 
-export function startHub({ retention = {}, wrapLog = (log) => log, ...options }: FixtureOptions = {}): Fixture {
+export function startHub({
+  retention = {},
+  wrapLog = (log) => log,
+  ...options
+}: FixtureOptions = {}): Fixture {
   const clock = createManualClock();
   const log = wrapLog(memoryLog({ epoch: 'e', retention, now: clock.now }));
   const failures: unknown[] = [];
-  const hub = new Hub({ random: () => 0.5, ...options, clock, log, onError: (error) => failures.push(error) });
+  const hub = new Hub({
+    random: () => 0.5,
+    ...options,
+    clock,
+    log,
+    onError: (error) => failures.push(error),
+  });
   return {
     hub,
     clock,
@@ -73,12 +83,14 @@ export interface Recorder {
 export interface RecorderOptions {
   readonly topics?: readonly Matcher[];
   readonly granted?: readonly Matcher[];
+  readonly greeting?: string;
   /** Calls `closed` within `end`, as a transport does that has nothing to wait for. */
   readonly closesAtOnce?: boolean;
 }
 
 /** Connects a recorder. Settle to see its welcome. */
-export function record(hub: Hub, { topics = ['a'], granted = [], closesAtOnce = false }: RecorderOptions = {}): Recorder {
+export function record(hub: Hub, options: RecorderOptions = {}): Recorder {
+  const { topics = ['a'], granted = [], greeting = '', closesAtOnce = false } = options;
   const connection = hub.connect({
     wanted: createMatcherSet(topics),
     granted: createMatcherSet(granted),
@@ -113,7 +125,7 @@ export function record(hub: Hub, { topics = ['a'], granted = [], closesAtOnce = 
       recorder.destroyed = true;
     },
   };
-  connection.open(sink, '');
+  connection.open(sink, greeting);
   return recorder;
 }
 

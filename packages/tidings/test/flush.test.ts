@@ -13,7 +13,9 @@ describe('a flush', () => {
     expect(a.writes).toHaveLength(1);
     clock.tick();
     expect(a.writes.slice(1).map(decode)).toEqual(['id: e.1\ndata: 1\n\nid: e.3\ndata: 3\n\n']);
-    expect(ab.writes.slice(1).map(decode)).toEqual(['id: e.1\ndata: 1\n\nid: e.2\ndata: 2\n\nid: e.3\ndata: 3\n\n']);
+    expect(ab.writes.slice(1).map(decode)).toEqual([
+      'id: e.1\ndata: 1\n\nid: e.2\ndata: 2\n\nid: e.3\ndata: 3\n\n',
+    ]);
     expect(hub.stats().flushes).toBe(1);
     clock.tick();
     expect([a.writes, ab.writes].map(({ length }) => length)).toEqual([2, 2]);
@@ -62,6 +64,21 @@ describe('a flush', () => {
     }
   });
 
+  test('gives connections that got as many events, but other ones, their own', async () => {
+    const { hub, clock, publish } = startHub();
+    const peers = ['a', 'b', 'c'].map((topic) => record(hub, { topics: [topic] }));
+    await settle();
+    await publish('a', 1);
+    await publish('b', 2);
+    await publish('c', 3);
+    clock.tick();
+    expect(peers.map(({ writes }) => writes.slice(1).map(decode))).toEqual([
+      ['id: e.1\ndata: 1\n\n'],
+      ['id: e.2\ndata: 2\n\n'],
+      ['id: e.3\ndata: 3\n\n'],
+    ]);
+  });
+
   test('hands the frame of a single event out as it was encoded, once for all time', async () => {
     const { hub, clock, publish, follow } = startHub();
     const live = record(hub);
@@ -102,6 +119,9 @@ describe('a flush', () => {
     await hub.publish('other', data, { raw: true });
     // What is for others counts as well: the bound is on what waits in memory.
     expect(peer.writes.slice(1).map(decode)).toEqual(['id: e.4\ndata: 1\n\n']);
+    // And then it counts anew.
+    await publish('a', 2);
+    expect(peer.writes).toHaveLength(2);
   });
 
   test('never writes more than the bound at once, however much is published at once', async () => {
@@ -232,10 +252,14 @@ describe('a flush window', () => {
     expect(late.received.map(({ data }) => data)).toEqual(['1', '2', '3']);
   });
 
-  test('leaves no timer behind', async () => {
-    const { hub, clock, publish } = startHub({ flushWindow: 100 });
+  test('leaves no timer behind, not even of what is published while the hub closes', async () => {
+    const { hub, clock, follow, publish } = startHub({ flushWindow: 100 });
+    const peer = await follow();
     await publish('a', 1);
-    await hub.close();
+    const closed = hub.close();
+    await publish('a', 2);
+    peer.receive();
+    await closed;
     expect(clock.timers).toBe(0);
   });
 });
@@ -253,7 +277,9 @@ test('connections at the same place below the head share the bytes they catch up
   for (const { connection } of peers) connection.drained();
   const [first] = peers;
   for (const { writes } of peers) {
-    expect(decode(concat(writes.slice(2)))).toBe('id: e.2\ndata: 2\n\nid: e.3\ndata: 3\n\nid: e.4\ndata: 4\n\n');
+    expect(decode(concat(writes.slice(2)))).toBe(
+      'id: e.2\ndata: 2\n\nid: e.3\ndata: 3\n\nid: e.4\ndata: 4\n\n',
+    );
     expect(writes[2]).toBe(first?.writes[2]);
   }
 });

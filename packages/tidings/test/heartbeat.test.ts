@@ -53,7 +53,9 @@ describe('a heartbeat', () => {
       clock.tick();
     }
     expect(busy.writes).toHaveLength(21);
-    expect(quiet.writes.slice(1).map(decode)).toEqual(Array.from({ length: 9 }, () => expect.stringMatching(/^id: e\.\d+\n\n$/)));
+    expect(quiet.writes.slice(1).map(decode)).toEqual(
+      Array.from({ length: 9 }, () => expect.stringMatching(/^id: e\.\d+\n\n$/)),
+    );
   });
 
   test('never overtakes an event: what is gathered is flushed first', async () => {
@@ -128,7 +130,10 @@ describe('a heartbeat', () => {
 
   test('keeps the promise of the welcome: no connection is quiet for longer, whatever goes on', async () => {
     const heartbeat = fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 50, max: 40_000 }));
-    const pause = fc.record({ share: fc.double({ min: 0, max: 1.5, noNaN: true }), do: fc.constantFrom('a', 'b', 'connect') });
+    const pause = fc.record({
+      share: fc.double({ min: 0, max: 1.5, noNaN: true }),
+      do: fc.constantFrom('a', 'b', 'connect'),
+    });
     await fc.assert(
       fc.asyncProperty(heartbeat, fc.array(pause, { maxLength: 12 }), async (interval, pauses) => {
         const { hub, clock, publish } = startHub({ heartbeat: interval });

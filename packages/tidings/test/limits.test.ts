@@ -7,7 +7,11 @@ describe('limits on connections', () => {
     const { hub, follow } = startHub({ limits: { connections: 2 } });
     const first = await follow();
     await follow();
-    await expect(follow()).rejects.toMatchObject({ code: 'hub/unavailable', status: 503, details: { retryAfter: 5 } });
+    await expect(follow()).rejects.toMatchObject({
+      code: 'hub/unavailable',
+      status: 503,
+      details: { retryAfter: 5 },
+    });
     expect(hub.stats()).toMatchObject({ connections: 2, connected: 2 });
     first.drop();
     await follow();
@@ -56,7 +60,10 @@ describe('limits on events', () => {
   test('are those of the hub that publishes', async () => {
     const { hub } = startHub({ limits: { topicLength: 3, topicsPerEvent: 2, eventLength: 5 } });
     await expect(hub.publish('abcd', 1)).rejects.toMatchObject({ code: 'topic/too-long', status: 400 });
-    await expect(hub.publish(['a', 'b', 'c'], 1)).rejects.toMatchObject({ code: 'event/too-many-topics', status: 400 });
+    await expect(hub.publish(['a', 'b', 'c'], 1)).rejects.toMatchObject({
+      code: 'event/too-many-topics',
+      status: 400,
+    });
     await expect(hub.publish('a', '12345')).rejects.toMatchObject({ code: 'event/too-large', status: 413 });
     await hub.publish(['abc', 'b'], '123');
     expect(hub.stats().published).toBe(1);

@@ -89,10 +89,22 @@ describe('publishing', () => {
 describe('publishing several at once', () => {
   test('answers in their order and puts them side by side', async () => {
     const { hub } = startHub();
-    const first = hub.publishAll([{ topics: 'a', data: 1 }, { topics: 'a', data: 2, id: 'x' }]);
-    const second = hub.publishAll([{ topics: 'a', data: 3, id: 'x' }, { topics: 'a', data: 4 }]);
-    expect(await first).toEqual([{ cursor: 'e.1', duplicate: false }, { cursor: 'e.2', duplicate: false }]);
-    expect(await second).toEqual([{ cursor: 'e.2', duplicate: true }, { cursor: 'e.3', duplicate: false }]);
+    const first = hub.publishAll([
+      { topics: 'a', data: 1 },
+      { topics: 'a', data: 2, id: 'x' },
+    ]);
+    const second = hub.publishAll([
+      { topics: 'a', data: 3, id: 'x' },
+      { topics: 'a', data: 4 },
+    ]);
+    expect(await first).toEqual([
+      { cursor: 'e.1', duplicate: false },
+      { cursor: 'e.2', duplicate: false },
+    ]);
+    expect(await second).toEqual([
+      { cursor: 'e.2', duplicate: true },
+      { cursor: 'e.3', duplicate: false },
+    ]);
   });
 
   test('of none is none', async () => {
@@ -105,7 +117,11 @@ describe('publishing several at once', () => {
   test('appends none of them if one is in disorder, wherever it stands', async () => {
     const good = { topics: 'a', data: 1, id: 'good' };
     const bad = { topics: 'a\n', data: 1 };
-    for (const events of [[bad, good], [good, bad], [good, bad, good]]) {
+    for (const events of [
+      [bad, good],
+      [good, bad],
+      [good, bad, good],
+    ]) {
       const { hub } = startHub();
       await expect(hub.publishAll(events)).rejects.toMatchObject({ code: 'topic/invalid' });
       expect(hub.cursor()).toBe('e.0');
@@ -144,15 +160,32 @@ describe('a private event', () => {
     clock.tick();
     for (const peer of [stranger, owner]) peer.receive();
     expect([stranger, owner].map(dataOf)).toEqual([[], ['1']]);
-    await expect(follow({ topics: [{ pattern: 'a\nb' }] })).rejects.toMatchObject({ code: 'topic/invalid-pattern' });
+    await expect(follow({ topics: [{ pattern: 'a\nb' }] })).rejects.toMatchObject({
+      code: 'topic/invalid-pattern',
+    });
   });
 });
 
 test('whatever is published comes out the same, live and from the log, and injects nothing', async () => {
   const text = fc
-    .array(fc.constantFrom('\r', '\n', '\r\n', 'id: x', 'event: tidings:goodbye', 'data', ':', ' ', '\0', 'é', '\u{1f600}'), {
-      maxLength: 8,
-    })
+    .array(
+      fc.constantFrom(
+        '\r',
+        '\n',
+        '\r\n',
+        'id: x',
+        'event: tidings:goodbye',
+        'data',
+        ':',
+        ' ',
+        '\0',
+        'é',
+        '\u{1f600}',
+      ),
+      {
+        maxLength: 8,
+      },
+    )
     .map((parts) => parts.join(''));
   const event = fc.record(
     { data: text, raw: fc.boolean(), type: text, topics: fc.subarray(['a', 'b'], { minLength: 1 }) },

@@ -9,20 +9,56 @@ describe('the cursor that a connection comes with', () => {
     ['the head: goes on', 'e.4', [], { resumed: true, gaps: [] }],
     ['an earlier one: gets what came since', 'e.2', ['3', '4'], { resumed: true, gaps: [] }],
     ['the one before all: gets everything', 'e.0', ['1', '2', '3', '4'], { resumed: true, gaps: [] }],
-    ['earliest: gets everything, but resumes nothing', 'earliest', ['1', '2', '3', '4'], { resumed: false, gaps: [] }],
-    ['one of another epoch', 'f.2', [], { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'epoch' }] }],
-    ['one ahead of the log', 'e.5', [], { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'unknown-cursor' }] }],
-    ['one far ahead', 'e.9007199254740991', [], { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'unknown-cursor' }] }],
-    ['a malformed one', 'e.2x', [], { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'unknown-cursor' }] }],
-    ['somebody else’s', '1700000000-0', [], { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'unknown-cursor' }] }],
-    ['one with a header injected', 'e.2\r\nid: e.3', [], { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'unknown-cursor' }] }],
+    [
+      'earliest: gets everything, but resumes nothing',
+      'earliest',
+      ['1', '2', '3', '4'],
+      { resumed: false, gaps: [] },
+    ],
+    [
+      'one of another epoch',
+      'f.2',
+      [],
+      { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'epoch' }] },
+    ],
+    [
+      'one ahead of the log',
+      'e.5',
+      [],
+      { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'unknown-cursor' }] },
+    ],
+    [
+      'one far ahead',
+      'e.9007199254740991',
+      [],
+      { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'unknown-cursor' }] },
+    ],
+    [
+      'a malformed one',
+      'e.2x',
+      [],
+      { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'unknown-cursor' }] },
+    ],
+    [
+      'somebody else’s',
+      '1700000000-0',
+      [],
+      { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'unknown-cursor' }] },
+    ],
+    [
+      'one with a header injected',
+      'e.2\r\nid: e.3',
+      [],
+      { resumed: false, gaps: [{ topics: ['a', { pattern: 'b/*' }], reason: 'unknown-cursor' }] },
+    ],
   ])('%s', async (_, cursor, data, welcome) => {
     const { clock, follow, publish } = startHub();
     await publish('a', 1, 2, 3);
     await publish('b/1', 4);
     const peer = await follow({ topics: ['a', { pattern: 'b/*' }] }, cursor);
     expect(dataOf(peer)).toEqual(data);
-    expect(told(peer, 'welcome')).toEqual([{ ...welcome, connection: peer.connection?.id, heartbeat: 15_000 }]);
+    const { id: connection, secret } = peer.connection ?? {};
+    expect(told(peer, 'welcome')).toEqual([{ ...welcome, connection, secret, heartbeat: 15_000 }]);
     // Whatever came before, it is live now, once.
     await publish('a', 5);
     clock.tick();
@@ -79,8 +115,13 @@ describe('a cursor below what retention has left', () => {
     await publish('a', 1, 2, 3, 4);
     const [at, below] = [await follow({}, 'e.2'), await follow({}, 'e.1')];
     expect(told(at, 'welcome')).toMatchObject([{ resumed: true, gaps: [] }]);
-    expect(told(below, 'welcome')).toMatchObject([{ resumed: false, gaps: [{ topics: ['a'], reason: 'trimmed' }] }]);
-    expect([at, below].map(dataOf)).toEqual([['3', '4'], ['3', '4']]);
+    expect(told(below, 'welcome')).toMatchObject([
+      { resumed: false, gaps: [{ topics: ['a'], reason: 'trimmed' }] },
+    ]);
+    expect([at, below].map(dataOf)).toEqual([
+      ['3', '4'],
+      ['3', '4'],
+    ]);
   });
 
   test('is no gap for who asks for the earliest, since it asks for what there is', async () => {
@@ -96,7 +137,9 @@ describe('a cursor below what retention has left', () => {
     await publish('a', 1);
     clock.advance(60_001);
     const peer = await follow({}, 'e.0');
-    expect(told(peer, 'welcome')).toMatchObject([{ resumed: false, gaps: [{ topics: ['a'], reason: 'trimmed' }] }]);
+    expect(told(peer, 'welcome')).toMatchObject([
+      { resumed: false, gaps: [{ topics: ['a'], reason: 'trimmed' }] },
+    ]);
     expect(dataOf(peer)).toEqual([]);
   });
 

@@ -111,11 +111,13 @@ describe('a peer that reads slowly', () => {
     await publish('a', 1);
     clock.tick();
     first.onWrite = () => {
+      first.onWrite = () => {};
       slow.takes = true;
       slow.connection.drained();
     };
     await publish('a', 2, 3);
     clock.tick();
+    expect(hub.stats()).toMatchObject({ live: 2 });
     await publish('a', 4);
     clock.tick();
     expect(slow.text().match(/^data: \d/gm)).toEqual(['data: 1', 'data: 2', 'data: 3', 'data: 4']);
@@ -211,6 +213,17 @@ describe('a peer that takes nothing', () => {
     clock.jump(-7_200_000);
     clock.advance(2000);
     expect(peer.ended).toBe(true);
+  });
+
+  test('is dropped, too, if it was told goodbye and does not take that', async () => {
+    const { hub, clock, follow } = startHub({ stallTimeout: 30_000 });
+    const peer = await follow();
+    hub.disconnect(() => true);
+    clock.advance(29_000);
+    expect(peer.connection).toBeDefined();
+    clock.advance(2000);
+    expect(peer.connection).toBeUndefined();
+    expect(hub.stats()).toMatchObject({ connections: 0, stalled: 1 });
   });
 
   test('is dropped, too, if it was told goodbye and does not take that, though it drained in between', async () => {

@@ -151,11 +151,8 @@ export class Hub {
    */
   connect(request: ConnectRequest): Connection {
     this.assertRoom(request.subject, request.remote);
+    this.#assertNotExpired(request.expiresAt);
     const { clock } = this.#options;
-    // This way round, so that what is no number has expired, too.
-    if (request.expiresAt !== undefined && !(clock.now() < request.expiresAt)) {
-      throw new TidingsError('auth/expired', 'The authorization has expired; get a new one.', { status: 401 });
-    }
     this.#log.trim(clock.now()).catch(this.#delivery.report);
     const connection = new Connection(crypto.randomUUID(), request, this.#delivery);
     this.#registry.add(connection);
@@ -267,6 +264,7 @@ export class Hub {
   }
 
   #assertNotExpired(expiresAt: number | undefined): void {
+    // This way round, so that what is no number has expired, too.
     if (expiresAt === undefined || this.#options.clock.now() < expiresAt) return;
     throw new TidingsError('auth/expired', 'The authorization has expired; get a new one.', { status: 401 });
   }

@@ -41,15 +41,19 @@ describe('quantiles of lag', () => {
   test('leave as large a share of the samples below them as they say', () => {
     const lag = fc.double({ min: 0, max: 1e6, noNaN: true });
     fc.assert(
-      fc.property(fc.array(lag, { minLength: 1, maxLength: 2000 }), fc.double({ min: 0, max: 1, noNaN: true }), (lags, q) => {
-        const newest = lags.slice(-1024);
-        const [value = NaN] = samplesOf(...lags).quantiles(q);
-        expect(newest).toContain(value);
-        const below = newest.filter((each) => each < value).length;
-        const notAbove = newest.filter((each) => each <= value).length;
-        expect(below).toBeLessThanOrEqual(q * newest.length);
-        expect(notAbove).toBeGreaterThanOrEqual(Math.min(newest.length, Math.floor(q * newest.length)));
-      }),
+      fc.property(
+        fc.array(lag, { minLength: 1, maxLength: 2000 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (lags, q) => {
+          const newest = lags.slice(-1024);
+          const [value = NaN] = samplesOf(...lags).quantiles(q);
+          expect(newest).toContain(value);
+          const below = newest.filter((each) => each < value).length;
+          const notAbove = newest.filter((each) => each <= value).length;
+          expect(below).toBeLessThanOrEqual(q * newest.length);
+          expect(notAbove).toBeGreaterThanOrEqual(Math.min(newest.length, Math.floor(q * newest.length)));
+        },
+      ),
     );
   });
 });

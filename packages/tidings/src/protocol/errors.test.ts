@@ -11,9 +11,18 @@ describe('error codes', () => {
 describe('a TidingsError', () => {
   test('is an Error that tells its code, status, details and cause', () => {
     const cause = new RangeError('disk full');
-    const error = new TidingsError('log/closed', 'No more.', { status: 503, details: { retryAfter: 5 }, cause });
+    const error = new TidingsError('log/closed', 'No more.', {
+      status: 503,
+      details: { retryAfter: 5 },
+      cause,
+    });
     expect(error).toBeInstanceOf(Error);
-    expect(error).toMatchObject({ code: 'log/closed', message: 'No more.', status: 503, details: { retryAfter: 5 } });
+    expect(error).toMatchObject({
+      code: 'log/closed',
+      message: 'No more.',
+      status: 503,
+      details: { retryAfter: 5 },
+    });
     expect(error.cause).toBe(cause);
     expect(String(error)).toBe('TidingsError: No more.');
     expect(error.stack).toContain('errors.test.ts');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_EVENT_LIMITS, type EventInput, checkType, encodeData, toNewEvent } from './event.ts';
+import { DEFAULT_EVENT_LIMITS, checkType, encodeData, toNewEvent } from './event.ts';
 import { TidingsError } from './errors.ts';
 
 const limits = { topicLength: 10, topicsPerEvent: 3, eventLength: 20 };
@@ -8,7 +8,7 @@ const limits = { topicLength: 10, topicsPerEvent: 3, eventLength: 20 };
 /** What a caller without types might hand in. */
 function refusal(input: Record<string, unknown>): unknown {
   try {
-    toNewEvent({ topics: 'a', data: 1, ...input } as EventInput, limits);
+    toNewEvent({ topics: 'a', data: 1, ...input }, limits);
   } catch (error) {
     expect(error).toBeInstanceOf(TidingsError);
     return error;
@@ -30,7 +30,14 @@ describe('an event that is in order', () => {
       private: false,
     });
     const full = { topics: ['b', 'a'], data: 'x\ny', raw: true, type: 't', id: 'i', key: 'k', private: true };
-    expect(toNewEvent(full)).toEqual({ topics: ['b', 'a'], type: 't', data: 'x\ny', id: 'i', key: 'k', private: true });
+    expect(toNewEvent(full)).toEqual({
+      topics: ['b', 'a'],
+      type: 't',
+      data: 'x\ny',
+      id: 'i',
+      key: 'k',
+      private: true,
+    });
   });
 
   test('keeps its canonical topic first and each topic once', () => {
@@ -147,29 +154,35 @@ describe('an event is refused', () => {
 
 test('a type that is accepted stays within its line', () => {
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom('a', '\r', '\n', '\0', ':', ' ', '\u2028', '\u0085') }), (type) => {
-      try {
-        expect(checkType(type)).toBe(type);
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'event/invalid-type' });
-        return;
-      }
-      expect(type).toMatch(/^[^\r\n\0]+$/u);
-    }),
+    fc.property(
+      fc.string({ unit: fc.constantFrom('a', '\r', '\n', '\0', ':', ' ', '\u2028', '\u0085') }),
+      (type) => {
+        try {
+          expect(checkType(type)).toBe(type);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'event/invalid-type' });
+          return;
+        }
+        expect(type).toMatch(/^[^\r\n\0]+$/u);
+      },
+    ),
   );
 });
 
 test('whatever has a JSON text is sent as that text, and all else is refused', () => {
   fc.assert(
-    fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withTypedArray: true }), (data) => {
-      let text: string | undefined;
-      try {
-        text = JSON.stringify(data);
-      } catch (error) {
-        expect(error).toBeInstanceOf(TypeError);
-      }
-      if (text === undefined) expect(() => encodeData(data, false)).toThrow(TidingsError);
-      else expect(encodeData(data, false)).toBe(text);
-    }),
+    fc.property(
+      fc.anything({ withBigInt: true, withDate: true, withMap: true, withTypedArray: true }),
+      (data) => {
+        let text: string | undefined;
+        try {
+          text = JSON.stringify(data);
+        } catch (error) {
+          expect(error).toBeInstanceOf(TypeError);
+        }
+        if (text === undefined) expect(() => encodeData(data, false)).toThrow(TidingsError);
+        else expect(encodeData(data, false)).toBe(text);
+      },
+    ),
   );
 });

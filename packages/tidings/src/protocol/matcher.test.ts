@@ -12,10 +12,19 @@ function codeOf(topic: unknown, maxLength?: number): string | undefined {
 }
 
 describe('a topic', () => {
-  test.each(['a', 'user/1', 'user/é', 'a b', '*', ':id', 'https://example.com/x?y=1#z', '\u{1f600}', '\u0085', '\u2028', ' '])(
-    'may be any text people would use: %j',
-    (topic) => expect(codeOf(topic)).toBeUndefined(),
-  );
+  test.each([
+    'a',
+    'user/1',
+    'user/é',
+    'a b',
+    '*',
+    ':id',
+    'https://example.com/x?y=1#z',
+    '\u{1f600}',
+    '\u0085',
+    '\u2028',
+    ' ',
+  ])('may be any text people would use: %j', (topic) => expect(codeOf(topic)).toBeUndefined());
 
   test.each([undefined, null, 5, 5n, true, {}, [], ['a'], () => 'a', Symbol('a'), ''])(
     'is a non-empty string, not %s',
@@ -31,9 +40,12 @@ describe('a topic', () => {
     }
   });
 
-  test.each(['\ud800', '\udc00', 'a\ud83d', '\ude00b', '\ude00\ud83d'])('has no half of a surrogate pair: %j', (topic) => {
-    expect(codeOf(topic)).toBe('topic/invalid');
-  });
+  test.each(['\ud800', '\udc00', 'a\ud83d', '\ude00b', '\ude00\ud83d'])(
+    'has no half of a surrogate pair: %j',
+    (topic) => {
+      expect(codeOf(topic)).toBe('topic/invalid');
+    },
+  );
 
   test('has as many characters as it may have, and not one more', () => {
     expect(codeOf('a'.repeat(MAX_TOPIC_LENGTH))).toBeUndefined();

@@ -9,16 +9,22 @@ function refused(pattern: unknown): boolean {
     compilePattern(pattern as string);
     return false;
   } catch (error) {
-    if (error instanceof TidingsError && error.code === 'topic/invalid-pattern' && error.status === 400) return true;
+    if (error instanceof TidingsError && error.code === 'topic/invalid-pattern' && error.status === 400)
+      return true;
     throw error;
   }
 }
 
 describe('a pattern', () => {
   test.each([
-    ['user/:id', ['user/1', 'user/é', 'user/a b', 'user/:id'], ['user', 'user/', 'user/1/2', '/user/1', 'User/1', 'xuser/1']],
+    [
+      'user/:id',
+      ['user/1', 'user/é', 'user/a b', 'user/:id'],
+      ['user', 'user/', 'user/1/2', '/user/1', 'User/1', 'xuser/1'],
+    ],
     ['posts/*', ['posts/', 'posts/1', 'posts/1/2', 'posts//'], ['posts', 'post/1', 'a/posts/1']],
     ['*', ['a', '/', 'a/b', 'https://x.org/', 'a?b#c'], []],
+    ['a*b*b', ['abb', 'abxb', 'ab/b/b'], ['ab', 'aab', 'abc']],
     ['a*b*c', ['abc', 'axbxc', 'a/b/b/c', 'abcbc'], ['ab', 'abcd', 'acb', 'xabc']],
     ['*/new', ['a/new', '/new', 'a/b/new'], ['new', 'a/newer']],
     [':a/:b', ['x/y'], ['x', 'x/', '/y', 'x/y/z']],
@@ -131,8 +137,13 @@ function checkAgainstReference(pattern: string, candidates: readonly string[]): 
 }
 
 describe('compared with URLPattern of the standard', () => {
-  const literal = fc.oneof(word, word.map((text) => text.replaceAll(/[a-z]/g, String.raw`\$&`)));
-  const withWildcard = fc.tuple(literal, literal).map(([before, after]) => `${before}*${after}`);
+  const literal = fc.oneof(
+    word,
+    word.map((text) => text.replaceAll(/[a-z]/g, String.raw`\$&`)),
+  );
+  const withWildcard = fc
+    .array(literal, { minLength: 2, maxLength: 3 })
+    .map((literals) => literals.join('*'));
   const segment = fc.oneof(
     { weight: 3, arbitrary: literal },
     { weight: 2, arbitrary: fc.constant(':') },
@@ -149,13 +160,32 @@ describe('compared with URLPattern of the standard', () => {
       fc.property(pattern, fc.array(topics, { minLength: 5, maxLength: 20 }), (any, candidates) => {
         checkAgainstReference(any, candidates);
       }),
-      { numRuns: 1500 },
+      { numRuns: 500 },
     );
   });
 
   test('whatever is accepted here means the same there', () => {
     const anything = fc.string({
-      unit: fc.constantFrom('a', 'b', '/', ':', '*', '\\', '(', ')', '{', '}', '+', '?', '1', '_', '$', '-', ':a/', '/:b'),
+      unit: fc.constantFrom(
+        'a',
+        'b',
+        '/',
+        ':',
+        '*',
+        '\\',
+        '(',
+        ')',
+        '{',
+        '}',
+        '+',
+        '?',
+        '1',
+        '_',
+        '$',
+        '-',
+        ':a/',
+        '/:b',
+      ),
       minLength: 1,
       maxLength: 8,
     });
@@ -164,12 +194,17 @@ describe('compared with URLPattern of the standard', () => {
         fc.pre(!any.includes('\\\\') && !any.includes('://') && !refused(any));
         checkAgainstReference(any, candidates);
       }),
-      { numRuns: 2000 },
+      { numRuns: 700 },
     );
   });
 
   test('an absolute URL matches the same URLs', () => {
-    const patterns = ['https://example.com/books/:id', 'https://example.com/*', 'https://*/a', 'https://*/a/:b'];
+    const patterns = [
+      'https://example.com/books/:id',
+      'https://example.com/*',
+      'https://*/a',
+      'https://*/a/:b',
+    ];
     const urls = ['', 'books/1', 'books/1/2', 'a', 'a/b'].flatMap((path) => [
       `https://example.com/${path}`,
       `https://example.org/${path}`,

@@ -115,6 +115,7 @@ export const logContract: readonly ContractCase[] = [
       for (let i = 0; i < 15; i += 1) await append(log, { topics: 'steady', data: i });
       await log.trim(0);
       assert.equal(log.floor, start + 6);
+      assert.equal(log.newestLoss, start + 6);
       assert.equal((await read(log, log.floor)).entries.length, 10);
       assert.deepEqual(await lost(log, start, ['early', 'steady', 'never']), ['early', 'steady']);
       assert.deepEqual(await lost(log, start + 1, ['early', 'steady', 'never']), ['steady']);

@@ -8,7 +8,9 @@ import type { Authorization, HandlerOptions } from './handler-options.ts';
 export function checkWanted(hub: Hub, matchers: readonly Matcher[]): MatcherSet {
   const { topicsPerConnection, topicLength } = hub.limits;
   if (matchers.length === 0) {
-    throw new TidingsError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….', { status: 400 });
+    throw new TidingsError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….', {
+      status: 400,
+    });
   }
   if (matchers.length > topicsPerConnection) {
     throw new TidingsError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {

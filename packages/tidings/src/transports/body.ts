@@ -22,14 +22,18 @@ async function readText(body: AsyncIterable<unknown> | Iterable<never>): Promise
   const decoder = new TextDecoder();
   let text = '';
   let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BYTES) {
-      throw new TidingsError('request/body-too-large', `The body may have ${MAX_BYTES} bytes.`, { status: 413 });
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      bytes += chunk.length;
+      if (bytes > MAX_BYTES) break;
+      text += decoder.decode(chunk, { stream: true });
     }
-    text += decoder.decode(chunk, { stream: true });
+  } catch (cause) {
+    // The peer has left, most likely; at any rate it is no failure of the app.
+    throw new TidingsError('request/invalid-body', 'The body broke off.', { status: 400, cause });
   }
-  return text + decoder.decode();
+  if (bytes <= MAX_BYTES) return text + decoder.decode();
+  throw new TidingsError('request/body-too-large', `The body may have ${MAX_BYTES} bytes.`, { status: 413 });
 }
 
 function parse(text: string): unknown {

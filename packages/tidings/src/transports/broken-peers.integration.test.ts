@@ -143,14 +143,17 @@ describe('A peer that speaks HTTP oddly', () => {
     await expectUnharmed(hub, url);
   });
 
-  test('that posts a body without end is answered 405 and hung up on', async () => {
+  test.each([
+    ['PUT', 405],
+    ['POST', 413],
+  ])('that sends a body without end with %s is answered %i and hung up on', async (method, status) => {
     const { hub, url, port } = await startNode();
     const peer = await RawClient.connect(port);
-    peer.read().send('POST /?topic=a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
-    const timer = setInterval(() => peer.send('4\r\nmore\r\n'), 1);
+    peer.read().send(`${method} /?topic=a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
+    const timer = setInterval(() => peer.send(`10000\r\n${'x'.repeat(0x10000)}\r\n`), 1);
     await peer.closed();
     clearInterval(timer);
-    expect(peer.head).toMatch(/^HTTP\/1\.1 405 /);
+    expect(peer.head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(peer.head).toMatch(/^connection: close$/im);
     await expectUnharmed(hub, url);
   });

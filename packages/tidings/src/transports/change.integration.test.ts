@@ -26,7 +26,12 @@ const options = {
   },
 };
 
-type Send = (init: { method?: string; path?: string; headers?: Record<string, string>; body?: string }) => Promise<Response>;
+type Send = (init: {
+  method?: string;
+  path?: string;
+  headers?: Record<string, string>;
+  body?: string;
+}) => Promise<Response>;
 
 async function serveNode(hub: ReturnType<typeof createHub>): Promise<Send> {
   const server: Server = createServer(sse(hub, options));
@@ -67,7 +72,10 @@ describe.each([
       }
     };
     const welcome = JSON.parse(await next('tidings:welcome')) as Welcome;
-    const post = (body: unknown, headers: Record<string, string> = { authorization: user }): Promise<Response> =>
+    const post = (
+      body: unknown,
+      headers: Record<string, string> = { authorization: user },
+    ): Promise<Response> =>
       send({ method: 'POST', headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
     return { hub, post, next, who: { connection: welcome.connection, secret: welcome.secret } };
   }
@@ -109,7 +117,9 @@ describe.each([
 
   test('refuses a wrong secret, dropping all topics, and topics that are none', async () => {
     const { hub, post, who } = await open('ann');
-    expect(await (await post({ ...who, secret: 'guess' })).json()).toMatchObject({ code: 'connection/unknown' });
+    expect(await (await post({ ...who, secret: 'guess' })).json()).toMatchObject({
+      code: 'connection/unknown',
+    });
     expect(await (await post({ ...who, drop: ['a'] })).json()).toMatchObject({ code: 'topic/missing' });
     expect(await (await post({ ...who, add: ['a\nb'] })).json()).toMatchObject({ code: 'topic/invalid' });
     expect(hub.connections()[0]?.topics).toEqual(['a']);

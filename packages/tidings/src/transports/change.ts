@@ -21,21 +21,41 @@ export async function changeConnection<Req>(
   const { connection: id, secret, add = [], drop = [] } = parseChange(body);
   const connection = hub.find(id, secret);
   if (connection === undefined) {
-    throw new TidingsError('connection/unknown', 'No such connection is open here; connect anew.', { status: 404 });
+    throw new TidingsError('connection/unknown', 'No such connection is open here; connect anew.', {
+      status: 404,
+    });
   }
   if (options.topics !== undefined && add.length + drop.length > 0) {
     throw forbidden('What connections to this URL are for is fixed.');
   }
-  const dropped = new Set(drop.map(matcherKey));
-  const kept = connection.request.wanted.matchers.filter((matcher) => !dropped.has(matcherKey(matcher)));
-  const wanted = checkWanted(hub, [...kept, ...add]);
-  const { subject, topics, expiresAt } = await authorize(options, wanted, req);
-  if (subject !== connection.request.subject) throw forbidden('The connection is somebody else’s; connect anew.');
-  if (connection.state === 'closed' || connection.state === 'ending') {
-    throw new TidingsError('connection/unknown', 'The connection ended meanwhile; connect anew.', { status: 404 });
+  for (;;) {
+    const before = connection.request.wanted;
+    const wanted = checkWanted(hub, applyChange(before.matchers, add, drop));
+    const { subject, topics, expiresAt } = await authorize(options, wanted, req);
+    if (subject !== connection.request.subject)
+      throw forbidden('The connection is somebody else’s; connect anew.');
+    if (connection.state === 'closed' || connection.state === 'ending') {
+      throw new TidingsError('connection/unknown', 'The connection ended meanwhile; connect anew.', {
+        status: 404,
+      });
+    }
+    // Another change came while authorize was asked: what it was asked for would undo that one.
+    if (connection.request.wanted !== before) continue;
+    const cursor = hub.change(connection, { wanted, granted: createMatcherSet(topics ?? []), expiresAt });
+    return { cursor, topics: wanted.matchers };
   }
-  const cursor = hub.change(connection, { wanted, granted: createMatcherSet(topics ?? []), expiresAt });
-  return { cursor, topics: wanted.matchers };
+}
+
+/** Adding what is there changes nothing, so that a request which got no answer can be sent again. */
+function applyChange(
+  before: readonly Matcher[],
+  add: readonly Matcher[],
+  drop: readonly Matcher[],
+): readonly Matcher[] {
+  const wanted = new Map(before.map((matcher) => [matcherKey(matcher), matcher]));
+  for (const matcher of drop) wanted.delete(matcherKey(matcher));
+  for (const matcher of add) wanted.set(matcherKey(matcher), matcher);
+  return [...wanted.values()];
 }
 
 function parseChange(body: unknown): Change {

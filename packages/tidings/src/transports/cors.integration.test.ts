@@ -57,7 +57,7 @@ describe('A page of another origin', () => {
   test('may send what the client sends, which its preflight asks', async () => {
     const headers = await answerTo({ origin: APP, credentials: true, maxAge: 7 }, APP, 'OPTIONS');
     expect(headers).toMatchObject({
-      'access-control-allow-methods': 'GET, HEAD',
+      'access-control-allow-methods': 'GET, HEAD, POST',
       'access-control-allow-headers': expect.stringMatching(/\bLast-Event-ID\b/),
       'access-control-allow-credentials': 'true',
       'access-control-max-age': '7',

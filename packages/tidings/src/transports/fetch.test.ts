@@ -40,10 +40,14 @@ describe('A response', () => {
     await pull();
     await hub.publish('a', 1);
     await pull();
-    const [connection] = hub.connections();
+    const { data: welcome } = await frames.nextEvent();
+    expect(JSON.parse(welcome)).toMatchObject({
+      connection: hub.connections()[0]?.id,
+      resumed: false,
+      gaps: [],
+    });
     expect(frames.text).toBe(
-      'retry: 1\nid: e.0\nevent: tidings:welcome\n' +
-        `data: {"connection":"${connection?.id}","resumed":false,"gaps":[],"heartbeat":15000}\n\n` +
+      `retry: 1\nid: e.0\nevent: tidings:welcome\ndata: ${welcome}\n\n` +
         'data: "hi"\n\nid: e.1\ndata: 1\n\n',
     );
   });

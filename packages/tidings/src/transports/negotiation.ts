@@ -219,10 +219,6 @@ function acceptsEventStream(accept: string | undefined): boolean {
   return accepted.get('text/event-stream') ?? accepted.get('text/*') ?? accepted.get('*/*') ?? false;
 }
 
-function answer(
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  body = '',
-): { answer: Answer } {
+function answer(status: number, headers: Readonly<Record<string, string>>, body = ''): { answer: Answer } {
   return { answer: { status, headers, body } };
 }

@@ -124,7 +124,10 @@ function sendAnswer(req: NodeRequest, res: NodeResponse, { status, headers, body
   // Nobody reads what else the peer sends, so the socket can't serve another request.
   if (req.httpVersionMajor < 2 && !req.complete) res.setHeader('connection', 'close');
   res.writeHead(status);
-  res.end(req.method === 'HEAD' ? '' : body);
+  const text = req.method === 'HEAD' ? '' : body;
+  // RFC 9113 §8.1: with the answer complete the request is over too, whatever was still to come of it.
+  if ('stream' in res) res.end(text, () => res.stream.close());
+  else res.end(text);
 }
 
 /** Whether nobody waits for our answer any more: the peer has left, or something else has answered. */
@@ -143,7 +146,9 @@ function setHeader(res: NodeResponse, name: string, value: string): void {
 /** Middleware such as `express.json()` may have read it already. */
 async function readBody(req: NodeRequest): Promise<unknown> {
   const { body } = req as { body?: unknown };
-  return typeof body === 'object' && body !== null ? body : readJson(req.iterator({ destroyOnReturn: false }));
+  return typeof body === 'object' && body !== null
+    ? body
+    : readJson(req.iterator({ destroyOnReturn: false }));
 }
 
 function headerOf(req: NodeRequest, name: string): string | undefined {

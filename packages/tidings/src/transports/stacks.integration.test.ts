@@ -31,17 +31,22 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
       ],
     });
     const { frames } = await ask(`${url}/events?topic=a&pattern=b/:id`);
-    await frames.nextEvent();
-    const [connection] = hub.connections();
-    await frames.until('greeting', () => frames.all.length === 3);
     await until('live connection', () => hub.connections()[0]?.state === 'live');
+    const [connection] = hub.connections();
     await hub.publish('a', { price: '3 €' });
     await hub.publish('other', 'not asked for');
     await hub.publish(['x', 'b/7'], 'a\nb\rc', { type: 'tick', raw: true });
     await frames.until('events', () => frames.all.length === 5);
+    const { data: welcome } = await frames.nextEvent();
+    expect(JSON.parse(welcome)).toEqual({
+      connection: connection?.id,
+      secret: expect.any(String),
+      resumed: false,
+      gaps: [],
+      heartbeat: 15_000,
+    });
     expect(frames.text).toBe(
-      'retry: 1234\nid: e.0\nevent: tidings:welcome\n' +
-        `data: {"connection":"${connection?.id}","resumed":false,"gaps":[],"heartbeat":15000}\n\n` +
+      `retry: 1234\nid: e.0\nevent: tidings:welcome\ndata: ${welcome}\n\n` +
         'event: state\ndata: {"n":1}\n\n' +
         'data: two\ndata: lines\n\n' +
         'id: e.1\ndata: {"price":"3 €"}\n\n' +
@@ -134,10 +139,25 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
 
   test('another method is answered 405 with what is allowed', async () => {
     const { url } = await start(startHub());
-    const reply = await ask(`${url}/events?topic=a`, { method: 'POST' });
+    const reply = await ask(`${url}/events?topic=a`, { method: 'PUT' });
     expect(reply.status).toBe(405);
     expect(reply.headers.allow).toBe('GET, HEAD, POST, OPTIONS');
     expect(await reply.json()).toMatchObject({ code: 'request/method-not-allowed' });
+  });
+
+  test('a POST changes what the stream is for', async () => {
+    const hub = startHub();
+    const { url } = await start(hub);
+    const { frames } = await ask(`${url}/events?topic=a`);
+    const { connection, secret } = JSON.parse((await frames.nextEvent()).data) as Record<string, string>;
+    const json = { connection, secret, add: ['b'], drop: ['a'] };
+    const reply = await ask(`${url}/events`, { method: 'POST', json });
+    expect(reply.status).toBe(200);
+    expect(await reply.json()).toEqual({ cursor: hub.cursor(), topics: ['b'] });
+    await hub.publish('a', 1);
+    await hub.publish('b', 2);
+    expect(await frames.nextEvent()).toMatchObject({ type: 'tidings:subscribed', data: '{"topics":["b"]}' });
+    expect(await frames.nextEvent()).toMatchObject({ type: 'message', data: '2' });
   });
 
   test('a preflight is answered with the permission', async () => {
@@ -149,7 +169,7 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
     expect(reply.status).toBe(204);
     expect(reply.headers).toMatchObject({
       'access-control-allow-origin': 'https://app.example',
-      'access-control-allow-methods': 'GET, HEAD',
+      'access-control-allow-methods': 'GET, HEAD, POST',
     });
   });
 

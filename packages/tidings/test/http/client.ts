@@ -9,6 +9,8 @@ import { Frames } from './frames.ts';
 export interface AskOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  /** Sent as JSON. */
+  readonly json?: unknown;
   /** Leaves the body where it is until `read` is called: a peer that takes nothing. */
   readonly idle?: boolean;
   /** Gives up, also before there is a response. */
@@ -32,14 +34,20 @@ export type Ask = (url: string, options?: AskOptions) => Promise<Reply>;
 
 /** HTTP/1.1, with or without TLS, on a socket of its own. */
 export async function ask(url: string, options: AskOptions = {}): Promise<Reply> {
-  const { method = 'GET', headers = {}, idle = false, signal } = options;
+  const { method = 'GET', idle = false, signal } = options;
   const client = url.startsWith('https:') ? https : http;
-  const request = client.request(url, { method, headers: copy(headers), agent: false, signal, ...INSECURE });
+  const request = client.request(url, {
+    method,
+    headers: headersOf(options),
+    agent: false,
+    signal,
+    ...INSECURE,
+  });
   endWithTest(request);
   const response = await within(
     `response to ${method} ${url}`,
     new Promise<http.IncomingMessage>((resolve, reject) => {
-      request.on('response', resolve).on('error', reject).end();
+      request.on('response', resolve).on('error', reject).end(bodyOf(options));
     }),
   );
   const body = collect(decompress(response), idle);
@@ -53,16 +61,16 @@ export async function ask(url: string, options: AskOptions = {}): Promise<Reply>
 
 /** HTTP/2 over TLS, in a session of its own. */
 export async function askHttp2(url: string, options: AskOptions = {}): Promise<Reply> {
-  const { method = 'GET', headers = {}, idle = false, signal } = options;
+  const { method = 'GET', idle = false, signal } = options;
   const { origin, pathname, search } = new URL(url);
   const session = http2.connect(origin, INSECURE);
   endWithTest(session);
   const stream = session.request(
-    { ...copy(headers), ':method': method, ':path': `${pathname}${search}` },
+    { ...headersOf(options), ':method': method, ':path': `${pathname}${search}` },
     signal === undefined ? {} : { signal },
   );
   stream.on('close', () => session.close());
-  stream.end();
+  stream.end(bodyOf(options));
   const response = await within(
     `response to ${method} ${url}`,
     new Promise<http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader>((resolve, reject) => {
@@ -118,8 +126,13 @@ function collect(body: NodeJS.ReadableStream, idle: boolean): Pick<Reply, 'frame
   return { frames, read, json };
 }
 
-function copy(headers: NonNullable<AskOptions['headers']>): http.OutgoingHttpHeaders {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]),
-  );
+function headersOf({ headers = {}, json }: AskOptions): http.OutgoingHttpHeaders {
+  const all: http.OutgoingHttpHeaders = json === undefined ? {} : { 'content-type': 'application/json' };
+  for (const [name, value] of Object.entries(headers))
+    all[name] = typeof value === 'string' ? value : [...value];
+  return all;
+}
+
+function bodyOf({ json }: AskOptions): string | undefined {
+  return json === undefined ? undefined : JSON.stringify(json);
 }

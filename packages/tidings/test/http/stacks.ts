@@ -112,10 +112,11 @@ async function startFastify(
   const app = fastify({ forceCloseConnections: true });
   const handle = onNode(hub, options, onError);
   app.route({
-    method: ['GET', 'HEAD', 'OPTIONS', 'POST'],
+    method: ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'],
     url: '/events',
     handler: (request, reply) => {
       reply.hijack();
+      Object.assign(request.raw, { body: request.body });
       handle(request.raw, reply.raw);
     },
   });

@@ -120,7 +120,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
 
   async function close(): Promise<void> {
     await writing;
-    await closeStore(store);
+    await closeStore(store, durability);
   }
 
   return {
@@ -144,5 +144,10 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
 
 /** Runs `work` in a transaction that ends as a whole or not at all. Resolves when it is durable. */
 async function transact<T>(store: Store, work: () => T): Promise<T> {
-  return store.root.childTransaction(work);
+  try {
+    return await store.root.childTransaction(work);
+  } catch (error) {
+    // LMDB tells the reason in a promise of its own, which comes a little later.
+    throw await (error as { commitError?: Promise<unknown> }).commitError?.catch((reason: unknown) => reason) ?? error;
+  }
 }

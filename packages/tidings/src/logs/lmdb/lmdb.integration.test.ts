@@ -1,9 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, test } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { open } from 'lmdb';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { EventLog } from '../../hub/log.ts';
+import { createMatcherSet } from '../../hub/matcher-set.ts';
+import { type EventInput, toNewEvent } from '../../protocol/event.ts';
+import type { Matcher } from '../../protocol/matcher.ts';
 import { logContract } from '../../testing/log-contract.ts';
-import { lmdbLog } from './index.ts';
+import { type LmdbLogOptions, lmdbLog } from './index.ts';
 
 const folders: string[] = [];
 
@@ -17,6 +25,143 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
+const append = (log: EventLog, ...events: readonly EventInput[]): ReturnType<EventLog['append']> =>
+  log.append(events.map((event) => toNewEvent(event)));
+
+async function dataAfter(log: EventLog, after: number, topics: readonly Matcher[], snapshot = false): Promise<string[]> {
+  const matchers = createMatcherSet(topics);
+  const found: string[] = [];
+  for (let pages = 0; after < log.tail.head && pages < 1000; pages += 1) {
+    const limit = { events: 50, length: 1e9 };
+    const wants = ({ topics: of }: { topics: readonly string[] }): boolean => matchers.matches(of);
+    const page = await log.read({ after, matchers, wants, limit, snapshot });
+    found.push(...page.entries.map(({ data }) => data));
+    after = page.next;
+  }
+  return found;
+}
+
+describe.each([
+  ['with all it has read lately in memory', {}],
+  ['with next to nothing in memory', { tail: { events: 2 } }],
+  ['relaxed', { durability: 'relaxed' }],
+] as const)('the LMDB log %s', (_, options: Partial<LmdbLogOptions>) => {
+  test.each(logContract)('$name', ({ run }) =>
+    run((given) => lmdbLog({ ...given, ...options, path: newFolder() })),
+  );
+});
+
+describe('an LMDB log that is opened again', () => {
+  async function reopen(options: Partial<LmdbLogOptions>, before: (log: EventLog) => Promise<void>): Promise<EventLog> {
+    const path = newFolder();
+    const first = lmdbLog({ ...options, path });
+    await before(first);
+    await first.close();
+    return lmdbLog({ ...options, path });
+  }
+
+  test('has its epoch, its events and its head', async () => {
+    let epoch = '';
+    const log = await reopen({}, async (first) => {
+      ({ epoch } = first.tail);
+      await append(first, { topics: 'a', data: 1 }, { topics: 'b', data: 2 });
+    });
+    expect(log.tail).toMatchObject({ epoch, head: 2, floor: 2 });
+    expect(await dataAfter(log, 0, ['b'])).toEqual(['2']);
+    await log.close();
+  });
+
+  test('knows the ids it has, and what retention took', async () => {
+    const log = await reopen({ retention: { events: 2 } }, async (first) => {
+      for (const id of ['x', 'y', 'z']) await append(first, { topics: id, data: id, id });
+    });
+    expect(await append(log, { topics: 'z', data: 'again', id: 'z' })).toEqual([{ seq: 3, duplicate: true }]);
+    expect((await log.losses(0, createMatcherSet(['x', 'y']))).map(({ matcher }) => matcher)).toEqual(['x']);
+    await log.close();
+  });
+
+  test('has the newest of each key, however old, and none that was deleted', async () => {
+    const options = { retention: { events: 3 }, topics: [{ match: 'state', latest: true }] };
+    const log = await reopen(options, async (first) => {
+      for (const key of ['a', 'b', 'a', 'c']) await append(first, { topics: 'state', data: `${key}`, key });
+      await append(first, { topics: 'state', data: null, key: 'c' });
+      for (let i = 0; i < 10; i += 1) await append(first, { topics: 'noise', data: i });
+    });
+    expect(await dataAfter(log, 0, ['state'], true)).toEqual(['"b"', '"a"']);
+    expect(await dataAfter(log, 0, [{ pattern: 'sta*' }], true)).toEqual(['"b"', '"a"']);
+    await log.close();
+  });
+
+  test.each([
+    ['keeps its epoch if it was closed in order', false, true],
+    ['begins a new one if the machine has started anew and it was not', true, false],
+  ])('relaxed, %s', async (_, poweredOff, isKept) => {
+    const path = newFolder();
+    const first = lmdbLog({ path, durability: 'relaxed' });
+    await append(first, { topics: 'a', data: 1 });
+    await first.close();
+    if (poweredOff) {
+      const root = open({ path, maxDbs: 12 });
+      await root.openDB({ name: 'meta' }).put('relaxed-boot', 'the boot before');
+      await root.close();
+    }
+    const second = lmdbLog({ path });
+    expect(second.tail.epoch === first.tail.epoch).toBe(isKept);
+    await second.close();
+  });
+});
+
 describe('the LMDB log', () => {
-  test.each(logContract)('$name', ({ run }) => run((options) => lmdbLog({ ...options, path: newFolder() })));
+  test('follows a topic whose name is longer than a key may be', async () => {
+    const log = lmdbLog({ path: newFolder(), tail: { events: 1 } });
+    const long = 'ü'.repeat(1000);
+    await append(log, { topics: `${long}1`, data: 1 }, { topics: `${long}2`, data: 2 }, { topics: 'x', data: 3 });
+    expect(await dataAfter(log, 0, [`${long}1`])).toEqual(['1']);
+    expect(await dataAfter(log, 0, [{ pattern: 'ü*2' }])).toEqual(['2']);
+    await log.close();
+  });
+
+  test.each([30, 500])('reads what a pattern matches among %i topics, in order', async (count) => {
+    const log = lmdbLog({ path: newFolder(), tail: { events: 1 } });
+    const events = Array.from({ length: count }, (_, i) => ({ topics: [`user/${i}`, `odd/${i % 2}`], data: i }));
+    await append(log, ...events, { topics: 'other', data: -1 });
+    const all = events.map(({ data }) => String(data));
+    expect(await dataAfter(log, 0, [{ pattern: 'user/:id' }])).toEqual(all);
+    expect(await dataAfter(log, 0, [{ pattern: 'user/:id' }, 'odd/1', 'other'])).toEqual([...all, '-1']);
+    await log.close();
+  });
+
+  test('takes over what another process appended, in the one order', async () => {
+    const path = newFolder();
+    const [one, two] = [lmdbLog({ path }), lmdbLog({ path })];
+    const seen: string[] = [];
+    two.tail.onPush((entries) => seen.push(...entries.map(({ data }) => data)));
+    await append(one, { topics: 'a', data: 1 }, { topics: 'a', data: 2 });
+    await append(two, { topics: 'a', data: 3 });
+    expect(seen).toEqual(['1', '2', '3']);
+    expect(two.tail.head).toBe(3);
+    await Promise.all([one.close(), two.close()]);
+  });
+
+  test('says what to do if the folder can’t be used', () => {
+    const file = join(newFolder(), 'file');
+    writeFileSync(file, '');
+    expect(() => lmdbLog({ path: join(file, 'log') })).toThrow(expect.objectContaining({ code: 'log/unavailable' }));
+  });
+
+  test('tells publishers when the disk is full, keeps what it acknowledged, and goes on', async () => {
+    const path = newFolder();
+    const script = fileURLToPath(new URL('../../../test/faults/full-disk.mjs', import.meta.url));
+    // A process that ignores the signal gets an error instead, as from a full disk.
+    const limited = `trap '' XFSZ; ulimit -f 2000; exec "$0" "$1" "$2"`;
+    const { stdout } = await promisify(execFile)('bash', ['-c', limited, process.execPath, script, path]);
+    const { acknowledged, failures, read } = JSON.parse(stdout) as Record<string, unknown>;
+    expect(failures).toEqual(['log/write-failed', 'log/write-failed', 'log/write-failed']);
+    expect(acknowledged).toBeGreaterThan(50);
+    expect(read).toBe(acknowledged);
+    const log = lmdbLog({ path });
+    expect(log.tail.head).toBe(acknowledged);
+    expect(await append(log, { topics: 'a', data: 'room again' })).toHaveLength(1);
+    await log.close();
+  });
 });

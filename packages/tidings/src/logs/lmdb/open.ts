@@ -12,7 +12,9 @@ export function openStore(path: string, durability: Durability): Store {
   try {
     mkdirSync(path, { recursive: true });
     // With overlapping sync a transaction is there for readers before it is on the disk.
-    const root = open({ path, maxDbs: 12, overlappingSync: durability === 'relaxed' });
+    // The log gathers what belongs into one transaction by itself; and the promises that LMDB would make for an event
+    // turn's batch reject unheard when the disk is full.
+    const root = open({ path, maxDbs: 12, overlappingSync: durability === 'relaxed', eventTurnBatching: false });
     const store = openTables(root);
     root.transactionSync(() => identify(store, durability));
     return store;
@@ -26,10 +28,12 @@ export function openStore(path: string, durability: Durability): Store {
   }
 }
 
-/** For an orderly end: what a relaxed log has written is on the disk by now. */
-export async function closeStore(store: Store): Promise<void> {
-  await store.meta.remove('relaxed-boot');
-  await store.root.flushed;
+/** Closes in order, which lets a relaxed log keep its epoch: what it has written is on the disk then. */
+export async function closeStore(store: Store, durability: Durability): Promise<void> {
+  if (durability === 'relaxed') {
+    await store.root.flushed;
+    store.root.transactionSync(() => store.meta.removeSync('relaxed-boot'));
+  }
   await store.root.close();
 }
 
@@ -46,9 +50,9 @@ function identify({ meta }: Store, durability: Durability): void {
   const relaxedBoot = meta.get('relaxed-boot');
   const mayHaveLost = relaxedBoot !== undefined && relaxedBoot !== bootId();
   if (format === undefined || mayHaveLost) meta.putSync('epoch', randomUUID().replaceAll('-', '').slice(0, 16));
-  meta.putSync('format', FORMAT);
+  if (format === undefined) meta.putSync('format', FORMAT);
   if (durability === 'relaxed') meta.putSync('relaxed-boot', bootId());
-  else meta.removeSync('relaxed-boot');
+  else if (relaxedBoot !== undefined) meta.removeSync('relaxed-boot');
 }
 
 /** Differs after each start of the machine; where that can't be known, at each call. */

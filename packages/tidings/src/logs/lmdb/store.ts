@@ -119,12 +119,12 @@ export const KEPT_LENGTH = 200;
 
 export function topicKey(topic: string): string {
   if (Buffer.byteLength(topic) <= MAX_KEY_BYTES) return topic;
-  return `${topic.slice(0, KEPT_LENGTH)}\u0001${createHash('sha256').update(topic).digest('base64url')}`;
+  return `${topic.slice(0, KEPT_LENGTH)}\uffff${createHash('sha256').update(topic).digest('base64url')}`;
 }
 
 /** Whether `topicKey` shortened it, so that it can't be told from it whether a pattern matches. */
 export function isShortened(key: string): boolean {
-  return key.includes('\u0001');
+  return key.includes('\uffff');
 }
 
 export function findEntry(store: Store, seq: number): LogEntry | undefined {

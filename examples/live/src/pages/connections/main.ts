@@ -1,0 +1,40 @@
+import { TOPICS } from '../../shared/api.ts';
+import { formatBytes, formatCount } from '../lib/format.ts';
+import { createPage } from '../live/page.ts';
+import { need, setText } from '../ui/dom.ts';
+import { every } from '../ui/every.ts';
+import { applyDelta, applySnapshot, totals } from './rows.ts';
+import type { ConnectionsState } from './rows.ts';
+import { createSorting } from './sorting.ts';
+import { createTable } from './table.ts';
+
+const { stream, start } = createPage();
+const table = createTable(createSorting(() => draw()));
+const cells = (['open', 'signedIn', 'behind', 'bytes'] as const).map((name) => ({
+  name,
+  value: need(document, `[data-total=${name}]`, HTMLElement),
+}));
+
+let state: ConnectionsState | undefined;
+
+function draw(): void {
+  if (state === undefined) return;
+  const sums = totals(state);
+  for (const { name, value } of cells) {
+    setText(value, name === 'bytes' ? formatBytes(sums.bytes) : formatCount(sums[name], true));
+  }
+  table.draw(state, stream.state().connection);
+}
+
+stream.on('connections:snapshot', (snapshot) => {
+  state = applySnapshot(snapshot, Date.now());
+  draw();
+});
+stream.on('connections:delta', (delta) => {
+  state = applyDelta(state, delta);
+  draw();
+});
+every(1000, () => {
+  if (state !== undefined && stream.state().phase === 'open') table.tick(state);
+});
+start({ topics: [TOPICS.connections] });

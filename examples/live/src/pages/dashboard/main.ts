@@ -1,0 +1,62 @@
+import { TOPICS } from '../../shared/api.ts';
+import { formatAge } from '../lib/time.ts';
+import { createPage } from '../live/page.ts';
+import { need, setText } from '../ui/dom.ts';
+import { every } from '../ui/every.ts';
+import type { TimeSpan } from '../ui/time-chart.ts';
+import { createCharts } from './charts.ts';
+import { createFiguresTable } from './figures-table.ts';
+import { applyDelta, applySnapshot } from './metrics.ts';
+import type { MetricsState } from './metrics.ts';
+import { createTiles } from './tiles.ts';
+
+const { stream, start } = createPage();
+const tiles = createTiles(need(document, '[data-tiles]', HTMLElement));
+const charts = createCharts(need(document, '[data-charts]', HTMLElement));
+const details = need(document, '[data-figures]', HTMLDetailsElement);
+const table = createFiguresTable(details);
+const windows = need(document, '[data-window]', HTMLFieldSetElement);
+
+let state: MetricsState | undefined;
+let drawnAt = 0;
+
+/** The time that was chosen, or as much of it as there is; but a minute at least. */
+function spanTo(now: number): TimeSpan {
+  const chosen = Number(need(windows, ':checked', HTMLInputElement).value);
+  const known = now - (state?.samples[0]?.at ?? now);
+  return { from: now - Math.min(chosen, Math.max(known, 60_000)), to: now };
+}
+
+function draw(): void {
+  drawnAt = performance.now();
+  const now = Date.now() + (state?.ahead ?? 0);
+  const open = stream.state().phase === 'open';
+  const last = state?.samples.at(-1);
+  // Without a stream, nobody knows whether the server is still up.
+  tiles.draw(state, open ? now : (last?.at ?? now));
+  if (state === undefined) return;
+  const span = spanTo(now);
+  // Connected and told nothing new: the last figures still hold.
+  const holds = open && last !== undefined && last.at < now;
+  charts.draw(holds ? [...state.samples, { at: now, metrics: last.metrics }] : state.samples, span);
+  table.draw(state, span);
+}
+
+stream.on('dashboard:snapshot', (snapshot) => {
+  state = applySnapshot(state, snapshot, Date.now());
+  const interval = snapshot.interval === 1000 ? 'once a second' : `every ${formatAge(snapshot.interval)}`;
+  setText(need(document, '[data-interval]', HTMLElement), interval);
+  requestAnimationFrame(draw);
+});
+stream.on('dashboard:delta', (delta) => {
+  state = applyDelta(state, delta);
+  requestAnimationFrame(draw);
+});
+windows.addEventListener('change', draw);
+details.addEventListener('toggle', draw);
+
+// Time goes on without news, too. An event that drew just now has done this already.
+every(1000, () => {
+  if (performance.now() - drawnAt > 900) draw();
+});
+start({ topics: [TOPICS.dashboard] });

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import type { DashboardSnapshot } from '../../shared/api.ts';
+import { METRIC_NAMES, UNKNOWN_METRICS } from '../lib/history.ts';
+import { applyDelta, applySnapshot } from './metrics.ts';
+
+function snapshot(version: number, at: number, connections: number): DashboardSnapshot {
+  const metrics = { ...UNKNOWN_METRICS, connections };
+  const series = Object.fromEntries(METRIC_NAMES.map((name) => [name, [metrics[name]]]));
+  return {
+    version,
+    at,
+    startedAt: 0,
+    interval: 1_000,
+    metrics,
+    history: { at: [at], series: series as DashboardSnapshot['history']['series'] },
+  };
+}
+
+test('a delta changes what it names and leaves the rest as it was', () => {
+  const first = applySnapshot(undefined, snapshot(1, 1_000, 4), 1_000);
+  const next = applyDelta(first, { version: 2, at: 2_000, metrics: { rss: 7 } });
+  expect(next?.metrics).toMatchObject({ connections: 4, rss: 7 });
+  expect(next?.samples.map(({ at }) => at)).toEqual([1_000, 2_000]);
+});
+
+test('a delta older than the snapshot is ignored, and so is one before any snapshot', () => {
+  const first = applySnapshot(undefined, snapshot(5, 1_000, 4), 1_000);
+  expect(applyDelta(first, { version: 5, at: 9_000, metrics: { connections: 0 } })).toBe(first);
+  expect(applyDelta(undefined, { version: 1, at: 1, metrics: {} })).toBeUndefined();
+});
+
+test('after a restart the snapshot wins although its version is lower, and the charts go on with a gap between', () => {
+  const before = applySnapshot(undefined, snapshot(90, 1_000, 4), 1_000);
+  const after = applySnapshot(before, snapshot(1, 20_000, 1), 20_000);
+  expect(after.version).toBe(1);
+  expect(after.samples.map(({ at, metrics }) => [at, metrics.connections])).toEqual([
+    [1_000, 4],
+    [2_000, null],
+    [20_000, 1],
+  ]);
+});

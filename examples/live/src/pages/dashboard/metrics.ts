@@ -1,0 +1,42 @@
+import type { DashboardDelta, DashboardSnapshot, Metrics } from '../../shared/api.ts';
+import { appendSample, mergeHistory, samplesOf, trimHistory } from '../lib/history.ts';
+import type { Sample } from '../lib/history.ts';
+import { isNews } from '../lib/versioned.ts';
+
+/** The longest time the page can show. */
+export const KEPT = 30 * 60_000;
+
+/** What the page knows of the server's metrics. */
+export interface MetricsState {
+  readonly version: number;
+  readonly startedAt: number;
+  readonly interval: number;
+  readonly metrics: Metrics;
+  readonly samples: readonly Sample[];
+  /** How far the server's clock is ahead of this one, in ms. */
+  readonly ahead: number;
+}
+
+/** A snapshot replaces the figures; the history the page has goes on before the snapshot's. */
+export function applySnapshot(
+  have: MetricsState | undefined,
+  told: DashboardSnapshot,
+  now: number,
+): MetricsState {
+  const samples = mergeHistory(have?.samples ?? [], samplesOf(told.history), told.interval);
+  return {
+    version: told.version,
+    startedAt: told.startedAt,
+    interval: told.interval,
+    metrics: told.metrics,
+    samples: trimHistory(samples, told.at - KEPT),
+    ahead: told.at - now,
+  };
+}
+
+export function applyDelta(have: MetricsState | undefined, delta: DashboardDelta): MetricsState | undefined {
+  if (have === undefined || !isNews(have, delta)) return have;
+  const metrics = { ...have.metrics, ...delta.metrics };
+  const samples = appendSample(have.samples, { at: delta.at, metrics }, have.interval);
+  return { ...have, version: delta.version, metrics, samples: trimHistory(samples, delta.at - KEPT) };
+}

@@ -1,0 +1,30 @@
+import { LIMITS, ROUTES } from '../../shared/api.ts';
+import type { Post, PostList } from '../../shared/api.ts';
+import { ask, untilAnswered } from '../live/http.ts';
+
+export function fetchPosts(before?: number, limit?: number): Promise<PostList> {
+  const query = new URLSearchParams();
+  if (before !== undefined) query.set('before', String(before));
+  if (limit !== undefined) query.set('limit', String(limit));
+  return untilAnswered(() => ask<PostList>('GET', `${ROUTES.posts}?${query.toString()}`));
+}
+
+export function fetchPost(id: number): Promise<Post> {
+  return ask<Post>('GET', `${ROUTES.posts}/${id}`);
+}
+
+/**
+ * The newest posts, down to `oldest` if that is given: what a page has fetched so far, fetched again. The cursor
+ * is the first answer's, so that nothing that happens between two answers is missed.
+ */
+export async function fetchPostsDownTo(oldest: number | undefined): Promise<PostList> {
+  const first = await fetchPosts(undefined, oldest === undefined ? undefined : LIMITS.pageSizeMax);
+  const posts = [...first.posts];
+  let { next } = first;
+  while (oldest !== undefined && next !== null && next > oldest) {
+    const more = await fetchPosts(next, LIMITS.pageSizeMax);
+    posts.push(...more.posts);
+    next = more.next;
+  }
+  return { cursor: first.cursor, posts, next };
+}

@@ -1,0 +1,41 @@
+import { ROUTES } from '../../shared/api.ts';
+import type { LikeState } from '../../shared/api.ts';
+import { ask } from '../live/http.ts';
+
+export interface Likes {
+  /** Tells the server what the reader wants; a change of mind is told after the answer. */
+  send(id: number, wanted: boolean): void;
+}
+
+export interface LikesOptions {
+  /** The server's answer, once it is what the reader wants. */
+  readonly confirmed: (state: LikeState) => void;
+  readonly failed: (id: number, error: unknown) => void;
+}
+
+/** One request per post at a time, so that quick presses end as the last one wants it. */
+export function createLikes(options: LikesOptions): Likes {
+  const wishes = new Map<number, boolean>();
+
+  async function fulfil(id: number): Promise<void> {
+    try {
+      for (;;) {
+        const wanted = wishes.get(id) ?? false;
+        const state = await ask<LikeState>(wanted ? 'PUT' : 'DELETE', `${ROUTES.posts}/${id}/like`);
+        if (wishes.get(id) === wanted) return options.confirmed(state);
+      }
+    } catch (error) {
+      options.failed(id, error);
+    } finally {
+      wishes.delete(id);
+    }
+  }
+
+  return {
+    send(id, wanted) {
+      const running = wishes.has(id);
+      wishes.set(id, wanted);
+      if (!running) void fulfil(id);
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import {
+  appendSample,
+  mergeHistory,
+  METRIC_NAMES,
+  samplesOf,
+  summarize,
+  trimHistory,
+  UNKNOWN_METRICS,
+} from './history.ts';
+import type { Sample } from './history.ts';
+
+const INTERVAL = 1_000;
+
+/** A sample at a second, told by one figure. */
+function sample(second: number, connections: number | null): Sample {
+  return { at: second * 1_000, metrics: { ...UNKNOWN_METRICS, connections } };
+}
+
+function told(samples: readonly Sample[]): (readonly [number, number | null])[] {
+  return samples.map(({ at, metrics }) => [at / 1_000, metrics.connections]);
+}
+
+describe('merging a snapshot into the history of a page', () => {
+  test('a page without history takes the snapshot as it is', () => {
+    expect(told(mergeHistory([], [sample(1, 5), sample(2, 6)], INTERVAL))).toEqual([
+      [1, 5],
+      [2, 6],
+    ]);
+  });
+
+  test('the snapshot wins where both know something, and older samples stay', () => {
+    const merged = mergeHistory(
+      [sample(1, 1), sample(2, 2), sample(3, 3)],
+      [sample(2, 20), sample(3, 30)],
+      INTERVAL,
+    );
+    expect(told(merged)).toEqual([
+      [1, 1],
+      [2, 20],
+      [3, 30],
+    ]);
+  });
+
+  test('time that neither of them knows becomes a gap, not a line and not a zero', () => {
+    const merged = mergeHistory([sample(1, 1)], [sample(10, 10)], INTERVAL);
+    expect(told(merged)).toEqual([
+      [1, 1],
+      [2, null],
+      [10, 10],
+    ]);
+  });
+
+  test('a snapshot that goes on right after what the page has leaves no gap', () => {
+    expect(told(mergeHistory([sample(1, 1)], [sample(2, 2)], INTERVAL))).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+  });
+
+  test('a gap is not made twice', () => {
+    const once = mergeHistory([sample(1, 1)], [sample(10, null)], INTERVAL);
+    const twice = mergeHistory(once, [sample(20, 2)], INTERVAL);
+    expect(told(twice)).toEqual([
+      [1, 1],
+      [2, null],
+      [10, null],
+      [20, 2],
+    ]);
+  });
+
+  test('merging the same snapshot again changes nothing', () => {
+    const snapshot = [sample(5, 5), sample(6, 6)];
+    const once = mergeHistory([sample(1, 1)], snapshot, INTERVAL);
+    expect(mergeHistory(once, snapshot, INTERVAL)).toEqual(once);
+  });
+
+  test('an empty snapshot takes nothing away', () => {
+    expect(told(mergeHistory([sample(1, 1)], [], INTERVAL))).toEqual([[1, 1]]);
+  });
+});
+
+describe('appending a sample', () => {
+  test('the next second just follows', () => {
+    expect(told(appendSample([sample(1, 1)], sample(2, 2), INTERVAL))).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+  });
+
+  test('seconds without news are held at the last figures', () => {
+    expect(told(appendSample([sample(1, 1)], sample(10, 2), INTERVAL))).toEqual([
+      [1, 1],
+      [9, 1],
+      [10, 2],
+    ]);
+  });
+
+  test('a sample of a time that is there already replaces it', () => {
+    expect(told(appendSample([sample(1, 1), sample(2, 2)], sample(2, 3), INTERVAL))).toEqual([
+      [1, 1],
+      [2, 3],
+    ]);
+  });
+});
+
+describe('trimming', () => {
+  test('keeps the one sample before, from which the line starts', () => {
+    expect(told(trimHistory([sample(1, 1), sample(2, 2), sample(3, 3)], 3_000))).toEqual([
+      [2, 2],
+      [3, 3],
+    ]);
+  });
+
+  test('keeps the last sample however old it is', () => {
+    expect(told(trimHistory([sample(1, 1), sample(2, 2)], 60_000))).toEqual([[2, 2]]);
+  });
+});
+
+describe('summarizing', () => {
+  test('counts known values of the time asked for only', () => {
+    const samples = [sample(1, 100), sample(2, 4), sample(3, null), sample(4, 8)];
+    expect(summarize(samples, 'connections', 2_000)).toEqual({ min: 4, mean: 6, max: 8 });
+  });
+
+  test('says nothing of a figure that was never known', () => {
+    expect(summarize([sample(1, 1)], 'lagP99', 0)).toBeUndefined();
+  });
+});
+
+test('the columns of a snapshot become rows, and missing values are unknown', () => {
+  const series = Object.fromEntries(METRIC_NAMES.map((name) => [name, [1, null]])) as Record<
+    (typeof METRIC_NAMES)[number],
+    (number | null)[]
+  >;
+  const [first, second, third] = samplesOf({ at: [1, 2, 3], series });
+  expect(first?.metrics.rss).toBe(1);
+  expect(second?.metrics).toEqual(UNKNOWN_METRICS);
+  expect(third?.metrics).toEqual(UNKNOWN_METRICS);
+});

@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest';
+import { hueOf, splitMentions } from './text.ts';
+
+describe('splitting a text at its mentions', () => {
+  test('a text without mentions is one piece, an empty one is none', () => {
+    expect(splitMentions('hello')).toEqual([{ kind: 'text', text: 'hello' }]);
+    expect(splitMentions('')).toEqual([]);
+  });
+
+  test('mentions are pieces of their own, wherever they stand', () => {
+    expect(splitMentions('@ada and @grace')).toEqual([
+      { kind: 'mention', text: '@ada' },
+      { kind: 'text', text: ' and ' },
+      { kind: 'mention', text: '@grace' },
+    ]);
+  });
+
+  test('an e-mail address mentions nobody', () => {
+    expect(splitMentions('mail ada@example.org')).toEqual([{ kind: 'text', text: 'mail ada@example.org' }]);
+  });
+
+  test.each(['@a1 <b>@ada</b>\n@ada', 'no one', '@@ada', 'x @ada_lovelace!', '🙂@ada🙂'])(
+    'joined again, the pieces of %j are the text',
+    (text) => {
+      expect(
+        splitMentions(text)
+          .map((part) => part.text)
+          .join(''),
+      ).toBe(text);
+    },
+  );
+});
+
+test('a name has the same colour however it is written', () => {
+  expect(hueOf('Ada', 8)).toBe(hueOf('ada', 8));
+  expect(hueOf('ada', 8)).toBeLessThan(8);
+});

@@ -1,0 +1,107 @@
+import { formatCount, formatMs, plural } from '../lib/format.ts';
+import { secondsUntil } from '../lib/time.ts';
+
+/** What is known of the page's event stream; the indicator in the top bar is drawn from it. */
+export interface StreamState {
+  /** `ended`: the server said not to come back. `refused`: it said no (401, 403, …) and trying again is no use. */
+  readonly phase: 'connecting' | 'open' | 'waiting' | 'ended' | 'refused';
+  /** When the next attempt is due, while `waiting`. */
+  readonly retryAt?: number | undefined;
+  /** Why the last attempt or connection failed or ended, in words. */
+  readonly problem?: string;
+  /** Whether the browser knows of no network at all. */
+  readonly offline: boolean;
+  /** The server's name for this connection. */
+  readonly connection?: string | undefined;
+  /** Milliseconds within which the server sends something. */
+  readonly heartbeat?: number | undefined;
+  readonly cursor?: string | undefined;
+  readonly events: number;
+  readonly lastEventAt?: number;
+  /** Connections opened after the first. */
+  readonly reconnects: number;
+  /** The last time the server told of events it could not send again. */
+  readonly gap?: { readonly at: number; readonly reasons: readonly string[] };
+  /** When the page had fetched what the gap had swallowed; absent while it has not. */
+  readonly caughtUpAt?: number;
+}
+
+export const INITIAL_STATE: StreamState = { phase: 'connecting', offline: false, events: 0, reconnects: 0 };
+
+/** How long after it the indicator goes on telling that a gap was closed. */
+const TELL_CAUGHT_UP = 8_000;
+
+export interface StatusText {
+  /** Selects the colour. */
+  readonly tone: 'live' | 'busy' | 'waiting' | 'down';
+  readonly label: string;
+  /** One more sentence, for the panel behind the indicator and for screen readers. */
+  readonly detail: string;
+}
+
+/** The indicator's words. */
+export function describeStatus(state: StreamState, now: number): StatusText {
+  if (state.phase === 'ended') {
+    return { tone: 'down', label: 'Ended', detail: 'The server ended this stream for good.' };
+  }
+  if (state.phase === 'refused') {
+    return { tone: 'down', label: 'Refused', detail: state.problem ?? 'The server refused this stream.' };
+  }
+  if (state.phase === 'open') return describeOpen(state, now);
+  if (state.offline) {
+    return { tone: 'down', label: 'Offline', detail: 'No network. The page catches up once it is back.' };
+  }
+  if (state.phase === 'connecting') {
+    return { tone: 'busy', label: 'Connecting…', detail: 'Opening the event stream.' };
+  }
+  const seconds = state.retryAt === undefined ? 0 : secondsUntil(state.retryAt, now);
+  return {
+    tone: 'waiting',
+    label: seconds > 0 ? `Reconnecting in ${seconds} s` : 'Reconnecting…',
+    detail: state.problem ?? 'The connection was lost. What is missed meanwhile comes after.',
+  };
+}
+
+function describeOpen(state: StreamState, now: number): StatusText {
+  const { gap, caughtUpAt } = state;
+  if (gap !== undefined && (caughtUpAt === undefined || caughtUpAt < gap.at)) {
+    return { tone: 'busy', label: 'Catching up…', detail: `${describeGap(gap.reasons)} Fetching it anew.` };
+  }
+  if (gap !== undefined && caughtUpAt !== undefined && now - caughtUpAt < TELL_CAUGHT_UP) {
+    return {
+      tone: 'live',
+      label: 'Live, caught up',
+      detail: `${describeGap(gap.reasons)} It was fetched anew.`,
+    };
+  }
+  return { tone: 'live', label: 'Live', detail: 'Every event arrives as it happens.' };
+}
+
+/** Why the server ended a stream, in words. */
+export function wordsForGoodbye(reason: string): string {
+  if (reason === 'drain') return 'The server is about to restart.';
+  if (reason === 'expired') return 'The session this stream was opened with is over.';
+  if (reason === 'lifetime') return 'The server renews streams from time to time.';
+  return 'The server ended the stream.';
+}
+
+function describeGap(reasons: readonly string[]): string {
+  if (reasons.includes('epoch')) return 'The server began a new log and told of a gap.';
+  if (reasons.includes('trimmed')) return 'The server no longer had all events and told of a gap.';
+  return 'The server told of a gap.';
+}
+
+/** The rows of the panel behind the indicator. */
+export function statusFacts(state: StreamState, now: number): readonly (readonly [string, string])[] {
+  const ago = (at: number | undefined): string =>
+    at === undefined ? 'none yet' : `${formatCount(Math.max(0, Math.round((now - at) / 1000)), true)} s ago`;
+  return [
+    ['Connection', state.connection ?? 'none'],
+    ['Cursor', state.cursor ?? 'none yet'],
+    ['Received', plural(state.events, 'event')],
+    ['Last event', ago(state.lastEventAt)],
+    ['Heartbeat', state.heartbeat === undefined ? 'none' : `every ${formatMs(state.heartbeat)}`],
+    ['Reconnected', plural(state.reconnects, 'time')],
+    ['Last gap', state.gap === undefined ? 'none' : `${ago(state.gap.at)} (${state.gap.reasons.join(', ')})`],
+  ];
+}

@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import { record, startHub, told } from './fixture.ts';
+import { Peer, settle } from './peer.ts';
+
+describe('disconnecting', () => {
+  test('ends those that were picked, with a goodbye, and no other', async () => {
+    const { hub, follow } = startHub({ retry: 700 });
+    const ann = await follow({ subject: 'ann' });
+    const bob = await follow({ subject: 'bob' });
+    const sent = ann.wire.length;
+    expect(hub.disconnect(({ subject }) => subject === 'ann')).toBe(1);
+    ann.receive();
+    bob.receive();
+    expect(ann.wire.slice(sent)).toBe(
+      'retry: 700\nevent: tidings:goodbye\ndata: {"reason":"evicted","retry":700}\n\n',
+    );
+    expect(ann.ended).toBe(true);
+    expect(bob.ended).toBe(false);
+    expect(hub.connections()).toMatchObject([{ subject: 'bob' }]);
+  });
+
+  test('tells the retry that was asked for, in whole milliseconds', async () => {
+    const { hub, follow } = startHub();
+    const peer = await follow();
+    hub.disconnect(() => true, { retry: 60_000.4 });
+    peer.receive();
+    expect(peer.wire).toContain(
+      'retry: 60000\nevent: tidings:goodbye\ndata: {"reason":"evicted","retry":60000}\n\n',
+    );
+  });
+
+  test('of nobody is 0, and of somebody twice says goodbye once', async () => {
+    const { hub, follow } = startHub();
+    expect(hub.disconnect(() => true)).toBe(0);
+    const peer = await follow();
+    expect(hub.disconnect(() => false)).toBe(0);
+    hub.disconnect(() => true);
+    hub.disconnect(() => true);
+    peer.receive();
+    expect(told(peer, 'goodbye')).toHaveLength(1);
+  });
+
+  test('loses nothing: the peer comes back to what it was not given', async () => {
+    const { hub, clock, follow, publish } = startHub();
+    const peer = await follow();
+    await publish('a', 1);
+    clock.tick();
+    // In flight, or not flushed yet.
+    await publish('a', 2);
+    hub.disconnect(() => true);
+    clock.tick();
+    peer.receive();
+    peer.connect(hub);
+    await settle();
+    peer.receive();
+    expect(peer.received.map(({ data }) => data)).toEqual(['1', '2']);
+    expect(told(peer, 'welcome').at(-1)).toMatchObject({ resumed: true });
+  });
+
+  test('ends a connection that is opening without a word, for its welcome would come first', async () => {
+    const { hub } = startHub();
+    const peer = new Peer({ topics: ['a'] }).connect(hub);
+    expect(hub.disconnect(() => true)).toBe(1);
+    await settle();
+    expect(peer.ended).toBe(true);
+    expect(peer.wire + peer.inFlight).toBe('0');
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test('ends a peer within a flush, which is given nothing more', async () => {
+    const { hub, clock } = startHub();
+    const first = record(hub);
+    const second = record(hub);
+    await settle();
+    first.onWrite = () => hub.disconnect(({ id }) => id === second.connection.id);
+    await hub.publish('a', 1);
+    clock.tick();
+    expect(first.writes).toHaveLength(2);
+    expect(second.writes).toHaveLength(1);
+    expect(second.end).toContain('evicted');
+  });
+});
