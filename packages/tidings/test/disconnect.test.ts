@@ -4,7 +4,7 @@ import { Peer, settle } from './peer.ts';
 
 describe('disconnecting', () => {
   test('ends those that were picked, with a goodbye, and no other', async () => {
-    const { hub, follow } = startHub({ retry: 700 });
+    const { hub, follow } = startHub({ retry: 700, random: () => 0 });
     const ann = await follow({ subject: 'ann' });
     const bob = await follow({ subject: 'bob' });
     const sent = ann.wire.length;
@@ -27,6 +27,18 @@ describe('disconnecting', () => {
     expect(peer.wire).toContain(
       'retry: 60000\nevent: tidings:goodbye\ndata: {"reason":"evicted","retry":60000}\n\n',
     );
+  });
+
+  test('of many spreads their return, a thousand in each second', async () => {
+    let calls = 0;
+    const { hub } = startHub({ retry: 500, random: () => (calls++ % 4) / 4 });
+    const recorders = Array.from({ length: 4000 }, () => record(hub));
+    await settle();
+    hub.disconnect(() => true);
+    const retries = recorders.map(({ end }) => Number(/^retry: (\d+)/.exec(end ?? '')?.[1]));
+    for (const [i, expected] of [500, 1500, 2500, 3500].entries()) {
+      expect(Math.abs((retries[i] ?? 0) - expected)).toBeLessThan(5);
+    }
   });
 
   test('of nobody is 0, and of somebody twice says goodbye once', async () => {

@@ -5,7 +5,7 @@ import { Peer, settle } from './peer.ts';
 const HOUR = 3_600_000;
 
 describe('a connection whose authorization expires', () => {
-  test('is told so and ended within a second, to come back at once', async () => {
+  test('is told so and ended within a second, with the hub’s retry', async () => {
     const { hub, clock, follow } = startHub();
     const peer = await follow({ expiresAt: clock.now() + 10_000 });
     const other = await follow({ expiresAt: clock.now() + HOUR });
@@ -14,7 +14,7 @@ describe('a connection whose authorization expires', () => {
     clock.advance(1000);
     peer.receive();
     expect(peer.wire).toMatch(
-      /retry: 0\nevent: tidings:goodbye\ndata: \{"reason":"expired","retry":0\}\n\n$/,
+      /retry: 2000\nevent: tidings:goodbye\ndata: \{"reason":"expired","retry":2000\}\n\n$/,
     );
     expect(peer.ended).toBe(true);
     expect(other.ended).toBe(false);

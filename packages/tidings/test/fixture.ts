@@ -75,8 +75,10 @@ export interface Recorder {
   destroyed: boolean;
   /** What `write` answers. */
   takes: boolean;
-  /** Called in each write. */
+  /** Called in each write, at the end, when it is destroyed. */
   onWrite: () => void;
+  onEnd: () => void;
+  onDestroy: () => void;
   text(): string;
 }
 
@@ -95,6 +97,7 @@ export function record(hub: Hub, options: RecorderOptions = {}): Recorder {
     wanted: createMatcherSet(topics),
     granted: createMatcherSet(granted),
     cursor: undefined,
+    reconnects: false,
     subject: undefined,
     expiresAt: undefined,
     remote: undefined,
@@ -109,6 +112,8 @@ export function record(hub: Hub, options: RecorderOptions = {}): Recorder {
     destroyed: false,
     takes: true,
     onWrite: () => {},
+    onEnd: () => {},
+    onDestroy: () => {},
     text: () => writes.map(decode).join(''),
   };
   const sink = {
@@ -119,10 +124,12 @@ export function record(hub: Hub, options: RecorderOptions = {}): Recorder {
     },
     end(bytes: Uint8Array) {
       recorder.end = decode(bytes);
+      recorder.onEnd();
       if (closesAtOnce) connection.closed();
     },
     destroy() {
       recorder.destroyed = true;
+      recorder.onDestroy();
     },
   };
   connection.open(sink, greeting);

@@ -55,7 +55,7 @@ export class Peer {
       },
       onId: (id) => void (this.lastEventId = id),
     });
-    const connection = hub.connect({ ...requestFor(this.options), cursor });
+    const connection = hub.connect({ ...requestFor(this.options), cursor, reconnects: (this.lastEventId ?? '') !== '' });
     this.connection = connection;
     connection.open(this.#sink(), greeting);
     return this;
@@ -124,6 +124,7 @@ function requestFor({ topics, granted = [], subject, remote, expiresAt }: PeerOp
     wanted: createMatcherSet(topics),
     granted: createMatcherSet(granted),
     cursor: undefined,
+    reconnects: false,
     subject,
     expiresAt,
     remote,

@@ -44,6 +44,8 @@ export interface ConnectRequest {
   readonly granted: MatcherSet;
   /** As the client sent it, checked by nobody. */
   readonly cursor: string | undefined;
+  /** Whether the cursor comes from an earlier connection, which had the topics' state sent already. */
+  readonly reconnects: boolean;
   readonly subject: string | undefined;
   /** Who it counts as for presence. Absent: the subject, or else someone of its own. */
   readonly member?: Member | undefined;
@@ -191,7 +193,7 @@ export class Connection implements Receiver {
     // It may have been ended, or the hub closed, since it was admitted.
     if (this.#state === 'closed') return sink.destroy();
     this.#sink = sink;
-    judge(this.#request.cursor, this.#delivery.log, this.#subscription.wanted).then(
+    judge(this.#request, this.#delivery.log).then(
       (verdict) => {
         if (this.#state !== 'opening') return;
         this.#state = 'behind';
@@ -259,7 +261,7 @@ export class Connection implements Receiver {
   push(bytes: Uint8Array, seq: number, now: number): void {
     this.#bytes += bytes.length;
     this.wroteAt = now;
-    if (this.#sink?.write(bytes) !== false) return;
+    if (this.#send(bytes)) return;
     this.#subscription.live.delete(this);
     this.#state = 'behind';
     this.#cursor = seq;
@@ -304,12 +306,20 @@ export class Connection implements Receiver {
     const goodbye: Goodbye = { reason, retry: Math.round(retry) };
     const bytes = encoder.encode(encodeFrame({ retry, type: GOODBYE, data: JSON.stringify(goodbye) }));
     this.#count(bytes);
-    this.#sink?.end(bytes);
+    try {
+      this.#sink?.end(bytes);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** Ends the stream at once, for a peer that takes nothing. */
   destroy(): void {
-    this.#sink?.destroy();
+    try {
+      this.#sink?.destroy();
+    } catch (error) {
+      this.#delivery.report(error);
+    }
     this.closed();
   }
 
@@ -317,10 +327,10 @@ export class Connection implements Receiver {
   #pump(): void {
     const { log, clock } = this.#delivery;
     while (this.#state === 'behind' && this.blockedAt === undefined && !this.#reading) {
-      if (!this.#toldTopics) {
-        this.#tellTopics();
-      } else if (this.#snapshot !== undefined) {
+      if (this.#snapshot !== undefined) {
         void this.#readWith(() => this.#readSnapshot());
+      } else if (!this.#toldTopics) {
+        this.#tellTopics();
       } else if (this.#cursor < Math.max(log.tail.floor, log.newestLoss)) {
         void this.#readWith(() => this.#readLog());
       } else if (this.#cursor < log.tail.head) {
@@ -337,7 +347,7 @@ export class Connection implements Receiver {
     }
   }
 
-  /** Before any event of topics that it gained. */
+  /** After the state of the topics that it gained, so that whoever is told has it, and before any event of them. */
   #tellTopics(): void {
     this.#toldTopics = true;
     const data: Subscribed = { topics: this.#request.wanted.matchers };
@@ -432,7 +442,17 @@ export class Connection implements Receiver {
   #write(bytes: Uint8Array): void {
     this.#count(bytes);
     this.wroteAt = this.#delivery.clock.monotonic();
-    if (this.#sink?.write(bytes) === false) this.blockedAt ??= this.wroteAt;
+    if (!this.#send(bytes)) this.blockedAt ??= this.wroteAt;
+  }
+
+  /** A transport that throws takes down its own connection, and no event from any other. Answers as `write` does. */
+  #send(bytes: Uint8Array): boolean {
+    try {
+      return this.#sink?.write(bytes) !== false;
+    } catch (error) {
+      this.#fail(error);
+      return true;
+    }
   }
 
   #count(bytes: Uint8Array): void {
@@ -442,6 +462,7 @@ export class Connection implements Receiver {
 
   /** The client comes back with its cursor, so nothing is lost. */
   #fail(error: unknown): void {
+    if (this.#state === 'closed') return;
     this.#delivery.report(error);
     this.destroy();
   }

@@ -44,7 +44,7 @@ export interface HubStats {
 }
 
 export interface DisconnectOptions {
-  /** Milliseconds that clients are told to wait before they connect again. Default: the hub's `retry`. */
+  /** Milliseconds that clients are told to wait before they connect again. Default: the hub's `retry`, spread out. */
   readonly retry?: number;
 }
 
@@ -53,7 +53,7 @@ export interface CloseOptions {
   readonly within?: number;
 }
 
-/** Reconnects that a drain spreads over each second. */
+/** Reconnects that are asked for in each second, when many are told to come back. */
 const RECONNECTS_PER_SECOND = 1000;
 
 /** Takes events in, gives them out to connections. Made by `createHub`. */
@@ -151,7 +151,7 @@ export class Hub {
    */
   connect(request: ConnectRequest): Connection {
     this.assertRoom(request.subject, request.remote);
-    this.#assertNotExpired(request.expiresAt);
+    this.assertNotExpired(request.expiresAt);
     const { clock } = this.#options;
     this.#log.trim(clock.now()).catch(this.#delivery.report);
     const connection = new Connection(crypto.randomUUID(), request, this.#delivery);
@@ -170,7 +170,7 @@ export class Hub {
 
   /** For transports: changes what a connection is for. Throws `auth/expired` (401). @returns where it stands. */
   change(connection: Connection, request: ChangeRequest): string {
-    this.#assertNotExpired(request.expiresAt);
+    this.assertNotExpired(request.expiresAt);
     const { wanted } = connection.request;
     const cursor = connection.change(request);
     this.#presence.join(difference(request.wanted.topics, wanted.topics), connection.member);
@@ -181,7 +181,7 @@ export class Hub {
   /** Whether a connection could be admitted now. Throws like `connect`. */
   assertRoom(subject: string | undefined, remote: string | undefined): void {
     if (this.closing) {
-      const details = { retryAfter: Math.max(1, Math.ceil(this.#spread() / 1000)) };
+      const details = { retryAfter: Math.max(1, Math.ceil(this.#spread(this.#registry.size) / 1000)) };
       throw new TidingsError('hub/unavailable', 'This server is going down.', { status: 503, details });
     }
     this.#registry.assertRoom(subject, remote);
@@ -201,7 +201,9 @@ export class Hub {
   /** Ends the connections that `where` picks, telling them so. @returns how many. */
   disconnect(where: (connection: ConnectionInfo) => boolean, options: DisconnectOptions = {}): number {
     const picked = [...this.#registry.values()].filter((connection) => where(connection.info));
-    for (const connection of picked) connection.end('evicted', options.retry ?? this.#options.retry);
+    const { retry, random } = this.#options;
+    const spread = this.#spread(picked.length);
+    for (const connection of picked) connection.end('evicted', options.retry ?? retry + random() * spread);
     return picked.length;
   }
 
@@ -242,7 +244,7 @@ export class Hub {
   #sayGoodbye(): void {
     const { random, retry } = this.#options;
     this.#fanOut.flush();
-    const spread = this.#spread();
+    const spread = Math.max(1000, this.#spread(this.#registry.size));
     for (const connection of [...this.#registry.values()]) connection.end('drain', retry + random() * spread);
     if (this.#registry.size === 0) this.#onEmpty?.();
   }
@@ -263,7 +265,8 @@ export class Hub {
     await this.#log.close();
   }
 
-  #assertNotExpired(expiresAt: number | undefined): void {
+  /** @throws {TidingsError} `auth/expired` (401). */
+  assertNotExpired(expiresAt: number | undefined): void {
     // This way round, so that what is no number has expired, too.
     if (expiresAt === undefined || this.#options.clock.now() < expiresAt) return;
     throw new TidingsError('auth/expired', 'The authorization has expired; get a new one.', { status: 401 });
@@ -277,9 +280,9 @@ export class Hub {
     this.#onEmpty?.();
   }
 
-  /** Milliseconds over which all that are connected should come back. */
-  #spread(): number {
-    return Math.max(1, this.#registry.size / RECONNECTS_PER_SECOND) * 1000;
+  /** Milliseconds over which so many should come back. */
+  #spread(connections: number): number {
+    return connections > 1 ? (connections / RECONNECTS_PER_SECOND) * 1000 : 0;
   }
 }
 

@@ -28,7 +28,7 @@ export function createMatcherSet(wanted: readonly Matcher[], maxTopicLength?: nu
     // This way round, so that an undefined from a missing query parameter is told to be no topic.
     if (typeof matcher === 'object' && matcher !== null) {
       const { pattern } = matcher;
-      patterns.set(pattern, { pattern, matches: compilePattern(pattern) });
+      patterns.set(pattern, { pattern, matches: compilePattern(pattern, maxTopicLength) });
     } else {
       assertTopic(matcher, maxTopicLength);
       topics.add(matcher);

@@ -20,7 +20,10 @@ export interface HubOptions {
   readonly retry?: number;
   /** How long events are gathered before they are pushed. Default 0: until the end of the tick. */
   readonly flushWindow?: number;
-  /** A peer that takes no bytes for this long, while some wait for it, is dropped. Default 30,000. */
+  /**
+   * A peer that has not taken what was written to it for this long is dropped; it comes back with its cursor. One
+   * write is an event, or up to 256 KiB of several. Default 30,000.
+   */
   readonly stallTimeout?: number;
   /** A connection older than this is told to come back, up to 10 % sooner. Default: none is. */
   readonly maxLifetime?: number;

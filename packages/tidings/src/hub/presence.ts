@@ -12,7 +12,7 @@ export interface PresenceRule {
   readonly grace?: number;
   /** Changes are told at most this often. Default 250. */
   readonly interval?: number;
-  /** How many members are listed; the count is exact all the same. Default 100; with 0 nobody learns who. */
+  /** How many members are listed; the count is exact all the same. Default 0: nobody learns who is there. */
   readonly members?: number;
 }
 
@@ -23,7 +23,7 @@ export interface Member {
   readonly data?: unknown;
 }
 
-/** Data of the events of type `presence` on the topic `presence/…`; null once nobody is there. */
+/** Data of the events of type `presence` on the topic `presence/…`. */
 export interface Presence {
   readonly count: number;
   /** Who came first stands first; as many as the rule allows. */
@@ -47,7 +47,7 @@ interface Place {
   timer: { readonly at: number; readonly cancel: () => void } | undefined;
 }
 
-const DEFAULTS = { grace: 5000, interval: 250, members: 100 };
+const DEFAULTS = { grace: 5000, interval: 250, members: 0 };
 
 /**
  * Counts who is subscribed to topics, and tells it on the log as a state, on `presence/` and the topic. So readers
@@ -123,7 +123,7 @@ export class PresenceTracker {
       const topic = topics[0].slice(PRESENCE_PREFIX.length);
       const place = this.#placeOf(topic);
       if (place === undefined) {
-        await this.#log.append([toEvent(topic, null)]);
+        await this.#log.append([toEvent(topic, { count: 0, members: [] })]);
         continue;
       }
       place.changed = true;
@@ -189,8 +189,10 @@ function toPresence({ rule, members }: Place): Presence {
   return { count: members.size, members: listed };
 }
 
-function toEvent(topic: string, presence: Presence | null): NewEvent {
-  const data = JSON.stringify(presence?.count === 0 ? null : presence);
+function toEvent(topic: string, presence: Presence): NewEvent {
+  const data = JSON.stringify(presence);
+  // Nobody has to be told later that a place is empty.
+  const tombstone = presence.count === 0;
   const topics: [string] = [PRESENCE_PREFIX + topic];
-  return { topics, type: 'presence', data, id: undefined, key: 'now', private: false };
+  return { topics, type: 'presence', data, id: undefined, key: 'now', tombstone, private: false };
 }

@@ -14,12 +14,21 @@ export interface Verdict {
   readonly snapshot: boolean;
 }
 
+/** What a `ConnectRequest` says of that. */
+interface Place {
+  readonly cursor: string | undefined;
+  readonly reconnects: boolean;
+  readonly wanted: MatcherSet;
+}
+
 /**
  * Judges the cursor that came with a request. Text that is no cursor of this log doesn't fail the request, since a
  * native EventSource would then stay away for good: the connection begins at the head and is told of the gap.
  */
-export async function judge(cursor: string | undefined, log: EventLog, wanted: MatcherSet): Promise<Verdict> {
+export async function judge(request: Place, log: EventLog): Promise<Verdict> {
+  const { cursor, reconnects, wanted } = request;
   const { tail } = log;
+  const isNew = !reconnects && log.rules.canBeLatest(wanted);
   if (cursor === undefined || cursor === '') return beginAt(tail.head, log.rules.canBeLatest(wanted));
   if (cursor === EARLIEST) {
     // What is no longer retained wasn't asked for, so of losses until now nothing is told.
@@ -29,10 +38,10 @@ export async function judge(cursor: string | undefined, log: EventLog, wanted: M
   if (parsed === undefined) return gapAtHead('unknown-cursor', log, wanted);
   if (parsed.epoch !== tail.epoch) return gapAtHead('epoch', log, wanted);
   if (parsed.seq > tail.head) return gapAtHead('unknown-cursor', log, wanted);
-  if (parsed.seq >= log.newestLoss) return { seq: parsed.seq, resumed: true, gaps: [], losses: [], snapshot: false };
+  if (parsed.seq >= log.newestLoss) return { seq: parsed.seq, resumed: true, gaps: [], losses: [], snapshot: isNew };
   const losses = await log.losses(parsed.seq, wanted);
   const resumed = losses.length === 0;
-  return { seq: parsed.seq, resumed, gaps: trimmedGaps(losses), losses, snapshot: needsSnapshot(losses, log) };
+  return { seq: parsed.seq, resumed, gaps: trimmedGaps(losses), losses, snapshot: isNew || needsSnapshot(losses, log) };
 }
 
 export function trimmedGaps(losses: readonly Loss[]): readonly Gap[] {

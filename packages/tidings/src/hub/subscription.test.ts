@@ -46,7 +46,14 @@ describe('subscriptions', () => {
 
 describe('the frames of several events', () => {
   test('are put together in one piece, and a single one is not copied', () => {
-    const rest = { time: 0, type: undefined, id: undefined, key: undefined, private: false };
+    const rest = {
+      time: 0,
+      type: undefined,
+      id: undefined,
+      key: undefined,
+      tombstone: false,
+      private: false,
+    };
     const entries = ['x', 'y\nz', 'é'].map((data, i): LogEntry => ({
       ...rest,
       topics: ['a'],

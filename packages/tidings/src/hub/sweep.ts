@@ -65,13 +65,13 @@ export class Sweep {
   }
 
   #visit(connection: Connection, now: number, monotonic: number): void {
-    const { stallTimeout, maxLifetime, expiryNotice, retryAfterEnd, counters } = this.#options;
+    const { delivery, stallTimeout, maxLifetime, expiryNotice, retryAfterEnd, counters } = this.#options;
     const { blockedAt, request, id, admittedAt } = connection;
     if (blockedAt !== undefined && monotonic - blockedAt >= stallTimeout) {
       counters.stalled += 1;
       connection.destroy();
     } else if (request.expiresAt !== undefined && now >= request.expiresAt) {
-      connection.end('expired', 0);
+      connection.end('expired', delivery.retry);
     } else if (request.expiresAt !== undefined && now >= request.expiresAt - expiryNotice) {
       connection.warnOfExpiry();
     } else if (monotonic - admittedAt >= maxLifetime * lifetimeShare(id)) {

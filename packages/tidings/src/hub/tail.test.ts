@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { type LogEntry, type PageLimit, type Retention, Tail, frameOf, sizeOf } from './tail.ts';
 
 function entry(seq: number, { topic = 'a', data = 'x', time = 0 } = {}): LogEntry {
-  const rest = { type: undefined, id: undefined, key: undefined, private: false, frame: undefined };
+  const rest = {
+    type: undefined,
+    id: undefined,
+    key: undefined,
+    tombstone: false,
+    private: false,
+    frame: undefined,
+  };
   return { topics: [topic], data, seq, time, ...rest };
 }
 

@@ -10,7 +10,7 @@ export interface TopicRule {
   readonly retention?: Retention;
   /**
    * The topic is a state: of its events with a `key`, only the newest of each key is kept, for as long as the log
-   * lives. Who connects without a cursor gets the newest of every key first. Data `null` deletes the key.
+   * lives. Who connects without a cursor gets the newest of every key first. A `tombstone` deletes the key.
    */
   readonly latest?: boolean;
   /**
@@ -73,9 +73,4 @@ function canMeet(a: string, b: string): boolean {
 /** Whether an event is the value of a key, on a topic that keeps just the newest. */
 export function isState(rules: TopicRules, event: { topics: readonly [string, ...string[]]; key: string | undefined }): boolean {
   return event.key !== undefined && rules.of(event.topics[0])?.latest === true;
-}
-
-/** The event that deletes a key: its data is JSON's null. */
-export function isTombstone(event: { readonly data: string }): boolean {
-  return event.data === 'null';
 }

@@ -3,7 +3,7 @@ import { TidingsError } from '../protocol/errors.ts';
 import type { NewEvent } from '../protocol/event.ts';
 import type { Appended, EventLog, LogQuery } from '../hub/log.ts';
 import { type LogEntry, type Page, type Retention, Tail, toPage } from '../hub/tail.ts';
-import { type TopicRule, createTopicRules, isState, isTombstone } from '../hub/topic-rules.ts';
+import { type TopicRule, createTopicRules, isState } from '../hub/topic-rules.ts';
 import { States } from './states.ts';
 import { TopicRetention } from './topic-retention.ts';
 import { TrimmedTopics } from './trimmed-topics.ts';
@@ -53,7 +53,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   /** Retention took the entry from the tail. The newest event of a key lives on in `states`. */
   function lose(entry: LogEntry): void {
     if (entry.id !== undefined) seqById.delete(entry.id);
-    if (states.has(entry) && !isTombstone(entry)) return;
+    if (states.has(entry) && !entry.tombstone) return;
     if (states.has(entry)) states.delete(entry);
     trimmed.record(entry.topics, entry.seq);
   }
@@ -92,7 +92,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     if (!snapshot && after >= tail.floor) return tail.read(after, wants, limit);
     const end = snapshot ? tail.head : tail.floor;
     const entries = states.between(after, end, matchers);
-    return toPage(entries.filter((entry) => wants(entry) && !(snapshot && isTombstone(entry))), limit, end);
+    return toPage(entries.filter((entry) => wants(entry) && !(snapshot && entry.tombstone)), limit, end);
   }
 
   function whileOpen<T>(work: () => T): Promise<T> {

@@ -22,7 +22,6 @@ export const errorCodes = [
   'event/invalid-type',
   'event/too-large',
   'event/too-many-topics',
-  'hub/closed',
   'hub/invalid-option',
   'hub/unavailable',
   'limit/connections',

@@ -27,17 +27,19 @@ describe('an event that is in order', () => {
       data: '{"n":1}',
       id: undefined,
       key: undefined,
+      tombstone: false,
       private: false,
     });
-    const full = { topics: ['b', 'a'], data: 'x\ny', raw: true, type: 't', id: 'i', key: 'k', private: true };
-    expect(toNewEvent(full)).toEqual({
+    const full = {
       topics: ['b', 'a'],
       type: 't',
       data: 'x\ny',
       id: 'i',
       key: 'k',
+      tombstone: true,
       private: true,
-    });
+    };
+    expect(toNewEvent({ ...full, raw: true })).toEqual(full);
   });
 
   test('keeps its canonical topic first and each topic once', () => {

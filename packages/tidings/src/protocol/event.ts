@@ -10,6 +10,8 @@ export interface EventOptions {
   readonly id?: string;
   /** Which state this event is the newest value of. 1 to 255 characters. */
   readonly key?: string;
+  /** The key is deleted: who connects later is not told of it. What `data` says of that is for those who follow. */
+  readonly tombstone?: boolean;
   /** Only for connections that `authorize` granted one of the topics to. */
   readonly private?: boolean;
   /** `data` is text to be sent as it is, instead of a value to be sent as JSON. */
@@ -30,6 +32,7 @@ export interface NewEvent {
   readonly data: string;
   readonly id: string | undefined;
   readonly key: string | undefined;
+  readonly tombstone: boolean;
   readonly private: boolean;
 }
 
@@ -70,6 +73,7 @@ export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVEN
     data,
     id: input.id === undefined ? undefined : checkName('event/invalid-id', 'id', input.id),
     key: input.key === undefined ? undefined : checkName('event/invalid-key', 'key', input.key),
+    tombstone: input.tombstone ?? false,
     private: input.private ?? false,
   };
 }

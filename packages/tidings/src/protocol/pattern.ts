@@ -21,9 +21,12 @@ const REFUSED = '(){}+?';
 const WILDCARD = '\0';
 
 /** @throws {TidingsError} `topic/invalid-pattern` (status 400). */
-export function compilePattern(pattern: string): (topic: string) => boolean {
-  if (typeof pattern !== 'string' || pattern === '' || pattern.length > MAX_TOPIC_LENGTH) {
-    throw invalid(`A pattern is a string of 1 to ${MAX_TOPIC_LENGTH} characters.`, pattern);
+export function compilePattern(
+  pattern: string,
+  maxLength: number = MAX_TOPIC_LENGTH,
+): (topic: string) => boolean {
+  if (typeof pattern !== 'string' || pattern === '' || pattern.length > maxLength) {
+    throw invalid(`A pattern is a string of 1 to ${maxLength} characters.`, pattern);
   }
   if (UNUSABLE.test(pattern)) {
     throw invalid('A pattern has no control characters (CR, LF, NUL…) or lone surrogates.', pattern);

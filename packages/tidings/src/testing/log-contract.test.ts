@@ -30,7 +30,7 @@ function forgettingRetention(forget: 'events' | 'bytes' | 'age'): (options: Open
   };
 }
 
-const plain = { type: undefined, id: undefined, key: undefined, private: false };
+const plain = { type: undefined, id: undefined, key: undefined, tombstone: false, private: false };
 
 /** What an engine could get wrong, and how. */
 const faults: readonly (readonly [string, (options: OpenLogOptions) => EventLog])[] = [

@@ -59,6 +59,7 @@ export const logContract: readonly ContractCase[] = [
         type: 'greeting',
         id: 'e-1',
         key: 'k',
+        tombstone: true,
         private: true,
       };
       await append(log, event, { topics: 'plain', data: null });
@@ -206,8 +207,8 @@ async function lost(log: EventLog, after: number, matchers: readonly Matcher[]):
 
 function fieldsOf(entry: LogEntry | undefined): Record<string, unknown> {
   assert.ok(entry !== undefined);
-  const { topics, type, data, id, key, private: isPrivate } = entry;
-  return { topics, type, data, id, key, private: isPrivate };
+  const { topics, type, data, id, key, tombstone, private: isPrivate } = entry;
+  return { topics, type, data, id, key, tombstone, private: isPrivate };
 }
 
 function isClosed(error: unknown): boolean {

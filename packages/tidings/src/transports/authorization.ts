@@ -21,13 +21,18 @@ export function checkWanted(hub: Hub, matchers: readonly Matcher[]): MatcherSet 
   return createMatcherSet(matchers, topicLength);
 }
 
+/** What the app said, checked. */
+export interface Checked extends Pick<Authorization, 'subject' | 'member' | 'expiresAt'> {
+  readonly granted: MatcherSet;
+}
+
 /** Asks the app. @throws {TidingsError} `auth/forbidden` for what isn't covered; what `authorize` throws. */
 export async function authorize<Req>(
   options: HandlerOptions<Req>,
   wanted: MatcherSet,
   req: Req,
-): Promise<Authorization> {
-  const authorization = (await options.authorize?.(req, wanted.matchers)) ?? {};
+): Promise<Checked> {
+  const { topics, ...authorization } = (await options.authorize?.(req, wanted.matchers)) ?? {};
   const { expiresAt } = authorization;
   if (expiresAt !== undefined && !(expiresAt >= 0)) {
     // NaN, most likely: it would never be past.
@@ -35,8 +40,21 @@ export async function authorize<Req>(
       details: { option: 'expiresAt', value: expiresAt },
     });
   }
-  if (authorization.topics !== undefined) assertCovered(wanted, createMatcherSet(authorization.topics));
-  return authorization;
+  const granted = compileGrant(topics ?? []);
+  if (topics !== undefined) assertCovered(wanted, granted);
+  return { ...authorization, granted };
+}
+
+/** What the app grants is the app's to get right: no 400 for the client. */
+function compileGrant(topics: readonly Matcher[]): MatcherSet {
+  try {
+    return createMatcherSet(topics);
+  } catch (cause) {
+    throw new TidingsError('hub/invalid-option', 'What `authorize` returned as `topics` is invalid.', {
+      details: { option: 'topics' },
+      cause,
+    });
+  }
 }
 
 function assertCovered(wanted: MatcherSet, granted: MatcherSet): void {

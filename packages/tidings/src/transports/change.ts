@@ -1,5 +1,4 @@
 import type { Hub } from '../hub/hub.ts';
-import { createMatcherSet } from '../hub/matcher-set.ts';
 import type { Change, Changed } from '../protocol/control.ts';
 import { TidingsError, forbidden } from '../protocol/errors.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
@@ -31,7 +30,7 @@ export async function changeConnection<Req>(
   for (;;) {
     const before = connection.request.wanted;
     const wanted = checkWanted(hub, applyChange(before.matchers, add, drop));
-    const { subject, topics, expiresAt } = await authorize(options, wanted, req);
+    const { subject, granted, expiresAt } = await authorize(options, wanted, req);
     if (subject !== connection.request.subject)
       throw forbidden('The connection is somebody else’s; connect anew.');
     if (connection.state === 'closed' || connection.state === 'ending') {
@@ -41,7 +40,7 @@ export async function changeConnection<Req>(
     }
     // Another change came while authorize was asked: what it was asked for would undo that one.
     if (connection.request.wanted !== before) continue;
-    const cursor = hub.change(connection, { wanted, granted: createMatcherSet(topics ?? []), expiresAt });
+    const cursor = hub.change(connection, { wanted, granted, expiresAt });
     return { cursor, topics: wanted.matchers };
   }
 }

@@ -1,6 +1,9 @@
 import { TidingsError } from '../protocol/errors.ts';
 import type { CorsOptions } from './handler-options.ts';
 
+/** What our client, and those like it, send. */
+const OUR_HEADERS = ['Authorization', 'Cache-Control', 'Content-Type', 'Last-Event-ID'];
+
 /** https://fetch.spec.whatwg.org/#http-cors-protocol */
 export function corsHeaders(
   options: CorsOptions | undefined,
@@ -24,7 +27,7 @@ export function preflightHeaders(
   if (options === undefined || allowedOrigin(options, origin) === undefined) return {};
   return {
     'access-control-allow-methods': 'GET, HEAD, POST',
-    'access-control-allow-headers': 'Authorization, Cache-Control, Content-Type, Last-Event-ID',
+    'access-control-allow-headers': [...OUR_HEADERS, ...(options.headers ?? [])].join(', '),
     'access-control-max-age': String(options.maxAge ?? 600),
   };
 }

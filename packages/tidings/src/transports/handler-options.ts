@@ -30,6 +30,8 @@ export interface CorsOptions {
   readonly origin: string | readonly string[] | ((origin: string) => boolean);
   /** Whether the browser may send cookies. Can't go with `*`. */
   readonly credentials?: boolean;
+  /** Further request headers that clients may send. */
+  readonly headers?: readonly string[];
   /** Seconds that a browser may remember the answer to a preflight. Default 600. */
   readonly maxAge?: number;
 }

@@ -1,14 +1,14 @@
 import type { Connection } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
-import { type MatcherSet, createMatcherSet } from '../hub/matcher-set.ts';
+import type { MatcherSet } from '../hub/matcher-set.ts';
 import { TidingsError } from '../protocol/errors.ts';
 import { encodeFrame } from '../protocol/encode.ts';
 import { checkType, encodeData } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
-import { authorize, checkWanted } from './authorization.ts';
+import { type Checked, authorize, checkWanted } from './authorization.ts';
 import { changeConnection } from './change.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import type { Authorization, Greeting, HandlerOptions } from './handler-options.ts';
+import type { Greeting, HandlerOptions } from './handler-options.ts';
 import { ALLOW, toProblem } from './problem.ts';
 
 /** What any transport can say of a request. */
@@ -135,13 +135,13 @@ async function accept<Req, Stream>(
   if (matchers === null) return answer(204, {});
   const wanted = checkWanted(hub, matchers);
   const authorization = await authorize(options, wanted, req);
-  const granted = createMatcherSet(authorization.topics ?? []);
   if (facts.gone()) return { gone: true };
   if (facts.method === 'HEAD') {
     hub.assertRoom(authorization.subject, facts.remote);
+    hub.assertNotExpired(authorization.expiresAt);
     return answer(200, STREAM_HEADERS);
   }
-  const connection = connect(hub, facts, wanted, granted, authorization);
+  const connection = connect(hub, facts, wanted, authorization);
   try {
     const onClose = options.onConnect?.(connection.info, req);
     if (onClose !== undefined) connection.onClose(onClose);
@@ -168,8 +168,7 @@ function connect(
   hub: Hub,
   facts: RequestFacts,
   wanted: MatcherSet,
-  granted: MatcherSet,
-  { subject, member, expiresAt }: Authorization,
+  { subject, member, expiresAt, granted }: Checked,
 ): Connection {
   return hub.connect({
     wanted,
@@ -177,6 +176,7 @@ function connect(
     // The header is what a browser sends by itself when it reconnects, so it is the newer of the two. Empty, it is
     // no cursor: EventSource polyfills send it so on a first connect.
     cursor: facts.header('last-event-id') || facts.query.get('last_event_id') || undefined,
+    reconnects: Boolean(facts.header('last-event-id')),
     subject,
     member,
     expiresAt,

@@ -27,6 +27,7 @@ export interface NodeHandlerOptions<Req> extends HandlerOptions<Req> {
  * (`request.raw`, `reply.raw` after `reply.hijack()`).
  *
  * The promise resolves once the stream is open or the request answered; it rejects only with what `onError` throws.
+ * Mount it for all methods: a POST changes an open connection, and browsers ask for permission with OPTIONS.
  *
  * @throws {TidingsError} `hub/invalid-option`.
  */
@@ -65,13 +66,14 @@ export function createNodeHandler<Req extends NodeRequest>(
       json: () => readBody(req),
       gone: () => isSettled(req, res),
     };
-    const begin = (acceptance: Acceptance): void => openStream(req, res, acceptance);
+    const begin = (acceptance: Acceptance): void => openStream(hub, req, res, acceptance);
     const outcome = await negotiate(hub, options, facts, req, begin);
     if ('answer' in outcome) sendAnswer(req, res, outcome.answer);
   };
 }
 
 function openStream(
+  hub: Hub,
   req: NodeRequest,
   res: NodeResponse,
   { connection, headers, greeting }: Acceptance,
@@ -85,7 +87,7 @@ function openStream(
   // A reset peer: `close` follows, and it is no news that peers vanish.
   res.on('error', () => connection.closed());
   if (isQueued(req, res)) endWithSocket(connection, req.socket);
-  connection.open(toSink(req, res, connection), greeting);
+  connection.open(toSink(hub, req, res, connection), greeting);
 }
 
 /** HTTP/1.1 pipelining: the response waits until those before it on its socket are over. */
@@ -105,17 +107,22 @@ function endWithSocket(connection: Connection, socket: Socket): void {
   });
 }
 
-function toSink(req: NodeRequest, res: NodeResponse, connection: Connection): Sink {
+function toSink(hub: Hub, req: NodeRequest, res: NodeResponse, connection: Connection): Sink {
   // HTTP/2's response has the same methods, with overloads that TypeScript can't see to be the same.
   const stream = res as ServerResponse;
   return {
     write: (bytes) => stream.write(bytes),
     end: (bytes) => {
       if (stream.writableEnded || stream.destroyed) connection.closed();
-      else stream.end(bytes);
+      else stream.end(bytes, () => hub.closing && closeSocket(req));
     },
     destroy: () => void (isQueued(req, res) ? req.socket : stream).destroy(),
   };
+}
+
+/** Kept for another request, the socket would hold up a server that closes. */
+function closeSocket(req: NodeRequest): void {
+  if (req.httpVersionMajor < 2) req.socket.destroySoon();
 }
 
 function sendAnswer(req: NodeRequest, res: NodeResponse, { status, headers, body }: Answer): void {

@@ -84,7 +84,7 @@ describe('an LMDB log that is opened again', () => {
     const options = { retention: { events: 3 }, topics: [{ match: 'state', latest: true }] };
     const log = await reopen(options, async (first) => {
       for (const key of ['a', 'b', 'a', 'c']) await append(first, { topics: 'state', data: `${key}`, key });
-      await append(first, { topics: 'state', data: null, key: 'c' });
+      await append(first, { topics: 'state', data: 'gone', key: 'c', tombstone: true });
       for (let i = 0; i < 10; i += 1) await append(first, { topics: 'noise', data: i });
     });
     expect(await dataAfter(log, 0, ['state'], true)).toEqual(['"b"', '"a"']);

@@ -2,7 +2,6 @@ import type { LogQuery, Loss } from '../../hub/log.ts';
 import type { CompiledPattern, MatcherSet } from '../../hub/matcher-set.ts';
 import { type LogEntry, type Page, toPage } from '../../hub/tail.ts';
 import type { Matcher } from '../../protocol/matcher.ts';
-import { isTombstone } from '../../hub/topic-rules.ts';
 import { type LogState, type LossRecord, type Store, findEntry, isShortened, KEPT_LENGTH, readState, toEntry, topicKey } from './store.ts';
 
 /** Topics followed one by one for a pattern; with more of them the log is read through. */
@@ -25,7 +24,7 @@ export function readStates(store: Store, query: LogQuery, end: number): Page {
     .filter((seq) => seq > after && seq <= end)
     .sort((a, b) => a - b)
     .map((seq) => findEntry(store, seq))
-    .filter((entry) => entry !== undefined && wants(entry) && !isTombstone(entry));
+    .filter((entry) => entry !== undefined && wants(entry) && !entry.tombstone);
   return toPage(entries as LogEntry[], limit, end);
 }
 

@@ -14,6 +14,7 @@ export type EventRecord = readonly [
   id: string | null,
   key: string | null,
   isPrivate: boolean,
+  isTombstone: boolean,
 ];
 
 /** What the log knows of itself as a whole; one record, written with each transaction. */
@@ -99,7 +100,7 @@ export function writeState(store: Store, state: LogState): void {
 }
 
 export function toEntry(seq: number, record: EventRecord): LogEntry {
-  const [time, topics, type, data, id, key, isPrivate] = record;
+  const [time, topics, type, data, id, key, isPrivate, isTombstone] = record;
   return {
     seq,
     time,
@@ -108,6 +109,7 @@ export function toEntry(seq: number, record: EventRecord): LogEntry {
     data,
     id: id ?? undefined,
     key: key ?? undefined,
+    tombstone: isTombstone,
     private: isPrivate,
     frame: undefined,
   };
@@ -134,10 +136,10 @@ export function findEntry(store: Store, seq: number): LogEntry | undefined {
 
 /** An event's place in the tables. All of these run inside of a write transaction. */
 export function putEntry(store: Store, state: LogState, entry: LogEntry): void {
-  const { seq, time, topics, type, data, id, key } = entry;
-  store.events.putSync(seq, [time, topics, type ?? null, data, id ?? null, key ?? null, entry.private]);
+  const { seq, time, topics, type = null, data, id = null, key = null, tombstone } = entry;
+  store.events.putSync(seq, [time, topics, type, data, id, key, entry.private, tombstone]);
   for (const topic of topics) store.topics.putSync([topicKey(topic), seq], 0);
-  if (id !== undefined) store.ids.putSync(id, seq);
+  if (id !== null) store.ids.putSync(id, seq);
   state.head = seq;
   state.events += 1;
   state.bytes += sizeOf(entry);

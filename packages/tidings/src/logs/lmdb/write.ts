@@ -1,7 +1,7 @@
 import type { NewEvent } from '../../protocol/event.ts';
 import type { Appended } from '../../hub/log.ts';
 import { type LogEntry, type Retention, sizeOf } from '../../hub/tail.ts';
-import { type TopicRules, isState, isTombstone } from '../../hub/topic-rules.ts';
+import { type TopicRules, isState } from '../../hub/topic-rules.ts';
 import { SUPERSEDED_ID_WINDOW } from '../memory.ts';
 import {
   type LogState,
@@ -113,7 +113,7 @@ function trimLog(context: WriteContext, state: LogState, most: number): void {
 function trimEntry(context: WriteContext, state: LogState, entry: LogEntry): void {
   const { store, rules } = context;
   const isNewest = isState(rules, entry) && store.states.get(stateOf(entry)) === entry.seq;
-  if (isNewest && !isTombstone(entry)) return;
+  if (isNewest && !entry.tombstone) return;
   if (isNewest) store.states.removeSync(stateOf(entry));
   lose(store, state, entry);
   shrinkTopic(store, entry);
