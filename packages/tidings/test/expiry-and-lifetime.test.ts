@@ -82,6 +82,14 @@ describe('a connection’s lifetime', () => {
     expect(toldUntil(1_001_000)).toBe(count);
   });
 
+  test('ends, too, while the authorization is about to expire, as a short one always is', async () => {
+    const { clock, follow } = startHub({ maxLifetime: 10_000, expiryNotice: 30_000 });
+    const peer = await follow({ expiresAt: clock.now() + 25_000 });
+    clock.advance(11_000);
+    peer.receive();
+    expect(told(peer, 'goodbye')).toMatchObject([{ reason: 'lifetime' }]);
+  });
+
   test('is not cut short or drawn out by a wall clock that jumps', async () => {
     const { clock, follow } = startHub({ maxLifetime: HOUR });
     const peer = await follow();

@@ -35,7 +35,7 @@ describe('presence', () => {
     enter('ann');
     enter('ann');
     enter('bob');
-    expect(await told(250)).toEqual([{ count: 2, members: [{ id: 'ann' }, { id: 'bob' }] }]);
+    expect(await told(250)).toEqual([{ topic: 'room/a', count: 2, members: [{ id: 'ann' }, { id: 'bob' }] }]);
     expect(hub.presence('room/a').count).toBe(2);
     expect(hub.presence('elsewhere')).toEqual({ count: 0, members: [] });
   });
@@ -56,9 +56,9 @@ describe('presence', () => {
     const bob = enter('bob');
     await told(250);
     ann.drop();
-    expect(await told(5300)).toEqual([{ count: 1, members: [{ id: 'bob' }] }]);
+    expect(await told(5300)).toEqual([{ topic: 'room/a', count: 1, members: [{ id: 'bob' }] }]);
     bob.drop();
-    expect(await told(5300)).toEqual([{ count: 0, members: [] }]);
+    expect(await told(5300)).toEqual([{ topic: 'room/a', count: 0, members: [] }]);
   });
 
   test('tells of 5,000 who come within a second in a few events, with an exact count and a bounded list', async () => {
@@ -70,7 +70,7 @@ describe('presence', () => {
     }
     events.push(...(await told(250)));
     expect(events.length).toBeLessThanOrEqual(5);
-    expect(events.at(-1)).toEqual({ count: 5000, members: [{ id: 'user-0' }, { id: 'user-1' }, { id: 'user-2' }] });
+    expect(events.at(-1)).toEqual({ topic: 'room/a', count: 5000, members: [{ id: 'user-0' }, { id: 'user-1' }, { id: 'user-2' }] });
     expect(hub.presence('room/a').members).toHaveLength(3);
   });
 
@@ -81,7 +81,7 @@ describe('presence', () => {
     const late = new Peer({ topics: [{ pattern: 'presence/room/*' }] }).connect(hub);
     await settle();
     late.receive();
-    expect(late.received.map(({ data }) => JSON.parse(data) as unknown)).toEqual([{ count: 1, members: [{ id: 'ann' }] }]);
+    expect(late.received.map(({ data }) => JSON.parse(data) as unknown)).toEqual([{ topic: 'room/a', count: 1, members: [{ id: 'ann' }] }]);
   });
 
   test('leaves no ghosts after a crash, and no dip either for those who come back in time', async () => {
@@ -95,7 +95,7 @@ describe('presence', () => {
     await after.told(1000);
     after.enter('ann');
     expect(await after.told(3900)).toEqual([]);
-    expect(await after.told(300)).toEqual([{ count: 1, members: [{ id: 'ann' }] }]);
+    expect(await after.told(300)).toEqual([{ topic: 'room/a', count: 1, members: [{ id: 'ann' }] }]);
   });
 
   test('refuses events that an app publishes in its name', async () => {

@@ -56,7 +56,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     drain() {
       lifecycle.draining = true;
     },
-    endStreams: (within) => services.hub.close({ within }),
+    async endStreams(within) {
+      // While they can still be told.
+      await services.pageViews.flush();
+      await services.hub.close({ within });
+    },
     close: services.close,
   };
 }

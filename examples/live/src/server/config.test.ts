@@ -1,5 +1,5 @@
 import { stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { loadConfig } from './config.ts';
 import { temporaryFolder } from './testing/server.ts';
@@ -19,6 +19,7 @@ test('everything has a default', async () => {
   const config = await loadConfig({ SESSION_SECRET: 's'.repeat(32) });
   expect(config).toMatchObject({ port: 3000, trustProxy: false, shutdownTimeout: 10_000, heartbeat: 15_000 });
   expect(config.databaseFile).toMatch(/examples\/live\/data\/live\.sqlite$/);
+  expect(config.eventLog).toEqual({ engine: 'lmdb', path: join(dirname(config.databaseFile), 'events') });
   expect(config.pagesFolder).toMatch(/examples\/live\/dist\/pages$/);
 });
 
@@ -28,8 +29,19 @@ test('what makes no sense is named, all of it', async () => {
     LOG_LEVEL: 'loud',
     POSTS_PER_MINUTE: '0',
     SESSION_SECRET: 'short',
+    EVENT_LOG: 'paper',
   });
-  await expect(loading).rejects.toThrow(/PORT.*SESSION_SECRET.*LOG_LEVEL.*POSTS_PER_MINUTE/s);
+  await expect(loading).rejects.toThrow(
+    /PORT.*EVENT_LOG: .*lmdb.*memory.*SESSION_SECRET.*LOG_LEVEL.*POSTS_PER_MINUTE/s,
+  );
+});
+
+test.each([
+  [{ EVENT_LOG: 'memory' }, { engine: 'memory' }],
+  [{ EVENT_LOG_PATH: '/var/lib/events' }, { engine: 'lmdb', path: '/var/lib/events' }],
+  [{ DATABASE_FILE: '/srv/live.sqlite' }, { engine: 'lmdb', path: '/srv/events' }],
+])('with %j events are kept in %j', async (variables, eventLog) => {
+  expect(await loadConfig({ ...variables, SESSION_SECRET: 's'.repeat(32) })).toMatchObject({ eventLog });
 });
 
 test('a variable set to nothing is not set', async () => {

@@ -22,6 +22,8 @@ const environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
   HOST: z.string().optional(),
   DATABASE_FILE: z.string().default(join(root, 'data/live.sqlite')),
+  EVENT_LOG: z.enum(['lmdb', 'memory']).default('lmdb'),
+  EVENT_LOG_PATH: z.string().optional(),
   PAGES_FOLDER: z.string().default(join(root, 'dist/pages')),
   SESSION_SECRET: z.string().min(32).optional(),
   SESSION_DAYS: z.coerce.number().positive().max(365).default(14),
@@ -51,6 +53,8 @@ export interface Config {
   /** undefined: every interface. */
   readonly host: string | undefined;
   readonly databaseFile: string;
+  /** Where events are kept: in a folder of their own, or in this process' memory. */
+  readonly eventLog: { readonly engine: 'lmdb'; readonly path: string } | { readonly engine: 'memory' };
   readonly pagesFolder: string;
   readonly sessionSecret: string;
   readonly sessionLifetime: number;
@@ -91,6 +95,10 @@ export async function loadConfig(variables: NodeJS.ProcessEnv): Promise<Config> 
     port: env.PORT,
     host: env.HOST,
     databaseFile: env.DATABASE_FILE,
+    eventLog:
+      env.EVENT_LOG === 'memory'
+        ? { engine: 'memory' }
+        : { engine: 'lmdb', path: env.EVENT_LOG_PATH ?? join(dirname(env.DATABASE_FILE), 'events') },
     pagesFolder: env.PAGES_FOLDER,
     sessionSecret: env.SESSION_SECRET ?? (await keptSecret(dirname(env.DATABASE_FILE))),
     sessionLifetime: env.SESSION_DAYS * 86_400_000,

@@ -1,5 +1,4 @@
 import type { RequestHandler } from 'express';
-import { createHub, memoryLog } from 'tidings';
 import type { Hub } from 'tidings';
 import { createPageViews } from './analytics/page-views.ts';
 import type { PageViewCounter } from './analytics/page-views.ts';
@@ -22,7 +21,9 @@ import { createSampler } from './dashboard/sampler.ts';
 import { openDatabase } from './database/open.ts';
 import type { Database } from './database/schema.ts';
 import { createAnnounce } from './events/announce.ts';
-import type { Announce } from './events/announce.ts';
+import { openHub } from './events/hub.ts';
+import { createOutbox } from './events/outbox.ts';
+import type { Outbox } from './events/outbox.ts';
 import { createSessionStreams } from './events/session-streams.ts';
 import type { SessionStreams } from './events/session-streams.ts';
 import { createFeed } from './feed/feed.ts';
@@ -45,7 +46,7 @@ export interface ServiceOptions {
 export interface Services {
   readonly db: Database;
   readonly hub: Hub;
-  readonly announce: Announce;
+  readonly outbox: Outbox;
   readonly limits: RateLimits;
   readonly readSession: RequestHandler;
   readonly sessionStore: SessionStore;
@@ -61,6 +62,8 @@ export interface Services {
 }
 
 const SECOND = 1000;
+/** How soon a change in the number of viewers is told. */
+const VIEWERS_INTERVAL = 250;
 const HOUR = 3_600_000;
 const MAX_PAGES_VIEWED = 500;
 const MAX_PAGES_COUNTED = 2000;
@@ -76,37 +79,40 @@ export async function createServices({
   const db = await openDatabase(config.databaseFile);
   const hub = openHub(config, log);
   const announce = createAnnounce(hub, log);
+  const outbox = createOutbox({ db, hub, clock, log });
+  await outbox.publish();
   const limits = createRateLimits(config.ratesPerMinute);
 
   const sessionStreams = createSessionStreams(hub);
   const sessionStore = new SessionStore(db, clock, sessionStreams.end);
   const { sessionSecret: secret, sessionLifetime: lifetime } = config;
 
-  const feed = await createFeed(db, announce, clock);
-  const viewers = createViewers({ announce, clock, grace: config.viewerGrace, maxPages: MAX_PAGES_VIEWED });
-  const pageViews = await createPageViews({ db, announce, clock, log, maxPages: MAX_PAGES_COUNTED });
+  const onCount = (): void => void dashboard.tellTotals();
+  const feed = await createFeed({ db, outbox, clock, onCount });
+  const viewers = createViewers({ hub, announce, clock, maxPages: MAX_PAGES_VIEWED });
+  const pageViews = await createPageViews({ db, outbox, clock, log, onCount, maxPages: MAX_PAGES_COUNTED });
   const sampler = createSampler({ hub, clock, posts: feed.count, pageViews: pageViews.total });
   const dashboard = createDashboard({ hub, sampler, announce, clock, interval: SECOND, startedAt });
   const connectionWatch = createConnectionWatch({ hub, announce, clock });
 
   async function prune(): Promise<void> {
     try {
-      await Promise.all([sessionStore.prune(), pageViews.prune()]);
+      await Promise.all([sessionStore.prune(), pageViews.prune(), outbox.prune()]);
     } catch (error) {
       log.error({ err: error }, 'old rows not deleted');
     }
   }
-  const stopTicking = repeat(
-    clock,
-    () => void Promise.all([dashboard.tick(), connectionWatch.tick()]),
-    SECOND,
-  );
-  const stopPruning = repeat(clock, () => void prune(), HOUR);
+  const repeating = [
+    repeat(clock, () => void dashboard.tick(), SECOND),
+    repeat(clock, () => void connectionWatch.tick(), SECOND),
+    repeat(clock, () => void viewers.tick(), VIEWERS_INTERVAL),
+    repeat(clock, () => void prune(), HOUR),
+  ];
 
   return {
     db,
     hub,
-    announce,
+    outbox,
     limits,
     readSession: readSession({ store: sessionStore, secret, lifetime }),
     sessionStore,
@@ -119,25 +125,13 @@ export async function createServices({
     dashboard,
     connectionWatch,
     async close() {
-      stopTicking();
-      stopPruning();
-      viewers.close();
+      for (const stop of repeating) stop();
       limits.close();
       sampler.pause();
       await pageViews.flush();
+      await outbox.close();
       await hub.close();
       await db.destroy();
     },
   };
-}
-
-function openHub(config: Config, log: Logger): Hub {
-  return createHub({
-    log: memoryLog({ retention: { events: 50_000, bytes: 67_108_864, age: HOUR } }),
-    heartbeat: config.heartbeat,
-    stallTimeout: config.stallTimeout,
-    maxLifetime: config.maxLifetime,
-    limits: { ...config.connectionLimits, topicsPerConnection: 16, eventLength: 65_536 },
-    onError: (error) => log.error({ err: error }, 'hub'),
-  });
 }

@@ -226,7 +226,7 @@ export interface PageTotal {
  * | topic         | who    | on connecting                 | then                                                |
  * | ------------- | ------ | ----------------------------- | --------------------------------------------------- |
  * | `posts`       | all    |                               | `post`, `post:liked`, `post:deleted`                |
- * | `dashboard`   | all    | `dashboard:snapshot`          | `dashboard:delta`, at most one a second             |
+ * | `dashboard`   | all    | `dashboard:snapshot`          | `dashboard:delta`, a few once a second              |
  * | `viewers`     | all    | `viewers:snapshot`            | `viewers:delta`                                     |
  * | `pageviews`   | all    | (`GET /analytics/pageviews`)  | `pageviews:delta`                                   |
  * | `connections` | all    | `connections:snapshot`        | `connections:delta`, at most one a second           |
@@ -329,7 +329,10 @@ export interface DashboardSnapshot {
   history: { at: number[]; series: Record<MetricName, (number | null)[]> };
 }
 
-/** Metrics that changed; the others are as they were. No delta for a second in which nothing changed. */
+/**
+ * Metrics that changed, with those that change together with them; the others are as they were. No delta for a
+ * second in which nothing changed. The topic is a state: who was away is told the newest delta of each group.
+ */
 export interface DashboardDelta {
   version: number;
   at: number;
@@ -384,6 +387,19 @@ export interface ConnectionRow {
   agent: string;
 }
 
+/** The hub as a whole, since its process started. */
+export interface HubFigures {
+  /** Streams that are catching up, or about to begin. */
+  behind: number;
+  /** Streams that were dropped since their peer took nothing. */
+  stalled: number;
+  /** The seq of the newest event of the log. */
+  head: number;
+  /** Newest events of the log, kept in memory: how many, and their bytes. */
+  tailEvents: number;
+  tailBytes: number;
+}
+
 export interface ConnectionsSnapshot {
   version: number;
   at: number;
@@ -391,6 +407,7 @@ export interface ConnectionsSnapshot {
   connections: ConnectionRow[];
   /** How many there are, also those not listed. */
   total: number;
+  hub: HubFigures;
 }
 
 export interface ConnectionsDelta {
@@ -401,6 +418,7 @@ export interface ConnectionsDelta {
   /** Ids. */
   removed: string[];
   total: number;
+  hub: HubFigures;
 }
 
 // --- operations -------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ const inputs: { [I in Input['type']]: Extract<Input, { type: I }> } = {
   proved: { type: 'proved', heartbeat: 15_000 },
   retry: { type: 'retry', delay: 3_000 },
   goodbye: { type: 'goodbye', retry: 7_000 },
+  replace: { type: 'replace' },
   ended: { type: 'ended' },
   refused: { type: 'refused', error },
   dropped: { type: 'dropped', error },
@@ -40,6 +41,7 @@ const expected: Record<Status, Partial<Record<Input['type'], [Status, ...string[
     proved: ['open'],
     retry: ['open'],
     goodbye: ['waiting', 'status', 'disconnect', 'wait'],
+    replace: ['connecting', 'status', 'disconnect', 'connect'],
     refused: ['failed', 'status', 'disconnect', 'report', 'finish'],
     dropped: ['waiting', 'status', 'disconnect', 'wait', 'report'],
     close: ['closed', 'status', 'disconnect', 'finish'],
@@ -115,6 +117,12 @@ describe('a goodbye', () => {
     const { state, effects } = step(states.open, inputs.goodbye);
     expect(effects).toContainEqual({ type: 'wait', delay: 7_000 });
     expect(step(state, inputs.wake).state).toBe(state);
+  });
+
+  it('brings a time that is for once: failures after it wait as the client was told to', () => {
+    const { state } = step(step(states.open, { type: 'retry', delay: 60_000 }).state, inputs.goodbye);
+    const { effects } = step(step(state, inputs.elapsed).state, inputs.dropped);
+    expect(effects).toContainEqual({ type: 'wait', delay: 2_000 });
   });
 
   it('without a time is followed by a wait as after a drop', () => {

@@ -7,7 +7,7 @@ import { backoff, MAX_DELAY, type RetryPolicy } from './backoff.ts';
  *
  *   connecting ──accepted──► open ──dropped, goodbye──► waiting ──elapsed, wake──► connecting
  *
- * `ended` leads to `closed`, `refused` and too many failures lead to `failed`, and from there nothing leads on.
+ * `replace` leads from `open` straight back to `connecting`. `ended` leads to `closed`, `refused` and too many failures lead to `failed`, and from there nothing leads on.
  */
 
 export type Status = 'connecting' | 'open' | 'waiting' | 'closed' | 'failed';
@@ -16,7 +16,7 @@ export type Status = 'connecting' | 'open' | 'waiting' | 'closed' | 'failed';
 interface Memory {
   /** Connections in a row that failed before they brought a frame. */
   readonly failures: number;
-  /** Milliseconds: the server's last `retry:`; 0 before the first. */
+  /** Milliseconds: the server's last `retry:`; 0 before the first, and after a goodbye, whose own is for once. */
   readonly retry: number;
   /** Milliseconds without a byte after which a connection counts as dead. Unknown until a server announces it. */
   readonly silence: number | undefined;
@@ -39,6 +39,8 @@ export type Input =
   | { readonly type: 'retry'; readonly delay: number }
   /** The server is about to end the stream. */
   | { readonly type: 'goodbye'; readonly retry: number | undefined }
+  /** What the connection is to be for has changed, and only another one can be asked for it. */
+  | { readonly type: 'replace' }
   /** 204: don't come back. */
   | { readonly type: 'ended' }
   /** Trying again would change nothing. */
@@ -133,7 +135,7 @@ const tryAgain = (memory: Memory, { error, retryAfter = 0 }: Dropped, { policy, 
 
 /** The server picked the time so that its clients come back one by one: no jitter on top of it. */
 const comeBack: Cell<'open', 'goodbye'> = ({ failures, retry, silence }, goodbye, { policy, dice }) => ({
-  state: { status: 'waiting', told: goodbye.retry !== undefined, failures, retry, silence },
+  state: { status: 'waiting', told: goodbye.retry !== undefined, failures, retry: 0, silence },
   effects: [
     { type: 'disconnect' },
     { type: 'wait', delay: Math.min(goodbye.retry ?? backoff(policy, failures, retry, dice), MAX_DELAY) },
@@ -150,6 +152,7 @@ const over: Readonly<Record<Input['type'], typeof stay>> = {
   proved: stay,
   retry: stay,
   goodbye: stay,
+  replace: stay,
   ended: stay,
   refused: stay,
   dropped: stay,
@@ -165,6 +168,7 @@ const table: { readonly [S in Status]: { readonly [I in Input['type']]: Cell<S, 
     proved: stay,
     retry: stay,
     goodbye: stay,
+    replace: stay,
     ended: () => close('disconnect'),
     refused: refuse,
     dropped: tryAgain,
@@ -177,6 +181,7 @@ const table: { readonly [S in Status]: { readonly [I in Input['type']]: Cell<S, 
     proved: prove,
     retry: (memory, { delay }) => open({ ...memory, retry: delay }),
     goodbye: comeBack,
+    replace: (memory) => connect(memory, { type: 'disconnect' }),
     ended: stay,
     refused: refuse,
     dropped: tryAgain,
@@ -189,6 +194,7 @@ const table: { readonly [S in Status]: { readonly [I in Input['type']]: Cell<S, 
     proved: stay,
     retry: stay,
     goodbye: stay,
+    replace: stay,
     ended: stay,
     refused: stay,
     dropped: stay,

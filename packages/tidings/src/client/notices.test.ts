@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { readGaps, readGoodbye, readWelcome, UNANNOUNCED } from './notices.ts';
+import {
+  readCredentials,
+  readExpiring,
+  readGaps,
+  readGoodbye,
+  readTopics,
+  readWelcome,
+  UNANNOUNCED,
+} from './notices.ts';
 
 describe('a notice', () => {
   it('says what the server told', () => {
@@ -8,6 +16,15 @@ describe('a notice', () => {
     expect(readWelcome(JSON.stringify(welcome))).toEqual(welcome);
     expect(readGaps(JSON.stringify({ gaps }))).toEqual(gaps);
     expect(readGoodbye(JSON.stringify({ reason: 'drain', retry: 0 }))).toBe(0);
+    expect(readTopics('{"topics":["a",{"pattern":"b/*"}]}')).toEqual(['a', { pattern: 'b/*' }]);
+    expect(readExpiring('{"within":841}')).toBe(841);
+  });
+
+  it('keeps the secret apart from what the app is told', () => {
+    const data = JSON.stringify({ connection: 'c1', secret: 's', resumed: true, gaps: [] });
+    expect(readCredentials(data)).toEqual({ connection: 'c1', secret: 's' });
+    expect(readWelcome(data)).not.toHaveProperty('secret');
+    expect(readCredentials('{"connection":"c1"}')).toBeUndefined();
   });
 
   it('that is malformed says nothing', () => {
@@ -23,6 +40,9 @@ describe('a notice', () => {
       expect(readWelcome(data)).toEqual(UNANNOUNCED);
       expect(readGaps(data)).toEqual([]);
       expect(readGoodbye(data)).toBeUndefined();
+      expect(readCredentials(data)).toBeUndefined();
+      expect(readTopics(data)).toEqual([]);
+      expect(readExpiring(data)).toBe(0);
     }
   });
 

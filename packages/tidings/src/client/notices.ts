@@ -1,4 +1,5 @@
-import type { Gap, GapNotice, Goodbye, Welcome } from '../protocol/control.ts';
+import type { Expiring, Gap, GapNotice, Goodbye, Subscribed, Welcome } from '../protocol/control.ts';
+import type { Matcher } from '../protocol/matcher.ts';
 
 /** What the first frame told of a connection. A server that speaks plain SSE tells nothing. */
 export interface Opening {
@@ -22,6 +23,29 @@ export function readWelcome(data: string): Opening {
     gaps: readGapList(gaps),
     ...(isDelay(heartbeat) && heartbeat > 0 && { heartbeat }),
   };
+}
+
+/** Who may change a connection. */
+export interface Credentials {
+  readonly connection: string;
+  readonly secret: string;
+}
+
+/** @returns nothing if this connection cannot be changed. */
+export function readCredentials(data: string): Credentials | undefined {
+  const { connection, secret } = parse<Welcome>(data);
+  return typeof connection === 'string' && typeof secret === 'string' ? { connection, secret } : undefined;
+}
+
+export function readTopics(data: string): readonly Matcher[] {
+  const { topics } = parse<Subscribed>(data);
+  return Array.isArray(topics) ? (topics as readonly Matcher[]) : [];
+}
+
+/** @returns milliseconds. */
+export function readExpiring(data: string): number {
+  const { within } = parse<Expiring>(data);
+  return isDelay(within) ? within : 0;
 }
 
 export function readGaps(data: string): readonly Gap[] {

@@ -2,24 +2,25 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type ClientOptions, resolveSettings } from './options.ts';
 
 const url = (base: string | URL, options: ClientOptions = {}): string => resolveSettings(base, options).url;
+const topics = ['posts', 'a&b=c ü', { pattern: 'user/:id' }];
 
 afterEach(() => {
   vi.unstubAllGlobals();
 });
 
 describe('the URL', () => {
-  it('gets the topics and patterns as parameters, and keeps its own', () => {
-    const topics = ['posts', 'a&b=c ü', { pattern: 'user/:id' }];
-    const resolved = new URL(url('http://localhost/events?x=1', { topics }));
-    expect(resolved.searchParams.get('x')).toBe('1');
-    expect(resolved.searchParams.getAll('topic')).toEqual(['posts', 'a&b=c ü']);
-    expect(resolved.searchParams.getAll('pattern')).toEqual(['user/:id']);
+  it('keeps its own parameters, except for topics, which may change', () => {
+    const given = new URL('http://localhost/events?x=1&topic=now&pattern=any/*&y=%20');
+    expect(resolveSettings(given, { topics })).toMatchObject({
+      url: 'http://localhost/events?x=1&y=+',
+      topics: ['now', { pattern: 'any/*' }, ...topics],
+    });
   });
 
   it('is not changed if it is an object', () => {
-    const given = new URL('http://localhost/events');
-    url(given, { topics: ['a'] });
-    expect(given.href).toBe('http://localhost/events');
+    const given = new URL('http://localhost/events?topic=a');
+    url(given);
+    expect(given.search).toBe('?topic=a');
   });
 
   it('is resolved against the page, as links are, or the script of a worker', () => {

@@ -2,9 +2,10 @@ import { TidingsError } from '../protocol/errors.ts';
 import { DEFAULT_MAX_EVENT_BYTES } from '../protocol/decode.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './backoff.ts';
+import { resolveUrl, takeTopics } from './url.ts';
 
 export interface ClientOptions {
-  /** Added to the URL as `?topic=…&pattern=…`. */
+  /** Added to the URL as `?topic=…&pattern=…`. What the client is for later, `subscribe` and `unsubscribe` say. */
   readonly topics?: readonly Matcher[];
   /** Where to start: the cursor that the page was rendered with, or `earliest`. Default: with what comes next. */
   readonly cursor?: string;
@@ -14,7 +15,7 @@ export interface ClientOptions {
    * the newer cursor it was rendered with. Without such a storage, this does nothing.
    */
   readonly persist?: string;
-  /** A function is called for each connection, for tokens that run out. */
+  /** A function is called for each request, for tokens that run out. */
   readonly headers?: HeadersInit | (() => HeadersInit | Promise<HeadersInit>);
   readonly credentials?: RequestCredentials;
   readonly retry?: {
@@ -42,7 +43,10 @@ export interface Timers {
 }
 
 export interface Settings {
+  /** Without what it asks for. */
   readonly url: string;
+  /** What it asks for at first. */
+  readonly topics: readonly Matcher[];
   readonly headers: () => HeadersInit | Promise<HeadersInit>;
   readonly credentials: RequestCredentials | undefined;
   readonly retry: RetryPolicy;
@@ -66,8 +70,11 @@ export function resolveSettings(url: string | URL, options: ClientOptions): Sett
   const retry: RetryPolicy = { ...DEFAULT_RETRY, ...options.retry };
   for (const name of ['base', 'max', 'attempts'] as const) assertAtLeast(0, `retry.${name}`, retry[name]);
   assertAtLeast(1, 'maxEventBytes', maxEventBytes);
+  const resolved = resolveUrl(url);
+  const named = takeTopics(resolved);
   return {
-    url: resolveUrl(url, options.topics ?? []),
+    url: resolved.href,
+    topics: [...named, ...(options.topics ?? [])],
     headers: typeof headers === 'function' ? headers : fixedHeaders(headers),
     credentials: options.credentials,
     retry,
@@ -77,25 +84,6 @@ export function resolveSettings(url: string | URL, options: ClientOptions): Sett
     random: options.random ?? Math.random,
     timers: options.timers ?? systemTimers,
   };
-}
-
-function resolveUrl(url: string | URL, topics: readonly Matcher[]): string {
-  const { document, location } = globalThis as {
-    document?: { baseURI: string };
-    location?: { href: string };
-  };
-  let resolved: URL;
-  try {
-    resolved = new URL(url, document?.baseURI ?? location?.href);
-  } catch (cause) {
-    const message = `"${String(url)}" is not a URL; outside of a page it has to be an absolute one.`;
-    throw new TidingsError('client/invalid-option', message, { cause, details: { option: 'url' } });
-  }
-  for (const matcher of topics) {
-    if (typeof matcher === 'string') resolved.searchParams.append('topic', matcher);
-    else resolved.searchParams.append('pattern', matcher.pattern);
-  }
-  return resolved.href;
 }
 
 function fixedHeaders(headers: HeadersInit): () => HeadersInit {

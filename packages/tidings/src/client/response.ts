@@ -10,6 +10,9 @@ export interface ResponseFacts {
   readonly problem?: Problem;
 }
 
+/** `refused`: trying again would change nothing. `dropped`: it may. */
+export type Failure = Extract<Input, { readonly type: 'refused' | 'dropped' }>;
+
 /** Passing by nature, though they are 4xx: request timeout, too early, too many requests. */
 const TEMPORARY: readonly number[] = [408, 425, 429];
 
@@ -28,8 +31,13 @@ export function judgeResponse(facts: ResponseFacts, now: number): Input {
       ? { type: 'accepted' }
       : { type: 'refused', error: wrongType(contentType) };
   }
+  return judgeFailure(facts, now);
+}
+
+/** What a server's no means, whatever was asked. */
+export function judgeFailure(facts: ResponseFacts, now: number): Failure {
   const error = toError(facts);
-  if (status < 500 && !TEMPORARY.includes(status)) return { type: 'refused', error };
+  if (facts.status < 500 && !TEMPORARY.includes(facts.status)) return { type: 'refused', error };
   return { type: 'dropped', error, retryAfter: parseRetryAfter(facts.retryAfter, now) };
 }
 

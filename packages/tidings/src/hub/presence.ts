@@ -23,7 +23,7 @@ export interface Member {
   readonly data?: unknown;
 }
 
-/** Data of the events of type `presence` on the topic `presence/…`. */
+/** Data of the events of type `presence` on the topic `presence/…`, together with `topic`, which is what follows there. */
 export interface Presence {
   readonly count: number;
   /** Who came first stands first; as many as the rule allows. */
@@ -190,7 +190,7 @@ function toPresence({ rule, members }: Place): Presence {
 }
 
 function toEvent(topic: string, presence: Presence): NewEvent {
-  const data = JSON.stringify(presence);
+  const data = JSON.stringify({ topic, ...presence });
   // Nobody has to be told later that a place is empty.
   const tombstone = presence.count === 0;
   const topics: [string] = [PRESENCE_PREFIX + topic];

@@ -72,10 +72,10 @@ export class Sweep {
       connection.destroy();
     } else if (request.expiresAt !== undefined && now >= request.expiresAt) {
       connection.end('expired', delivery.retry);
-    } else if (request.expiresAt !== undefined && now >= request.expiresAt - expiryNotice) {
-      connection.warnOfExpiry();
     } else if (monotonic - admittedAt >= maxLifetime * lifetimeShare(id)) {
       connection.end('lifetime', retryAfterEnd());
+    } else if (request.expiresAt !== undefined && now >= request.expiresAt - expiryNotice) {
+      connection.warnOfExpiry();
     }
   }
 }

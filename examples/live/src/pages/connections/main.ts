@@ -1,5 +1,5 @@
 import { TOPICS } from '../../shared/api.ts';
-import { formatBytes, formatCount } from '../lib/format.ts';
+import { formatBytes, formatCount, plural } from '../lib/format.ts';
 import { createPage } from '../live/page.ts';
 import { need, setText } from '../ui/dom.ts';
 import { every } from '../ui/every.ts';
@@ -10,19 +10,19 @@ import { createTable } from './table.ts';
 
 const { stream, start } = createPage();
 const table = createTable(createSorting(() => draw()));
-const cells = (['open', 'signedIn', 'behind', 'bytes'] as const).map((name) => ({
-  name,
-  value: need(document, `[data-total=${name}]`, HTMLElement),
-}));
+const place = (name: string): HTMLElement => need(document, `[data-total=${name}]`, HTMLElement);
 
 let state: ConnectionsState | undefined;
 
 function draw(): void {
   if (state === undefined) return;
-  const sums = totals(state);
-  for (const { name, value } of cells) {
-    setText(value, name === 'bytes' ? formatBytes(sums.bytes) : formatCount(sums[name], true));
+  const { open, signedIn, bytes } = totals(state);
+  const { behind, stalled, head, tailEvents, tailBytes } = state.hub;
+  for (const [name, count] of Object.entries({ open, signedIn, behind, stalled, head })) {
+    setText(place(name), formatCount(count, true));
   }
+  setText(place('bytes'), formatBytes(bytes));
+  setText(place('tail'), `tail: ${plural(tailEvents, 'event')}, ${formatBytes(tailBytes)}`);
   table.draw(state, stream.state().connection);
 }
 

@@ -18,12 +18,14 @@ function row(id: string, more: Partial<ConnectionRow> = {}): ConnectionRow {
   };
 }
 
+const hub = { behind: 1, stalled: 0, head: 40, tailEvents: 40, tailBytes: 9_000 };
 const state = applySnapshot(
   {
     version: 5,
     at: 10_000,
     connections: [row('a'), row('b', { connectedAt: 2_000, bytes: 50, signedIn: true, state: 'behind' })],
     total: 3,
+    hub,
   },
   9_000,
 );
@@ -36,14 +38,15 @@ describe('the open streams', () => {
       upserted: [row('b', { bytes: 70 }), row('c')],
       removed: ['a'],
       total: 2,
+      hub: { ...hub, head: 41 },
     });
     expect([...(next?.rows.keys() ?? [])]).toEqual(['b', 'c']);
     expect(next?.rows.get('b')?.bytes).toBe(70);
-    expect(next?.total).toBe(2);
+    expect(next).toMatchObject({ total: 2, hub: { head: 41 } });
   });
 
   test('are not changed by a delta that the snapshot already contains', () => {
-    const old = { version: 5, at: 1, upserted: [], removed: ['a'], total: 0 };
+    const old = { version: 5, at: 1, upserted: [], removed: ['a'], total: 0, hub };
     expect(applyDelta(state, old)).toBe(state);
   });
 
@@ -52,7 +55,7 @@ describe('the open streams', () => {
   });
 
   test('are summed up, with those that are not listed counted as open', () => {
-    expect(totals(state)).toEqual({ open: 3, signedIn: 1, behind: 1, bytes: 150 });
+    expect(totals(state)).toEqual({ open: 3, signedIn: 1, bytes: 150 });
   });
 
   test('sorted by age, the youngest is the one opened last', () => {

@@ -1,4 +1,4 @@
-import type { ConnectionRow, ConnectionsDelta, ConnectionsSnapshot } from '../../shared/api.ts';
+import type { ConnectionRow, ConnectionsDelta, ConnectionsSnapshot, HubFigures } from '../../shared/api.ts';
 import { sortBy } from '../lib/sort.ts';
 import type { Direction, SortOrder } from '../lib/sort.ts';
 import { isNews } from '../lib/versioned.ts';
@@ -8,6 +8,7 @@ export interface ConnectionsState {
   readonly version: number;
   readonly rows: ReadonlyMap<string, ConnectionRow>;
   readonly total: number;
+  readonly hub: HubFigures;
   /** How far the server's clock is ahead of this one, in ms. */
   readonly ahead: number;
 }
@@ -17,6 +18,7 @@ export function applySnapshot(told: ConnectionsSnapshot, now: number): Connectio
     version: told.version,
     rows: new Map(told.connections.map((row) => [row.id, row])),
     total: told.total,
+    hub: told.hub,
     ahead: told.at - now,
   };
 }
@@ -29,7 +31,7 @@ export function applyDelta(
   const rows = new Map(have.rows);
   for (const id of delta.removed) rows.delete(id);
   for (const row of delta.upserted) rows.set(row.id, row);
-  return { ...have, version: delta.version, rows, total: delta.total };
+  return { ...have, version: delta.version, rows, total: delta.total, hub: delta.hub };
 }
 
 export type Column = 'remote' | 'state' | 'age' | 'topics' | 'lag' | 'bytes' | 'protocol';
@@ -82,17 +84,15 @@ export function sortRows(state: ConnectionsState, order: SortOrder<Column>): Con
 export interface Totals {
   readonly open: number;
   readonly signedIn: number;
-  readonly behind: number;
   readonly bytes: number;
 }
 
 /** Sums over the listed rows; `open` counts the others, too. */
 export function totals(state: ConnectionsState): Totals {
-  let [signedIn, behind, bytes] = [0, 0, 0];
+  let [signedIn, bytes] = [0, 0];
   for (const row of state.rows.values()) {
     if (row.signedIn) signedIn += 1;
-    if (row.state === 'behind') behind += 1;
     bytes += row.bytes;
   }
-  return { open: state.total, signedIn, behind, bytes };
+  return { open: state.total, signedIn, bytes };
 }

@@ -2,7 +2,7 @@ import { TOPICS } from '../../shared/api.ts';
 import type { PageName, PageTotal, PageViews } from '../../shared/api.ts';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database/schema.ts';
-import type { Announce } from '../events/announce.ts';
+import type { Outbox } from '../events/outbox.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createQueue } from '../queue.ts';
 import { OTHER } from './page-name.ts';
@@ -23,9 +23,11 @@ export interface PageViewCounter {
 
 export interface PageViewsOptions {
   readonly db: Database;
-  readonly announce: Announce;
+  readonly outbox: Outbox;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Called when `total` has changed. */
+  readonly onCount: () => void;
   /** Distinct pages that get a row; views of further ones are counted together. */
   readonly maxPages: number;
 }
@@ -44,11 +46,11 @@ const GATHER = 250;
 const MINUTE = 60_000;
 const KEEP = 30 * 24 * 60 * MINUTE;
 const TOP_PAGES = 50;
-/** Rows of one insert, well below the number of parameters a database takes. */
-const BATCH = 200;
+/** Rows of one insert, well below the number of parameters a database takes; told of in one event. */
+const BATCH = 100;
 
 export async function createPageViews(options: PageViewsOptions): Promise<PageViewCounter> {
-  const { db, announce, clock, log, maxPages } = options;
+  const { db, outbox, clock, log, maxPages, onCount } = options;
   const pageIds = new Map<PageName, number>();
   let total = 0;
   for (const row of await db.selectFrom('pages').selectAll().execute()) {
@@ -75,14 +77,20 @@ export async function createPageViews(options: PageViewsOptions): Promise<PageVi
   async function saveBatch(views: readonly View[]): Promise<void> {
     const rows: { id: string; page_id: number; at: number }[] = [];
     for (const { page, id, at } of views) rows.push({ id, page_id: await pageId(page), at });
-    const { saved, pages } = await db.transaction().execute((transaction) => insert(transaction, rows));
-    if (saved.length === 0) return;
-    total += saved.length;
-    const minutes = [];
-    for (const minute of new Set(saved.map(({ at }) => startOfMinute(at)))) {
-      minutes.push({ at: minute, views: await countMinute(db, minute) });
-    }
-    await announce({ topics: TOPICS.pageViews, type: 'pageviews:delta', data: { minutes, pages, total } });
+    const added = await outbox.commit(async (transaction, tell) => {
+      const { saved, pages } = await insert(transaction, rows);
+      if (saved.length === 0) return 0;
+      const minutes = [];
+      for (const minute of new Set(saved.map(({ at }) => startOfMinute(at)))) {
+        minutes.push({ at: minute, views: await countMinute(transaction, minute) });
+      }
+      const data = { minutes, pages, total: total + saved.length };
+      tell({ topics: TOPICS.pageViews, type: 'pageviews:delta', data });
+      return saved.length;
+    });
+    if (added === 0) return;
+    total += added;
+    onCount();
   }
 
   function flush(): Promise<void> {

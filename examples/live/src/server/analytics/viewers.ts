@@ -1,134 +1,76 @@
+import type { Hub, Matcher } from 'tidings';
 import { TOPICS } from '../../shared/api.ts';
 import type { PageName, PageViewers, ViewersSnapshot } from '../../shared/api.ts';
 import { createVersions } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import type { Announce } from '../events/announce.ts';
+import { ANY_PAGE, pageOf, pageTopic } from '../events/topics.ts';
 import { OTHER } from './page-name.ts';
 
-/** Who views which page right now: people, not sockets. */
+/** How many people view which page right now. The hub counts them, as present on a topic of each page. */
 export interface Viewers {
-  /** A connection of this visitor shows this page. @returns to be called once when it is gone */
-  enter(page: PageName, visitor: string): () => void;
+  /** What a connection that shows this page subscribes to, to be counted. */
+  topicsOf(page: PageName): readonly string[];
+  /** A connection with these topics has come. */
+  enter(topics: readonly Matcher[]): void;
+  /** To be called a few times a second: tells what has changed since. */
+  tick(): Promise<void>;
   snapshot(): ViewersSnapshot;
-  close(): void;
 }
 
 export interface ViewersOptions {
+  readonly hub: Pick<Hub, 'presence'>;
   readonly announce: Announce;
   readonly clock: Clock;
-  /** Milliseconds a visitor may be gone, so that a reload moves nothing. */
-  readonly grace: number;
   /** Distinct pages that are told apart; further ones are counted together. */
   readonly maxPages: number;
 }
 
-/** Changes are gathered for so many milliseconds, so that a rush of visitors is a few events. */
-const GATHER = 200;
-
-interface Visit {
-  page: PageName;
-  visitor: string;
-  connections: number;
-}
-
-export function createViewers({ announce, clock, grace, maxPages }: ViewersOptions): Viewers {
+export function createViewers({ hub, announce, clock, maxPages }: ViewersOptions): Viewers {
   const nextVersion = createVersions(clock);
-  const pages = new Map<PageName, Map<string, Visit>>();
-  /** On how many pages each person is. */
-  const people = new Map<string, number>();
-  /** Visits without a connection, in the order in which their grace ends. */
-  const leaving = new Map<Visit, number>();
-  /** Pages that may have changed, with the number that was told last. */
-  const dirty = new Map<PageName, number>();
-  let cancelLeaving: (() => void) | undefined;
-  let cancelTelling: (() => void) | undefined;
-  let closed = false;
+  /** Pages that somebody may be viewing, with the number that was told last. */
+  const told = new Map<PageName, number>();
+  let toldPeople = 0;
 
-  function countOn(page: PageName): number {
-    return pages.get(page)?.size ?? 0;
-  }
+  const countOn = (page: PageName): number => hub.presence(pageTopic(page)).count;
+  const countPeople = (): number => hub.presence(ANY_PAGE).count;
 
-  function touch(page: PageName): void {
-    if (!dirty.has(page)) dirty.set(page, countOn(page));
-    cancelTelling ??= clock.setTimer(tell, GATHER);
-  }
-
-  function tell(): void {
-    cancelTelling = undefined;
+  function findChanges(): PageViewers[] {
     const changed: PageViewers[] = [];
-    for (const [page, told] of dirty) {
+    for (const [page, before] of told) {
       const viewers = countOn(page);
-      if (viewers !== told) changed.push({ page, viewers });
+      if (viewers !== before) changed.push({ page, viewers });
+      if (viewers === 0) told.delete(page);
+      else told.set(page, viewers);
     }
-    dirty.clear();
-    if (changed.length === 0) return;
-    const data = { version: nextVersion(), pages: changed, people: people.size };
-    void announce({ topics: TOPICS.viewers, type: 'viewers:delta', data });
-  }
-
-  function arrive(page: PageName, visitor: string): Visit {
-    touch(page);
-    const visit = { page, visitor, connections: 0 };
-    const visits = pages.get(page) ?? new Map<string, Visit>();
-    pages.set(page, visits.set(visitor, visit));
-    people.set(visitor, (people.get(visitor) ?? 0) + 1);
-    return visit;
-  }
-
-  function depart({ page, visitor }: Visit): void {
-    touch(page);
-    const visits = pages.get(page);
-    visits?.delete(visitor);
-    if (visits?.size === 0) pages.delete(page);
-    const left = (people.get(visitor) ?? 1) - 1;
-    if (left === 0) people.delete(visitor);
-    else people.set(visitor, left);
-  }
-
-  /** One timer for all: the grace is the same for each, so the first to leave is the first in the map. */
-  function waitForFirst(): void {
-    cancelLeaving?.();
-    cancelLeaving = undefined;
-    const [first] = leaving.values();
-    if (first === undefined || closed) return;
-    cancelLeaving = clock.setTimer(
-      () => {
-        const now = clock.now();
-        for (const [visit, until] of leaving) {
-          if (until > now) break;
-          leaving.delete(visit);
-          depart(visit);
-        }
-        waitForFirst();
-      },
-      Math.max(0, first - clock.now()),
-    );
+    return changed;
   }
 
   return {
-    enter(wantedPage, visitor) {
-      const page = pages.has(wantedPage) || pages.size < maxPages ? wantedPage : OTHER;
-      const visit = pages.get(page)?.get(visitor) ?? arrive(page, visitor);
-      visit.connections += 1;
-      leaving.delete(visit);
-      return () => {
-        visit.connections -= 1;
-        if (visit.connections > 0) return;
-        leaving.set(visit, clock.now() + grace);
-        if (cancelLeaving === undefined) waitForFirst();
-      };
+    topicsOf(page) {
+      const name = told.has(page) || told.size < maxPages ? page : OTHER;
+      return [ANY_PAGE, pageTopic(name)];
+    },
+
+    enter(topics) {
+      const page = pageOf(topics);
+      if (page !== undefined && !told.has(page)) told.set(page, 0);
+    },
+
+    async tick() {
+      const pages = findChanges();
+      const people = countPeople();
+      if (pages.length === 0 && people === toldPeople) return;
+      toldPeople = people;
+      const data = { version: nextVersion(), pages, people };
+      await announce({ topics: TOPICS.viewers, type: 'viewers:delta', data });
     },
 
     snapshot() {
-      const list = Array.from(pages, ([page, visits]) => ({ page, viewers: visits.size }));
-      list.sort((a, b) => b.viewers - a.viewers || a.page.localeCompare(b.page));
-      return { version: nextVersion(), pages: list, people: people.size };
-    },
-
-    close() {
-      closed = true;
-      cancelLeaving?.();
-      cancelTelling?.();
+      const pages = Array.from(told.keys(), (page) => ({ page, viewers: countOn(page) }))
+        .filter(({ viewers }) => viewers > 0)
+        .sort((a, b) => b.viewers - a.viewers || a.page.localeCompare(b.page));
+      return { version: nextVersion(), pages, people: countPeople() };
     },
   };
 }

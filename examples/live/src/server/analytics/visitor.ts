@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 
 const COOKIE = 'tidings_visitor';
 const VALID = /^[A-Za-z0-9_-]{22}$/;
@@ -11,24 +11,24 @@ const YEAR = 31_536_000_000;
  * would otherwise be given a number by each of their streams.
  */
 export const identifyVisitor: RequestHandler = (request, response, next) => {
-  if (visitorOf(request) === undefined) {
-    const visitor = randomBytes(16).toString('base64url');
-    // For the handlers of this very request.
-    response.locals[COOKIE] = visitor;
-    response.cookie(COOKIE, visitor, {
-      httpOnly: true,
-      sameSite: 'lax',
-      secure: request.secure,
-      maxAge: YEAR,
-    });
-  }
+  response.locals[COOKIE] = readCookie(request.get('Cookie') ?? '') ?? sendNew(request, response);
   next();
 };
 
-/** The visitor who sends this request; known once `identifyVisitor` has run. */
-export function visitorOf(request: Request): string | undefined {
-  const made: unknown = request.res?.locals[COOKIE];
-  return typeof made === 'string' ? made : readCookie(request.get('Cookie') ?? '');
+/** The visitor who sends this request, which `identifyVisitor` has seen. */
+export function visitorOf(request: Request): string {
+  return request.res?.locals[COOKIE] as string;
+}
+
+function sendNew(request: Request, response: Response): string {
+  const visitor = randomBytes(16).toString('base64url');
+  response.cookie(COOKIE, visitor, {
+    httpOnly: true,
+    sameSite: 'lax',
+    secure: request.secure,
+    maxAge: YEAR,
+  });
+  return visitor;
 }
 
 function readCookie(header: string): string | undefined {

@@ -1,10 +1,12 @@
 import { isIPv4 } from 'node:net';
 import type { ConnectionInfo } from 'tidings';
 import type { ConnectionRow } from '../../shared/api.ts';
+import { isForCounting } from '../events/topics.ts';
 
 /**
  * What everybody may know of a connection. The page is public, so addresses are cut to their network, private
- * topics lose whose they are, and of the user agent only the kind of program is left.
+ * topics lose whose they are, which page somebody views is left out, and of the user agent only the kind of
+ * program is left.
  */
 export function toRow(connection: ConnectionInfo): ConnectionRow {
   return {
@@ -12,9 +14,9 @@ export function toRow(connection: ConnectionInfo): ConnectionRow {
     connectedAt: connection.connectedAt,
     remote: maskAddress(connection.remote),
     signedIn: connection.subject !== undefined,
-    topics: connection.topics.map((topic) =>
-      typeof topic === 'string' ? topic.replace(/^user\/.*/, 'user/…') : topic.pattern,
-    ),
+    topics: connection.topics
+      .filter((topic) => !isForCounting(topic))
+      .map((topic) => (typeof topic === 'string' ? topic.replace(/^user\/.*/, 'user/…') : topic.pattern)),
     state: connection.state,
     lag: connection.lag,
     bytes: connection.bytes,

@@ -1,4 +1,5 @@
-import type { ConnectionInfo } from 'tidings';
+import { createHub } from 'tidings';
+import type { ConnectionInfo, HubStats } from 'tidings';
 import { beforeEach, expect, test } from 'vitest';
 import type { ConnectionsDelta } from '../../shared/api.ts';
 import { manualClock } from '../testing/clock.ts';
@@ -7,6 +8,7 @@ import type { ConnectionWatch } from './watch.ts';
 
 let connections: ConnectionInfo[];
 let watchers: number;
+let stats: HubStats;
 let told: ConnectionsDelta[];
 let watch: ConnectionWatch;
 
@@ -28,10 +30,11 @@ function connection(id: string, bytes = 0): ConnectionInfo {
 beforeEach(() => {
   connections = [];
   watchers = 1;
+  stats = createHub().stats();
   told = [];
   watch = createConnectionWatch({
     clock: manualClock(),
-    hub: { connections: () => connections, watchers: () => watchers },
+    hub: { connections: () => connections, watchers: () => watchers, stats: () => stats },
     announce: (...announcements) => {
       for (const { data } of announcements) told.push(data as ConnectionsDelta);
       return Promise.resolve();
@@ -81,4 +84,14 @@ test('lists a few hundred at most, the oldest, but counts all', async () => {
   expect(snapshot.total).toBe(1000);
   connections = connections.slice(0, 999);
   expect(await tick()).toEqual({ upserted: [], removed: [], total: 999 });
+});
+
+test('tells the figures of the hub, as they change', async () => {
+  const { tail } = stats;
+  expect(watch.snapshot().hub).toEqual({ behind: 0, stalled: 0, head: 0, tailEvents: 0, tailBytes: 0 });
+  stats = { ...stats, behind: 2, stalled: 1, tail: { ...tail, head: 7, events: 5, bytes: 900 } };
+  await watch.tick();
+  expect(told).toMatchObject([
+    { upserted: [], hub: { behind: 2, stalled: 1, head: 7, tailEvents: 5, tailBytes: 900 } },
+  ]);
 });

@@ -1,6 +1,6 @@
-import type { Hub } from 'tidings';
+import type { Hub, HubStats } from 'tidings';
 import { TOPICS } from '../../shared/api.ts';
-import type { ConnectionRow, ConnectionsSnapshot } from '../../shared/api.ts';
+import type { ConnectionRow, ConnectionsSnapshot, HubFigures } from '../../shared/api.ts';
 import { createVersions } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import type { Announce } from '../events/announce.ts';
@@ -15,7 +15,7 @@ export interface ConnectionWatch {
 }
 
 export interface ConnectionWatchOptions {
-  readonly hub: Pick<Hub, 'connections' | 'watchers'>;
+  readonly hub: Pick<Hub, 'connections' | 'watchers' | 'stats'>;
   readonly announce: Announce;
   readonly clock: Clock;
 }
@@ -25,18 +25,20 @@ const MAX_ROWS = 300;
 
 export function createConnectionWatch({ hub, announce, clock }: ConnectionWatchOptions): ConnectionWatch {
   const nextVersion = createVersions(clock);
-  /** What those who watch know: each row as JSON. */
-  let told: Map<string, string> | undefined;
-  let toldTotal = 0;
+  /** What those who watch know: each row, and the rest, as JSON. */
+  let told: { rows: Map<string, string>; rest: string } | undefined;
 
-  function read(): { rows: ConnectionRow[]; total: number } {
+  function read(): { rows: ConnectionRow[]; total: number; hub: HubFigures } {
     const all = hub.connections();
-    return { rows: all.slice(0, MAX_ROWS).map(toRow), total: all.length };
+    return { rows: all.slice(0, MAX_ROWS).map(toRow), total: all.length, hub: toFigures(hub.stats()) };
   }
 
-  function remember(rows: readonly ConnectionRow[], total: number): void {
-    told = new Map(rows.map((row) => [row.id, JSON.stringify(row)]));
-    toldTotal = total;
+  function remember({ rows, total, hub: figures }: ReturnType<typeof read>): typeof told & {} {
+    told = {
+      rows: new Map(rows.map((row) => [row.id, JSON.stringify(row)])),
+      rest: JSON.stringify([total, figures]),
+    };
+    return told;
   }
 
   return {
@@ -45,22 +47,25 @@ export function createConnectionWatch({ hub, announce, clock }: ConnectionWatchO
         told = undefined;
         return;
       }
-      const { rows, total } = read();
-      const before = told ?? new Map<string, string>();
-      const totalBefore = toldTotal;
-      remember(rows, total);
-      const upserted = rows.filter((row) => before.get(row.id) !== told?.get(row.id));
-      const removed = [...before.keys()].filter((id) => told?.has(id) !== true);
-      if (upserted.length === 0 && removed.length === 0 && total === totalBefore) return;
-      const data = { version: nextVersion(), at: clock.now(), upserted, removed, total };
+      const before = told;
+      const { rows, ...rest } = read();
+      const now = remember({ rows, ...rest });
+      const upserted = rows.filter(({ id }) => before?.rows.get(id) !== now.rows.get(id));
+      const removed = [...(before?.rows.keys() ?? [])].filter((id) => !now.rows.has(id));
+      if (upserted.length === 0 && removed.length === 0 && now.rest === before?.rest) return;
+      const data = { version: nextVersion(), at: clock.now(), upserted, removed, ...rest };
       await announce({ topics: TOPICS.connections, type: 'connections:delta', data });
     },
 
     snapshot() {
-      const { rows, total } = read();
+      const { rows, ...rest } = read();
       // Not for who watches already: they have yet to be told what changed since the last tick.
-      if (told === undefined) remember(rows, total);
-      return { version: nextVersion(), at: clock.now(), connections: rows, total };
+      if (told === undefined) remember({ rows, ...rest });
+      return { version: nextVersion(), at: clock.now(), connections: rows, ...rest };
     },
   };
+}
+
+function toFigures({ behind, stalled, tail }: HubStats): HubFigures {
+  return { behind, stalled, head: tail.head, tailEvents: tail.events, tailBytes: tail.bytes };
 }

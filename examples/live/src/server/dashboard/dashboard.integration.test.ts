@@ -47,6 +47,24 @@ describe('the dashboard', () => {
     await Promise.all([stream.close(), bobs.close()]);
   });
 
+  test('tells who was away the newest of each group of figures, not all there were', async () => {
+    const dan = await server.signedUp('dan');
+    const watching = await server.person().stream('topic=dashboard');
+    const { posts } = (await watching.next('dashboard:snapshot')).json().metrics;
+    const cursors: (string | undefined)[] = [];
+    for (let count = 1; count <= 4; count += 1) {
+      await dan.post('one more');
+      const told = await watching.next('dashboard:delta', ({ metrics }) => metrics.posts === posts + count);
+      cursors.push(told.id);
+    }
+    const away = await server.person().stream('topic=dashboard', { 'Last-Event-ID': cursors[0] ?? '' });
+    const { resumed } = (await away.next('tidings:welcome')).json();
+    await away.next('dashboard:delta', ({ metrics }) => metrics.posts === posts + 4);
+    const told = away.events.filter(({ type, data }) => type === 'dashboard:delta' && data.includes('posts'));
+    expect([resumed, told.length]).toEqual([true, 1]);
+    await Promise.all([watching.close(), away.close()]);
+  });
+
   test('publishes nothing while nobody watches', async () => {
     await until(() => server.hub.connections().length === 0);
     const stream = await server.person().stream('topic=posts');
@@ -66,6 +84,7 @@ describe('the connections page', () => {
     const snapshot = (await watching.next('connections:snapshot')).json();
     expect(snapshot).toMatchObject({
       total: 1,
+      hub: { behind: expect.any(Number), stalled: 0, head: expect.any(Number) },
       connections: [
         { id: own, remote: '127.0.0.x', signedIn: false, topics: ['connections'], agent: 'curl 8' },
       ],
@@ -95,7 +114,11 @@ describe('operations', () => {
     expect(headers.get('Content-Type')).toMatch('text/plain; version=0.0.4');
     expect(text).toMatch(/^tidings_connections 1$/m);
     expect(text).toMatch(/^tidings_published_events_total [1-9]\d*$/m);
-    expect(text).toMatch(/^live_posts 2$/m);
+    expect(text).toMatch(/^tidings_log_head [1-9]\d*$/m);
+    expect(text).toMatch(/^tidings_tail_events [1-9]\d*$/m);
+    expect(text).toMatch(/^tidings_connections_behind 0$/m);
+    expect(text).toMatch(/^tidings_stalled_total 0$/m);
+    expect(text).toMatch(/^live_posts 6$/m);
     expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
     expect(text).toMatch(/^process_resident_memory_bytes /m);
     await stream.close();

@@ -10,7 +10,7 @@ let clock: ManualClock;
 let watchers: number;
 let samples: number;
 let current: Metrics;
-let told: DashboardDelta[];
+let told: (DashboardDelta & { key: string | undefined })[];
 let dashboard: Dashboard;
 
 beforeEach(() => {
@@ -29,10 +29,11 @@ beforeEach(() => {
         samples += 1;
         return { ...current };
       },
+      totals: () => ({ posts: current.posts, pageViews: current.pageViews }),
       pause: () => undefined,
     },
     announce: (...announcements) => {
-      for (const { data } of announcements) told.push(data as DashboardDelta);
+      for (const { key, data } of announcements) told.push({ key, ...(data as DashboardDelta) });
       return Promise.resolve();
     },
   });
@@ -62,7 +63,7 @@ test('gives who comes a snapshot at once, and samples once for all of them', asy
   expect(samples).toBe(2);
 });
 
-test('tells only what has changed, and nothing if nothing has', async () => {
+test('tells only groups in which something has changed, each as a whole under its key', async () => {
   watchers = 1;
   const { version } = dashboard.snapshot();
   await second();
@@ -70,10 +71,33 @@ test('tells only what has changed, and nothing if nothing has', async () => {
   current.posts = 1;
   current.lagP50 = null;
   await second();
+  const at = clock.now();
+  const delays = { lagP50: null, lagP99: 0, loopDelayP50: 0, loopDelayP99: 0 };
   expect(told).toEqual([
-    { version: expect.any(Number), at: clock.now(), metrics: { posts: 1, lagP50: null } },
+    { key: 'delays', version: expect.any(Number), at, metrics: delays },
+    { key: 'totals', version: expect.any(Number), at, metrics: { posts: 1, pageViews: 0 } },
   ]);
-  expect(told[0]?.version).toBeGreaterThan(version);
+  const versions = [version, ...told.map((delta) => delta.version)];
+  expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
+});
+
+test('the groups are all the figures', async () => {
+  watchers = 1;
+  await second();
+  expect(told.flatMap(({ metrics }) => Object.keys(metrics)).sort()).toEqual([...metricNames].sort());
+});
+
+test('tells totals as they change, once, and not while nobody watches', async () => {
+  await dashboard.tellTotals();
+  expect(told).toEqual([]);
+  watchers = 1;
+  dashboard.snapshot();
+  current.posts = 1;
+  await dashboard.tellTotals();
+  expect(told).toMatchObject([{ key: 'totals', metrics: { posts: 1, pageViews: 0 } }]);
+  expect(dashboard.snapshot().metrics.posts).toBe(1);
+  await second();
+  expect(told).toHaveLength(1);
 });
 
 test('a snapshot holds the history in columns, ending with its own metrics', async () => {

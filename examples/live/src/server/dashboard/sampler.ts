@@ -7,6 +7,8 @@ import type { Clock } from '../clock.ts';
 export interface Sampler {
   /** Rates and delays are those since the call before; null at the first one after `pause`. */
   sample(): Metrics;
+  /** Those that change one by one. */
+  totals(): Pick<Metrics, 'posts' | 'pageViews'>;
   /** Stops what costs something while nobody samples. */
   pause(): void;
 }
@@ -25,6 +27,8 @@ export function createSampler({ hub, clock, posts, pageViews }: SamplerSources):
   const loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION });
   let before: { at: number; published: number; delivered: number; bytes: number } | undefined;
 
+  const totals = (): Pick<Metrics, 'posts' | 'pageViews'> => ({ posts: posts(), pageViews: pageViews() });
+
   function loopDelayAt(percentile: number): number | null {
     if (loopDelay.count === 0) return null;
     // What is recorded is the time from timer to timer.
@@ -32,6 +36,7 @@ export function createSampler({ hub, clock, posts, pageViews }: SamplerSources):
   }
 
   return {
+    totals,
     sample() {
       const at = clock.now();
       const { connections, published, delivered, bytes, flushes, deliveryLag } = hub.stats();
@@ -52,8 +57,7 @@ export function createSampler({ hub, clock, posts, pageViews }: SamplerSources):
         // Finer than this nobody reads a chart, and it would change at every sample.
         rss: roundTo(rss, 65_536),
         heapUsed: roundTo(heapUsed, 65_536),
-        posts: posts(),
-        pageViews: pageViews(),
+        ...totals(),
       };
       before = { at, published, delivered, bytes };
       loopDelay.enable();

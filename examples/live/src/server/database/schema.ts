@@ -9,6 +9,7 @@ export interface Schema {
   notifications: NotificationsTable;
   pages: PagesTable;
   page_views: PageViewsTable;
+  outbox: OutboxTable;
 }
 
 export type Database = Kysely<Schema>;
@@ -67,4 +68,11 @@ interface PageViewsTable {
   id: string;
   page_id: number;
   at: number;
+}
+
+/** Events of changes that are saved but perhaps not published yet. */
+interface OutboxTable {
+  id: Generated<number>;
+  /** As `publishAll` takes it, as JSON. */
+  event: string;
 }

@@ -4,15 +4,21 @@ import type { Logger } from '../ops/logger.ts';
 
 /** An event of the app: a type with the data that belongs to it. */
 export type Announcement = {
-  [T in keyof Events]: { topics: string | readonly string[]; type: T; data: Events[T]; private?: boolean };
+  [T in keyof Events]: {
+    topics: string | readonly string[];
+    type: T;
+    data: Events[T];
+    key?: string;
+    private?: boolean;
+  };
 }[keyof Events];
 
 /** Publishes one after the other, nothing in between. */
 export type Announce = (...announcements: Announcement[]) => Promise<void>;
 
 /**
- * Publishing as this app does it: once something is saved, and so without failing. Should the hub refuse (it is
- * draining, say), the request has done its work all the same, and pages catch up when they connect again.
+ * For figures that live and die with the process. Should the hub refuse (it is draining, say), pages get them when
+ * they connect again. What is in the database is told of by the outbox.
  */
 export function createAnnounce(hub: Hub, log: Logger): Announce {
   return async (...announcements) => {

@@ -1,8 +1,7 @@
-import { connect } from 'tidings/client';
-import type { ClientOptions, EventClient, Gap, TidingsError } from 'tidings/client';
-import { afterEach, expect, test } from 'vitest';
+import type { EventClient, Gap, TidingsError } from 'tidings/client';
+import { afterEach, describe, expect, test } from 'vitest';
 import type { Post, PublicPost } from '../../shared/api.ts';
-import type { Person } from '../testing/person.ts';
+import { follow as openClient } from '../testing/follow.ts';
 import { startServer, temporaryFolder } from '../testing/server.ts';
 import type { TestServer } from '../testing/server.ts';
 import { until } from '../testing/until.ts';
@@ -18,19 +17,8 @@ async function start(...options: Parameters<typeof startServer>): Promise<TestSe
   return server;
 }
 
-/** A client with somebody's cookies, whose time runs twenty times as fast. */
-function follow(person: Person, url: string, options: ClientOptions): EventClient {
-  const client = connect(url, {
-    headers: { Cookie: [...person.cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
-    timers: {
-      now: () => Date.now(),
-      setTimer(task, delay) {
-        const timer = setTimeout(task, delay / 20);
-        return () => clearTimeout(timer);
-      },
-    },
-    ...options,
-  });
+function follow(...parameters: Parameters<typeof openClient>): EventClient {
+  const client = openClient(...parameters);
   cleanups.push(() => client.close());
   return client;
 }
@@ -54,30 +42,47 @@ test('a client that was refused for too many connections gets in by itself once 
   await until(() => posts.length === 1);
 });
 
-test('a page that was open over a restart is told of the gap, and catches up from the database', async () => {
-  const { folder, remove } = await temporaryFolder();
-  cleanups.push(remove);
-  const variables = { DATABASE_FILE: `${folder}/live.sqlite` };
-  const before = await startServer(variables);
-  const ann = await before.signedUp('ann');
-  await ann.post('before');
-  const list = (await ann.get('/posts')).body;
-  const client = follow(ann, `${before.url}/events`, { topics: ['posts'], cursor: list.cursor });
-  const gaps: Gap[] = [];
-  client.onGap((told) => gaps.push(...told));
-  await until(() => client.status === 'open');
-  await before.close();
-  const after = await start({ ...variables, PORT: new URL(before.url).port });
-  await ann.post('while nobody listened');
-  await until(() => gaps.length > 0 && client.status === 'open');
-  expect(gaps).toEqual([{ topics: ['posts'], reason: 'epoch' }]);
-  const texts = (await ann.get('/posts')).body.posts.map((post: Post) => post.text);
-  expect(texts).toEqual(['while nobody listened', 'before']);
-  const posts: PublicPost[] = [];
-  client.on('post', (event) => posts.push(event.json()));
-  await ann.post('after');
-  await until(() => posts.length === 1);
-  expect(after.hub.connections()).toHaveLength(1);
+describe('a page that was open over a restart', () => {
+  async function openOverRestart(log: string) {
+    const { folder, remove } = await temporaryFolder();
+    cleanups.push(remove);
+    const variables = { DATABASE_FILE: `${folder}/live.sqlite`, EVENT_LOG: log };
+    const before = await startServer(variables);
+    const ann = await before.signedUp('ann');
+    await ann.post('before');
+    const list = (await ann.get('/posts')).body;
+    const client = follow(ann, `${before.url}/events`, { topics: ['posts'], cursor: list.cursor });
+    const gaps: Gap[] = [];
+    client.onGap((told) => gaps.push(...told));
+    const resumed: boolean[] = [];
+    client.onOpen((opening) => resumed.push(opening.resumed));
+    const texts: string[] = [];
+    client.on('post', (event) => texts.push(event.json<PublicPost>().text));
+    await until(() => client.status === 'open');
+    await ann.post('one');
+    await until(() => texts.length === 1);
+    await before.close();
+    await start({ ...variables, PORT: new URL(before.url).port });
+    await ann.post('while nobody listened');
+    await until(() => resumed.length === 2 && client.status === 'open');
+    await ann.post('after');
+    await until(() => texts.at(-1) === 'after');
+    return { ann, gaps, resumed, texts };
+  }
+
+  test('goes on exactly where it was', async () => {
+    const { gaps, resumed, texts } = await openOverRestart('lmdb');
+    expect(texts).toEqual(['one', 'while nobody listened', 'after']);
+    expect([resumed, gaps]).toEqual([[true, true], []]);
+  });
+
+  test('is told of the gap if events are kept in memory, and catches up from the database', async () => {
+    const { ann, gaps, resumed, texts } = await openOverRestart('memory');
+    expect(texts).toEqual(['one', 'after']);
+    expect([resumed, gaps]).toEqual([[true, false], [{ topics: ['posts'], reason: 'epoch' }]]);
+    const inDatabase = (await ann.get('/posts')).body.posts.map((post: Post) => post.text);
+    expect(inDatabase).toEqual(['after', 'while nobody listened', 'one', 'before']);
+  });
 });
 
 test('a client whose user signed out stops, saying why', async () => {

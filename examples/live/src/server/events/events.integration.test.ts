@@ -41,7 +41,7 @@ describe('what is asked for', () => {
 
   test('has to be asked for with GET, and as an event stream', async () => {
     const server = await start();
-    const wrongMethod = await server.person().send('POST', '/events?topic=posts', {});
+    const wrongMethod = await server.person().send('PUT', '/events?topic=posts', {});
     expect(wrongMethod).toMatchObject({ status: 405, body: { code: 'request/method-not-allowed' } });
     expect(wrongMethod.headers.get('Allow')).toContain('GET');
     const wrongType = await server
@@ -74,7 +74,7 @@ describe('what is asked for', () => {
   });
 });
 
-test('after a restart of the server a page is told of the gap', async () => {
+test('after a restart with another log a page is told of the gap', async () => {
   const first = await start();
   const cursor = first.hub.cursor();
   await first.close();

@@ -1,6 +1,6 @@
 import express from 'express';
 import type { Request, RequestHandler, Router } from 'express';
-import type { Hub } from 'tidings';
+import type { ConnectionInfo, Hub } from 'tidings';
 import { sse } from 'tidings/express';
 import type { Greeting, HandlerOptions } from 'tidings/express';
 import { z } from 'zod';
@@ -19,7 +19,7 @@ import type { RateLimits } from '../http/rate-limits.ts';
 import { randomIdSchema } from '../http/schemas.ts';
 import { openToOtherSites } from '../http/security-headers.ts';
 import type { SessionStreams } from './session-streams.ts';
-import { COUNT_TOPIC, authorizeTopics, wantedTopics } from './topics.ts';
+import { authorizeTopics, wantedTopics } from './topics.ts';
 
 export interface EventRoutesOptions {
   readonly hub: Hub;
@@ -33,11 +33,10 @@ export interface EventRoutesOptions {
   readonly connectionWatch: ConnectionWatch;
 }
 
-/** A page that is open, and who has it open. */
+/** A page that is open, and the number of this load of it. */
 interface Visit {
   page: string;
   view: string;
-  visitor: string;
 }
 
 export function eventRoutes(options: EventRoutesOptions): Router {
@@ -63,27 +62,24 @@ function appStream(options: EventRoutesOptions): HandlerOptions<Request> {
   const { sessionStore, sessionStreams } = options;
 
   return {
-    topics(request) {
-      const topics = wantedTopics(searchParams(request));
-      return topics.length === 0 && ownVisit(request) !== undefined ? [COUNT_TOPIC] : topics;
-    },
+    topics: (request) => [
+      ...wantedTopics(searchParams(request)),
+      ...countedTopics(options, ownVisit(request)),
+    ],
     authorize(request, wanted) {
       // It may have been signed out since it was read.
       const user = sessionStore.hasEnded(request.sessionID) ? undefined : request.session.user;
       const topics = wanted.filter((matcher) => typeof matcher === 'string');
-      return authorizeTopics(user, sessionExpiry(request), topics);
+      const authorization = authorizeTopics(user, sessionExpiry(request), topics);
+      return { ...authorization, member: { id: visitorOf(request) } };
     },
     greeting: ({ topics }) =>
       greetings(options)
         .filter(({ topic }) => topics.includes(topic))
         .map(toGreeting),
     onConnect(connection, request) {
-      const leave = startVisit(options, ownVisit(request));
-      const forget = sessionStreams.add(request.sessionID, connection.id);
-      return () => {
-        leave();
-        forget();
-      };
+      startVisit(options, connection, ownVisit(request));
+      return sessionStreams.add(request.sessionID, connection.id);
     },
   };
 }
@@ -91,19 +87,25 @@ function appStream(options: EventRoutesOptions): HandlerOptions<Request> {
 /** The stream that other sites' pages open to be counted: nothing comes on it. */
 function countStream(options: EventRoutesOptions): HandlerOptions<Request> {
   return {
-    topics(request) {
-      foreignVisit(request);
-      return [COUNT_TOPIC];
-    },
-    onConnect: (_connection, request) => startVisit(options, foreignVisit(request)),
+    topics: (request) => countedTopics(options, foreignVisit(request)),
+    authorize: (request) => ({ member: { id: foreignVisit(request).visitor } }),
+    onConnect: (connection, request) => startVisit(options, connection, foreignVisit(request)),
     cors: { origin: '*' },
   };
 }
 
-function startVisit({ viewers, pageViews }: EventRoutesOptions, visit: Visit | undefined): () => void {
-  if (visit === undefined) return () => undefined;
+function countedTopics({ viewers }: EventRoutesOptions, visit: Visit | undefined): readonly string[] {
+  return visit === undefined ? [] : viewers.topicsOf(visit.page);
+}
+
+function startVisit(
+  { viewers, pageViews }: EventRoutesOptions,
+  { topics }: ConnectionInfo,
+  visit: Visit | undefined,
+): void {
+  if (visit === undefined) return;
   pageViews.record(visit.page, visit.view);
-  return viewers.enter(visit.page, visit.visitor);
+  viewers.enter(topics);
 }
 
 const ownVisitQuery = z.object({ page: z.string(), view: randomIdSchema });
@@ -112,16 +114,15 @@ const foreignVisitQuery = ownVisitQuery.extend({ visitor: randomIdSchema });
 /** @throws HttpProblem 400 */
 function ownVisit(request: Request): Visit | undefined {
   const params = searchParams(request);
-  const visitor = visitorOf(request);
-  if (!params.has('page') || visitor === undefined) return undefined;
+  if (!params.has('page')) return undefined;
   const { page, view } = parseInput(ownVisitQuery, Object.fromEntries(params));
-  return { page: pageName(request, page), view, visitor };
+  return { page: pageName(request, page), view };
 }
 
 /** @throws HttpProblem 400 */
-function foreignVisit(request: Request): Visit {
-  const { page, view, visitor } = parseInput(foreignVisitQuery, Object.fromEntries(searchParams(request)));
-  return { page: pageName(request, page), view, visitor };
+function foreignVisit(request: Request): Visit & { visitor: string } {
+  const visit = parseInput(foreignVisitQuery, Object.fromEntries(searchParams(request)));
+  return { ...visit, page: pageName(request, visit.page) };
 }
 
 interface TopicGreeting<T extends keyof Events = keyof Events> {

@@ -1,11 +1,34 @@
 import { forbidden, unauthorized } from 'tidings';
+import type { Matcher } from 'tidings';
 import type { Authorization } from 'tidings/express';
 import { TOPICS, userTopic } from '../../shared/api.ts';
-import type { User } from '../../shared/api.ts';
+import type { PageName, User } from '../../shared/api.ts';
 import { HttpProblem } from '../http/problem.ts';
 
-/** What a connection that only counts its page is subscribed to. Nothing is published here. */
-export const COUNT_TOPIC = 'count';
+/**
+ * Connections that show a page are subscribed to these two besides, so that the hub counts whose they are. Nothing
+ * is published there, and nobody can ask for them.
+ */
+export const ANY_PAGE = 'pages';
+const PAGE_PREFIX = 'page/';
+export const EACH_PAGE: Matcher = { pattern: `${PAGE_PREFIX}*` };
+
+export function pageTopic(page: PageName): string {
+  return PAGE_PREFIX + page;
+}
+
+/** Whether a connection has this topic only to be counted. */
+export function isForCounting(topic: Matcher): boolean {
+  return topic === ANY_PAGE || pageOf([topic]) !== undefined;
+}
+
+/** The page that a connection with these topics shows. */
+export function pageOf(topics: readonly Matcher[]): PageName | undefined {
+  for (const topic of topics) {
+    if (typeof topic === 'string' && topic.startsWith(PAGE_PREFIX)) return topic.slice(PAGE_PREFIX.length);
+  }
+  return undefined;
+}
 
 const publicTopics = new Set<string>(Object.values(TOPICS));
 const USER_TOPIC = /^user\/[1-9][0-9]{0,14}$/;

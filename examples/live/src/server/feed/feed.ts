@@ -2,10 +2,9 @@ import { userTopic, TOPICS } from '../../shared/api.ts';
 import type { LikeState, PublicPost, User } from '../../shared/api.ts';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database/schema.ts';
-import type { Announce, Announcement } from '../events/announce.ts';
+import type { Outbox } from '../events/outbox.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { createNotifications } from '../notifications/notifications.ts';
-import { createQueue } from '../queue.ts';
 import { createPosts } from './posts.ts';
 
 /** What users do to the feed: saved first, then published, then answered. */
@@ -19,71 +18,65 @@ export interface Feed {
   count(): number;
 }
 
-export async function createFeed(db: Database, announce: Announce, clock: Clock): Promise<Feed> {
-  const posts = createPosts(db);
-  // One change at a time, each published before the next is saved: whoever follows the topic sees the changes
-  // in the order in which the database has them, so the last count of likes told is the true one.
-  const queue = createQueue();
+export interface FeedOptions {
+  readonly db: Database;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  /** Called when `count` has changed. */
+  readonly onCount: () => void;
+}
+
+export async function createFeed({ db, outbox, clock, onCount }: FeedOptions): Promise<Feed> {
   let count = await countPosts(db);
+
+  function counted(change: number): void {
+    count += change;
+    onCount();
+  }
 
   return {
     count: () => count,
 
-    add: (author, text, key) =>
-      queue.run(async () => {
+    async add(author, text, key) {
+      const { post, isNew } = await outbox.commit(async (transaction, tell) => {
+        const posts = createPosts(transaction);
         const repeated = key === undefined ? undefined : await posts.findByKey(author, key);
-        if (repeated !== undefined) return repeated;
-        const { post, mentions } = await db.transaction().execute(async (transaction) => {
-          const createdAt = clock.now();
-          const post = await createPosts(transaction).insert({ author, text, key, createdAt });
-          return { post, mentions: await createNotifications(transaction).addMentions(post) };
-        });
-        count += 1;
-        await announce(
-          { topics: TOPICS.posts, type: 'post', data: post },
-          ...mentions.map(({ userId, notification }): Announcement => ({
-            topics: userTopic(userId),
-            type: 'mention',
-            data: notification,
-            private: true,
-          })),
-        );
-        return post;
-      }),
+        if (repeated !== undefined) return { post: repeated, isNew: false };
+        const post = await posts.insert({ author, text, key, createdAt: clock.now() });
+        tell({ topics: TOPICS.posts, type: 'post', data: post });
+        for (const { userId, notification } of await createNotifications(transaction).addMentions(post)) {
+          tell({ topics: userTopic(userId), type: 'mention', data: notification, private: true });
+        }
+        return { post, isNew: true };
+      });
+      if (isNew) counted(1);
+      return post;
+    },
 
-    remove: (user, id) =>
-      queue.run(async () => {
+    async remove(user, id) {
+      await outbox.commit(async (transaction, tell) => {
+        const posts = createPosts(transaction);
         const post = await posts.get(id, undefined);
         if (post.author.id !== user.id) {
           throw new HttpProblem(403, 'post/not-yours', 'Only its author can delete a post.');
         }
-        const notifications = createNotifications(db);
+        const notifications = createNotifications(transaction);
         const affected = await notifications.unreadBy(id);
         await posts.remove(id);
-        count -= 1;
-        const unread = await Promise.all(affected.map((userId) => notifications.countUnread(userId)));
-        await announce(
-          { topics: TOPICS.posts, type: 'post:deleted', data: { id } },
-          ...affected.map((userId, index): Announcement => ({
-            topics: userTopic(userId),
-            type: 'notifications:unread',
-            data: { unread: unread[index] ?? 0, readUpTo: null },
-            private: true,
-          })),
-        );
-      }),
+        tell({ topics: TOPICS.posts, type: 'post:deleted', data: { id } });
+        for (const userId of affected) {
+          const data = { unread: await notifications.countUnread(userId), readUpTo: null };
+          tell({ topics: userTopic(userId), type: 'notifications:unread', data, private: true });
+        }
+      });
+      counted(-1);
+    },
 
     setLike: (user, id, liked) =>
-      queue.run(async () => {
-        const { likes, changed } = await db
-          .transaction()
-          .execute((transaction) => createPosts(transaction).setLike(id, user, liked));
+      outbox.commit(async (transaction, tell) => {
+        const { likes, changed } = await createPosts(transaction).setLike(id, user, liked);
         if (changed) {
-          await announce({
-            topics: TOPICS.posts,
-            type: 'post:liked',
-            data: { id, likes, userId: user.id, liked },
-          });
+          tell({ topics: TOPICS.posts, type: 'post:liked', data: { id, likes, userId: user.id, liked } });
         }
         return { id, likes, liked };
       }),

@@ -5,11 +5,12 @@ import { z } from 'zod';
 import { ROUTES, userTopic } from '../../shared/api.ts';
 import type { NotificationList, UnreadCount } from '../../shared/api.ts';
 import { currentUser, requireUser } from '../auth/sessions.ts';
-import type { Announce } from '../events/announce.ts';
+import type { Outbox } from '../events/outbox.ts';
 import { jsonBody, parseInput, parseQuery } from '../http/input.ts';
 import { methodNotAllowed } from '../http/problem.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
 import { pageSchema } from '../http/schemas.ts';
+import { createNotifications } from './notifications.ts';
 import type { Notifications } from './notifications.ts';
 
 const readUpTo = z.strictObject({ upTo: z.number().int().positive() });
@@ -17,12 +18,12 @@ const readUpTo = z.strictObject({ upTo: z.number().int().positive() });
 export interface NotificationRoutesOptions {
   readonly notifications: Notifications;
   readonly hub: Hub;
-  readonly announce: Announce;
+  readonly outbox: Outbox;
   readonly limits: RateLimits;
 }
 
 export function notificationRoutes(options: NotificationRoutesOptions): Router {
-  const { notifications, hub, announce, limits } = options;
+  const { notifications, hub, outbox, limits } = options;
   const router = express.Router();
 
   router
@@ -44,13 +45,14 @@ export function notificationRoutes(options: NotificationRoutesOptions): Router {
     .put(requireUser, limits.changing, jsonBody(), async (request, response) => {
       const user = currentUser(request);
       const { upTo } = parseInput(readUpTo, request.body);
-      const changed = await notifications.markRead(user, upTo);
-      const unread = await notifications.countUnread(user.id);
-      if (changed) {
+      const unread = await outbox.commit(async (transaction, tell) => {
+        const own = createNotifications(transaction);
+        const changed = await own.markRead(user, upTo);
+        const data = { unread: await own.countUnread(user.id), readUpTo: upTo };
         // The user's other pages.
-        const data = { unread, readUpTo: upTo };
-        await announce({ topics: userTopic(user.id), type: 'notifications:unread', data, private: true });
-      }
+        if (changed) tell({ topics: userTopic(user.id), type: 'notifications:unread', data, private: true });
+        return data.unread;
+      });
       response.json({ unread } satisfies UnreadCount);
     })
     .all(methodNotAllowed('PUT'));

@@ -52,8 +52,9 @@ function hubRegistry(hub: Hub, totals: { posts: () => number; pageViews: () => n
   gauge('tidings_connections', 'Open event streams.', () => hub.stats().connections);
   gauge('tidings_connections_behind', 'Event streams that are catching up.', () => hub.stats().behind);
   gauge('tidings_topics', 'Distinct topics and patterns that are asked for.', () => hub.stats().topics);
-  gauge('tidings_log_events', 'Events that the log holds.', () => hub.stats().tail.events);
-  gauge('tidings_log_bytes', 'Bytes that the log holds.', () => hub.stats().tail.bytes);
+  gauge('tidings_log_head', 'The seq of the newest event of the log.', () => hub.stats().tail.head);
+  gauge('tidings_tail_events', 'Newest events of the log, kept in memory.', () => hub.stats().tail.events);
+  gauge('tidings_tail_bytes', 'Their bytes.', () => hub.stats().tail.bytes);
   gauge(
     'tidings_delivery_lag_p50_seconds',
     'Publish to write, median of the newest flushes.',

@@ -1,100 +1,15 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createPerson } from '../testing/person.ts';
 import type { Person } from '../testing/person.ts';
+import { useProcesses } from '../testing/process.ts';
 import { openStream } from '../testing/stream.ts';
-import { temporaryFolder } from '../testing/server.ts';
 import { until } from '../testing/until.ts';
 
-// What `npm start` runs; the build has to be there, as it is after `npm test` has built it.
-const main = fileURLToPath(new URL('../../../dist/server/main.js', import.meta.url));
-
-interface Process {
-  child: ChildProcess;
-  /** What it wrote so far. */
-  output: () => string;
-  exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-}
-
-let folder: string;
-let removeFolder: () => Promise<void>;
-const running: Process[] = [];
-
-beforeEach(async () => {
-  ({ folder, remove: removeFolder } = await temporaryFolder());
-});
-afterEach(async () => {
-  for (const { child, exit } of running.splice(0)) {
-    child.kill('SIGKILL');
-    await exit;
-  }
-  await removeFolder();
-});
-
-function run(variables: Record<string, string> = {}, nodeArguments: string[] = []): Process {
-  const child = spawn(process.execPath, [...nodeArguments, main], {
-    env: {
-      PATH: process.env['PATH'],
-      PORT: '0',
-      HOST: '127.0.0.1',
-      DATABASE_FILE: `${folder}/live.sqlite`,
-      POSTS_PER_MINUTE: '10000',
-      ...variables,
-    },
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
-  const exit = once(child, 'close').then(([code, signal]) => ({ code, signal }));
-  const started = { child, exit, output: () => output };
-  running.push(started);
-  return started;
-}
-
-async function start(
-  variables: Record<string, string> = {},
-  nodeArguments: string[] = [],
-): Promise<Process & { url: string }> {
-  const started = run(variables, nodeArguments);
-  const url = (): string | undefined => /"url":"([^"]+)"/.exec(started.output())?.[1];
-  await until(() => url() !== undefined || started.child.exitCode !== null);
-  return { ...started, url: url() ?? '' };
-}
-
-describe('kill -9', () => {
-  test('loses no post that was answered 201', async () => {
-    const first = await start();
-    const ann = createPerson(first.url);
-    await ann.signUp('ann');
-    const answered: number[] = [];
-    async function postUntilKilled(): Promise<void> {
-      for (;;) {
-        const { status, body } = await ann.send('POST', '/posts', { text: `post ${answered.length}` });
-        if (status === 201) answered.push(body.id);
-      }
-    }
-    const posting = Promise.allSettled([postUntilKilled(), postUntilKilled(), postUntilKilled()]);
-    await until(() => answered.length >= 50);
-    first.child.kill('SIGKILL');
-    await posting;
-    expect((await first.exit).signal).toBe('SIGKILL');
-
-    const second = await start();
-    const later = createPerson(second.url);
-    later.cookies.set('tidings_session', ann.cookies.get('tidings_session') ?? '');
-    for (const id of answered) expect((await later.get(`/posts/${id}`)).status).toBe(200);
-    expect((await later.get('/session')).body.user).toEqual(ann.user);
-    expect((await later.send('POST', '/posts', { text: 'on we go' })).status).toBe(201);
-  });
-});
+const { folder, run, start } = useProcesses();
 
 describe('SIGTERM', () => {
   test('tells streams when to come back, ends by itself with 0 and loses no post', async () => {
@@ -110,6 +25,7 @@ describe('SIGTERM', () => {
       Array.from({ length: 20 }, () => openStream(`${server.url}/events?topic=posts`)),
     );
     await Promise.all(streams.map((stream) => stream.next('tidings:welcome')));
+    const { cursor } = (await createPerson(server.url).get('/posts')).body;
 
     const answered: number[] = [];
     async function postUntilRefused(person: Person): Promise<void> {
@@ -139,6 +55,13 @@ describe('SIGTERM', () => {
     const again = await start();
     const person = createPerson(again.url);
     for (const id of answered) expect((await person.get(`/posts/${id}`)).status).toBe(200);
+    // Also those that were answered when the hub took no events any more.
+    const stream = await person.stream(`topic=posts&last_event_id=${cursor}`);
+    await stream.next('post', ({ id }) => id === Math.max(...answered));
+    const told = stream.events.filter(({ type }) => type === 'post').map((event) => event.json().id);
+    expect(told).toEqual(expect.arrayContaining(answered));
+    expect(told).toEqual([...new Set(told)].sort((a, b) => a - b));
+    await stream.close();
   });
 
   test('ends within its deadline though a request never ends', async () => {
@@ -247,5 +170,13 @@ describe('a start that cannot succeed', () => {
     expect((await exit).code).toBe(1);
     expect(output()).toMatch(/EADDRINUSE/);
     other.close();
+  });
+
+  test('says that the log cannot be opened, and what to do', async () => {
+    await writeFile(`${folder()}/events`, '');
+    const { exit, output } = run();
+    expect((await exit).code).toBe(1);
+    expect(output()).toMatch(/events can't be opened.*EVENT_LOG_PATH.*EVENT_LOG=memory/s);
+    expect(output()).not.toMatch(/ at /);
   });
 });

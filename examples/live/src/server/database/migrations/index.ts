@@ -1,9 +1,11 @@
 import type { Migration, MigrationProvider } from 'kysely';
 import { up as initial } from './0001-initial.ts';
+import { up as outbox } from './0002-outbox.ts';
 
 /** In the order of their names. Never change one that was released: add another. */
 const migrations: Record<string, Migration> = {
   '0001-initial': { up: initial },
+  '0002-outbox': { up: outbox },
 };
 
 export const migrationProvider: MigrationProvider = {

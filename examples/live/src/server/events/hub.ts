@@ -1,0 +1,53 @@
+import { TidingsError, createHub, memoryLog } from 'tidings';
+import type { EventLog, Hub, Retention, TopicRule } from 'tidings';
+import { lmdbLog } from 'tidings/lmdb';
+import { TOPICS } from '../../shared/api.ts';
+import { ConfigError } from '../config.ts';
+import type { Config } from '../config.ts';
+import type { Logger } from '../ops/logger.ts';
+import { ANY_PAGE, EACH_PAGE } from './topics.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const MEBIBYTE = 1_048_576;
+
+/** How long a page may be away and still get exactly what it missed. */
+const ON_DISK: Retention = { events: 1_000_000, bytes: 1024 * MEBIBYTE, age: 30 * DAY };
+const IN_MEMORY: Retention = { events: 50_000, bytes: 64 * MEBIBYTE, age: HOUR };
+
+const RULES: readonly TopicRule[] = [
+  // Posts and page views are told of as they happen: of a rush of them, a reader sees four counts a second.
+  { match: TOPICS.dashboard, latest: true, interval: 250 },
+  // What is chatty is not to push posts out of the log. Who was away for longer gets it all anew.
+  { match: TOPICS.connections, retention: { events: 1000 } },
+  { match: TOPICS.viewers, retention: { events: 10_000 } },
+  { match: TOPICS.pageViews, retention: { events: 10_000 } },
+];
+
+export function openHub(config: Config, log: Logger): Hub {
+  return createHub({
+    log: openLog(config.eventLog),
+    heartbeat: config.heartbeat,
+    stallTimeout: config.stallTimeout,
+    maxLifetime: config.maxLifetime,
+    limits: { ...config.connectionLimits, topicsPerConnection: 16, eventLength: 65_536 },
+    // Nobody learns who views a page, only how many do.
+    presence: [ANY_PAGE, EACH_PAGE].map((match) => ({ match, grace: config.viewerGrace, members: 0 })),
+    onError: (error) => log.error({ err: error }, 'hub'),
+  });
+}
+
+/** @throws ConfigError if the log cannot be opened */
+function openLog(config: Config['eventLog']): EventLog {
+  if (config.engine === 'memory') return memoryLog({ retention: IN_MEMORY, topics: RULES });
+  try {
+    return lmdbLog({ path: config.path, retention: ON_DISK, topics: RULES });
+  } catch (error) {
+    if (!(error instanceof TidingsError)) throw error;
+    const reason = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+    throw new ConfigError(
+      `${error.message}${reason}\nSet EVENT_LOG_PATH to another folder, or EVENT_LOG=memory to keep no events over a restart.`,
+      { cause: error },
+    );
+  }
+}

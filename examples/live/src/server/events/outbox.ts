@@ -1,0 +1,116 @@
+import { TidingsError } from 'tidings';
+import type { EventInput, Hub } from 'tidings';
+import type { Clock } from '../clock.ts';
+import type { Database } from '../database/schema.ts';
+import type { Logger } from '../ops/logger.ts';
+import { createQueue } from '../queue.ts';
+import type { Announcement } from './announce.ts';
+
+/** Changes the database and tells subscribers: both or neither, at whatever moment the process dies. */
+export interface Outbox {
+  /**
+   * Runs `change` in a transaction that also saves what it has to `tell`, then publishes that. One change at a time,
+   * each published before the next is saved: whoever follows a topic sees the changes in the order in which the
+   * database has them. Rejects with what `change` threw, and nothing has happened then; when it resolves, what
+   * could not be published yet will be.
+   */
+  commit<T>(change: (transaction: Database, tell: Tell) => Promise<T>): Promise<T>;
+  /** Publishes what is waiting: at the start, what an earlier process left. */
+  publish(): Promise<void>;
+  /** Forgets what is published. */
+  prune(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type Tell = (...announcements: readonly Announcement[]) => void;
+
+export interface OutboxOptions {
+  readonly db: Database;
+  readonly hub: Pick<Hub, 'publishAll'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const RETRY = 1000;
+/** Events of one publish. */
+const BATCH = 500;
+
+export function createOutbox({ db, hub, clock, log }: OutboxOptions): Outbox {
+  const queue = createQueue();
+  /** All rows up to this id are published. */
+  let publishedTo = 0;
+  let cancelRetry: (() => void) | undefined;
+
+  async function publishWaiting(): Promise<void> {
+    cancelRetry?.();
+    cancelRetry = undefined;
+    try {
+      while (await publishBatch());
+    } catch (error) {
+      log.warn({ err: error }, 'events not published yet');
+      cancelRetry = clock.setTimer(() => void publish(), RETRY);
+    }
+  }
+
+  /** @returns false if nothing was waiting */
+  async function publishBatch(): Promise<boolean> {
+    const waiting = db.selectFrom('outbox').selectAll().where('id', '>', publishedTo);
+    const rows = await waiting.orderBy('id').limit(BATCH).execute();
+    const last = rows.at(-1);
+    if (last === undefined) return false;
+    try {
+      await hub.publishAll(rows.map(({ event }) => JSON.parse(event) as EventInput));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      // It would be refused forever, and everything behind it would wait.
+      log.error({ err: error, events: rows }, 'events dropped, since the hub refuses them');
+    }
+    publishedTo = last.id;
+    return true;
+  }
+
+  function publish(): Promise<void> {
+    return queue.run(publishWaiting);
+  }
+
+  async function prune(within: Database = db): Promise<void> {
+    await within.deleteFrom('outbox').where('id', '<=', publishedTo).execute();
+  }
+
+  return {
+    publish,
+    prune: () => prune(),
+    commit: (change) =>
+      queue.run(async () => {
+        const result = await db.transaction().execute(async (transaction) => {
+          const rows: { event: string }[] = [];
+          const changed = await change(transaction, (...announcements) => {
+            for (const announcement of announcements) rows.push({ event: toJson(announcement) });
+          });
+          if (rows.length > 0) {
+            // Here it costs no wait for the disk of its own.
+            await prune(transaction);
+            await transaction.insertInto('outbox').values(rows).execute();
+          }
+          return changed;
+        });
+        await publishWaiting();
+        return result;
+      }),
+    async close() {
+      await queue.run(() => prune());
+      cancelRetry?.();
+    },
+  };
+}
+
+/** With an id: published a second time, because nobody knew that it was, the log refuses it. */
+function toJson(announcement: Announcement): string {
+  const event: EventInput = { ...announcement, id: crypto.randomUUID() };
+  return JSON.stringify(event);
+}
+
+/** Whether the event itself is at fault. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof TidingsError && error.status !== undefined && error.status < 500;
+}
