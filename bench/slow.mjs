@@ -15,7 +15,9 @@ const SIZE = 1000;
 const server = fork(fileURLToPath(new URL('slow-server.mjs', import.meta.url)), [RATE, SIZE]);
 const memory = [];
 const port = await new Promise((resolve) => {
-  server.on('message', (message) => (message.port === undefined ? memory.push(message) : resolve(message.port)));
+  server.on('message', (message) =>
+    message.port === undefined ? memory.push(message) : resolve(message.port),
+  );
 });
 
 /** A raw socket that looks for lines of data, so that this process isn't what limits. */
@@ -78,7 +80,8 @@ for (const { socket } of slow) socket.resume();
 const caughtUp = () => slow.every(({ state }) => state.last >= after.n);
 for (let i = 0; i < 600 && !caughtUp(); i += 1) await pause(100);
 
-const median = (list, key) => list.map((each) => each[key]).sort((a, b) => a - b)[Math.floor(list.length / 2)];
+const median = (list, key) =>
+  list.map((each) => each[key]).sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const p99 = { without: median(results.without, 'p99'), with: median(results.with, 'p99') };
 const MiB = 1_048_576;
 const own = ({ heapUsed, arrayBuffers, log }) => (heapUsed + arrayBuffers - log * 2) / MiB;
@@ -93,7 +96,9 @@ console.log(
     ` (log ${(before.log / MiB).toFixed(0)} to ${(after.log / MiB).toFixed(0)} MiB)`,
 );
 const broken = slow.filter(({ state }) => state.broken > 0).length;
-console.log(`read on: ${slow.length} readers, ${broken} with an event missing or out of order, all caught up: ${caughtUp()}`);
+console.log(
+  `read on: ${slow.length} readers, ${broken} with an event missing or out of order, all caught up: ${caughtUp()}`,
+);
 for (const socket of [...sockets, ...slow.map((each) => each.socket)]) socket.destroy();
 server.disconnect();
 process.exitCode = broken === 0 && caughtUp() ? 0 : 1;

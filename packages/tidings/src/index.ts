@@ -7,7 +7,14 @@ export function createHub(options: HubOptions = {}): Hub {
 }
 
 export { memoryLog, type MemoryLogOptions } from './logs/memory.ts';
-export { TidingsError, type ErrorCode, errorCodes, forbidden, tooManyRequests, unauthorized } from './protocol/errors.ts';
+export {
+  TidingsError,
+  type ErrorCode,
+  errorCodes,
+  forbidden,
+  tooManyRequests,
+  unauthorized,
+} from './protocol/errors.ts';
 export { EARLIEST } from './protocol/cursor.ts';
 export type { EventInput, EventOptions } from './protocol/event.ts';
 export type { Matcher } from './protocol/matcher.ts';

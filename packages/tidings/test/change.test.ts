@@ -101,10 +101,13 @@ describe('an authorization that ends', () => {
   test('is announced, and ends the stream unless it is renewed', async () => {
     const { hub, change, clock, pass } = setUp();
     const expiresAt = clock.now() + 60_000;
-    const peers = ['ann', 'bob'].map((subject) => new Peer({ topics: ['a'], subject, expiresAt }).connect(hub));
+    const peers = ['ann', 'bob'].map((subject) =>
+      new Peer({ topics: ['a'], subject, expiresAt }).connect(hub),
+    );
     const [ann, bob] = peers as [Peer, Peer];
     await pass(ann, bob);
-    const types = (peer: Peer): string[] => peer.events.map(({ type }) => type).filter((type) => type !== 'tidings:welcome');
+    const types = (peer: Peer): string[] =>
+      peer.events.map(({ type }) => type).filter((type) => type !== 'tidings:welcome');
     clock.advance(29_000);
     await pass(ann, bob);
     expect(types(ann)).toEqual([]);

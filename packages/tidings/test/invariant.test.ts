@@ -6,11 +6,17 @@ import { settle } from './peer.ts';
 const runs = Number(process.env['TIDINGS_MODEL_RUNS'] ?? 1500);
 
 describe('for every connection, over any sequence of drops, stalls, trims and restarts', () => {
-  test('what it receives is the matching events in order, none twice, none missing without a gap notice', async () => {
-    await checkInvariant(runs, (clock) => ({
-      openLog: () => memoryLog({ retention, topics, now: clock.now }),
-      volatile: true,
-      settle,
-    }));
-  });
+  const timeout = 30_000 + runs * 20;
+
+  test(
+    'what it receives is the matching events in order, none twice, none missing without a gap notice',
+    { timeout },
+    async () => {
+      await checkInvariant(runs, (clock) => ({
+        openLog: () => memoryLog({ retention, topics, now: clock.now }),
+        volatile: true,
+        settle,
+      }));
+    },
+  );
 });

@@ -1,4 +1,11 @@
-import { type ConnectRequest, type Connection, type Hub, type Matcher, type Sink, createMatcherSet } from './internals.ts';
+import {
+  type ConnectRequest,
+  type Connection,
+  type Hub,
+  type Matcher,
+  type Sink,
+  createMatcherSet,
+} from './internals.ts';
 import { createDecoder } from '../src/protocol/decode.ts';
 
 export interface PeerEvent {
@@ -55,7 +62,11 @@ export class Peer {
       },
       onId: (id) => void (this.lastEventId = id),
     });
-    const connection = hub.connect({ ...requestFor(this.options), cursor, reconnects: (this.lastEventId ?? '') !== '' });
+    const connection = hub.connect({
+      ...requestFor(this.options),
+      cursor,
+      reconnects: (this.lastEventId ?? '') !== '',
+    });
     this.connection = connection;
     connection.open(this.#sink(), greeting);
     return this;

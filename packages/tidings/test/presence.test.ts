@@ -70,7 +70,11 @@ describe('presence', () => {
     }
     events.push(...(await told(250)));
     expect(events.length).toBeLessThanOrEqual(5);
-    expect(events.at(-1)).toEqual({ topic: 'room/a', count: 5000, members: [{ id: 'user-0' }, { id: 'user-1' }, { id: 'user-2' }] });
+    expect(events.at(-1)).toEqual({
+      topic: 'room/a',
+      count: 5000,
+      members: [{ id: 'user-0' }, { id: 'user-1' }, { id: 'user-2' }],
+    });
     expect(hub.presence('room/a').members).toHaveLength(3);
   });
 
@@ -81,7 +85,9 @@ describe('presence', () => {
     const late = new Peer({ topics: [{ pattern: 'presence/room/*' }] }).connect(hub);
     await settle();
     late.receive();
-    expect(late.received.map(({ data }) => JSON.parse(data) as unknown)).toEqual([{ topic: 'room/a', count: 1, members: [{ id: 'ann' }] }]);
+    expect(late.received.map(({ data }) => JSON.parse(data) as unknown)).toEqual([
+      { topic: 'room/a', count: 1, members: [{ id: 'ann' }] },
+    ]);
   });
 
   test('leaves no ghosts after a crash, and no dip either for those who come back in time', async () => {

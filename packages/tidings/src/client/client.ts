@@ -1,57 +1,25 @@
-import { GAP, GOODBYE, type Gap, RESERVED_PREFIX, WELCOME } from '../protocol/control.ts';
+import { EXPIRING, GAP, GOODBYE, type Gap, RESERVED_PREFIX, WELCOME } from '../protocol/control.ts';
 import type { DecodedEvent } from '../protocol/decode.ts';
-import type { TidingsError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/errors.ts';
+import type { Matcher } from '../protocol/matcher.ts';
 import { type Channel, createChannel } from './channel.ts';
 import { type Connection, openConnection, type StreamItem } from './connection.ts';
 import { createCursorKeeper, type CursorKeeper } from './cursor-keeper.ts';
+import type { EventClient, NextTry, ReceivedEvent } from './event-client.ts';
 import { createFeed } from './feed.ts';
 import { type Effect, INITIAL, type Input, type State, type Status, transition } from './machine.ts';
-import { type Opening, readGaps, readGoodbye, readWelcome, UNANNOUNCED } from './notices.ts';
+import {
+  type Opening,
+  readCredentials,
+  readExpiring,
+  readGaps,
+  readGoodbye,
+  readWelcome,
+  UNANNOUNCED,
+} from './notices.ts';
+import { whenOnline } from './online.ts';
 import { type ClientOptions, resolveSettings, type Settings } from './options.ts';
-
-export interface ReceivedEvent {
-  /** `message` unless the publisher named it. */
-  readonly type: string;
-  readonly data: string;
-  /** Where a connection that is to follow this event goes on; empty if the server sends no ids. */
-  readonly cursor: string;
-  /** @throws {SyntaxError} if the data is not JSON. */
-  json<T = unknown>(): T;
-}
-
-/** With `retryIn`, in milliseconds, the client goes on by itself; without, it has failed for good. */
-export interface NextTry {
-  readonly retryIn?: number;
-}
-
-/**
- * A stream of events that outlives its connections.
- *
- * A listener that throws harms neither the stream nor the other listeners: its error becomes the runtime's uncaught
- * one, as with `EventTarget`. (In Node that ends the process, unless `uncaughtException` is handled.)
- *
- * Iterating yields all events but those of reserved types, from the first call of `next` on. The stream is read no
- * faster than the slowest iterator is, and listeners wait along with it: the server keeps the cursor, and nothing is
- * queued here. It ends when the client is closed and throws when it fails.
- */
-export interface EventClient extends AsyncIterable<ReceivedEvent, undefined> {
-  readonly status: Status;
-  /** Of the last event that listeners and iterators were given. */
-  readonly cursor: string | undefined;
-  /**
-   * Events of one type, reserved ones included; those without a name are of type `message`.
-   * @returns what removes the listener.
-   */
-  on(type: string, listener: (event: ReceivedEvent) => void): () => void;
-  /** Once for each connection, before its events. */
-  onOpen(listener: (opening: Opening) => void): () => void;
-  /** Events are missing: what was made of the earlier ones has to be fetched anew. */
-  onGap(listener: (gaps: readonly Gap[]) => void): () => void;
-  onError(listener: (error: TidingsError, next: NextTry) => void): () => void;
-  onStatus(listener: (status: Status) => void): () => void;
-  /** Ends everything at once and for good; listeners are removed and iterators end. */
-  close(): void;
-}
+import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 
 /** @throws {TidingsError} `client/invalid-option` */
 export function connect(url: string | URL, options: ClientOptions = {}): EventClient {
@@ -69,10 +37,13 @@ type Frame = Exclude<StreamItem, { readonly retry: number }>;
 class Client implements EventClient {
   readonly #settings: Settings;
   readonly #keeper: CursorKeeper;
+  readonly #subscriptions: Subscriptions;
   readonly #inputs: Input[] = [];
   #stepping = false;
   #state: State = INITIAL;
   #connection: Connection | undefined;
+  /** An event that an iterator has not come for yet. Nothing else is handed out before, whichever connection brings it. */
+  #offered: { readonly id: string; readonly taken: Promise<void> } | undefined;
   #stopWaiting: (() => void) | undefined;
   #stopWaking: (() => void) | undefined;
   readonly #events = new Map<string, Channel<[ReceivedEvent]>>();
@@ -85,6 +56,11 @@ class Client implements EventClient {
   constructor(settings: Settings, keeper: CursorKeeper) {
     this.#settings = settings;
     this.#keeper = keeper;
+    this.#subscriptions = createSubscriptions(settings, {
+      onReplace: () => this.#send({ type: 'replace' }),
+      onFailure: (failure) => this.#send(failure),
+      onLost: (topics) => this.#gaps.emit([{ topics, reason: 'unknown-cursor' }]),
+    });
   }
 
   start(): void {
@@ -130,6 +106,14 @@ class Client implements EventClient {
     return this.#feed.iterate();
   }
 
+  subscribe(...topics: Matcher[]): Promise<string> {
+    return this.#subscriptions.change({ add: topics, drop: [] });
+  }
+
+  unsubscribe(...topics: Matcher[]): Promise<string> {
+    return this.#subscriptions.change({ add: [], drop: topics });
+  }
+
   close(): void {
     this.#send({ type: 'close' });
   }
@@ -153,6 +137,7 @@ class Client implements EventClient {
         return this.#connect();
       case 'disconnect':
         this.#connection?.close();
+        this.#subscriptions.left();
         return this.#keeper.save();
       case 'wait':
         this.#stopWaiting = this.#settings.timers.setTimer(
@@ -176,7 +161,11 @@ class Client implements EventClient {
 
   #connect(): void {
     let proved = false;
-    this.#connection = openConnection(this.#settings, this.#keeper.cursor, {
+    const handOut = (item: Frame): Promise<void> | undefined =>
+      // Whoever was greeted, or was given an event, may have closed the client.
+      this.#connection === connection && this.#state.status === 'open' ? this.#handOut(item) : undefined;
+    const connection = openConnection(this.#settings, {
+      request: () => this.#subscriptions.request(this.#place()),
       onInput: (input) => this.#send(input),
       onItem: (item) => {
         if ('retry' in item) {
@@ -185,26 +174,35 @@ class Client implements EventClient {
         }
         if (!proved) this.#greet(item);
         proved = true;
-        // Whoever was greeted may have closed the client.
-        return this.#state.status === 'open' ? this.#handOut(item) : undefined;
+        return this.#offered === undefined ? handOut(item) : this.#offered.taken.then(() => handOut(item));
       },
       onIdle: () => this.#keeper.save(),
       silence: () => ('silence' in this.#state ? this.#state.silence : undefined),
     });
+    this.#connection = connection;
+  }
+
+  /** What is offered will be taken, so it needn't come again. */
+  #place(): string | undefined {
+    return this.#offered === undefined ? this.#keeper.cursor : this.#offered.id || undefined;
   }
 
   /** The first frame: a hub introduces itself, other servers just begin. */
   #greet(item: Frame): void {
-    const opening = 'type' in item && item.type === WELCOME ? readWelcome(item.data) : UNANNOUNCED;
+    const welcome = 'type' in item && item.type === WELCOME ? item.data : undefined;
+    const opening = welcome === undefined ? UNANNOUNCED : readWelcome(welcome);
     this.#send({ type: 'proved', heartbeat: opening.heartbeat });
     this.#openings.emit(opening);
     if (opening.gaps.length > 0) this.#gaps.emit(opening.gaps);
+    const cursor = 'onlyId' in item ? item.onlyId : item.id;
+    const credentials = welcome === undefined ? undefined : readCredentials(welcome);
+    this.#subscriptions.greeted(credentials, cursor, welcome !== undefined);
   }
 
   /** The cursor moves only once everyone has been given the event: what a drop or a reload cuts off comes again. */
   #handOut(item: Frame): Promise<void> | undefined {
     if ('onlyId' in item) {
-      this.#keeper.move(item.onlyId);
+      this.#moveTo(item, item.onlyId);
       return undefined;
     }
     const event: ReceivedEvent = { type: item.type, data: item.data, cursor: item.id, json };
@@ -212,24 +210,44 @@ class Client implements EventClient {
     this.#events.get(item.type)?.emit(event);
     const behind = item.type.startsWith(RESERVED_PREFIX) ? undefined : this.#feed.offer(event);
     if (behind === undefined) {
-      this.#moveTo(item);
+      this.#moveTo(item, item.id);
+      this.#heed(item);
       return undefined;
     }
     this.#keeper.save();
-    return behind.then(() => {
-      if (this.#state.status === 'open') this.#moveTo(item);
+    const connection = this.#connection;
+    const taken = behind.then(() => {
+      this.#offered = undefined;
+      // It was not taken, if the client was closed meanwhile.
+      if (!('silence' in this.#state)) return;
+      if (connection === this.#connection) this.#moveTo(item, item.id);
+      else this.#keeper.move(item.id);
     });
+    this.#offered = { id: item.id, taken };
+    return taken;
   }
 
-  #moveTo(event: DecodedEvent): void {
-    this.#keeper.move(event.id);
+  #moveTo(item: Frame, id: string): void {
+    this.#subscriptions.handed(item, id !== (this.#keeper.cursor ?? ''));
+    this.#keeper.move(id);
     // A listener may have closed the client, and then nothing saves the cursor any more.
     if (this.#state.status !== 'open') this.#keeper.save();
-    if (event.type === GOODBYE) this.#send({ type: 'goodbye', retry: readGoodbye(event.data) });
+  }
+
+  #heed({ type, data }: DecodedEvent): void {
+    if (type === GOODBYE) this.#send({ type: 'goodbye', retry: readGoodbye(data) });
+    if (type === EXPIRING) void this.#renew(readExpiring(data));
+  }
+
+  /** Should it fail, the stream ends when it was to end, and the next one is asked for with new headers. */
+  async #renew(within: number): Promise<void> {
+    const error = await this.#subscriptions.renew();
+    if (error !== undefined) this.#errors.emit(error, { retryIn: within });
   }
 
   #finish(error: TidingsError | undefined): void {
     this.#feed.finish(error);
+    this.#subscriptions.finish(error ?? new TidingsError('client/closed', 'The client is closed.'));
     this.#stopWaking?.();
     for (const channel of [
       this.#openings,
@@ -246,16 +264,4 @@ class Client implements EventClient {
 
 function json<T>(this: ReceivedEvent): T {
   return JSON.parse(this.data) as T;
-}
-
-/**
- * In browsers and workers; other runtimes don't tell. Freezing a page, or keeping it for the back button, needs no
- * such care: if that cut the stream, reading it fails or the watchdog bites when the page goes on.
- *
- * @returns what ends it.
- */
-function whenOnline(task: () => void): () => void {
-  const target = globalThis as Partial<Pick<Window, 'addEventListener' | 'removeEventListener'>>;
-  target.addEventListener?.('online', task);
-  return () => target.removeEventListener?.('online', task);
 }

@@ -3,12 +3,17 @@ import { TidingsError } from '../protocol/errors.ts';
 import type { Input } from './machine.ts';
 import type { Settings } from './options.ts';
 import { readProblem } from './problem.ts';
+import { requestHeaders, requestInit } from './request.ts';
 import { judgeResponse } from './response.ts';
+import type { Request } from './subscriptions.ts';
+import { streamUrl } from './url.ts';
 
 /** What a stream consists of, for the client. */
 export type StreamItem = DecodedEvent | { readonly onlyId: string } | { readonly retry: number };
 
 export interface ConnectionHooks {
+  /** What to ask for; called when the request is made. */
+  readonly request: () => Request;
   /** How the connection fares. The last one is `refused`, `ended` or `dropped`. */
   readonly onInput: (input: Input) => void;
   /** One item after another. While a promise that it returned is pending, nothing is read. */
@@ -27,12 +32,11 @@ export interface Connection {
 /** How long to wait for the server's explanation of a failure, in milliseconds. */
 const PROBLEM_TIMEOUT = 2_000;
 
+/** For a connection that was closed before its request. */
+const NOTHING: Request = { matchers: [], asNew: false, cursor: undefined };
+
 /** One request, and the stream that answers it. */
-export function openConnection(
-  settings: Settings,
-  cursor: string | undefined,
-  hooks: ConnectionHooks,
-): Connection {
+export function openConnection(settings: Settings, hooks: ConnectionHooks): Connection {
   const { timers } = settings;
   const controller = new AbortController();
   let closed = false;
@@ -53,35 +57,21 @@ export function openConnection(
 
   async function run(): Promise<Input> {
     try {
-      const headers = await requestHeaders();
-      const response = await watch(() => settings.fetch(settings.url, requestInit(headers)));
+      const headers = await requestHeaders(settings, { accept: 'text/event-stream' });
+      // Not earlier: what is asked for may change while the headers are made.
+      const { cursor, matchers, asNew } = closed ? NOTHING : hooks.request();
+      if (cursor !== undefined && !asNew) headers.set('last-event-id', toByteString(cursor));
+      const url = streamUrl(settings.url, matchers, asNew ? cursor : undefined);
+      const init = requestInit(settings, headers, controller.signal);
+      const response = await watch(() => settings.fetch(url, init));
       const input = await judge(response);
       if (input.type !== 'accepted' || closed) return input;
       hooks.onInput(input);
-      return await readStream(response);
+      return await readStream(response, cursor ?? '');
     } catch (error) {
       if (error instanceof TidingsError) return { type: 'dropped', error };
       throw error;
     }
-  }
-
-  async function requestHeaders(): Promise<Headers> {
-    try {
-      const headers = new Headers(await settings.headers());
-      headers.set('accept', 'text/event-stream');
-      if (cursor !== undefined) headers.set('last-event-id', toByteString(cursor));
-      return headers;
-    } catch (cause) {
-      throw new TidingsError('client/headers-failed', 'The headers for the request could not be made.', {
-        cause,
-      });
-    }
-  }
-
-  function requestInit(headers: Headers): RequestInit {
-    const { credentials } = settings;
-    // The cache mode of EventSource: "set request's cache mode to "no-store"".
-    return { headers, cache: 'no-store', signal: controller.signal, ...(credentials && { credentials }) };
   }
 
   async function judge(response: Response): Promise<Input> {
@@ -98,7 +88,7 @@ export function openConnection(
     return judgeResponse({ ...facts, problem }, timers.now());
   }
 
-  async function readStream({ body }: Response): Promise<Input> {
+  async function readStream({ body }: Response, lastEventId: string): Promise<Input> {
     if (body === null)
       throw new TidingsError('client/network', 'The response has no body that can be streamed.');
     const reader = body.getReader();
@@ -107,7 +97,7 @@ export function openConnection(
       onEvent: (event) => items.push(event),
       onId: (onlyId) => items.push({ onlyId }),
       onRetry: (retry) => items.push({ retry }),
-      lastEventId: cursor ?? '',
+      lastEventId,
       maxEventBytes: settings.maxEventBytes,
     });
     for (;;) {

@@ -1,7 +1,8 @@
 export type { Gap, GapReason } from '../protocol/control.ts';
 export { type ErrorCode, TidingsError } from '../protocol/errors.ts';
 export type { Matcher } from '../protocol/matcher.ts';
-export { connect, type EventClient, type NextTry, type ReceivedEvent } from './client.ts';
+export { connect } from './client.ts';
+export type { EventClient, NextTry, ReceivedEvent } from './event-client.ts';
 export type { Status } from './machine.ts';
 export type { Opening } from './notices.ts';
 export type { ClientOptions, Timers } from './options.ts';

@@ -110,7 +110,36 @@ describe('a cursor that is to persist', () => {
     await until('stored cursor', () => items.get('feed') === 'a.2');
     before.client.close();
     observe(server.url, { persist: 'feed' });
-    expect((await server.next()).headers['last-event-id']).toBe('a.2');
+    expect((await server.next()).url.search).toBe('?last_event_id=a.2');
+  });
+});
+
+describe('a client that was cut off within the values of states', () => {
+  it.each([
+    [undefined, '?topic=load'],
+    ['a.5', '?topic=load&last_event_id=a.5'],
+  ])('with the cursor %s asks for all of them again', async (cursor, search) => {
+    const server = await serveExchanges();
+    const options = { topics: ['load'], ...(cursor !== undefined && { cursor }) };
+    const { clock, hasStatus, hasMessages } = observe(server.url, options);
+    const announced = welcome().replace(/^id:.*\n/m, '');
+    const first = await server.next();
+    first.stream(`${announced}data: 1\n\n`);
+    await hasMessages(1);
+    first.cut();
+    await hasStatus('waiting');
+    clock.advance(1_000);
+    const second = await server.next();
+    expect(second.url.search).toBe(search);
+    expect(second.headers).not.toHaveProperty('last-event-id');
+    second.stream(`${announced}data: 1\n\ndata: 2\n\nid: a.5\n\ndata: 3\n\n`);
+    await hasMessages(4);
+    second.cut();
+    await hasStatus('waiting');
+    clock.advance(1_000);
+    const third = await server.next();
+    expect(third.url.search).toBe('?topic=load');
+    expect(third.headers['last-event-id']).toBe('a.5');
   });
 });
 

@@ -17,11 +17,13 @@ describe('a request', () => {
     expect(headers).not.toHaveProperty('last-event-id');
   });
 
-  it('carries the cursor that the page was rendered with', async () => {
+  it('carries the cursor that the page was rendered with in the URL, for it has no states yet', async () => {
     const server = await serveExchanges();
     const { client } = observe(server.url, { cursor: 'a.7' });
     expect(client.cursor).toBe('a.7');
-    expect((await server.next()).headers['last-event-id']).toBe('a.7');
+    const { url, headers } = await server.next();
+    expect(url.search).toBe('?last_event_id=a.7');
+    expect(headers).not.toHaveProperty('last-event-id');
   });
 });
 

@@ -19,7 +19,14 @@ import type { EventLog } from './log.ts';
 import { type MatcherSet, createMatcherSet } from './matcher-set.ts';
 import type { Member } from './presence.ts';
 import { judge, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
-import { type Receiver, type SharedPage, type Subscription, type Subscriptions, toSharedPage, wants } from './subscription.ts';
+import {
+  type Receiver,
+  type SharedPage,
+  type Subscription,
+  type Subscriptions,
+  toSharedPage,
+  wants,
+} from './subscription.ts';
 import type { LogEntry, PageLimit } from './tail.ts';
 
 /**
@@ -199,7 +206,8 @@ export class Connection implements Receiver {
         this.#state = 'behind';
         this.#cursor = verdict.seq;
         if (verdict.snapshot) this.#beginSnapshot(this.#subscription.wanted);
-        if (verdict.losses.length > 0) newLosses(verdict.losses, (this.#toldLosses = new Map()));
+        if (verdict.losses.length > 0)
+          newLosses(verdict.losses, (this.#toldLosses = new Map<string, number>()));
         const welcome: Welcome = {
           connection: this.id,
           secret: this.secret,
@@ -339,7 +347,8 @@ export class Connection implements Receiver {
         // Nothing appended so far is still to be pushed, so what is pushed next is what comes after the cursor.
         this.#state = 'live';
         this.#subscription.live.add(this);
-        if (this.#subscription.live.size === this.#subscription.members) this.#subscription.lastPage = undefined;
+        if (this.#subscription.live.size === this.#subscription.members)
+          this.#subscription.lastPage = undefined;
       } else {
         clock.defer(() => this.#pump());
         return;
@@ -393,7 +402,7 @@ export class Connection implements Receiver {
     const all = await log.losses(after, wanted);
     // What was read for other topics than it is for by now would leave the new ones out.
     if (this.#state !== 'behind' || this.#subscription !== subscription) return;
-    const losses = newLosses(all, (this.#toldLosses ??= new Map()));
+    const losses = newLosses(all, (this.#toldLosses ??= new Map<string, number>()));
     if (losses.length > 0) {
       const notice: GapNotice = { gaps: trimmedGaps(losses) };
       this.#write(encoder.encode(this.#encode({ type: GAP, data: JSON.stringify(notice) })));

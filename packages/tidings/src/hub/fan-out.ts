@@ -68,7 +68,8 @@ export class FanOut {
       this.#pending.push(entry);
       this.#pendingLength += entry.data.length;
       // Within the loop: what is appended at once may be far more than a slow peer's buffer should hold.
-      if (this.#pending.length >= MAX_PENDING_EVENTS || this.#pendingLength >= MAX_PENDING_LENGTH) this.flush();
+      if (this.#pending.length >= MAX_PENDING_EVENTS || this.#pendingLength >= MAX_PENDING_LENGTH)
+        this.flush();
     }
   }
 

@@ -1,11 +1,23 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { TidingsError } from '../protocol/errors.ts';
 import { type EventInput, type EventOptions, toNewEvent } from '../protocol/event.ts';
-import { type ChangeRequest, type ConnectRequest, Connection, type ConnectionInfo, type Delivery } from './connection.ts';
+import {
+  type ChangeRequest,
+  type ConnectRequest,
+  Connection,
+  type ConnectionInfo,
+  type Delivery,
+} from './connection.ts';
 import { Conflation } from './conflation.ts';
 import { FanOut } from './fan-out.ts';
 import type { EventLog } from './log.ts';
-import { type HubLimits, type HubOptions, type ResolvedHubOptions, resolveOptions } from './options.ts';
+import {
+  assertNumber,
+  type HubLimits,
+  type HubOptions,
+  type ResolvedHubOptions,
+  resolveOptions,
+} from './options.ts';
 import { type Presence, PresenceTracker } from './presence.ts';
 import { Registry } from './registry.ts';
 import { Subscriptions } from './subscription.ts';
@@ -40,7 +52,12 @@ export interface HubStats {
   readonly stalled: number;
   /** Milliseconds from append to the last write of the flush, over the newest 1024 flushes. */
   readonly deliveryLag: { readonly p50: number; readonly p99: number };
-  readonly tail: { readonly events: number; readonly bytes: number; readonly head: number; readonly epoch: string };
+  readonly tail: {
+    readonly events: number;
+    readonly bytes: number;
+    readonly head: number;
+    readonly epoch: string;
+  };
 }
 
 export interface DisconnectOptions {
@@ -119,9 +136,14 @@ export class Hub {
    *
    * @throws {TidingsError} what `toNewEvent` throws for bad input; `log/closed`; what the log's engine failed with.
    */
-  async publish(topics: string | readonly string[], data: unknown, options: EventOptions = {}): Promise<Published> {
+  async publish(
+    topics: string | readonly string[],
+    data: unknown,
+    options: EventOptions = {},
+  ): Promise<Published> {
     const [published] = await this.publishAll([{ ...options, topics, data }]);
-    if (published === undefined) throw new TidingsError('log/closed', 'The log took the event but gave no seq.');
+    if (published === undefined)
+      throw new TidingsError('log/closed', 'The log took the event but gave no seq.');
     return published;
   }
 
@@ -202,6 +224,7 @@ export class Hub {
   disconnect(where: (connection: ConnectionInfo) => boolean, options: DisconnectOptions = {}): number {
     const picked = [...this.#registry.values()].filter((connection) => where(connection.info));
     const { retry, random } = this.#options;
+    if (options.retry !== undefined) assertNumber('retry', options.retry, 0, Number.MAX_SAFE_INTEGER);
     const spread = this.#spread(picked.length);
     for (const connection of picked) connection.end('evicted', options.retry ?? retry + random() * spread);
     return picked.length;

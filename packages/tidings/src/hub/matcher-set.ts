@@ -36,7 +36,8 @@ export function createMatcherSet(wanted: readonly Matcher[], maxTopicLength?: nu
   }
   const compiled = [...patterns.values()];
   const matchers: Matcher[] = [...topics, ...compiled.map(({ pattern }) => ({ pattern }))];
-  const matchesTopic = (topic: string): boolean => topics.has(topic) || compiled.some((p) => p.matches(topic));
+  const matchesTopic = (topic: string): boolean =>
+    topics.has(topic) || compiled.some((p) => p.matches(topic));
   return {
     matchers,
     topics,

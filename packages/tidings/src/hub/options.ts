@@ -70,13 +70,19 @@ export function resolveOptions(options: HubOptions & { readonly log: EventLog })
   for (const name of ['stallTimeout', 'maxLifetime'] as const) assertNumber(name, resolved[name], 1);
   // Not Infinity: JSON and the stream have no word for it.
   assertNumber('heartbeat', resolved.heartbeat, 1, Number.MAX_SAFE_INTEGER);
-  for (const name of ['retry', 'flushWindow', 'expiryNotice'] as const) assertNumber(name, resolved[name], 0, Number.MAX_SAFE_INTEGER);
+  for (const name of ['retry', 'flushWindow', 'expiryNotice'] as const)
+    assertNumber(name, resolved[name], 0, Number.MAX_SAFE_INTEGER);
   return resolved;
 }
 
-function assertNumber(name: string, value: number, minimum: number, maximum = Infinity): void {
+/** @throws {TidingsError} `hub/invalid-option`. */
+export function assertNumber(name: string, value: number, minimum: number, maximum: number = Infinity): void {
   if (typeof value === 'number' && value >= minimum && value <= maximum) return;
-  throw new TidingsError('hub/invalid-option', `\`${name}\` is a number of at least ${minimum}${maximum < Infinity ? ', and finite' : ''}.`, {
-    details: { option: name, value },
-  });
+  throw new TidingsError(
+    'hub/invalid-option',
+    `\`${name}\` is a number of at least ${minimum}${maximum < Infinity ? ', and finite' : ''}.`,
+    {
+      details: { option: name, value },
+    },
+  );
 }

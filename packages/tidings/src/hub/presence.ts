@@ -61,7 +61,10 @@ export class PresenceTracker {
   readonly #places = new Map<string, Place>();
 
   constructor(rules: readonly PresenceRule[], log: EventLog, clock: Clock, report: (error: unknown) => void) {
-    this.#rules = rules.map((rule) => ({ rule: { ...DEFAULTS, ...rule }, matchers: createMatcherSet([rule.match]) }));
+    this.#rules = rules.map((rule) => ({
+      rule: { ...DEFAULTS, ...rule },
+      matchers: createMatcherSet([rule.match]),
+    }));
     this.#log = log;
     this.#clock = clock;
     this.#report = report;
@@ -118,7 +121,13 @@ export class PresenceTracker {
   async #takeOver(): Promise<void> {
     const matchers = createMatcherSet([{ pattern: `${PRESENCE_PREFIX}*` }]);
     const limit = { events: Infinity, length: Infinity };
-    const { entries } = await this.#log.read({ after: 0, wants: () => true, matchers, limit, snapshot: true });
+    const { entries } = await this.#log.read({
+      after: 0,
+      wants: () => true,
+      matchers,
+      limit,
+      snapshot: true,
+    });
     for (const { topics } of entries) {
       const topic = topics[0].slice(PRESENCE_PREFIX.length);
       const place = this.#placeOf(topic);
@@ -146,7 +155,8 @@ export class PresenceTracker {
 
   /** The first change waits too, so that a crowd that comes at once is told of at once. */
   #armToTell(topic: string, place: Place): void {
-    if (place.changed) this.#arm(topic, place, Math.max(place.toldAt, this.#clock.monotonic()) + place.rule.interval);
+    if (place.changed)
+      this.#arm(topic, place, Math.max(place.toldAt, this.#clock.monotonic()) + place.rule.interval);
   }
 
   /** One timer for all that waits at a place: a change to tell, the next member to leave. */

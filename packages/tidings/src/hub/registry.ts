@@ -44,8 +44,10 @@ export class Registry {
         details: { retryAfter: RETRY_AFTER },
       });
     }
-    if (count(this.#bySubject, subject) >= connectionsPerSubject) throw tooMany('subject', connectionsPerSubject);
-    if (count(this.#byAddress, remote) >= connectionsPerAddress) throw tooMany('address', connectionsPerAddress);
+    if (count(this.#bySubject, subject) >= connectionsPerSubject)
+      throw tooMany('subject', connectionsPerSubject);
+    if (count(this.#byAddress, remote) >= connectionsPerAddress)
+      throw tooMany('address', connectionsPerAddress);
   }
 
   add(connection: Connection): void {
@@ -73,8 +75,12 @@ function change(counts: Map<string, number>, key: string | undefined, by: number
 }
 
 function tooMany(per: string, limit: number): TidingsError {
-  return new TidingsError('limit/connections', `Only ${limit} connections are allowed for one ${per}; close one first.`, {
-    status: 429,
-    details: { retryAfter: RETRY_AFTER, limit, per },
-  });
+  return new TidingsError(
+    'limit/connections',
+    `Only ${limit} connections are allowed for one ${per}; close one first.`,
+    {
+      status: 429,
+      details: { retryAfter: RETRY_AFTER, limit, per },
+    },
+  );
 }

@@ -38,10 +38,17 @@ export async function judge(request: Place, log: EventLog): Promise<Verdict> {
   if (parsed === undefined) return gapAtHead('unknown-cursor', log, wanted);
   if (parsed.epoch !== tail.epoch) return gapAtHead('epoch', log, wanted);
   if (parsed.seq > tail.head) return gapAtHead('unknown-cursor', log, wanted);
-  if (parsed.seq >= log.newestLoss) return { seq: parsed.seq, resumed: true, gaps: [], losses: [], snapshot: isNew };
+  if (parsed.seq >= log.newestLoss)
+    return { seq: parsed.seq, resumed: true, gaps: [], losses: [], snapshot: isNew };
   const losses = await log.losses(parsed.seq, wanted);
   const resumed = losses.length === 0;
-  return { seq: parsed.seq, resumed, gaps: trimmedGaps(losses), losses, snapshot: isNew || needsSnapshot(losses, log) };
+  return {
+    seq: parsed.seq,
+    resumed,
+    gaps: trimmedGaps(losses),
+    losses,
+    snapshot: isNew || needsSnapshot(losses, log),
+  };
 }
 
 export function trimmedGaps(losses: readonly Loss[]): readonly Gap[] {
@@ -66,5 +73,8 @@ function beginAt(seq: number, snapshot = false): Verdict {
 
 /** What was missed can't be known, but of topics that are states, the state can be had. */
 function gapAtHead(reason: GapReason, log: EventLog, wanted: MatcherSet): Verdict {
-  return { ...beginAt(log.tail.head, log.rules.canBeLatest(wanted)), gaps: [{ topics: wanted.matchers, reason }] };
+  return {
+    ...beginAt(log.tail.head, log.rules.canBeLatest(wanted)),
+    gaps: [{ topics: wanted.matchers, reason }],
+  };
 }

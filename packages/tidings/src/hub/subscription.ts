@@ -1,4 +1,4 @@
-import { type MatcherSet, createMatcherSet } from './matcher-set.ts';
+import type { MatcherSet } from './matcher-set.ts';
 import { type LogEntry, type Page, frameOf } from './tail.ts';
 import { TopicIndex } from './topic-index.ts';
 
@@ -44,8 +44,6 @@ export function wants(subscription: Subscription, entry: LogEntry): boolean {
 export function mayRead(subscription: Subscription, entry: LogEntry): boolean {
   return !entry.private || subscription.granted.matches(entry.topics);
 }
-
-export const NOTHING_GRANTED: MatcherSet = createMatcherSet([]);
 
 /** All subscriptions there are, by what they ask for. */
 export class Subscriptions {

@@ -1,3 +1,4 @@
+import { TidingsError } from '../protocol/errors.ts';
 import { encodeFrame } from '../protocol/encode.ts';
 import type { NewEvent } from '../protocol/event.ts';
 import { formatCursor } from '../protocol/cursor.ts';
@@ -33,6 +34,16 @@ export interface Retention {
   readonly age?: number;
 }
 
+/** @throws {TidingsError} `hub/invalid-option`. */
+export function assertRetention(retention: Retention): void {
+  for (const [name, value] of Object.entries(retention)) {
+    if (value === undefined || (typeof value === 'number' && value >= 0)) continue;
+    throw new TidingsError('hub/invalid-option', `\`retention.${name}\` is a number of at least 0.`, {
+      details: { option: `retention.${name}`, value },
+    });
+  }
+}
+
 export interface TailOptions {
   readonly epoch: string;
   /** The seq of the newest event before the first `push`. */
@@ -62,7 +73,9 @@ export class Tail {
   #head: number;
   #bytes = 0;
 
+  /** @throws {TidingsError} `hub/invalid-option`. */
   constructor(options: TailOptions) {
+    assertRetention(options.retention);
     this.epoch = options.epoch;
     this.#head = options.head ?? 0;
     this.#retention = options.retention;
@@ -160,7 +173,8 @@ export function toPage(entries: readonly LogEntry[], limit: PageLimit, end: numb
   let length = 0;
   for (const [i, entry] of entries.entries()) {
     length += entry.data.length;
-    if (i + 1 >= limit.events || length >= limit.length) return { entries: entries.slice(0, i + 1), next: entry.seq };
+    if (i + 1 >= limit.events || length >= limit.length)
+      return { entries: entries.slice(0, i + 1), next: entry.seq };
   }
   return { entries, next: end };
 }

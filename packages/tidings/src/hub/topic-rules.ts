@@ -1,7 +1,7 @@
 import { TidingsError } from '../protocol/errors.ts';
 import { type Matcher, PRESENCE_PREFIX } from '../protocol/matcher.ts';
 import { createMatcherSet, type MatcherSet } from './matcher-set.ts';
-import type { Retention } from './tail.ts';
+import { type Retention, assertRetention } from './tail.ts';
 
 /** How a log treats the topics that `match`. The first rule that matches an event's canonical topic holds. */
 export interface TopicRule {
@@ -36,7 +36,17 @@ export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
   const all = [PRESENCE_RULE, ...rules];
   const compiled = all.map((rule) => ({ rule, matchers: createMatcherSet([rule.match]) }));
   const statePrefixes = all.filter(({ latest }) => latest === true).map(({ match }) => literalPrefix(match));
-  for (const { interval = 0, latest = false } of rules) {
+  for (const { interval = 0, latest = false, retention = {} } of rules) {
+    assertRetention(retention);
+    if (!(interval >= 0 && interval < Infinity)) {
+      throw new TidingsError(
+        'hub/invalid-option',
+        'The `interval` of a topic rule is a number of milliseconds.',
+        {
+          details: { option: 'topics', interval },
+        },
+      );
+    }
     if (interval > 0 && !latest) {
       throw new TidingsError('hub/invalid-option', 'A topic rule with `interval` needs `latest: true`.', {
         details: { option: 'topics', interval },
@@ -71,6 +81,9 @@ function canMeet(a: string, b: string): boolean {
 }
 
 /** Whether an event is the value of a key, on a topic that keeps just the newest. */
-export function isState(rules: TopicRules, event: { topics: readonly [string, ...string[]]; key: string | undefined }): boolean {
+export function isState(
+  rules: TopicRules,
+  event: { topics: readonly [string, ...string[]]; key: string | undefined },
+): boolean {
   return event.key !== undefined && rules.of(event.topics[0])?.latest === true;
 }

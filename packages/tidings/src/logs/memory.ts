@@ -92,12 +92,18 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     if (!snapshot && after >= tail.floor) return tail.read(after, wants, limit);
     const end = snapshot ? tail.head : tail.floor;
     const entries = states.between(after, end, matchers);
-    return toPage(entries.filter((entry) => wants(entry) && !(snapshot && entry.tombstone)), limit, end);
+    return toPage(
+      entries.filter((entry) => wants(entry) && !(snapshot && entry.tombstone)),
+      limit,
+      end,
+    );
   }
 
   function whileOpen<T>(work: () => T): Promise<T> {
     if (!closed) return Promise.resolve(work());
-    return Promise.reject(new TidingsError('log/closed', 'The log is closed; the hub was shut down.', { status: 503 }));
+    return Promise.reject(
+      new TidingsError('log/closed', 'The log is closed; the hub was shut down.', { status: 503 }),
+    );
   }
 
   return {

@@ -8,7 +8,8 @@ export class States {
   /** The seq of the oldest of them, Infinity if there are none. */
   get oldest(): number {
     let oldest = Infinity;
-    for (const keys of this.#topics.values()) for (const { seq } of keys.values()) oldest = Math.min(oldest, seq);
+    for (const keys of this.#topics.values())
+      for (const { seq } of keys.values()) oldest = Math.min(oldest, seq);
     return oldest;
   }
 
@@ -20,7 +21,7 @@ export class States {
   set(entry: LogEntry): LogEntry | undefined {
     const [topic] = entry.topics;
     let keys = this.#topics.get(topic);
-    if (keys === undefined) this.#topics.set(topic, (keys = new Map()));
+    if (keys === undefined) this.#topics.set(topic, (keys = new Map<string, LogEntry>()));
     const key = entry.key ?? '';
     const before = keys.get(key);
     keys.set(key, entry);

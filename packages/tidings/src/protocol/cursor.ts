@@ -34,7 +34,11 @@ export function parseCursor(text: string): Cursor | undefined {
 /** @throws {TidingsError} `cursor/invalid` if the text could not stand in a cursor. */
 export function assertEpoch(epoch: string): void {
   if (EPOCH.test(epoch)) return;
-  throw new TidingsError('cursor/invalid', 'An epoch is 1 to 64 characters out of A-Z, a-z, 0-9, "_" and "-".', {
-    details: { epoch },
-  });
+  throw new TidingsError(
+    'cursor/invalid',
+    'An epoch is 1 to 64 characters out of A-Z, a-z, 0-9, "_" and "-".',
+    {
+      details: { epoch },
+    },
+  );
 }

@@ -7,6 +7,7 @@ export const errorCodes = [
   'auth/forbidden',
   'auth/unauthorized',
   'client/attempts-exhausted',
+  'client/closed',
   'client/content-type',
   'client/headers-failed',
   'client/http-status',

@@ -80,7 +80,9 @@ export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVEN
 
 function toTopics(topics: string | readonly string[], limits: EventLimits): readonly [string, ...string[]] {
   // Whatever a caller without types hands in instead of a list is judged as a topic.
-  const [first, ...rest] = new Set(Array.isArray(topics) ? (topics as readonly string[]) : [topics as string]);
+  const [first, ...rest] = new Set(
+    Array.isArray(topics) ? (topics as readonly string[]) : [topics as string],
+  );
   if (first === undefined) {
     throw new TidingsError('topic/missing', 'An event needs at least one topic.', { status: 400 });
   }
@@ -130,7 +132,10 @@ export function encodeData(data: unknown, raw: boolean): string {
   try {
     text = JSON.stringify(data);
   } catch (cause) {
-    throw new TidingsError('event/invalid-data', 'The data cannot be written as JSON.', { status: 400, cause });
+    throw new TidingsError('event/invalid-data', 'The data cannot be written as JSON.', {
+      status: 400,
+      cause,
+    });
   }
   if (text !== undefined) return text;
   throw new TidingsError('event/invalid-data', `JSON has no ${typeof data}; send null if nothing is meant.`, {

@@ -24,12 +24,17 @@ export const UNUSABLE: RegExp = /[\u0000-\u001f\u007f]|\p{Surrogate}/u;
 export function assertTopic(topic: string, maxLength: number = MAX_TOPIC_LENGTH): void {
   if (typeof topic !== 'string' || topic === '') throw invalid('A topic is a non-empty string.', topic);
   if (topic.length > maxLength) {
-    throw new TidingsError('topic/too-long', `A topic may have ${maxLength} characters; this one has ${topic.length}.`, {
-      status: 400,
-      details: { length: topic.length, maxLength },
-    });
+    throw new TidingsError(
+      'topic/too-long',
+      `A topic may have ${maxLength} characters; this one has ${topic.length}.`,
+      {
+        status: 400,
+        details: { length: topic.length, maxLength },
+      },
+    );
   }
-  if (UNUSABLE.test(topic)) throw invalid('A topic has no control characters (CR, LF, NUL…) or lone surrogates.', topic);
+  if (UNUSABLE.test(topic))
+    throw invalid('A topic has no control characters (CR, LF, NUL…) or lone surrogates.', topic);
 }
 
 /** One text for one matcher, for keys and logs: the topic, or the pattern behind a prefix no topic can have. */

@@ -81,12 +81,16 @@ function compileSegment(segment: string, pattern: string): string {
       if (literal === undefined) throw invalid('A pattern may not end in "\\".', pattern);
       source += escapeForRegExp(literal);
     } else if (character === '*') {
-      if (source.endsWith(WILDCARD)) throw invalid('"**" is a modifier of URL Patterns; write one "*".', pattern);
+      if (source.endsWith(WILDCARD))
+        throw invalid('"**" is a modifier of URL Patterns; write one "*".', pattern);
       source += WILDCARD;
     } else if (character === ':') {
       throw invalid('":name" fills a whole segment; write "\\:" for a colon.', pattern);
     } else if (REFUSED.includes(character)) {
-      throw invalid(`Write "\\${character}" for a "${character}": groups and modifiers are not supported.`, pattern);
+      throw invalid(
+        `Write "\\${character}" for a "${character}": groups and modifiers are not supported.`,
+        pattern,
+      );
     } else {
       source += escapeForRegExp(character);
     }

@@ -31,9 +31,14 @@ export const logContract: readonly ContractCase[] = [
     name: 'gives consecutive seqs in the order of append calls',
     run: withLog({}, async (log) => {
       const first = log.tail.head;
-      const calls = Array.from({ length: 20 }, (_, i) => append(log, { topics: `t/${i}`, data: i }, { topics: 'x', data: i }));
+      const calls = Array.from({ length: 20 }, (_, i) =>
+        append(log, { topics: `t/${i}`, data: i }, { topics: 'x', data: i }),
+      );
       const seqs = (await Promise.all(calls)).flat().map(({ seq }) => seq);
-      assert.deepEqual(seqs, Array.from({ length: 40 }, (_, i) => first + 1 + i));
+      assert.deepEqual(
+        seqs,
+        Array.from({ length: 40 }, (_, i) => first + 1 + i),
+      );
       assert.equal(log.tail.head, first + 40);
     }),
   },
@@ -45,7 +50,10 @@ export const logContract: readonly ContractCase[] = [
       const [appended] = await append(log, { topics: 'a', data: 1 });
       assert.deepEqual(pushed, [appended?.seq]);
       await Promise.all([append(log, { topics: 'a', data: 2 }), append(log, { topics: 'a', data: 3 })]);
-      assert.deepEqual(pushed, pushed.toSorted((a, b) => a - b));
+      assert.deepEqual(
+        pushed,
+        pushed.toSorted((a, b) => a - b),
+      );
       assert.equal(pushed.length, 3);
     }),
   },
@@ -103,7 +111,11 @@ export const logContract: readonly ContractCase[] = [
         append(log, { topics: 'a', data: 2, id: 'same' }),
       ]);
       assert.deepEqual(again, { seq: first?.seq, duplicate: true });
-      const [inOneCall, twice] = await append(log, { topics: 'a', data: 3, id: 'b' }, { topics: 'a', data: 4, id: 'b' });
+      const [inOneCall, twice] = await append(
+        log,
+        { topics: 'a', data: 3, id: 'b' },
+        { topics: 'a', data: 4, id: 'b' },
+      );
       assert.deepEqual(twice, { seq: inOneCall?.seq, duplicate: true });
       assert.equal((await read(log, log.floor)).entries.length, 2);
     }),
@@ -121,7 +133,9 @@ export const logContract: readonly ContractCase[] = [
       assert.deepEqual(await lost(log, start, ['early', 'steady', 'never']), ['early', 'steady']);
       assert.deepEqual(await lost(log, start + 1, ['early', 'steady', 'never']), ['steady']);
       assert.deepEqual(await lost(log, log.floor, ['early', 'steady', 'never']), []);
-      assert.deepEqual(await lost(log, start, [{ pattern: 'ear*' }, { pattern: 'none/*' }]), [{ pattern: 'ear*' }]);
+      assert.deepEqual(await lost(log, start, [{ pattern: 'ear*' }, { pattern: 'none/*' }]), [
+        { pattern: 'ear*' },
+      ]);
     }),
   },
   {
@@ -136,7 +150,10 @@ export const logContract: readonly ContractCase[] = [
         now += 600;
         await log.trim(now);
         const { entries } = await read(log, log.floor);
-        assert.deepEqual(entries.map(({ data }) => data), ['2']);
+        assert.deepEqual(
+          entries.map(({ data }) => data),
+          ['2'],
+        );
         assert.deepEqual(await lost(log, 0, ['old', 'new']), ['old']);
       } finally {
         await log.close();
@@ -148,7 +165,10 @@ export const logContract: readonly ContractCase[] = [
     run: withLog({ bytes: 20_000 }, async (log) => {
       for (let i = 0; i < 50; i += 1) await append(log, { topics: 'a', data: 'x'.repeat(1000) });
       const { entries } = await read(log, log.floor);
-      assert.ok(entries.length > 5 && entries.length <= 20, `${entries.length} events of 1,000 bytes in 20,000`);
+      assert.ok(
+        entries.length > 5 && entries.length <= 20,
+        `${entries.length} events of 1,000 bytes in 20,000`,
+      );
       assert.equal(entries.at(-1)?.seq, log.tail.head);
     }),
   },

@@ -161,7 +161,7 @@ describe('A peer that speaks HTTP oddly', () => {
   test('that speaks plain text to a TLS port is hung up on', async () => {
     const hub = startHub();
     const handle = sse(hub);
-    const server = https.createServer(await certificate(), (req, res) => void handle(req, res));
+    const server = https.createServer(await certificate(), (req, res) => handle(req, res));
     const { url, port } = await listen(server, 'https');
     const peer = await RawClient.connect(port);
     await peer.read().get('/?topic=a').closed();

@@ -141,7 +141,7 @@ describe('The body of a change', () => {
   test('without end over HTTP/2 is answered 413, and the stream is over', async () => {
     const handle = sse(startHub());
     const closed = createGate();
-    const server = http2.createSecureServer(await certificate(), (req, res) => void handle(req, res));
+    const server = http2.createSecureServer(await certificate(), (req, res) => handle(req, res));
     server.on('stream', (stream) => stream.on('close', () => closed.open()));
     const { url } = await listen(server, 'https');
     const session = http2.connect(url, INSECURE);

@@ -4,7 +4,7 @@ import { ask } from '../../test/http/client.ts';
 import { createGate, until } from '../../test/http/deadline.ts';
 import { expectProblem, startHub, startNode } from '../../test/http/hub.ts';
 import { serve } from '../../test/http/server.ts';
-import { sse } from './node.ts';
+import { createNodeHandler, sse } from './node.ts';
 
 describe('onConnect', () => {
   test('is told of the connection before its first byte, and its end once', async () => {
@@ -111,20 +111,6 @@ describe('What the app does wrong', () => {
     expect(hub.connections()).toEqual([]);
   });
 
-  test('in onError itself comes after the answer, and is for the caller', async () => {
-    const failure = new Error('second');
-    const handle = sse(startHub(), {
-      topics: () => Promise.reject(new Error('first')),
-      onError: () => {
-        throw failure;
-      },
-    });
-    const handled = createGate<unknown>();
-    const { url } = await serve((req, res) => void handle(req, res).catch(handled.open));
-    await expectProblem(await ask(url), 500, 'request/handler-failed');
-    expect(await handled.passed).toBe(failure);
-  });
-
   test.each(['end', 'destroy'] as const)(
     'by calling `res.%s` in the middle of a stream ends that one alone',
     async (call) => {
@@ -133,7 +119,7 @@ describe('What the app does wrong', () => {
       const responses: ServerResponse[] = [];
       const { url } = await serve((req, res) => {
         responses.push(res);
-        void handle(req, res);
+        handle(req, res);
       });
       await ask(`${url}/?topic=a`);
       const other = await ask(`${url}/?topic=a`);
@@ -149,9 +135,9 @@ describe('What the app does wrong', () => {
   test('by answering while authorize is still at it: the first answer stands, and nothing is left behind', async () => {
     const hub = startHub();
     const decided = createGate();
-    const onError = vi.fn();
     const handled = createGate();
-    const handle = sse(hub, { topics: ['a'], authorize: () => decided.passed.then(() => ({})), onError });
+    const authorize = (): Promise<object> => decided.passed.then(() => ({}));
+    const handle = createNodeHandler(hub, { topics: ['a'], authorize });
     const { url } = await serve((req, res) => {
       handle(req, res).then(handled.open, handled.fail);
       res.writeHead(504);
@@ -162,6 +148,5 @@ describe('What the app does wrong', () => {
     decided.open();
     await handled.passed;
     expect(hub.connections()).toEqual([]);
-    expect(onError).not.toHaveBeenCalled();
   });
 });

@@ -5,10 +5,10 @@ import { createGate, until, within } from '../../test/http/deadline.ts';
 import { Frames } from '../../test/http/frames.ts';
 import { startHub } from '../../test/http/hub.ts';
 import { certificate, listen } from '../../test/http/server.ts';
-import { sse } from './node.ts';
+import { createNodeHandler, sse } from './node.ts';
 
 async function startHttp2(handle: ReturnType<typeof sse>): Promise<http2.ClientHttp2Session> {
-  const server = http2.createSecureServer(await certificate(), (req, res) => void handle(req, res));
+  const server = http2.createSecureServer(await certificate(), (req, res) => handle(req, res));
   const { url } = await listen(server, 'https');
   return http2.connect(url, INSECURE);
 }
@@ -38,10 +38,9 @@ test('Hundreds of streams share a session, and each gets its own', async () => {
 test('Streams that are reset as fast as they are opened leave nothing behind', async () => {
   const hub = startHub();
   const handled = vi.fn();
-  const handle = sse(hub);
-  const session = await startHttp2(async (req, res) => {
-    await handle(req, res);
-    handled();
+  const handle = createNodeHandler(hub, {});
+  const session = await startHttp2((req, res) => {
+    handle(req, res).then(handled, handled);
   });
   let failed: Error | undefined;
   // Node ends a session that resets more than it finds decent.
@@ -68,7 +67,7 @@ test('A stream of an HTTP/2 session can be cancelled while it is being authorize
   const decided = createGate();
   const handled = createGate();
   const onConnect = vi.fn();
-  const handle = sse(hub, {
+  const handle = createNodeHandler(hub, {
     authorize: async ({ url }) => {
       if (url === '/?topic=slow') {
         asked.open();

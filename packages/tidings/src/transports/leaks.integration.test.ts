@@ -85,7 +85,7 @@ test('Streams that end and begin on one socket leave no listeners on it', async 
   const { port, sockets } = await listen(
     http.createServer((req, res) => {
       responses.push(res);
-      void handle(req, res);
+      handle(req, res);
     }),
   );
   const peer = await RawClient.connect(port);

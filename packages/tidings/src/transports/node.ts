@@ -26,7 +26,6 @@ export interface NodeHandlerOptions<Req> extends HandlerOptions<Req> {
  * Serves the hub's events to `(req, res)`: plain `node:http`, `https`, `http2`, Koa (`ctx.req`, `ctx.res`), Fastify
  * (`request.raw`, `reply.raw` after `reply.hijack()`).
  *
- * The promise resolves once the stream is open or the request answered; it rejects only with what `onError` throws.
  * Mount it for all methods: a POST changes an open connection, and browsers ask for permission with OPTIONS.
  *
  * @throws {TidingsError} `hub/invalid-option`.
@@ -34,23 +33,24 @@ export interface NodeHandlerOptions<Req> extends HandlerOptions<Req> {
 export function sse<Req extends NodeRequest = NodeRequest>(
   hub: Hub,
   options: NodeHandlerOptions<Req> = {},
-): (req: Req, res: NodeResponse) => Promise<void> {
+): (req: Req, res: NodeResponse) => void {
   const { onError = (error: unknown) => console.error('tidings:', error) } = options;
   const handle = createNodeHandler(hub, options);
-  return async (req, res) => {
-    try {
-      await handle(req, res);
-    } catch (error) {
+  return (req, res) => {
+    void handle(req, res).catch((error: unknown) => {
       const failure = new TidingsError('request/handler-failed', 'The server failed to handle the request.', {
         status: 500,
       });
       sendAnswer(req, res, toProblem(failure));
       onError(error, req);
-    }
+    });
   };
 }
 
-/** For adapters of frameworks that handle errors themselves: rejects with what the app's own functions threw. */
+/**
+ * For adapters of frameworks that handle errors themselves. Resolves once the stream is open or the request answered;
+ * rejects with what the app's own functions threw.
+ */
 export function createNodeHandler<Req extends NodeRequest>(
   hub: Hub,
   options: HandlerOptions<Req>,

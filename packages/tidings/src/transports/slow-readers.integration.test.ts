@@ -39,7 +39,7 @@ async function startWatched(
   const responses: ServerResponse[] = [];
   const server = http.createServer((req, res) => {
     responses.push(res);
-    void handle(req, res);
+    handle(req, res);
   });
   return { hub, responses, ...(await listen(server)) };
 }

@@ -19,7 +19,7 @@ async function beats(frames: Frames, count: number): Promise<readonly Frame[]> {
 
 test("A server's socket timeout is for requests; a stream outlives it", async () => {
   const handle = sse(startHub({ heartbeat: HEARTBEAT }));
-  const server = http.createServer((req, res) => void handle(req, res)).setTimeout(60);
+  const server = http.createServer((req, res) => handle(req, res)).setTimeout(60);
   const { url } = await listen(server);
   const { frames } = await ask(`${url}/?topic=a`);
   expect(await beats(frames, 3)).toHaveLength(3);
@@ -27,9 +27,7 @@ test("A server's socket timeout is for requests; a stream outlives it", async ()
 
 test('A session timeout of HTTP/2 is for idle sessions; a stream outlives it', async () => {
   const handle = sse(startHub({ heartbeat: HEARTBEAT }));
-  const server = http2
-    .createSecureServer(await certificate(), (req, res) => void handle(req, res))
-    .setTimeout(60);
+  const server = http2.createSecureServer(await certificate(), (req, res) => handle(req, res)).setTimeout(60);
   const { url } = await listen(server, 'https');
   const { frames } = await askHttp2(`${url}/?topic=a`);
   expect(await beats(frames, 3)).toHaveLength(3);
@@ -43,7 +41,7 @@ test('A stream outlives the time in which a request has to be in', async () => {
     keepAliveTimeout: 60,
     connectionsCheckingInterval: 20,
   };
-  const { url } = await listen(http.createServer(limits, (req, res) => void handle(req, res)));
+  const { url } = await listen(http.createServer(limits, (req, res) => handle(req, res)));
   const { frames } = await ask(`${url}/?topic=a`);
   expect(await beats(frames, 3)).toHaveLength(3);
 });

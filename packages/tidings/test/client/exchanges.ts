@@ -1,12 +1,16 @@
 import type http from 'node:http';
+import { json } from 'node:stream/consumers';
 import { within } from '../http/deadline.ts';
 import { serve } from '../http/server.ts';
 
 /** One request, and what the test answers to it. */
 export interface Exchange {
+  readonly method: string | undefined;
   readonly url: URL;
   readonly headers: http.IncomingHttpHeaders;
   readonly response: http.ServerResponse;
+  /** The body of the request. */
+  json(): Promise<unknown>;
   /** Begins an event stream. */
   stream(chunk?: string): void;
   send(chunk: string | Uint8Array): void;
@@ -53,9 +57,11 @@ export async function serveExchanges(): Promise<Exchanges> {
 
 function createExchange(request: http.IncomingMessage, response: http.ServerResponse): Exchange {
   return {
+    method: request.method,
     url: new URL(request.url ?? '', 'http://localhost'),
     headers: request.headers,
     response,
+    json: () => json(request),
     stream(chunk = '') {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(chunk === '' ? ': hello\n' : chunk);

@@ -79,7 +79,10 @@ test(
       await pause(200);
       publishing = false;
       await Promise.all(publishers);
-      const last = await post(url, TOPICS.map((topic) => ({ topics: topic, data: { batch: -1, index: 0, size: 1 } })));
+      const last = await post(
+        url,
+        TOPICS.map((topic) => ({ topics: topic, data: { batch: -1, index: 0, size: 1 } })),
+      );
       expect(last).toBeDefined();
       await waitFor(() => subscribers.every(isDone));
     } finally {
@@ -145,7 +148,9 @@ function isDone({ topics, seen }: Subscriber): boolean {
 
 async function start(path: string, port: number): Promise<ChildProcess> {
   const script = fileURLToPath(new URL('server.mjs', import.meta.url));
-  const child = spawn(process.execPath, [script, path, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [script, path, String(port)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   if (child.stdout === null) throw new Error('no output');
   await Promise.race([
     once(child.stdout, 'data'),
@@ -197,7 +202,10 @@ function pause(milliseconds: number): Promise<void> {
 
 /** The same kills at the same moments for the same seed, as far as a machine allows that. */
 function createRandom(from: number): () => number {
-  const values = fc.sample(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), { seed: from, numRuns: 10_000 });
+  const values = fc.sample(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), {
+    seed: from,
+    numRuns: 10_000,
+  });
   let i = 0;
   return () => values[(i += 1) % values.length] ?? 0;
 }

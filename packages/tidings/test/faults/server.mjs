@@ -16,7 +16,6 @@ async function publish(req, res) {
 }
 
 createServer((req, res) => {
-  (req.method === 'POST' ? publish(req, res) : serve(req, res)).catch((error) => {
-    res.writeHead(500).end(String(error));
-  });
+  if (req.method !== 'POST') return serve(req, res);
+  publish(req, res).catch((/** @type {unknown} */ error) => res.writeHead(500).end(String(error)));
 }).listen(Number(port), '127.0.0.1', () => process.stdout.write('listening\n'));

@@ -19,7 +19,7 @@ export async function startNode(
 ): Promise<Running & { readonly hub: Hub }> {
   const hub = startHub(hubOptions);
   const handle = sse(hub, options);
-  return { hub, ...(await serve((req, res) => void handle(req, res))) };
+  return { hub, ...(await serve((req, res) => handle(req, res))) };
 }
 
 /** @returns the problem document. */

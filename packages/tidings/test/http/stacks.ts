@@ -60,7 +60,7 @@ function onNode(hub: Hub, options: AnyOptions = {}, onError?: (error: unknown) =
   return (
     req: http.IncomingMessage | http2.Http2ServerRequest,
     res: http.ServerResponse | http2.Http2ServerResponse,
-  ) => void handle(req, res);
+  ) => handle(req, res);
 }
 
 async function startHttp2(

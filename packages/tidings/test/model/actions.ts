@@ -4,7 +4,13 @@ import type { Matcher } from '../internals.ts';
 /** What can happen, on a few topics and peers so that things meet. Peers are picked modulo how many there are. */
 export type Action =
   | { readonly do: 'publish'; readonly events: readonly PublishedEvent[] }
-  | { readonly do: 'connect'; readonly topics: readonly Matcher[]; readonly granted: readonly Matcher[]; readonly capacity: number; readonly from: 'head' | 'earliest' }
+  | {
+      readonly do: 'connect';
+      readonly topics: readonly Matcher[];
+      readonly granted: readonly Matcher[];
+      readonly capacity: number;
+      readonly from: 'head' | 'earliest';
+    }
   | { readonly do: 'receive'; readonly peer: number; readonly bytes: number }
   | { readonly do: 'drop'; readonly peer: number }
   | { readonly do: 'reconnect'; readonly peer: number }
@@ -33,7 +39,13 @@ const event = fc.record({
 
 export const actions: fc.Arbitrary<readonly Action[]> = fc.array(
   fc.oneof(
-    { weight: 8, arbitrary: fc.record({ do: fc.constant('publish' as const), events: fc.array(event, { minLength: 1, maxLength: 4 }) }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        do: fc.constant('publish' as const),
+        events: fc.array(event, { minLength: 1, maxLength: 4 }),
+      }),
+    },
     {
       weight: 4,
       arbitrary: fc.record({
@@ -44,11 +56,24 @@ export const actions: fc.Arbitrary<readonly Action[]> = fc.array(
         from: fc.constantFrom('head' as const, 'head' as const, 'earliest' as const),
       }),
     },
-    { weight: 8, arbitrary: fc.record({ do: fc.constant('receive' as const), peer, bytes: fc.constantFrom(1, 40, 200, 1000, 1e9) }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        do: fc.constant('receive' as const),
+        peer,
+        bytes: fc.constantFrom(1, 40, 200, 1000, 1e9),
+      }),
+    },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('drop' as const), peer }) },
     { weight: 4, arbitrary: fc.record({ do: fc.constant('reconnect' as const), peer }) },
     { weight: 5, arbitrary: fc.record({ do: fc.constant('tick' as const) }) },
-    { weight: 3, arbitrary: fc.record({ do: fc.constant('advance' as const), milliseconds: fc.constantFrom(10, 600, 5000, 40_000) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        do: fc.constant('advance' as const),
+        milliseconds: fc.constantFrom(10, 600, 5000, 40_000),
+      }),
+    },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('disconnect' as const), peer }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
   ),

@@ -7,6 +7,8 @@ export interface LogUnderTest {
   readonly openLog: () => EventLog | Promise<EventLog>;
   /** Milliseconds. */
   readonly flushWindow: number;
+  /** Whether events can come and go between a question to the log and its answer. */
+  readonly answersLate?: boolean;
   /** Whether a restart takes the log along. */
   readonly volatile: boolean;
   /** Waits until all that the log has been asked for is done. */
@@ -30,6 +32,8 @@ interface Follower {
   /** For each event that the peer has read: how many had been published by then. */
   readonly readAt: number[];
 }
+
+const ALL_OWED: ReadonlySet<string> = new Set();
 
 /** A hub and its peers, beside the plain list of all events that says what each peer must get. */
 export class World {
@@ -95,7 +99,8 @@ export class World {
       if (this.#followers.every(ready)) break;
     }
     for (const follower of this.#followers) {
-      if (!ready(follower)) throw new Error(`a peer never got to the head: ${follower.peer.connection?.state}`);
+      if (!ready(follower))
+        throw new Error(`a peer never got to the head: ${follower.peer.connection?.state}`);
       this.#judge(follower);
     }
     if (this.#failures.length > 0) throw new Error('the hub reported failures', { cause: this.#failures });
@@ -120,7 +125,10 @@ export class World {
   }
 
   async #publish(hub: Hub, events: readonly PublishedEvent[]): Promise<void> {
-    const inputs = events.map((event, i) => ({ ...event, data: `${this.#events.length + i}:${'x'.repeat(event.size)}` }));
+    const inputs = events.map((event, i) => ({
+      ...event,
+      data: `${this.#events.length + i}:${'x'.repeat(event.size)}`,
+    }));
     const published = await hub.publishAll(inputs.map((input) => ({ ...input, raw: true })));
     for (const [i, input] of inputs.entries()) {
       this.#events.push({ ...input, cursor: published[i]?.cursor ?? '' });
@@ -133,7 +141,7 @@ export class World {
     const readAt: number[] = [];
     const peer = new Peer({ topics, granted, capacity, onEvent: () => readAt.push(this.#events.length) });
     peer.connect(hub, from === 'earliest' ? 'earliest' : undefined);
-    const notOwed = from === 'earliest' ? await this.#taken() : new Set<string>();
+    const notOwed = from === 'earliest' ? await this.#taken() : ALL_OWED;
     const owedFrom = from === 'earliest' ? 0 : this.#events.length;
     this.#followers.push({ peer, owedFrom, notOwed, placed: false, readAt });
   }
@@ -143,7 +151,7 @@ export class World {
     const taken = new Set(this.#events.map(({ cursor }) => cursor));
     const everything = createMatcherSet([{ pattern: '*' }]);
     const log = this.#openLog;
-    for (let after = 0; log !== undefined && after < log.tail.head; ) {
+    for (let after = 0; log !== undefined && after < log.tail.head;) {
       const limit = { events: 100, length: 1e9 };
       const page = await log.read({ after, wants: () => true, matchers: everything, limit });
       for (const { seq } of page.entries) taken.delete(`${log.tail.epoch}.${seq}`);
@@ -177,6 +185,9 @@ export class World {
     let next = owedFrom;
     /** What gap notices told of, and how many events there were when they were read: later losses need their own. */
     const excuses: { readonly lost: MatcherSet; readonly until: number }[] = [];
+    // Who asks for the earliest is given what is left when the answer comes.
+    const isLate = this.#log.answersLate === true && notOwed !== ALL_OWED;
+    if (isLate) excuses.push({ lost: createMatcherSet([{ pattern: '*' }]), until: readAt[0] ?? 0 });
     const skipTo = (end: number): void => {
       for (; next < end; next += 1) {
         const missed = this.#events[next];
@@ -187,13 +198,15 @@ export class World {
     };
     for (const [i, event] of peer.events.entries()) {
       const gaps = gapsIn(event);
-      if (!this.#log.volatile && gaps.some(({ reason }) => reason !== 'trimmed')) throw new Error('a known cursor was refused');
+      if (!this.#log.volatile && gaps.some(({ reason }) => reason !== 'trimmed'))
+        throw new Error('a known cursor was refused');
       const lost = gaps.flatMap(({ topics }) => topics);
       if (lost.length > 0) excuses.push({ lost: createMatcherSet(lost), until: readAt[i] ?? 0 });
       if (event.type.startsWith('tidings:')) continue;
       const at = place.get(event.data);
       const known = at === undefined ? undefined : this.#events[at];
-      if (at === undefined || known === undefined) throw new Error(`never published: ${event.data.slice(0, 20)}`);
+      if (at === undefined || known === undefined)
+        throw new Error(`never published: ${event.data.slice(0, 20)}`);
       if (at < next) throw new Error(`twice or out of order: ${known.cursor}`);
       if (event.id !== known.cursor) throw new Error(`cursor ${event.id} instead of ${known.cursor}`);
       if (!mayRead(known)) throw new Error(`not for this peer: ${known.cursor}`);

@@ -1,5 +1,5 @@
 import type { Appended, EventLog } from '../../hub/log.ts';
-import { type Retention, Tail } from '../../hub/tail.ts';
+import { type Retention, Tail, assertRetention } from '../../hub/tail.ts';
 import { type TopicRule, createTopicRules } from '../../hub/topic-rules.ts';
 import { TidingsError } from '../../protocol/errors.ts';
 import type { NewEvent } from '../../protocol/event.ts';
@@ -43,6 +43,7 @@ const MAX_GROUP = 10_000;
  */
 export function lmdbLog(options: LmdbLogOptions): EventLog {
   const { now = Date.now, durability = 'commit', retention = { events: 1_000_000 } } = options;
+  assertRetention(retention);
   const rules = createTopicRules(options.topics ?? []);
   const store = openStore(options.path, durability);
   const opened = readState(store);
@@ -52,7 +53,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
     retention: options.tail ?? { events: 10_000, bytes: 16_777_216 },
   });
   let { newestLoss } = opened;
-  let waiting: Waiting[] = [];
+  const waiting: Waiting[] = [];
   let writing: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
@@ -69,11 +70,15 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
       try {
         await writeGroup(group);
       } catch (cause) {
-        const error = new TidingsError('log/write-failed', 'The log could not be written; nothing was appended.', {
-          status: 503,
-          details: { retryAfter: 5 },
-          cause,
-        });
+        const error = new TidingsError(
+          'log/write-failed',
+          'The log could not be written; nothing was appended.',
+          {
+            status: 503,
+            details: { retryAfter: 5 },
+            cause,
+          },
+        );
         for (const { reject } of group) reject(error);
       }
     }
@@ -115,7 +120,9 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
 
   function whileOpen<T>(work: () => T | Promise<T>): Promise<T> {
     if (closing === undefined) return Promise.resolve(work());
-    return Promise.reject(new TidingsError('log/closed', 'The log is closed; the hub was shut down.', { status: 503 }));
+    return Promise.reject(
+      new TidingsError('log/closed', 'The log is closed; the hub was shut down.', { status: 503 }),
+    );
   }
 
   async function close(): Promise<void> {
@@ -148,6 +155,9 @@ async function transact<T>(store: Store, work: () => T): Promise<T> {
     return await store.root.childTransaction(work);
   } catch (error) {
     // LMDB tells the reason in a promise of its own, which comes a little later.
-    throw await (error as { commitError?: Promise<unknown> }).commitError?.catch((reason: unknown) => reason) ?? error;
+    throw (
+      (await (error as { commitError?: Promise<unknown> }).commitError?.catch((reason: unknown) => reason)) ??
+      error
+    );
   }
 }

@@ -28,7 +28,12 @@ afterAll(() => {
 const append = (log: EventLog, ...events: readonly EventInput[]): ReturnType<EventLog['append']> =>
   log.append(events.map((event) => toNewEvent(event)));
 
-async function dataAfter(log: EventLog, after: number, topics: readonly Matcher[], snapshot = false): Promise<string[]> {
+async function dataAfter(
+  log: EventLog,
+  after: number,
+  topics: readonly Matcher[],
+  snapshot = false,
+): Promise<string[]> {
   const matchers = createMatcherSet(topics);
   const found: string[] = [];
   for (let pages = 0; after < log.tail.head && pages < 1000; pages += 1) {
@@ -52,7 +57,10 @@ describe.each([
 });
 
 describe('an LMDB log that is opened again', () => {
-  async function reopen(options: Partial<LmdbLogOptions>, before: (log: EventLog) => Promise<void>): Promise<EventLog> {
+  async function reopen(
+    options: Partial<LmdbLogOptions>,
+    before: (log: EventLog) => Promise<void>,
+  ): Promise<EventLog> {
     const path = newFolder();
     const first = lmdbLog({ ...options, path });
     await before(first);
@@ -115,7 +123,12 @@ describe('the LMDB log', () => {
   test('follows a topic whose name is longer than a key may be', async () => {
     const log = lmdbLog({ path: newFolder(), tail: { events: 1 } });
     const long = 'ü'.repeat(1000);
-    await append(log, { topics: `${long}1`, data: 1 }, { topics: `${long}2`, data: 2 }, { topics: 'x', data: 3 });
+    await append(
+      log,
+      { topics: `${long}1`, data: 1 },
+      { topics: `${long}2`, data: 2 },
+      { topics: 'x', data: 3 },
+    );
     expect(await dataAfter(log, 0, [`${long}1`])).toEqual(['1']);
     expect(await dataAfter(log, 0, [{ pattern: 'ü*2' }])).toEqual(['2']);
     await log.close();
@@ -123,7 +136,10 @@ describe('the LMDB log', () => {
 
   test.each([30, 500])('reads what a pattern matches among %i topics, in order', async (count) => {
     const log = lmdbLog({ path: newFolder(), tail: { events: 1 } });
-    const events = Array.from({ length: count }, (_, i) => ({ topics: [`user/${i}`, `odd/${i % 2}`], data: i }));
+    const events = Array.from({ length: count }, (_, i) => ({
+      topics: [`user/${i}`, `odd/${i % 2}`],
+      data: i,
+    }));
     await append(log, ...events, { topics: 'other', data: -1 });
     const all = events.map(({ data }) => String(data));
     expect(await dataAfter(log, 0, [{ pattern: 'user/:id' }])).toEqual(all);
@@ -146,7 +162,9 @@ describe('the LMDB log', () => {
   test('says what to do if the folder can’t be used', () => {
     const file = join(newFolder(), 'file');
     writeFileSync(file, '');
-    expect(() => lmdbLog({ path: join(file, 'log') })).toThrow(expect.objectContaining({ code: 'log/unavailable' }));
+    expect(() => lmdbLog({ path: join(file, 'log') })).toThrow(
+      expect.objectContaining({ code: 'log/unavailable' }),
+    );
   });
 
   test('tells publishers when the disk is full, keeps what it acknowledged, and goes on', async () => {

@@ -14,17 +14,26 @@ export function openStore(path: string, durability: Durability): Store {
     // With overlapping sync a transaction is there for readers before it is on the disk.
     // The log gathers what belongs into one transaction by itself; and the promises that LMDB would make for an event
     // turn's batch reject unheard when the disk is full.
-    const root = open({ path, maxDbs: 12, overlappingSync: durability === 'relaxed', eventTurnBatching: false });
+    const root = open({
+      path,
+      maxDbs: 12,
+      overlappingSync: durability === 'relaxed',
+      eventTurnBatching: false,
+    });
     const store = openTables(root);
     root.transactionSync(() => identify(store, durability));
     return store;
   } catch (cause) {
     if (cause instanceof TidingsError) throw cause;
-    throw new TidingsError('log/unavailable', `The log in ${path} can't be opened: is the folder there, and writable?`, {
-      status: 503,
-      details: { path },
-      cause,
-    });
+    throw new TidingsError(
+      'log/unavailable',
+      `The log in ${path} can't be opened: is the folder there, and writable?`,
+      {
+        status: 503,
+        details: { path },
+        cause,
+      },
+    );
   }
 }
 
@@ -42,14 +51,15 @@ export async function closeStore(store: Store, durability: Durability): Promise<
  * before then must not count as known, so the log begins a new epoch.
  */
 function identify({ meta }: Store, durability: Durability): void {
-  const format = meta.get('format');
+  const format = meta.get('format') as number | undefined;
   if (format !== undefined && format !== FORMAT) {
-    const message = `The log has format ${String(format)}; this version reads format ${FORMAT}.`;
+    const message = `The log has format ${format}; this version reads format ${FORMAT}.`;
     throw new TidingsError('log/unavailable', message, { details: { format } });
   }
   const relaxedBoot = meta.get('relaxed-boot');
   const mayHaveLost = relaxedBoot !== undefined && relaxedBoot !== bootId();
-  if (format === undefined || mayHaveLost) meta.putSync('epoch', randomUUID().replaceAll('-', '').slice(0, 16));
+  if (format === undefined || mayHaveLost)
+    meta.putSync('epoch', randomUUID().replaceAll('-', '').slice(0, 16));
   if (format === undefined) meta.putSync('format', FORMAT);
   if (durability === 'relaxed') meta.putSync('relaxed-boot', bootId());
   else if (relaxedBoot !== undefined) meta.removeSync('relaxed-boot');

@@ -2,7 +2,17 @@ import type { LogQuery, Loss } from '../../hub/log.ts';
 import type { CompiledPattern, MatcherSet } from '../../hub/matcher-set.ts';
 import { type LogEntry, type Page, toPage } from '../../hub/tail.ts';
 import type { Matcher } from '../../protocol/matcher.ts';
-import { type LogState, type LossRecord, type Store, findEntry, isShortened, KEPT_LENGTH, readState, toEntry, topicKey } from './store.ts';
+import {
+  type LogState,
+  type LossRecord,
+  type Store,
+  findEntry,
+  isShortened,
+  KEPT_LENGTH,
+  readState,
+  toEntry,
+  topicKey,
+} from './store.ts';
 
 /** Topics followed one by one for a pattern; with more of them the log is read through. */
 const MAX_TOPICS = 200;
@@ -45,7 +55,9 @@ function statesOf(store: Store, topic: string): number[] {
 function followTopics(store: Store, topics: readonly string[], query: LogQuery, end: number): Page {
   const { after, wants, limit } = query;
   const heads = topics.map((topic) => {
-    const keys = store.topics.getKeys({ start: [topic, after + 1], end: [topic, end + 1] })[Symbol.iterator]();
+    const keys = store.topics
+      .getKeys({ start: [topic, after + 1], end: [topic, end + 1] })
+      [Symbol.iterator]();
     return { keys, seq: nextSeq(keys) };
   });
   const entries: LogEntry[] = [];
@@ -67,9 +79,9 @@ function followTopics(store: Store, topics: readonly string[], query: LogQuery, 
   return { entries, next };
 }
 
-function nextSeq(keys: Iterator<[string, number]>): number {
-  const { done, value } = keys.next();
-  return done === true ? Infinity : value[1];
+function nextSeq(keys: Iterator<[string, number], unknown>): number {
+  const next = keys.next();
+  return next.done === true ? Infinity : next.value[1];
 }
 
 function scanLog(store: Store, { after, wants, limit }: LogQuery, end: number): Page {
@@ -121,7 +133,9 @@ function* topicsMatching(store: Store, { pattern, matches }: CompiledPattern): G
 export function readLosses(store: Store, after: number, matchers: MatcherSet): readonly Loss[] {
   const state = readState(store);
   if (state.newestLoss <= after) return [];
-  const losses = [...matchers.topics].map((topic) => toLoss(topic, store.losses.get(topicKey(topic)) ?? state.forgotten));
+  const losses = [...matchers.topics].map((topic) =>
+    toLoss(topic, store.losses.get(topicKey(topic)) ?? state.forgotten),
+  );
   for (const { pattern, matches } of matchers.patterns) {
     losses.push(toLoss({ pattern }, lossMatching(store, state, after, matches)));
   }
@@ -133,7 +147,12 @@ function toLoss(matcher: Matcher, [seq, count]: LossRecord): Loss {
 }
 
 /** From the last loss backwards. With very many topics to look at, one is taken to match. */
-function lossMatching(store: Store, state: LogState, after: number, matches: (topic: string) => boolean): LossRecord {
+function lossMatching(
+  store: Store,
+  state: LogState,
+  after: number,
+  matches: (topic: string) => boolean,
+): LossRecord {
   let scanned = 0;
   let lastCount = 0;
   for (const { key, value: seq } of store.lossOrder.getRange({ reverse: true })) {

@@ -151,7 +151,9 @@ function trimTopic(context: WriteContext, state: LogState, key: string, retentio
   const { store, now } = context;
   const { events = Infinity, bytes = Infinity, age = Infinity } = retention;
   let size = store.sizes.get(key);
-  for (const [, seq] of Array.from(store.topics.getKeys({ start: [key, 0], end: [key, Infinity], limit: TRIM_STEP }))) {
+  for (const [, seq] of Array.from(
+    store.topics.getKeys({ start: [key, 0], end: [key, Infinity], limit: TRIM_STEP }),
+  )) {
     if (size === undefined) return;
     const entry = findEntry(store, seq);
     // Another topic's event that carries this one too is bounded by that topic.

@@ -1,0 +1,117 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { observe } from '../../test/client/observed.ts';
+import { slowNetworkTo } from '../../test/client/slow-network.ts';
+import { turn, until, within } from '../../test/http/deadline.ts';
+import { startNode } from '../../test/http/hub.ts';
+import { memoryLog } from '../index.ts';
+
+type Step = 'publish' | 'hold' | 'release' | 'hold answers' | 'cut' | 'cut answers' | 'subscribe' | 'unsubscribe' | 'turn';
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.constant<Step>('publish') },
+  { weight: 6, arbitrary: fc.constantFrom<Step>('subscribe', 'unsubscribe') },
+  { weight: 4, arbitrary: fc.constant<Step>('turn') },
+  {
+    weight: 5,
+    arbitrary: fc.constantFrom<Step>('hold', 'release', 'hold answers', 'cut', 'cut answers'),
+  },
+);
+
+/** What a subscriber knows of one run. */
+interface Story {
+  readonly published: readonly { readonly topic: string; readonly n: number; readonly seq: number }[];
+  readonly received: readonly { readonly topic: string; readonly n: number }[];
+  /** From which seq on it was promised all events of `b`, and until when it had not asked to drop them. */
+  readonly promises: readonly { readonly from: number; until: number }[];
+  readonly gap: boolean;
+}
+
+async function play(steps: readonly Step[]): Promise<Story & { readonly state: unknown }> {
+  const log = memoryLog({ topics: [{ match: 'state', latest: true }] });
+  const { hub, port } = await startNode({}, { log });
+  const network = await slowNetworkTo(port);
+  const observed = observe(network.url, { topics: ['a'] });
+  const { client, clock, gaps } = observed;
+  const published: { topic: string; n: number; seq: number }[] = [];
+  const received: { topic: string; n: number }[] = [];
+  const promises: { from: number; until: number }[] = [];
+  const changes: Promise<void>[] = [];
+  const seqOf = (cursor: string): number => Number(cursor.split('.')[1]);
+  let wanted = false;
+  let state: unknown;
+  for (const topic of ['a', 'b']) client.on(topic, ({ data }) => received.push({ topic, n: Number(data) }));
+  client.on('state', ({ data }) => (state = Number(data)));
+  await until('opening', () => observed.openings.length > 0);
+
+  async function publish(): Promise<void> {
+    const n = published.length;
+    for (const topic of ['a', 'b']) {
+      published.push({ topic, n, seq: seqOf((await hub.publish(topic, n, { type: topic })).cursor) });
+    }
+    await hub.publish('state', n, { type: 'state', key: 'k' });
+  }
+  function change(now: Step): void {
+    // Changes are carried out one after the other, so the last promise is the one that is dropped.
+    const last = wanted ? promises.at(-1) : undefined;
+    if (now === 'subscribe') {
+      const done = client.subscribe('b', 'state').then((cursor) => {
+        if (!wasWanted) promises.push({ from: seqOf(cursor), until: Infinity });
+      });
+      const wasWanted = wanted;
+      changes.push(done);
+    } else {
+      if (last !== undefined) last.until = Math.min(last.until, seqOf(hub.cursor()));
+      changes.push(client.unsubscribe('b', 'state').then(() => undefined));
+    }
+    wanted = now === 'subscribe';
+  }
+  async function take(now: Step): Promise<void> {
+    if (now === 'publish') await publish();
+    else if (now === 'hold') network.hold('GET');
+    else if (now === 'hold answers') network.hold('POST');
+    else if (now === 'release') for (const method of ['GET', 'POST'] as const) network.release(method);
+    else if (now === 'cut') network.cut('GET');
+    else if (now === 'cut answers') network.cut('POST');
+    else if (now === 'turn') await turn();
+    else {
+      // A promise is known only when it was made; so that it is, changes of the two kinds don't overlap.
+      await turn();
+      change(now);
+    }
+    if (client.status === 'waiting') clock.advance(2_000);
+  }
+  for (const now of steps) await take(now);
+  await take('release');
+  const mend = setInterval(() => client.status === 'waiting' && clock.advance(30_000), 5);
+  try {
+    await within('changes', Promise.all(changes));
+    await within('last subscription', client.subscribe('b', 'state'));
+    await publish();
+    const { n } = published.at(-1) ?? { n: -1 };
+    await until('last events', () => state === n && received.filter((event) => event.n === n).length >= 2);
+  } finally {
+    clearInterval(mend);
+    client.close();
+  }
+  return { published, received, promises, gap: gaps.length > 0, state };
+}
+
+it('Whatever is changed, and whenever streams and answers break off, nothing promised is missing without a word', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      const { published, received, promises, gap } = await play(steps);
+      const of = (topic: string) => received.filter((event) => event.topic === topic).map(({ n }) => n);
+      expect(of('a')).toEqual(published.filter(({ topic }) => topic === 'a').map(({ n }) => n));
+      const b = of('b');
+      expect(b).toEqual([...new Set(b)].toSorted((x, y) => x - y));
+      if (gap) return;
+      for (const { from, until: end } of promises) {
+        for (const { topic, n, seq } of published) {
+          if (topic === 'b' && seq > from && seq <= end) expect(b).toContain(n);
+        }
+      }
+    }),
+    { numRuns: 40 },
+  );
+}, 120_000);

@@ -1,0 +1,73 @@
+import type { Gap } from '../protocol/control.ts';
+import type { TidingsError } from '../protocol/errors.ts';
+import type { Matcher } from '../protocol/matcher.ts';
+import type { Status } from './machine.ts';
+import type { Opening } from './notices.ts';
+
+export interface ReceivedEvent {
+  /** `message` unless the publisher named it. */
+  readonly type: string;
+  readonly data: string;
+  /** Where a connection that is to follow this event goes on; empty if the server sends no ids. */
+  readonly cursor: string;
+  /** @throws {SyntaxError} if the data is not JSON. */
+  json<T = unknown>(): T;
+}
+
+/**
+ * With `retryIn`, in milliseconds, the client goes on by itself; without, it has failed for good. When the
+ * authorization could not be renewed, that is the time until it ends and the client connects anew.
+ */
+export interface NextTry {
+  readonly retryIn?: number;
+}
+
+/**
+ * A stream of events that outlives its connections.
+ *
+ * A listener that throws harms neither the stream nor the other listeners: its error becomes the runtime's uncaught
+ * one, as with `EventTarget`. (In Node that ends the process, unless `uncaughtException` is handled.)
+ *
+ * Iterating yields all events but those of reserved types, from the first call of `next` on. The stream is read no
+ * faster than the slowest iterator is, and listeners wait along with it: the server keeps the cursor, and nothing is
+ * queued here. It ends when the client is closed and throws when it fails.
+ */
+export interface EventClient extends AsyncIterable<ReceivedEvent, undefined> {
+  readonly status: Status;
+  /** Of the last event that listeners and iterators were given. */
+  readonly cursor: string | undefined;
+  /**
+   * Events of one type, reserved ones included; those without a name are of type `message`.
+   * @returns what removes the listener.
+   */
+  on(type: string, listener: (event: ReceivedEvent) => void): () => void;
+  /** Once for each connection, before its events. */
+  onOpen(listener: (opening: Opening) => void): () => void;
+  /** Events are missing: what was made of the earlier ones has to be fetched anew. */
+  onGap(listener: (gaps: readonly Gap[]) => void): () => void;
+  onError(listener: (error: TidingsError, next: NextTry) => void): () => void;
+  onStatus(listener: (status: Status) => void): () => void;
+  /**
+   * Adds topics, without a new connection if the server takes them from the URL (otherwise it refuses): one change
+   * after the other. The change holds until the next one, over all connections to come. While there is no
+   * connection, it waits for one.
+   *
+   * Of topics that are states, the values come first. If the connection breaks before the stream has told of the
+   * change, the topics are asked for again; should events have been missed by then, `onGap` says so.
+   *
+   * @returns the cursor after which the events of these topics begin. Empty if the server doesn't say.
+   * @throws {TidingsError} if the server refuses, and the stream goes on as it was: `auth/forbidden`,
+   * `auth/unauthorized`, or `client/http-status` with the server's own code in `details.code`. `client/closed` if the
+   * client was closed before it had an answer; if it failed, that error. `client/headers-failed`.
+   */
+  subscribe(...topics: Matcher[]): Promise<string>;
+  /**
+   * Drops topics, like `subscribe` adds them.
+   *
+   * @returns the cursor up to which their events came.
+   * @throws {TidingsError} as `subscribe`; and `topic/missing` if none would be left.
+   */
+  unsubscribe(...topics: Matcher[]): Promise<string>;
+  /** Ends everything at once and for good; listeners are removed and iterators end. */
+  close(): void;
+}
