@@ -57,8 +57,9 @@ export interface EventClient extends AsyncIterable<ReceivedEvent, undefined> {
    *
    * @returns the cursor after which the events of these topics begin. Empty if the server doesn't say.
    * @throws {TidingsError} if the server refuses, and the stream goes on as it was: `auth/forbidden`,
-   * `auth/unauthorized`, or `client/http-status` with the server's own code in `details.code`. `client/closed` if the
-   * client was closed before it had an answer; if it failed, that error. `client/headers-failed`.
+   * `auth/unauthorized`, or `client/http-status` with the server's own code in `details.code`; `client/content-type`
+   * if no hub answers, `client/headers-failed` if it could not be asked. `client/closed` if the client was closed
+   * before it had an answer; if it failed, that error.
    */
   subscribe(...topics: Matcher[]): Promise<string>;
   /**

@@ -7,7 +7,10 @@ import { resolveUrl, takeTopics } from './url.ts';
 export interface ClientOptions {
   /** Added to the URL as `?topic=…&pattern=…`. What the client is for later, `subscribe` and `unsubscribe` say. */
   readonly topics?: readonly Matcher[];
-  /** Where to start: the cursor that the page was rendered with, or `earliest`. Default: with what comes next. */
+  /**
+   * Where to start: the cursor that the page was rendered with, or `earliest`. Default: with what comes next. The
+   * first request has it as `?last_event_id=…`, which brings the values of states too; later ones in the header.
+   */
   readonly cursor?: string;
   /**
    * Keeps the cursor in `sessionStorage` under this key, so that a reloaded page goes on where it was; a stored

@@ -115,7 +115,11 @@ describe('a refusal', () => {
   };
 
   it.each([
-    ['secret', 'auth/forbidden', { status: 403, details: { code: 'auth/forbidden', detail: 'Not for you.' } }],
+    [
+      'secret',
+      'auth/forbidden',
+      { status: 403, details: { code: 'auth/forbidden', detail: 'Not for you.' } },
+    ],
     ['bad\ntopic', 'client/http-status', { status: 400, details: { code: 'topic/invalid' } }],
   ])('of %j rejects, and the stream goes on as it was', async (topic, code, fields) => {
     const { hub, client, errors, messages, topics, hasMessages } = await start({ authorize });

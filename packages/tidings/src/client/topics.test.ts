@@ -18,7 +18,10 @@ describe('topics', () => {
   it('are there once, in the order they were added, until they are dropped', () => {
     const topics = add(NO_TOPICS, 'e.1', 'a', pattern, 'a');
     expect(matchersOf(topics)).toEqual(['a', pattern]);
-    expect(matchersOf(applyWish(topics, { add: ['c'], drop: [{ pattern: 'b/*' }, 'x'] }, ''))).toEqual(['a', 'c']);
+    expect(matchersOf(applyWish(topics, { add: ['c'], drop: [{ pattern: 'b/*' }, 'x'] }, ''))).toEqual([
+      'a',
+      'c',
+    ]);
   });
 
   it('that are added again keep their place', () => {
