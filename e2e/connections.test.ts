@@ -1,0 +1,48 @@
+import { expect } from 'vitest';
+import { proxyTo } from './cuttable-proxy.ts';
+import { useLiveApp } from './live-app.ts';
+import { accessibilityProblems } from './page-checks.ts';
+import { eventually, screenshot, test } from './test.ts';
+
+const app = useLiveApp();
+
+test('every open connection is listed as it comes and goes, the own one marked', async ({ newVisitor }) => {
+  const proxy = await proxyTo(app.url);
+  const watcher = await newVisitor(proxy.url);
+  const page = await watcher.open('/connections');
+  const rows = page.getByTestId('connection');
+  const own = rows.filter({ has: page.getByText('this page').locator('visible=true') });
+  const ownId = (): Promise<string | null> => own.getAttribute('data-connection');
+  await eventually(() => rows.count()).toBe(1);
+  await eventually(() => own.getByText('live', { exact: true }).isVisible()).toBe(true);
+  const first = await ownId();
+
+  const guest = await newVisitor(app.url);
+  await guest.signUp('guest');
+  const theirs = await guest.open('/feed');
+  await eventually(() => rows.count()).toBe(2);
+  await eventually(() => page.getByTestId('total-signed-in').innerText()).toBe('1');
+  const guestsRow = rows.filter({ hasText: 'signed in' });
+  expect((await guestsRow.locator('.topic').allInnerTexts()).toSorted()).toEqual([
+    'posts',
+    'user/…',
+    'viewers',
+  ]);
+  // Of an address, only the network is shown to everybody.
+  expect(await guestsRow.innerText()).toContain('127.0.0.x');
+  expect(await own.count()).toBe(1);
+  await screenshot(page, 'two connections');
+
+  await page.getByRole('button', { name: 'Client' }).click();
+  const header = page.getByRole('columnheader', { name: 'Client' });
+  expect(await header.getAttribute('aria-sort')).toBe('ascending');
+  expect(await accessibilityProblems(page)).toEqual([]);
+
+  await theirs.close();
+  await eventually(() => rows.count()).toBe(1);
+  await eventually(() => page.getByTestId('total-open').innerText()).toBe('1');
+
+  proxy.cut();
+  await eventually(ownId).not.toBe(first);
+  await eventually(() => rows.count()).toBe(1);
+});

@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+/** A network between browser and server that fails when it is told to. It knows bytes, nothing of HTTP. */
+export interface CuttableProxy {
+  readonly url: string;
+  /** Ends all connections at once, without a word. */
+  cut(): void;
+  /** From now on nobody gets through, or everybody does again. */
+  block(blocked: boolean): void;
+  /** What browsers sent, connection by connection. */
+  readonly sent: readonly string[];
+  /** What the server sent, connection by connection. */
+  readonly received: readonly string[];
+}
+
+/** A proxy for the time of this test. */
+export async function proxyTo(target: string): Promise<CuttableProxy> {
+  const { hostname, port } = new URL(target);
+  const sockets = new Set<Socket>();
+  const sent: string[] = [];
+  const received: string[] = [];
+  let blocked = false;
+
+  const server = createServer((near) => {
+    if (blocked) return void near.resetAndDestroy();
+    const far = connect(Number(port), hostname);
+    const index = sent.push('') - 1;
+    received.push('');
+    near.on('data', (bytes) => (sent[index] += bytes.toString('latin1')));
+    far.on('data', (bytes) => (received[index] += bytes.toString('latin1')));
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(socket);
+      socket.pipe(other);
+      // A reset is told as an error, then as a close.
+      socket.on('error', () => other.destroy());
+      socket.on('close', () => {
+        sockets.delete(socket);
+        other.destroy();
+      });
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  function cut(): void {
+    for (const socket of sockets) socket.resetAndDestroy();
+  }
+
+  onTestFinished(() => {
+    server.close();
+    cut();
+  });
+
+  return {
+    // A server that listens on TCP has an address of this kind.
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut,
+    block(next) {
+      blocked = next;
+    },
+    sent,
+    received,
+  };
+}

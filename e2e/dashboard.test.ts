@@ -1,0 +1,100 @@
+import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { beActive } from './activity.ts';
+import { proxyTo } from './cuttable-proxy.ts';
+import { openEventSource } from './event-source.ts';
+import { useLiveApp } from './live-app.ts';
+import { accessibilityProblems, overflowing, statusLabel, untilLive } from './page-checks.ts';
+import { eventually, screenshot, screenshotOfAll, test } from './test.ts';
+import type { Visitor } from './visitor.ts';
+
+const picture = fileURLToPath(new URL('../docs/images/dashboard.png', import.meta.url));
+
+const app = useLiveApp();
+
+/** The big number of a tile. */
+const tile = (page: Page, figure: string): Promise<string> =>
+  page.locator(`[data-figure=${figure}] .tile-value`).innerText();
+
+/** What a chart shows, in the words meant for those who cannot see it. */
+const chart = (page: Page, title: string): Promise<string | null> =>
+  page
+    .getByTestId('chart')
+    .filter({ has: page.getByRole('heading', { name: title, exact: true }) })
+    .locator('[data-chart-summary]')
+    .textContent();
+
+test('the figures move with what happens, and the charts keep their history over a cut and a restart', async ({
+  newVisitor,
+}) => {
+  const proxy = await proxyTo(app.url);
+  const watcher = await newVisitor(proxy.url);
+  const page = await watcher.open('/dashboard');
+  await eventually(() => tile(page, 'connections')).toBe('1');
+  await eventually(() => tile(page, 'posts')).toBe('0');
+  expect(await chart(page, 'Connections')).toContain('streams: from 1 to 1');
+
+  const guest = await newVisitor(app.url);
+  await guest.signUp('guest');
+  const streams = await guest.open('/healthz');
+  const sources = await Promise.all(
+    Array.from({ length: 4 }, () => openEventSource(streams, '/events?topic=posts', ['post'])),
+  );
+  await eventually(() => tile(page, 'connections')).toBe('5');
+  await eventually(() => tile(page, 'usersOnline')).toBe('1');
+  for (let count = 0; count < 5; count += 1) await guest.post(`Something to count ${count}`);
+  await eventually(() => tile(page, 'posts')).toBe('5');
+  // Each went to four connections. They may have been counted in two samples.
+  await eventually(() => chart(page, 'Events per second')).toMatch(/delivered: from \S+ to [1-9]\d/);
+  await Promise.all(sources.map((source) => source.close()));
+  await eventually(() => tile(page, 'connections')).toBe('1');
+  const history = 'streams: from 1 to 5';
+  expect(await chart(page, 'Connections')).toContain(history);
+
+  proxy.block(true);
+  proxy.cut();
+  await eventually(() => statusLabel(page)).toMatch(/^Reconnecting/);
+  await screenshot(page, 'dashboard while disconnected');
+  expect(await chart(page, 'Connections')).toContain(history);
+  proxy.block(false);
+  await untilLive(page);
+  await guest.post('After the cut');
+  await eventually(() => tile(page, 'posts')).toBe('6');
+  expect(await chart(page, 'Connections')).toContain(history);
+
+  // The next process knows nothing of the history; the page does.
+  await app.kill();
+  await eventually(() => statusLabel(page)).toMatch(/^Reconnecting/);
+  await app.start();
+  await untilLive(page);
+  await guest.post('After the restart');
+  await eventually(() => tile(page, 'posts')).toBe('7');
+  expect(await chart(page, 'Connections')).toContain(history);
+
+  await page.getByText('The same as a table').click();
+  const row = page.getByRole('row', { name: 'Connections' });
+  expect(await row.getByRole('cell').nth(3).innerText()).toBe('5');
+  expect(await accessibilityProblems(page)).toEqual([]);
+  expect(await overflowing(page)).toEqual([]);
+  await screenshotOfAll(page, 'dashboard after a restart');
+});
+
+// The picture in README.md. Taken when asked for, since it takes more than a minute of life on the pages.
+if (process.env['TIDINGS_UPDATE_IMAGES'] === '1') {
+  test('the picture of the dashboard', { timeout: 300_000 }, async ({ newVisitor }) => {
+    const watcher = await newVisitor(app.url, { colorScheme: 'light' });
+    await watcher.signUp('marlene');
+    const page = await watcher.open('/dashboard');
+    await untilLive(page);
+    const people: Visitor[] = [];
+    for (const name of ['ada', 'bruno', 'chen', 'dilek', 'emeka']) {
+      const person = await newVisitor(app.url);
+      await person.signUp(name);
+      people.push(person);
+    }
+    await beActive(people, 80_000);
+    await page.bringToFront();
+    await page.screenshot({ path: picture, animations: 'disabled' });
+  });
+}

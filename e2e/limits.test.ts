@@ -1,0 +1,111 @@
+import { describe, expect } from 'vitest';
+import { openEventSource } from './event-source.ts';
+import { useLiveApp } from './live-app.ts';
+import { statusLabel, untilLive } from './page-checks.ts';
+import { eventually, screenshot, test } from './test.ts';
+
+describe('too many posts', () => {
+  const app = useLiveApp({ POSTS_PER_MINUTE: '2' });
+
+  test('are refused with words that say when one may post again', async ({ newVisitor }) => {
+    const author = await newVisitor(app.url);
+    await author.signUp('hasty');
+    await author.post('The first');
+    await author.post('The second');
+    const page = await author.context.newPage();
+    await page.clock.install();
+    await page.goto('/feed');
+    const submit = page.getByTestId('composer-submit');
+    await page.getByTestId('composer-text').fill('One too many');
+    await submit.click();
+
+    await eventually(() => page.getByTestId('composer-error').innerText()).toMatch(/post again in \d+ s/);
+    const seconds = async (): Promise<number> =>
+      Number(/^Post in (\d+) s$/.exec(await submit.innerText())?.[1] ?? 0);
+    const atFirst = await seconds();
+    expect(atFirst).toBeGreaterThan(0);
+    expect(atFirst).toBeLessThanOrEqual(60);
+    expect(await submit.isDisabled()).toBe(true);
+    expect(await page.getByTestId('composer-text').inputValue()).toBe('One too many');
+    await screenshot(page, 'too many posts');
+    await eventually(seconds).toBeLessThan(atFirst);
+
+    await page.clock.fastForward(atFirst * 1000);
+    await eventually(() => submit.innerText()).toBe('Post');
+    expect(await submit.isEnabled()).toBe(true);
+    expect(await page.getByTestId('composer-error').innerText()).toBe('');
+  });
+});
+
+describe('too many connections of one address', () => {
+  const app = useLiveApp({ CONNECTIONS_PER_ADDRESS: '2' });
+
+  test('are refused, and a page that was refused comes back by itself once there is room', async ({
+    newVisitor,
+  }) => {
+    const crowd = await newVisitor(app.url);
+    const quiet = await crowd.open('/healthz');
+    const sources = [
+      await openEventSource(quiet, '/events?topic=posts', []),
+      await openEventSource(quiet, '/events?topic=posts', []),
+    ];
+    for (const source of sources) await eventually(source.openings).toBe(1);
+
+    const late = await newVisitor(app.url);
+    const page = await late.context.newPage();
+    const statuses: number[] = [];
+    page.on('response', (response) => {
+      if (response.url().includes('/events?')) statuses.push(response.status());
+    });
+    await page.goto('/feed');
+    await eventually(() => statusLabel(page)).toMatch(/^Reconnecting in \d+ s$/);
+    await page.getByTestId('status').click();
+    await screenshot(page, 'too many connections');
+    expect(new Set(statuses)).toEqual(new Set([429]));
+
+    await sources[0]?.close();
+    await untilLive(page);
+    expect(statuses.at(-1)).toBe(200);
+    const author = await newVisitor(app.url);
+    await author.signUp('author');
+    await author.post('There is room again.');
+    await page.getByTestId('post').filter({ hasText: 'There is room again.' }).waitFor();
+  });
+});
+
+describe('too many connects a minute', () => {
+  const app = useLiveApp({ CONNECTS_PER_MINUTE: '1' });
+
+  test('are refused, and a page that was refused waits as long as it was told, then comes back', async ({
+    newVisitor,
+  }) => {
+    const early = await newVisitor(app.url);
+    const source = await openEventSource(await early.open('/healthz'), '/events?topic=posts', []);
+    await eventually(source.openings).toBe(1);
+
+    const late = await newVisitor(app.url);
+    const page = await late.context.newPage();
+    await page.clock.install();
+    let attempts = 0;
+    page.on('request', (request) => {
+      if (request.url().includes('/events?')) attempts += 1;
+    });
+    const refusal = page.waitForResponse((response) => response.url().includes('/events?'));
+    await page.goto('/feed');
+    const told = Number((await refusal).headers()['retry-after']);
+    expect(told).toBeGreaterThan(30);
+    await eventually(() => statusLabel(page)).toMatch(/^Reconnecting in \d+ s$/);
+
+    // The minute passes for the page, and the server forgets as it is started anew. Ten seconds are left for what
+    // this takes.
+    await app.stop();
+    await app.start();
+    await page.clock.fastForward((told - 10) * 1000);
+    expect(await statusLabel(page)).toMatch(/^Reconnecting in \d+ s$/);
+    expect(attempts).toBe(1);
+    // It waits some random time more than it was told.
+    await page.clock.fastForward(20_000);
+    await untilLive(page);
+    expect(attempts).toBe(2);
+  });
+});

@@ -1,0 +1,60 @@
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, expect, test as base } from 'vitest';
+import { launchChromium } from './chromium.ts';
+import { createVisitor, type Visitor, type VisitorOptions } from './visitor.ts';
+
+interface Fixtures {
+  /** Somebody with a browser of their own: own cookies, own storage, own connections. Leaves with the test. */
+  newVisitor: (origin: string, options?: VisitorOptions) => Promise<Visitor>;
+}
+
+let browser: Promise<Browser> | undefined;
+afterAll(async () => (await browser)?.close());
+
+/** A test in Chromium. It fails, too, if a script of a page did. */
+export const test = base.extend<Fixtures>({
+  newVisitor: async ({ skip, task }, use) => {
+    browser ??= launchChromium({ skip });
+    const chromium = await browser;
+    const visitors: Visitor[] = [];
+    await use(async (origin, options) => {
+      const visitor = await createVisitor(chromium, origin, options);
+      visitors.push(visitor);
+      return visitor;
+    });
+    const pages = visitors.flatMap(({ context }) => context.pages());
+    if (task.result?.state === 'fail') {
+      for (const [index, page] of pages.entries()) await screenshot(page, `failed ${task.name} ${index}`);
+    }
+    await Promise.all(visitors.map(({ context }) => context.close()));
+    expect(visitors.flatMap(({ scriptErrors }) => scriptErrors)).toEqual([]);
+  },
+});
+
+const pictures = fileURLToPath(new URL('screenshots/', import.meta.url));
+
+/** A picture of the window for people to look at; nothing compares it. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  await mkdir(pictures, { recursive: true });
+  const file = `${name.replaceAll(/[^a-zA-Z0-9]+/g, '-')}.png`;
+  await page.screenshot({ path: `${pictures}${file}`, animations: 'disabled' });
+}
+
+/** A picture of the whole page, in a window as high as that: bars at the edges of the window are where they belong. */
+export async function screenshotOfAll(page: Page, name: string): Promise<void> {
+  const size = page.viewportSize() ?? { width: 1280, height: 800 };
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ ...size, height: Math.max(size.height, height) });
+  await screenshot(page, name);
+  await page.setViewportSize(size);
+}
+
+/** Generous: the machine may be busy with something else. Passing tests don't wait for it. */
+const DEADLINE = 30_000;
+
+/** Looks again and again until what it sees is as expected. */
+export function eventually<T>(look: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> {
+  return expect.poll(look, { timeout: DEADLINE, interval: 50 });
+}

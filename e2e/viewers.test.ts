@@ -1,0 +1,111 @@
+import type { Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+import type { ViewersDelta } from '../examples/live/src/shared/api.ts';
+import { openEventSource } from './event-source.ts';
+import { useLiveApp } from './live-app.ts';
+import { untilLive } from './page-checks.ts';
+import { otherSite } from './other-site.ts';
+import { eventually, screenshot, screenshotOfAll, test } from './test.ts';
+import type { Visitor } from './visitor.ts';
+
+/** What the analytics page shows: people in all, and viewers of one page. */
+async function shown(page: Page, name: string): Promise<[people: string, viewers: string | undefined]> {
+  const [viewers] = await page
+    .locator(`[data-testid=viewers] [data-page="${name}"] .bar-count`)
+    .allInnerTexts();
+  return [await page.getByTestId('people').innerText(), viewers];
+}
+
+/** Every number of viewers of a page that is told from now on, in order. */
+async function follow(visitor: Visitor, name: string): Promise<() => Promise<number[]>> {
+  const page = await visitor.open('/healthz');
+  const source = await openEventSource(page, '/events?topic=viewers', ['viewers:delta']);
+  await eventually(source.openings).toBe(1);
+  return async () => {
+    const deltas = (await source.events()).filter(({ type }) => type === 'viewers:delta');
+    return deltas
+      .flatMap(({ data }) => (JSON.parse(data) as ViewersDelta).pages)
+      .filter(({ page: told }) => told === name)
+      .map(({ viewers }) => viewers);
+  };
+}
+
+describe('people are counted, not sockets', () => {
+  const app = useLiveApp({ VIEWER_GRACE_SECONDS: '1' });
+
+  test('up and down, and one person with two tabs is one', async ({ newVisitor }) => {
+    const observer = await newVisitor(app.url);
+    const told = await follow(observer, '/feed');
+    const analytics = await observer.open('/analytics');
+    await eventually(() => shown(analytics, '/feed')).toEqual(['1', undefined]);
+    const [ann, bob] = [await newVisitor(app.url), await newVisitor(app.url)];
+
+    const first = await ann.open('/feed');
+    await eventually(() => shown(analytics, '/feed')).toEqual(['2', '1 viewer']);
+    const second = await ann.open('/feed');
+    await untilLive(second);
+    const bobs = await bob.open('/feed');
+    await eventually(() => shown(analytics, '/feed')).toEqual(['3', '2 viewers']);
+    await eventually(() => bobs.getByTestId('feed-viewers').innerText()).toBe('2 people reading');
+    // Tabs are page views, though, and so is the analytics page itself.
+    await eventually(() => analytics.getByTestId('views-total').innerText()).toBe('4');
+    await screenshotOfAll(analytics, 'viewers');
+
+    await first.close();
+    await bobs.close();
+    await eventually(() => shown(analytics, '/feed')).toEqual(['2', '1 viewer']);
+    await second.close();
+    await eventually(() => shown(analytics, '/feed')).toEqual(['1', undefined]);
+    expect(await told()).toEqual([1, 2, 1, 0]);
+  });
+
+  test('also on the pages of another site that has the script', async ({ newVisitor }) => {
+    const shop = await otherSite(`<h1>Shop</h1><script async src="${app.url}/embed.js"></script>`);
+    const name = `${new URL(shop).host}/cart`;
+    const observer = await newVisitor(app.url);
+    const told = await follow(observer, name);
+    const analytics = await observer.open('/analytics');
+    await untilLive(analytics);
+    const [ann, bob] = [await newVisitor(shop), await newVisitor(shop)];
+
+    const anns = await ann.open('/cart?coupon=secret#top');
+    await eventually(async () => (await shown(analytics, name))[1]).toBe('1 viewer');
+    const annsOther = await ann.open('/cart');
+    const bobs = await bob.open('/cart');
+    await eventually(async () => (await shown(analytics, name))[1]).toBe('2 viewers');
+    await eventually(() =>
+      analytics.locator(`[data-testid=pages] [data-page="${name}"]`).innerText(),
+    ).toContain('3 views');
+    await screenshot(analytics, 'viewers of another site');
+    await Promise.all([anns, annsOther].map((page) => page.close()));
+    await eventually(async () => (await shown(analytics, name))[1]).toBe('1 viewer');
+    await bobs.goto('about:blank');
+    await eventually(async () => (await shown(analytics, name))[1]).toBe(undefined);
+    expect(await told()).toEqual([1, 2, 1, 0]);
+    expect(ann.failedRequests).toEqual([]);
+    // Nothing but the script's own storage: no cookie of the app's.
+    expect(await bob.context.cookies()).toEqual([]);
+  });
+});
+
+describe('with some grace', () => {
+  // A reload takes a fraction of it, also on a busy machine.
+  const app = useLiveApp({ VIEWER_GRACE_SECONDS: '8' });
+
+  test('a reload moves nothing', async ({ newVisitor }) => {
+    const observer = await newVisitor(app.url);
+    const told = await follow(observer, '/feed');
+    const [ann, bob] = [await newVisitor(app.url), await newVisitor(app.url)];
+    const anns = await ann.open('/feed');
+    await eventually(told).toEqual([1]);
+    const bobs = await bob.open('/feed');
+    await eventually(told).toEqual([1, 2]);
+
+    await anns.reload();
+    await untilLive(anns);
+    // Bob leaves after the reload, so by the time he is counted out its grace is over, too.
+    await bobs.close();
+    await eventually(told).toEqual([1, 2, 1]);
+    await eventually(() => anns.getByTestId('feed-viewers').innerText()).toBe('1 person reading');
+  });
+});
