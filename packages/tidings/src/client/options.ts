@@ -73,6 +73,7 @@ export function resolveSettings(url: string | URL, options: ClientOptions): Sett
   const retry: RetryPolicy = { ...DEFAULT_RETRY, ...options.retry };
   for (const name of ['base', 'max', 'attempts'] as const) assertAtLeast(0, `retry.${name}`, retry[name]);
   assertAtLeast(1, 'maxEventBytes', maxEventBytes);
+  if (!Array.isArray(options.topics ?? [])) throw invalidTopics();
   const resolved = resolveUrl(url);
   const named = takeTopics(resolved);
   return {
@@ -87,6 +88,11 @@ export function resolveSettings(url: string | URL, options: ClientOptions): Sett
     random: options.random ?? Math.random,
     timers: options.timers ?? systemTimers,
   };
+}
+
+function invalidTopics(): TidingsError {
+  const message = '`topics` is a list of topics and patterns.';
+  return new TidingsError('client/invalid-option', message, { details: { option: 'topics' } });
 }
 
 function fixedHeaders(headers: HeadersInit): () => HeadersInit {

@@ -11,13 +11,8 @@ import {
 import { Conflation } from './conflation.ts';
 import { FanOut } from './fan-out.ts';
 import type { EventLog } from './log.ts';
-import {
-  assertNumber,
-  type HubLimits,
-  type HubOptions,
-  type ResolvedHubOptions,
-  resolveOptions,
-} from './options.ts';
+import { type HubLimits, type HubOptions, type ResolvedHubOptions, resolveOptions } from './options.ts';
+import { assertNumber } from './option-checks.ts';
 import { type Presence, PresenceTracker } from './presence.ts';
 import { Registry } from './registry.ts';
 import { Subscriptions } from './subscription.ts';

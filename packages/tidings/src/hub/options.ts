@@ -1,7 +1,7 @@
-import { TidingsError } from '../protocol/errors.ts';
 import { type EventLimits, DEFAULT_EVENT_LIMITS } from '../protocol/event.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { EventLog } from './log.ts';
+import { assertKnown, assertNumber, invalidOption } from './option-checks.ts';
 import type { PresenceRule } from './presence.ts';
 import type { ConnectionLimits } from './registry.ts';
 
@@ -41,6 +41,21 @@ export interface HubOptions {
 
 export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits'>> & { readonly limits: HubLimits };
 
+const OPTIONS: readonly (keyof HubOptions)[] = [
+  'clock',
+  'expiryNotice',
+  'flushWindow',
+  'heartbeat',
+  'limits',
+  'log',
+  'maxLifetime',
+  'onError',
+  'presence',
+  'random',
+  'retry',
+  'stallTimeout',
+];
+
 const DEFAULT_LIMITS: HubLimits = {
   ...DEFAULT_EVENT_LIMITS,
   connections: Infinity,
@@ -51,6 +66,13 @@ const DEFAULT_LIMITS: HubLimits = {
 
 /** @throws {TidingsError} `hub/invalid-option` naming the option. */
 export function resolveOptions(options: HubOptions & { readonly log: EventLog }): ResolvedHubOptions {
+  assertKnown('', options, OPTIONS);
+  assertKnown('limits.', options.limits ?? {}, Object.keys(DEFAULT_LIMITS));
+  if (options.log?.tail === undefined) {
+    throw invalidOption('log', '`log` is an event log, such as `memoryLog()`.');
+  }
+  if (!Array.isArray(options.presence ?? []))
+    throw invalidOption('presence', '`presence` is a list of rules.');
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   for (const [name, value] of Object.entries(limits)) assertNumber(`limits.${name}`, value, 1);
   const resolved = {
@@ -73,16 +95,4 @@ export function resolveOptions(options: HubOptions & { readonly log: EventLog })
   for (const name of ['retry', 'flushWindow', 'expiryNotice'] as const)
     assertNumber(name, resolved[name], 0, Number.MAX_SAFE_INTEGER);
   return resolved;
-}
-
-/** @throws {TidingsError} `hub/invalid-option`. */
-export function assertNumber(name: string, value: number, minimum: number, maximum: number = Infinity): void {
-  if (typeof value === 'number' && value >= minimum && value <= maximum) return;
-  throw new TidingsError(
-    'hub/invalid-option',
-    `\`${name}\` is a number of at least ${minimum}${maximum < Infinity ? ', and finite' : ''}.`,
-    {
-      details: { option: name, value },
-    },
-  );
 }

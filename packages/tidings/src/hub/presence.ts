@@ -3,6 +3,7 @@ import { type Matcher, PRESENCE_PREFIX } from '../protocol/matcher.ts';
 import type { Clock } from './clock.ts';
 import type { EventLog } from './log.ts';
 import { type MatcherSet, createMatcherSet } from './matcher-set.ts';
+import { assertNumber } from './option-checks.ts';
 
 /** Durations in milliseconds. */
 export interface PresenceRule {
@@ -61,10 +62,7 @@ export class PresenceTracker {
   readonly #places = new Map<string, Place>();
 
   constructor(rules: readonly PresenceRule[], log: EventLog, clock: Clock, report: (error: unknown) => void) {
-    this.#rules = rules.map((rule) => ({
-      rule: { ...DEFAULTS, ...rule },
-      matchers: createMatcherSet([rule.match]),
-    }));
+    this.#rules = rules.map((rule) => ({ rule: complete(rule), matchers: createMatcherSet([rule.match]) }));
     this.#log = log;
     this.#clock = clock;
     this.#report = report;
@@ -188,6 +186,15 @@ export class PresenceTracker {
     this.#armToTell(topic, place);
     if (nextLeave !== Infinity) this.#arm(topic, place, nextLeave);
   }
+}
+
+/** @throws {TidingsError} `hub/invalid-option`. */
+function complete(rule: PresenceRule): Required<PresenceRule> {
+  const completed = { ...DEFAULTS, ...rule };
+  assertNumber('presence.grace', completed.grace, 0, Number.MAX_SAFE_INTEGER);
+  assertNumber('presence.interval', completed.interval, 0, Number.MAX_SAFE_INTEGER);
+  assertNumber('presence.members', completed.members, 0);
+  return completed;
 }
 
 function toPresence({ rule, members }: Place): Presence {

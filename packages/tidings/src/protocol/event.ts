@@ -57,9 +57,10 @@ const UNSENDABLE = /[\r\n\u0000]|\p{Surrogate}/u;
 
 /**
  * @throws {TidingsError} with status 400: `topic/*`, `event/too-many-topics`, `event/invalid-type`,
- * `event/invalid-id`, `event/invalid-key`, `event/invalid-data`; with status 413: `event/too-large`.
+ * `event/invalid-id`, `event/invalid-key`, `event/invalid-option`, `event/invalid-data`; with status 413: `event/too-large`.
  */
 export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVENT_LIMITS): NewEvent {
+  assertKnownOptions(input);
   const data = encodeData(input.data, input.raw ?? false);
   if (data.length > limits.eventLength) {
     throw new TidingsError('event/too-large', `An event's data may have ${limits.eventLength} characters.`, {
@@ -76,6 +77,19 @@ export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVEN
     tombstone: input.tombstone ?? false,
     private: input.private ?? false,
   };
+}
+
+const KNOWN = new Set(['topics', 'data', 'type', 'id', 'key', 'tombstone', 'private', 'raw']);
+
+/** A `privat` event must not go out to everybody. */
+function assertKnownOptions(input: EventInput): void {
+  for (const name in input) {
+    if (KNOWN.has(name)) continue;
+    throw new TidingsError('event/invalid-option', `Events have no option "${name}".`, {
+      status: 400,
+      details: { option: name },
+    });
+  }
 }
 
 function toTopics(topics: string | readonly string[], limits: EventLimits): readonly [string, ...string[]] {
@@ -128,11 +142,15 @@ export function encodeData(data: unknown, raw: boolean): string {
     if (typeof data === 'string') return data;
     throw new TidingsError('event/invalid-data', 'With `raw`, data is a string.', { status: 400 });
   }
+  if (data instanceof Promise) {
+    throw new TidingsError('event/invalid-data', 'The data is a promise; await it first.', { status: 400 });
+  }
   let text: string | undefined;
   try {
     text = JSON.stringify(data);
   } catch (cause) {
-    throw new TidingsError('event/invalid-data', 'The data cannot be written as JSON.', {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TidingsError('event/invalid-data', `The data cannot be written as JSON: ${reason}`, {
       status: 400,
       cause,
     });

@@ -1,5 +1,6 @@
 import type { Hub } from '../hub/hub.ts';
 import { type MatcherSet, createMatcherSet } from '../hub/matcher-set.ts';
+import { invalidOption } from '../hub/option-checks.ts';
 import { TidingsError, forbidden } from '../protocol/errors.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { Authorization, HandlerOptions } from './handler-options.ts';
@@ -32,17 +33,37 @@ export async function authorize<Req>(
   wanted: MatcherSet,
   req: Req,
 ): Promise<Checked> {
-  const { topics, ...authorization } = (await options.authorize?.(req, wanted.matchers)) ?? {};
-  const { expiresAt } = authorization;
-  if (expiresAt !== undefined && !(expiresAt >= 0)) {
-    // NaN, most likely: it would never be past.
-    throw new TidingsError('hub/invalid-option', '`expiresAt` is a time in milliseconds since 1970.', {
-      details: { option: 'expiresAt', value: expiresAt },
-    });
-  }
+  const { topics, ...authorization } =
+    options.authorize === undefined ? {} : await ask(options.authorize, wanted, req);
   const granted = compileGrant(topics ?? []);
   if (topics !== undefined) assertCovered(wanted, granted);
   return { ...authorization, granted };
+}
+
+/** A `return` that was forgotten must not let everybody in. */
+async function ask<Req>(
+  authorizeRequest: NonNullable<HandlerOptions<Req>['authorize']>,
+  wanted: MatcherSet,
+  req: Req,
+): Promise<Authorization> {
+  const answer: unknown = await authorizeRequest(req, wanted.matchers);
+  if (typeof answer !== 'object' || answer === null) {
+    throw invalidOption(
+      'authorize',
+      '`authorize` returns an object, or throws `unauthorized()` or `forbidden()`.',
+    );
+  }
+  const { topics, expiresAt } = answer as Authorization;
+  if ('topics' in answer && !Array.isArray(topics)) {
+    throw invalidOption(
+      'topics',
+      '`topics` of what `authorize` returns is a list; leave it out to grant all but private events.',
+    );
+  }
+  if (expiresAt !== undefined && !(typeof expiresAt === 'number' && expiresAt >= 0)) {
+    throw invalidOption('expiresAt', '`expiresAt` is a time in milliseconds since 1970.');
+  }
+  return answer;
 }
 
 /** What the app grants is the app's to get right: no 400 for the client. */

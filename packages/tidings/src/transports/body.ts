@@ -6,7 +6,7 @@ const MAX_BYTES = 262_144;
 const TIMEOUT = 10_000;
 
 /** @throws {TidingsError} `request/invalid-body` (400), `request/body-too-large` (413), `request/timeout` (408). */
-export async function readJson(body: AsyncIterable<unknown> | Iterable<never>): Promise<unknown> {
+export async function readJson(body: AsyncIterable<unknown> | Iterable<unknown>): Promise<unknown> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(tooSlow()), TIMEOUT);
@@ -18,7 +18,7 @@ export async function readJson(body: AsyncIterable<unknown> | Iterable<never>): 
   }
 }
 
-async function readText(body: AsyncIterable<unknown> | Iterable<never>): Promise<string> {
+async function readText(body: AsyncIterable<unknown> | Iterable<unknown>): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
   let bytes = 0;

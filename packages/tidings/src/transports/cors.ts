@@ -1,4 +1,4 @@
-import { TidingsError } from '../protocol/errors.ts';
+import { invalidOption } from '../hub/option-checks.ts';
 import type { CorsOptions } from './handler-options.ts';
 
 /** What our client, and those like it, send. */
@@ -32,12 +32,17 @@ export function preflightHeaders(
   };
 }
 
-/** @throws {TidingsError} `hub/invalid-option`: browsers refuse cookies together with `*`. */
-export function assertCors(options: CorsOptions | undefined): void {
-  if (options?.origin !== '*' || options.credentials !== true) return;
-  throw new TidingsError('hub/invalid-option', '`cors.credentials` needs origins by name instead of "*".', {
-    details: { option: 'cors' },
-  });
+/** @throws {TidingsError} `hub/invalid-option`. */
+export function assertCors({ origin, credentials = false }: CorsOptions): void {
+  if (origin === '*' && credentials) {
+    throw invalidOption('cors', '`cors.credentials` needs origins by name instead of "*": browsers insist.');
+  }
+  if (origin === '*' || typeof origin === 'function') return;
+  for (const each of typeof origin === 'string' ? [origin] : (origin ?? [undefined])) {
+    if (typeof each === 'string' && URL.canParse(each) && new URL(each).origin === each) continue;
+    const message = `\`cors.origin\` takes origins such as "https://example.com", not ${JSON.stringify(each)}.`;
+    throw invalidOption('cors', message);
+  }
 }
 
 function allowedOrigin({ origin: allowed }: CorsOptions, origin: string | undefined): string | undefined {

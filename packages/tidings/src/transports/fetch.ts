@@ -1,7 +1,7 @@
 import type { Connection, Sink } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
 import { readJson } from './body.ts';
-import { assertCors } from './cors.ts';
+import { assertHandlerOptions } from './check-options.ts';
 import type { HandlerOptions } from './handler-options.ts';
 import { type Acceptance, negotiate } from './negotiation.ts';
 
@@ -20,7 +20,7 @@ export function sse(
   hub: Hub,
   options: HandlerOptions<Request> = {},
 ): (request: Request) => Promise<Response> {
-  assertCors(options.cors);
+  assertHandlerOptions(hub, options);
   return async (request) => {
     const facts = {
       method: request.method,

@@ -5,7 +5,7 @@ import type { Connection, Sink } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
 import { TidingsError } from '../protocol/errors.ts';
 import { readJson } from './body.ts';
-import { assertCors } from './cors.ts';
+import { assertHandlerOptions } from './check-options.ts';
 import type { HandlerOptions } from './handler-options.ts';
 import { type Acceptance, type Answer, negotiate } from './negotiation.ts';
 import { toProblem } from './problem.ts';
@@ -55,7 +55,7 @@ export function createNodeHandler<Req extends NodeRequest>(
   hub: Hub,
   options: HandlerOptions<Req>,
 ): (req: Req, res: NodeResponse) => Promise<void> {
-  assertCors(options.cors);
+  assertHandlerOptions(hub, options);
   return async (req, res) => {
     const facts = {
       method: req.method ?? 'GET',
@@ -153,6 +153,8 @@ function setHeader(res: NodeResponse, name: string, value: string): void {
 /** Middleware such as `express.json()` may have read it already. */
 async function readBody(req: NodeRequest): Promise<unknown> {
   const { body } = req as { body?: unknown };
+  if (typeof body === 'string') return readJson([Buffer.from(body)]);
+  if (body instanceof Uint8Array) return readJson([body]);
   return typeof body === 'object' && body !== null
     ? body
     : readJson(req.iterator({ destroyOnReturn: false }));

@@ -129,7 +129,7 @@ export class World {
       ...event,
       data: `${this.#events.length + i}:${'x'.repeat(event.size)}`,
     }));
-    const published = await hub.publishAll(inputs.map((input) => ({ ...input, raw: true })));
+    const published = await hub.publishAll(inputs.map(({ size: _, ...input }) => ({ ...input, raw: true })));
     for (const [i, input] of inputs.entries()) {
       this.#events.push({ ...input, cursor: published[i]?.cursor ?? '' });
     }

@@ -4,8 +4,9 @@ import { type TopicRule, createTopicRules } from '../../hub/topic-rules.ts';
 import { TidingsError } from '../../protocol/errors.ts';
 import type { NewEvent } from '../../protocol/event.ts';
 import { readLosses, readPage, readStates } from './read.ts';
-import { type Durability, closeStore, openStore } from './open.ts';
-import { type Store, findEntry, readState } from './store.ts';
+import type { Durability } from './durability.ts';
+import { closeStore, openStore } from './open.ts';
+import { type Store, readState } from './store.ts';
 import { writeEvents } from './write.ts';
 
 export interface LmdbLogOptions {
@@ -39,9 +40,15 @@ const MAX_GROUP = 10_000;
  * A log on this machine's disk, in LMDB, which needs the package `lmdb`. Its epoch outlives restarts, so that
  * clients resume across them. While one commit is under way, what is published gathers for the next.
  *
- * @throws {TidingsError} `package/missing` without the package, `log/unavailable` if the folder can't be used.
+ * @throws {TidingsError} `package/missing` without the package, `log/unavailable` if the folder can't be used,
+ * `log/in-use` if another process has it open (known on Linux only).
  */
 export function lmdbLog(options: LmdbLogOptions): EventLog {
+  if (typeof options?.path !== 'string' || options.path === '') {
+    throw new TidingsError('hub/invalid-option', 'An LMDB log needs a `path`: a folder of its own.', {
+      details: { option: 'path' },
+    });
+  }
   const { now = Date.now, durability = 'commit', retention = { events: 1_000_000 } } = options;
   assertRetention(retention);
   const rules = createTopicRules(options.topics ?? []);
@@ -100,21 +107,12 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
     const events = group.flatMap((each) => each.events);
     const written = await transact(store, () => writeEvents({ store, rules, retention, now: now() }, events));
     newestLoss = written.state.newestLoss;
-    catchUp(written.entries[0]?.seq ?? written.state.head + 1);
     tail.push(written.entries);
     for (const seq of written.superseded) tail.remove(seq);
     let start = 0;
     for (const { events: own, resolve } of group) {
       resolve(written.appended.slice(start, start + own.length));
       start += own.length;
-    }
-  }
-
-  /** Takes over what another process appended to the same log since. */
-  function catchUp(next: number): void {
-    for (let seq = tail.head + 1; seq < next; seq += 1) {
-      const entry = findEntry(store, seq);
-      if (entry !== undefined) tail.push([entry]);
     }
   }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -147,16 +147,26 @@ describe('the LMDB log', () => {
     await log.close();
   });
 
-  test('takes over what another process appended, in the one order', async () => {
+  test('is for one process at a time, which is told who has it', async () => {
     const path = newFolder();
-    const [one, two] = [lmdbLog({ path }), lmdbLog({ path })];
-    const seen: string[] = [];
-    two.tail.onPush((entries) => seen.push(...entries.map(({ data }) => data)));
-    await append(one, { topics: 'a', data: 1 }, { topics: 'a', data: 2 });
-    await append(two, { topics: 'a', data: 3 });
-    expect(seen).toEqual(['1', '2', '3']);
-    expect(two.tail.head).toBe(3);
-    await Promise.all([one.close(), two.close()]);
+    const log = lmdbLog({ path });
+    expect(() => lmdbLog({ path })).toThrow(
+      expect.objectContaining({ code: 'log/in-use', details: { pid: process.pid, path } }),
+    );
+    await append(log, { topics: 'a', data: 'unharmed' });
+    await log.close();
+    await lmdbLog({ path }).close();
+  });
+
+  test('can be opened after a crash, even if another process has got the number since', async () => {
+    const path = newFolder();
+    await lmdbLog({ path }).close();
+    const root = open({ path, maxDbs: 12 });
+    const meta = root.openDB({ name: 'meta' });
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    await meta.put('owner', { pid: process.pid, startedAt: '1', bootId });
+    await root.close();
+    await lmdbLog({ path }).close();
   });
 
   test('says what to do if the folder can’t be used', () => {

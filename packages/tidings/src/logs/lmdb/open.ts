@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { TidingsError } from '../../protocol/errors.ts';
+import type { Durability } from './durability.ts';
+import { type Owner, bootId, isRunning, ownProcess } from './owner.ts';
 import { FORMAT, type Store, openTables } from './store.ts';
 
-export type Durability = 'commit' | 'relaxed';
-
-/** @throws {TidingsError} `package/missing`, `log/unavailable`. */
+/** @throws {TidingsError} `package/missing`, `log/unavailable`, `log/in-use`. */
 export function openStore(path: string, durability: Durability): Store {
   const { open } = loadLmdb();
   try {
@@ -21,7 +21,15 @@ export function openStore(path: string, durability: Durability): Store {
       eventTurnBatching: false,
     });
     const store = openTables(root);
-    root.transactionSync(() => identify(store, durability));
+    try {
+      root.transactionSync(() => {
+        claim(store, path);
+        identify(store, durability);
+      });
+    } catch (error) {
+      void root.close();
+      throw error;
+    }
     return store;
   } catch (cause) {
     if (cause instanceof TidingsError) throw cause;
@@ -39,11 +47,29 @@ export function openStore(path: string, durability: Durability): Store {
 
 /** Closes in order, which lets a relaxed log keep its epoch: what it has written is on the disk then. */
 export async function closeStore(store: Store, durability: Durability): Promise<void> {
+  const { root, meta } = store;
   if (durability === 'relaxed') {
-    await store.root.flushed;
-    store.root.transactionSync(() => store.meta.removeSync('relaxed-boot'));
+    await root.flushed;
+    root.transactionSync(() => meta.removeSync('relaxed-boot'));
   }
-  await store.root.close();
+  try {
+    root.transactionSync(() => meta.removeSync('owner'));
+  } catch {
+    // A full disk, say. The claim ends with this process all the same.
+  }
+  await root.close();
+}
+
+/** One process at a time: seqs, presence and what is live are known to one hub only. */
+function claim({ meta }: Store, path: string): void {
+  const owner = meta.get('owner') as Owner | undefined;
+  if (owner !== undefined && isRunning(owner)) {
+    throw new TidingsError('log/in-use', `Process ${owner.pid} has the log open; stop it first.`, {
+      status: 503,
+      details: { pid: owner.pid, path },
+    });
+  }
+  meta.putSync('owner', ownProcess());
 }
 
 /**
@@ -63,15 +89,6 @@ function identify({ meta }: Store, durability: Durability): void {
   if (format === undefined) meta.putSync('format', FORMAT);
   if (durability === 'relaxed') meta.putSync('relaxed-boot', bootId());
   else if (relaxedBoot !== undefined) meta.removeSync('relaxed-boot');
-}
-
-/** Differs after each start of the machine; where that can't be known, at each call. */
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return randomUUID();
-  }
 }
 
 function loadLmdb(): typeof import('lmdb') {
