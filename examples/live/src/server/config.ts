@@ -76,7 +76,7 @@ export interface Config {
   readonly shutdownTimeout: number;
 }
 
-/** Thrown for variables that make no sense. The message names each and is meant for the operator. */
+/** Thrown for settings that make no sense, or can't be had here. The message is meant for the operator. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Hub } from 'tidings';
 import { createApp } from './app.ts';
 import type { AppOptions } from './app.ts';
+import { ConfigError } from './config.ts';
 
 export interface RunningServer {
   /** Like `http://127.0.0.1:3000`. */
@@ -20,7 +21,11 @@ export interface RunningServer {
 /** Share of the time for shutting down that streams get, so that something is left for the rest. */
 const STREAMS_SHARE = 0.6;
 
-/** Serves the app on `config.port`. */
+/**
+ * Serves the app on `config.port`.
+ *
+ * @throws ConfigError if that is not to be had, or the log of events is not
+ */
 export async function serve(options: AppOptions): Promise<RunningServer> {
   const { config, log } = options;
   const app = await createApp(options);
@@ -38,7 +43,7 @@ export async function serve(options: AppOptions): Promise<RunningServer> {
     await listen(server, config.port, config.host);
   } catch (error) {
     await app.close();
-    throw error;
+    throw explain(error as NodeJS.ErrnoException, config.port);
   }
 
   async function stop(): Promise<void> {
@@ -85,6 +90,16 @@ function listen(server: Server, port: number, host: string | undefined): Promise
       resolve();
     });
   });
+}
+
+/** What the operator can do something about, in words. */
+function explain(error: NodeJS.ErrnoException, port: number): Error {
+  if (error.code === 'EADDRINUSE') {
+    const message = `Port ${port} is in use by another program: stop that, or set PORT to another number.`;
+    return new ConfigError(message, { cause: error });
+  }
+  if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') return error;
+  return new ConfigError(`${error.message}\nSet PORT or HOST to what can be listened on.`, { cause: error });
 }
 
 function urlOf(server: Server): string {

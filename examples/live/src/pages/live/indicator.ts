@@ -1,6 +1,7 @@
 import { element, need, setAttribute, setText } from '../ui/dom.ts';
 import { every } from '../ui/every.ts';
-import { describeStatus, statusFacts } from './status.ts';
+import { announce, describeStatus, statusFacts } from './status.ts';
+import type { Announcement } from './status.ts';
 import type { Stream } from './stream.ts';
 
 /** The stream's state in the top bar, with the details behind it. */
@@ -12,7 +13,7 @@ export function startIndicator(stream: Stream): void {
   const facts = need(panel, '[data-status-facts]', HTMLElement);
   const retry = need(panel, '[data-status-retry]', HTMLButtonElement);
   const announcement = need(document, '[data-status-announcement]', HTMLElement);
-  let announced = '';
+  let announced: Announcement = { words: '' };
 
   function draw(): void {
     const now = Date.now();
@@ -26,15 +27,8 @@ export function startIndicator(stream: Stream): void {
     setAttribute(document.documentElement, 'data-stream', state.phase === 'open' ? 'open' : 'down');
     retry.hidden = text.tone === 'live' || text.tone === 'busy';
     if (panel.matches(':popover-open')) drawFacts(facts, statusFacts(state, now));
-    announce(text.tone, text.detail);
-  }
-
-  /** Read out what changed for better or worse, not each second of a countdown, nor that all is well at first. */
-  function announce(tone: string, words: string): void {
-    if (tone === 'busy' || tone === announced) return;
-    if (tone !== 'live') setText(announcement, words);
-    else if (announced !== '') setText(announcement, 'Live again.');
-    announced = tone;
+    announced = announce(announced, text, now);
+    setText(announcement, announced.words);
   }
 
   retry.addEventListener('click', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { describeStatus, INITIAL_STATE, statusFacts } from './status.ts';
-import type { StreamState } from './status.ts';
+import { announce, describeStatus, INITIAL_STATE, statusFacts } from './status.ts';
+import type { Announcement, StreamState } from './status.ts';
 
 const NOW = 1_000_000;
 
@@ -33,6 +33,14 @@ describe('the status indicator', () => {
     expect(label({ phase: 'open', gap, caughtUpAt: NOW + 5 }, NOW + 60_000)).toBe('Live');
   });
 
+  test('rests without alarm while nobody looks, with a network or without', () => {
+    expect(describeStatus({ ...INITIAL_STATE, phase: 'resting' }, NOW)).toMatchObject({
+      tone: 'busy',
+      label: 'Resting',
+    });
+    expect(label({ phase: 'resting', offline: true })).toBe('Resting');
+  });
+
   test('gives the reason where the stream is refused', () => {
     const text = describeStatus({ ...INITIAL_STATE, phase: 'refused', problem: 'Not for you.' }, NOW);
     expect(text).toEqual({ tone: 'down', label: 'Refused', detail: 'Not for you.' });
@@ -45,5 +53,52 @@ describe('the status indicator', () => {
     expect(facts.get('Received')).toBe('1 event');
     expect(facts.get('Last event')).toBe('none yet');
     expect(facts.get('Last gap')).toBe('4 s ago (trimmed)');
+  });
+});
+
+describe('a screen reader', () => {
+  const nothing: Announcement = { words: '' };
+
+  /** What is read out over these phases, each a millisecond or so many after the one before. */
+  function heard(...phases: (StreamState['phase'] | number)[]): string[] {
+    let now = NOW;
+    let phase: StreamState['phase'] = 'connecting';
+    let last = nothing;
+    const words: string[] = [];
+    for (const step of phases) {
+      if (typeof step === 'number') now += step;
+      else phase = step;
+      const next = announce(last, describeStatus({ ...INITIAL_STATE, phase }, now), now);
+      if (next.words !== last.words) words.push(next.words);
+      last = next;
+    }
+    return words;
+  }
+  const LOST = 'The connection was lost. What is missed meanwhile comes after.';
+
+  test('hears nothing of a page that opens its stream, or opens it anew', () => {
+    expect(heard('connecting', 'open', 5_000, 'connecting', 'open')).toEqual([]);
+    expect(heard('open', 30_000, 'resting', 60_000, 'connecting', 1_000, 'open')).toEqual([]);
+  });
+
+  test('hears of an interruption once it lasts, and of its end', () => {
+    expect(heard('open', 'waiting', 1_000, 'open')).toEqual([]);
+    expect(heard('open', 'waiting', 1_000, 1_000, 1_000, 'open')).toEqual([LOST, 'Live again.']);
+    expect(heard('open', 'waiting', 3_000, 'connecting', 3_000, 'open')).toEqual([LOST, 'Live again.']);
+  });
+
+  test('hears that it came to the worst', () => {
+    expect(heard('open', 'waiting', 3_000, 'ended')).toEqual([
+      LOST,
+      'The server ended this stream for good.',
+    ]);
+  });
+
+  test('hears of each interruption by itself', () => {
+    expect(heard('waiting', 3_000, 'open', 9_000, 'waiting', 1_000, 'open', 'waiting', 3_000)).toEqual([
+      LOST,
+      'Live again.',
+      LOST,
+    ]);
   });
 });

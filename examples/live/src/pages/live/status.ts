@@ -3,8 +3,12 @@ import { secondsUntil } from '../lib/time.ts';
 
 /** What is known of the page's event stream; the indicator in the top bar is drawn from it. */
 export interface StreamState {
-  /** `ended`: the server said not to come back. `refused`: it said no (401, 403, …) and trying again is no use. */
-  readonly phase: 'connecting' | 'open' | 'waiting' | 'ended' | 'refused';
+  /**
+   * `connecting`: opened by the page's own wish, the first time or anew. `waiting`: interrupted, until it is open
+   * again. `resting`: closed while nobody looks. `ended`: the server said not to come back. `refused`: it said no
+   * (401, 403, …) and trying again is no use.
+   */
+  readonly phase: 'connecting' | 'open' | 'waiting' | 'resting' | 'ended' | 'refused';
   /** When the next attempt is due, while `waiting`. */
   readonly retryAt?: number | undefined;
   /** Why the last attempt or connection failed or ended, in words. */
@@ -48,6 +52,13 @@ export function describeStatus(state: StreamState, now: number): StatusText {
     return { tone: 'down', label: 'Refused', detail: state.problem ?? 'The server refused this stream.' };
   }
   if (state.phase === 'open') return describeOpen(state, now);
+  if (state.phase === 'resting') {
+    return {
+      tone: 'busy',
+      label: 'Resting',
+      detail: 'Nobody is looking. What is missed meanwhile comes after.',
+    };
+  }
   if (state.offline) {
     return { tone: 'down', label: 'Offline', detail: 'No network. The page catches up once it is back.' };
   }
@@ -75,6 +86,27 @@ function describeOpen(state: StreamState, now: number): StatusText {
     };
   }
   return { tone: 'live', label: 'Live', detail: 'Every event arrives as it happens.' };
+}
+
+/** What was read out last, and what may have to be. */
+export interface Announcement {
+  readonly words: string;
+  /** Since when the stream is interrupted. */
+  readonly since?: number;
+  /** Whether, and as what, the interruption was read out. */
+  readonly told?: 'waiting' | 'down';
+}
+
+/** Shorter interruptions are not read out, such as when the server renews a stream. */
+const READ_OUT_AFTER = 2_000;
+
+/** Reads out what changed for better or worse, not each second of a countdown, nor that all is well at first. */
+export function announce(last: Announcement, { tone, detail }: StatusText, now: number): Announcement {
+  if (tone === 'busy') return last;
+  if (tone === 'live') return { words: last.told === undefined ? last.words : 'Live again.' };
+  const { since = now, told } = last;
+  if (tone === told || now - since < READ_OUT_AFTER) return { ...last, since };
+  return { words: detail, since, told: tone };
 }
 
 /** Why the server ended a stream, in words. */

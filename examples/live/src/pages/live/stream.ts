@@ -4,6 +4,7 @@ import { ROUTES } from '../../shared/api.ts';
 import type { Events } from '../../shared/api.ts';
 import { createSignal } from '../lib/signal.ts';
 import { uuid } from '../lib/uuid.ts';
+import { watchAbsence } from './absence.ts';
 import { INITIAL_STATE, wordsForGoodbye } from './status.ts';
 import type { StreamState } from './status.ts';
 
@@ -37,6 +38,12 @@ export interface Stream {
 
 /** Somebody is looking at the page: it is worth asking more often than by default. */
 const LONGEST_WAIT = 10_000;
+
+/**
+ * Over HTTP/1.1, browsers have six connections to a server for all of their tabs. Those that nobody looked at for so
+ * long give theirs back, and no longer count as viewed.
+ */
+const REST_AFTER = 30_000;
 
 /** @param page the path under which the page is counted */
 export function createStream(page: string): Stream {
@@ -121,7 +128,8 @@ export function createStream(page: string): Stream {
 
   function run(): void {
     close();
-    change({ phase: openings === 0 ? 'connecting' : 'waiting', retryAt: undefined });
+    if (absence.lasts()) return change({ phase: 'resting', retryAt: undefined });
+    change({ phase: 'connecting', retryAt: undefined });
     const fresh = connect(url, {
       topics,
       retry: { max: LONGEST_WAIT },
@@ -139,6 +147,19 @@ export function createStream(page: string): Stream {
     });
   }
 
+  /** It goes on from its cursor when the page is shown again. A stream that is over for good stays so. */
+  function rest(): void {
+    if (client === undefined || state.phase === 'ended' || state.phase === 'refused') return;
+    close();
+    change({ phase: 'resting', retryAt: undefined });
+  }
+
+  function wake(): void {
+    if (state.phase === 'resting') run();
+  }
+
+  const absence = watchAbsence(document, REST_AFTER, { begins: rest, ends: wake });
+
   // A page kept for the back button is not being read, and its stream would keep it from being kept.
   addEventListener('pagehide', close);
   addEventListener('pageshow', (event) => {
@@ -154,7 +175,7 @@ export function createStream(page: string): Stream {
     onState: changes.add,
     onGap: gaps.add,
     onRefused: refusals.add,
-    state: () => ({ ...state, cursor: client?.cursor }),
+    state: () => ({ ...state, cursor: client?.cursor ?? start }),
     open(nextTopics, cursor) {
       topics = nextTopics;
       start ??= cursor;

@@ -6,7 +6,11 @@ test.each([
   ['::ffff:192.0.2.17', '192.0.2.x'],
   ['2001:db8:1:2:3:4:5:6', '2001:db8:1::x'],
   ['2001:db8::1', '2001:db8::x'],
-  ['::1', '::x'],
+  ['::1', 'localhost'],
+  ['127.0.0.1', 'localhost'],
+  ['::ffff:127.0.1.1', 'localhost'],
+  ['::', '::x'],
+  ['::1:2', '::x'],
   [undefined, 'unknown'],
 ])('the address %s is shown as %s', (address, shown) => {
   expect(maskAddress(address)).toBe(shown);

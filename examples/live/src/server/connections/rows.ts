@@ -25,10 +25,11 @@ export function toRow(connection: ConnectionInfo): ConnectionRow {
   };
 }
 
-/** Three of four bytes of IPv4, the first 48 bits of IPv6. */
+/** Three of four bytes of IPv4, the first 48 bits of IPv6; this machine by its name, as it gives nobody away. */
 export function maskAddress(address: string | undefined): string {
   if (address === undefined) return 'unknown';
   const v4 = address.replace(/^::ffff:/i, '');
+  if (v4 === '::1' || (isIPv4(v4) && v4.startsWith('127.'))) return 'localhost';
   if (isIPv4(v4)) return v4.replace(/\.\d+$/, '.x');
   const [head = ''] = address.split('::');
   return `${head.split(':').slice(0, 3).join(':')}::x`;

@@ -86,7 +86,7 @@ describe('the connections page', () => {
       total: 1,
       hub: { behind: expect.any(Number), stalled: 0, head: expect.any(Number) },
       connections: [
-        { id: own, remote: '127.0.0.x', signedIn: false, topics: ['connections'], agent: 'curl 8' },
+        { id: own, remote: 'localhost', signedIn: false, topics: ['connections'], agent: 'curl 8' },
       ],
     });
     const anns = await ann.stream(`topic=posts&topic=user/${ann.user.id}`);

@@ -44,6 +44,10 @@ function openLog(config: Config['eventLog']): EventLog {
     return lmdbLog({ path: config.path, retention: ON_DISK, topics: RULES });
   } catch (error) {
     if (!(error instanceof TidingsError)) throw error;
+    // Another log for the same database would be no remedy: the outbox is that process' as well.
+    if (error.code === 'log/in-use') {
+      throw new ConfigError(`The log in ${config.path} is in use. ${error.message}`, { cause: error });
+    }
     const reason = error.cause instanceof Error ? ` (${error.cause.message})` : '';
     throw new ConfigError(
       `${error.message}${reason}\nSet EVENT_LOG_PATH to another folder, or EVENT_LOG=memory to keep no events over a restart.`,

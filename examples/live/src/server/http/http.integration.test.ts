@@ -108,7 +108,7 @@ describe('a bad body', () => {
 describe('a bad request', () => {
   test.each([
     ['garbage', '\x00\x01\x02garbage\r\n\r\n', /^HTTP\/1\.1 400 /],
-    ['a header that never ends', `GET / HTTP/1.1\r\nX: ${'x'.repeat(100_000)}`, /^HTTP\/1\.1 431 /],
+    ['a header that never ends', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}`, /^HTTP\/1\.1 431 /],
     [
       'two lengths',
       'POST /posts HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',

@@ -21,8 +21,9 @@ export function pages(folder: string): Router {
           headers: { 'Cache-Control': 'private, no-cache' },
         };
         response.sendFile(file, options, (error) => {
-          // With headers sent it is the browser that went away, and nobody is left to tell.
-          if (error !== undefined && !response.headersSent) next(isMissing(error) ? notBuilt(error) : error);
+          // The browser went away, and nobody is left to tell.
+          if (error === undefined || response.headersSent || isAborted(error)) return;
+          next(isMissing(error) ? notBuilt(error) : error);
         });
       })
       .all(methodNotAllowed('GET'));
@@ -40,6 +41,11 @@ export function pages(folder: string): Router {
 
 function revalidate(response: express.Response): void {
   response.set('Cache-Control', 'no-cache');
+}
+
+/** Express' code for a connection that was gone before the file was. */
+function isAborted(error: Error): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ECONNABORTED';
 }
 
 function isMissing(error: unknown): boolean {

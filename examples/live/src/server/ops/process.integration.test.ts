@@ -168,8 +168,25 @@ describe('a start that cannot succeed', () => {
     const { port } = other.address() as AddressInfo;
     const { exit, output } = run({ PORT: String(port) });
     expect((await exit).code).toBe(1);
-    expect(output()).toMatch(/EADDRINUSE/);
+    expect(output()).toMatch(`Port ${port} is in use by another program`);
+    expect(output().trim().split('\n')).toHaveLength(1);
     other.close();
+  });
+
+  test('says that an address cannot be listened on', async () => {
+    // https://www.rfc-editor.org/rfc/rfc5737: no machine has it.
+    const { exit, output } = run({ HOST: '192.0.2.1' });
+    expect((await exit).code).toBe(1);
+    expect(output()).toMatch(/192\.0\.2\.1.*HOST/s);
+    expect(output()).not.toMatch(/ at /);
+  });
+
+  test('says that another process has the log of events open', async () => {
+    const { child } = await start();
+    const { exit, output } = run();
+    expect((await exit).code).toBe(1);
+    expect(output()).toMatch(`The log in ${folder()}/events is in use. Process ${child.pid}`);
+    expect(output().trim().split('\n')).toHaveLength(1);
   });
 
   test('says that the log cannot be opened, and what to do', async () => {
