@@ -49,7 +49,7 @@ stream.on('dashboard:snapshot', (snapshot) => {
   requestAnimationFrame(draw);
 });
 stream.on('dashboard:delta', (delta) => {
-  state = applyDelta(state, delta);
+  state = applyDelta(state, delta, Date.now());
   requestAnimationFrame(draw);
 });
 windows.addEventListener('change', draw);

@@ -18,15 +18,17 @@ function snapshot(version: number, at: number, connections: number): DashboardSn
 
 test('a delta changes what it names and leaves the rest as it was', () => {
   const first = applySnapshot(undefined, snapshot(1, 1_000, 4), 1_000);
-  const next = applyDelta(first, { version: 2, at: 2_000, metrics: { rss: 7 } });
+  const next = applyDelta(first, { version: 2, at: 2_000, metrics: { rss: 7 } }, 1_900);
   expect(next?.metrics).toMatchObject({ connections: 4, rss: 7 });
   expect(next?.samples.map(({ at }) => at)).toEqual([1_000, 2_000]);
+  // The snapshot was of some time ago: the server's clock is ahead at least as far as a newer event shows.
+  expect([first.ahead, next?.ahead]).toEqual([0, 100]);
 });
 
 test('a delta older than the snapshot is ignored, and so is one before any snapshot', () => {
   const first = applySnapshot(undefined, snapshot(5, 1_000, 4), 1_000);
-  expect(applyDelta(first, { version: 5, at: 9_000, metrics: { connections: 0 } })).toBe(first);
-  expect(applyDelta(undefined, { version: 1, at: 1, metrics: {} })).toBeUndefined();
+  expect(applyDelta(first, { version: 5, at: 9_000, metrics: { connections: 0 } }, 9_000)).toBe(first);
+  expect(applyDelta(undefined, { version: 1, at: 1, metrics: {} }, 1)).toBeUndefined();
 });
 
 test('after a restart the snapshot wins although its version is lower, and the charts go on with a gap between', () => {

@@ -34,9 +34,20 @@ export function applySnapshot(
   };
 }
 
-export function applyDelta(have: MetricsState | undefined, delta: DashboardDelta): MetricsState | undefined {
+export function applyDelta(
+  have: MetricsState | undefined,
+  delta: DashboardDelta,
+  now: number,
+): MetricsState | undefined {
   if (have === undefined || !isNews(have, delta)) return have;
   const metrics = { ...have.metrics, ...delta.metrics };
   const samples = appendSample(have.samples, { at: delta.at, metrics }, have.interval);
-  return { ...have, version: delta.version, metrics, samples: trimHistory(samples, delta.at - KEPT) };
+  return {
+    ...have,
+    version: delta.version,
+    metrics,
+    samples: trimHistory(samples, delta.at - KEPT),
+    // A snapshot tells of a moment before it was sent; what is newer comes nearer to the server's clock.
+    ahead: Math.max(have.ahead, delta.at - now),
+  };
 }

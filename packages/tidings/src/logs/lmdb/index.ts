@@ -33,6 +33,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+const DEFAULT_RETENTION: Retention = { events: 1_000_000 };
+const DEFAULT_TAIL: Retention = { events: 10_000, bytes: 16_777_216 };
 /** What one transaction takes on; more waits for the next. */
 const MAX_GROUP = 10_000;
 
@@ -49,7 +51,8 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
       details: { option: 'path' },
     });
   }
-  const { now = Date.now, durability = 'commit', retention = { events: 1_000_000 } } = options;
+  const { now = Date.now, durability = 'commit' } = options;
+  const retention = { ...DEFAULT_RETENTION, ...options.retention };
   assertRetention(retention);
   const rules = createTopicRules(options.topics ?? []);
   const store = openStore(options.path, durability);
@@ -57,7 +60,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   const tail = new Tail({
     epoch: store.meta.get('epoch') as string,
     head: opened.head,
-    retention: options.tail ?? { events: 10_000, bytes: 16_777_216 },
+    retention: { ...DEFAULT_TAIL, ...options.tail },
   });
   let { newestLoss } = opened;
   const waiting: Waiting[] = [];
