@@ -37,7 +37,7 @@ async function settle(): Promise<void> {
 interface Story {
   readonly published: readonly { readonly topic: string; readonly n: number; readonly seq: number }[];
   readonly received: readonly { readonly topic: string; readonly n: number }[];
-  /** After which seq it was promised all events of `b`, and up to which it had not asked to drop them. */
+  /** After which seq it was promised all events of `b`, and up to which: not at all once it asked to drop them. */
   readonly promises: readonly { readonly from: number; readonly until: number }[];
   readonly gap: boolean;
 }
@@ -75,7 +75,8 @@ async function play(steps: readonly Step[]): Promise<Story> {
       promises.push(promise);
       changes.push(client.subscribe('b', 'state').then((cursor) => void (promise.from = seqOf(cursor))));
     } else {
-      for (const promise of promises) promise.until = Math.min(promise.until, seqOf(hub.cursor()));
+      // What is on its way of a topic that is dropped may go with a stream that breaks: the next one isn't asked for it.
+      for (const promise of promises) promise.until = 0;
       changes.push(client.unsubscribe('b', 'state').then(() => undefined));
     }
   }
