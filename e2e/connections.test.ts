@@ -23,18 +23,18 @@ test('every open connection is listed as it comes and goes, the own one marked',
   await eventually(() => rows.count()).toBe(2);
   await eventually(() => page.getByTestId('total-signed-in').innerText()).toBe('1');
   const guestsRow = rows.filter({ hasText: 'signed in' });
-  expect((await guestsRow.locator('.topic').allInnerTexts()).toSorted()).toEqual([
+  await eventually(async () => (await guestsRow.locator('.topic').allInnerTexts()).toSorted()).toEqual([
     'posts',
     'user/…',
     'viewers',
   ]);
-  expect(await guestsRow.innerText()).toContain('localhost');
+  await eventually(() => guestsRow.innerText()).toContain('localhost');
   expect(await own.count()).toBe(1);
   await screenshot(page, 'two connections');
 
   await page.getByRole('button', { name: 'Client' }).click();
   const header = page.getByRole('columnheader', { name: 'Client' });
-  expect(await header.getAttribute('aria-sort')).toBe('ascending');
+  await eventually(() => header.getAttribute('aria-sort')).toBe('ascending');
   expect(await accessibilityProblems(page)).toEqual([]);
 
   await theirs.close();

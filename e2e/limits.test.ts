@@ -32,8 +32,8 @@ describe('too many posts', () => {
 
     await page.clock.fastForward(atFirst * 1000);
     await eventually(() => submit.innerText()).toBe('Post');
-    expect(await submit.isEnabled()).toBe(true);
-    expect(await page.getByTestId('composer-error').innerText()).toBe('');
+    await eventually(() => submit.isEnabled()).toBe(true);
+    await eventually(() => page.getByTestId('composer-error').innerText()).toBe('');
   });
 });
 

@@ -1,11 +1,13 @@
 import { appendFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 
 /**
  * Ends a run with what was skipped and why. A run in which nothing ran fails, and with `CI=true` so does one
  * that skipped something: both would otherwise look like success.
  *
- * `TEST_COUNTS_FILE` names a file to which one line `passed failed` is added per run; .ci/run sums them.
+ * `TEST_COUNTS_FILE` names a file to which one line `passed failed` is added per run, and one `Failed: …` per
+ * failure; .ci/run sums and repeats them, since of a long log only the end may be kept.
  */
 export default class SummaryReporter implements Reporter {
   private filtered = false;
@@ -19,9 +21,17 @@ export default class SummaryReporter implements Reporter {
     const skipped = tests.filter((test) => test.result().state === 'skipped');
     const passed = tests.filter((test) => test.result().state === 'passed').length;
     // A file that fails to load has no tests, yet is a failure to count.
-    const failed =
-      tests.filter((test) => test.result().state === 'failed').length +
-      modules.filter((module) => module.state() === 'failed' && module.errors().length > 0).length;
+    const failures = [
+      ...tests
+        .filter((test) => test.result().state === 'failed')
+        .map((test) =>
+          describeFailure(`${test.module.relativeModuleId} > ${test.fullName}`, test.result().errors),
+        ),
+      ...modules
+        .filter((module) => module.state() === 'failed' && module.errors().length > 0)
+        .map((module) => describeFailure(module.relativeModuleId, module.errors())),
+    ];
+    const failed = failures.length;
 
     if (!this.filtered) {
       for (const line of describeSkipped(skipped)) console.log(line);
@@ -30,7 +40,10 @@ export default class SummaryReporter implements Reporter {
     }
     if (passed + failed === 0) fail('No test ran.');
     const file = process.env['TEST_COUNTS_FILE'];
-    if (file !== undefined) appendFileSync(file, `${passed} ${failed}\n`);
+    if (file !== undefined) {
+      appendFileSync(file, `${passed} ${failed}\n`);
+      for (const failure of failures) appendFileSync(file, `Failed: ${failure}\n`);
+    }
   }
 }
 
@@ -46,6 +59,12 @@ function describeSkipped(skipped: readonly TestCase[]): string[] {
     `Skipped ${tests.length}: ${reason}`,
     ...tests.map((test) => `  ${test.module.relativeModuleId} > ${test.fullName}`),
   ]);
+}
+
+function describeFailure(name: string, errors: readonly { message?: string }[] | undefined): string {
+  return `${name}: ${stripVTControlCharacters(errors?.[0]?.message ?? 'no message')
+    .replaceAll(/\s*\n\s*/g, ' | ')
+    .slice(0, 1500)}`;
 }
 
 function fail(message: string): void {
