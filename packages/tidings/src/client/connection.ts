@@ -57,7 +57,9 @@ export function openConnection(settings: Settings, hooks: ConnectionHooks): Conn
 
   async function run(): Promise<Input> {
     try {
-      const headers = await requestHeaders(settings, { accept: 'text/event-stream' });
+      // A native `EventSource` asks for the stream alone; by this, servers know that a refusal will be understood.
+      const accept = 'text/event-stream, application/problem+json';
+      const headers = await requestHeaders(settings, { accept });
       // Not earlier: what is asked for may change while the headers are made.
       const { cursor, matchers, asNew } = closed ? NOTHING : hooks.request();
       if (cursor !== undefined && !asNew) headers.set('last-event-id', toByteString(cursor));

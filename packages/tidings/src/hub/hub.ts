@@ -298,6 +298,11 @@ export class Hub {
     this.#onEmpty?.();
   }
 
+  /** For transports: a time to wait, up to half as long again, so that not all come back at once. */
+  jitter(milliseconds: number): number {
+    return Math.round(milliseconds * (1 + this.#options.random() / 2));
+  }
+
   /** Milliseconds over which so many should come back. */
   #spread(connections: number): number {
     return connections > 1 ? (connections / RECONNECTS_PER_SECOND) * 1000 : 0;

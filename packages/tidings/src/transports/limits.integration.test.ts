@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Reply, ask } from '../../test/http/client.ts';
 import { until } from '../../test/http/deadline.ts';
 import { expectProblem, startNode } from '../../test/http/hub.ts';
+import { forbidden } from '../index.ts';
 
 async function expectRefusal(reply: Reply, status: number, code: string): Promise<Record<string, unknown>> {
   const problem = await expectProblem(reply, status, code);
@@ -20,6 +21,30 @@ describe('A connection too many', () => {
     first.cut();
     await until('room', () => hub.connections().length === 1);
     expect((await ask(url)).status).toBe(200);
+  });
+
+  test('of a native EventSource, which knows only 200, gets a stream that ends and says when to come back', async () => {
+    const { url } = await startNode({ topics: ['a'], cors: { origin: '*' } }, { limits: { connections: 1 } });
+    await ask(url);
+    const refused = await ask(url, { headers: { accept: 'text/event-stream', origin: 'https://example.com' } });
+    expect(refused.status).toBe(200);
+    expect(refused.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'access-control-allow-origin': '*',
+    });
+    await refused.frames.until('end', () => refused.frames.over);
+    const { text } = refused.frames;
+    const [, retry] = /^: hub\/unavailable: [^\n]+\nretry: (\d+)\n\n$/.exec(text) ?? [];
+    expect(Number(retry)).toBeGreaterThanOrEqual(5000);
+    expect(Number(retry)).toBeLessThanOrEqual(7500);
+    // What won't help by waiting stays a refusal.
+    const { url: closed } = await startNode({
+      topics: ['a'],
+      authorize: () => {
+        throw forbidden();
+      },
+    });
+    expect((await ask(closed, { headers: { accept: 'text/event-stream' } })).status).toBe(403);
   });
 
   test('for a subject is answered 429; others are unaffected', async () => {

@@ -92,6 +92,10 @@ export async function negotiate<Req, Stream>(
     return answer(outcome.answer.status, { ...headers, ...outcome.answer.headers }, outcome.answer.body);
   } catch (error) {
     if (!(error instanceof TidingsError) || error.status === undefined) throw error;
+    const { retryAfter } = error.details;
+    if (facts.method === 'GET' && typeof retryAfter === 'number' && isNativeEventSource(facts)) {
+      return answer(200, { ...headers, ...STREAM_HEADERS }, encodeRefusal(error, hub.jitter(retryAfter * 1000)));
+    }
     const problem = toProblem(error);
     return { answer: { ...problem, headers: { ...headers, ...problem.headers } } };
   }
@@ -217,6 +221,19 @@ function acceptsEventStream(accept: string | undefined): boolean {
     accepted.set(type, !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)));
   }
   return accepted.get('text/event-stream') ?? accepted.get('text/*') ?? accepted.get('*/*') ?? false;
+}
+
+/**
+ * What wants a stream and no problem details is a native `EventSource`. On any status but 200 it gives up for good:
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
+ */
+function isNativeEventSource({ header }: RequestFacts): boolean {
+  return header('accept')?.trim().toLowerCase() === 'text/event-stream';
+}
+
+/** A stream that ends at once: it says when to come back, and why to those who look. `retry` in milliseconds. */
+function encodeRefusal({ code, message }: TidingsError, retry: number): string {
+  return `: ${code}: ${message.replaceAll(/[\r\n]+/g, ' ')}\n${encodeFrame({ retry })}`;
 }
 
 function answer(status: number, headers: Readonly<Record<string, string>>, body = ''): { answer: Answer } {
