@@ -26,7 +26,9 @@ describe('A connection too many', () => {
   test('of a native EventSource, which knows only 200, gets a stream that ends and says when to come back', async () => {
     const { url } = await startNode({ topics: ['a'], cors: { origin: '*' } }, { limits: { connections: 1 } });
     await ask(url);
-    const refused = await ask(url, { headers: { accept: 'text/event-stream', origin: 'https://example.com' } });
+    const refused = await ask(url, {
+      headers: { accept: 'text/event-stream', origin: 'https://example.com' },
+    });
     expect(refused.status).toBe(200);
     expect(refused.headers).toMatchObject({
       'content-type': 'text/event-stream; charset=utf-8',

@@ -94,7 +94,11 @@ export async function negotiate<Req, Stream>(
     if (!(error instanceof TidingsError) || error.status === undefined) throw error;
     const { retryAfter } = error.details;
     if (facts.method === 'GET' && typeof retryAfter === 'number' && isNativeEventSource(facts)) {
-      return answer(200, { ...headers, ...STREAM_HEADERS }, encodeRefusal(error, hub.jitter(retryAfter * 1000)));
+      return answer(
+        200,
+        { ...headers, ...STREAM_HEADERS },
+        encodeRefusal(error, hub.jitter(retryAfter * 1000)),
+      );
     }
     const problem = toProblem(error);
     return { answer: { ...problem, headers: { ...headers, ...problem.headers } } };

@@ -1,18 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import type { Socket } from 'node:net';
-import type { Connection, Sink } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
 import { TidingsError } from '../protocol/errors.ts';
 import { readJson } from './body.ts';
 import { assertHandlerOptions } from './check-options.ts';
 import type { HandlerOptions } from './handler-options.ts';
 import { type Acceptance, type Answer, negotiate } from './negotiation.ts';
+import { type NodeRequest, type NodeResponse, openStream, setHeaders } from './node-stream.ts';
 import { toProblem } from './problem.ts';
-
-/** What `node:http`, `node:https` and `node:http2` (its compatibility API) call a handler with. */
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
-export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 export interface NodeHandlerOptions<Req> extends HandlerOptions<Req> {
   /**
@@ -72,62 +65,9 @@ export function createNodeHandler<Req extends NodeRequest>(
   };
 }
 
-function openStream(
-  hub: Hub,
-  req: NodeRequest,
-  res: NodeResponse,
-  { connection, headers, greeting }: Acceptance,
-): void {
-  for (const [name, value] of Object.entries(headers)) setHeader(res, name, value);
-  res.writeHead(200);
-  // A server-wide socket timeout is about requests; whether a stream is alive is for the hub to say.
-  req.socket.setTimeout(0);
-  res.on('drain', () => connection.drained());
-  res.on('close', () => connection.closed());
-  // A reset peer: `close` follows, and it is no news that peers vanish.
-  res.on('error', () => connection.closed());
-  if (isQueued(req, res)) endWithSocket(connection, req.socket);
-  connection.open(toSink(hub, req, res, connection), greeting);
-}
-
-/** HTTP/1.1 pipelining: the response waits until those before it on its socket are over. */
-function isQueued(req: NodeRequest, res: NodeResponse): boolean {
-  return req.httpVersionMajor < 2 && res.socket === null;
-}
-
-/** A queued response isn't told when its socket goes. */
-function endWithSocket(connection: Connection, socket: Socket): void {
-  const onClose = (): void => connection.closed();
-  // A peer may send any number of requests ahead, and that is no leak.
-  socket.setMaxListeners(socket.getMaxListeners() + 1);
-  socket.on('close', onClose);
-  connection.onClose(() => {
-    socket.off('close', onClose);
-    socket.setMaxListeners(socket.getMaxListeners() - 1);
-  });
-}
-
-function toSink(hub: Hub, req: NodeRequest, res: NodeResponse, connection: Connection): Sink {
-  // HTTP/2's response has the same methods, with overloads that TypeScript can't see to be the same.
-  const stream = res as ServerResponse;
-  return {
-    write: (bytes) => stream.write(bytes),
-    end: (bytes) => {
-      if (stream.writableEnded || stream.destroyed) connection.closed();
-      else stream.end(bytes, () => hub.closing && closeSocket(req));
-    },
-    destroy: () => void (isQueued(req, res) ? req.socket : stream).destroy(),
-  };
-}
-
-/** Kept for another request, the socket would hold up a server that closes. */
-function closeSocket(req: NodeRequest): void {
-  if (req.httpVersionMajor < 2) req.socket.destroySoon();
-}
-
 function sendAnswer(req: NodeRequest, res: NodeResponse, { status, headers, body }: Answer): void {
   if (isSettled(req, res)) return;
-  for (const [name, value] of Object.entries(headers)) setHeader(res, name, value);
+  setHeaders(res, headers);
   // Nobody reads what else the peer sends, so the socket can't serve another request.
   if (req.httpVersionMajor < 2 && !req.complete) res.setHeader('connection', 'close');
   res.writeHead(status);
@@ -142,12 +82,6 @@ function isSettled(req: NodeRequest, res: NodeResponse): boolean {
   if (res.headersSent || res.writableEnded) return true;
   // HTTP/2's response doesn't say so itself, and HTTP/1.1's doesn't know while it is queued.
   return 'stream' in res ? res.stream.destroyed || res.stream.closed : res.destroyed || req.socket.destroyed;
-}
-
-/** `vary` adds to what middleware has put there; all others replace. */
-function setHeader(res: NodeResponse, name: string, value: string): void {
-  const present = name === 'vary' ? res.getHeader(name) : undefined;
-  res.setHeader(name, present === undefined ? value : [present, value].flat().join(', '));
 }
 
 /** Middleware such as `express.json()` may have read it already. */
@@ -169,3 +103,5 @@ function queryOf(url: string): URLSearchParams {
   const start = url.indexOf('?');
   return new URLSearchParams(start === -1 ? '' : url.slice(start + 1));
 }
+
+export type { NodeRequest, NodeResponse };

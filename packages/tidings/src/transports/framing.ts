@@ -1,0 +1,32 @@
+/**
+ * What a flush's bytes become on the wire. Connections that need the same come one after the other, so each of these
+ * remembers what it made last: it is made once for all of them.
+ */
+type Framing = (bytes: Uint8Array) => Buffer;
+
+/** As `net.Socket` takes them, without a view of its own for each write. */
+export const toBuffer: Framing = remembering((bytes) =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+);
+
+/** A chunk of the chunked transfer coding: https://www.rfc-editor.org/rfc/rfc9112#section-7.1 */
+export const toChunk: Framing = remembering((bytes) => {
+  const size = `${bytes.length.toString(16)}\r\n`;
+  const chunk = Buffer.allocUnsafeSlow(size.length + bytes.length + 2);
+  chunk.write(size, 'latin1');
+  chunk.set(bytes, size.length);
+  chunk.write('\r\n', size.length + bytes.length, 'latin1');
+  return chunk;
+});
+
+function remembering(frame: Framing): Framing {
+  let last: Uint8Array | undefined;
+  let framed: Buffer;
+  return (bytes) => {
+    if (bytes !== last) {
+      framed = frame(bytes);
+      last = bytes;
+    }
+    return framed;
+  };
+}
