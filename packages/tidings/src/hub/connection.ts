@@ -110,6 +110,7 @@ export interface Delivery {
 const PAGE: PageLimit = { events: 1000, length: 65_536 };
 
 const encoder = new TextEncoder();
+const NONE: readonly never[] = [];
 
 /**
  * A cursor on the log. While `live`, it has all there is and fan-out pushes to it. Once the peer's buffer is full,
@@ -144,13 +145,13 @@ export class Connection implements Receiver {
   #toldExpiry = false;
   #bytes = 0;
   #toldLosses: Map<string, number> | undefined;
-  readonly #closeListeners: (() => void)[] = [];
+  #closeListeners: readonly (() => void)[] = NONE;
 
   constructor(id: string, request: ConnectRequest, delivery: Delivery) {
     this.id = id;
-    this.#request = request;
     this.#delivery = delivery;
     this.#subscription = delivery.subscriptions.join(request.wanted, request.granted);
+    this.#request = shareMatchers(request, this.#subscription);
     this.connectedAt = delivery.clock.now();
     this.admittedAt = delivery.clock.monotonic();
     this.wroteAt = this.admittedAt;
@@ -189,7 +190,7 @@ export class Connection implements Receiver {
   /** Calls `listener` once when the connection is over; at once if it is. */
   onClose(listener: () => void): void {
     if (this.#state === 'closed') listener();
-    else this.#closeListeners.push(listener);
+    else this.#closeListeners = [...this.#closeListeners, listener];
   }
 
   /**
@@ -242,8 +243,8 @@ export class Connection implements Receiver {
     const before = this.#request.wanted;
     const gained = createMatcherSet(wanted.matchers.filter((matcher) => !before.covers(matcher)));
     subscriptions.leave(this.#subscription, this);
-    this.#request = { ...this.#request, wanted, granted, expiresAt };
     this.#subscription = subscriptions.join(wanted, granted);
+    this.#request = shareMatchers({ ...this.#request, expiresAt }, this.#subscription);
     this.#toldExpiry = false;
     const cursor = formatCursor({ epoch: log.tail.epoch, seq: this.#cursor });
     if (this.#state !== 'behind') return cursor;
@@ -274,6 +275,16 @@ export class Connection implements Receiver {
     this.#state = 'behind';
     this.#cursor = seq;
     this.blockedAt = now;
+  }
+
+  /** Right after a flush: what is pushed next may leave out what it wants, so it goes on from the log. */
+  fallBehind(): void {
+    if (this.#state !== 'live') return;
+    this.#subscription.live.delete(this);
+    this.#state = 'behind';
+    this.#cursor = this.#delivery.log.tail.head;
+    // Not before the tail has moved on.
+    this.#delivery.clock.defer(() => this.#pump());
   }
 
   /** For the transport: the peer can take more. */
@@ -475,4 +486,9 @@ export class Connection implements Receiver {
     this.#delivery.report(error);
     this.destroy();
   }
+}
+
+/** With the matchers of the subscription, which are the same for all its members, so that each has none of its own. */
+function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscription): ConnectRequest {
+  return { ...request, wanted, granted };
 }

@@ -42,9 +42,14 @@ async function subscribe(
   return peer;
 }
 
-describe('A peer that goes away', () => {
+const sockets = [
+  ['', {}],
+  [' on a hijacked socket', { hijack: true }],
+] as const;
+
+describe.each(sockets)('A peer%s that goes away', (_name, options) => {
   test('by resetting the connection is forgotten', async () => {
-    const { hub, url, port } = await startNode();
+    const { hub, url, port } = await startNode(options);
     const peers = await Promise.all([subscribe(port), subscribe(port), subscribe(port)]);
     for (const peer of peers) peer.socket.resetAndDestroy();
     await hub.publish('a', 'into the void');
@@ -52,7 +57,7 @@ describe('A peer that goes away', () => {
   });
 
   test('by resetting in the middle of what is being sent is forgotten', async () => {
-    const { hub, url, port } = await startNode();
+    const { hub, url, port } = await startNode(options);
     const peer = await subscribe(port);
     peer.stopReading();
     for (let i = 0; i < 50; i += 1) await hub.publish('a', 'x'.repeat(100_000));
@@ -62,7 +67,7 @@ describe('A peer that goes away', () => {
   });
 
   test('by closing its side only is forgotten, as one that will not read on', async () => {
-    const { hub, url, port } = await startNode();
+    const { hub, url, port } = await startNode(options);
     const peer = await subscribe(port, { allowHalfOpen: true });
     peer.socket.end();
     await peer.closed();
@@ -70,7 +75,7 @@ describe('A peer that goes away', () => {
   });
 
   test('by closing its side while it takes nothing goes after the stall time', async () => {
-    const { hub, url, port } = await startNode({}, { stallTimeout: 100 });
+    const { hub, url, port } = await startNode(options, { stallTimeout: 100 });
     const peer = await subscribe(port, { allowHalfOpen: true });
     peer.stopReading();
     for (let i = 0; i < 100; i += 1) await hub.publish('a', 'x'.repeat(100_000));
@@ -80,7 +85,7 @@ describe('A peer that goes away', () => {
   });
 
   test('right after asking leaves nothing behind', async () => {
-    const { hub, url, port } = await startNode();
+    const { hub, url, port } = await startNode(options);
     for (let i = 0; i < 20; i += 1) {
       const peer = await RawClient.connect(port);
       peer.get('/?topic=a');
@@ -92,9 +97,9 @@ describe('A peer that goes away', () => {
   });
 });
 
-describe('A peer that speaks HTTP oddly', () => {
+describe.each(sockets)('A peer%s that speaks HTTP oddly', (_name, options) => {
   test('in version 1.0 gets a stream without chunks', async () => {
-    const { hub, url, port } = await startNode();
+    const { hub, url, port } = await startNode(options);
     const peer = await RawClient.connect(port);
     peer.read().send('GET /?topic=a HTTP/1.0\r\n\r\n');
     const { type } = await peer.frames.nextEvent();
@@ -109,7 +114,7 @@ describe('A peer that speaks HTTP oddly', () => {
   });
 
   test('that sends no HTTP at all is answered 400', async () => {
-    const { hub, url, port } = await startNode();
+    const { hub, url, port } = await startNode(options);
     const peer = await RawClient.connect(port);
     peer.read().send('\x16\x03\x01\x00\xa5\x01\x00\x00 hello? \r\n\r\n');
     await peer.closed();
@@ -119,7 +124,7 @@ describe('A peer that speaks HTTP oddly', () => {
   });
 
   test('that sends garbage into a stream loses the stream, and nobody else does', async () => {
-    const { hub, url, port } = await startNode();
+    const { hub, url, port } = await startNode(options);
     const other = await subscribe(port);
     const peer = await subscribe(port);
     peer.send('\x00\xff garbage \r\n\r\n');
@@ -132,7 +137,7 @@ describe('A peer that speaks HTTP oddly', () => {
   });
 
   test('that announces a body and never sends it has its stream all the same', async () => {
-    const { hub, url, port } = await startNode();
+    const { hub, url, port } = await startNode(options);
     const peer = await RawClient.connect(port);
     peer.read().get('/?topic=a', { 'content-length': '1000000' });
     await peer.frames.nextEvent();
@@ -147,7 +152,7 @@ describe('A peer that speaks HTTP oddly', () => {
     ['PUT', 405],
     ['POST', 413],
   ])('that sends a body without end with %s is answered %i and hung up on', async (method, status) => {
-    const { hub, url, port } = await startNode();
+    const { hub, url, port } = await startNode(options);
     const peer = await RawClient.connect(port);
     peer.read().send(`${method} /?topic=a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
     const timer = setInterval(() => peer.send(`10000\r\n${'x'.repeat(0x10000)}\r\n`), 1);
@@ -160,7 +165,7 @@ describe('A peer that speaks HTTP oddly', () => {
 
   test('that speaks plain text to a TLS port is hung up on', async () => {
     const hub = startHub();
-    const handle = sse(hub);
+    const handle = sse(hub, options);
     const server = https.createServer(await certificate(), (req, res) => handle(req, res));
     const { url, port } = await listen(server, 'https');
     const peer = await RawClient.connect(port);
@@ -170,7 +175,7 @@ describe('A peer that speaks HTTP oddly', () => {
   });
 
   test('that sends more headers than a server takes is answered 431', async () => {
-    const { hub, url, port } = await startNode();
+    const { hub, url, port } = await startNode(options);
     const peer = await RawClient.connect(port);
     peer.read().get(`/?topic=${'a'.repeat(100_000)}`);
     await peer.closed();
@@ -256,5 +261,25 @@ describe('Requests sent one behind another', () => {
     await expectUnharmed(hub, url);
     process.off('warning', warnings);
     expect(warnings).not.toHaveBeenCalled();
+  });
+
+  test('on a socket that is hijacked before they come end the stream, for they could not be answered', async () => {
+    const { hub, url, port } = await startNode({ hijack: true });
+    const peer = await subscribe(port);
+    peer.get('/?topic=b');
+    await peer.closed();
+    await expectUnharmed(hub, url);
+  });
+
+  test('on a socket that is hijacked while they wait go without an answer', async () => {
+    const { hub, url, port } = await startNode({ hijack: true });
+    const peer = await RawClient.connect(port);
+    peer.read().get('/?topic=a').get('/?topic=b');
+    await peer.frames.nextEvent();
+    await until('one connection', () => hub.connections().length === 1);
+    await hub.publish(['a', 'b'], 1);
+    expect(await peer.frames.nextEvent()).toMatchObject({ data: '1' });
+    peer.socket.destroy();
+    await expectUnharmed(hub, url);
   });
 });

@@ -11,7 +11,7 @@ function handles(): string[] {
 }
 
 const networks = stacks.filter(({ name }) =>
-  ['node:http', 'node:https', 'node:http2', 'Hono'].includes(name),
+  ['node:http', 'node:https', 'node:http, socket hijacked', 'node:http2', 'Hono'].includes(name),
 );
 
 describe.each(networks)('On $name, a drain', (stack) => {

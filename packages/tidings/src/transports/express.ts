@@ -1,7 +1,7 @@
 import type { Request, RequestHandler } from 'express';
 import type { Hub } from '../hub/hub.ts';
 import type { HandlerOptions } from './handler-options.ts';
-import { createNodeHandler } from './node.ts';
+import { type SocketOptions, createNodeHandler } from './node.ts';
 
 /**
  * Serves the hub's events on a route of Express 5. What `topics`, `authorize`, `greeting` and `onConnect` throw
@@ -10,11 +10,12 @@ import { createNodeHandler } from './node.ts';
  *
  * @throws {TidingsError} `hub/invalid-option`.
  */
-export function sse(hub: Hub, options: HandlerOptions<Request> = {}): RequestHandler {
+export function sse(hub: Hub, options: HandlerOptions<Request> & SocketOptions = {}): RequestHandler {
   const handle = createNodeHandler<Request>(hub, { address: (req) => req.ip, ...options });
   return (req, res, next) => {
     handle(req, res).catch(next);
   };
 }
 
+export type { SocketOptions } from './node.ts';
 export type { Authorization, CorsOptions, Greeting, HandlerOptions } from './handler-options.ts';

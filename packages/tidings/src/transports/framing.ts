@@ -30,3 +30,5 @@ function remembering(frame: Framing): Framing {
     return framed;
   };
 }
+
+export const LAST_CHUNK: Buffer = Buffer.from('0\r\n\r\n');

@@ -150,3 +150,24 @@ describe('What the app does wrong', () => {
     expect(hub.connections()).toEqual([]);
   });
 });
+
+test('Of a hijacked socket, the request is over when the stream begins, and onConnect tells of its end', async () => {
+  const hub = startHub();
+  const onEnd = vi.fn();
+  const onResponseClose = vi.fn();
+  const handle = sse(hub, { topics: ['a'], hijack: true, onConnect: () => onEnd });
+  const { url, server } = await serve((req, res) => {
+    res.on('close', onResponseClose);
+    handle(req, res);
+  });
+  const { frames, cut } = await ask(url);
+  await frames.nextEvent();
+  expect(onResponseClose).toHaveBeenCalledOnce();
+  // The server waits for no stream, and the stream goes on.
+  await new Promise((resolve) => server.close(resolve));
+  await hub.publish('a', 1);
+  expect(await frames.nextEvent()).toMatchObject({ data: '1' });
+  expect(onEnd).not.toHaveBeenCalled();
+  cut();
+  await until('end', () => onEnd.mock.calls.length === 1);
+});

@@ -4,11 +4,22 @@ import type { Socket } from 'node:net';
 import type { Connection, Sink } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
 import { toBuffer, toChunk } from './framing.ts';
+import { HijackedSink, hijackSocket } from './hijack.ts';
 import type { Acceptance } from './negotiation.ts';
 
 /** What `node:http`, `node:https` and `node:http2` (its compatibility API) call a handler with. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+export interface SocketOptions {
+  /**
+   * Takes the socket over from `node:http` once the stream is open, which so keeps nothing of the request: about half
+   * the memory of an idle connection. `req` and `res` are over for the app then: they emit `close` when the stream
+   * begins, `onConnect` tells of its end, and `server.close()` does not wait for it; `hub.close()` does. Only for
+   * HTTP/1.1 without TLS; elsewhere it changes nothing. Default false.
+   */
+  readonly hijack?: boolean | undefined;
+}
 
 /** Sends the response's head, and lets the connection write its body. */
 export function openStream(
@@ -16,21 +27,27 @@ export function openStream(
   req: NodeRequest,
   res: NodeResponse,
   { connection, headers, greeting }: Acceptance,
+  { hijack = false }: SocketOptions,
 ): void {
   setHeaders(res, headers);
   res.writeHead(200);
   // A server-wide socket timeout is about requests; whether a stream is alive is for the hub to say.
   req.socket.setTimeout(0);
-  res.on('close', () => connection.closed());
-  // A reset peer: `close` follows, and it is no news that peers vanish.
-  res.on('error', () => connection.closed());
-  connection.open(toSink(hub, req, res, connection), greeting);
+  connection.open(toSink(hub, req, res, connection, hijack), greeting);
 }
 
-function toSink(hub: Hub, req: NodeRequest, res: NodeResponse, connection: Connection): Sink {
-  if (res instanceof ServerResponse && res.socket !== null && res.write === ServerResponse.prototype.write)
-    return new SocketSink(hub, res, res.socket, connection);
-  return new ResponseSink(hub, req, res, connection);
+function toSink(
+  hub: Hub,
+  req: NodeRequest,
+  res: NodeResponse,
+  connection: Connection,
+  hijack: boolean,
+): Sink {
+  const isPlain = res instanceof ServerResponse && res.write === ServerResponse.prototype.write;
+  if (!isPlain || res.socket === null) return new ResponseSink(hub, req, res, connection);
+  const hijacked = hijack ? hijackSocket(res, res.socket) : undefined;
+  if (hijacked !== undefined) return new HijackedSink(hijacked, res.chunkedEncoding, connection);
+  return new SocketSink(hub, res, res.socket, connection);
 }
 
 /**
@@ -43,16 +60,16 @@ class SocketSink implements Sink {
   readonly #res: ServerResponse;
   readonly #socket: Socket;
   readonly #connection: Connection;
-  readonly #frame: (bytes: Uint8Array) => Buffer;
-  #begun = false;
+  #headSent = false;
+  /** Writes that went through the response and are still on their way. */
+  #held = 0;
 
   constructor(hub: Hub, res: ServerResponse, socket: Socket, connection: Connection) {
     this.#hub = hub;
     this.#res = res;
     this.#socket = socket;
     this.#connection = connection;
-    // HTTP/1.0 has no chunks.
-    this.#frame = res.chunkedEncoding ? toChunk : toBuffer;
+    endWithResponse(connection, res);
     const onDrain = (): void => connection.drained();
     socket.on('drain', onDrain);
     // The socket may go on to serve other requests.
@@ -60,13 +77,22 @@ class SocketSink implements Sink {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (!this.#begun) {
-      this.#begun = true;
-      return this.#res.write(bytes);
-    }
+    if (!this.#headSent) return this.#writeAfterHead(bytes);
     // Once the app ended the response, or the socket is going, `close` follows; what came now would be out of place.
     if (this.#res.writableEnded || !this.#socket.writable) return false;
-    return this.#socket.write(this.#frame(bytes));
+    // HTTP/1.0 has no chunks.
+    return this.#socket.write(this.#res.chunkedEncoding ? toChunk(bytes) : toBuffer(bytes));
+  }
+
+  /** The response may hold the head back, and what follows it, until the end of the tick. */
+  #writeAfterHead(bytes: Uint8Array): boolean {
+    this.#held += 1;
+    return this.#res.write(bytes, () => {
+      this.#held -= 1;
+      if (this.#held > 0) return;
+      this.#headSent = true;
+      this.#connection.drained();
+    });
   }
 
   end(bytes: Uint8Array): void {
@@ -95,6 +121,13 @@ function endWithSocket(connection: Connection, socket: Socket): void {
   });
 }
 
+function endWithResponse(connection: Connection, res: NodeResponse): void {
+  const onClose = (): void => connection.closed();
+  res.on('close', onClose);
+  // A reset peer: `close` follows, and it is no news that peers vanish.
+  res.on('error', onClose);
+}
+
 /** Leaves the framing to the response: HTTP/2, a queued response, or one that middleware writes through. */
 class ResponseSink implements Sink {
   readonly #hub: Hub;
@@ -108,6 +141,7 @@ class ResponseSink implements Sink {
     this.#req = req;
     this.#res = res as ServerResponse;
     this.#connection = connection;
+    endWithResponse(connection, res);
     res.on('drain', () => connection.drained());
     if (isQueued(req, res)) endWithSocket(connection, req.socket);
   }

@@ -4,10 +4,16 @@ import { readJson } from './body.ts';
 import { assertHandlerOptions } from './check-options.ts';
 import type { HandlerOptions } from './handler-options.ts';
 import { type Acceptance, type Answer, negotiate } from './negotiation.ts';
-import { type NodeRequest, type NodeResponse, openStream, setHeaders } from './node-stream.ts';
+import {
+  type NodeRequest,
+  type NodeResponse,
+  type SocketOptions,
+  openStream,
+  setHeaders,
+} from './node-stream.ts';
 import { toProblem } from './problem.ts';
 
-export interface NodeHandlerOptions<Req> extends HandlerOptions<Req> {
+export interface NodeHandlerOptions<Req> extends HandlerOptions<Req>, SocketOptions {
   /**
    * Takes what the app's own functions threw, after the request was answered 500. Default: writes it to the
    * console.
@@ -46,7 +52,7 @@ export function sse<Req extends NodeRequest = NodeRequest>(
  */
 export function createNodeHandler<Req extends NodeRequest>(
   hub: Hub,
-  options: HandlerOptions<Req>,
+  options: HandlerOptions<Req> & SocketOptions,
 ): (req: Req, res: NodeResponse) => Promise<void> {
   assertHandlerOptions(hub, options);
   return async (req, res) => {
@@ -59,7 +65,7 @@ export function createNodeHandler<Req extends NodeRequest>(
       json: () => readBody(req),
       gone: () => isSettled(req, res),
     };
-    const begin = (acceptance: Acceptance): void => openStream(hub, req, res, acceptance);
+    const begin = (acceptance: Acceptance): void => openStream(hub, req, res, acceptance, options);
     const outcome = await negotiate(hub, options, facts, req, begin);
     if ('answer' in outcome) sendAnswer(req, res, outcome.answer);
   };
@@ -104,4 +110,4 @@ function queryOf(url: string): URLSearchParams {
   return new URLSearchParams(start === -1 ? '' : url.slice(start + 1));
 }
 
-export type { NodeRequest, NodeResponse };
+export type { NodeRequest, NodeResponse, SocketOptions };

@@ -45,7 +45,7 @@ async function startWatched(
 }
 
 const networks = stacks.filter(({ name }) =>
-  ['node:http', 'node:https', 'node:http2', 'Hono'].includes(name),
+  ['node:http', 'node:http, socket hijacked', 'node:https', 'node:http2', 'Hono'].includes(name),
 );
 
 afterEach(() => void vi.restoreAllMocks());

@@ -11,7 +11,7 @@ import type { Hub } from '../../src/hub/hub.ts';
 import { sse as expressSse } from '../../src/transports/express.ts';
 import { sse as fetchSse } from '../../src/transports/fetch.ts';
 import type { HandlerOptions } from '../../src/transports/handler-options.ts';
-import { sse as nodeSse } from '../../src/transports/node.ts';
+import { type SocketOptions, sse as nodeSse } from '../../src/transports/node.ts';
 import { type Ask, ask, askHttp2 } from './client.ts';
 import { type Running, certificate, listen } from './server.ts';
 
@@ -32,6 +32,13 @@ export const stacks: readonly Stack[] = [
     protocol: 'HTTP/1.1',
     ask,
     start: (hub, options, onError) => listen(http.createServer(onNode(hub, options, onError))),
+  },
+  {
+    name: 'node:http, socket hijacked',
+    protocol: 'HTTP/1.1',
+    ask,
+    start: (hub, options, onError) =>
+      listen(http.createServer(onNode(hub, { ...options, hijack: true }, onError))),
   },
   {
     name: 'node:https',
@@ -55,7 +62,7 @@ export const stacks: readonly Stack[] = [
   { name: 'Hono', protocol: 'fetch', ask, start: startHono },
 ];
 
-function onNode(hub: Hub, options: AnyOptions = {}, onError?: (error: unknown) => void) {
+function onNode(hub: Hub, options: AnyOptions & SocketOptions = {}, onError?: (error: unknown) => void) {
   const handle = nodeSse(hub, onError === undefined ? options : { ...options, onError });
   return (
     req: http.IncomingMessage | http2.Http2ServerRequest,
