@@ -9,7 +9,7 @@ const alias = [
   { find: /^tidings$/, replacement: `${library}index.ts` },
   { find: /^tidings\/(client|testing)$/, replacement: `${library}$1/index.ts` },
   { find: /^tidings\/lmdb$/, replacement: `${library}logs/lmdb/index.ts` },
-  { find: /^tidings\/(express|node|fetch)$/, replacement: `${library}transports/$1.ts` },
+  { find: /^tidings\/(express|node|fetch|gzip)$/, replacement: `${library}transports/$1.ts` },
 ];
 
 const built = ['**/node_modules/**', '**/dist/**'];

@@ -8,21 +8,37 @@ import { checkInvariant, retention, topics } from './model/check.ts';
 const runs = Number(process.env['TIDINGS_MODEL_RUNS'] ?? 200);
 
 describe('on a log that outlives the process', () => {
-  test('resume is exact across restarts too', { timeout: 60_000 + runs * 100 }, async () => {
-    const base = mkdtempSync(join(tmpdir(), 'tidings-invariant-'));
-    let world = 0;
-    try {
-      await checkInvariant(runs, (clock) => {
-        const path = join(base, String((world += 1)));
-        const open = (): ReturnType<typeof lmdbLog> =>
-          lmdbLog({ path, now: clock.now, retention, topics, tail: { events: 5 } });
-        return { openLog: open, volatile: false, settle: settleWrites };
-      });
-    } finally {
-      rmSync(base, { recursive: true, force: true });
-    }
-  });
+  test('resume is exact across restarts too', { timeout: 60_000 + runs * 100 }, () => check({}));
+
+  test(
+    'resume is exact across several processes too, each of which publishes',
+    { timeout: 60_000 + runs * 100 },
+    () => check({ shared: true }),
+  );
 });
+
+async function check(options: { readonly shared?: boolean }): Promise<void> {
+  const { shared = false } = options;
+  const base = mkdtempSync(join(tmpdir(), 'tidings-invariant-'));
+  let world = 0;
+  try {
+    await checkInvariant(runs, (clock) => {
+      const path = join(base, String((world += 1)));
+      const open = (): ReturnType<typeof lmdbLog> =>
+        lmdbLog({ path, shared, now: clock.now, retention, topics, tail: { events: 5 } });
+      return {
+        openLog: open,
+        processes: shared ? 3 : 1,
+        // What another one's retention takes meanwhile.
+        answersLate: shared,
+        volatile: false,
+        settle: settleWrites,
+      };
+    });
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
+}
 
 /** A write of LMDB's comes back from its thread within a few rounds of the event loop. */
 async function settleWrites(): Promise<void> {

@@ -13,7 +13,10 @@ describe('a request', () => {
     });
     const { url, headers } = await server.next();
     expect(url.search).toBe('?x=1&topic=a&pattern=b%2F*');
-    expect(headers).toMatchObject({ accept: 'text/event-stream, application/problem+json', authorization: 'Bearer t' });
+    expect(headers).toMatchObject({
+      accept: 'text/event-stream, application/problem+json',
+      authorization: 'Bearer t',
+    });
     expect(headers).not.toHaveProperty('last-event-id');
   });
 

@@ -8,6 +8,7 @@ import {
   type ConnectionInfo,
   type Delivery,
 } from './connection.ts';
+import type { Compression } from './compression.ts';
 import { Conflation } from './conflation.ts';
 import { FanOut } from './fan-out.ts';
 import type { EventLog } from './log.ts';
@@ -109,6 +110,7 @@ export class Hub {
       report: resolved.onError,
       forget: (connection) => this.#forget(connection),
     };
+    resolved.log.tail.onMiss((topics) => this.#fallBehind(topics));
     this.#presence = new PresenceTracker(resolved.presence, resolved.log, resolved.clock, resolved.onError);
     this.#sweep = new Sweep({
       delivery: this.#delivery,
@@ -119,6 +121,11 @@ export class Hub {
       retryAfterEnd: () => resolved.retry * (0.5 + resolved.random()),
       counters: this.#counters,
     });
+  }
+
+  /** What streams may be compressed with. */
+  get compression(): Compression | undefined {
+    return this.#options.compression;
   }
 
   /** Whether `close` has been called: no new connections. */
@@ -288,6 +295,14 @@ export class Hub {
     // This way round, so that what is no number has expired, too.
     if (expiresAt === undefined || this.#options.clock.now() < expiresAt) return;
     throw new TidingsError('auth/expired', 'The authorization has expired; get a new one.', { status: 401 });
+  }
+
+  /** What is pushed next leaves out events of these topics, or of any: who wants them reads the log. */
+  #fallBehind(topics: readonly string[] | undefined): void {
+    this.#fanOut.flush();
+    for (const connection of this.#registry.values()) {
+      if (topics === undefined || connection.request.wanted.matches(topics)) connection.fallBehind();
+    }
   }
 
   #forget(connection: Connection): void {

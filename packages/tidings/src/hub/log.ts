@@ -42,6 +42,9 @@ export interface Loss {
  * - **No silent trimming.** Whatever retention takes, `losses` tells of from then on, if in doubt too often:
  *   a reader that reads first and asks for losses after it has missed nothing unawares. An event whose key has a
  *   newer one, on a topic that is a state, is no loss, and retention leaves the newest of each key alone.
+ * - **One order for all processes**, if it is `shared`. What another process appended is pushed to the tail before
+ *   anything newer, soon and without being asked; `catchUp` asks. Where `push` can't bring all, `tail.miss` or
+ *   `tail.skip` says so first.
  * - **After `close`**, `append` and `read` reject with `log/closed`.
  */
 export interface EventLog {
@@ -52,11 +55,15 @@ export interface EventLog {
   /** The newest seq that retention has taken, 0 if none: a cursor from here on has lost nothing. */
   readonly newestLoss: number;
   readonly rules: TopicRules;
+  /** Whether other processes append to it as well, so that no hub knows of all that is connected. */
+  readonly shared: boolean;
   append(events: readonly NewEvent[]): Promise<readonly Appended[]>;
   read(query: LogQuery): Promise<Page>;
   /** Which matchers lost an event after the cursor to retention. Asked only below `newestLoss`. */
   losses(after: number, matchers: MatcherSet): Promise<readonly Loss[]>;
   /** Lets go of what has grown too old by `now` (ms since 1970), for logs nobody appends to. */
   trim(now: number): Promise<void>;
+  /** Resolves once the tail has what was in the log when this was called. */
+  catchUp(): Promise<void>;
   close(): Promise<void>;
 }

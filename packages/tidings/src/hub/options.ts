@@ -1,5 +1,6 @@
 import { type EventLimits, DEFAULT_EVENT_LIMITS } from '../protocol/event.ts';
 import { type Clock, systemClock } from './clock.ts';
+import type { Compression } from './compression.ts';
 import type { EventLog } from './log.ts';
 import { assertKnown, assertNumber, invalidOption } from './option-checks.ts';
 import type { PresenceRule } from './presence.ts';
@@ -29,6 +30,8 @@ export interface HubOptions {
   readonly maxLifetime?: number;
   /** How long before its authorization expires a client is told, so that it can renew it. Default 30,000. */
   readonly expiryNotice?: number;
+  /** `gzip()` of `tidings/gzip`, to compress each flush once for all who accept it. Default: none. */
+  readonly compression?: Compression | undefined;
   readonly limits?: Partial<HubLimits>;
   /** Topics whose subscribers are counted, and told of on `presence/` and the topic. Default: none. */
   readonly presence?: readonly PresenceRule[];
@@ -39,10 +42,12 @@ export interface HubOptions {
   readonly random?: () => number;
 }
 
-export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits'>> & { readonly limits: HubLimits };
+export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compression'>> &
+  Pick<HubOptions, 'compression'> & { readonly limits: HubLimits };
 
 const OPTIONS: readonly (keyof HubOptions)[] = [
   'clock',
+  'compression',
   'expiryNotice',
   'flushWindow',
   'heartbeat',
@@ -73,6 +78,15 @@ export function resolveOptions(options: HubOptions & { readonly log: EventLog })
   }
   if (!Array.isArray(options.presence ?? []))
     throw invalidOption('presence', '`presence` is a list of rules.');
+  if (options.log.shared && options.presence !== undefined && options.presence.length > 0) {
+    throw invalidOption(
+      'presence',
+      'Presence counts the connections of one process, and this log is shared by several. Leave `presence` out, or ' +
+        'open the log for one process, without `shared`.',
+    );
+  }
+  if (options.compression !== undefined && typeof options.compression?.begin !== 'function')
+    throw invalidOption('compression', '`compression` is what `gzip()` of `tidings/gzip` gives.');
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   for (const [name, value] of Object.entries(limits)) assertNumber(`limits.${name}`, value, 1);
   const resolved = {
@@ -83,6 +97,7 @@ export function resolveOptions(options: HubOptions & { readonly log: EventLog })
     stallTimeout: options.stallTimeout ?? 30_000,
     maxLifetime: options.maxLifetime ?? Infinity,
     expiryNotice: options.expiryNotice ?? 30_000,
+    compression: options.compression,
     limits,
     presence: options.presence ?? [],
     onError: options.onError ?? ((error: unknown) => console.error('tidings:', error)),

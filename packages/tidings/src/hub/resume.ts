@@ -31,12 +31,15 @@ export async function judge(request: Place, log: EventLog): Promise<Verdict> {
   const isNew = !reconnects && log.rules.canBeLatest(wanted);
   if (cursor === undefined || cursor === '') return beginAt(tail.head, log.rules.canBeLatest(wanted));
   if (cursor === EARLIEST) {
+    await log.catchUp();
     // What is no longer retained wasn't asked for, so of losses until now nothing is told.
     return { ...beginAt(log.floor), losses: await log.losses(log.floor, wanted) };
   }
   const parsed = parseCursor(cursor);
   if (parsed === undefined) return gapAtHead('unknown-cursor', log, wanted);
   if (parsed.epoch !== tail.epoch) return gapAtHead('epoch', log, wanted);
+  // It may come from another process, which is a little ahead.
+  if (parsed.seq > tail.head) await log.catchUp();
   if (parsed.seq > tail.head) return gapAtHead('unknown-cursor', log, wanted);
   if (parsed.seq >= log.newestLoss)
     return { seq: parsed.seq, resumed: true, gaps: [], losses: [], snapshot: isNew };

@@ -36,6 +36,39 @@ describe('a tail', () => {
     expect([tail.head, tail.floor, tail.length]).toEqual([42, 41, 1]);
   });
 
+  test('can end with places of events that are no longer in the log', () => {
+    const tail = filled(2);
+    const pushed: number[][] = [];
+    tail.onPush((entries) => pushed.push(seqs(entries)));
+    tail.push([entry(4)], 6);
+    tail.push([], 7);
+    expect([tail.head, tail.floor, tail.length]).toEqual([7, 0, 3]);
+    expect(tail.read(0, all, noLimit)).toMatchObject({ next: 7 });
+    tail.push([entry(8)]);
+    expect(seqs(tail.read(3, all, noLimit).entries)).toEqual([4, 8]);
+    expect(pushed).toEqual([[4], [8]]);
+  });
+
+  test('can go on further ahead, and says so while it is still before what is missing', () => {
+    const trimmed: number[] = [];
+    const tail = filled(3, {}, ({ seq }) => trimmed.push(seq));
+    const told: unknown[] = [];
+    const stop = tail.onMiss((topics) => told.push([topics, tail.head, tail.floor]));
+    tail.skip(9);
+    expect([tail.head, tail.floor, tail.length, tail.bytes]).toEqual([9, 9, 0, 0]);
+    expect(tail.read(9, all, noLimit)).toEqual({ entries: [], next: 9 });
+    tail.push([entry(10)]);
+    expect(seqs(tail.read(9, all, noLimit).entries)).toEqual([10]);
+    tail.miss(['a']);
+    stop();
+    tail.miss();
+    expect(told).toEqual([
+      [undefined, 3, 0],
+      [['a'], 10, 9],
+    ]);
+    expect(trimmed).toEqual([1, 2, 3]);
+  });
+
   test('gives what comes after a cursor, and the head as the next one', () => {
     const tail = filled(5);
     expect(seqs(tail.read(0, all, noLimit).entries)).toEqual([1, 2, 3, 4, 5]);

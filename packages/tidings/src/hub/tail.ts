@@ -49,9 +49,12 @@ export interface TailOptions {
   /** The seq of the newest event before the first `push`. */
   readonly head?: number;
   readonly retention: Retention;
-  /** Told of each entry that retention takes, oldest first. Not told of what `remove` took. */
+  /** Told of each entry that retention or `skip` takes, oldest first. Not told of what `remove` took. */
   readonly onTrim?: (entry: LogEntry) => void;
 }
+
+/** Told that what comes next leaves out events of these topics; without topics, of any. */
+export type MissListener = (topics: readonly string[] | undefined) => void;
 
 /** What an entry costs besides its text: the object, its array slots and its frame's header. */
 const ENTRY_OVERHEAD = 200;
@@ -66,6 +69,7 @@ export class Tail {
   readonly #retention: Retention;
   readonly #onTrim: ((entry: LogEntry) => void) | undefined;
   readonly #listeners = new Set<(entries: readonly LogEntry[]) => void>();
+  readonly #missListeners = new Set<MissListener>();
   #entries: (LogEntry | undefined)[] = [];
   /** Places before this index are gone; the array is cut now and then instead of shifted each time. */
   #start = 0;
@@ -101,24 +105,61 @@ export class Tail {
     return this.#bytes;
   }
 
+  /** How many events there may be. */
+  get capacity(): number {
+    return this.#retention.events ?? Infinity;
+  }
+
   /** Calls `listener` with what `push` brings, in order. @returns what ends that. */
   onPush(listener: (entries: readonly LogEntry[]) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** `entries` continue the sequence; seqs that they leave out are of events that are no longer in the log. */
-  push(entries: readonly LogEntry[]): void {
-    const newest = entries.at(-1);
-    if (newest === undefined) return;
+  /**
+   * Calls `listener` when the log can't bring all: retention was faster, or another process appended too much. It is
+   * called while the head still stands before what is missing: who is at the head has to read the log from there.
+   * @returns what ends that.
+   */
+  onMiss(listener: MissListener): () => void {
+    this.#missListeners.add(listener);
+    return () => void this.#missListeners.delete(listener);
+  }
+
+  /**
+   * `entries` continue the sequence; seqs that they leave out, up to `head`, are of events that are no longer in the
+   * log. If retention took one of those, `miss` comes first.
+   */
+  push(entries: readonly LogEntry[], head: number = entries.at(-1)?.seq ?? this.#head): void {
     for (const entry of entries) {
-      for (this.#head += 1; this.#head < entry.seq; this.#head += 1) this.#entries.push(undefined);
+      this.#fillTo(entry.seq - 1);
       this.#entries.push(entry);
+      this.#head = entry.seq;
       this.#count += 1;
       this.#bytes += sizeOf(entry);
     }
+    this.#fillTo(head);
+    const newest = entries.at(-1);
+    if (newest === undefined) return;
     this.trim(newest.time);
     for (const listener of this.#listeners) listener(entries);
+  }
+
+  /** Says that what comes next leaves out events of these topics; without topics, of any. */
+  miss(topics?: readonly string[]): void {
+    for (const listener of this.#missListeners) listener(topics);
+  }
+
+  /** Goes on at `seq`, without what there is up to there: who wants it has to read the log. */
+  skip(seq: number): void {
+    this.miss();
+    const entries = this.#entries.slice(this.#start);
+    this.#entries = [];
+    this.#start = 0;
+    this.#count = 0;
+    this.#bytes = 0;
+    this.#head = seq;
+    for (const entry of entries) if (entry !== undefined) this.#onTrim?.(entry);
   }
 
   /** Takes out one event, because a newer one of its key stands for it or its topic's retention took it. */
@@ -165,6 +206,11 @@ export class Tail {
       this.#entries = this.#entries.slice(this.#start);
       this.#start = 0;
     }
+  }
+
+  /** Empty places, for events that are no longer in the log. */
+  #fillTo(seq: number): void {
+    for (; this.#head < seq; this.#head += 1) this.#entries.push(undefined);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Appended, EventLog, LogQuery } from '../hub/log.ts';
 import { type LogEntry, type Page, type Retention, Tail, toPage } from '../hub/tail.ts';
 import { type TopicRule, createTopicRules, isState } from '../hub/topic-rules.ts';
 import { States } from './states.ts';
+import { SUPERSEDED_ID_WINDOW } from './superseded-ids.ts';
 import { TopicRetention } from './topic-retention.ts';
 import { TrimmedTopics } from './trimmed-topics.ts';
 
@@ -18,8 +19,6 @@ export interface MemoryLogOptions {
   readonly now?: () => number;
 }
 
-/** The id of a superseded event is remembered until so many events later, in case its publisher tries again. */
-export const SUPERSEDED_ID_WINDOW = 10_000;
 const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 67_108_864 };
 
 /**
@@ -109,6 +108,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   return {
     tail,
     rules,
+    shared: false,
     get floor() {
       return Math.min(tail.floor, states.oldest - 1);
     },
@@ -123,6 +123,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
         tail.trim(time);
         topicRetention.trim(time);
       }),
+    catchUp: () => whileOpen(() => {}),
     close: () => {
       closed = true;
       return Promise.resolve();

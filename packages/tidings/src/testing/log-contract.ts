@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import type { EventLog } from '../hub/log.ts';
-import { createMatcherSet } from '../hub/matcher-set.ts';
-import type { LogEntry, Page, Retention } from '../hub/tail.ts';
+import type { LogEntry, Retention } from '../hub/tail.ts';
 import { TidingsError } from '../protocol/errors.ts';
 import { type EventInput, toNewEvent } from '../protocol/event.ts';
-import type { Matcher } from '../protocol/matcher.ts';
+import { append, lost, read } from './log-steps.ts';
 
 export interface OpenLogOptions {
   readonly retention: Retention;
@@ -205,24 +204,6 @@ function withLog(retention: Retention, test: (log: EventLog) => Promise<void>): 
       await log.close();
     }
   };
-}
-
-function append(log: EventLog, ...events: readonly EventInput[]): ReturnType<EventLog['append']> {
-  return log.append(events.map((event) => toNewEvent(event)));
-}
-
-function read(
-  log: EventLog,
-  after: number,
-  topics?: readonly Matcher[],
-  limit: { events: number; length: number } = { events: 1000, length: 1e9 },
-): Promise<Page> {
-  const matchers = createMatcherSet(topics ?? [{ pattern: '*' }]);
-  return log.read({ after, matchers, wants: (entry) => matchers.matches(entry.topics), limit });
-}
-
-async function lost(log: EventLog, after: number, matchers: readonly Matcher[]): Promise<Matcher[]> {
-  return (await log.losses(after, createMatcherSet(matchers))).map(({ matcher }) => matcher);
 }
 
 function fieldsOf(entry: LogEntry | undefined): Record<string, unknown> {

@@ -1,6 +1,7 @@
 import type { Connection, Sink } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
 import { readJson } from './body.ts';
+import { CompressedSink } from './compressed-sink.ts';
 import { assertHandlerOptions } from './check-options.ts';
 import type { HandlerOptions } from './handler-options.ts';
 import { type Acceptance, negotiate } from './negotiation.ts';
@@ -42,7 +43,10 @@ export function sse(
   };
 }
 
-function toResponse({ connection, headers, greeting }: Acceptance, signal: AbortSignal): Response {
+function toResponse(
+  { connection, headers, compression, greeting }: Acceptance,
+  signal: AbortSignal,
+): Response {
   // Before the stream, since it throws if the app's headers can't be sent.
   const init = { headers: new Headers(headers) };
   const body = new ReadableStream<Uint8Array>(
@@ -56,7 +60,11 @@ function toResponse({ connection, headers, greeting }: Acceptance, signal: Abort
         if (signal.aborted) return onAbort();
         signal.addEventListener('abort', onAbort);
         connection.onClose(() => signal.removeEventListener('abort', onAbort));
-        connection.open(toSink(controller, connection), greeting);
+        const sink = toSink(controller, connection);
+        connection.open(
+          compression === undefined ? sink : new CompressedSink(sink, compression.begin()),
+          greeting,
+        );
       },
       pull: () => connection.drained(),
       cancel: () => connection.closed(),

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { ask } from '../../test/http/client.ts';
 import { createGate, until } from '../../test/http/deadline.ts';
 import { expectProblem, startHub, startNode } from '../../test/http/hub.ts';
+import { RawClient } from '../../test/http/raw-client.ts';
 import { serve } from '../../test/http/server.ts';
 import { createNodeHandler, sse } from './node.ts';
 
@@ -149,6 +150,34 @@ describe('What the app does wrong', () => {
     await handled.passed;
     expect(hub.connections()).toEqual([]);
   });
+});
+
+test('An app may end the response by itself, and nothing comes after that', async () => {
+  const hub = startHub();
+  const responses: ServerResponse[] = [];
+  const handle = sse(hub, { topics: ['a'] });
+  const { port } = await serve((req, res) => {
+    responses.push(res);
+    handle(req, res);
+  });
+  const peer = await RawClient.connect(port);
+  peer.read().get('/');
+  await peer.frames.nextEvent();
+  await hub.publish('a', 'before');
+  expect(await peer.frames.nextEvent()).toMatchObject({ data: '"before"' });
+  // With the socket full, the end waits, and the hub hears that there is room before it hears of the end.
+  peer.stopReading();
+  for (let n = 0; n < 200; n += 1) await hub.publish('a', 'x'.repeat(50_000));
+  await until('behind', () => hub.stats().behind === 1);
+  responses[0]?.end();
+  await hub.publish('a', 'after');
+  peer.read();
+  await until('no connection', () => hub.connections().length === 0);
+  // The socket serves the next request.
+  peer.send('HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  await peer.closed();
+  expect(peer.text).not.toContain('after');
+  expect(peer.text).toMatch(/\r\n0\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*$/);
 });
 
 test('Of a hijacked socket, the request is over when the stream begins, and onConnect tells of its end', async () => {

@@ -1,3 +1,4 @@
+import type { Compression } from '../hub/compression.ts';
 import type { Connection } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { MatcherSet } from '../hub/matcher-set.ts';
@@ -36,6 +37,8 @@ export interface Answer {
 /** The start of a stream. */
 export interface Acceptance {
   readonly headers: Readonly<Record<string, string>>;
+  /** What the peer accepts of what the hub offers. */
+  readonly compression: Compression | undefined;
   readonly connection: Connection;
   readonly greeting: string;
 }
@@ -76,7 +79,7 @@ export async function negotiate<Req, Stream>(
   req: Req,
   begin: Begin<Stream>,
 ): Promise<Outcome<Stream>> {
-  const headers = headersOfAll(options, facts);
+  const headers = headersOfAll(hub, options, facts);
   if (facts.method === 'OPTIONS') {
     return answer(204, {
       allow: ALLOW,
@@ -86,7 +89,7 @@ export async function negotiate<Req, Stream>(
   }
   try {
     const outcome = await accept(hub, options, facts, req, (acceptance) =>
-      begin({ ...acceptance, headers: { ...headers, ...STREAM_HEADERS } }),
+      begin({ ...acceptance, headers: { ...headers, ...acceptance.headers } }),
     );
     if (!('answer' in outcome)) return outcome;
     return answer(outcome.answer.status, { ...headers, ...outcome.answer.headers }, outcome.answer.body);
@@ -107,13 +110,15 @@ export async function negotiate<Req, Stream>(
 
 /** What every answer carries, by lower-case name, so that no header is there twice. */
 function headersOfAll<Req>(
+  hub: Hub,
   { headers, cors }: HandlerOptions<Req>,
   facts: RequestFacts,
 ): Record<string, string> {
   const all: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers ?? {})) all[name.toLowerCase()] = value;
   const { vary, ...permission } = corsHeaders(cors, facts.header('origin'));
-  if (vary !== undefined) all['vary'] = all['vary'] === undefined ? vary : `${all['vary']}, ${vary}`;
+  const varies = [all['vary'], vary, hub.compression && 'Accept-Encoding'].filter(Boolean);
+  if (varies.length > 0) all['vary'] = varies.join(', ');
   return { ...all, ...permission };
 }
 
@@ -144,10 +149,12 @@ async function accept<Req, Stream>(
   const wanted = checkWanted(hub, matchers);
   const authorization = await authorize(options, wanted, req);
   if (facts.gone()) return { gone: true };
+  const compression = acceptedCompression(hub, facts);
+  const streamHeaders = headersOfStream(compression);
   if (facts.method === 'HEAD') {
     hub.assertRoom(authorization.subject, facts.remote);
     hub.assertNotExpired(authorization.expiresAt);
-    return answer(200, STREAM_HEADERS);
+    return answer(200, streamHeaders);
   }
   const connection = connect(hub, facts, wanted, authorization);
   try {
@@ -155,7 +162,7 @@ async function accept<Req, Stream>(
     if (onClose !== undefined) connection.onClose(onClose);
     const greeting = encodeGreeting(options.greeting?.(connection.info, req));
     if (connection.state === 'closed') throw endedEarly();
-    return { stream: begin({ headers: {}, connection, greeting }) };
+    return { stream: begin({ headers: streamHeaders, compression, connection, greeting }) };
   } catch (error) {
     connection.destroy();
     throw error;
@@ -213,17 +220,25 @@ function endedEarly(): TidingsError {
   });
 }
 
+/** RFC 9110 §12.5.3: `*` means what isn't named, and what neither means is not wanted. */
+function acceptedCompression({ compression }: Hub, { header }: RequestFacts): Compression | undefined {
+  if (compression === undefined) return undefined;
+  const accepted = qualities(header('accept-encoding') ?? '');
+  return (accepted.get(compression.encoding) ?? accepted.get('*')) === true ? compression : undefined;
+}
+
+function headersOfStream(compression: Compression | undefined): Readonly<Record<string, string>> {
+  if (compression === undefined) return STREAM_HEADERS;
+  return { ...STREAM_HEADERS, 'content-encoding': compression.encoding };
+}
+
 /**
  * RFC 9110 §12.5.1, as far as one media type is concerned: of the ranges that take it in, the narrowest decides. No
  * header means anything goes.
  */
 function acceptsEventStream(accept: string | undefined): boolean {
   if (accept === undefined || accept.trim() === '') return true;
-  const accepted = new Map<string, boolean>();
-  for (const range of accept.toLowerCase().split(',')) {
-    const [type = '', ...parameters] = range.split(';').map((part) => part.trim());
-    accepted.set(type, !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)));
-  }
+  const accepted = qualities(accept);
   return accepted.get('text/event-stream') ?? accepted.get('text/*') ?? accepted.get('*/*') ?? false;
 }
 
@@ -238,6 +253,16 @@ function isNativeEventSource({ header }: RequestFacts): boolean {
 /** A stream that ends at once: it says when to come back, and why to those who look. `retry` in milliseconds. */
 function encodeRefusal({ code, message }: TidingsError, retry: number): string {
   return `: ${code}: ${message.replaceAll(/[\r\n]+/g, ' ')}\n${encodeFrame({ retry })}`;
+}
+
+/** What a header lists, and whether that is wanted: not if it has the quality 0. */
+function qualities(header: string): ReadonlyMap<string, boolean> {
+  const wanted = new Map<string, boolean>();
+  for (const item of header.toLowerCase().split(',')) {
+    const [name = '', ...parameters] = item.split(';').map((part) => part.trim());
+    wanted.set(name, !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)));
+  }
+  return wanted;
 }
 
 function answer(status: number, headers: Readonly<Record<string, string>>, body = ''): { answer: Answer } {

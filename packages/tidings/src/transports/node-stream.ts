@@ -3,6 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Connection, Sink } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
+import { CompressedSink } from './compressed-sink.ts';
 import { toBuffer, toChunk } from './framing.ts';
 import { HijackedSink, hijackSocket } from './hijack.ts';
 import type { Acceptance } from './negotiation.ts';
@@ -26,14 +27,15 @@ export function openStream(
   hub: Hub,
   req: NodeRequest,
   res: NodeResponse,
-  { connection, headers, greeting }: Acceptance,
+  { connection, headers, compression, greeting }: Acceptance,
   { hijack = false }: SocketOptions,
 ): void {
   setHeaders(res, headers);
   res.writeHead(200);
   // A server-wide socket timeout is about requests; whether a stream is alive is for the hub to say.
   req.socket.setTimeout(0);
-  connection.open(toSink(hub, req, res, connection, hijack), greeting);
+  const sink = toSink(hub, req, res, connection, hijack);
+  connection.open(compression === undefined ? sink : new CompressedSink(sink, compression.begin()), greeting);
 }
 
 function toSink(
@@ -60,7 +62,9 @@ class SocketSink implements Sink {
   readonly #res: ServerResponse;
   readonly #socket: Socket;
   readonly #connection: Connection;
+  readonly #frame: (bytes: Uint8Array) => Buffer;
   #headSent = false;
+  #isEnded = false;
   /** Writes that went through the response and are still on their way. */
   #held = 0;
 
@@ -69,7 +73,11 @@ class SocketSink implements Sink {
     this.#res = res;
     this.#socket = socket;
     this.#connection = connection;
+    // HTTP/1.0 has no chunks.
+    this.#frame = res.chunkedEncoding ? toChunk : toBuffer;
     endWithResponse(connection, res);
+    // Instead of looking at `res.writableEnded` each time: each object that a write touches costs it some percent.
+    res.on('prefinish', () => (this.#isEnded = true));
     const onDrain = (): void => connection.drained();
     socket.on('drain', onDrain);
     // The socket may go on to serve other requests.
@@ -79,9 +87,8 @@ class SocketSink implements Sink {
   write(bytes: Uint8Array): boolean {
     if (!this.#headSent) return this.#writeAfterHead(bytes);
     // Once the app ended the response, or the socket is going, `close` follows; what came now would be out of place.
-    if (this.#res.writableEnded || !this.#socket.writable) return false;
-    // HTTP/1.0 has no chunks.
-    return this.#socket.write(this.#res.chunkedEncoding ? toChunk(bytes) : toBuffer(bytes));
+    if (this.#isEnded || !this.#socket.writable) return false;
+    return this.#socket.write(this.#frame(bytes));
   }
 
   /** The response may hold the head back, and what follows it, until the end of the tick. */

@@ -50,7 +50,7 @@ export async function ask(url: string, options: AskOptions = {}): Promise<Reply>
       request.on('response', resolve).on('error', reject).end(bodyOf(options));
     }),
   );
-  const body = collect(decompress(response), idle);
+  const body = collect(decompress(response, response.headers), idle);
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
@@ -78,7 +78,7 @@ export async function askHttp2(url: string, options: AskOptions = {}): Promise<R
       stream.on('response', resolve).on('error', reject);
     }),
   );
-  const body = collect(stream, idle);
+  const body = collect(decompress(stream, response), idle);
   const { ':status': status = 0, ...rest } = response;
   return { status, headers: rest, ...body, cut: () => session.destroy() };
 }
@@ -103,11 +103,11 @@ function destroyOpen(): void {
   open.clear();
 }
 
-function decompress(response: http.IncomingMessage): NodeJS.ReadableStream {
-  const encoding = response.headers['content-encoding'];
-  if (encoding === 'gzip') return response.pipe(zlib.createGunzip());
-  if (encoding === 'br') return response.pipe(zlib.createBrotliDecompress());
-  return response;
+function decompress(body: NodeJS.ReadableStream, headers: http.IncomingHttpHeaders): NodeJS.ReadableStream {
+  const encoding = headers['content-encoding'];
+  if (encoding === 'gzip') return body.pipe(zlib.createGunzip());
+  if (encoding === 'br') return body.pipe(zlib.createBrotliDecompress());
+  return body;
 }
 
 function collect(body: NodeJS.ReadableStream, idle: boolean): Pick<Reply, 'frames' | 'read' | 'json'> {

@@ -5,6 +5,8 @@ import type { Action, PublishedEvent } from './actions.ts';
 
 export interface LogUnderTest {
   readonly openLog: () => EventLog | Promise<EventLog>;
+  /** How many processes have the log open, each with a hub of its own. Default 1. */
+  readonly processes?: number;
   /** Milliseconds. */
   readonly flushWindow: number;
   /** Whether events can come and go between a question to the log and its answer. */
@@ -21,8 +23,16 @@ interface KnownEvent extends PublishedEvent {
   readonly data: string;
 }
 
+/** A hub and its log. */
+interface Server {
+  readonly hub: Hub;
+  readonly log: EventLog;
+}
+
 interface Follower {
   readonly peer: Peer;
+  /** Which server it is connected to, or was: it comes back to the next one. */
+  server: number;
   /** How many events there were when it first took its place: it is owed those after. */
   owedFrom: number;
   /** Cursors of events that were gone before it asked for the earliest. */
@@ -35,15 +45,15 @@ interface Follower {
 
 const ALL_OWED: ReadonlySet<string> = new Set();
 
-/** A hub and its peers, beside the plain list of all events that says what each peer must get. */
+/** A hub, or several on one log, and its peers, beside the plain list of all events that says what each peer must get. */
 export class World {
   readonly #log: LogUnderTest;
   readonly #clock: ManualClock;
   readonly #events: KnownEvent[] = [];
   readonly #followers: Follower[] = [];
   readonly #failures: unknown[] = [];
-  #hub: Hub | undefined;
-  #openLog: EventLog | undefined;
+  readonly #servers: Server[] = [];
+  #restarts = 0;
 
   constructor(log: LogUnderTest, clock: ManualClock) {
     this.#log = log;
@@ -51,14 +61,14 @@ export class World {
   }
 
   async act(action: Action): Promise<void> {
-    const hub = (this.#hub ??= await this.#start());
+    await this.#startAll();
     const follower = 'peer' in action ? this.#followers[action.peer % this.#followers.length] : undefined;
     switch (action.do) {
       case 'publish':
-        await this.#publish(hub, action.events);
+        await this.#publish(action.events);
         break;
       case 'connect':
-        await this.#connect(hub, action);
+        await this.#connect(action);
         break;
       case 'receive':
         follower?.peer.receive(action.bytes);
@@ -67,10 +77,10 @@ export class World {
         follower?.peer.drop();
         break;
       case 'reconnect':
-        this.#reconnect(hub, follower);
+        await this.#reconnect(follower);
         break;
       case 'disconnect':
-        hub.disconnect(({ id }) => id === follower?.peer.connection?.id);
+        for (const { hub } of this.#servers) hub.disconnect(({ id }) => id === follower?.peer.connection?.id);
         break;
       case 'tick':
         this.#clock.tick();
@@ -88,14 +98,15 @@ export class World {
 
   /** Lets every peer come back and read to the end, then compares with what it was owed. */
   async finish(): Promise<void> {
-    const hub = (this.#hub ??= await this.#start());
-    for (const follower of this.#followers) this.#reconnect(hub, follower);
+    await this.#startAll();
+    for (const follower of this.#followers) await this.#reconnect(follower);
     const ready = ({ peer }: Follower): boolean => peer.connection?.state === 'live' && peer.inFlight === 0;
     for (let round = 0; round < 500; round += 1) {
+      for (const { log } of this.#servers) await log.catchUp();
       this.#clock.advance(this.#log.flushWindow);
       await this.#log.settle();
       for (const { peer } of this.#followers) peer.receive();
-      for (const follower of this.#followers) this.#reconnect(hub, follower);
+      for (const follower of this.#followers) await this.#reconnect(follower);
       if (this.#followers.every(ready)) break;
     }
     for (const follower of this.#followers) {
@@ -105,15 +116,22 @@ export class World {
     }
     if (this.#failures.length > 0) throw new Error('the hub reported failures', { cause: this.#failures });
     for (const { peer } of this.#followers) peer.drop();
-    if (hub.connections().length > 0) throw new Error('connections are left');
-    await hub.close();
+    for (const { hub } of this.#servers) {
+      if (hub.connections().length > 0) throw new Error('connections are left');
+      await hub.close();
+    }
     if (this.#clock.timers > 0) throw new Error('timers are left');
   }
 
-  async #start(): Promise<Hub> {
-    this.#openLog = await this.#log.openLog();
-    return new Hub({
-      log: this.#openLog,
+  async #startAll(): Promise<void> {
+    for (let i = this.#servers.length; i < (this.#log.processes ?? 1); i += 1)
+      this.#servers.push(await this.#start());
+  }
+
+  async #start(): Promise<Server> {
+    const log = await this.#log.openLog();
+    const hub = new Hub({
+      log,
       clock: this.#clock,
       heartbeat: 2000,
       flushWindow: this.#log.flushWindow,
@@ -122,9 +140,17 @@ export class World {
       random: () => 0.5,
       onError: (error) => this.#failures.push(error),
     });
+    return { hub, log };
   }
 
-  async #publish(hub: Hub, events: readonly PublishedEvent[]): Promise<void> {
+  #server(index: number): Server {
+    const server = this.#servers[index % this.#servers.length];
+    if (server === undefined) throw new Error('no server runs');
+    return server;
+  }
+
+  async #publish(events: readonly PublishedEvent[]): Promise<void> {
+    const { hub } = this.#server(this.#events.length);
     const inputs = events.map((event, i) => ({
       ...event,
       data: `${this.#events.length + i}:${'x'.repeat(event.size)}`,
@@ -135,23 +161,26 @@ export class World {
     }
   }
 
-  async #connect(hub: Hub, action: Extract<Action, { do: 'connect' }>): Promise<void> {
+  async #connect(action: Extract<Action, { do: 'connect' }>): Promise<void> {
     const { topics, granted, capacity, from } = action;
     if (this.#followers.length >= 8) return;
+    const server = this.#followers.length;
+    const { hub, log } = this.#server(server);
+    // Where a hub begins, and so what it owes, is known only of one that is up to date.
+    await log.catchUp();
     const readAt: number[] = [];
     const peer = new Peer({ topics, granted, capacity, onEvent: () => readAt.push(this.#events.length) });
     peer.connect(hub, from === 'earliest' ? 'earliest' : undefined);
-    const notOwed = from === 'earliest' ? await this.#taken() : ALL_OWED;
+    const notOwed = from === 'earliest' ? await this.#taken(log) : ALL_OWED;
     const owedFrom = from === 'earliest' ? 0 : this.#events.length;
-    this.#followers.push({ peer, owedFrom, notOwed, placed: false, readAt });
+    this.#followers.push({ peer, server, owedFrom, notOwed, placed: false, readAt });
   }
 
   /** Cursors of events that retention has taken by now, or a restart. */
-  async #taken(): Promise<Set<string>> {
+  async #taken(log: EventLog): Promise<Set<string>> {
     const taken = new Set(this.#events.map(({ cursor }) => cursor));
     const everything = createMatcherSet([{ pattern: '*' }]);
-    const log = this.#openLog;
-    for (let after = 0; log !== undefined && after < log.tail.head;) {
+    for (let after = 0; after < log.tail.head;) {
       const limit = { events: 100, length: 1e9 };
       const page = await log.read({ after, wants: () => true, matchers: everything, limit });
       for (const { seq } of page.entries) taken.delete(`${log.tail.epoch}.${seq}`);
@@ -160,20 +189,25 @@ export class World {
     return taken;
   }
 
-  #reconnect(hub: Hub, follower: Follower | undefined): void {
+  async #reconnect(follower: Follower | undefined): Promise<void> {
     if (follower === undefined || follower.peer.connection !== undefined) return;
     follower.placed ||= (follower.peer.lastEventId ?? '') !== '';
+    follower.server += 1;
+    const { hub, log } = this.#server(follower.server);
     // Who never got a cursor begins anew, at the head.
-    if (!follower.placed) follower.owedFrom = this.#events.length;
+    if (!follower.placed) {
+      await log.catchUp();
+      follower.owedFrom = this.#events.length;
+    }
     follower.peer.connect(hub);
   }
 
-  /** As a crash does it: what was in flight is lost. */
+  /** As a crash of one of the processes does it: what was in flight is lost. */
   async #restart(): Promise<void> {
-    for (const { peer } of this.#followers) peer.drop();
-    await this.#hub?.close();
-    this.#hub = undefined;
-    this.#hub = await this.#start();
+    const index = (this.#restarts += 1) % this.#servers.length;
+    for (const { peer, server } of this.#followers) if (server % this.#servers.length === index) peer.drop();
+    await this.#server(index).hub.close();
+    this.#servers[index] = await this.#start();
   }
 
   #judge({ peer, owedFrom, notOwed, readAt }: Follower): void {

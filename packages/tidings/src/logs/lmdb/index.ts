@@ -1,13 +1,17 @@
 import type { Appended, EventLog } from '../../hub/log.ts';
-import { type Retention, Tail, assertRetention } from '../../hub/tail.ts';
+import { type LogEntry, type Retention, Tail, assertRetention } from '../../hub/tail.ts';
 import { type TopicRule, createTopicRules } from '../../hub/topic-rules.ts';
 import { TidingsError } from '../../protocol/errors.ts';
 import type { NewEvent } from '../../protocol/event.ts';
 import { readLosses, readPage, readStates } from './read.ts';
 import type { Durability } from './durability.ts';
+import { Follower } from './follower.ts';
+import { GroupWriter } from './group-writer.ts';
 import { closeStore, openStore } from './open.ts';
 import { type Store, readState } from './store.ts';
-import { writeEvents } from './write.ts';
+import { TailStates } from './tail-states.ts';
+import { openWakeUps } from './wake-ups.ts';
+import { type Written, writeEvents } from './write.ts';
 
 export interface LmdbLogOptions {
   /** A folder of the log's own; made if it isn't there. On a local disk: network file systems break the locks. */
@@ -18,6 +22,11 @@ export interface LmdbLogOptions {
   /** What is kept in memory as well. Default: 10,000 events, 16 MiB. */
   readonly tail?: Retention;
   /**
+   * Whether several processes of this machine have the log open at once: each appends to it, and each has what all of
+   * them appended. All of them say so, and give the same options. Default false: it is for one process.
+   */
+  readonly shared?: boolean;
+  /**
    * When `publish` resolves. `commit`, the default: once the event is on the disk. `relaxed`: once it is in the log,
    * which a crash of the process can't undo; a power failure can take the newest.
    */
@@ -26,98 +35,74 @@ export interface LmdbLogOptions {
   readonly now?: () => number;
 }
 
-/** A call of `append`; without events, of `trim`. */
-interface Waiting {
-  readonly events: readonly NewEvent[];
-  readonly resolve: (appended: readonly Appended[]) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 const DEFAULT_RETENTION: Retention = { events: 1_000_000 };
 const DEFAULT_TAIL: Retention = { events: 10_000, bytes: 16_777_216 };
-/** What one transaction takes on; more waits for the next. */
-const MAX_GROUP = 10_000;
+/** Milliseconds, for what has grown too old: each time takes a transaction. */
+const TRIM_EVERY = 1000;
 
 /**
  * A log on this machine's disk, in LMDB, which needs the package `lmdb`. Its epoch outlives restarts, so that
  * clients resume across them. While one commit is under way, what is published gathers for the next.
  *
  * @throws {TidingsError} `package/missing` without the package, `log/unavailable` if the folder can't be used,
- * `log/in-use` if another process has it open (known on Linux only).
+ * `log/in-use` if another process has it open and they don't share it (known on Linux only), `hub/invalid-option`.
  */
 export function lmdbLog(options: LmdbLogOptions): EventLog {
-  if (typeof options?.path !== 'string' || options.path === '') {
-    throw new TidingsError('hub/invalid-option', 'An LMDB log needs a `path`: a folder of its own.', {
-      details: { option: 'path' },
-    });
-  }
-  const { now = Date.now, durability = 'commit' } = options;
+  assertOptions(options);
+  const { path, now = Date.now, durability = 'commit', shared = false } = options;
   const retention = { ...DEFAULT_RETENTION, ...options.retention };
   assertRetention(retention);
   const rules = createTopicRules(options.topics ?? []);
   const canAge = [{ retention }, ...(options.topics ?? [])].some((rule) => rule.retention?.age !== undefined);
-  const store = openStore(options.path, durability);
+  const store = openStore({ path, durability, shared });
   const opened = readState(store);
+  const states = new TailStates(rules);
   const tail = new Tail({
     epoch: store.meta.get('epoch') as string,
     head: opened.head,
     retention: { ...DEFAULT_TAIL, ...options.tail },
+    ...(shared && { onTrim: (entry: LogEntry) => states.delete(entry) }),
   });
   let { newestLoss } = opened;
-  const waiting: Waiting[] = [];
-  let writing: Promise<void> | undefined;
+  let trimmedAt = -Infinity;
+  const follower = new Follower({
+    store,
+    tail,
+    states,
+    onState: (state) => {
+      newestLoss = Math.max(newestLoss, state.newestLoss);
+    },
+  });
+  const writer = new GroupWriter(write);
   let closing: Promise<void> | undefined;
 
-  function append(events: readonly NewEvent[]): Promise<readonly Appended[]> {
-    return new Promise((resolve, reject) => {
-      waiting.push({ events, resolve, reject });
-      writing ??= writeAll();
+  async function write(events: readonly NewEvent[]): Promise<readonly Appended[]> {
+    const written = await transact(store, () => writeEvents({ store, rules, retention, now: now() }, events));
+    wakeUps?.send();
+    await announce(written);
+    return written.appended;
+  }
+
+  /** Sends what was appended to the tail; if others append as well, what they did comes first. */
+  async function announce({ entries, superseded, state }: Written): Promise<void> {
+    newestLoss = Math.max(newestLoss, state.newestLoss);
+    if (shared) return follower.push(entries, state.head - entries.length);
+    tail.push(entries);
+    for (const seq of superseded) tail.remove(seq);
+  }
+
+  function wake(): void {
+    if (!shared) return;
+    follower.catchUp().catch(() => {
+      // Who asks for it by `catchUp` is told; and it is tried again with each commit, and now and then.
     });
   }
 
-  async function writeAll(): Promise<void> {
-    while (waiting.length > 0) {
-      const group = takeGroup();
-      try {
-        await writeGroup(group);
-      } catch (cause) {
-        const error = new TidingsError(
-          'log/write-failed',
-          'The log could not be written; nothing was appended.',
-          {
-            status: 503,
-            details: { retryAfter: 5 },
-            cause,
-          },
-        );
-        for (const { reject } of group) reject(error);
-      }
-    }
-    writing = undefined;
-  }
-
-  function takeGroup(): Waiting[] {
-    let size = 0;
-    let count = 0;
-    for (const { events } of waiting) {
-      if (count > 0 && size + events.length > MAX_GROUP) break;
-      size += events.length;
-      count += 1;
-    }
-    return waiting.splice(0, count);
-  }
-
-  async function writeGroup(group: readonly Waiting[]): Promise<void> {
-    const events = group.flatMap((each) => each.events);
-    const written = await transact(store, () => writeEvents({ store, rules, retention, now: now() }, events));
-    newestLoss = written.state.newestLoss;
-    tail.push(written.entries);
-    for (const seq of written.superseded) tail.remove(seq);
-    let start = 0;
-    for (const { events: own, resolve } of group) {
-      resolve(written.appended.slice(start, start + own.length));
-      start += own.length;
-    }
+  async function trim(time: number): Promise<void> {
+    // By count and size the log is trimmed as it grows; transactions are for age alone.
+    if (!canAge || Math.abs(time - trimmedAt) < TRIM_EVERY) return;
+    trimmedAt = time;
+    await writer.append([]);
   }
 
   function whileOpen<T>(work: () => T | Promise<T>): Promise<T> {
@@ -128,28 +113,49 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   }
 
   async function close(): Promise<void> {
-    await writing;
+    await writer.finish();
+    wakeUps?.close();
+    await follower.stop();
     await closeStore(store, durability);
   }
+
+  const wakeUps = shared ? openWakeUps(path, wake) : undefined;
+  // For what was appended since the state was read.
+  wake();
 
   return {
     tail,
     rules,
+    shared,
     get floor() {
       const [oldest] = Array.from(store.events.getKeys({ limit: 1 }));
       return oldest === undefined ? tail.head : oldest - 1;
     },
     get newestLoss() {
-      return newestLoss;
+      // What the tail has not come to yet is told of when it does.
+      return Math.min(newestLoss, tail.head);
     },
-    append: (events) => whileOpen(() => append(events)),
+    append: (events) => whileOpen(() => writer.append(events)),
     read: (query) =>
       whileOpen(() => (query.snapshot === true ? readStates : readPage)(store, query, tail.head)),
     losses: (after, matchers) => whileOpen(() => readLosses(store, after, matchers)),
-    // By count and size the log is trimmed as it grows; a transaction each second is for age alone.
-    trim: async () => void (canAge && (await whileOpen(() => append([])))),
+    trim: (time) => whileOpen(() => trim(time)),
+    catchUp: () => whileOpen(() => (shared ? follower.catchUp() : undefined)),
     close: () => (closing ??= close()),
   };
+}
+
+/** @throws {TidingsError} `hub/invalid-option`. */
+function assertOptions(options: LmdbLogOptions): void {
+  if (typeof options?.path !== 'string' || options.path === '')
+    throw invalidOption('path', 'An LMDB log needs a `path`: a folder of its own.');
+  // Which of its commits are on the disk, each process of a relaxed log knows for itself only.
+  if (options.shared === true && options.durability === 'relaxed')
+    throw invalidOption('durability', 'A log with `shared` has `durability: "commit"`.');
+}
+
+function invalidOption(option: string, message: string): TidingsError {
+  return new TidingsError('hub/invalid-option', message, { details: { option } });
 }
 
 /** Runs `work` in a transaction that ends as a whole or not at all. Resolves when it is durable. */

@@ -50,6 +50,7 @@ describe.each([
   ['with all it has read lately in memory', {}],
   ['with next to nothing in memory', { tail: { events: 2 } }],
   ['relaxed', { durability: 'relaxed' }],
+  ['shared', { shared: true }],
 ] as const)('the LMDB log %s', (_, options: Partial<LmdbLogOptions>) => {
   test.each(logContract)('$name', ({ run }) =>
     run((given) => lmdbLog({ ...given, ...options, path: newFolder() })),
@@ -147,6 +148,15 @@ describe('the LMDB log', () => {
     await log.close();
   });
 
+  test('looks for what has grown too old once a second, however often it is asked', async () => {
+    let transactions = 0;
+    const now = (): number => (transactions += 1);
+    const log = lmdbLog({ path: newFolder(), retention: { age: 10_000 }, now });
+    for (const time of [5000, 5001, 5999, 6000, 6500]) await log.trim(time);
+    expect(transactions).toBe(2);
+    await log.close();
+  });
+
   test('is for one process at a time, which is told who has it', async () => {
     const path = newFolder();
     const log = lmdbLog({ path });
@@ -164,7 +174,7 @@ describe('the LMDB log', () => {
     const root = open({ path, maxDbs: 12 });
     const meta = root.openDB({ name: 'meta' });
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    await meta.put('owner', { pid: process.pid, startedAt: '1', bootId });
+    await meta.put('owners', [{ pid: process.pid, thread: 0, startedAt: '1', bootId, shared: false }]);
     await root.close();
     await lmdbLog({ path }).close();
   });

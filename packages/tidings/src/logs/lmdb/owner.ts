@@ -1,16 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { threadId } from 'node:worker_threads';
 
-/** Which process has a log open. */
+/** Which process has a log open; or which thread of it. */
 export interface Owner {
   readonly pid: number;
+  readonly thread: number;
   /** When it started, in the machine's clock ticks; undefined where that can't be known. */
   readonly startedAt: string | undefined;
   readonly bootId: string;
+  /** Whether others may have the log open at the same time. */
+  readonly shared: boolean;
 }
 
-export function ownProcess(): Owner {
-  return { pid: process.pid, startedAt: startOf(process.pid), bootId: bootId() };
+export function ownProcess(shared: boolean): Owner {
+  const { pid } = process;
+  return { pid, thread: threadId, startedAt: startOf(pid), bootId: bootId(), shared };
+}
+
+export function isOwn({ pid, thread, startedAt }: Owner): boolean {
+  return pid === process.pid && thread === threadId && startedAt === startOf(pid);
 }
 
 /**

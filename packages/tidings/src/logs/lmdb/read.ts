@@ -84,7 +84,12 @@ function nextSeq(keys: Iterator<[string, number], unknown>): number {
   return next.done === true ? Infinity : next.value[1];
 }
 
-function scanLog(store: Store, { after, wants, limit }: LogQuery, end: number): Page {
+/** Reads the log through. */
+export function scanLog(
+  store: Store,
+  { after, wants, limit }: Pick<LogQuery, 'after' | 'wants' | 'limit'>,
+  end: number,
+): Page {
   const entries: LogEntry[] = [];
   let length = 0;
   let scanned = 0;
@@ -164,4 +169,27 @@ function lossMatching(
     if (seq > after) return [seq, lastCount];
   }
   return state.forgotten;
+}
+
+/**
+ * Topics that lost something after this seq, among the losses since `count` of them; undefined if there are too many
+ * to tell.
+ */
+export function topicsLost(
+  store: Store,
+  { forgotten }: LogState,
+  after: number,
+  count: number,
+): readonly string[] | undefined {
+  if (forgotten[0] > after) return undefined;
+  const topics: string[] = [];
+  let scanned = 0;
+  for (const { key, value: seq } of store.lossOrder.getRange({ reverse: true })) {
+    const [at, topic] = key;
+    if (at <= count) break;
+    scanned += 1;
+    if (scanned > MAX_SCANNED || isShortened(topic)) return undefined;
+    if (seq > after) topics.push(topic);
+  }
+  return topics;
 }

@@ -120,7 +120,8 @@ const MAX_KEY_BYTES = 1000;
 export const KEPT_LENGTH = 200;
 
 export function topicKey(topic: string): string {
-  if (Buffer.byteLength(topic) <= MAX_KEY_BYTES) return topic;
+  // No character takes more than three bytes.
+  if (topic.length * 3 <= MAX_KEY_BYTES || Buffer.byteLength(topic) <= MAX_KEY_BYTES) return topic;
   return `${topic.slice(0, KEPT_LENGTH)}\uffff${createHash('sha256').update(topic).digest('base64url')}`;
 }
 
@@ -150,30 +151,4 @@ export function removeEntry(store: Store, state: LogState, entry: LogEntry): voi
   for (const topic of entry.topics) store.topics.removeSync([topicKey(topic), entry.seq]);
   state.events -= 1;
   state.bytes -= sizeOf(entry);
-}
-
-/** Topics whose newest loss is known; beyond, those lost longest ago are only known together. */
-const MAX_LOSSES = 100_000;
-
-export function recordLoss(store: Store, state: LogState, entry: LogEntry): void {
-  state.newestLoss = Math.max(state.newestLoss, entry.seq);
-  state.lossCount += 1;
-  for (const topic of entry.topics) {
-    const key = topicKey(topic);
-    const before = store.losses.get(key);
-    if (before === undefined) state.lossRecords += 1;
-    else store.lossOrder.removeSync([before[1], key]);
-    const seq = Math.max(before?.[0] ?? 0, entry.seq);
-    store.losses.putSync(key, [seq, state.lossCount]);
-    store.lossOrder.putSync([state.lossCount, key], seq);
-  }
-  const excess = state.lossRecords - MAX_LOSSES;
-  if (excess <= 0) return;
-  for (const { key, value: seq } of Array.from(store.lossOrder.getRange({ limit: excess }))) {
-    const [count, topic] = key;
-    store.losses.removeSync(topic);
-    store.lossOrder.removeSync(key);
-    state.forgotten = [Math.max(state.forgotten[0], seq), Math.max(state.forgotten[1], count)];
-    state.lossRecords -= 1;
-  }
 }

@@ -2,14 +2,14 @@ import type { NewEvent } from '../../protocol/event.ts';
 import type { Appended } from '../../hub/log.ts';
 import { type LogEntry, type Retention, sizeOf } from '../../hub/tail.ts';
 import { type TopicRules, isState } from '../../hub/topic-rules.ts';
-import { SUPERSEDED_ID_WINDOW } from '../memory.ts';
+import { Losses } from './losses.ts';
+import { SUPERSEDED_ID_WINDOW } from '../superseded-ids.ts';
 import {
   type LogState,
   type Store,
   findEntry,
   putEntry,
   readState,
-  recordLoss,
   removeEntry,
   toEntry,
   topicKey,
@@ -24,6 +24,13 @@ export interface WriteContext {
   readonly now: number;
 }
 
+/** One transaction's work. */
+interface Transaction extends WriteContext {
+  readonly losses: Losses;
+  /** Whether any topic has a size, which those with a bound of their own have. */
+  hasSizes: boolean;
+}
+
 export interface Written {
   readonly appended: readonly Appended[];
   readonly entries: readonly LogEntry[];
@@ -34,19 +41,21 @@ export interface Written {
 
 /** What one transaction trims beyond what it appends, so that none takes long. */
 const TRIM_STEP = 1000;
-/** Events read at once to see whether they are to go; mostly few are. */
-const TRIM_PAGE = 16;
+/** Events read at once to see whether they are to go: at least, since mostly few are, and at most. */
+const TRIM_PAGE = { least: 16, most: 256 };
 
 /** Appends, supersedes and trims; without events it only trims. Runs inside of a write transaction, so nobody else writes meanwhile. */
-export function writeEvents(context: WriteContext, events: readonly NewEvent[]): Written {
-  const { store, rules, now } = context;
+export function writeEvents(given: WriteContext, events: readonly NewEvent[]): Written {
+  const { store, rules, now } = given;
   const state = readState(store);
+  const hasSizes = Array.from(store.sizes.getKeys({ limit: 1 })).length > 0;
+  const context: Transaction = { ...given, losses: new Losses(), hasSizes };
   const entries: LogEntry[] = [];
   const superseded: number[] = [];
   const appended = events.map((event) => {
     const known = event.id === undefined ? undefined : store.ids.get(event.id);
     if (known !== undefined) return { seq: known, duplicate: true };
-    const entry: LogEntry = { ...event, seq: state.head + 1, time: now, frame: undefined };
+    const entry = entryOf(event, state.head + 1, now);
     putEntry(store, state, entry);
     if (isState(rules, entry)) {
       const before = supersede(store, state, entry);
@@ -60,12 +69,19 @@ export function writeEvents(context: WriteContext, events: readonly NewEvent[]):
   forgetSupersededIds(store, state);
   trimLog(context, state, entries.length + TRIM_STEP);
   if (events.length === 0) trimTopics(context, state);
+  context.losses.write(store, state);
   writeState(store, state);
   return { appended, entries, superseded, state };
 }
 
+/** Field by field, and in the order of `toEntry`: a spread takes as long as putting the event into a table. */
+function entryOf(event: NewEvent, seq: number, time: number): LogEntry {
+  const { topics, type, data, id, key, tombstone } = event;
+  return { seq, time, topics, type, data, id, key, tombstone, private: event.private, frame: undefined };
+}
+
 /** Topics nobody publishes to are trimmed in turns. */
-function trimTopics(context: WriteContext, state: LogState): void {
+function trimTopics(context: Transaction, state: LogState): void {
   const { store, rules } = context;
   const topics = Array.from(store.sizes.getKeys({ start: state.sweptTo, limit: TRIM_STEP }));
   for (const topic of topics) trimTopic(context, state, topic, rules.of(topic)?.retention ?? {});
@@ -93,52 +109,55 @@ function forgetSupersededIds(store: Store, state: LogState): void {
 }
 
 /** Takes the oldest events until the log is within its bounds, but leaves the newest event of each key. */
-function trimLog(context: WriteContext, state: LogState, most: number): void {
+function trimLog(context: Transaction, state: LogState, most: number): void {
   const { store, retention, now } = context;
   const { events = Infinity, bytes = Infinity, age = Infinity } = retention;
   const isFull = (): boolean => state.events > events || state.bytes > bytes;
   if (!isFull() && age === Infinity) return;
-  for (let looked = 0; looked < most; looked += TRIM_PAGE) {
-    const page = Array.from(store.events.getRange({ start: state.trimmedTo + 1, limit: TRIM_PAGE }));
+  for (let looked = 0, limit = 0; looked < most; looked += limit) {
+    limit = Math.min(Math.max(TRIM_PAGE.least, state.events - events), TRIM_PAGE.most);
+    const page = Array.from(store.events.getRange({ start: state.trimmedTo + 1, limit }));
     for (const { key: seq, value } of page) {
       const entry = toEntry(seq, value);
       if (!isFull() && now - entry.time <= age) return;
       state.trimmedTo = seq;
       trimEntry(context, state, entry);
     }
-    if (page.length < TRIM_PAGE) return;
+    if (page.length < limit) return;
   }
 }
 
-function trimEntry(context: WriteContext, state: LogState, entry: LogEntry): void {
+function trimEntry(context: Transaction, state: LogState, entry: LogEntry): void {
   const { store, rules } = context;
   const isNewest = isState(rules, entry) && store.states.get(stateOf(entry)) === entry.seq;
   if (isNewest && !entry.tombstone) return;
   if (isNewest) store.states.removeSync(stateOf(entry));
-  lose(store, state, entry);
-  shrinkTopic(store, entry);
+  lose(context, state, entry);
+  shrinkTopic(context, entry);
 }
 
 function stateOf(entry: LogEntry): [string, string] {
   return [topicKey(entry.topics[0]), entry.key ?? ''];
 }
 
-function lose(store: Store, state: LogState, entry: LogEntry): void {
+function lose({ store, losses }: Transaction, state: LogState, entry: LogEntry): void {
   removeEntry(store, state, entry);
   if (entry.id !== undefined) store.ids.removeSync(entry.id);
-  recordLoss(store, state, entry);
+  losses.record(state, entry);
 }
 
-function growTopic(context: WriteContext, state: LogState, entry: LogEntry): void {
+function growTopic(context: Transaction, state: LogState, entry: LogEntry): void {
   const [topic] = entry.topics;
   const retention = context.rules.of(topic)?.retention;
   if (retention === undefined) return;
+  context.hasSizes = true;
   const { events, bytes } = context.store.sizes.get(topicKey(topic)) ?? { events: 0, bytes: 0 };
   context.store.sizes.putSync(topicKey(topic), { events: events + 1, bytes: bytes + sizeOf(entry) });
   trimTopic(context, state, topicKey(topic), retention);
 }
 
-function shrinkTopic(store: Store, entry: LogEntry): void {
+function shrinkTopic({ store, hasSizes }: Transaction, entry: LogEntry): void {
+  if (!hasSizes) return;
   const key = topicKey(entry.topics[0]);
   const size = store.sizes.get(key);
   if (size === undefined) return;
@@ -147,7 +166,7 @@ function shrinkTopic(store: Store, entry: LogEntry): void {
 }
 
 /** Takes a topic's oldest events until it is within its bounds. */
-function trimTopic(context: WriteContext, state: LogState, key: string, retention: Retention): void {
+function trimTopic(context: Transaction, state: LogState, key: string, retention: Retention): void {
   const { store, now } = context;
   const { events = Infinity, bytes = Infinity, age = Infinity } = retention;
   let size = store.sizes.get(key);
@@ -159,8 +178,8 @@ function trimTopic(context: WriteContext, state: LogState, key: string, retentio
     // Another topic's event that carries this one too is bounded by that topic.
     if (entry === undefined || topicKey(entry.topics[0]) !== key) continue;
     if (size.events <= events && size.bytes <= bytes && now - entry.time <= age) return;
-    lose(store, state, entry);
-    shrinkTopic(store, entry);
+    lose(context, state, entry);
+    shrinkTopic(context, entry);
     size = store.sizes.get(key);
   }
 }

@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest';
+import type { Tail } from '../src/hub/tail.ts';
+import { type Fixture, dataOf, startHub, told, withMethods } from './fixture.ts';
+import { Hub } from './internals.ts';
+import { memoryLog } from '../src/logs/memory.ts';
+import { settle } from './peer.ts';
+
+/** A hub whose log says, before an append, that what comes leaves something out of these topics, or of any. */
+async function publishWithMiss(fixture: Fixture, missed: readonly string[] | undefined): Promise<void> {
+  const { tail }: { readonly tail: Tail } = fixture.log;
+  tail.miss(missed);
+  await fixture.publish('a', 3, 4);
+  await settle();
+  fixture.clock.tick();
+  await settle();
+}
+
+describe('a hub on a log that other processes append to', () => {
+  test('catches up before it says that it does not know a cursor', async () => {
+    let catchUps = 0;
+    const { publish, follow } = startHub({
+      wrapLog: (log) =>
+        withMethods(log, {
+          catchUp: async () => {
+            catchUps += 1;
+            await publish('a', 3, 4);
+          },
+        }),
+    });
+    await publish('a', 1, 2);
+    const peer = await follow({}, 'e.3');
+    expect(told(peer, 'welcome')).toEqual([expect.objectContaining({ resumed: true, gaps: [] })]);
+    expect(dataOf(peer)).toEqual(['4']);
+    await follow({}, 'e.4');
+    expect(catchUps, 'not for what it knows').toBe(1);
+  });
+
+  test('catches up before it says what is the earliest', async () => {
+    const { publish, follow } = startHub({
+      retention: { events: 2 },
+      wrapLog: (log) =>
+        withMethods(log, {
+          catchUp: async () => {
+            await publish('a', 1, 2, 3, 4);
+          },
+        }),
+    });
+    const peer = await follow({}, 'earliest');
+    expect(told(peer, 'welcome')).toEqual([expect.objectContaining({ gaps: [] })]);
+    expect(dataOf(peer)).toEqual(['3', '4']);
+  });
+
+  test.each([
+    ['a topic that it reads', ['a']],
+    ['some topic', undefined],
+  ])('sends who is live to the log when %s lacks something', async (_, topics) => {
+    const fixture = startHub();
+    const { follow, publish } = fixture;
+    const peer = await follow();
+    await publish('a', 1, 2);
+    expect(peer.connection?.state).toBe('live');
+    fixture.log.tail.miss(topics);
+    expect(peer.connection?.state).toBe('behind');
+    await publishWithMiss(fixture, topics);
+    peer.receive();
+    expect(peer.connection?.state).toBe('live');
+    expect(dataOf(peer)).toEqual(['1', '2', '3', '4']);
+  });
+
+  test('leaves who reads other topics live', async () => {
+    const fixture = startHub();
+    const peer = await fixture.follow();
+    fixture.log.tail.miss(['b', 'c']);
+    expect(peer.connection?.state).toBe('live');
+  });
+
+  test('does not count who is present, and says so at the start', () => {
+    const log = Object.create(memoryLog(), { shared: { value: true } }) as ReturnType<typeof memoryLog>;
+    const presence = [{ match: 'room' }];
+    expect(() => new Hub({ log, presence })).toThrow(
+      expect.objectContaining({ code: 'hub/invalid-option', details: { option: 'presence' } }),
+    );
+    expect(() => new Hub({ log, presence: [] })).not.toThrow();
+  });
+});
