@@ -10,9 +10,13 @@ async function perform({ open, append, close }) {
   return { head: log.tail.head };
 }
 
-process.on('message', (command) => {
-  perform(command)
-    .catch(({ code, details }) => ({ code, details }))
-    .then((answer) => process.send(answer));
-});
+async function answer(command) {
+  try {
+    process.send(await perform(command));
+  } catch ({ code, details }) {
+    process.send({ code, details });
+  }
+}
+
+process.on('message', (command) => void answer(command));
 process.send({});
