@@ -31,6 +31,8 @@ export interface Connection {
 
 /** How long to wait for the server's explanation of a failure, in milliseconds. */
 const PROBLEM_TIMEOUT = 2_000;
+/** How long a server may take to answer that has not announced its heartbeat yet, in milliseconds. */
+const FIRST_ANSWER = 60_000;
 
 /** For a connection that was closed before its request. */
 const NOTHING: Request = { matchers: [], asNew: false, cursor: undefined };
@@ -65,7 +67,7 @@ export function openConnection(settings: Settings, hooks: ConnectionHooks): Conn
       if (cursor !== undefined && !asNew) headers.set('last-event-id', toByteString(cursor));
       const url = streamUrl(settings.url, matchers, asNew ? cursor : undefined);
       const init = requestInit(settings, headers, controller.signal);
-      const response = await watch(() => settings.fetch(url, init));
+      const response = await watch(() => settings.fetch(url, init), FIRST_ANSWER);
       const input = await judge(response);
       if (input.type !== 'accepted' || closed) return input;
       hooks.onInput(input);
@@ -117,8 +119,8 @@ export function openConnection(settings: Settings, hooks: ConnectionHooks): Conn
   }
 
   /** Waits for a sign of life. @throws {TidingsError} `client/silent`, `client/network` */
-  async function watch<T>(begin: () => Promise<T>): Promise<T> {
-    const limit = hooks.silence();
+  async function watch<T>(begin: () => Promise<T>, limitIfUntold?: number): Promise<T> {
+    const limit = hooks.silence() ?? limitIfUntold;
     if (limit !== undefined && !closed) {
       stopTimer = timers.setTimer(() => {
         silent = true;

@@ -55,6 +55,18 @@ it('watches a server that is known for its heartbeat also while it does not answ
   expect(errors.at(-1)).toBe('client/silent, again in 2000');
 });
 
+it('gives a server that it does not know a minute to answer', async () => {
+  const server = await serveExchanges();
+  const { clock, errors, hasStatus } = observe(server.url);
+  const first = await server.next();
+  clock.advance(59_999);
+  expect(errors).toEqual([]);
+  clock.advance(1);
+  await first.gone;
+  await hasStatus('waiting');
+  expect(errors).toEqual(['client/silent, again in 500']);
+});
+
 it('expects nothing of a server that announced nothing', async () => {
   const server = await serveExchanges();
   const { client, clock, hasMessages } = observe(server.url);
