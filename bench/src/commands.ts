@@ -1,0 +1,49 @@
+import { createInterface } from 'node:readline';
+
+/** A command comes as a line of JSON, `{"id":1,"name":"publish","args":{…}}`; its answer goes back as one. */
+export interface Command {
+  readonly id: number;
+  readonly name: string;
+  readonly args: unknown;
+}
+
+export interface Answer {
+  readonly id: number;
+  readonly result?: unknown;
+  readonly error?: string;
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- each handler knows its own arguments
+export type Handlers = Record<string, (args: any) => unknown>;
+
+/** The other end of `startChild`, for child processes in Node: answers commands until there are no more. */
+export function answerCommands(handlers: Handlers): void {
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', (line) => void answer(JSON.parse(line) as Command));
+  // Whoever started this process is gone, or wants it to go.
+  lines.on('close', () => process.exit());
+
+  async function answer({ id, name, args }: Command): Promise<void> {
+    try {
+      const handler = handlers[name];
+      if (handler === undefined) throw new Error(`no command "${name}"`);
+      const result: unknown = await handler(args);
+      say({ id, result });
+    } catch (error) {
+      say({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    }
+  }
+
+  function say(reply: Answer): void {
+    process.stdout.write(`${JSON.stringify(reply)}\n`);
+  }
+}
+
+/** Only objects in use are left to be counted. Twice, for what the first run's finalizers let go. */
+export function collectGarbage(): { heapUsed: number } {
+  if (gc === undefined) throw new Error('Start this process with --expose-gc.');
+  gc();
+  gc();
+  const { heapUsed, external } = process.memoryUsage();
+  return { heapUsed: heapUsed + external };
+}

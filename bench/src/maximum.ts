@@ -1,0 +1,81 @@
+import type { Counts } from './load/client.ts';
+import { type Spent, type Stage, measure } from './stage.ts';
+
+/** A rate is sustained if 99 % of what is published at it arrives within so many ms. */
+export const BEARABLE_MS = 250;
+/** More samples than this a second would be a burden to the load client. */
+const SAMPLES = 100_000;
+const TIMEOUT = 120_000;
+/** How finely the rate is searched: each step halves the gap, first of a factor of two, to a fifth. */
+const STEPS = 2;
+
+export interface Burst {
+  readonly connections: number;
+  readonly size: number;
+  readonly batch: number;
+}
+
+export interface Result {
+  /** Events a second. */
+  readonly rate: number;
+  readonly counts: Counts;
+  readonly spent: Spent;
+}
+
+/** Publishes for so many seconds at a rate, and waits until everybody has everything. */
+export async function runAt(stage: Stage, burst: Burst, rate: number, seconds: number): Promise<Result> {
+  const { server, load } = stage;
+  const { connections, size, batch } = burst;
+  const count = Math.max(1, Math.round((rate * seconds) / batch)) * batch;
+  await load.reset(Math.max(1, Math.round((rate * connections) / SAMPLES)));
+  let counts = await load.report();
+  const spent = await measure(stage, async () => {
+    await server.publish({ count, rate, size, batch }, TIMEOUT);
+    counts = await load.expect(count, { timeout: TIMEOUT });
+  });
+  return { rate, counts, spent };
+}
+
+export function isSustained({ counts }: Result): boolean {
+  return counts.p99 <= BEARABLE_MS;
+}
+
+/**
+ * About the highest rate that is sustained: upwards by factors of two from `guess`, downwards if that is too much,
+ * then between the two. Timestamps are of when an event was due, so a subject that publishes late doesn't look better
+ * for it. In a second, a quarter too much can be borne.
+ */
+export async function searchMaximum(stage: Stage, burst: Burst, guess: number): Promise<number> {
+  const sustains = async (rate: number): Promise<boolean> =>
+    isSustained(await tryTwice(stage, burst, rate, 1));
+  let low = guess;
+  while (!(await sustains(low))) low /= 2;
+  let high = low * 2;
+  for (; await sustains(high); high *= 2) low = high;
+  for (let step = 0; step < STEPS; step += 1) {
+    const middle = Math.sqrt(low * high);
+    if (await sustains(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The highest rate that is sustained for so many seconds, in steps of a tenth up or down from a good guess. */
+export async function climb(stage: Stage, burst: Burst, guess: number, seconds: number): Promise<Result> {
+  let result = await tryTwice(stage, burst, guess, seconds);
+  if (!isSustained(result)) {
+    while (!isSustained(result)) result = await tryTwice(stage, burst, result.rate * 0.9, seconds);
+    return result;
+  }
+  for (;;) {
+    const next = await runAt(stage, burst, result.rate * 1.1, seconds);
+    if (!isSustained(next)) return result;
+    result = next;
+  }
+}
+
+/** Something else that the machine did may be why it wasn't sustained. */
+async function tryTwice(stage: Stage, burst: Burst, rate: number, seconds: number): Promise<Result> {
+  const first = await runAt(stage, burst, rate, seconds);
+  return isSustained(first) ? first : await runAt(stage, burst, rate, seconds);
+}

@@ -1,0 +1,123 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { launch, until } from './child.ts';
+import { makeFolder, removeFolder } from './folders.ts';
+import { createPublisher } from './publisher.ts';
+import type { Server, Subject } from './subject.ts';
+
+const folders = ['/usr/lib/nginx/modules', '/usr/share/nginx/modules', '/usr/lib64/nginx/modules'];
+const module = folders.map((folder) => `${folder}/ngx_nchan_module.so`).find((path) => existsSync(path));
+const installed = spawnSync('nginx', ['-v']).status === 0 && module !== undefined;
+
+/** A module of nginx, in C: one worker, in memory. It is published to by POSTs, the cost of which counts as its own. */
+export const nchan: Subject = {
+  name: 'nchan',
+  missing: installed
+    ? undefined
+    : 'nginx with nchan is not installed: apt-get install nginx-light libnginx-mod-nchan',
+  async start() {
+    const folder = makeFolder();
+    try {
+      return await startIn(folder);
+    } catch (error) {
+      removeFolder(folder);
+      throw error;
+    }
+  },
+};
+
+async function startIn(folder: string): Promise<Server> {
+  const port = await freePort();
+  mkdirSync(join(folder, 'logs'));
+  writeFileSync(join(folder, 'nginx.conf'), configuration(port));
+  const nginx = launch({
+    name: 'nchan',
+    command: ['nginx', '-p', folder, '-c', 'nginx.conf', '-e', 'stderr'],
+    core: 'subject',
+  });
+  const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+  const ask = (path: string, body?: string): Promise<string> => call(agent, port, path, body);
+  await until('nginx listens', async () => {
+    nginx.assertRunning();
+    return await ask('/status').then(Boolean, () => false);
+  });
+  const publish = createPublisher((data) => ask('/publish', data));
+  return {
+    pid: nginx.pid,
+    port,
+    path: '/events?topic=bench',
+    connections: async () => Number(/^subscribers: (\d+)$/m.exec(await ask('/status'))?.[1]),
+    async publish(pace) {
+      nginx.assertRunning();
+      await publish(pace);
+    },
+    ask: () => Promise.reject(new Error('nchan takes no commands')),
+    async stop() {
+      agent.destroy();
+      await nginx.stop();
+      removeFolder(folder);
+    },
+  };
+}
+
+function configuration(port: number): string {
+  // The worker of a root's nginx would run as nobody, who can't use the folder.
+  const user = process.getuid?.() === 0 ? 'user root;' : '';
+  return `
+    load_module ${module};
+    ${user}
+    daemon off;
+    worker_processes 1;
+    worker_rlimit_nofile 20000;
+    pid nginx.pid;
+    error_log stderr error;
+    events { worker_connections 15000; }
+    http {
+      access_log off;
+      tcp_nodelay on;
+      keepalive_requests 1000000000;
+      client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+      scgi_temp_path scgi; uwsgi_temp_path uwsgi;
+      server {
+        listen 127.0.0.1:${port} backlog=1024;
+        location = /events { nchan_subscriber eventsource; nchan_channel_id bench; }
+        location = /publish {
+          nchan_publisher; nchan_channel_id bench;
+          nchan_message_buffer_length 1000; nchan_message_timeout 60s;
+          client_max_body_size 1m; client_body_buffer_size 128k;
+        }
+        location = /status { nchan_stub_status; }
+      }
+    }
+  `;
+}
+
+/** A POST if there is a body. */
+function call(agent: Agent, port: number, path: string, body?: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const method = body === undefined ? 'GET' : 'POST';
+    const sent = request({ host: '127.0.0.1', port, path, method, agent }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+      response.on('error', reject);
+      response.on('end', () => {
+        if ((response.statusCode ?? 500) < 300) resolve(text);
+        else reject(new Error(`nginx answered ${response.statusCode} to ${method} ${path}.`));
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+/** nginx can't be told to take any that is free. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

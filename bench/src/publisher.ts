@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makeData, micros } from './event.ts';
+
+export interface Pace {
+  readonly count: number;
+  /** Events a second. */
+  readonly rate: number;
+  /** Bytes of data. */
+  readonly size: number;
+  /** Events that are published side by side, in one callback. Default 1. */
+  readonly batch?: number;
+}
+
+/**
+ * An event is stamped when it is sent, but no more than this after it was due: a subject that can't keep up must not
+ * hide that by publishing late. In µs; as much as a timer may be late.
+ */
+const LATENESS = 2000;
+
+/** Publishes at a steady rate, each batch in a callback of its own, as if each had come in by a request of its own. */
+export function createPublisher(send: (data: string, number: number) => unknown) {
+  let number = 0;
+
+  function sendBatch(due: number, batch: number, size: number): unknown {
+    const stamp = Math.min(micros(), Math.floor(due) + LATENESS);
+    const sent: unknown[] = [];
+    for (let i = 0; i < batch; i += 1) {
+      number += 1;
+      sent.push(send(makeData(stamp, number, size), number));
+    }
+    return Promise.all(sent);
+  }
+
+  return async ({ count, rate, size, batch = 1 }: Pace): Promise<{ published: number }> => {
+    const interval = (batch * 1e6) / rate;
+    const batches = Math.ceil(count / batch);
+    const sent: Promise<unknown>[] = [];
+    let due = micros();
+    for (;;) {
+      for (const now = micros(); due <= now && sent.length < batches; due += interval) {
+        const at = due;
+        sent.push(
+          new Promise((resolve) => {
+            setImmediate(() => resolve(sendBatch(at, batch, size)));
+          }),
+        );
+      }
+      if (sent.length >= batches) break;
+      // Even if the next one is due already, what was written gets its turn.
+      await sleep(Math.max(0, Math.round((due - micros()) / 1000)));
+    }
+    await Promise.all(sent);
+    return { published: batches * batch };
+  };
+}

@@ -1,0 +1,52 @@
+import { BEARABLE_MS, type Burst, type Result, climb, runAt, searchMaximum } from '../maximum.ts';
+import { type Stage, onStage } from '../stage.ts';
+import { sendLoop, subjects } from '../subjects.ts';
+import type { Suite } from '../suite.ts';
+
+const SIZE = 100;
+/** Events a second that everybody can do, to begin with. */
+const FIRST_GUESS = 32;
+
+/** Events that come faster than a write each could carry them: whoever can put several into one write does. */
+export const burst: Suite = {
+  name: 'burst',
+  about:
+    `The highest rate of ${SIZE}-byte events that is sustained for 5 s: 99 % of the deliveries within ` +
+    `${BEARABLE_MS} ms, counted from when an event was due, none missing. \`batch\` events are published in one ` +
+    'callback; with 1, each comes in by itself.',
+  reference: { subject: sendLoop.name },
+  async run(bench) {
+    const connections = bench.pick(1000, 20);
+    for (const batch of bench.pick([1, 8], [8])) {
+      const maxima = new Map<string, number>();
+      for (const subject of bench.rounds(subjects)) {
+        await onStage(subject, { connections }, async (stage) => {
+          const load = { connections, size: SIZE, batch };
+          const result = await bench.pick(sustain, tryOnce)(stage, load, maxima.get(subject.name));
+          maxima.set(subject.name, result.rate);
+          bench.record(subject.name, { connections, batch }, toMetrics(result));
+        });
+      }
+    }
+  },
+};
+
+/** In later runs from the maximum of the run before. */
+async function sustain(stage: Stage, load: Burst, before: number | undefined): Promise<Result> {
+  await runAt(stage, load, FIRST_GUESS, 2);
+  return climb(stage, load, before ?? (await searchMaximum(stage, load, FIRST_GUESS)), 5);
+}
+
+function tryOnce(stage: Stage, load: Burst): Promise<Result> {
+  return runAt(stage, load, FIRST_GUESS, 0.5);
+}
+
+function toMetrics({ rate, counts, spent }: Result) {
+  return {
+    deliveries: ['/s', counts.received / spent.seconds],
+    events: ['/s', rate],
+    'latency p99': ['ms', counts.p99],
+    'server cpu': ['µs', spent.cpuNanoseconds / 1000 / counts.received],
+    'client cpu': ['%', spent.clientPercent],
+  } as const;
+}

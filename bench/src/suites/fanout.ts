@@ -1,0 +1,66 @@
+import { type Stage, measure, onStage } from '../stage.ts';
+import { sendLoop, subjects } from '../subjects.ts';
+import type { Bench, Suite } from '../suite.ts';
+
+const SIZE = 100;
+/** Deliveries a second, alike for all: a seventh of what the floor can do, so that the slowest subject can, too. */
+const PACE = 20_000;
+
+/** What one event costs that goes out in a write of its own: nothing is there to be put together with it. */
+export const fanout: Suite = {
+  name: 'fanout',
+  about:
+    `Events of ${SIZE} bytes, each in a write of its own to each connection, ${PACE} deliveries a second. ` +
+    'Server CPU is that of one delivery; “back to back”: the next event once all have the last.',
+  reference: { subject: sendLoop.name },
+  async run(bench) {
+    for (const connections of bench.pick([100, 1000, 10_000], [20])) {
+      for (const subject of bench.rounds(subjects)) {
+        await onStage(subject, { connections }, async (stage) => {
+          const paced = await measurePaced(bench, stage, connections);
+          const backToBack = await measureBackToBack(bench, stage, connections);
+          bench.record(subject.name, { connections }, { ...paced, ...backToBack });
+        });
+      }
+    }
+  },
+};
+
+async function measurePaced(bench: Bench, stage: Stage, connections: number) {
+  const { server, load } = stage;
+  const rate = PACE / connections;
+  const send = async (seconds: number) => {
+    const count = Math.max(2, Math.round(rate * seconds));
+    await load.reset();
+    await server.publish({ count, rate, size: SIZE });
+    return load.expect(count);
+  };
+  await send(bench.pick(2, 0.02));
+  let counts = await load.report();
+  const spent = await measure(stage, async () => {
+    counts = await send(bench.pick(5, 0.1));
+  });
+  return {
+    'server cpu': ['µs', spent.cpuNanoseconds / 1000 / counts.received],
+    'latency p50': ['ms', counts.p50],
+    'latency p99': ['ms', counts.p99],
+    'client cpu': ['%', spent.clientPercent],
+  } as const;
+}
+
+/**
+ * From the second after the first was received by all, and so on: nobody can put two together. Each costs two messages
+ * between processes besides, which would be most of it with few connections.
+ */
+async function measureBackToBack(bench: Bench, { server, load }: Stage, connections: number) {
+  if (connections < bench.pick(1000, 1)) return {};
+  const events = bench.pick(Math.max(10, 100_000 / connections), 5);
+  await load.reset();
+  const start = performance.now();
+  for (let sent = 1; sent <= events; sent += 1) {
+    await server.publish({ count: 1, rate: 1, size: SIZE });
+    await load.expect(sent);
+  }
+  const seconds = (performance.now() - start) / 1000;
+  return { 'back to back': ['deliveries/s', (events * connections) / seconds] } as const;
+}

@@ -1,0 +1,54 @@
+import { runAt, searchMaximum } from '../maximum.ts';
+import { onStage } from '../stage.ts';
+import { sendLoop, subjects } from '../subjects.ts';
+import type { Bench, Suite } from '../suite.ts';
+
+const SIZE = 100;
+/** Events a second that everybody can do, to begin with. */
+const FIRST_GUESS = 32;
+/** Events a second to a hub that has nothing else to do. */
+const IDLE_RATE = 50;
+
+/** How long an event takes while there is time enough: at a rate that all can do, and with nobody else there. */
+export const latency: Suite = {
+  name: 'latency',
+  about:
+    'From publish to receipt, over all deliveries: at half of the highest rate that the slowest subject sustains ' +
+    `(see burst), and with one connection and an event each ${1000 / IDLE_RATE} ms.`,
+  reference: { subject: sendLoop.name },
+  async run(bench) {
+    const connections = bench.pick(1000, 20);
+    const rate = bench.pick(true, false) ? (await findSlowest(bench, connections)) / 2 : 20;
+    await measureAt(bench, connections, rate);
+    await measureAt(bench, 1, IDLE_RATE);
+  },
+};
+
+async function measureAt(bench: Bench, connections: number, rate: number): Promise<void> {
+  const load = { connections, size: SIZE, batch: 1 };
+  for (const subject of bench.rounds(subjects)) {
+    await onStage(subject, { connections }, async (stage) => {
+      await runAt(stage, load, rate, bench.pick(2, 0.02));
+      const { counts, spent } = await runAt(stage, load, rate, bench.pick(5, 0.2));
+      const params = { connections, 'events/s': Math.round(rate) };
+      bench.record(subject.name, params, {
+        'latency p50': ['ms', counts.p50],
+        'latency p99': ['ms', counts.p99],
+        'client cpu': ['%', spent.clientPercent],
+      });
+    });
+  }
+}
+
+/** In one run: it only has to be a rate that all can do with ease. */
+async function findSlowest(bench: Bench, connections: number): Promise<number> {
+  const load = { connections, size: SIZE, batch: 1 };
+  let slowest = Infinity;
+  for (const subject of bench.rounds(subjects, 1)) {
+    await onStage(subject, { connections }, async (stage) => {
+      await runAt(stage, load, FIRST_GUESS, 2);
+      slowest = Math.min(slowest, await searchMaximum(stage, load, Math.min(slowest, FIRST_GUESS)));
+    });
+  }
+  return slowest;
+}

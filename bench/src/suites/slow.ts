@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Counts } from '../load/client.ts';
+import { type Stage, measure, onStage } from '../stage.ts';
+import { tidings } from '../subjects.ts';
+import type { Bench, Suite } from '../suite.ts';
+
+const RATE = 500;
+const SIZE = 1000;
+const MIB = 1_048_576;
+
+/** Readers that stop reading, beside readers that don't. */
+export const slow: Suite = {
+  name: 'slow',
+  about:
+    `${RATE} events of ${SIZE} bytes a second to readers, at first alone, then beside as many that have stopped ` +
+    'reading. Memory is what the hub has besides the log, measured from when the kernel’s buffers are full to the ' +
+    'end of the minute. Then the stalled ones read on, and have to get every event, in order.',
+  async run(bench) {
+    const readers = bench.pick(100, 10);
+    for (const subject of bench.rounds([tidings])) {
+      await onStage(subject, { connections: readers, args: ['large-log'] }, async (stage) => {
+        bench.record(subject.name, { readers, stalled: readers }, await measureBeside(bench, stage, readers));
+      });
+    }
+  },
+};
+
+async function measureBeside(bench: Bench, stage: Stage, readers: number) {
+  const { server, load } = stage;
+  const times = bench.pick(
+    { warmUp: 3, alone: 15, fill: 20, beside: 40 },
+    { warmUp: 0.1, alone: 0.5, fill: 1, beside: 1 },
+  );
+  const count = RATE * (times.warmUp + times.alone + times.fill + 1 + times.beside);
+  const published = server.publish({ count, rate: RATE, size: SIZE }, 300_000);
+  const window = async (seconds: number): Promise<Counts> => {
+    await load.reset();
+    await sleep(seconds * 1000);
+    return load.report();
+  };
+  await window(times.warmUp);
+  const alone = await window(times.alone);
+  const { port, path } = server;
+  await load.open({ port, path, count: readers, group: 'stalled', stalled: true, ordered: true });
+  // Until the kernel's buffers are full, even a reader that reads nothing costs what one that reads does.
+  await window(times.fill);
+  const before = await server.ask<Weight>('weigh');
+  // What waited for the garbage collection is not counted.
+  await window(1);
+  let beside = alone;
+  const spent = await measure(stage, async () => {
+    beside = await window(times.beside);
+  });
+  const after = await server.ask<Weight>('weigh');
+  await published;
+  await readOn(stage, count);
+  return {
+    'latency p99 alone': ['ms', alone.p99],
+    'latency p99 beside': ['ms', beside.p99],
+    'p99 beside to alone': ['×', beside.p99 / alone.p99],
+    'memory growth': ['MiB', (after.own - before.own) / MIB],
+    'log growth': ['MiB', (after.log - before.log) / MIB],
+    behind: ['connections', after.behind],
+    'client cpu': ['%', spent.clientPercent],
+  } as const;
+}
+
+interface Weight {
+  readonly own: number;
+  readonly log: number;
+  readonly behind: number;
+}
+
+async function readOn({ load }: Stage, newest: number): Promise<void> {
+  await load.resume('stalled');
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    const { reached, broken } = await load.report('stalled');
+    if (broken > 0) throw new Error(`${broken} stalled readers got an event out of order, or missed one.`);
+    if (reached === newest) return;
+    if (performance.now() > deadline)
+      throw new Error(`A stalled reader got to event ${reached} of ${newest}.`);
+    await sleep(50);
+  }
+}
