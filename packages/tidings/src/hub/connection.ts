@@ -378,7 +378,9 @@ export class Connection implements Receiver {
     const { tail } = this.#delivery.log;
     const last = this.#subscription.lastPage;
     if (last !== undefined && last.after === this.#cursor && last.head === tail.head) return last;
-    const page = tail.read(this.#cursor, (entry) => wants(this.#subscription, entry), PAGE);
+    const subscription = this.#subscription;
+    const wantsEntry = (entry: LogEntry): boolean => wants(subscription, entry);
+    const page = tail.read(this.#cursor, wantsEntry, PAGE, subscription.wanted);
     const shared = toSharedPage(page, this.#cursor, tail.head, tail.epoch);
     if (this.#subscription.members > 1) this.#subscription.lastPage = shared;
     return shared;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createMatcherSet } from './matcher-set.ts';
 import { type LogEntry, type PageLimit, type Retention, Tail, frameOf, sizeOf } from './tail.ts';
 
 function entry(seq: number, { topic = 'a', data = 'x', time = 0 } = {}): LogEntry {
@@ -21,6 +22,7 @@ function filled(count: number, retention: Retention = {}, onTrim?: (entry: LogEn
 }
 
 const all = (): boolean => true;
+const everything = createMatcherSet([{ pattern: '*' }]);
 const noLimit: PageLimit = { events: Infinity, length: Infinity };
 
 function seqs(entries: readonly LogEntry[]): number[] {
@@ -31,7 +33,7 @@ describe('a tail', () => {
   test('that is empty can be read from its head', () => {
     const tail = new Tail({ epoch: 'e', retention: {}, head: 41 });
     expect([tail.head, tail.floor, tail.length, tail.bytes]).toEqual([41, 41, 0, 0]);
-    expect(tail.read(41, all, noLimit)).toEqual({ entries: [], next: 41 });
+    expect(tail.read(41, all, noLimit, everything)).toEqual({ entries: [], next: 41 });
     tail.push([entry(42)]);
     expect([tail.head, tail.floor, tail.length]).toEqual([42, 41, 1]);
   });
@@ -43,9 +45,9 @@ describe('a tail', () => {
     tail.push([entry(4)], 6);
     tail.push([], 7);
     expect([tail.head, tail.floor, tail.length]).toEqual([7, 0, 3]);
-    expect(tail.read(0, all, noLimit)).toMatchObject({ next: 7 });
+    expect(tail.read(0, all, noLimit, everything)).toMatchObject({ next: 7 });
     tail.push([entry(8)]);
-    expect(seqs(tail.read(3, all, noLimit).entries)).toEqual([4, 8]);
+    expect(seqs(tail.read(3, all, noLimit, everything).entries)).toEqual([4, 8]);
     expect(pushed).toEqual([[4], [8]]);
   });
 
@@ -56,9 +58,9 @@ describe('a tail', () => {
     const stop = tail.onMiss((topics) => told.push([topics, tail.head, tail.floor]));
     tail.skip(9);
     expect([tail.head, tail.floor, tail.length, tail.bytes]).toEqual([9, 9, 0, 0]);
-    expect(tail.read(9, all, noLimit)).toEqual({ entries: [], next: 9 });
+    expect(tail.read(9, all, noLimit, everything)).toEqual({ entries: [], next: 9 });
     tail.push([entry(10)]);
-    expect(seqs(tail.read(9, all, noLimit).entries)).toEqual([10]);
+    expect(seqs(tail.read(9, all, noLimit, everything).entries)).toEqual([10]);
     tail.miss(['a']);
     stop();
     tail.miss();
@@ -71,25 +73,25 @@ describe('a tail', () => {
 
   test('gives what comes after a cursor, and the head as the next one', () => {
     const tail = filled(5);
-    expect(seqs(tail.read(0, all, noLimit).entries)).toEqual([1, 2, 3, 4, 5]);
-    expect(seqs(tail.read(3, all, noLimit).entries)).toEqual([4, 5]);
-    expect(tail.read(5, all, noLimit)).toEqual({ entries: [], next: 5 });
-    expect(tail.read(2, () => false, noLimit)).toEqual({ entries: [], next: 5 });
+    expect(seqs(tail.read(0, all, noLimit, everything).entries)).toEqual([1, 2, 3, 4, 5]);
+    expect(seqs(tail.read(3, all, noLimit, everything).entries)).toEqual([4, 5]);
+    expect(tail.read(5, all, noLimit, everything)).toEqual({ entries: [], next: 5 });
+    expect(tail.read(2, () => false, noLimit, everything)).toEqual({ entries: [], next: 5 });
   });
 
   test('ends a page with the entry that fills it, and goes on right behind', () => {
     const tail = filled(5);
-    const page = tail.read(1, ({ seq }) => seq !== 3, { events: 2, length: Infinity });
+    const page = tail.read(1, ({ seq }) => seq !== 3, { events: 2, length: Infinity }, everything);
     expect(seqs(page.entries)).toEqual([2, 4]);
     expect(page.next).toBe(4);
-    expect(seqs(tail.read(page.next, all, noLimit).entries)).toEqual([5]);
+    expect(seqs(tail.read(page.next, all, noLimit, everything).entries)).toEqual([5]);
   });
 
   test('gives one entry at least, however large, and stops as soon as the length is reached', () => {
     const tail = new Tail({ epoch: 'e', retention: {} });
     tail.push([entry(1, { data: 'x'.repeat(100) }), entry(2), entry(3, { data: '' }), entry(4)]);
-    expect(tail.read(0, all, { events: 10, length: 50 })).toMatchObject({ next: 1 });
-    expect(seqs(tail.read(1, all, { events: 10, length: 2 }).entries)).toEqual([2, 3, 4]);
+    expect(tail.read(0, all, { events: 10, length: 50 }, everything)).toMatchObject({ next: 1 });
+    expect(seqs(tail.read(1, all, { events: 10, length: 2 }, everything).entries)).toEqual([2, 3, 4]);
   });
 
   test('tells its listeners of each push as it was, even of what retention takes at once', () => {
@@ -109,7 +111,7 @@ describe('retention of a tail', () => {
   test('by count keeps that many', () => {
     const trimmed: number[] = [];
     const tail = filled(5, { events: 2 }, ({ seq }) => trimmed.push(seq));
-    expect(seqs(tail.read(tail.floor, all, noLimit).entries)).toEqual([4, 5]);
+    expect(seqs(tail.read(tail.floor, all, noLimit, everything).entries)).toEqual([4, 5]);
     expect(trimmed).toEqual([1, 2, 3]);
   });
 
@@ -290,7 +292,8 @@ test('a tail is what an array of all events would be, cut at the front', () => {
             model.kept.delete(seq);
           } else {
             const after = Math.max(tail.floor, tail.head - action.back);
-            const page = tail.read(after, ({ topics }) => topics.includes(action.topic), action);
+            const wants = ({ topics }: LogEntry): boolean => topics.includes(action.topic);
+            const page = tail.read(after, wants, action, createMatcherSet([action.topic]));
             expect({ seqs: seqs(page.entries), next: page.next }).toEqual(
               model.read(after, action.topic, action),
             );

@@ -2,6 +2,8 @@ import { TidingsError } from '../protocol/errors.ts';
 import { encodeFrame } from '../protocol/encode.ts';
 import type { NewEvent } from '../protocol/event.ts';
 import { formatCursor } from '../protocol/cursor.ts';
+import type { MatcherSet } from './matcher-set.ts';
+import { TailIndex } from './tail-index.ts';
 
 /** An event with its place in the log. */
 export interface LogEntry extends NewEvent {
@@ -70,6 +72,7 @@ export class Tail {
   readonly #onTrim: ((entry: LogEntry) => void) | undefined;
   readonly #listeners = new Set<(entries: readonly LogEntry[]) => void>();
   readonly #missListeners = new Set<MissListener>();
+  readonly #index = new TailIndex();
   #entries: (LogEntry | undefined)[] = [];
   /** Places before this index are gone; the array is cut now and then instead of shifted each time. */
   #start = 0;
@@ -134,6 +137,7 @@ export class Tail {
     for (const entry of entries) {
       this.#fillTo(entry.seq - 1);
       this.#entries.push(entry);
+      this.#index.add(entry);
       this.#head = entry.seq;
       this.#count += 1;
       this.#bytes += sizeOf(entry);
@@ -155,6 +159,7 @@ export class Tail {
     this.miss();
     const entries = this.#entries.slice(this.#start);
     this.#entries = [];
+    this.#index.clear();
     this.#start = 0;
     this.#count = 0;
     this.#bytes = 0;
@@ -168,24 +173,44 @@ export class Tail {
     const entry = index < this.#start ? undefined : this.#entries[index];
     if (entry === undefined) return undefined;
     this.#entries[index] = undefined;
+    this.#index.remove(entry);
     this.#count -= 1;
     this.#bytes -= sizeOf(entry);
     return entry;
   }
 
-  /** Entries after the cursor that `wants` says yes to. The cursor must not be below `floor`. */
-  read(after: number, wants: (entry: LogEntry) => boolean, limit: PageLimit): Page {
+  /**
+   * Entries after the cursor that `wants` says yes to, among those that `matchers` match. The cursor must not be below
+   * `floor`.
+   */
+  read(after: number, wants: (entry: LogEntry) => boolean, limit: PageLimit, matchers: MatcherSet): Page {
     const found: LogEntry[] = [];
     let length = 0;
-    const end = this.#entries.length;
-    for (let i = this.#start + (after - this.floor); i < end; i += 1) {
-      const entry = this.#entries[i];
-      if (entry === undefined || !wants(entry)) continue;
+    for (const entry of this.#after(after, matchers)) {
+      if (!wants(entry)) continue;
       found.push(entry);
       length += entry.data.length;
       if (found.length >= limit.events || length >= limit.length) return { entries: found, next: entry.seq };
     }
     return { entries: found, next: this.#head };
+  }
+
+  /** All that may be wanted; and more, where a look at each entry costs less than the index. */
+  *#after(cursor: number, matchers: MatcherSet): Generator<LogEntry> {
+    // The place of an entry is its seq from here on, as long as nothing is pushed.
+    const offset = this.#entries.length - this.#head - 1;
+    const seqs = this.#index.after(cursor, this.#head - cursor, matchers);
+    if (seqs !== undefined) {
+      for (const seq of seqs) {
+        const entry = this.#entries[offset + seq];
+        if (entry !== undefined) yield entry;
+      }
+      return;
+    }
+    for (let i = offset + cursor + 1; i < this.#entries.length; i += 1) {
+      const entry = this.#entries[i];
+      if (entry !== undefined) yield entry;
+    }
   }
 
   /** Lets go of what retention no longer covers. `now` in milliseconds since 1970. */
@@ -198,6 +223,7 @@ export class Tail {
       this.#start += 1;
       if (oldest === undefined) continue;
       this.#entries[this.#start - 1] = undefined;
+      this.#index.remove(oldest);
       this.#count -= 1;
       this.#bytes -= sizeOf(oldest);
       this.#onTrim?.(oldest);

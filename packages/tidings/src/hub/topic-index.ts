@@ -1,3 +1,4 @@
+import { literalPrefix } from '../protocol/pattern.ts';
 import type { CompiledPattern, MatcherSet } from './matcher-set.ts';
 
 /** How many topics' matching patterns are remembered. */
@@ -12,10 +13,15 @@ interface PatternGroup<Subscription> {
   readonly subscriptions: Set<Subscription>;
 }
 
-/** Finds the subscriptions an event goes to. The cost grows with the distinct patterns, not with topics. */
+/**
+ * Finds the subscriptions an event goes to. The cost doesn't grow with topics, and with patterns only for those that
+ * begin like the topic up to their first `:` or `*`.
+ */
 export class TopicIndex<Subscription extends Indexed> {
   readonly #exact = new Map<string, Set<Subscription>>();
   readonly #patterns = new Map<string, PatternGroup<Subscription>>();
+  /** By how long what they begin with is, and what it is. */
+  readonly #byPrefix = new Map<number, Map<string, Set<PatternGroup<Subscription>>>>();
   readonly #groupsOfTopic = new Map<string, readonly PatternGroup<Subscription>[]>();
 
   /** Distinct topics and patterns that somebody asked for. */
@@ -35,8 +41,7 @@ export class TopicIndex<Subscription extends Indexed> {
         group.subscriptions.add(subscription);
         continue;
       }
-      this.#patterns.set(pattern.pattern, { pattern, subscriptions: new Set([subscription]) });
-      this.#groupsOfTopic.clear();
+      this.#addGroup({ pattern, subscriptions: new Set([subscription]) });
     }
   }
 
@@ -49,9 +54,7 @@ export class TopicIndex<Subscription extends Indexed> {
     for (const { pattern } of subscription.wanted.patterns) {
       const group = this.#patterns.get(pattern);
       group?.subscriptions.delete(subscription);
-      if (group?.subscriptions.size !== 0) continue;
-      this.#patterns.delete(pattern);
-      this.#groupsOfTopic.clear();
+      if (group?.subscriptions.size === 0) this.#removeGroup(group);
     }
   }
 
@@ -74,10 +77,37 @@ export class TopicIndex<Subscription extends Indexed> {
     if (this.#patterns.size === 0) return [];
     let groups = this.#groupsOfTopic.get(topic);
     if (groups === undefined) {
-      groups = [...this.#patterns.values()].filter(({ pattern }) => pattern.matches(topic));
+      groups = [...this.#beginningLike(topic)].filter(({ pattern }) => pattern.matches(topic));
       if (this.#groupsOfTopic.size >= CACHED_TOPICS) this.#groupsOfTopic.clear();
       this.#groupsOfTopic.set(topic, groups);
     }
     return groups;
+  }
+
+  *#beginningLike(topic: string): Generator<PatternGroup<Subscription>> {
+    for (const [length, groupsOf] of this.#byPrefix) {
+      if (length <= topic.length) yield* groupsOf.get(topic.slice(0, length)) ?? [];
+    }
+  }
+
+  #addGroup(group: PatternGroup<Subscription>): void {
+    const { pattern } = group.pattern;
+    const prefix = literalPrefix(pattern);
+    const groupsOf = this.#byPrefix.get(prefix.length) ?? new Map<string, Set<PatternGroup<Subscription>>>();
+    this.#byPrefix.set(prefix.length, groupsOf.set(prefix, (groupsOf.get(prefix) ?? new Set()).add(group)));
+    this.#patterns.set(pattern, group);
+    this.#groupsOfTopic.clear();
+  }
+
+  #removeGroup(group: PatternGroup<Subscription>): void {
+    const { pattern } = group.pattern;
+    const prefix = literalPrefix(pattern);
+    const groupsOf = this.#byPrefix.get(prefix.length);
+    const groups = groupsOf?.get(prefix);
+    groups?.delete(group);
+    if (groups?.size === 0) groupsOf?.delete(prefix);
+    if (groupsOf?.size === 0) this.#byPrefix.delete(prefix.length);
+    this.#patterns.delete(pattern);
+    this.#groupsOfTopic.clear();
   }
 }

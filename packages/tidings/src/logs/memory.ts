@@ -88,7 +88,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   }
 
   function read({ after, wants, matchers, limit, snapshot = false }: LogQuery): Page {
-    if (!snapshot && after >= tail.floor) return tail.read(after, wants, limit);
+    if (!snapshot && after >= tail.floor) return tail.read(after, wants, limit, matchers);
     const end = snapshot ? tail.head : tail.floor;
     const entries = states.between(after, end, matchers);
     return toPage(

@@ -42,6 +42,11 @@ export function compilePattern(
   return toPredicate(parts);
 }
 
+/** What every topic that the pattern matches begins with. */
+export function literalPrefix(pattern: string): string {
+  return /^[^*:\\]*/.exec(pattern)?.[0] ?? '';
+}
+
 /**
  * `parts` are the expressions for what stands between the `*`. With two of them in one expression, each place of the
  * first would be tried with each of the second. But the earliest place of the part in the middle leaves the most for

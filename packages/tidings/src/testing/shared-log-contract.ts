@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { EventLog } from '../hub/log.ts';
+import { createMatcherSet } from '../hub/matcher-set.ts';
 import type { LogEntry, Retention } from '../hub/tail.ts';
 import type { NewEvent } from '../protocol/event.ts';
 import { append, lost, read } from './log-steps.ts';
@@ -195,7 +196,8 @@ function collect({ tail }: EventLog): LogEntry[] {
 
 async function tailOf(log: EventLog, after: number): Promise<string[]> {
   assert.ok(log.tail.floor <= after);
-  const { entries } = log.tail.read(after, () => true, { events: Infinity, length: Infinity });
+  const limit = { events: Infinity, length: Infinity };
+  const { entries } = log.tail.read(after, () => true, limit, createMatcherSet([{ pattern: '*' }]));
   const stored = await read(log, after);
   assert.deepEqual(entries.map(textOf), stored.entries.map(textOf));
   return entries.map(({ data }) => data);

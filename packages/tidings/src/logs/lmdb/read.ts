@@ -2,6 +2,7 @@ import type { LogQuery, Loss } from '../../hub/log.ts';
 import type { CompiledPattern, MatcherSet } from '../../hub/matcher-set.ts';
 import { type LogEntry, type Page, toPage } from '../../hub/tail.ts';
 import type { Matcher } from '../../protocol/matcher.ts';
+import { literalPrefix } from '../../protocol/pattern.ts';
 import {
   type LogState,
   type LossRecord,
@@ -122,7 +123,7 @@ function topicsOf(store: Store, matchers: MatcherSet): readonly string[] | undef
 /** Jumps from one topic to the next in the index, within what begins like the pattern. */
 function* topicsMatching(store: Store, { pattern, matches }: CompiledPattern): Generator<string> {
   // No longer than what is left of a shortened topic.
-  const prefix = (/^[^*:\\]*/.exec(pattern)?.[0] ?? '').slice(0, KEPT_LENGTH);
+  const prefix = literalPrefix(pattern).slice(0, KEPT_LENGTH);
   let start: [string, number] = [prefix, 0];
   for (let jumps = 0; jumps <= MAX_SCANNED; jumps += 1) {
     const [found] = Array.from(store.topics.getKeys({ start, limit: 1 }));
