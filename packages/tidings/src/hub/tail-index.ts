@@ -11,6 +11,12 @@ interface Seqs {
   start: number;
 }
 
+/** A topic's seqs, and which of them is the next. */
+interface Followed {
+  readonly list: readonly number[];
+  at: number;
+}
+
 /** Topics followed one by one; with more of them every event is looked at instead. */
 const MAX_FOLLOWED = 200;
 /** To follow a topic costs about as much as to look at so many events. */
@@ -53,18 +59,21 @@ export class TailIndex {
   after(cursor: number, distance: number, matchers: MatcherSet): Iterable<number> | undefined {
     if (distance <= matchers.topics.size * COST_OF_TOPIC) return undefined;
     if (matchers.patterns.length > 0 && distance <= this.#seqsOf.size) return undefined;
-    const followed = this.#follow(matchers);
-    return followed === undefined ? undefined : merge(followed, cursor);
+    const followed = this.#follow(matchers, cursor);
+    if (followed === undefined) return undefined;
+    // The next of many topics costs a look at each of them; among all events it is found after a few, if there are many.
+    const found = followed.reduce((total, { list, at }) => total + list.length - at, 0);
+    return found * followed.length > distance ? undefined : merge(followed);
   }
 
-  #follow({ topics, patterns, matchesTopic }: MatcherSet): readonly Seqs[] | undefined {
-    const followed: Seqs[] = [];
+  #follow({ topics, patterns, matchesTopic }: MatcherSet, cursor: number): Followed[] | undefined {
+    const followed: Followed[] = [];
     const names = patterns.length > 0 ? this.#seqsOf.keys() : topics;
     for (const topic of names) {
       const seqs = this.#seqsOf.get(topic);
       if (seqs === undefined || (patterns.length > 0 && !matchesTopic(topic))) continue;
       if (followed.length === MAX_FOLLOWED) return undefined;
-      followed.push(seqs);
+      followed.push({ list: seqs.list, at: firstFrom(seqs, cursor + 1) });
     }
     return followed;
   }
@@ -90,16 +99,12 @@ function firstFrom({ list, start }: Seqs, seq: number): number {
 }
 
 /** Each seq once, though several topics may have it. */
-function* merge(followed: readonly Seqs[], cursor: number): Generator<number> {
-  const places = followed.map((seqs) => firstFrom(seqs, cursor + 1));
+function* merge(followed: readonly Followed[]): Generator<number> {
   for (;;) {
     let next = Infinity;
-    for (const [i, { list }] of followed.entries()) next = Math.min(next, list[places[i] ?? 0] ?? Infinity);
+    for (const { list, at } of followed) next = Math.min(next, list[at] ?? Infinity);
     if (next === Infinity) return;
-    for (const [i, { list }] of followed.entries()) {
-      const place = places[i] ?? 0;
-      if (list[place] === next) places[i] = place + 1;
-    }
+    for (const each of followed) if (each.list[each.at] === next) each.at += 1;
     yield next;
   }
 }
