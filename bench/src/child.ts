@@ -18,9 +18,9 @@ export interface ChildOptions {
   readonly core: Core;
 }
 
-/** What is measured runs on one core, what measures it on the other. */
-export type Core = 'subject' | 'load';
-const CORES: Record<Core, string> = { subject: '0', load: '1' };
+/** What is measured runs on one core, what measures it on the other; or on both, if it is several processes. */
+export type Core = 'subject' | 'load' | 'both';
+const CORES: Record<Core, string> = { subject: '0', load: '1', both: '0,1' };
 
 type Process = ChildProcessByStdio<Writable, Readable, Readable>;
 

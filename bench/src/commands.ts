@@ -19,23 +19,23 @@ export type Handlers = Record<string, (args: any) => unknown>;
 /** The other end of `startChild`, for child processes in Node: answers commands until there are no more. */
 export function answerCommands(handlers: Handlers): void {
   const lines = createInterface({ input: process.stdin });
-  lines.on('line', (line) => void answer(JSON.parse(line) as Command));
+  lines.on('line', (line) => void answer(handlers, JSON.parse(line) as Command).then(say));
   // Whoever started this process is gone, or wants it to go.
   lines.on('close', () => process.exit());
 
-  async function answer({ id, name, args }: Command): Promise<void> {
-    try {
-      const handler = handlers[name];
-      if (handler === undefined) throw new Error(`no command "${name}"`);
-      const result: unknown = await handler(args);
-      say({ id, result });
-    } catch (error) {
-      say({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-    }
-  }
-
   function say(reply: Answer): void {
     process.stdout.write(`${JSON.stringify(reply)}\n`);
+  }
+}
+
+export async function answer(handlers: Handlers, { id, name, args }: Command): Promise<Answer> {
+  try {
+    const handler = handlers[name];
+    if (handler === undefined) throw new Error(`no command "${name}"`);
+    const result: unknown = await handler(args);
+    return { id, result };
+  } catch (error) {
+    return { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
 }
 

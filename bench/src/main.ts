@@ -8,17 +8,31 @@ import { removeFolders } from './folders.ts';
 import { describeMachine, printTables, summarize, writeResults } from './report.ts';
 import { createBench, type Suite } from './suite.ts';
 import { burst } from './suites/burst.ts';
+import { compression } from './suites/compression.ts';
 import { fanout } from './suites/fanout.ts';
 import { latency } from './suites/latency.ts';
 import { memory } from './suites/memory.ts';
 import { parse } from './suites/parse.ts';
+import { processes } from './suites/processes.ts';
 import { publish } from './suites/publish.ts';
 import { resume } from './suites/resume.ts';
 import { slow } from './suites/slow.ts';
 import { topics } from './suites/topics.ts';
 import { canMeasure } from './usage.ts';
 
-const suites: readonly Suite[] = [fanout, burst, latency, memory, slow, resume, topics, publish, parse];
+const suites: readonly Suite[] = [
+  fanout,
+  burst,
+  latency,
+  memory,
+  slow,
+  resume,
+  topics,
+  publish,
+  parse,
+  compression,
+  processes,
+];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,

@@ -6,6 +6,8 @@ export const BEARABLE_MS = 250;
 /** More samples than this a second would be a burden to the load client. */
 const SAMPLES = 100_000;
 const TIMEOUT = 120_000;
+/** Events a second that everybody can do, to begin with. */
+const FIRST_GUESS = 32;
 /** How finely the rate is searched: each step halves the gap, first of a factor of two, to a fifth. */
 const STEPS = 2;
 
@@ -78,4 +80,25 @@ export async function climb(stage: Stage, burst: Burst, guess: number, seconds: 
 async function tryTwice(stage: Stage, burst: Burst, rate: number, seconds: number): Promise<Result> {
   const first = await runAt(stage, burst, rate, seconds);
   return isSustained(first) ? first : await runAt(stage, burst, rate, seconds);
+}
+
+/** The highest rate that is sustained for 5 s: in later runs from the maximum of the run before. */
+export async function sustain(stage: Stage, burst: Burst, before: number | undefined): Promise<Result> {
+  await runAt(stage, burst, FIRST_GUESS, 2);
+  return climb(stage, burst, before ?? (await searchMaximum(stage, burst, FIRST_GUESS)), 5);
+}
+
+/** Instead, where numbers mean nothing. */
+export function tryOnce(stage: Stage, burst: Burst): Promise<Result> {
+  return runAt(stage, burst, FIRST_GUESS, 0.5);
+}
+
+export function toMetrics({ rate, counts, spent }: Result) {
+  return {
+    deliveries: ['/s', counts.received / spent.seconds],
+    events: ['/s', rate],
+    'latency p99': ['ms', counts.p99],
+    'server cpu': ['µs', spent.cpuNanoseconds / 1000 / counts.received],
+    'client cpu': ['%', spent.clientPercent],
+  } as const;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeData, micros } from './event.ts';
+import { makeData, makeJson, micros } from './event.ts';
 
 export interface Pace {
   readonly count: number;
@@ -9,6 +9,8 @@ export interface Pace {
   readonly size: number;
   /** Events that are published side by side, in one callback. Default 1. */
   readonly batch?: number;
+  /** Whether data is JSON, instead of padding that compresses to nothing. */
+  readonly json?: boolean;
 }
 
 /**
@@ -21,17 +23,19 @@ const LATENESS = 2000;
 export function createPublisher(send: (data: string, number: number) => unknown) {
   let number = 0;
 
-  function sendBatch(due: number, batch: number, size: number): unknown {
+  function sendBatch(due: number, { batch = 1, size, json = false }: Pace): unknown {
+    const make = json ? makeJson : makeData;
     const stamp = Math.min(micros(), Math.floor(due) + LATENESS);
     const sent: unknown[] = [];
     for (let i = 0; i < batch; i += 1) {
       number += 1;
-      sent.push(send(makeData(stamp, number, size), number));
+      sent.push(send(make(stamp, number, size), number));
     }
     return Promise.all(sent);
   }
 
-  return async ({ count, rate, size, batch = 1 }: Pace): Promise<{ published: number }> => {
+  return async (pace: Pace): Promise<{ published: number }> => {
+    const { count, rate, batch = 1 } = pace;
     const interval = (batch * 1e6) / rate;
     const batches = Math.ceil(count / batch);
     const sent: Promise<unknown>[] = [];
@@ -41,7 +45,7 @@ export function createPublisher(send: (data: string, number: number) => unknown)
         const at = due;
         sent.push(
           new Promise((resolve) => {
-            setImmediate(() => resolve(sendBatch(at, batch, size)));
+            setImmediate(() => resolve(sendBatch(at, pace)));
           }),
         );
       }

@@ -9,17 +9,24 @@ export interface Stage {
   readonly load: Load;
 }
 
+export interface Setting {
+  readonly connections: number;
+  /** See `ReaderOptions`. */
+  readonly encoding?: string;
+  readonly args?: readonly string[];
+}
+
 /** Starts the subject anew, connects to it, and leaves nothing behind. */
 export async function onStage<T>(
   subject: Subject,
-  { connections, args }: { readonly connections: number; readonly args?: readonly string[] },
+  { connections, encoding, args }: Setting,
   work: (stage: Stage) => Promise<T>,
 ): Promise<T> {
   const server = await subject.start(args);
   const load = startLoad();
   try {
     const { port, path } = server;
-    await load.open({ port, path, count: connections });
+    await load.open({ port, path, count: connections, encoding });
     await untilConnected(server, connections);
     return await work({ server, load });
   } finally {

@@ -1,4 +1,4 @@
-import { type Child, startNode } from './child.ts';
+import { type Child, type Core, startNode } from './child.ts';
 import type { Pace } from './publisher.ts';
 
 /** What is measured: a server that pushes events to whoever connects. */
@@ -25,11 +25,16 @@ export interface Server {
 const BUSY = 300_000;
 
 /** `own`: arguments that make this variant of the script, before those of a suite. */
-export function nodeSubject(name: string, script: string, own: readonly string[] = []): Subject {
+export function nodeSubject(
+  name: string,
+  script: string,
+  own: readonly string[] = [],
+  core: Core = 'subject',
+): Subject {
   return {
     name,
     missing: undefined,
-    start: (args = []) => toServer(startNode(name, script, 'subject', [...own, ...args])),
+    start: (args = []) => toServer(startNode(name, script, core, [...own, ...args])),
   };
 }
 

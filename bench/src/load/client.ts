@@ -13,6 +13,7 @@ export interface OpenRequest extends Partial<Omit<ReaderOptions, 'port'>> {
 }
 
 export interface Counts {
+  /** Events, or bytes if a content coding was asked for. */
   readonly received: number;
   /** Of the reader that has got least, and most, since the last reset. */
   readonly least: number;
@@ -63,10 +64,26 @@ async function open(wanted: OpenRequest): Promise<void> {
   const group = groupOf(wanted);
   const { readers, tally } = group;
   group.closed = false;
-  const { count, port, path = '/', topics = 1, lastEventId, ordered = false, stalled = false } = wanted;
+  const {
+    count,
+    port,
+    path = '/',
+    topics = 1,
+    lastEventId,
+    encoding,
+    ordered = false,
+    stalled = false,
+  } = wanted;
   await forEach(count, (n) => {
     if (group.closed) return Promise.resolve();
-    const options = { port, path: path.replace('{n}', String(n % topics)), lastEventId, ordered, stalled };
+    const options = {
+      port,
+      path: path.replace('{n}', String(n % topics)),
+      lastEventId,
+      encoding,
+      ordered,
+      stalled,
+    };
     return new Promise((resolve, reject) => {
       const done = (error?: Error): void => (error === undefined ? resolve() : reject(error));
       readers.push(openReader(options, tally, done));

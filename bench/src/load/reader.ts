@@ -6,6 +6,8 @@ export interface ReaderOptions {
   readonly port: number;
   readonly path: string;
   readonly lastEventId?: string | undefined;
+  /** The content coding that it accepts. Events can't be told in it, so what is counted is bytes. */
+  readonly encoding?: string | undefined;
   /** Whether every event's number has to be that of the one before, plus one. */
   readonly ordered: boolean;
   /** Whether it reads no further than the beginning of the stream. */
@@ -14,7 +16,7 @@ export interface ReaderOptions {
 
 export interface Reader {
   readonly socket: Socket;
-  /** Events since the last reset. */
+  /** Events since the last reset, or bytes. */
   count: number;
   /** Number of the newest event, if they are checked for order; and how many were not what came next. */
   last: number;
@@ -65,7 +67,8 @@ export function openReader(
     }
     if (onBody !== undefined && start < length) onBody();
     if (cut !== undefined) completeCut(length);
-    count(start, length);
+    if (options.encoding === undefined) count(start, length);
+    else countBytes(length - start);
     return !reader.stalled;
   }
 
@@ -96,6 +99,11 @@ export function openReader(
     tally.onComplete?.();
   }
 
+  function countBytes(bytes: number): void {
+    reader.count += bytes;
+    tally.received += bytes;
+  }
+
   function sample(at: number, length: number): void {
     tally.untilSample = tally.every;
     tally.samples += 1;
@@ -121,7 +129,8 @@ export function openReader(
   }
 }
 
-function request({ path, lastEventId }: ReaderOptions): string {
+function request({ path, lastEventId, encoding }: ReaderOptions): string {
+  const coding = encoding === undefined ? '' : `Accept-Encoding: ${encoding}\r\n`;
   const cursor = lastEventId === undefined ? '' : `Last-Event-ID: ${lastEventId}\r\n`;
-  return `GET ${path} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n${cursor}\r\n`;
+  return `GET ${path} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n${coding}${cursor}\r\n`;
 }

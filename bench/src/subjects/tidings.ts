@@ -1,9 +1,10 @@
 /**
  * Arguments: `hijack`, the option of that name. `idle`: time stands still until it is told to pass. `large-log`: in
- * memory, for more events than by default. `lmdb=PATH`: a log in a folder.
+ * memory, for more events than by default. `lmdb=PATH`: a log in a folder. `gzip`: compressed streams.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type HubOptions, createHub, memoryLog } from 'tidings';
+import { gzip } from 'tidings/gzip';
 import { lmdbLog } from 'tidings/lmdb';
 import { sse } from 'tidings/node';
 import { createManualClock } from 'tidings/testing';
@@ -17,6 +18,7 @@ const hub = createHub(options());
 
 function options(): HubOptions {
   if (args.includes('idle')) return { clock };
+  if (args.includes('gzip')) return { compression: gzip() };
   const stallTimeout = 3_600_000;
   const retention = { events: 2_000_000, bytes: 2_147_483_648 };
   if (args.includes('large-log')) return { stallTimeout, log: memoryLog({ retention }) };

@@ -1,11 +1,9 @@
-import { BEARABLE_MS, type Burst, type Result, climb, runAt, searchMaximum } from '../maximum.ts';
-import { type Stage, onStage } from '../stage.ts';
+import { BEARABLE_MS, sustain, toMetrics, tryOnce } from '../maximum.ts';
+import { onStage } from '../stage.ts';
 import { sendLoop, subjects } from '../subjects.ts';
 import type { Suite } from '../suite.ts';
 
 const SIZE = 100;
-/** Events a second that everybody can do, to begin with. */
-const FIRST_GUESS = 32;
 
 /** Events that come faster than a write each could carry them: whoever can put several into one write does. */
 export const burst: Suite = {
@@ -30,23 +28,3 @@ export const burst: Suite = {
     }
   },
 };
-
-/** In later runs from the maximum of the run before. */
-async function sustain(stage: Stage, load: Burst, before: number | undefined): Promise<Result> {
-  await runAt(stage, load, FIRST_GUESS, 2);
-  return climb(stage, load, before ?? (await searchMaximum(stage, load, FIRST_GUESS)), 5);
-}
-
-function tryOnce(stage: Stage, load: Burst): Promise<Result> {
-  return runAt(stage, load, FIRST_GUESS, 0.5);
-}
-
-function toMetrics({ rate, counts, spent }: Result) {
-  return {
-    deliveries: ['/s', counts.received / spent.seconds],
-    events: ['/s', rate],
-    'latency p99': ['ms', counts.p99],
-    'server cpu': ['µs', spent.cpuNanoseconds / 1000 / counts.received],
-    'client cpu': ['%', spent.clientPercent],
-  } as const;
-}

@@ -35,6 +35,7 @@ export const errorCodes = [
   'log/write-failed',
   'package/missing',
   'request/body-too-large',
+  'request/already-answered',
   'request/handler-failed',
   'request/invalid-body',
   'request/method-not-allowed',

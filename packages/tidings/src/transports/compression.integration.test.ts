@@ -1,10 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { until } from '../../test/http/deadline.ts';
 import { startHub, startNode } from '../../test/http/hub.ts';
 import { stacks } from '../../test/http/stacks.ts';
 import { observe } from '../../test/client/observed.ts';
 import type { HubOptions } from '../index.ts';
 import { gzip } from './gzip.ts';
+import { remembering } from './remembering.ts';
 
 const accepting = (encodings: string) => ({ headers: { 'accept-encoding': encodings } });
 
@@ -69,6 +70,20 @@ test("The library's client reads a compressed stream event by event", async () =
     await hasMessages(n);
   }
   expect(messages).toEqual(['1', '2', '3', '4', '5']);
+});
+
+test('A flush is framed once for those who take it compressed, and once for those who do not', () => {
+  const made = vi.fn((bytes: Uint8Array) => ({ bytes }));
+  const frame = remembering(made);
+  const [plain, compressed, other] = [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)];
+  for (let i = 0; i < 10; i += 1) {
+    expect(frame(plain).bytes).toBe(plain);
+    expect(frame(compressed).bytes).toBe(compressed);
+  }
+  expect(made).toHaveBeenCalledTimes(2);
+  expect(frame(other).bytes).toBe(other);
+  expect(frame(compressed).bytes).toBe(compressed);
+  expect(made).toHaveBeenCalledTimes(3);
 });
 
 test('What is no compression is refused by name', () => {

@@ -1,7 +1,6 @@
-/**
- * What a flush's bytes become on the wire. Connections that need the same come one after the other, so each of these
- * remembers what it made last: it is made once for all of them.
- */
+import { remembering } from './remembering.ts';
+
+/** What a flush's bytes become on the wire. */
 type Framing = (bytes: Uint8Array) => Buffer;
 
 /** As `net.Socket` takes them, without a view of its own for each write. */
@@ -18,17 +17,5 @@ export const toChunk: Framing = remembering((bytes) => {
   chunk.write('\r\n', size.length + bytes.length, 'latin1');
   return chunk;
 });
-
-function remembering(frame: Framing): Framing {
-  let last: Uint8Array | undefined;
-  let framed: Buffer;
-  return (bytes) => {
-    if (bytes !== last) {
-      framed = frame(bytes);
-      last = bytes;
-    }
-    return framed;
-  };
-}
 
 export const LAST_CHUNK: Buffer = Buffer.from('0\r\n\r\n');

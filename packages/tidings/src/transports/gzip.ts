@@ -1,6 +1,7 @@
 import { constants, crc32, deflateRawSync } from 'node:zlib';
 import type { CompressedStream, Compression } from '../hub/compression.ts';
 import { invalidOption } from '../hub/option-checks.ts';
+import { remembering } from './remembering.ts';
 
 export interface GzipOptions {
   /** 1, the fastest, to 9, the smallest. Default 6. */
@@ -37,17 +38,7 @@ const MIN_DEFLATED = 60;
 export function gzip({ level = 6 }: GzipOptions = {}): Compression {
   if (!Number.isInteger(level) || level < 1 || level > 9)
     throw invalidOption('level', '`level` is a whole number from 1 to 9.');
-  let last: Uint8Array | undefined;
-  let block: Block;
-
-  function blockOf(bytes: Uint8Array): Block {
-    if (bytes !== last) {
-      block = toBlock(bytes, level);
-      last = bytes;
-    }
-    return block;
-  }
-
+  const blockOf = remembering((bytes) => toBlock(bytes, level));
   return { encoding: 'gzip', begin: () => new GzipStream(blockOf) };
 }
 

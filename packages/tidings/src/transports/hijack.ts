@@ -3,31 +3,42 @@ import { Socket } from 'node:net';
 import type { Connection, Sink } from '../hub/connection.ts';
 import { LAST_CHUNK, toBuffer, toChunk } from './framing.ts';
 
-/** What of a socket `node:net` has no public name for. It has been so in all versions, but is looked at before use. */
-interface Handled {
+/** What of a socket Node has no public name for. It has been so in all versions, but is looked at before use. */
+interface Internals {
   _handle?: { readonly constructor: { readonly name: string } } | null;
+  /** `incoming`: the request read last. */
+  readonly parser?: { readonly incoming?: unknown } | null;
 }
 
 type SocketConstructor = new (options: object) => Socket;
+
+/** A response that its socket is free for. */
+export type PlainResponse = ServerResponse & { readonly socket: Socket };
+
+/** Whether the socket carries nothing but this response, and is of the kind whose handle can be moved. */
+export function canHijack({ req, socket }: PlainResponse): boolean {
+  const { constructor, _handle: handle, parser } = socket as Internals & Socket;
+  // TLS has a handle of another kind, which belongs to its socket.
+  const isTcp = constructor === Socket && handle?.constructor.name === 'TCP';
+  // A request that was sent behind this one would go with the old socket, unanswered.
+  return isTcp && req.complete && parser?.incoming === req;
+}
 
 /**
  * Sends the response's head, then moves the connection to a socket of its own. The old socket is destroyed, empty, so
  * that `node:http` lets go of parser, request and response by its own means.
  *
- * @returns undefined if it can't be done here, with nothing changed but that the head may have been sent.
+ * @returns undefined if something of the head, or of a response before this one, is left to be sent.
  */
-export function hijackSocket(res: ServerResponse, socket: Socket): Socket | undefined {
-  const old = socket as Handled & Socket;
-  // TLS has a handle of another kind, which belongs to its socket.
-  if (socket.constructor !== Socket || old._handle?.constructor.name !== 'TCP') return undefined;
+export function hijackSocket(res: PlainResponse): Socket | undefined {
+  const { socket } = res;
   const { bytesWritten } = socket;
   res.flushHeaders();
-  const isSent = socket.bytesWritten > bytesWritten && socket.writableLength === 0;
-  // Of a response before this one on the same socket, or of a head that did not fit, there may be something left.
-  if (!isSent || !res.req.complete) return undefined;
+  if (socket.bytesWritten === bytesWritten || socket.writableLength > 0) return undefined;
   // This makes the parser give the input back to the socket, which it reads by itself otherwise.
   socket.on('data', ignore);
-  const handle = old._handle;
+  const old: Internals = socket as Internals & Socket;
+  const { _handle: handle } = old;
   old._handle = null;
   socket.destroy();
   return new (Socket as SocketConstructor)({ handle, allowHalfOpen: false, readable: true, writable: true });

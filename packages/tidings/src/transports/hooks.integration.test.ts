@@ -200,3 +200,30 @@ test('Of a hijacked socket, the request is over when the stream begins, and onCo
   cut();
   await until('end', () => onEnd.mock.calls.length === 1);
 });
+
+test('A socket that is to be hijacked is not promised to be kept, so that no request is lost with it', async () => {
+  const { url, hub } = await startNode({ topics: ['a'], hijack: true });
+  const { headers, frames } = await ask(url);
+  expect(headers.connection).toBe('close');
+  await frames.nextEvent();
+  hub.disconnect(() => true);
+  await frames.end();
+  expect(frames.error).toBeUndefined();
+});
+
+test('A response that has begun already is a failure of the app, which is told', async () => {
+  const hub = startHub();
+  const onError = vi.fn();
+  const handle = sse(hub, { topics: ['a'], onError });
+  const { url } = await serve((req, res) => {
+    res.flushHeaders();
+    handle(req, res);
+    res.end();
+  });
+  await (await ask(url)).frames.end();
+  expect(onError).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({ code: 'request/already-answered' }),
+    expect.anything(),
+  );
+  expect(hub.stats().connected).toBe(0);
+});

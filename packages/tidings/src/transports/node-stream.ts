@@ -5,7 +5,7 @@ import type { Connection, Sink } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
 import { CompressedSink } from './compressed-sink.ts';
 import { toBuffer, toChunk } from './framing.ts';
-import { HijackedSink, hijackSocket } from './hijack.ts';
+import { HijackedSink, type PlainResponse, canHijack, hijackSocket } from './hijack.ts';
 import type { Acceptance } from './negotiation.ts';
 
 /** What `node:http`, `node:https` and `node:http2` (its compatibility API) call a handler with. */
@@ -31,11 +31,19 @@ export function openStream(
   { hijack = false }: SocketOptions,
 ): void {
   setHeaders(res, headers);
+  const hijacks = hijack && isPlain(res) && canHijack(res);
+  // Or a peer might send its next request on a socket that closes with the stream.
+  if (hijacks) res.setHeader('connection', 'close');
   res.writeHead(200);
   // A server-wide socket timeout is about requests; whether a stream is alive is for the hub to say.
   req.socket.setTimeout(0);
-  const sink = toSink(hub, req, res, connection, hijack);
+  const sink = toSink(hub, req, res, connection, hijacks);
   connection.open(compression === undefined ? sink : new CompressedSink(sink, compression.begin()), greeting);
+}
+
+/** Whether what is written to it goes to its socket, and nowhere else. */
+function isPlain(res: NodeResponse): res is PlainResponse {
+  return res instanceof ServerResponse && res.write === ServerResponse.prototype.write && res.socket !== null;
 }
 
 function toSink(
@@ -43,11 +51,10 @@ function toSink(
   req: NodeRequest,
   res: NodeResponse,
   connection: Connection,
-  hijack: boolean,
+  hijacks: boolean,
 ): Sink {
-  const isPlain = res instanceof ServerResponse && res.write === ServerResponse.prototype.write;
-  if (!isPlain || res.socket === null) return new ResponseSink(hub, req, res, connection);
-  const hijacked = hijack ? hijackSocket(res, res.socket) : undefined;
+  if (!isPlain(res)) return new ResponseSink(hub, req, res, connection);
+  const hijacked = hijacks ? hijackSocket(res) : undefined;
   if (hijacked !== undefined) return new HijackedSink(hijacked, res.chunkedEncoding, connection);
   return new SocketSink(hub, res, res.socket, connection);
 }

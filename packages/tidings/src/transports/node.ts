@@ -56,6 +56,11 @@ export function createNodeHandler<Req extends NodeRequest>(
 ): (req: Req, res: NodeResponse) => Promise<void> {
   assertHandlerOptions(hub, options);
   return async (req, res) => {
+    if (res.headersSent) {
+      const message =
+        'The response has begun before the hub got it: does middleware answer, or send headers, first?';
+      throw new TidingsError('request/already-answered', message);
+    }
     const facts = {
       method: req.method ?? 'GET',
       query: queryOf(req.url ?? ''),

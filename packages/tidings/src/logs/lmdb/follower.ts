@@ -43,7 +43,7 @@ export class Follower {
   async push(entries: readonly LogEntry[], before: number): Promise<void> {
     const { tail } = this.#options;
     // Should the log be unreadable, readers will learn that from their own reads.
-    if (tail.head < before) await this.catchUp().catch(() => tail.skip(before));
+    if (tail.head < before) await this.catchUp().catch(() => tail.head < before && tail.skip(before));
     // Others may have come after it, and all of that been read by now.
     this.#push(entries.filter(({ seq }) => seq > tail.head));
   }

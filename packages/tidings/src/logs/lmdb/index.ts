@@ -7,10 +7,10 @@ import { readLosses, readPage, readStates } from './read.ts';
 import type { Durability } from './durability.ts';
 import { Follower } from './follower.ts';
 import { GroupWriter } from './group-writer.ts';
-import { closeStore, openStore } from './open.ts';
+import { closeStore, openStore, unavailable } from './open.ts';
 import { type Store, readState } from './store.ts';
 import { TailStates } from './tail-states.ts';
-import { openWakeUps } from './wake-ups.ts';
+import { type WakeUps, openWakeUps } from './wake-ups.ts';
 import { type Written, writeEvents } from './write.ts';
 
 export interface LmdbLogOptions {
@@ -54,7 +54,8 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   assertRetention(retention);
   const rules = createTopicRules(options.topics ?? []);
   const canAge = [{ retention }, ...(options.topics ?? [])].some((rule) => rule.retention?.age !== undefined);
-  const store = openStore({ path, durability, shared });
+  const settings = JSON.stringify([retention, options.topics ?? []]);
+  const store = openStore({ path, durability, shared, settings });
   const opened = readState(store);
   const states = new TailStates(rules);
   const tail = new Tail({
@@ -119,7 +120,16 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
     await closeStore(store, durability);
   }
 
-  const wakeUps = shared ? openWakeUps(path, wake) : undefined;
+  function listen(): WakeUps {
+    try {
+      return openWakeUps(path, wake);
+    } catch (cause) {
+      void closeStore(store, durability);
+      throw unavailable(path, cause);
+    }
+  }
+
+  const wakeUps = shared ? listen() : undefined;
   // For what was appended since the state was read.
   wake();
 

@@ -11,12 +11,15 @@ export interface OpenOptions {
   readonly durability: Durability;
   /** Whether others may have the log open at the same time. */
   readonly shared: boolean;
+  /** What they then have to agree on, as text. */
+  readonly settings: string;
 }
 
 /** A log that this process has open. */
 interface Opened {
   readonly store: Store;
   readonly shared: boolean;
+  readonly settings: string;
   users: number;
 }
 
@@ -26,9 +29,12 @@ interface Opened {
  */
 const openedHere = new Map<string, Opened>();
 
+/** How long closing waits to have its claim removed, in milliseconds. The claim ends with the process all the same. */
+const RELEASE_TIMEOUT = 2000;
+
 /** @throws {TidingsError} `package/missing`, `log/unavailable`, `log/in-use`. */
 export function openStore(options: OpenOptions): Store {
-  const { path, shared } = options;
+  const { path, shared, settings } = options;
   const lmdb = loadLmdb();
   try {
     mkdirSync(path, { recursive: true });
@@ -36,27 +42,26 @@ export function openStore(options: OpenOptions): Store {
     const opened = openedHere.get(folder);
     if (opened === undefined) {
       const store = openFolder(lmdb, options);
-      openedHere.set(folder, { store, shared, users: 1 });
+      openedHere.set(folder, { store, shared, settings, users: 1 });
       return store;
     }
     if (!shared || !opened.shared || opened.users === 0) throw inUse(process.pid, path);
+    if (settings !== opened.settings) throw disagreeing(process.pid, path);
     opened.users += 1;
     return opened.store;
   } catch (cause) {
     if (cause instanceof TidingsError) throw cause;
-    throw new TidingsError(
-      'log/unavailable',
-      `The log in ${path} can't be opened: is the folder there, and writable?`,
-      {
-        status: 503,
-        details: { path },
-        cause,
-      },
-    );
+    throw unavailable(path, cause);
   }
 }
 
-function openFolder(lmdb: typeof import('lmdb'), { path, durability, shared }: OpenOptions): Store {
+export function unavailable(path: string, cause: unknown): TidingsError {
+  const message = `The log in ${path} can't be opened: is the folder there, and writable?`;
+  return new TidingsError('log/unavailable', message, { status: 503, details: { path }, cause });
+}
+
+function openFolder(lmdb: typeof import('lmdb'), options: OpenOptions): Store {
+  const { path, durability } = options;
   // With overlapping sync a transaction is there for readers before it is on the disk.
   // The log gathers what belongs into one transaction by itself; and the promises that LMDB would make for an event
   // turn's batch reject unheard when the disk is full.
@@ -69,7 +74,7 @@ function openFolder(lmdb: typeof import('lmdb'), { path, durability, shared }: O
   const store = openTables(root);
   try {
     root.transactionSync(() => {
-      claim(store, path, shared);
+      claim(store, options);
       identify(store, durability);
     });
   } catch (error) {
@@ -81,31 +86,42 @@ function openFolder(lmdb: typeof import('lmdb'), { path, durability, shared }: O
 
 /** Closes in order, which lets a relaxed log keep its epoch: what it has written is on the disk then. */
 export async function closeStore(store: Store, durability: Durability): Promise<void> {
-  const { root, meta } = store;
+  const { root } = store;
   const entry = [...openedHere].find(([, opened]) => opened.store === store);
   if (entry === undefined) return;
   const [folder, opened] = entry;
   opened.users -= 1;
   if (opened.users > 0) return;
-  try {
-    if (durability === 'relaxed') {
-      await root.flushed;
-      root.transactionSync(() => meta.removeSync('relaxed-boot'));
-    }
-    root.transactionSync(() => meta.putSync('owners', ownersBut(store, isOwn)));
-  } catch {
-    // A full disk, say. The claim ends with this process all the same, and a relaxed log begins a new epoch.
-  }
+  await Promise.race([
+    release(store, durability),
+    new Promise((resolve) => setTimeout(resolve, RELEASE_TIMEOUT).unref()),
+  ]);
   await root.close();
   openedHere.delete(folder);
 }
 
+/** Not at once: another process may be writing, or stopped while it does. */
+async function release(store: Store, durability: Durability): Promise<void> {
+  const { root, meta } = store;
+  try {
+    if (durability === 'relaxed') await root.flushed;
+    await root.childTransaction(() => {
+      if (durability === 'relaxed') meta.removeSync('relaxed-boot');
+      meta.putSync('owners', ownersBut(store, isOwn));
+    });
+  } catch {
+    // A full disk, say. The claim ends with this process all the same, and a relaxed log begins a new epoch.
+  }
+}
+
 /** One process at a time, unless all of them say that they share it. */
-function claim(store: Store, path: string, shared: boolean): void {
+function claim(store: Store, { path, shared, settings }: OpenOptions): void {
   const owners = ownersBut(store, (owner) => !isRunning(owner) || isOwn(owner));
   const other = owners.find((owner) => !shared || !owner.shared);
   if (other !== undefined) throw inUse(other.pid, path);
-  store.meta.putSync('owners', [...owners, ownProcess(shared)]);
+  const disagrees = owners.find((owner) => owner.settings !== settings);
+  if (disagrees !== undefined) throw disagreeing(disagrees.pid, path);
+  store.meta.putSync('owners', [...owners, ownProcess(shared, settings)]);
 }
 
 function ownersBut({ meta }: Store, isLeftOut: (owner: Owner) => boolean): readonly Owner[] {
@@ -114,7 +130,15 @@ function ownersBut({ meta }: Store, isLeftOut: (owner: Owner) => boolean): reado
 }
 
 function inUse(pid: number, path: string): TidingsError {
-  const message = `Process ${pid} has the log open. Stop it first, or let all processes open it with \`shared: true\`.`;
+  const who = pid === process.pid ? 'This process' : `Process ${pid}`;
+  const first = pid === process.pid ? 'Close it there' : 'Stop it';
+  const message = `${who} has the log open. ${first} first, or open it with \`shared: true\` everywhere.`;
+  return new TidingsError('log/in-use', message, { status: 503, details: { pid, path } });
+}
+
+/** Each would trim and supersede by rules of its own, also what the others are to keep. */
+function disagreeing(pid: number, path: string): TidingsError {
+  const message = `Process ${pid} has the log open with other \`retention\` or \`topics\`. Stop all that share it first.`;
   return new TidingsError('log/in-use', message, { status: 503, details: { pid, path } });
 }
 

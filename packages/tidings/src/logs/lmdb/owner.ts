@@ -11,11 +11,13 @@ export interface Owner {
   readonly bootId: string;
   /** Whether others may have the log open at the same time. */
   readonly shared: boolean;
+  /** What all of them have to agree on, as text. */
+  readonly settings: string;
 }
 
-export function ownProcess(shared: boolean): Owner {
+export function ownProcess(shared: boolean, settings: string): Owner {
   const { pid } = process;
-  return { pid, thread: threadId, startedAt: startOf(pid), bootId: bootId(), shared };
+  return { pid, thread: threadId, startedAt: startOf(pid), bootId: bootId(), shared, settings };
 }
 
 export function isOwn({ pid, thread, startedAt }: Owner): boolean {
@@ -35,9 +37,13 @@ export function bootId(): string {
   return readLine('/proc/sys/kernel/random/boot_id') ?? randomUUID();
 }
 
-/** Field 22 of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html; the second may contain spaces. */
+/**
+ * Field 22 of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html; the second may contain spaces. One that has
+ * ended, and that only its parent has not heard of yet, has none.
+ */
 function startOf(pid: number): string | undefined {
-  return readLine(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ')[19];
+  const fields = readLine(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ');
+  return fields === undefined || /^[ZX]/.test(fields[0] ?? '') ? undefined : fields[19];
 }
 
 function readLine(path: string): string | undefined {

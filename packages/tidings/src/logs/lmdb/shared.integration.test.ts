@@ -1,8 +1,8 @@
-import { fork, spawnSync } from 'node:child_process';
+import { fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { until } from '../../../test/http/deadline.ts';
@@ -108,6 +108,63 @@ async function startOther(): Promise<Other> {
 }
 
 describe('an LMDB log that several processes share', () => {
+  test.each([
+    ['topics', { topics: [{ match: 's', latest: true }] }],
+    ['retention', { retention: { events: 3 } }],
+  ])('is refused to a process with other %s, which would lose what the others keep', async (_, settings) => {
+    const path = newFolder();
+    const other = await startOther();
+    await other.tell({ open: { path, shared: true } });
+    expect(() => lmdbLog({ path, shared: true, ...settings })).toThrow(
+      expect.objectContaining({ code: 'log/in-use', message: expect.stringContaining('retention') }),
+    );
+    await other.kill();
+    const log = lmdbLog({ path, shared: true, ...settings });
+    expect(() => lmdbLog({ path, shared: true })).toThrow(expect.objectContaining({ code: 'log/in-use' }));
+    await log.close();
+    await lmdbLog({ path, shared: true }).close();
+  });
+
+  test('is not kept by a process that has ended, though its parent has not heard of that yet', async () => {
+    const path = newFolder();
+    // The shell becomes a program that never asks after its child.
+    const script = `import { lmdbLog } from 'tidings/lmdb'; lmdbLog({ path: ${JSON.stringify(path)} }); console.log('open'); setInterval(() => {}, 1000);`;
+    const parent = spawn(
+      'sh',
+      ['-c', `"$0" --input-type=module -e "$1" & echo $!; exec sleep 60`, process.execPath, script],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        cwd: dirname(fileURLToPath(import.meta.url)),
+      },
+    );
+    onTestFinished(() => void parent.kill());
+    let output = '';
+    parent.stdout.on('data', (text: Buffer) => (output += text.toString()));
+    await until('log open elsewhere', () => output.includes('open'));
+    const pid = Number.parseInt(output, 10);
+    expect(() => lmdbLog({ path })).toThrow(expect.objectContaining({ code: 'log/in-use' }));
+    process.kill(pid, 'SIGKILL');
+    await until('zombie', () => readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '));
+    await lmdbLog({ path }).close();
+  });
+
+  test('that can not be listened to is not kept open', async () => {
+    const path = newFolder();
+    mkdirSync(join(path, 'appended'), { recursive: true });
+    expect(() => lmdbLog({ path, shared: true })).toThrow(
+      expect.objectContaining({ code: 'log/unavailable' }),
+    );
+    await until('closed', () => {
+      rmSync(join(path, 'appended'), { recursive: true, force: true });
+      try {
+        void lmdbLog({ path }).close();
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  });
+
   test.each([
     ['one that is shared is opened for one process', true, false],
     ['one that is for one process is opened to be shared', false, true],

@@ -1,0 +1,27 @@
+/** What everybody writes by hand to compress a stream, as the documentation of `compression` shows it. */
+import compression from 'compression';
+import express, { type Response } from 'express';
+import { serve } from './serve.ts';
+
+const clients = new Set<Response>();
+const app = express();
+
+app.use(compression());
+
+app.get('/events', (req, res) => {
+  res.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' });
+  res.flushHeaders();
+  clients.add(res);
+  req.on('close', () => clients.delete(res));
+});
+
+serve({
+  listener: app,
+  connections: () => clients.size,
+  send(data, number) {
+    for (const res of clients) {
+      res.write(`id: ${number}\ndata: ${data}\n\n`);
+      res.flush();
+    }
+  },
+});
