@@ -2,7 +2,7 @@ import { assertEpoch } from '../protocol/cursor.ts';
 import { TidingsError } from '../protocol/errors.ts';
 import type { NewEvent } from '../protocol/event.ts';
 import type { Appended, EventLog, LogQuery } from '../hub/log.ts';
-import { type LogEntry, type Page, type Retention, Tail, toPage } from '../hub/tail.ts';
+import { type LogEntry, type Page, type Retention, Tail, entryOf, toPage } from '../hub/tail.ts';
 import { type TopicRule, createTopicRules, isState } from '../hub/topic-rules.ts';
 import { States } from './states.ts';
 import { SUPERSEDED_ID_WINDOW } from './superseded-ids.ts';
@@ -65,7 +65,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
       if (known !== undefined) return { seq: known, duplicate: true };
       const seq = tail.head + entries.length + 1;
       if (event.id !== undefined) seqById.set(event.id, seq);
-      entries.push({ ...event, seq, time, frame: undefined });
+      entries.push(entryOf(event, seq, time));
       return { seq, duplicate: false };
     });
     tail.push(entries);

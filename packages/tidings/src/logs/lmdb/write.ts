@@ -1,6 +1,6 @@
 import type { NewEvent } from '../../protocol/event.ts';
 import type { Appended } from '../../hub/log.ts';
-import { type LogEntry, type Retention, sizeOf } from '../../hub/tail.ts';
+import { type LogEntry, type Retention, entryOf, sizeOf } from '../../hub/tail.ts';
 import { type TopicRules, isState } from '../../hub/topic-rules.ts';
 import { Losses } from './losses.ts';
 import { SUPERSEDED_ID_WINDOW } from '../superseded-ids.ts';
@@ -72,12 +72,6 @@ export function writeEvents(given: WriteContext, events: readonly NewEvent[]): W
   context.losses.write(store, state);
   writeState(store, state);
   return { appended, entries, superseded, state };
-}
-
-/** Field by field, and in the order of `toEntry`: a spread takes as long as putting the event into a table. */
-function entryOf(event: NewEvent, seq: number, time: number): LogEntry {
-  const { topics, type, data, id, key, tombstone } = event;
-  return { seq, time, topics, type, data, id, key, tombstone, private: event.private, frame: undefined };
 }
 
 /** Topics nobody publishes to are trimmed in turns. */
