@@ -1,3 +1,4 @@
+import { concat } from './bytes.ts';
 import type { MatcherSet } from './matcher-set.ts';
 import { type LogEntry, type Page, frameOf } from './tail.ts';
 import { TopicIndex } from './topic-index.ts';
@@ -90,12 +91,5 @@ export function toSharedPage(page: Page, after: number, head: number, epoch: str
 export function joinFrames(entries: readonly LogEntry[], epoch: string): Uint8Array {
   const [only] = entries;
   if (only !== undefined && entries.length === 1) return frameOf(only, epoch);
-  const frames = entries.map((entry) => frameOf(entry, epoch));
-  const joined = new Uint8Array(frames.reduce((total, frame) => total + frame.length, 0));
-  let offset = 0;
-  for (const frame of frames) {
-    joined.set(frame, offset);
-    offset += frame.length;
-  }
-  return joined;
+  return concat(entries.map((entry) => frameOf(entry, epoch)));
 }

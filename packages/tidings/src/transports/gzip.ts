@@ -1,4 +1,5 @@
 import { constants, crc32, deflateRawSync } from 'node:zlib';
+import { concat } from '../hub/bytes.ts';
 import type { CompressedStream, Compression } from '../hub/compression.ts';
 import { invalidOption } from '../hub/option-checks.ts';
 import { remembering } from './remembering.ts';
@@ -98,16 +99,6 @@ function store(bytes: Uint8Array): Uint8Array {
   header.setUint16(3, ~bytes.length & 0xffff, true);
   stored.set(bytes, STORED_HEADER);
   return stored;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    joined.set(part, offset);
-    offset += part.length;
-  }
-  return joined;
 }
 
 /*

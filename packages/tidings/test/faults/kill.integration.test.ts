@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type EventClient, connect } from '../../src/client/index.ts';
+import { freePort } from './free-port.ts';
 
 /** More of both by these variables. What was counted is printed. */
 const kills = Number(process.env['TIDINGS_KILLS'] ?? 50);
@@ -178,14 +178,6 @@ async function post(url: string, events: unknown): Promise<readonly { cursor: st
 
 function seqOf(cursor: string): number {
   return Number(cursor.slice(cursor.lastIndexOf('.') + 1));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 async function waitFor(condition: () => boolean): Promise<void> {

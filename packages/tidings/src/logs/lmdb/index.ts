@@ -1,4 +1,5 @@
 import type { Appended, EventLog } from '../../hub/log.ts';
+import { invalidOption } from '../../hub/option-checks.ts';
 import { type LogEntry, type Retention, Tail, assertRetention } from '../../hub/tail.ts';
 import { type TopicRule, createTopicRules } from '../../hub/topic-rules.ts';
 import { TidingsError } from '../../protocol/errors.ts';
@@ -162,10 +163,6 @@ function assertOptions(options: LmdbLogOptions): void {
   // Which of its commits are on the disk, each process of a relaxed log knows for itself only.
   if (options.shared === true && options.durability === 'relaxed')
     throw invalidOption('durability', 'A log with `shared` has `durability: "commit"`.');
-}
-
-function invalidOption(option: string, message: string): TidingsError {
-  return new TidingsError('hub/invalid-option', message, { details: { option } });
 }
 
 /** Runs `work` in a transaction that ends as a whole or not at all. Resolves when it is durable. */
