@@ -125,9 +125,8 @@ export class Connection implements Receiver {
   #request: ConnectRequest;
   /** Milliseconds since 1970. */
   readonly connectedAt: number;
-  /** The clock's monotonic time: when it was admitted, and when it was last written to. */
+  /** The clock's monotonic time. */
   readonly admittedAt: number;
-  wroteAt: number;
   /** Since when the peer has taken nothing although something waits; undefined if nothing waits. */
   blockedAt: number | undefined;
   readonly #delivery: Delivery;
@@ -143,7 +142,11 @@ export class Connection implements Receiver {
   #toldTopics = true;
   /** Whether the peer has been told that its authorization is about to expire. */
   #toldExpiry = false;
+  /** Bytes of frames, and when the newest were written; without what was pushed since it is live. */
   #bytes = 0;
+  #wroteAt: number;
+  /** What had been pushed to its subscription when it became live. */
+  #pushedBefore = 0;
   #toldLosses: Map<string, number> | undefined;
   #closeListeners: readonly (() => void)[] = NONE;
 
@@ -154,7 +157,7 @@ export class Connection implements Receiver {
     this.#request = shareMatchers(request, this.#subscription);
     this.connectedAt = delivery.clock.now();
     this.admittedAt = delivery.clock.monotonic();
-    this.wroteAt = this.admittedAt;
+    this.#wroteAt = this.admittedAt;
   }
 
   get request(): ConnectRequest {
@@ -182,9 +185,18 @@ export class Connection implements Receiver {
       topics: wanted.matchers,
       state: this.#state,
       lag: this.#state === 'behind' ? head - this.#cursor : 0,
-      bytes: this.#bytes,
+      bytes: this.#bytes + this.#pushedBytes,
       connectedAt: this.connectedAt,
     };
+  }
+
+  /** The clock's monotonic time when it was last written to. */
+  get wroteAt(): number {
+    return this.#state === 'live' ? Math.max(this.#wroteAt, this.#subscription.pushed.at) : this.#wroteAt;
+  }
+
+  get #pushedBytes(): number {
+    return this.#state === 'live' ? this.#subscription.pushed.bytes - this.#pushedBefore : 0;
   }
 
   /** Calls `listener` once when the connection is over; at once if it is. */
@@ -236,10 +248,7 @@ export class Connection implements Receiver {
     const { log, subscriptions, flush } = this.#delivery;
     // Whoever is live has everything up to the head then, which so becomes its cursor.
     flush();
-    if (this.#state === 'live') {
-      this.#state = 'behind';
-      this.#cursor = log.tail.head;
-    }
+    this.#leaveLive(log.tail.head);
     const before = this.#request.wanted;
     const gained = createMatcherSet(wanted.matchers.filter((matcher) => !before.covers(matcher)));
     subscriptions.leave(this.#subscription, this);
@@ -263,26 +272,36 @@ export class Connection implements Receiver {
     this.#cursor = log.tail.head;
     const data: Expiring = { within: Math.max(0, this.#request.expiresAt - clock.now()) };
     const bytes = encoder.encode(this.#encode({ type: EXPIRING, data: JSON.stringify(data) }));
-    this.#delivery.counters.bytes += bytes.length;
-    this.push(bytes, this.#cursor, clock.monotonic());
+    this.pushAlone(bytes, this.#cursor, clock.monotonic());
+  }
+
+  /** Pushes what is not for the whole subscription. */
+  pushAlone(bytes: Uint8Array, seq: number, now: number): void {
+    this.#count(bytes);
+    this.#wroteAt = now;
+    this.push(bytes, seq, now);
   }
 
   push(bytes: Uint8Array, seq: number, now: number): void {
-    this.#bytes += bytes.length;
-    this.wroteAt = now;
     if (this.#send(bytes)) return;
+    this.#leaveLive(seq);
+    this.blockedAt = now;
+  }
+
+  /** To go on from `seq`, up to which it has everything. Does nothing unless it is live. */
+  #leaveLive(seq: number): void {
+    if (this.#state !== 'live') return;
     this.#subscription.live.delete(this);
+    this.#bytes += this.#pushedBytes;
+    this.#wroteAt = this.wroteAt;
     this.#state = 'behind';
     this.#cursor = seq;
-    this.blockedAt = now;
   }
 
   /** Right after a flush: what is pushed next may leave out what it wants, so it goes on from the log. */
   fallBehind(): void {
     if (this.#state !== 'live') return;
-    this.#subscription.live.delete(this);
-    this.#state = 'behind';
-    this.#cursor = this.#delivery.log.tail.head;
+    this.#leaveLive(this.#delivery.log.tail.head);
     // Not before the tail has moved on.
     this.#delivery.clock.defer(() => this.#pump());
   }
@@ -318,7 +337,7 @@ export class Connection implements Receiver {
   end(reason: GoodbyeReason, retry: number): void {
     if (this.#state === 'ending' || this.#state === 'closed') return;
     if (this.#state === 'opening') return this.destroy();
-    this.#subscription.live.delete(this);
+    this.#leaveLive(this.#delivery.log.tail.head);
     this.#state = 'ending';
     // From now on the peer has the stall time to take what was sent.
     this.blockedAt = this.#delivery.clock.monotonic();
@@ -358,6 +377,7 @@ export class Connection implements Receiver {
         // Nothing appended so far is still to be pushed, so what is pushed next is what comes after the cursor.
         this.#state = 'live';
         this.#subscription.live.add(this);
+        this.#pushedBefore = this.#subscription.pushed.bytes;
         if (this.#subscription.live.size === this.#subscription.members)
           this.#subscription.lastPage = undefined;
       } else {
@@ -463,8 +483,8 @@ export class Connection implements Receiver {
 
   #write(bytes: Uint8Array): void {
     this.#count(bytes);
-    this.wroteAt = this.#delivery.clock.monotonic();
-    if (!this.#send(bytes)) this.blockedAt ??= this.wroteAt;
+    this.#wroteAt = this.#delivery.clock.monotonic();
+    if (!this.#send(bytes)) this.blockedAt ??= this.#wroteAt;
   }
 
   /** A transport that throws takes down its own connection, and no event from any other. Answers as `write` does. */

@@ -98,7 +98,7 @@ export class FanOut {
     let lastBatch: readonly LogEntry[] = [];
     let bytes: Uint8Array = new Uint8Array();
     for (const subscription of subscriptions) {
-      const { batch, live } = subscription;
+      const { batch, live, pushed } = subscription;
       subscription.batch = [];
       if (!isSame(batch, lastBatch)) {
         bytes = joinFrames(batch, tail.epoch);
@@ -106,6 +106,8 @@ export class FanOut {
       }
       counters.delivered += batch.length * live.size;
       counters.bytes += bytes.length * live.size;
+      pushed.bytes += bytes.length;
+      pushed.at = now;
       for (const member of live) member.push(bytes, seq, now);
     }
   }

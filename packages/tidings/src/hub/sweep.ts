@@ -58,8 +58,7 @@ export class Sweep {
       // A beat that would be late by the next round goes out in this one.
       const silent = monotonic - connection.wroteAt + this.#interval > delivery.heartbeat;
       if (connection.state !== 'live' || !silent) continue;
-      delivery.counters.bytes += beat.length;
-      connection.push(beat, head, monotonic);
+      connection.pushAlone(beat, head, monotonic);
     }
     if (registry.size > 0) this.start();
   }

@@ -2,86 +2,108 @@ import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Connection, Sink } from '../hub/connection.ts';
 import { LAST_CHUNK, toBuffer, toChunk } from './framing.ts';
+import { type Handle, type Writer, handleOf, writeToHandle } from './handle.ts';
 
 /** What of a socket Node has no public name for. It has been so in all versions, but is looked at before use. */
 interface Internals {
-  _handle?: { readonly constructor: { readonly name: string } } | null;
+  _handle?: object | null;
   /** `incoming`: the request read last. */
   readonly parser?: { readonly incoming?: unknown } | null;
 }
 
-type SocketConstructor = new (options: object) => Socket;
-
 /** A response that its socket is free for. */
 export type PlainResponse = ServerResponse & { readonly socket: Socket };
 
-/** Whether the socket carries nothing but this response, and is of the kind whose handle can be moved. */
+/** Whether the socket carries nothing but this response, and is of the kind whose handle can be taken. */
 export function canHijack({ req, socket }: PlainResponse): boolean {
-  const { constructor, _handle: handle, parser } = socket as Internals & Socket;
-  // TLS has a handle of another kind, which belongs to its socket.
-  const isTcp = constructor === Socket && handle?.constructor.name === 'TCP';
+  const { parser } = socket as Internals & Socket;
   // A request that was sent behind this one would go with the old socket, unanswered.
-  return isTcp && req.complete && parser?.incoming === req;
+  return handleOf(socket) !== undefined && req.complete && parser?.incoming === req;
 }
 
 /**
- * Sends the response's head, then moves the connection to a socket of its own. The old socket is destroyed, empty, so
- * that `node:http` lets go of parser, request and response by its own means.
+ * Sends the response's head, then takes the connection's handle. The socket is destroyed, empty, so that `node:http`
+ * lets go of parser, request and response by its own means.
  *
  * @returns undefined if something of the head, or of a response before this one, is left to be sent.
  */
-export function hijackSocket(res: PlainResponse): Socket | undefined {
+export function hijackSocket(res: PlainResponse): Handle | undefined {
   const { socket } = res;
+  const handle = handleOf(socket);
   const { bytesWritten } = socket;
   res.flushHeaders();
-  if (socket.bytesWritten === bytesWritten || socket.writableLength > 0) return undefined;
+  const isLeft = socket.bytesWritten === bytesWritten || socket.writableLength > 0;
+  if (handle === undefined || isLeft) return undefined;
   // This makes the parser give the input back to the socket, which it reads by itself otherwise.
   socket.on('data', ignore);
-  const old: Internals = socket as Internals & Socket;
-  const { _handle: handle } = old;
-  old._handle = null;
+  (socket as Internals)._handle = null;
   socket.destroy();
-  return new (Socket as SocketConstructor)({ handle, allowHalfOpen: false, readable: true, writable: true });
+  disown(handle, socket);
+  return handle;
+}
+
+/** The handle refers to its socket by a symbol of Node's own. */
+function disown(handle: Handle, socket: Socket): void {
+  const properties = handle as object as Record<symbol, unknown>;
+  for (const symbol of Object.getOwnPropertySymbols(handle)) {
+    if (properties[symbol] === socket) properties[symbol] = undefined;
+  }
 }
 
 function ignore(): void {}
 
-const CONNECTION: unique symbol = Symbol('connection');
+const SINK: unique symbol = Symbol('sink');
 
-interface StreamSocket extends Socket {
-  [CONNECTION]?: Connection;
+interface StreamHandle extends Handle {
+  [SINK]?: HijackedSink;
 }
 
-/** Writes to a socket that is the stream's alone, and keeps no closure for it. */
-export class HijackedSink implements Sink {
-  readonly #socket: Socket;
+/** Writes to a handle that is the stream's alone, so that an idle stream has neither socket nor listeners. */
+export class HijackedSink implements Sink, Writer {
   readonly #chunked: boolean;
+  readonly #connection: Connection;
+  /** Until the stream ends. */
+  #handle: StreamHandle | undefined;
+  /** From then on, if it ends with a word. */
+  #socket: Socket | undefined;
 
-  constructor(socket: StreamSocket, chunked: boolean, connection: Connection) {
-    this.#socket = socket;
+  constructor(handle: StreamHandle, chunked: boolean, connection: Connection) {
     this.#chunked = chunked;
-    socket[CONNECTION] = connection;
-    socket.on('drain', onDrain);
-    socket.on('close', onClose);
-    // A reset peer: `close` follows, and it is no news that peers vanish.
-    socket.on('error', ignore);
+    this.#connection = connection;
+    this.#handle = handle;
+    handle[SINK] = this;
     // Only by reading can it be noticed that a peer leaves.
-    socket.on('data', refuse);
+    handle.onread = leave;
+    handle.readStop();
+    if (handle.readStart() < 0) this.destroy();
   }
 
   write(bytes: Uint8Array): boolean {
-    if (!this.#socket.writable) return false;
-    return this.#socket.write(this.#frame(bytes));
+    if (this.#handle === undefined) return false;
+    const written = writeToHandle(this.#handle, this.#frame(bytes), this);
+    if (written === 'failed') this.destroy();
+    return written === 'sent';
+  }
+
+  written(failed: boolean): void {
+    if (failed) this.destroy();
+    else this.#connection.drained();
   }
 
   end(bytes: Uint8Array): void {
-    if (this.#socket.writable) this.#socket.write(this.#frame(bytes));
+    if (this.#handle === undefined) return;
+    this.#socket = toSocket(this.#handle);
+    this.#handle = undefined;
+    this.#socket.on('close', () => this.#connection.closed());
+    this.#socket.write(this.#frame(bytes));
     if (this.#chunked) this.#socket.end(LAST_CHUNK);
     else this.#socket.end();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.#handle?.close(() => this.#connection.closed());
+    this.#handle = undefined;
+    this.#socket?.destroy();
   }
 
   #frame(bytes: Uint8Array): Buffer {
@@ -89,15 +111,23 @@ export class HijackedSink implements Sink {
   }
 }
 
-/** What else a peer sends can't be answered on a stream without end; closing tells it to send that elsewhere. */
-function refuse(this: StreamSocket): void {
-  this.destroy();
+/** The peer has gone; or it sends more, which can't be answered on a stream without end: so it will elsewhere. */
+function leave(this: StreamHandle): void {
+  this[SINK]?.destroy();
 }
 
-function onDrain(this: StreamSocket): void {
-  this[CONNECTION]?.drained();
-}
-
-function onClose(this: StreamSocket): void {
-  this[CONNECTION]?.closed();
+/** For the end, which takes more than writing: to wait until all is sent, and for the peer to end its side. */
+function toSocket(handle: Handle): Socket {
+  handle.readStop();
+  handle.reading = false;
+  const socket = new (Socket as new (options: object) => Socket)({
+    handle,
+    allowHalfOpen: false,
+    readable: true,
+    writable: true,
+  });
+  // A reset peer: `close` follows, and it is no news that peers vanish.
+  socket.on('error', ignore);
+  socket.on('data', () => socket.destroy());
+  return socket;
 }

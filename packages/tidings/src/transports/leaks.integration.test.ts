@@ -26,7 +26,7 @@ async function heapUsed(): Promise<number> {
 }
 
 /** Timers and sockets of the process, by kind. */
-function resources(): Record<string, number> {
+function resources() {
   const counts: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1;
   return { timers: counts['Timeout'] ?? 0, sockets: counts['TCPSocketWrap'] ?? 0 };
@@ -63,7 +63,11 @@ test.each(networks)(
     const before = { ...resources(), heap: await heapUsed(), listeners: listenersOf(server) };
     await comeAndGo(hub, url, stack.ask, 20, 50);
     await until('closed sockets', () => sockets.size === 0);
-    await until('level resources', () => JSON.stringify(resources()) === JSON.stringify(pick(before)));
+    // One of Node's own timers may have been running before, and end meanwhile.
+    await until('no more resources', () => {
+      const { timers, sockets: open } = resources();
+      return timers <= before.timers && open <= before.sockets;
+    });
     const heap = await heapUsed();
     process.off('warning', warnings);
     expect(hub.connections()).toEqual([]);
@@ -137,8 +141,4 @@ test('A thousand refusals leave nothing behind', async () => {
 
 function listenersOf(emitter: NodeJS.EventEmitter): Record<string, number> {
   return Object.fromEntries(emitter.eventNames().map((name) => [String(name), emitter.listenerCount(name)]));
-}
-
-function pick({ timers, sockets }: Record<string, unknown>): Record<string, unknown> {
-  return { timers, sockets };
 }

@@ -5,6 +5,7 @@ import type { Connection, Sink } from '../hub/connection.ts';
 import type { Hub } from '../hub/hub.ts';
 import { CompressedSink } from './compressed-sink.ts';
 import { toBuffer, toChunk } from './framing.ts';
+import { type Handle, type Writer, handleOf, writeToHandle } from './handle.ts';
 import { HijackedSink, type PlainResponse, canHijack, hijackSocket } from './hijack.ts';
 import type { Acceptance } from './negotiation.ts';
 
@@ -14,8 +15,8 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 export interface SocketOptions {
   /**
-   * Takes the socket over from `node:http` once the stream is open, which so keeps nothing of the request: about half
-   * the memory of an idle connection. `req` and `res` are over for the app then: they emit `close` when the stream
+   * Takes the socket over from `node:http` once the stream is open, which so keeps nothing of the request: a third
+   * of the memory of an idle connection. `req` and `res` are over for the app then: they emit `close` when the stream
    * begins, `onConnect` tells of its end, and `server.close()` does not wait for it; `hub.close()` does. Only for
    * HTTP/1.1 without TLS; elsewhere it changes nothing. Default false.
    */
@@ -60,16 +61,18 @@ function toSink(
 }
 
 /**
- * Writes to the socket what `node:http` would: `res.write` frames the same bytes anew for each response, and hands
- * them on in four pieces. The head and the end still go through the response, which so keeps its own account of
- * where it is. Measured by the benchmark `fanout`.
+ * Writes to the socket what `node:http` would, or to the handle beneath: `res.write` frames the same bytes anew for
+ * each response, and hands them on in four pieces; `socket.write` touches many objects of the stream. The head and the
+ * end still go through the response, which so keeps its own account of where it is. Measured by the benchmark
+ * `fanout`.
  */
-class SocketSink implements Sink {
+class SocketSink implements Sink, Writer {
   readonly #hub: Hub;
   readonly #res: ServerResponse;
   readonly #socket: Socket;
   readonly #connection: Connection;
   readonly #frame: (bytes: Uint8Array) => Buffer;
+  readonly #handle: Handle | undefined;
   #headSent = false;
   #isEnded = false;
   /** Writes that went through the response and are still on their way. */
@@ -82,20 +85,36 @@ class SocketSink implements Sink {
     this.#connection = connection;
     // HTTP/1.0 has no chunks.
     this.#frame = res.chunkedEncoding ? toChunk : toBuffer;
+    this.#handle = handleOf(socket);
     endWithResponse(connection, res);
     // Instead of looking at `res.writableEnded` each time: each object that a write touches costs it some percent.
     res.on('prefinish', () => (this.#isEnded = true));
-    const onDrain = (): void => connection.drained();
-    socket.on('drain', onDrain);
+    if (this.#handle === undefined) this.#listen();
+  }
+
+  #listen(): void {
+    const onDrain = (): void => this.#connection.drained();
+    this.#socket.on('drain', onDrain);
     // The socket may go on to serve other requests.
-    connection.onClose(() => void socket.off('drain', onDrain));
+    this.#connection.onClose(() => void this.#socket.off('drain', onDrain));
   }
 
   write(bytes: Uint8Array): boolean {
     if (!this.#headSent) return this.#writeAfterHead(bytes);
     // Once the app ended the response, or the socket is going, `close` follows; what came now would be out of place.
-    if (this.#isEnded || !this.#socket.writable) return false;
-    return this.#socket.write(this.#frame(bytes));
+    if (this.#isEnded) return false;
+    const chunk = this.#frame(bytes);
+    if (this.#handle !== undefined) {
+      const written = writeToHandle(this.#handle, chunk, this);
+      if (written === 'failed') this.#socket.destroy();
+      return written === 'sent';
+    }
+    return this.#socket.writable && this.#socket.write(chunk);
+  }
+
+  written(failed: boolean): void {
+    if (failed) this.#socket.destroy();
+    else this.#connection.drained();
   }
 
   /** The response may hold the head back, and what follows it, until the end of the tick. */
