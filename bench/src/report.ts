@@ -28,7 +28,7 @@ export interface Row {
 }
 
 /** Metrics that say something about the measuring alone. */
-const NOT_COMPARED = new Set(['client cpu', 'served', 'busiest worker']);
+const NOT_COMPARED = new Set(['client cpu', 'served', 'busiest worker', 'memory growth', 'log growth']);
 
 /** What differs between a row and the one that its ratio is to. */
 export interface Reference {
