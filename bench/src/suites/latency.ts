@@ -1,4 +1,4 @@
-import { runAt, searchMaximum } from '../maximum.ts';
+import { isSustained, runAt, searchMaximum } from '../maximum.ts';
 import { onStage } from '../stage.ts';
 import { sendLoop, subjects } from '../subjects.ts';
 import type { Bench, Suite } from '../suite.ts';
@@ -47,7 +47,8 @@ async function findSlowest(bench: Bench, connections: number): Promise<number> {
   for (const subject of bench.rounds(subjects, 1)) {
     await onStage(subject, { connections }, async (stage) => {
       await runAt(stage, load, FIRST_GUESS, 2);
-      slowest = Math.min(slowest, await searchMaximum(stage, load, Math.min(slowest, FIRST_GUESS)));
+      if (slowest < Infinity && isSustained(await runAt(stage, load, slowest, 2))) return;
+      slowest = await searchMaximum(stage, load, Math.min(slowest, FIRST_GUESS));
     });
   }
   return slowest;
