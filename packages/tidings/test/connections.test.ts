@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { record, startHub } from './fixture.ts';
+import { createMatcherSet } from './internals.ts';
 import { Peer, settle } from './peer.ts';
 
 describe('the first frame of a connection', () => {
@@ -80,6 +82,41 @@ describe('what the hub knows of a connection', () => {
     expect(hub.connections()).toMatchObject([{ state: 'ending', lag: 0 }]);
     peer.receive();
     expect(hub.connections()).toEqual([]);
+  });
+
+  const which = fc.nat(2);
+  const topics = fc.subarray(['a', 'b', 'c'], { minLength: 1 });
+  const act = fc.oneof(
+    fc.record({ do: fc.constant('publish' as const), topics, length: fc.nat(300) }),
+    fc.record({ do: fc.constant('receive' as const), which, bytes: fc.constantFrom(50, 1e6) }),
+    fc.record({ do: fc.constant('change' as const), which, topics }),
+    fc.record({ do: fc.constant('wait' as const), milliseconds: fc.constantFrom(0, 1000, 20_000) }),
+  );
+
+  test('counts each byte it was handed, alone or with others, live or behind', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { maxLength: 40 }), async (acts) => {
+        // A peer takes what it likes, so none of them stalls.
+        const { hub, clock } = startHub({ stallTimeout: 1e9 });
+        const peers = [['a'], ['a'], ['a', 'b']].map((names) =>
+          new Peer({ topics: names, capacity: 600 }).connect(hub),
+        );
+        for (const each of acts) {
+          await settle();
+          if (each.do === 'publish') await hub.publish(each.topics, 'x'.repeat(each.length));
+          else if (each.do === 'receive') peers[each.which]?.receive(each.bytes);
+          else if (each.do === 'wait') clock.advance(each.milliseconds);
+          else {
+            const { connection } = peers[each.which] ?? {};
+            const [wanted, granted] = [createMatcherSet(each.topics), createMatcherSet([])];
+            if (connection !== undefined) hub.change(connection, { wanted, granted, expiresAt: undefined });
+          }
+          expect(hub.connections().map(({ bytes }) => bytes)).toEqual(
+            peers.map((peer) => peer.wire.length + peer.inFlight),
+          );
+        }
+      }),
+    );
   });
 
   test('begins with the state `opening`', () => {
