@@ -57,6 +57,29 @@ describe('a peer that reads slowly', () => {
     expect(hub.stats()).toMatchObject({ live: 1, behind: 0 });
   });
 
+  test('catches up in turns with others, however fast it takes what it missed', async () => {
+    const { hub, clock, follow } = startHub();
+    const missed = Array.from({ length: 2000 }, (_, i) => ({ topics: 'a', data: `${i} ${'x'.repeat(990)}` }));
+    await hub.publishAll(missed);
+    clock.tick();
+    const other = await follow({ topics: ['b'] });
+    const fast = await follow({ capacity: Infinity }, 'e.0');
+    const turns: number[] = [];
+    for (let before = fast.received.length; before < 2000; before = fast.received.length) {
+      await hub.publish('b', turns.length);
+      clock.tick();
+      await settle();
+      fast.receive();
+      turns.push(fast.received.length - before);
+      other.receive();
+      expect(dataOf(other)).toHaveLength(turns.length);
+      expect(turns.length).toBeLessThan(100);
+    }
+    expect(Math.max(...turns)).toBeLessThan(400);
+    expect(fast.received.map(({ data }) => data)).toEqual(missed.map(({ data }) => JSON.stringify(data)));
+    expect(hub.stats()).toMatchObject({ behind: 0 });
+  });
+
   test('gets a large event alone, and the rest behind it', async () => {
     const { hub, clock, follow } = startHub();
     const slow = await follow({ capacity: 1 });

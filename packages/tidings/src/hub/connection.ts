@@ -109,6 +109,9 @@ export interface Delivery {
 /** Large enough that a page fills a socket's buffer, small enough that few bytes wait for a slow peer. */
 const PAGE: PageLimit = { events: 1000, length: 65_536 };
 
+/** Bytes read for one connection before others get a turn: a peer may take them as fast as they are read. */
+const TURN = 262_144;
+
 const encoder = new TextEncoder();
 const NONE: readonly never[] = [];
 
@@ -135,7 +138,10 @@ export class Connection implements Receiver {
   #state: ConnectionState = 'opening';
   /** While `live` the fan-out knows better: everybody live is at its last flush. */
   #cursor = 0;
+  /** Whether a read is under way, or others have their turn. */
   #reading = false;
+  /** Bytes read since they had it last. */
+  #turn = 0;
   /** How far the snapshot has been sent that comes before all else. */
   #snapshot: Snapshot | undefined;
   /** Whether the peer has been told what the connection is for by now. */
@@ -311,6 +317,8 @@ export class Connection implements Receiver {
     // Who was told goodbye has the stall time for all of it.
     if (this.#state === 'ending') return;
     this.blockedAt = undefined;
+    // Others had their turn while it was waited for.
+    this.#turn = 0;
     this.#pump();
   }
 
@@ -365,7 +373,9 @@ export class Connection implements Receiver {
   #pump(): void {
     const { log, clock } = this.#delivery;
     while (this.#state === 'behind' && this.blockedAt === undefined && !this.#reading) {
-      if (this.#snapshot !== undefined) {
+      if (this.#turn > TURN) {
+        void this.#readWith(() => this.#rest());
+      } else if (this.#snapshot !== undefined) {
         void this.#readWith(() => this.#readSnapshot());
       } else if (!this.#toldTopics) {
         this.#tellTopics();
@@ -410,6 +420,11 @@ export class Connection implements Receiver {
   #beginSnapshot(wanted: MatcherSet): void {
     const both = [...(this.#snapshot?.wanted.matchers ?? []), ...wanted.matchers];
     this.#snapshot = { wanted: createMatcherSet(both), until: this.#cursor, after: 0 };
+  }
+
+  #rest(): Promise<void> {
+    this.#turn = 0;
+    return new Promise((resolve) => this.#delivery.clock.defer(resolve));
   }
 
   async #readWith(read: () => Promise<void>): Promise<void> {
@@ -466,13 +481,18 @@ export class Connection implements Receiver {
       frames += this.#encode({});
     }
     this.#delivery.counters.delivered += page.entries.length;
-    if (frames !== '') this.#write(encoder.encode(frames));
+    if (frames !== '') this.#writePage(encoder.encode(frames));
   }
 
   #take(page: SharedPage): void {
     this.#cursor = page.next;
     this.#delivery.counters.delivered += page.events;
-    if (page.bytes !== undefined) this.#write(page.bytes);
+    if (page.bytes !== undefined) this.#writePage(page.bytes);
+  }
+
+  #writePage(bytes: Uint8Array): void {
+    this.#turn += bytes.length;
+    this.#write(bytes);
   }
 
   /** Frames that the log does not hold carry the cursor as it stands. */
