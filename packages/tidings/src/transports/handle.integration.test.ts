@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { ask } from '../../test/http/client.ts';
 import { turn, until, within } from '../../test/http/deadline.ts';
 import { startHub } from '../../test/http/hub.ts';
+import { serve } from '../../test/http/server.ts';
 import { type Handle, handleOf, writeToHandle } from './handle.ts';
 import { sse } from './node.ts';
 
@@ -96,6 +98,15 @@ describe('What is written to a handle', () => {
     expect(writeToHandle(handle, Buffer.from('later'), { written: vi.fn() })).toBe('failed');
   });
 
+  test('fails once the socket is destroyed, also behind what is pending', async () => {
+    const { socket, handle } = await connectPeer();
+    fill(handle, vi.fn());
+    socket.destroy();
+    expect(writeToHandle(handle, Buffer.from('late'), { written: vi.fn() })).toBe('failed');
+    await turn();
+    expect(writeToHandle(handle, Buffer.from('later'), { written: vi.fn() })).toBe('failed');
+  });
+
   // What the kernel refuses it may take a moment later, when Node tries again before it returns.
   test('arrives whole and in order at peers that stop reading for a while, and read at the same time', async () => {
     const peer = startPeers();
@@ -150,6 +161,28 @@ function startPeers() {
       }),
   };
 }
+
+test('A socket whose `write` is wrapped is written to by it', async () => {
+  const hub = startHub();
+  const handle = sse(hub);
+  const wrapped: string[] = [];
+  const { url } = await serve((req, res) => {
+    const { socket } = req;
+    const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+    Object.assign(socket, {
+      write: (...args: unknown[]) => {
+        wrapped.push(String(args[0]));
+        return write(...args);
+      },
+    });
+    handle(req, res);
+  });
+  const { frames } = await ask(`${url}/?topic=a`);
+  await frames.nextEvent();
+  await hub.publish('a', 'seen');
+  await frames.nextEvent();
+  expect(wrapped.join('')).toContain('data: "seen"');
+});
 
 test.each([false, true])('A Unix socket serves streams as TCP does (hijack: %s)', async (hijack) => {
   const folder = mkdtempSync(join(tmpdir(), 'tidings-socket-'));

@@ -25,6 +25,8 @@ interface WriteRequest {
   buffer?: Buffer;
   /** Set if it was over before anybody could listen. */
   readonly writeStatus?: number | null;
+  /** Negative if it has not even begun. */
+  getAsyncId?(): number;
 }
 
 /** Who writes. */
@@ -86,6 +88,8 @@ function writeWith(Request: new () => WriteRequest): Write {
 const writeWithoutRequest: Write = (handle, bytes, writer) => {
   const request = handle.writeBuffer(null, bytes);
   if (typeof request !== 'object') return request === 0 ? 'sent' : 'failed';
+  // Behind what is pending on a handle that closes: nobody would be told.
+  if ((request.getAsyncId?.() ?? 0) < 0) return 'failed';
   // Over already, while it was made.
   if (typeof request.writeStatus === 'number') return request.writeStatus < 0 ? 'failed' : 'sent';
   awaitEnd(request, bytes, writer);
@@ -105,12 +109,13 @@ function awaitEnd(request: WriteRequest, bytes: Buffer, writer: Writer): void {
 const knownWrite: Write | undefined = chooseWrite(watchWrite());
 
 /**
- * The handle of a socket, if it is one whose bytes go to the kernel as they are (TLS has another kind), and can be
- * written to.
+ * The handle of a socket, if it is one whose bytes go to the kernel as they are (TLS has another kind), can be written
+ * to, and nobody wants to see what is written to the socket.
  */
 export function handleOf(socket: Socket): Handle | undefined {
   const { _handle: handle } = socket as Socket & WithHandle;
-  if (knownWrite === undefined || socket.constructor !== Socket || !handle) return undefined;
+  const isPlain = socket.constructor === Socket && socket.write === Socket.prototype.write;
+  if (knownWrite === undefined || !isPlain || !handle) return undefined;
   return ['TCP', 'Pipe'].includes(handle.constructor.name) ? handle : undefined;
 }
 

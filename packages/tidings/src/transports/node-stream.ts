@@ -107,6 +107,8 @@ class SocketSink implements Sink, Writer {
     if (this.#handle !== undefined) {
       const written = writeToHandle(this.#handle, chunk, this);
       if (written === 'failed') this.#socket.destroy();
+      // Set by the app since: the socket doesn't know by itself that it is not idle.
+      if (this.#socket.timeout) this.#socket.setTimeout(this.#socket.timeout);
       return written === 'sent';
     }
     return this.#socket.writable && this.#socket.write(chunk);

@@ -45,3 +45,15 @@ test('A stream outlives the time in which a request has to be in', async () => {
   const { frames } = await ask(`${url}/?topic=a`);
   expect(await beats(frames, 3)).toHaveLength(3);
 });
+
+test('A timeout that the app sets on a stream is for one that nothing is written to', async () => {
+  const hub = startHub({ heartbeat: 100 });
+  const handle = sse(hub);
+  const { url, sockets } = await listen(http.createServer((req, res) => handle(req, res)));
+  const { frames } = await ask(`${url}/?topic=a`);
+  await frames.nextEvent();
+  const start = performance.now();
+  for (const socket of sockets) socket.setTimeout(1000);
+  while (performance.now() < start + 1500) await frames.next();
+  expect(hub.connections()).toHaveLength(1);
+});
