@@ -1,4 +1,5 @@
-import { type Stage, measure, onStage } from '../stage.ts';
+import { runAt, toCosts, warmUp } from '../maximum.ts';
+import { type Stage, onStage } from '../stage.ts';
 import { sendLoop, subjects } from '../subjects.ts';
 import type { Bench, Suite } from '../suite.ts';
 
@@ -27,26 +28,9 @@ export const fanout: Suite = {
 };
 
 async function measurePaced(bench: Bench, stage: Stage, connections: number) {
-  const { server, load } = stage;
-  const rate = PACE / connections;
-  const send = async (seconds: number, factor = 1) => {
-    const count = Math.max(2, Math.round(rate * factor * seconds));
-    await load.reset();
-    await server.publish({ count, rate: rate * factor, size: SIZE });
-    return load.expect(count);
-  };
-  // Faster, so that what is compiled as it gets hot is.
-  await send(bench.pick(2, 0.02), 3);
-  let counts = await load.report();
-  const spent = await measure(stage, async () => {
-    counts = await send(bench.pick(5, 0.1));
-  });
-  return {
-    'server cpu': ['µs', spent.cpuNanoseconds / 1000 / counts.received],
-    'latency p50': ['ms', counts.p50],
-    'latency p99': ['ms', counts.p99],
-    'client cpu': ['%', spent.clientPercent],
-  } as const;
+  const load = { connections, size: SIZE, batch: 1 };
+  await warmUp(stage, load, bench.pick(10, 0.02));
+  return toCosts(await runAt(stage, load, PACE / connections, bench.pick(5, 0.1)));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isSustained, runAt, searchMaximum } from '../maximum.ts';
+import { isSustained, runAt, searchMaximum, toCosts, warmUp } from '../maximum.ts';
 import { onStage } from '../stage.ts';
 import { sendLoop, subjects } from '../subjects.ts';
 import type { Bench, Suite } from '../suite.ts';
@@ -28,14 +28,9 @@ async function measureAt(bench: Bench, connections: number, rate: number): Promi
   const load = { connections, size: SIZE, batch: 1 };
   for (const subject of bench.rounds(subjects)) {
     await onStage(subject, { connections }, async (stage) => {
-      await runAt(stage, load, rate, bench.pick(2, 0.02));
-      const { counts, spent } = await runAt(stage, load, rate, bench.pick(5, 0.2));
-      const params = { connections, 'events/s': Math.round(rate) };
-      bench.record(subject.name, params, {
-        'latency p50': ['ms', counts.p50],
-        'latency p99': ['ms', counts.p99],
-        'client cpu': ['%', spent.clientPercent],
-      });
+      await warmUp(stage, load, bench.pick(10, 0.02));
+      const result = await runAt(stage, load, rate, bench.pick(5, 0.2));
+      bench.record(subject.name, { connections, 'events/s': Math.round(rate) }, toCosts(result));
     });
   }
 }

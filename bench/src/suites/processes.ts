@@ -1,5 +1,5 @@
 import { makeFolder, removeFolder } from '../folders.ts';
-import { BEARABLE_MS, runAt, sustain, toMetrics, tryOnce } from '../maximum.ts';
+import { BEARABLE_MS, runAt, sustain, toCosts, toMetrics, tryOnce, warmUp } from '../maximum.ts';
 import { type Stage, onStage } from '../stage.ts';
 import { type Subject, nodeSubject } from '../subject.ts';
 import type { Bench, Suite } from '../suite.ts';
@@ -56,18 +56,9 @@ async function measureEasy(bench: Bench, connections: number): Promise<void> {
   const burst = { connections, size: SIZE, batch: 1 };
   for (const subject of bench.rounds(subjects)) {
     await onLog(subject, connections, async (stage) => {
-      await runAt(stage, burst, EASY_RATE, bench.pick(2, 0.02));
-      const { counts, spent } = await runAt(stage, burst, EASY_RATE, bench.pick(5, 0.2));
-      bench.record(
-        subject.name,
-        { connections, 'events/s': EASY_RATE },
-        {
-          'latency p50': ['ms', counts.p50],
-          'latency p99': ['ms', counts.p99],
-          'server cpu': ['µs', spent.cpuNanoseconds / 1000 / counts.received],
-          'client cpu': ['%', spent.clientPercent],
-        },
-      );
+      await warmUp(stage, burst, bench.pick(10, 0.02));
+      const result = await runAt(stage, burst, EASY_RATE, bench.pick(5, 0.2));
+      bench.record(subject.name, { connections, 'events/s': EASY_RATE }, toCosts(result));
     });
   }
 }
