@@ -1,13 +1,14 @@
 import type { Counts } from './load/client.ts';
 import { type Spent, type Stage, measure } from './stage.ts';
+import type { Bench } from './suite.ts';
 
 /** A rate is sustained if 99 % of what is published at it arrives within so many ms. */
 export const BEARABLE_MS = 250;
 /** More samples than this a second would be a burden to the load client. */
 const SAMPLES = 100_000;
 const TIMEOUT = 120_000;
-/** A second, which are a little much for the slowest subject with 10,000 connections. */
-const WARM_UP_DELIVERIES = 60_000;
+/** A second, at most. So many deliveries are a little much for the slowest subject with 10,000 connections. */
+const WARM_UP = { deliveries: 60_000, events: 1000 };
 /** Events a second that everybody can do, to begin with. */
 const FIRST_GUESS = 32;
 /** How finely the rate is searched: each step halves the gap, first of a factor of two, to a fifth. */
@@ -40,9 +41,15 @@ export async function runAt(stage: Stage, burst: Burst, rate: number, seconds: n
   return { rate, counts, spent };
 }
 
-/** What is done for each event, and not only for each delivery, gets hot enough to be compiled before it is measured. */
-export async function warmUp(stage: Stage, burst: Burst, seconds: number): Promise<void> {
-  await runAt(stage, burst, Math.min(1000, WARM_UP_DELIVERIES / burst.connections), seconds);
+/**
+ * What it takes at a rate that is easily kept. Before, what is done for each event, and not only for each delivery, gets
+ * hot enough to be compiled: compilers share the core with what is measured.
+ */
+export async function costsAt(bench: Bench, stage: Stage, burst: Burst, rate: number) {
+  const warmUpRate = Math.min(WARM_UP.events, WARM_UP.deliveries / burst.connections);
+  await runAt(stage, burst, warmUpRate, bench.pick(10, 0.02));
+  const result = await runAt(stage, burst, rate, bench.pick(5, 0.2));
+  return { 'latency p50': ['ms', result.counts.p50], ...toCosts(result) } as const;
 }
 
 export function isSustained({ counts }: Result): boolean {
@@ -100,22 +107,19 @@ export function tryOnce(stage: Stage, burst: Burst): Promise<Result> {
   return runAt(stage, burst, FIRST_GUESS, 0.5);
 }
 
-export function toMetrics({ rate, counts, spent }: Result) {
+export function toMetrics(result: Result) {
+  const { rate, counts, spent } = result;
   return {
     deliveries: ['/s', counts.received / spent.seconds],
     events: ['/s', rate],
-    'latency p99': ['ms', counts.p99],
-    'server cpu': ['µs', spent.cpuNanoseconds / 1000 / counts.received],
-    'client cpu': ['%', spent.clientPercent],
+    ...toCosts(result),
   } as const;
 }
 
-/** Of a rate that is easily kept. */
-export function toCosts({ counts, spent }: Result) {
+function toCosts({ counts, spent }: Result) {
   return {
-    'server cpu': ['µs', spent.cpuNanoseconds / 1000 / counts.received],
-    'latency p50': ['ms', counts.p50],
     'latency p99': ['ms', counts.p99],
+    'server cpu': ['µs', spent.cpuNanoseconds / 1000 / counts.received],
     'client cpu': ['%', spent.clientPercent],
   } as const;
 }

@@ -1,4 +1,4 @@
-import { runAt, toCosts, warmUp } from '../maximum.ts';
+import { costsAt } from '../maximum.ts';
 import { type Stage, onStage } from '../stage.ts';
 import { sendLoop, subjects } from '../subjects.ts';
 import type { Bench, Suite } from '../suite.ts';
@@ -18,7 +18,8 @@ export const fanout: Suite = {
     for (const connections of bench.pick([100, 1000, 10_000], [20])) {
       for (const subject of bench.rounds(subjects)) {
         await onStage(subject, { connections }, async (stage) => {
-          const paced = await measurePaced(bench, stage, connections);
+          const burst = { connections, size: SIZE, batch: 1 };
+          const paced = await costsAt(bench, stage, burst, PACE / connections);
           const backToBack = await measureBackToBack(bench, stage, connections);
           bench.record(subject.name, { connections }, { ...paced, ...backToBack });
         });
@@ -26,12 +27,6 @@ export const fanout: Suite = {
     }
   },
 };
-
-async function measurePaced(bench: Bench, stage: Stage, connections: number) {
-  const load = { connections, size: SIZE, batch: 1 };
-  await warmUp(stage, load, bench.pick(10, 0.02));
-  return toCosts(await runAt(stage, load, PACE / connections, bench.pick(5, 0.1)));
-}
 
 /**
  * From the second after the first was received by all, and so on: nobody can put two together. Each costs two messages

@@ -1,4 +1,4 @@
-import { isSustained, runAt, searchMaximum, toCosts, warmUp } from '../maximum.ts';
+import { costsAt, isSustained, runAt, searchMaximum } from '../maximum.ts';
 import { onStage } from '../stage.ts';
 import { sendLoop, subjects } from '../subjects.ts';
 import type { Bench, Suite } from '../suite.ts';
@@ -28,9 +28,8 @@ async function measureAt(bench: Bench, connections: number, rate: number): Promi
   const load = { connections, size: SIZE, batch: 1 };
   for (const subject of bench.rounds(subjects)) {
     await onStage(subject, { connections }, async (stage) => {
-      await warmUp(stage, load, bench.pick(10, 0.02));
-      const result = await runAt(stage, load, rate, bench.pick(5, 0.2));
-      bench.record(subject.name, { connections, 'events/s': Math.round(rate) }, toCosts(result));
+      const params = { connections, 'events/s': Math.round(rate) };
+      bench.record(subject.name, params, await costsAt(bench, stage, load, rate));
     });
   }
 }

@@ -1,5 +1,5 @@
 import { makeFolder, removeFolder } from '../folders.ts';
-import { BEARABLE_MS, runAt, sustain, toCosts, toMetrics, tryOnce, warmUp } from '../maximum.ts';
+import { BEARABLE_MS, costsAt, sustain, toMetrics, tryOnce } from '../maximum.ts';
 import { type Stage, onStage } from '../stage.ts';
 import { type Subject, nodeSubject } from '../subject.ts';
 import type { Bench, Suite } from '../suite.ts';
@@ -56,9 +56,8 @@ async function measureEasy(bench: Bench, connections: number): Promise<void> {
   const burst = { connections, size: SIZE, batch: 1 };
   for (const subject of bench.rounds(subjects)) {
     await onLog(subject, connections, async (stage) => {
-      await warmUp(stage, burst, bench.pick(10, 0.02));
-      const result = await runAt(stage, burst, EASY_RATE, bench.pick(5, 0.2));
-      bench.record(subject.name, { connections, 'events/s': EASY_RATE }, toCosts(result));
+      const params = { connections, 'events/s': EASY_RATE };
+      bench.record(subject.name, params, await costsAt(bench, stage, burst, EASY_RATE));
     });
   }
 }
