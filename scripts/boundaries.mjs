@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -12,14 +12,19 @@ const src = 'packages/tidings/src';
 /** What each folder may import; `.` is src/index.ts. Everything else is forbidden. */
 const allowed = {
   protocol: [],
+  log: ['protocol'],
+  'logs/memory': ['protocol', 'log'],
+  'logs/lmdb': ['protocol', 'log'],
+  hub: ['protocol', 'log'],
+  http: ['protocol', 'log', 'hub'],
+  node: ['protocol', 'log', 'hub', 'http'],
+  fetch: ['protocol', 'log', 'hub', 'http'],
   client: ['protocol'],
-  hub: ['protocol'],
-  logs: ['protocol', 'hub'],
-  transports: ['protocol', 'hub'],
-  testing: ['protocol', 'hub'],
-  '.': ['protocol', 'client', 'hub', 'logs', 'transports', 'testing'],
+  testing: ['protocol', 'log', 'hub'],
+  '.': ['protocol', 'log', 'logs/memory', 'logs/lmdb', 'hub', 'http', 'node', 'fetch', 'client', 'testing'],
 };
-const runtimeFree = ['protocol', 'client', 'hub'];
+/** Folders whose code runs in every runtime: no types of Node, no `node:` modules, no globals of Node. */
+const runtimeFree = ['protocol', 'log', 'logs/memory', 'hub', 'http', 'fetch', 'client'];
 
 const folders = Object.keys(allowed);
 const copy = mkdtempSync(join(tmpdir(), 'boundaries-'));
@@ -29,8 +34,12 @@ const problems = [];
 try {
   copyConfigs();
   for (const [folder, may] of Object.entries(allowed)) {
-    const imports = may.map((target) => importOf(folder, target, target)).join('');
-    write(folder, 'index.ts', `${imports}export const here: string = ${[`''`, ...may].join(' + ')};\n`);
+    const imports = may.map((target) => importOf(folder, target, nameOf(target))).join('');
+    write(
+      folder,
+      'index.ts',
+      `${imports}export const here: string = ${[`''`, ...may.map(nameOf)].join(' + ')};\n`,
+    );
   }
   const everythingAllowed = tsc('.');
   if (everythingAllowed !== '') problems.push(`an allowed import does not compile:\n${everythingAllowed}`);
@@ -93,18 +102,31 @@ function copyConfigs() {
     'packages/tidings/package.json',
     `${src}/tsconfig.json`,
   ];
-  for (const entry of readdirSync(join(root, src), { withFileTypes: true })) {
-    if (!entry.isDirectory()) continue;
+  for (const folder of sourceFolders()) {
     // A folder this script does not know would be a hole in the proof.
-    if (!folders.includes(entry.name)) problems.push(`add ${src}/${entry.name} to scripts/boundaries.mjs`);
-    else files.push(`${src}/${entry.name}/tsconfig.json`);
+    if (!folders.includes(folder)) problems.push(`add ${src}/${folder} to scripts/boundaries.mjs`);
+    else files.push(`${src}/${folder}/tsconfig.json`);
   }
   for (const file of files) cpSync(join(root, file), join(copy, file), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction');
 }
 
+/** The folders of the library; of `logs`, each engine by itself. */
+function sourceFolders() {
+  const inside = (/** @type {string} */ folder) =>
+    readdirSync(join(root, src, folder), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return inside('.').flatMap(({ name }) =>
+    name === 'logs' ? inside(name).map((engine) => `logs/${engine.name}`) : [name],
+  );
+}
+
+/** `logs/memory` as an identifier. */
+function nameOf(/** @type {string} */ folder) {
+  return folder.replace('/', '_');
+}
+
 function importOf(/** @type {string} */ from, /** @type {string} */ target, /** @type {string} */ as) {
-  const path = join(from === '.' ? '.' : '..', target, 'index.ts').replaceAll('\\', '/');
+  const path = relative(from, join(target, 'index.ts')).replaceAll('\\', '/');
   return `import { here as ${as} } from '${path.startsWith('.') ? path : `./${path}`}';\n`;
 }
 

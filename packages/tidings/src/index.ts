@@ -1,12 +1,12 @@
 import { Hub, type HubOptions } from './hub/index.ts';
-import { memoryLog } from './logs/memory.ts';
+import { memoryLog } from './logs/memory/index.ts';
 
 /** @throws {TidingsError} `hub/invalid-option`. */
 export function createHub(options: HubOptions = {}): Hub {
   return new Hub({ ...options, log: options.log ?? memoryLog() });
 }
 
-export { memoryLog, type MemoryLogOptions } from './logs/memory.ts';
+export { memoryLog, type MemoryLogOptions } from './logs/memory/index.ts';
 export {
   TidingsError,
   type ErrorCode,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createHub, memoryLog } from '../src/index.ts';
-import { sse } from '../src/transports/fetch.ts';
+import { sse } from '../src/fetch/index.ts';
 
 /** What a caller without types, or in a hurry, hands in. */
 const anything = (value: unknown): never => value as never;

@@ -1,6 +1,6 @@
 import type { HubOptions } from '../src/hub/options.ts';
-import type { Retention } from '../src/hub/tail.ts';
-import { memoryLog } from '../src/logs/memory.ts';
+import type { Retention } from '../src/log/tail.ts';
+import { memoryLog } from '../src/logs/memory/index.ts';
 import { type ManualClock, createManualClock } from '../src/testing/manual-clock.ts';
 import { type Connection, type EventLog, Hub, type Matcher, createMatcherSet } from './internals.ts';
 import { Peer, type PeerOptions, settle } from './peer.ts';

@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
-import type { EventLog } from '../src/hub/log.ts';
-import { memoryLog } from '../src/logs/memory.ts';
+import type { EventLog } from '../src/log/event-log.ts';
+import { memoryLog } from '../src/logs/memory/index.ts';
 import { checkInvariant, retention, topics } from './model/check.ts';
 import { settle } from './peer.ts';
 

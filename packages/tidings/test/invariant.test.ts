@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { memoryLog } from '../src/logs/memory.ts';
+import { memoryLog } from '../src/logs/memory/index.ts';
 import { checkInvariant, retention, topics } from './model/check.ts';
 import { settle } from './peer.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { memoryLog } from '../src/logs/memory.ts';
+import { memoryLog } from '../src/logs/memory/index.ts';
 import { createManualClock } from '../src/testing/manual-clock.ts';
 import { type EventLog, Hub } from './internals.ts';
 import { Peer, settle } from './peer.ts';

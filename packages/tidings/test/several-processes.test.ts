@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Tail } from '../src/hub/tail.ts';
+import type { Tail } from '../src/log/tail.ts';
 import { type Fixture, dataOf, startHub, told, withMethods } from './fixture.ts';
 import { Hub } from './internals.ts';
-import { memoryLog } from '../src/logs/memory.ts';
+import { memoryLog } from '../src/logs/memory/index.ts';
 import { settle } from './peer.ts';
 
 /** A hub whose log says, before an append, that what comes leaves something out of these topics, or of any. */

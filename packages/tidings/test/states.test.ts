@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { memoryLog } from '../src/logs/memory.ts';
+import { memoryLog } from '../src/logs/memory/index.ts';
 import { createManualClock } from '../src/testing/manual-clock.ts';
 import { Hub } from './internals.ts';
 import { Peer, settle } from './peer.ts';

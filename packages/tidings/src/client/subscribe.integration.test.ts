@@ -4,7 +4,7 @@ import { observe } from '../../test/client/observed.ts';
 import { createGate, turn, until, within } from '../../test/http/deadline.ts';
 import { startNode } from '../../test/http/hub.ts';
 import { forbidden, memoryLog } from '../index.ts';
-import type { NodeHandlerOptions } from '../transports/node.ts';
+import type { NodeHandlerOptions } from '../node/index.ts';
 import type { ClientOptions } from './index.ts';
 
 async function start(handler: NodeHandlerOptions<IncomingMessage> = {}, options: ClientOptions = {}) {

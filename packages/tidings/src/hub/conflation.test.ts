@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { memoryLog } from '../logs/memory.ts';
+import { memoryLog } from '../logs/memory/index.ts';
 import { toNewEvent } from '../protocol/event.ts';
 import { createManualClock } from '../testing/manual-clock.ts';
 import { Conflation } from './conflation.ts';
-import type { EventLog } from './log.ts';
+import type { EventLog } from '../log/event-log.ts';
 
 const state = (key: string, data: unknown): ReturnType<typeof toNewEvent> =>
   toNewEvent({ topics: 'state', data, key });

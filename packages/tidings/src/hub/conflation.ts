@@ -1,7 +1,7 @@
 import type { NewEvent } from '../protocol/event.ts';
 import type { Clock } from './clock.ts';
-import type { Appended, EventLog } from './log.ts';
-import { isState } from './topic-rules.ts';
+import type { Appended, EventLog } from '../log/event-log.ts';
+import { isState } from '../log/topic-rules.ts';
 
 interface Waiter {
   readonly resolve: (appended: Appended) => void;

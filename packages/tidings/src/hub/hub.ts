@@ -7,16 +7,16 @@ import {
   Connection,
   type ConnectionInfo,
   type Delivery,
-} from './connection.ts';
+} from './delivery/connection.ts';
 import type { Compression } from './compression.ts';
 import { Conflation } from './conflation.ts';
-import { FanOut } from './fan-out.ts';
-import type { EventLog } from './log.ts';
+import { FanOut } from './delivery/fan-out.ts';
+import type { EventLog } from '../log/event-log.ts';
 import { type HubLimits, type HubOptions, type ResolvedHubOptions, resolveOptions } from './options.ts';
-import { assertNumber } from './option-checks.ts';
-import { type Presence, PresenceTracker } from './presence.ts';
+import { assertNumber } from '../protocol/options.ts';
+import { type Presence, PresenceTracker } from './presence/presence.ts';
 import { Registry } from './registry.ts';
-import { Subscriptions } from './subscription.ts';
+import { Subscriptions } from './delivery/subscription.ts';
 import { Sweep } from './sweep.ts';
 
 /** What a publisher gets back. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { memoryLog } from '../logs/memory.ts';
+import { memoryLog } from '../logs/memory/index.ts';
 import { systemClock } from './clock.ts';
 import { type HubOptions, resolveOptions } from './options.ts';
 

@@ -1,9 +1,9 @@
 import { type EventLimits, DEFAULT_EVENT_LIMITS } from '../protocol/event.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Compression } from './compression.ts';
-import type { EventLog } from './log.ts';
-import { assertKnown, assertNumber, invalidOption } from './option-checks.ts';
-import type { PresenceRule } from './presence.ts';
+import type { EventLog } from '../log/event-log.ts';
+import { assertKnown, assertNumber, invalidOption } from '../protocol/options.ts';
+import type { PresenceRule } from './presence/presence.ts';
 import type { ConnectionLimits } from './registry.ts';
 
 export interface HubLimits extends ConnectionLimits, EventLimits {

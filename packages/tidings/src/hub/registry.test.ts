@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Connection } from './connection.ts';
+import type { Connection } from './delivery/connection.ts';
 import { Registry } from './registry.ts';
 
 let made = 0;

@@ -1,5 +1,5 @@
 import { TidingsError } from '../protocol/errors.ts';
-import type { Connection } from './connection.ts';
+import type { Connection } from './delivery/connection.ts';
 
 export interface ConnectionLimits {
   /** In all; more are answered 503. */

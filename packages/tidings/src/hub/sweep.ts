@@ -1,6 +1,6 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { encodeFrame } from '../protocol/encode.ts';
-import type { Connection, Delivery } from './connection.ts';
+import type { Connection, Delivery } from './delivery/connection.ts';
 import type { Registry } from './registry.ts';
 
 export interface SweepOptions {

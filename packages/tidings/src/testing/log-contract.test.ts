@@ -1,7 +1,7 @@
 import { AssertionError } from 'node:assert/strict';
 import { describe, expect, test } from 'vitest';
-import type { EventLog } from '../hub/log.ts';
-import { memoryLog } from '../logs/memory.ts';
+import type { EventLog } from '../log/event-log.ts';
+import { memoryLog } from '../logs/memory/index.ts';
 import type { NewEvent } from '../protocol/event.ts';
 import { type OpenLogOptions, logContract } from './log-contract.ts';
 

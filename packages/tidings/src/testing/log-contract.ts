@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { EventLog } from '../hub/log.ts';
-import type { LogEntry, Retention } from '../hub/tail.ts';
+import type { EventLog } from '../log/event-log.ts';
+import type { LogEntry, Retention } from '../log/tail.ts';
 import { TidingsError } from '../protocol/errors.ts';
 import { type EventInput, toNewEvent } from '../protocol/event.ts';
 import { append, lost, read } from './log-steps.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { EventLog } from '../hub/log.ts';
-import { createMatcherSet } from '../hub/matcher-set.ts';
-import type { LogEntry, Retention } from '../hub/tail.ts';
+import type { EventLog } from '../log/event-log.ts';
+import { createMatcherSet } from '../protocol/matcher-set.ts';
+import type { LogEntry, Retention } from '../log/tail.ts';
 import type { NewEvent } from '../protocol/event.ts';
 import { append, lost, read } from './log-steps.ts';
 import type { OpenLogOptions } from './log-contract.ts';

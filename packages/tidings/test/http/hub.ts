@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { expect, onTestFinished } from 'vitest';
 import { type Hub, type HubOptions, createHub } from '../../src/index.ts';
-import { type NodeHandlerOptions, sse } from '../../src/transports/node.ts';
+import { type NodeHandlerOptions, sse } from '../../src/node/index.ts';
 import type { Reply } from './client.ts';
 import { type Running, serve } from './server.ts';
 

@@ -8,10 +8,10 @@ import fastify from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
 import type { Hub } from '../../src/hub/hub.ts';
-import { sse as expressSse } from '../../src/transports/express.ts';
-import { sse as fetchSse } from '../../src/transports/fetch.ts';
-import type { HandlerOptions } from '../../src/transports/handler-options.ts';
-import { type SocketOptions, sse as nodeSse } from '../../src/transports/node.ts';
+import { sse as expressSse } from '../../src/node/express.ts';
+import { sse as fetchSse } from '../../src/fetch/index.ts';
+import type { HandlerOptions } from '../../src/http/handler-options.ts';
+import { type SocketOptions, sse as nodeSse } from '../../src/node/index.ts';
 import { type Ask, ask, askHttp2 } from './client.ts';
 import { type Running, certificate, listen } from './server.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { type ManualClock, createManualClock } from '../../src/testing/manual-clock.ts';
-import type { Retention } from '../../src/hub/tail.ts';
-import type { TopicRule } from '../../src/hub/topic-rules.ts';
+import type { Retention } from '../../src/log/tail.ts';
+import type { TopicRule } from '../../src/log/topic-rules.ts';
 import { type Action, actions } from './actions.ts';
 import { type LogUnderTest, World } from './world.ts';
 

@@ -1,4 +1,4 @@
-import type { Appended } from '../../hub/log.ts';
+import type { Appended } from '../../log/event-log.ts';
 import { TidingsError } from '../../protocol/errors.ts';
 import type { NewEvent } from '../../protocol/event.ts';
 

@@ -1,7 +1,7 @@
-import type { Appended, EventLog } from '../../hub/log.ts';
-import { invalidOption } from '../../hub/option-checks.ts';
-import { type LogEntry, type Retention, Tail, assertRetention } from '../../hub/tail.ts';
-import { type TopicRule, createTopicRules } from '../../hub/topic-rules.ts';
+import type { Appended, EventLog } from '../../log/event-log.ts';
+import { invalidOption } from '../../protocol/options.ts';
+import { type LogEntry, type Retention, Tail, assertRetention } from '../../log/tail.ts';
+import { type TopicRule, createTopicRules } from '../../log/topic-rules.ts';
 import { TidingsError } from '../../protocol/errors.ts';
 import type { NewEvent } from '../../protocol/event.ts';
 import { readLosses, readPage, readStates } from './read.ts';

@@ -1,6 +1,6 @@
-import type { LogQuery, Loss } from '../../hub/log.ts';
-import type { CompiledPattern, MatcherSet } from '../../hub/matcher-set.ts';
-import { type LogEntry, type Page, toPage } from '../../hub/tail.ts';
+import type { LogQuery, Loss } from '../../log/event-log.ts';
+import type { CompiledPattern, MatcherSet } from '../../protocol/matcher-set.ts';
+import { type LogEntry, type Page, toPage } from '../../log/tail.ts';
 import type { Matcher } from '../../protocol/matcher.ts';
 import { literalPrefix } from '../../protocol/pattern.ts';
 import {

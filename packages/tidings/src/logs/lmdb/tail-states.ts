@@ -1,5 +1,5 @@
-import type { LogEntry } from '../../hub/tail.ts';
-import { type TopicRules, isState } from '../../hub/topic-rules.ts';
+import type { LogEntry } from '../../log/tail.ts';
+import { type TopicRules, isState } from '../../log/topic-rules.ts';
 
 /**
  * The newest event of each key that the tail holds. What superseded it may have been superseded itself before this

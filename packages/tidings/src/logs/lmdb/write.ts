@@ -1,9 +1,9 @@
 import type { NewEvent } from '../../protocol/event.ts';
-import type { Appended } from '../../hub/log.ts';
-import { type LogEntry, type Retention, entryOf, sizeOf } from '../../hub/tail.ts';
-import { type TopicRules, isState } from '../../hub/topic-rules.ts';
+import type { Appended } from '../../log/event-log.ts';
+import { type LogEntry, type Retention, entryOf, sizeOf } from '../../log/tail.ts';
+import { type TopicRules, isState } from '../../log/topic-rules.ts';
 import { Losses } from './losses.ts';
-import { SUPERSEDED_ID_WINDOW } from '../superseded-ids.ts';
+import { SUPERSEDED_ID_WINDOW } from '../../log/superseded-ids.ts';
 import {
   type LogState,
   type Store,

@@ -1,0 +1,54 @@
+import { invalidOption } from '../protocol/options.ts';
+import type { CorsOptions } from './handler-options.ts';
+
+/** What our client, and those like it, send. */
+const OUR_HEADERS = ['Authorization', 'Cache-Control', 'Content-Type', 'Last-Event-ID'];
+
+/** https://fetch.spec.whatwg.org/#http-cors-protocol */
+export function corsHeaders(
+  options: CorsOptions | undefined,
+  origin: string | undefined,
+): Record<string, string> {
+  if (options === undefined) return {};
+  const allowed = allowedOrigin(options, origin);
+  // Even an answer without the permission depends on who asked.
+  const headers: Record<string, string> = options.origin === '*' ? {} : { vary: 'Origin' };
+  if (allowed === undefined) return headers;
+  headers['access-control-allow-origin'] = allowed;
+  headers['access-control-expose-headers'] = 'Retry-After';
+  if (options.credentials === true) headers['access-control-allow-credentials'] = 'true';
+  return headers;
+}
+
+export function preflightHeaders(
+  options: CorsOptions | undefined,
+  origin: string | undefined,
+): Record<string, string> {
+  if (options === undefined || allowedOrigin(options, origin) === undefined) return {};
+  return {
+    'access-control-allow-methods': 'GET, HEAD, POST',
+    'access-control-allow-headers': [...OUR_HEADERS, ...(options.headers ?? [])].join(', '),
+    'access-control-max-age': String(options.maxAge ?? 600),
+  };
+}
+
+/** @throws {TidingsError} `hub/invalid-option`. */
+export function assertCors({ origin, credentials = false }: CorsOptions): void {
+  if (origin === '*' && credentials) {
+    throw invalidOption('cors', '`cors.credentials` needs origins by name instead of "*": browsers insist.');
+  }
+  if (origin === '*' || typeof origin === 'function') return;
+  for (const each of typeof origin === 'string' ? [origin] : (origin ?? [undefined])) {
+    if (typeof each === 'string' && URL.canParse(each) && new URL(each).origin === each) continue;
+    const message = `\`cors.origin\` takes origins such as "https://example.com", not ${JSON.stringify(each)}.`;
+    throw invalidOption('cors', message);
+  }
+}
+
+function allowedOrigin({ origin: allowed }: CorsOptions, origin: string | undefined): string | undefined {
+  if (allowed === '*') return '*';
+  if (origin === undefined) return undefined;
+  if (typeof allowed === 'function') return allowed(origin) ? origin : undefined;
+  const origins = typeof allowed === 'string' ? [allowed] : allowed;
+  return origins.includes(origin) ? origin : undefined;
+}

@@ -1,0 +1,229 @@
+import type { ServerResponse } from 'node:http';
+import { describe, expect, test, vi } from 'vitest';
+import { ask } from '../../test/http/client.ts';
+import { createGate, until } from '../../test/http/deadline.ts';
+import { expectProblem, startHub, startNode } from '../../test/http/hub.ts';
+import { RawClient } from '../../test/http/raw-client.ts';
+import { serve } from '../../test/http/server.ts';
+import { createNodeHandler, sse } from '../node/index.ts';
+
+describe('onConnect', () => {
+  test('is told of the connection before its first byte, and its end once', async () => {
+    const onEnd = vi.fn();
+    const onConnect = vi.fn(() => onEnd);
+    const { hub, url } = await startNode({ topics: ['a'], authorize: () => ({ subject: 'ann' }), onConnect });
+    const { frames, cut } = await ask(url, { headers: { 'user-agent': 'test' } });
+    const { connection: id } = JSON.parse((await frames.nextEvent()).data) as { connection: string };
+    expect(onConnect).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({
+        id,
+        subject: 'ann',
+        remote: '127.0.0.1',
+        userAgent: 'test',
+        state: 'opening',
+      }),
+      expect.anything(),
+    );
+    expect(onEnd).not.toHaveBeenCalled();
+    cut();
+    await until('end', () => onEnd.mock.calls.length > 0);
+    await hub.publish('a', 1);
+    expect(onEnd).toHaveBeenCalledOnce();
+  });
+
+  test('hears of the end however it comes', async () => {
+    const ended: string[] = [];
+    const { hub, url } = await startNode({
+      topics: ['a'],
+      onConnect: (_connection, req) => () => ended.push(req.url ?? ''),
+    });
+    await ask(`${url}/evicted`);
+    await until('live', () => hub.stats().live === 1);
+    hub.disconnect(() => true);
+    await until('first end', () => ended.length === 1);
+    await ask(`${url}/drained`);
+    await hub.close();
+    expect(ended).toEqual(['/evicted', '/drained']);
+  });
+
+  test('may end the other connections of the same user', async () => {
+    const { hub, url } = await startNode({
+      topics: ['a'],
+      authorize: () => ({ subject: 'ann' }),
+      onConnect: ({ id, subject }) =>
+        void hub.disconnect((other) => other.subject === subject && other.id !== id),
+    });
+    const first = await ask(url);
+    await first.frames.nextEvent();
+    await ask(url);
+    expect(await first.frames.nextEvent()).toMatchObject({ type: 'tidings:goodbye' });
+    await until('one connection', () => hub.connections().length === 1);
+  });
+
+  test('that ends the very connection has it answered 503, rather than left hanging', async () => {
+    const { hub, url } = await startNode({ topics: ['a'], onConnect: () => void hub.disconnect(() => true) });
+    const reply = await ask(url);
+    expect(reply.headers['retry-after']).toMatch(/^\d+$/);
+    await expectProblem(reply, 503, 'hub/unavailable');
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test('that has it ended a moment later has it cut off, rather than left hanging', async () => {
+    const { hub, url } = await startNode({
+      topics: ['a'],
+      onConnect: () => queueMicrotask(() => void hub.disconnect(() => true)),
+    });
+    await expect(ask(url)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test('whose end fails is reported, and does not keep the connection', async () => {
+    const onError = vi.fn();
+    const failure = new Error('counter gone');
+    const { hub, url } = await startNode(
+      {
+        topics: ['a'],
+        onConnect: () => () => {
+          throw failure;
+        },
+      },
+      { onError },
+    );
+    (await ask(url)).cut();
+    await until('no connections', () => hub.connections().length === 0);
+    expect(onError).toHaveBeenCalledExactlyOnceWith(failure);
+  });
+});
+
+describe('What the app does wrong', () => {
+  test.each([
+    ['a header that cannot be sent', { headers: { 'x-app': 'a\nb' } }],
+    ['a greeting of a reserved type', { greeting: () => ({ type: 'tidings:welcome', data: 1 }) }],
+    ['a greeting that is no JSON', { greeting: () => ({ data: () => {} }) }],
+    ['a greeting that would forge a field', { greeting: () => ({ type: 'a\ndata: b', data: 1 }) }],
+    ['topics that are none', { topics: () => [''] }],
+    ['a grant that is no topic', { authorize: () => ({ topics: ['\n'] }) }],
+    ['CORS that fails', { cors: { origin: () => Boolean(JSON.parse('{')) } }],
+  ])('with %s is an answer, and leaves nothing behind', async (_what, options) => {
+    const { hub, url } = await startNode({ topics: ['a'], onError: () => {}, ...options });
+    const reply = await ask(url, { headers: { origin: 'https://app.example' } });
+    expect([400, 500]).toContain(reply.status);
+    await reply.frames.end();
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test.each(['end', 'destroy'] as const)(
+    'by calling `res.%s` in the middle of a stream ends that one alone',
+    async (call) => {
+      const hub = startHub();
+      const handle = sse(hub);
+      const responses: ServerResponse[] = [];
+      const { url } = await serve((req, res) => {
+        responses.push(res);
+        handle(req, res);
+      });
+      await ask(`${url}/?topic=a`);
+      const other = await ask(`${url}/?topic=a`);
+      await until('both live', () => hub.stats().live === 2);
+      responses[0]?.[call]();
+      await hub.publish('a', 1);
+      await until('one connection', () => hub.connections().length === 1);
+      await hub.publish('a', 2);
+      await other.frames.until('both events', () => other.frames.events.length === 2);
+    },
+  );
+
+  test('by answering while authorize is still at it: the first answer stands, and nothing is left behind', async () => {
+    const hub = startHub();
+    const decided = createGate();
+    const handled = createGate();
+    const authorize = (): Promise<object> => decided.passed.then(() => ({}));
+    const handle = createNodeHandler(hub, { topics: ['a'], authorize });
+    const { url } = await serve((req, res) => {
+      handle(req, res).then(handled.open, handled.fail);
+      res.writeHead(504);
+      res.write('Too slow');
+    });
+    const { status } = await ask(url);
+    expect(status).toBe(504);
+    decided.open();
+    await handled.passed;
+    expect(hub.connections()).toEqual([]);
+  });
+});
+
+test('An app may end the response by itself, and nothing comes after that', async () => {
+  const hub = startHub();
+  const responses: ServerResponse[] = [];
+  const handle = sse(hub, { topics: ['a'] });
+  const { port } = await serve((req, res) => {
+    responses.push(res);
+    handle(req, res);
+  });
+  const peer = await RawClient.connect(port);
+  peer.read().get('/');
+  await peer.frames.nextEvent();
+  await hub.publish('a', 'before');
+  expect(await peer.frames.nextEvent()).toMatchObject({ data: '"before"' });
+  // With the socket full, the end waits, and the hub hears that there is room before it hears of the end.
+  peer.stopReading();
+  for (let n = 0; n < 200; n += 1) await hub.publish('a', 'x'.repeat(50_000));
+  await until('behind', () => hub.stats().behind === 1);
+  responses[0]?.end();
+  await hub.publish('a', 'after');
+  peer.read();
+  await until('no connection', () => hub.connections().length === 0);
+  // The socket serves the next request.
+  peer.send('HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  await peer.closed();
+  expect(peer.text).not.toContain('after');
+  expect(peer.text).toMatch(/\r\n0\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*$/);
+});
+
+test('Of a hijacked socket, the request is over when the stream begins, and onConnect tells of its end', async () => {
+  const hub = startHub();
+  const onEnd = vi.fn();
+  const onResponseClose = vi.fn();
+  const handle = sse(hub, { topics: ['a'], hijack: true, onConnect: () => onEnd });
+  const { url, server } = await serve((req, res) => {
+    res.on('close', onResponseClose);
+    handle(req, res);
+  });
+  const { frames, cut } = await ask(url);
+  await frames.nextEvent();
+  expect(onResponseClose).toHaveBeenCalledOnce();
+  // The server waits for no stream, and the stream goes on.
+  await new Promise((resolve) => server.close(resolve));
+  await hub.publish('a', 1);
+  expect(await frames.nextEvent()).toMatchObject({ data: '1' });
+  expect(onEnd).not.toHaveBeenCalled();
+  cut();
+  await until('end', () => onEnd.mock.calls.length === 1);
+});
+
+test('A socket that is to be hijacked is not promised to be kept, so that no request is lost with it', async () => {
+  const { url, hub } = await startNode({ topics: ['a'], hijack: true });
+  const { headers, frames } = await ask(url);
+  expect(headers.connection).toBe('close');
+  await frames.nextEvent();
+  hub.disconnect(() => true);
+  await frames.end();
+  expect(frames.error).toBeUndefined();
+});
+
+test('A response that has begun already is a failure of the app, which is told', async () => {
+  const hub = startHub();
+  const onError = vi.fn();
+  const handle = sse(hub, { topics: ['a'], onError });
+  const { url } = await serve((req, res) => {
+    res.flushHeaders();
+    handle(req, res);
+    res.end();
+  });
+  await (await ask(url)).frames.end();
+  expect(onError).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({ code: 'request/already-answered' }),
+    expect.anything(),
+  );
+  expect(hub.stats().connected).toBe(0);
+});

@@ -1,0 +1,270 @@
+import type { Compression } from '../hub/compression.ts';
+import type { Connection } from '../hub/delivery/connection.ts';
+import type { Hub } from '../hub/hub.ts';
+import type { MatcherSet } from '../protocol/matcher-set.ts';
+import { TidingsError } from '../protocol/errors.ts';
+import { encodeFrame } from '../protocol/encode.ts';
+import { checkType, encodeData } from '../protocol/event.ts';
+import type { Matcher } from '../protocol/matcher.ts';
+import { type Checked, authorize, checkWanted } from './authorization.ts';
+import { changeConnection } from './change.ts';
+import { corsHeaders, preflightHeaders } from './cors.ts';
+import type { Greeting, HandlerOptions } from './handler-options.ts';
+import { ALLOW, toProblem } from './problem.ts';
+
+/** What any transport can say of a request. */
+export interface RequestFacts {
+  readonly method: string;
+  readonly query: URLSearchParams;
+  /** By lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  readonly remote: string | undefined;
+  /** Like `HTTP/1.1`. */
+  readonly protocol: string;
+  /** The body of a POST. Rejects with `request/invalid-body`, `request/body-too-large` or `request/timeout`. */
+  readonly json: () => Promise<unknown>;
+  /** Whether the peer left, or was answered by something else, while the app was asked for topics and authorization. */
+  readonly gone: () => boolean;
+}
+
+/** A whole response. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The start of a stream. */
+export interface Acceptance {
+  readonly headers: Readonly<Record<string, string>>;
+  /** What the peer accepts of what the hub offers. */
+  readonly compression: Compression | undefined;
+  readonly connection: Connection;
+  readonly greeting: string;
+}
+
+export type Outcome<Stream> =
+  | { readonly answer: Answer }
+  | { readonly stream: Stream }
+  | { readonly gone: true };
+
+/**
+ * Prepares the response, then calls `connection.open(sink, greeting)`. Not later: an event published between the
+ * greeting and the opening would be in neither.
+ */
+export type Begin<Stream> = (acceptance: Acceptance) => Stream;
+
+const JSON_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+};
+
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes, and what proxies heed. */
+const STREAM_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  // `no-transform` also keeps compression middleware off, which would hold events back.
+  'cache-control': 'no-store, no-transform',
+  'x-accel-buffering': 'no',
+};
+
+/**
+ * Decides what becomes of a request, and begins the stream if there is to be one.
+ *
+ * @throws what the app's own functions throw, unless it is a TidingsError with a status: that becomes the answer.
+ */
+export async function negotiate<Req, Stream>(
+  hub: Hub,
+  options: HandlerOptions<Req>,
+  facts: RequestFacts,
+  req: Req,
+  begin: Begin<Stream>,
+): Promise<Outcome<Stream>> {
+  const headers = headersOfAll(hub, options, facts);
+  if (facts.method === 'OPTIONS') {
+    return answer(204, {
+      allow: ALLOW,
+      ...headers,
+      ...preflightHeaders(options.cors, facts.header('origin')),
+    });
+  }
+  try {
+    const outcome = await accept(hub, options, facts, req, (acceptance) =>
+      begin({ ...acceptance, headers: { ...headers, ...acceptance.headers } }),
+    );
+    if (!('answer' in outcome)) return outcome;
+    return answer(outcome.answer.status, { ...headers, ...outcome.answer.headers }, outcome.answer.body);
+  } catch (error) {
+    if (!(error instanceof TidingsError) || error.status === undefined) throw error;
+    const { retryAfter } = error.details;
+    if (facts.method === 'GET' && typeof retryAfter === 'number' && isNativeEventSource(facts)) {
+      return answer(
+        200,
+        { ...headers, ...STREAM_HEADERS },
+        encodeRefusal(error, hub.jitter(retryAfter * 1000)),
+      );
+    }
+    const problem = toProblem(error);
+    return { answer: { ...problem, headers: { ...headers, ...problem.headers } } };
+  }
+}
+
+/** What every answer carries, by lower-case name, so that no header is there twice. */
+function headersOfAll<Req>(
+  hub: Hub,
+  { headers, cors }: HandlerOptions<Req>,
+  facts: RequestFacts,
+): Record<string, string> {
+  const all: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers ?? {})) all[name.toLowerCase()] = value;
+  const { vary, ...permission } = corsHeaders(cors, facts.header('origin'));
+  const varies = [all['vary'], vary, hub.compression && 'Accept-Encoding'].filter(Boolean);
+  if (varies.length > 0) all['vary'] = varies.join(', ');
+  return { ...all, ...permission };
+}
+
+async function accept<Req, Stream>(
+  hub: Hub,
+  options: HandlerOptions<Req>,
+  facts: RequestFacts,
+  req: Req,
+  begin: Begin<Stream>,
+): Promise<Outcome<Stream>> {
+  if (facts.method === 'POST') {
+    const changed = await changeConnection(hub, options, await facts.json(), req);
+    return answer(200, JSON_HEADERS, JSON.stringify(changed));
+  }
+  if (facts.method !== 'GET' && facts.method !== 'HEAD') {
+    throw new TidingsError('request/method-not-allowed', `Use GET instead of ${facts.method}.`, {
+      status: 405,
+    });
+  }
+  if (!acceptsEventStream(facts.header('accept'))) {
+    throw new TidingsError('request/not-acceptable', 'This URL serves text/event-stream only.', {
+      status: 406,
+    });
+  }
+  hub.assertRoom(undefined, facts.remote);
+  const matchers = await wantedTopics(options, facts, req);
+  if (matchers === null) return answer(204, {});
+  const wanted = checkWanted(hub, matchers);
+  const authorization = await authorize(options, wanted, req);
+  if (facts.gone()) return { gone: true };
+  const compression = acceptedCompression(hub, facts);
+  const streamHeaders = headersOfStream(compression);
+  if (facts.method === 'HEAD') {
+    hub.assertRoom(authorization.subject, facts.remote);
+    hub.assertNotExpired(authorization.expiresAt);
+    return answer(200, streamHeaders);
+  }
+  const connection = connect(hub, facts, wanted, authorization);
+  try {
+    const onClose = options.onConnect?.(connection.info, req);
+    if (onClose !== undefined) connection.onClose(onClose);
+    const greeting = encodeGreeting(options.greeting?.(connection.info, req));
+    if (connection.state === 'closed') throw endedEarly();
+    return { stream: begin({ headers: streamHeaders, compression, connection, greeting }) };
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}
+
+async function wantedTopics<Req>(
+  { topics }: HandlerOptions<Req>,
+  facts: RequestFacts,
+  req: Req,
+): Promise<readonly Matcher[] | null> {
+  if (typeof topics === 'function') return topics(req);
+  if (topics !== undefined) return topics;
+  return [...facts.query.getAll('topic'), ...facts.query.getAll('pattern').map((pattern) => ({ pattern }))];
+}
+
+function connect(
+  hub: Hub,
+  facts: RequestFacts,
+  wanted: MatcherSet,
+  { subject, member, expiresAt, granted }: Checked,
+): Connection {
+  return hub.connect({
+    wanted,
+    granted,
+    // The header is what a browser sends by itself when it reconnects, so it is the newer of the two. Empty, it is
+    // no cursor: EventSource polyfills send it so on a first connect.
+    cursor: facts.header('last-event-id') || facts.query.get('last_event_id') || undefined,
+    reconnects: Boolean(facts.header('last-event-id')),
+    subject,
+    member,
+    expiresAt,
+    remote: facts.remote,
+    userAgent: facts.header('user-agent'),
+    protocol: facts.protocol,
+  });
+}
+
+/** No `id:`, so the client's cursor stays. */
+function encodeGreeting(greeting: Greeting | readonly Greeting[] | undefined): string {
+  if (greeting === undefined) return '';
+  const greetings: readonly Greeting[] = 'data' in greeting ? [greeting] : greeting;
+  return greetings
+    .map(({ type, data, raw = false }) =>
+      encodeFrame({ type: type === undefined ? undefined : checkType(type), data: encodeData(data, raw) }),
+    )
+    .join('');
+}
+
+/** By the app, from one of its own hooks. */
+function endedEarly(): TidingsError {
+  return new TidingsError('hub/unavailable', 'The connection was ended before it began.', {
+    status: 503,
+    details: { retryAfter: 1 },
+  });
+}
+
+/** RFC 9110 §12.5.3: `*` means what isn't named, and what neither means is not wanted. */
+function acceptedCompression({ compression }: Hub, { header }: RequestFacts): Compression | undefined {
+  if (compression === undefined) return undefined;
+  const accepted = qualities(header('accept-encoding') ?? '');
+  return (accepted.get(compression.encoding) ?? accepted.get('*')) === true ? compression : undefined;
+}
+
+function headersOfStream(compression: Compression | undefined): Readonly<Record<string, string>> {
+  if (compression === undefined) return STREAM_HEADERS;
+  return { ...STREAM_HEADERS, 'content-encoding': compression.encoding };
+}
+
+/**
+ * RFC 9110 §12.5.1, as far as one media type is concerned: of the ranges that take it in, the narrowest decides. No
+ * header means anything goes.
+ */
+function acceptsEventStream(accept: string | undefined): boolean {
+  if (accept === undefined || accept.trim() === '') return true;
+  const accepted = qualities(accept);
+  return accepted.get('text/event-stream') ?? accepted.get('text/*') ?? accepted.get('*/*') ?? false;
+}
+
+/**
+ * What wants a stream and no problem details is a native `EventSource`. On any status but 200 it gives up for good:
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
+ */
+function isNativeEventSource({ header }: RequestFacts): boolean {
+  return header('accept')?.trim().toLowerCase() === 'text/event-stream';
+}
+
+/** A stream that ends at once: it says when to come back, and why to those who look. `retry` in milliseconds. */
+function encodeRefusal({ code, message }: TidingsError, retry: number): string {
+  return `: ${code}: ${message.replaceAll(/[\r\n]+/g, ' ')}\n${encodeFrame({ retry })}`;
+}
+
+/** What a header lists, and whether that is wanted: not if it has the quality 0. */
+function qualities(header: string): ReadonlyMap<string, boolean> {
+  const wanted = new Map<string, boolean>();
+  for (const item of header.toLowerCase().split(',')) {
+    const [name = '', ...parameters] = item.split(';').map((part) => part.trim());
+    wanted.set(name, !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)));
+  }
+  return wanted;
+}
+
+function answer(status: number, headers: Readonly<Record<string, string>>, body = ''): { answer: Answer } {
+  return { answer: { status, headers, body } };
+}

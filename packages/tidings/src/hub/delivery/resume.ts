@@ -1,0 +1,83 @@
+import type { Gap, GapReason } from '../../protocol/control.ts';
+import { EARLIEST, parseCursor } from '../../protocol/cursor.ts';
+import { matcherKey } from '../../protocol/matcher.ts';
+import type { EventLog, Loss } from '../../log/event-log.ts';
+import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
+
+/** Where a connection begins to read, and what it has to be told about that. */
+export interface Verdict {
+  readonly seq: number;
+  readonly resumed: boolean;
+  readonly gaps: readonly Gap[];
+  readonly losses: readonly Loss[];
+  /** Whether the state of topics that are states comes before what is after `seq`. */
+  readonly snapshot: boolean;
+}
+
+/** What a `ConnectRequest` says of that. */
+interface Place {
+  readonly cursor: string | undefined;
+  readonly reconnects: boolean;
+  readonly wanted: MatcherSet;
+}
+
+/**
+ * Judges the cursor that came with a request. Text that is no cursor of this log doesn't fail the request, since a
+ * native EventSource would then stay away for good: the connection begins at the head and is told of the gap.
+ */
+export async function judge(request: Place, log: EventLog): Promise<Verdict> {
+  const { cursor, reconnects, wanted } = request;
+  const { tail } = log;
+  const isNew = !reconnects && log.rules.canBeLatest(wanted);
+  if (cursor === undefined || cursor === '') return beginAt(tail.head, log.rules.canBeLatest(wanted));
+  if (cursor === EARLIEST) {
+    await log.catchUp();
+    // What is no longer retained wasn't asked for, so of losses until now nothing is told.
+    return { ...beginAt(log.floor), losses: await log.losses(log.floor, wanted) };
+  }
+  const parsed = parseCursor(cursor);
+  if (parsed === undefined) return gapAtHead('unknown-cursor', log, wanted);
+  if (parsed.epoch !== tail.epoch) return gapAtHead('epoch', log, wanted);
+  // It may come from another process, which is a little ahead.
+  if (parsed.seq > tail.head) await log.catchUp();
+  if (parsed.seq > tail.head) return gapAtHead('unknown-cursor', log, wanted);
+  if (parsed.seq >= log.newestLoss)
+    return { seq: parsed.seq, resumed: true, gaps: [], losses: [], snapshot: isNew };
+  const losses = await log.losses(parsed.seq, wanted);
+  const resumed = losses.length === 0;
+  return {
+    seq: parsed.seq,
+    resumed,
+    gaps: trimmedGaps(losses),
+    losses,
+    snapshot: isNew || needsSnapshot(losses, log),
+  };
+}
+
+export function trimmedGaps(losses: readonly Loss[]): readonly Gap[] {
+  return losses.length === 0 ? [] : [{ topics: losses.map(({ matcher }) => matcher), reason: 'trimmed' }];
+}
+
+/** Of a topic that is a state, the state makes up for what was lost. */
+export function needsSnapshot(losses: readonly Loss[], log: EventLog): boolean {
+  return losses.length > 0 && log.rules.canBeLatest(createMatcherSet(losses.map(({ matcher }) => matcher)));
+}
+
+/** Which losses a reader has not been told of yet. Remembers them in `told`, by how many there were. */
+export function newLosses(losses: readonly Loss[], told: Map<string, number>): readonly Loss[] {
+  const news = losses.filter(({ matcher, count }) => count > (told.get(matcherKey(matcher)) ?? 0));
+  for (const { matcher, count } of news) told.set(matcherKey(matcher), count);
+  return news;
+}
+
+function beginAt(seq: number, snapshot = false): Verdict {
+  return { seq, resumed: false, gaps: [], losses: [], snapshot };
+}
+
+/** What was missed can't be known, but of topics that are states, the state can be had. */
+function gapAtHead(reason: GapReason, log: EventLog, wanted: MatcherSet): Verdict {
+  return {
+    ...beginAt(log.tail.head, log.rules.canBeLatest(wanted)),
+    gaps: [{ topics: wanted.matchers, reason }],
+  };
+}

@@ -1,0 +1,75 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Matcher } from '../../protocol/matcher.ts';
+import { createMatcherSet } from '../../protocol/matcher-set.ts';
+import { type Receiver, Subscriptions, joinFrames } from './subscription.ts';
+import type { LogEntry } from '../../log/tail.ts';
+
+const nobody: Receiver = { push: () => {} };
+
+describe('subscriptions', () => {
+  test('are shared by those who ask for the same and may read the same, in whatever order they say it', () => {
+    const matcher: fc.Arbitrary<Matcher> = fc.oneof(
+      fc.constantFrom('a', 'b', 'a/b'),
+      fc.constantFrom('a', '*').map((pattern) => ({ pattern })),
+    );
+    const list = fc.array(matcher, { maxLength: 3 });
+    fc.assert(
+      fc.property(list, list, list, list, (wanted, granted, otherWanted, otherGranted) => {
+        const subscriptions = new Subscriptions();
+        const first = subscriptions.join(createMatcherSet(wanted), createMatcherSet(granted));
+        const second = subscriptions.join(createMatcherSet(otherWanted), createMatcherSet(otherGranted));
+        expect(first === second).toBe(isSame(wanted, otherWanted) && isSame(granted, otherGranted));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('last as long as they have members', () => {
+    const subscriptions = new Subscriptions();
+    const wanted = createMatcherSet(['a', { pattern: 'b/*' }]);
+    const nothing = createMatcherSet([]);
+    const first = subscriptions.join(wanted, nothing);
+    expect(subscriptions.join(wanted, nothing)).toBe(first);
+    first.live.add(nobody);
+    subscriptions.leave(first, nobody);
+    expect([first.members, first.live.size, subscriptions.size, subscriptions.index.size]).toEqual([
+      1, 0, 1, 2,
+    ]);
+    expect([...subscriptions.index.match(['b/1'])]).toEqual([first]);
+    subscriptions.leave(first, nobody);
+    expect([subscriptions.size, subscriptions.index.size]).toEqual([0, 0]);
+    expect([...subscriptions.index.match(['a'])]).toEqual([]);
+    expect(subscriptions.join(wanted, nothing)).not.toBe(first);
+  });
+});
+
+describe('the frames of several events', () => {
+  test('are put together in one piece, and a single one is not copied', () => {
+    const rest = {
+      time: 0,
+      type: undefined,
+      id: undefined,
+      key: undefined,
+      tombstone: false,
+      private: false,
+    };
+    const entries = ['x', 'y\nz', 'é'].map((data, i): LogEntry => ({
+      ...rest,
+      topics: ['a'],
+      data,
+      seq: i + 1,
+      frame: undefined,
+    }));
+    const text = new TextDecoder().decode(joinFrames(entries, 'e'));
+    expect(text).toBe('id: e.1\ndata: x\n\nid: e.2\ndata: y\ndata: z\n\nid: e.3\ndata: é\n\n');
+    expect(joinFrames(entries.slice(0, 1), 'e')).toBe(entries[0]?.frame);
+  });
+});
+
+function isSame(a: readonly Matcher[], b: readonly Matcher[]): boolean {
+  const texts = [a, b].map((list) =>
+    [...new Set(list.map((each) => JSON.stringify(each)))].toSorted().join(),
+  );
+  return texts[0] === texts[1];
+}

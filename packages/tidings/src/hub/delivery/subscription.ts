@@ -1,0 +1,110 @@
+import { concat } from '../../protocol/bytes.ts';
+import type { MatcherSet } from '../../protocol/matcher-set.ts';
+import { type LogEntry, type Page, frameOf } from '../../log/tail.ts';
+import { TopicIndex } from './topic-index.ts';
+
+/** A connection, as fan-out sees it. */
+export interface Receiver {
+  /**
+   * Hands over the bytes of a flush, which brings the member up to `seq`. `now`: the clock's monotonic time. Nothing is
+   * noted of it for each member, since each object that a write touches costs it some percent (benchmark `fanout`);
+   * what a member was given while live is told by `pushed`.
+   */
+  push(bytes: Uint8Array, seq: number, now: number): void;
+}
+
+/**
+ * What one or many connections ask for and may read. Connections that ask for the same share one of these, so
+ * that an event is matched, and a flush's bytes are put together, once for all of them.
+ */
+export interface Subscription {
+  readonly key: string;
+  readonly wanted: MatcherSet;
+  /** What was granted by name: private events need it. */
+  readonly granted: MatcherSet;
+  /** The members that have everything up to the last flush: new events are pushed to them. */
+  readonly live: Set<Receiver>;
+  /** Bytes of frames pushed to whoever was live, and when last, by the clock's monotonic time. */
+  readonly pushed: { bytes: number; at: number };
+  /** Members, live or behind. */
+  members: number;
+  /** What the flush that runs has found for the members. */
+  batch: LogEntry[];
+  /** The page read last, for the next member that stands at the same cursor. */
+  lastPage: SharedPage | undefined;
+}
+
+export interface SharedPage {
+  readonly after: number;
+  /** The log's head when it was read; a page read at another head may be incomplete. */
+  readonly head: number;
+  readonly next: number;
+  readonly bytes: Uint8Array | undefined;
+  readonly events: number;
+}
+
+/** Whether an event is for the subscription. Live and replayed delivery both ask here. */
+export function wants(subscription: Subscription, entry: LogEntry): boolean {
+  return subscription.wanted.matches(entry.topics) && mayRead(subscription, entry);
+}
+
+export function mayRead(subscription: Subscription, entry: LogEntry): boolean {
+  return !entry.private || subscription.granted.matches(entry.topics);
+}
+
+/** All subscriptions there are, by what they ask for. */
+export class Subscriptions {
+  readonly index: TopicIndex<Subscription> = new TopicIndex();
+  readonly #byKey = new Map<string, Subscription>();
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  values(): Iterable<Subscription> {
+    return this.#byKey.values();
+  }
+
+  /** Finds or makes the subscription, and counts the caller as a member. */
+  join(wanted: MatcherSet, granted: MatcherSet): Subscription {
+    const key = `${wanted.key}\n\n${granted.key}`;
+    let subscription = this.#byKey.get(key);
+    if (subscription === undefined) {
+      subscription = {
+        key,
+        wanted,
+        granted,
+        live: new Set(),
+        pushed: { bytes: 0, at: 0 },
+        members: 0,
+        batch: [],
+        lastPage: undefined,
+      };
+      this.#byKey.set(key, subscription);
+      this.index.add(subscription);
+    }
+    subscription.members += 1;
+    return subscription;
+  }
+
+  leave(subscription: Subscription, member: Receiver): void {
+    subscription.live.delete(member);
+    subscription.members -= 1;
+    if (subscription.members > 0) return;
+    this.#byKey.delete(subscription.key);
+    this.index.remove(subscription);
+  }
+}
+
+/** Turns a page into bytes to share. */
+export function toSharedPage(page: Page, after: number, head: number, epoch: string): SharedPage {
+  const bytes = page.entries.length === 0 ? undefined : joinFrames(page.entries, epoch);
+  return { after, head, next: page.next, bytes, events: page.entries.length };
+}
+
+/** The frames of several entries as one piece, so that a connection needs one write for all of them. */
+export function joinFrames(entries: readonly LogEntry[], epoch: string): Uint8Array {
+  const [only] = entries;
+  if (only !== undefined && entries.length === 1) return frameOf(only, epoch);
+  return concat(entries.map((entry) => frameOf(entry, epoch)));
+}

@@ -1,0 +1,136 @@
+import { assertEpoch } from '../../protocol/cursor.ts';
+import { TidingsError } from '../../protocol/errors.ts';
+import type { NewEvent } from '../../protocol/event.ts';
+import type { Appended, EventLog, LogQuery } from '../../log/event-log.ts';
+import { type LogEntry, type Page, type Retention, Tail, entryOf, toPage } from '../../log/tail.ts';
+import { type TopicRule, createTopicRules, isState } from '../../log/topic-rules.ts';
+import { States } from './states.ts';
+import { SUPERSEDED_ID_WINDOW } from '../../log/superseded-ids.ts';
+import { TopicRetention } from './topic-retention.ts';
+import { TrimmedTopics } from './trimmed-topics.ts';
+
+export interface MemoryLogOptions {
+  /** Default: 100,000 events, 64 MiB, any age. */
+  readonly retention?: Retention;
+  readonly topics?: readonly TopicRule[];
+  /** Default: random, so that cursors of an earlier process are known to be foreign. */
+  readonly epoch?: string;
+  /** Milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
+}
+
+const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 67_108_864 };
+
+/**
+ * A log that lives and dies with the process: a tail that is all there is, and the newest event of each key on
+ * topics that are states. After a restart clients are told of a gap with the reason `epoch`.
+ *
+ * @throws {TidingsError} `cursor/invalid` for the epoch; `topic/*`, `hub/invalid-option` for the rules.
+ */
+export function memoryLog(options: MemoryLogOptions = {}): EventLog {
+  const { now = Date.now, epoch = randomEpoch() } = options;
+  assertEpoch(epoch);
+  const rules = createTopicRules(options.topics ?? []);
+  const seqById = new Map<string, number>();
+  const supersededIds = new Set<string>();
+  const states = new States();
+  const trimmed = new TrimmedTopics();
+  const tail = new Tail({
+    epoch,
+    retention: { ...DEFAULT_RETENTION, ...options.retention },
+    onTrim: (entry) => {
+      topicRetention.forget(entry);
+      lose(entry);
+    },
+  });
+  const topicRetention = new TopicRetention(rules, (seq) => {
+    const entry = tail.remove(seq);
+    if (entry !== undefined) lose(entry);
+  });
+  let closed = false;
+
+  /** Retention took the entry from the tail. The newest event of a key lives on in `states`. */
+  function lose(entry: LogEntry): void {
+    if (entry.id !== undefined) seqById.delete(entry.id);
+    if (states.has(entry) && !entry.tombstone) return;
+    if (states.has(entry)) states.delete(entry);
+    trimmed.record(entry.topics, entry.seq);
+  }
+
+  function append(events: readonly NewEvent[]): readonly Appended[] {
+    const time = now();
+    const entries: LogEntry[] = [];
+    const appended = events.map((event) => {
+      const known = event.id === undefined ? undefined : seqById.get(event.id);
+      if (known !== undefined) return { seq: known, duplicate: true };
+      const seq = tail.head + entries.length + 1;
+      if (event.id !== undefined) seqById.set(event.id, seq);
+      entries.push(entryOf(event, seq, time));
+      return { seq, duplicate: false };
+    });
+    tail.push(entries);
+    for (const entry of entries) settle(entry);
+    return appended;
+  }
+
+  /** Lets what the new entry supersedes go, though not its id: the publisher may still try again. */
+  function settle(entry: LogEntry): void {
+    if (!isState(rules, entry)) return topicRetention.add(entry);
+    const before = states.set(entry);
+    if (before === undefined) return;
+    tail.remove(before.seq);
+    if (before.id !== undefined) supersededIds.add(before.id);
+    for (const id of supersededIds) {
+      if ((seqById.get(id) ?? 0) > tail.head - SUPERSEDED_ID_WINDOW) break;
+      supersededIds.delete(id);
+      seqById.delete(id);
+    }
+  }
+
+  function read({ after, wants, matchers, limit, snapshot = false }: LogQuery): Page {
+    if (!snapshot && after >= tail.floor) return tail.read(after, wants, limit, matchers);
+    const end = snapshot ? tail.head : tail.floor;
+    const entries = states.between(after, end, matchers);
+    return toPage(
+      entries.filter((entry) => wants(entry) && !(snapshot && entry.tombstone)),
+      limit,
+      end,
+    );
+  }
+
+  function whileOpen<T>(work: () => T): Promise<T> {
+    if (!closed) return Promise.resolve(work());
+    return Promise.reject(
+      new TidingsError('log/closed', 'The log is closed; the hub was shut down.', { status: 503 }),
+    );
+  }
+
+  return {
+    tail,
+    rules,
+    shared: false,
+    get floor() {
+      return Math.min(tail.floor, states.oldest - 1);
+    },
+    get newestLoss() {
+      return trimmed.newest;
+    },
+    append: (events) => whileOpen(() => append(events)),
+    read: (query) => whileOpen(() => read(query)),
+    losses: (after, matchers) => whileOpen(() => trimmed.losses(after, matchers)),
+    trim: (time) =>
+      whileOpen(() => {
+        tail.trim(time);
+        topicRetention.trim(time);
+      }),
+    catchUp: () => whileOpen(() => {}),
+    close: () => {
+      closed = true;
+      return Promise.resolve();
+    },
+  };
+}
+
+function randomEpoch(): string {
+  return crypto.randomUUID().replaceAll('-', '').slice(0, 16);
+}

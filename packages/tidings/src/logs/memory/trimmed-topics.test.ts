@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Matcher } from '../../protocol/matcher.ts';
+import { createMatcherSet } from '../../protocol/matcher-set.ts';
+import { TrimmedTopics } from './trimmed-topics.ts';
+
+function lost(trimmed: TrimmedTopics, after: number, ...wanted: Matcher[]): unknown[] {
+  return trimmed.losses(after, createMatcherSet(wanted)).map(({ matcher, seq }) => [matcher, seq]);
+}
+
+describe('trimmed topics', () => {
+  test('know of nothing lost before anything is', () => {
+    const trimmed = new TrimmedTopics();
+    expect(lost(trimmed, 0, 'a', { pattern: '*' })).toEqual([]);
+    expect(trimmed.newest).toBe(0);
+  });
+
+  test('tell the newest loss of each topic and pattern, if it lies after the cursor', () => {
+    const trimmed = new TrimmedTopics();
+    trimmed.record(['a'], 1);
+    trimmed.record(['b', 'a/1'], 2);
+    trimmed.record(['a'], 3);
+    expect(lost(trimmed, 0, 'a', 'b', 'a/1', 'c')).toEqual([
+      ['a', 3],
+      ['b', 2],
+      ['a/1', 2],
+    ]);
+    expect(lost(trimmed, 2, 'a', 'b', 'a/1', 'c')).toEqual([['a', 3]]);
+    expect(lost(trimmed, 3, 'a', 'b', 'a/1', 'c')).toEqual([]);
+    expect(lost(trimmed, 1, { pattern: 'a/*' }, { pattern: 'c*' })).toEqual([[{ pattern: 'a/*' }, 2]]);
+    expect(lost(trimmed, 2, { pattern: 'a/*' }, { pattern: '*' })).toEqual([[{ pattern: '*' }, 3]]);
+  });
+
+  test('may be told of an older seq later, and keep the newer one', () => {
+    const trimmed = new TrimmedTopics();
+    trimmed.record(['a'], 9);
+    trimmed.record(['a', 'b'], 4);
+    expect(lost(trimmed, 4, 'a', 'b')).toEqual([['a', 9]]);
+    expect(trimmed.newest).toBe(9);
+  });
+
+  test('say that a topic may have lost something once they can’t remember it', () => {
+    const trimmed = new TrimmedTopics(2);
+    trimmed.record(['old'], 1);
+    trimmed.record(['mid'], 2);
+    trimmed.record(['new'], 3);
+    // `old` was forgotten at 1; who stands there or later has lost nothing of what was forgotten.
+    expect(lost(trimmed, 0, 'old', 'mid', 'new', 'never')).toEqual([
+      ['old', 1],
+      ['mid', 2],
+      ['new', 3],
+      ['never', 1],
+    ]);
+    expect(lost(trimmed, 1, 'old', 'mid', 'new', 'never')).toEqual([
+      ['mid', 2],
+      ['new', 3],
+    ]);
+    expect(lost(trimmed, 0, { pattern: 'none/*' })).toEqual([[{ pattern: 'none/*' }, 1]]);
+  });
+
+  test('keep a topic that is trimmed again and again among those they remember', () => {
+    const trimmed = new TrimmedTopics(2);
+    for (let seq = 1; seq <= 10; seq += 1) trimmed.record([seq % 2 === 0 ? 'steady' : `once/${seq}`], seq);
+    expect(lost(trimmed, 7, 'steady')).toEqual([['steady', 10]]);
+    expect(lost(trimmed, 7, 'never')).toEqual([]);
+  });
+
+  test('answer at once for a pattern over more topics than are worth a look', () => {
+    const trimmed = new TrimmedTopics();
+    for (let seq = 1; seq <= 100_000; seq += 1) trimmed.record([`t/${seq}`], seq);
+    const asked: string[] = [];
+    const wanted = createMatcherSet([{ pattern: 'none/*' }]);
+    const spied = {
+      ...wanted,
+      patterns: [{ pattern: 'none/*', matches: (topic: string) => asked.push(topic) < 0 }],
+    };
+    expect(trimmed.losses(5, spied)).toMatchObject([{ matcher: { pattern: 'none/*' }, seq: 100_000 }]);
+    expect(asked.length).toBeLessThanOrEqual(1000);
+  });
+});
+
+/** Topics of their own for some, so that the bound is met. */
+const topicsOfOne = fc.array(
+  fc.oneof(
+    fc.constantFrom('a', 'b', 'a/1'),
+    fc.nat(40).map((n) => `n/${n}`),
+  ),
+  { minLength: 1, maxLength: 3 },
+);
+
+test('no loss is ever missed, and none is told of that lies before all losses, whatever the bound', () => {
+  const wanted = createMatcherSet(['a', 'b', 'n/7', 'n/30', 'never', { pattern: 'n/*' }, { pattern: ':x' }]);
+  fc.assert(
+    fc.property(
+      fc.array(topicsOfOne, { maxLength: 60, size: 'max' }),
+      fc.constantFrom(0, 1, 3, 10, 1000),
+      fc.nat(70),
+      fc.boolean(),
+      (events, maxTopics, after, backwards) => {
+        const trimmed = new TrimmedTopics(maxTopics);
+        const recorded = events.map((topics, i) => ({ topics, seq: i + 1 }));
+        // A topic with bounds of its own loses events out of order.
+        if (backwards) recorded.reverse();
+        for (const { topics, seq } of recorded) trimmed.record(topics, seq);
+        const told = new Map(
+          trimmed.losses(after, wanted).map(({ matcher, seq }) => [JSON.stringify(matcher), seq]),
+        );
+        for (const matcher of wanted.matchers) {
+          const single = createMatcherSet([matcher]);
+          const newest = Math.max(
+            0,
+            ...recorded.filter(({ topics }) => single.matches(topics)).map(({ seq }) => seq),
+          );
+          const seq = told.get(JSON.stringify(matcher));
+          if (newest > after) expect(seq).toBeGreaterThanOrEqual(newest);
+          if (seq === undefined) continue;
+          expect(seq).toBeGreaterThan(after);
+          expect(seq).toBeLessThanOrEqual(events.length);
+          // With room for all names, there is no doubt.
+          if (maxTopics === 1000) expect(seq).toBe(newest);
+        }
+        expect(trimmed.newest).toBe(events.length);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});

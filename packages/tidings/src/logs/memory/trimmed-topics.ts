@@ -1,0 +1,77 @@
+import type { Loss } from '../../log/event-log.ts';
+import type { MatcherSet } from '../../protocol/matcher-set.ts';
+
+/** Topics remembered by name; beyond, those trimmed longest ago are only known together. */
+const MAX_TOPICS = 100_000;
+/** Topics that are held against a pattern; beyond, the answer is "may have lost something". */
+const MAX_SCANNED = 1000;
+
+interface Trimmed {
+  /** The newest event taken. */
+  readonly seq: number;
+  /** As in `Loss`. */
+  readonly count: number;
+}
+
+const NONE: Trimmed = { seq: 0, count: 0 };
+
+/**
+ * Remembers up to where each topic's events were trimmed, so that a reader can be told which of its topics lost
+ * some. In bounded memory: where it no longer knows, it says that something was lost.
+ */
+export class TrimmedTopics {
+  /** In the order in which they were trimmed last. */
+  readonly #topics = new Map<string, Trimmed>();
+  /** What the topics that are no longer in the map add up to; and all topics. */
+  #forgotten = NONE;
+  #all = NONE;
+  readonly #maxTopics: number;
+
+  constructor(maxTopics: number = MAX_TOPICS) {
+    this.#maxTopics = maxTopics;
+  }
+
+  /** The newest seq trimmed of any topic, 0 if none. */
+  get newest(): number {
+    return this.#all.seq;
+  }
+
+  record(topics: readonly string[], seq: number): void {
+    const count = this.#all.count + 1;
+    this.#all = join(this.#all, { seq, count });
+    for (const topic of topics) {
+      // A topic that comes back may have lost more before it was forgotten than it does now.
+      const before = this.#topics.get(topic) ?? this.#forgotten;
+      this.#topics.delete(topic);
+      this.#topics.set(topic, join(before, { seq, count }));
+    }
+    for (const [topic, oldest] of this.#topics) {
+      if (this.#topics.size <= this.#maxTopics) break;
+      this.#topics.delete(topic);
+      this.#forgotten = join(this.#forgotten, oldest);
+    }
+  }
+
+  losses(after: number, wanted: MatcherSet): readonly Loss[] {
+    if (this.newest <= after) return [];
+    const losses: Loss[] = [];
+    for (const topic of wanted.topics) {
+      losses.push({ matcher: topic, ...(this.#topics.get(topic) ?? this.#forgotten) });
+    }
+    for (const { pattern, matches } of wanted.patterns) {
+      losses.push({ matcher: { pattern }, ...this.#matching(matches) });
+    }
+    return losses.filter(({ seq }) => seq > after);
+  }
+
+  #matching(matches: (topic: string) => boolean): Trimmed {
+    if (this.#topics.size > MAX_SCANNED) return this.#all;
+    let found = this.#forgotten;
+    for (const [topic, trimmed] of this.#topics) if (matches(topic)) found = join(found, trimmed);
+    return found;
+  }
+}
+
+function join(a: Trimmed, b: Trimmed): Trimmed {
+  return { seq: Math.max(a.seq, b.seq), count: Math.max(a.count, b.count) };
+}

@@ -1,0 +1,284 @@
+import https from 'node:https';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ask } from '../../test/http/client.ts';
+import { createGate, turn, until } from '../../test/http/deadline.ts';
+import { startHub, startNode } from '../../test/http/hub.ts';
+import { RawClient } from '../../test/http/raw-client.ts';
+import { certificate, listen } from '../../test/http/server.ts';
+import type { Hub } from '../index.ts';
+import { sse } from './index.ts';
+
+const unhandled = vi.fn();
+
+beforeEach(() => {
+  process.on('unhandledRejection', unhandled);
+  process.on('uncaughtExceptionMonitor', unhandled);
+});
+
+afterEach(() => {
+  process.off('unhandledRejection', unhandled);
+  process.off('uncaughtExceptionMonitor', unhandled);
+  expect(unhandled).not.toHaveBeenCalled();
+});
+
+async function expectUnharmed(hub: Hub, url: string): Promise<void> {
+  await until('no connections', () => hub.connections().length === 0);
+  const { frames, cut } = await ask(`${url}/?topic=a`);
+  await frames.nextEvent();
+  const { cursor } = await hub.publish('a', 'still here');
+  expect(await frames.nextEvent()).toMatchObject({ id: cursor, data: '"still here"' });
+  cut();
+  await until('no connections', () => hub.connections().length === 0);
+}
+
+/** A raw peer that has had its welcome. */
+async function subscribe(
+  port: number,
+  options: { readonly allowHalfOpen?: boolean } = {},
+): Promise<RawClient> {
+  const peer = await RawClient.connect(port, options);
+  peer.read().get('/?topic=a');
+  await peer.frames.nextEvent();
+  return peer;
+}
+
+const sockets = [
+  ['', {}],
+  [' on a hijacked socket', { hijack: true }],
+] as const;
+
+describe.each(sockets)('A peer%s that goes away', (_name, options) => {
+  test('by resetting the connection is forgotten', async () => {
+    const { hub, url, port } = await startNode(options);
+    const peers = await Promise.all([subscribe(port), subscribe(port), subscribe(port)]);
+    for (const peer of peers) peer.socket.resetAndDestroy();
+    await hub.publish('a', 'into the void');
+    await expectUnharmed(hub, url);
+  });
+
+  test('by resetting in the middle of what is being sent is forgotten', async () => {
+    const { hub, url, port } = await startNode(options);
+    const peer = await subscribe(port);
+    peer.stopReading();
+    for (let i = 0; i < 50; i += 1) await hub.publish('a', 'x'.repeat(100_000));
+    peer.socket.resetAndDestroy();
+    await hub.publish('a', 'x'.repeat(100_000));
+    await expectUnharmed(hub, url);
+  });
+
+  test('by closing its side only is forgotten, as one that will not read on', async () => {
+    const { hub, url, port } = await startNode(options);
+    const peer = await subscribe(port, { allowHalfOpen: true });
+    peer.socket.end();
+    await peer.closed();
+    await expectUnharmed(hub, url);
+  });
+
+  test('by closing its side while it takes nothing goes after the stall time', async () => {
+    const { hub, url, port } = await startNode(options, { stallTimeout: 100 });
+    const peer = await subscribe(port, { allowHalfOpen: true });
+    peer.stopReading();
+    for (let i = 0; i < 100; i += 1) await hub.publish('a', 'x'.repeat(100_000));
+    await until('peer behind', () => hub.connections()[0]?.state === 'behind');
+    peer.socket.end();
+    await expectUnharmed(hub, url);
+  });
+
+  test('right after asking leaves nothing behind', async () => {
+    const { hub, url, port } = await startNode(options);
+    for (let i = 0; i < 20; i += 1) {
+      const peer = await RawClient.connect(port);
+      peer.get('/?topic=a');
+      if (i % 2 === 0) peer.socket.destroySoon();
+      else peer.socket.resetAndDestroy();
+    }
+    await until('all asked', () => hub.stats().connected >= 10);
+    await expectUnharmed(hub, url);
+  });
+});
+
+describe.each(sockets)('A peer%s that speaks HTTP oddly', (_name, options) => {
+  test('in version 1.0 gets a stream without chunks', async () => {
+    const { hub, url, port } = await startNode(options);
+    const peer = await RawClient.connect(port);
+    peer.read().send('GET /?topic=a HTTP/1.0\r\n\r\n');
+    const { type } = await peer.frames.nextEvent();
+    expect(type).toBe('tidings:welcome');
+    expect(peer.head).not.toMatch(/transfer-encoding/i);
+    await hub.publish('a', 1);
+    expect(await peer.frames.nextEvent()).toMatchObject({ data: '1' });
+    hub.disconnect(() => true);
+    expect(await peer.frames.nextEvent()).toMatchObject({ type: 'tidings:goodbye' });
+    await peer.closed();
+    await expectUnharmed(hub, url);
+  });
+
+  test('that sends no HTTP at all is answered 400', async () => {
+    const { hub, url, port } = await startNode(options);
+    const peer = await RawClient.connect(port);
+    peer.read().send('\x16\x03\x01\x00\xa5\x01\x00\x00 hello? \r\n\r\n');
+    await peer.closed();
+    expect(peer.text).toMatch(/^HTTP\/1\.1 400 /);
+    expect(hub.stats().connected).toBe(0);
+    await expectUnharmed(hub, url);
+  });
+
+  test('that sends garbage into a stream loses the stream, and nobody else does', async () => {
+    const { hub, url, port } = await startNode(options);
+    const other = await subscribe(port);
+    const peer = await subscribe(port);
+    peer.send('\x00\xff garbage \r\n\r\n');
+    await peer.closed();
+    await until('one connection', () => hub.connections().length === 1);
+    await hub.publish('a', 'on');
+    expect(await other.frames.nextEvent()).toMatchObject({ data: '"on"' });
+    other.socket.destroy();
+    await expectUnharmed(hub, url);
+  });
+
+  test('that announces a body and never sends it has its stream all the same', async () => {
+    const { hub, url, port } = await startNode(options);
+    const peer = await RawClient.connect(port);
+    peer.read().get('/?topic=a', { 'content-length': '1000000' });
+    await peer.frames.nextEvent();
+    peer.send('a part of it');
+    await hub.publish('a', 1);
+    expect(await peer.frames.nextEvent()).toMatchObject({ data: '1' });
+    peer.socket.destroy();
+    await expectUnharmed(hub, url);
+  });
+
+  test.each([
+    ['PUT', 405],
+    ['POST', 413],
+  ])('that sends a body without end with %s is answered %i and hung up on', async (method, status) => {
+    const { hub, url, port } = await startNode(options);
+    const peer = await RawClient.connect(port);
+    peer.read().send(`${method} /?topic=a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
+    const timer = setInterval(() => peer.send(`10000\r\n${'x'.repeat(0x10000)}\r\n`), 1);
+    await peer.closed();
+    clearInterval(timer);
+    expect(peer.head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(peer.head).toMatch(/^connection: close$/im);
+    await expectUnharmed(hub, url);
+  });
+
+  test('that speaks plain text to a TLS port is hung up on', async () => {
+    const hub = startHub();
+    const handle = sse(hub, options);
+    const server = https.createServer(await certificate(), (req, res) => handle(req, res));
+    const { url, port } = await listen(server, 'https');
+    const peer = await RawClient.connect(port);
+    await peer.read().get('/?topic=a').closed();
+    expect(hub.stats().connected).toBe(0);
+    await expectUnharmed(hub, url);
+  });
+
+  test('that sends more headers than a server takes is answered 431', async () => {
+    const { hub, url, port } = await startNode(options);
+    const peer = await RawClient.connect(port);
+    peer.read().get(`/?topic=${'a'.repeat(100_000)}`);
+    await peer.closed();
+    expect(peer.text).toMatch(/^HTTP\/1\.1 431 /);
+    await expectUnharmed(hub, url);
+  });
+});
+
+describe('Requests sent one behind another', () => {
+  test('are answered in turn, once the stream before them is over', async () => {
+    const { hub, port } = await startNode();
+    const peer = await RawClient.connect(port);
+    peer.read().get('/?topic=a').get('/?topic=b').get('/');
+    await peer.frames.nextEvent();
+    await until('both connections', () => hub.connections().length === 2);
+    hub.disconnect(({ topics }) => topics.includes('a'));
+    await until('second welcome', () => peer.text.split('tidings:welcome').length === 3);
+    await hub.publish('b', 'to the second');
+    await until('event', () => peer.text.includes('to the second'));
+    hub.disconnect(() => true);
+    await until('last answer', () => peer.text.includes('topic/missing'));
+    expect(peer.text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 400']);
+  });
+
+  test('go with the peer, also those whose turn never came', async () => {
+    const { hub, url, port } = await startNode();
+    const peer = await RawClient.connect(port);
+    peer.read().get('/?topic=a').get('/?topic=b').get('/?topic=c');
+    await until('all connections', () => hub.connections().length === 3);
+    peer.socket.destroy();
+    await expectUnharmed(hub, url);
+  });
+
+  test('go with the peer while they are being authorized', async () => {
+    const asked = createGate();
+    const decided = createGate();
+    const onConnect = vi.fn();
+    const { hub, port, sockets } = await startNode({
+      authorize: async ({ url }) => {
+        if (url === '/?topic=b') {
+          asked.open();
+          await decided.passed;
+        }
+        return {};
+      },
+      onConnect: ({ topics }) => void onConnect(...topics),
+    });
+    const peer = await RawClient.connect(port);
+    peer.read().get('/?topic=a').get('/?topic=b');
+    await asked.passed;
+    peer.socket.destroy();
+    await until('closed socket', () => sockets.size === 0);
+    decided.open();
+    await turn();
+    await until('no connections', () => hub.connections().length === 0);
+    expect(onConnect.mock.calls).toEqual([['a']]);
+  });
+
+  test('are dropped after the stall time if they come to hold too much, with the socket', async () => {
+    const { hub, url, port } = await startNode({}, { stallTimeout: 100 });
+    const peer = await RawClient.connect(port);
+    peer.read().get('/?topic=quiet').get('/?topic=a');
+    await until('both live', () => hub.stats().live === 2);
+    for (let i = 0; i < 50; i += 1) {
+      await hub.publish('a', 'x'.repeat(10_000));
+      await turn();
+    }
+    await until('one behind', () => hub.stats().behind === 1);
+    expect(hub.connections()[1]?.bytes).toBeLessThan(100_000);
+    await peer.closed();
+    await expectUnharmed(hub, url);
+  });
+
+  test('may be many, and all go', async () => {
+    const warnings = vi.fn();
+    process.on('warning', warnings);
+    const { hub, url, port } = await startNode();
+    const peer = await RawClient.connect(port);
+    peer.read();
+    for (let i = 0; i < 50; i += 1) peer.get('/?topic=a');
+    await until('all connections', () => hub.connections().length === 50);
+    peer.socket.destroy();
+    await expectUnharmed(hub, url);
+    process.off('warning', warnings);
+    expect(warnings).not.toHaveBeenCalled();
+  });
+
+  test('on a socket that is hijacked before they come end the stream, for they could not be answered', async () => {
+    const { hub, url, port } = await startNode({ hijack: true });
+    const peer = await subscribe(port);
+    peer.get('/?topic=b');
+    await peer.closed();
+    await expectUnharmed(hub, url);
+  });
+
+  test('keep a socket from being hijacked, and are answered in their turn', async () => {
+    const { hub, port } = await startNode({ hijack: true });
+    const peer = await RawClient.connect(port);
+    peer.read().send('GET /?topic=a HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await peer.frames.nextEvent();
+    await hub.publish('a', 1);
+    expect(await peer.frames.nextEvent()).toMatchObject({ data: '1' });
+    hub.disconnect(() => true);
+    await until('last answer', () => peer.text.includes('topic/missing'));
+  });
+});

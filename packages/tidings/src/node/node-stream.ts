@@ -1,0 +1,220 @@
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Connection, Sink } from '../hub/delivery/connection.ts';
+import type { Hub } from '../hub/hub.ts';
+import { CompressedSink } from '../http/compressed-sink.ts';
+import { toBuffer, toChunk } from './framing.ts';
+import { type Handle, type Writer, handleOf, writeToHandle } from './handle.ts';
+import { HijackedSink, type PlainResponse, canHijack, hijackSocket } from './hijack.ts';
+import type { Acceptance } from '../http/negotiation.ts';
+
+/** What `node:http`, `node:https` and `node:http2` (its compatibility API) call a handler with. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+export interface SocketOptions {
+  /**
+   * Takes the socket over from `node:http` once the stream is open, which so keeps nothing of the request: a third
+   * of the memory of an idle connection. `req` and `res` are over for the app then: they emit `close` when the stream
+   * begins, `onConnect` tells of its end, and `server.close()` does not wait for it; `hub.close()` does. Only for
+   * HTTP/1.1 without TLS; elsewhere it changes nothing. Default false.
+   */
+  readonly hijack?: boolean | undefined;
+}
+
+/** Sends the response's head, and lets the connection write its body. */
+export function openStream(
+  hub: Hub,
+  req: NodeRequest,
+  res: NodeResponse,
+  { connection, headers, compression, greeting }: Acceptance,
+  { hijack = false }: SocketOptions,
+): void {
+  setHeaders(res, headers);
+  const hijacks = hijack && isPlain(res) && canHijack(res);
+  // Or a peer might send its next request on a socket that closes with the stream.
+  if (hijacks) res.setHeader('connection', 'close');
+  res.writeHead(200);
+  // A server-wide socket timeout is about requests; whether a stream is alive is for the hub to say.
+  req.socket.setTimeout(0);
+  const sink = toSink(hub, req, res, connection, hijacks);
+  connection.open(compression === undefined ? sink : new CompressedSink(sink, compression.begin()), greeting);
+}
+
+/** Whether what is written to it goes to its socket, and nowhere else. */
+function isPlain(res: NodeResponse): res is PlainResponse {
+  return res instanceof ServerResponse && res.write === ServerResponse.prototype.write && res.socket !== null;
+}
+
+function toSink(
+  hub: Hub,
+  req: NodeRequest,
+  res: NodeResponse,
+  connection: Connection,
+  hijacks: boolean,
+): Sink {
+  if (!isPlain(res)) return new ResponseSink(hub, req, res, connection);
+  const hijacked = hijacks ? hijackSocket(res) : undefined;
+  if (hijacked !== undefined) return new HijackedSink(hijacked, res.chunkedEncoding, connection);
+  return new SocketSink(hub, res, res.socket, connection);
+}
+
+/**
+ * Writes to the socket what `node:http` would, or to the handle beneath: `res.write` frames the same bytes anew for
+ * each response, and hands them on in four pieces; `socket.write` touches many objects of the stream. The head and the
+ * end still go through the response, which so keeps its own account of where it is. Measured by the benchmark
+ * `fanout`.
+ */
+class SocketSink implements Sink, Writer {
+  readonly #hub: Hub;
+  readonly #res: ServerResponse;
+  readonly #socket: Socket;
+  readonly #connection: Connection;
+  readonly #frame: (bytes: Uint8Array) => Buffer;
+  readonly #handle: Handle | undefined;
+  #headSent = false;
+  #isEnded = false;
+  /** Writes that went through the response and are still on their way. */
+  #held = 0;
+
+  constructor(hub: Hub, res: ServerResponse, socket: Socket, connection: Connection) {
+    this.#hub = hub;
+    this.#res = res;
+    this.#socket = socket;
+    this.#connection = connection;
+    // HTTP/1.0 has no chunks.
+    this.#frame = res.chunkedEncoding ? toChunk : toBuffer;
+    this.#handle = handleOf(socket);
+    endWithResponse(connection, res);
+    // Instead of looking at `res.writableEnded` each time: each object that a write touches costs it some percent.
+    res.on('prefinish', () => (this.#isEnded = true));
+    if (this.#handle === undefined) this.#listen();
+  }
+
+  #listen(): void {
+    const onDrain = (): void => this.#connection.drained();
+    this.#socket.on('drain', onDrain);
+    // The socket may go on to serve other requests.
+    this.#connection.onClose(() => void this.#socket.off('drain', onDrain));
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (!this.#headSent) return this.#writeAfterHead(bytes);
+    // Once the app ended the response, or the socket is going, `close` follows; what came now would be out of place.
+    if (this.#isEnded) return false;
+    const chunk = this.#frame(bytes);
+    if (this.#handle !== undefined) {
+      const written = writeToHandle(this.#handle, chunk, this);
+      if (written === 'failed') this.#socket.destroy();
+      // Set by the app since: the socket doesn't know by itself that it is not idle.
+      if (this.#socket.timeout) this.#socket.setTimeout(this.#socket.timeout);
+      return written === 'sent';
+    }
+    return this.#socket.writable && this.#socket.write(chunk);
+  }
+
+  written(failed: boolean): void {
+    if (failed) this.#socket.destroy();
+    else this.#connection.drained();
+  }
+
+  /** The response may hold the head back, and what follows it, until the end of the tick. */
+  #writeAfterHead(bytes: Uint8Array): boolean {
+    this.#held += 1;
+    return this.#res.write(bytes, () => {
+      this.#held -= 1;
+      if (this.#held > 0) return;
+      this.#headSent = true;
+      this.#connection.drained();
+    });
+  }
+
+  end(bytes: Uint8Array): void {
+    endResponse(this.#hub, this.#res.req, this.#res, this.#connection, bytes);
+  }
+
+  destroy(): void {
+    this.#res.destroy();
+  }
+}
+
+/** HTTP/1.1 pipelining: the response waits until those before it on its socket are over. */
+function isQueued(req: NodeRequest, res: NodeResponse): boolean {
+  return req.httpVersionMajor < 2 && res.socket === null;
+}
+
+/** A queued response isn't told when its socket goes. */
+function endWithSocket(connection: Connection, socket: Socket): void {
+  const onClose = (): void => connection.closed();
+  // A peer may send any number of requests ahead, and that is no leak.
+  socket.setMaxListeners(socket.getMaxListeners() + 1);
+  socket.on('close', onClose);
+  connection.onClose(() => {
+    socket.off('close', onClose);
+    socket.setMaxListeners(socket.getMaxListeners() - 1);
+  });
+}
+
+function endWithResponse(connection: Connection, res: NodeResponse): void {
+  const onClose = (): void => connection.closed();
+  res.on('close', onClose);
+  // A reset peer: `close` follows, and it is no news that peers vanish.
+  res.on('error', onClose);
+}
+
+/** Leaves the framing to the response: HTTP/2, a queued response, or one that middleware writes through. */
+class ResponseSink implements Sink {
+  readonly #hub: Hub;
+  readonly #req: NodeRequest;
+  // HTTP/2's response has the same methods, with overloads that TypeScript can't see to be the same.
+  readonly #res: ServerResponse;
+  readonly #connection: Connection;
+
+  constructor(hub: Hub, req: NodeRequest, res: NodeResponse, connection: Connection) {
+    this.#hub = hub;
+    this.#req = req;
+    this.#res = res as ServerResponse;
+    this.#connection = connection;
+    endWithResponse(connection, res);
+    res.on('drain', () => connection.drained());
+    if (isQueued(req, res)) endWithSocket(connection, req.socket);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#res.write(bytes);
+  }
+
+  end(bytes: Uint8Array): void {
+    endResponse(this.#hub, this.#req, this.#res, this.#connection, bytes);
+  }
+
+  destroy(): void {
+    const queued = isQueued(this.#req, this.#res);
+    (queued ? this.#req.socket : this.#res).destroy();
+  }
+}
+
+function endResponse(
+  hub: Hub,
+  req: NodeRequest,
+  res: ServerResponse,
+  connection: Connection,
+  bytes: Uint8Array,
+): void {
+  if (res.writableEnded || res.destroyed) return connection.closed();
+  res.end(bytes, () => {
+    // Kept for another request, the socket would hold up a server that closes.
+    if (hub.closing && req.httpVersionMajor < 2) req.socket.destroySoon();
+  });
+}
+
+export function setHeaders(res: NodeResponse, headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) setHeader(res, name, value);
+}
+
+/** `vary` adds to what middleware has put there; all others replace. */
+function setHeader(res: NodeResponse, name: string, value: string): void {
+  const present = name === 'vary' ? res.getHeader(name) : undefined;
+  res.setHeader(name, present === undefined ? value : [present, value].flat().join(', '));
+}

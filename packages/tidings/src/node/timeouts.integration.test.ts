@@ -1,0 +1,59 @@
+import http from 'node:http';
+import http2 from 'node:http2';
+import { expect, test } from 'vitest';
+import { ask, askHttp2 } from '../../test/http/client.ts';
+import type { Frame, Frames } from '../../test/http/frames.ts';
+import { startHub } from '../../test/http/hub.ts';
+import { certificate, listen } from '../../test/http/server.ts';
+import { sse } from './index.ts';
+
+/** Longer than the timeouts of the servers below. */
+const HEARTBEAT = 200;
+
+async function beats(frames: Frames, count: number): Promise<readonly Frame[]> {
+  await frames.nextEvent();
+  const all = [];
+  for (let i = 0; i < count; i += 1) all.push(await frames.next());
+  return all;
+}
+
+test("A server's socket timeout is for requests; a stream outlives it", async () => {
+  const handle = sse(startHub({ heartbeat: HEARTBEAT }));
+  const server = http.createServer((req, res) => handle(req, res)).setTimeout(60);
+  const { url } = await listen(server);
+  const { frames } = await ask(`${url}/?topic=a`);
+  expect(await beats(frames, 3)).toHaveLength(3);
+});
+
+test('A session timeout of HTTP/2 is for idle sessions; a stream outlives it', async () => {
+  const handle = sse(startHub({ heartbeat: HEARTBEAT }));
+  const server = http2.createSecureServer(await certificate(), (req, res) => handle(req, res)).setTimeout(60);
+  const { url } = await listen(server, 'https');
+  const { frames } = await askHttp2(`${url}/?topic=a`);
+  expect(await beats(frames, 3)).toHaveLength(3);
+});
+
+test('A stream outlives the time in which a request has to be in', async () => {
+  const handle = sse(startHub({ heartbeat: HEARTBEAT }));
+  const limits = {
+    requestTimeout: 60,
+    headersTimeout: 60,
+    keepAliveTimeout: 60,
+    connectionsCheckingInterval: 20,
+  };
+  const { url } = await listen(http.createServer(limits, (req, res) => handle(req, res)));
+  const { frames } = await ask(`${url}/?topic=a`);
+  expect(await beats(frames, 3)).toHaveLength(3);
+});
+
+test('A timeout that the app sets on a stream is for one that nothing is written to', async () => {
+  const hub = startHub({ heartbeat: 100 });
+  const handle = sse(hub);
+  const { url, sockets } = await listen(http.createServer((req, res) => handle(req, res)));
+  const { frames } = await ask(`${url}/?topic=a`);
+  await frames.nextEvent();
+  const start = performance.now();
+  for (const socket of sockets) socket.setTimeout(1000);
+  while (performance.now() < start + 1500) await frames.next();
+  expect(hub.connections()).toHaveLength(1);
+});
