@@ -1,7 +1,7 @@
-import { TidingsError } from '../protocol/errors.ts';
+import { createError } from '../protocol/errors.ts';
 import { type Matcher, PRESENCE_PREFIX } from '../protocol/matcher.ts';
 import { createMatcherSet, type MatcherSet } from '../protocol/matcher-set.ts';
-import { type Retention, assertRetention } from './tail.ts';
+import { type Retention, assertRetention } from './retention.ts';
 
 /** How a log treats the topics that `match`. The first rule that matches an event's canonical topic holds. */
 export interface TopicRule {
@@ -39,16 +39,12 @@ export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
   for (const { interval = 0, latest = false, retention = {} } of rules) {
     assertRetention(retention);
     if (!(interval >= 0 && interval < Infinity)) {
-      throw new TidingsError(
-        'hub/invalid-option',
-        'The `interval` of a topic rule is a number of milliseconds.',
-        {
-          details: { option: 'topics', interval },
-        },
-      );
+      throw createError('hub/invalid-option', 'The `interval` of a topic rule is a number of milliseconds.', {
+        details: { option: 'topics', interval },
+      });
     }
     if (interval > 0 && !latest) {
-      throw new TidingsError('hub/invalid-option', 'A topic rule with `interval` needs `latest: true`.', {
+      throw createError('hub/invalid-option', 'A topic rule with `interval` needs `latest: true`.', {
         details: { option: 'topics', interval },
       });
     }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { URLPattern } from 'urlpattern-polyfill';
-import { TidingsError } from './errors.ts';
+import { TidingsError } from './tidings-error.ts';
 import { compilePattern } from './pattern.ts';
 
 function refused(pattern: unknown): boolean {

@@ -1,4 +1,5 @@
-import { TidingsError } from './errors.ts';
+import { createError } from './errors.ts';
+import type { TidingsError } from './tidings-error.ts';
 import { MAX_TOPIC_LENGTH, UNUSABLE } from './matcher.ts';
 
 /**
@@ -108,5 +109,5 @@ function escapeForRegExp(character: string): string {
 }
 
 function invalid(message: string, pattern: unknown): TidingsError {
-  return new TidingsError('topic/invalid-pattern', message, { status: 400, details: { pattern } });
+  return createError('topic/invalid-pattern', message, { details: { pattern } });
 }

@@ -27,7 +27,8 @@ import {
   toSharedPage,
   wants,
 } from './subscription.ts';
-import type { LogEntry, PageLimit } from '../../log/tail.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import type { PageLimit } from '../../log/page.ts';
 
 /**
  * Where a connection's bytes go: the transport's side. It calls `drained` when the peer can take more again, and

@@ -3,7 +3,7 @@ import { type Matcher, PRESENCE_PREFIX } from '../../protocol/matcher.ts';
 import type { Clock } from '../clock.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
-import { assertNumber } from '../../protocol/options.ts';
+import { type Checks, aNumber, anObjectWith, aString, either } from '../../protocol/options.ts';
 
 /** Durations in milliseconds. */
 export interface PresenceRule {
@@ -47,6 +47,14 @@ interface Place {
   toldAt: number;
   timer: { readonly at: number; readonly cancel: () => void } | undefined;
 }
+
+const duration = aNumber({ min: 0, finite: true });
+export const PRESENCE_RULE: Checks<PresenceRule> = {
+  match: either(aString, anObjectWith('an object with `pattern`', 'pattern')),
+  grace: duration,
+  interval: duration,
+  members: aNumber({ min: 0 }),
+};
 
 const DEFAULTS = { grace: 5000, interval: 250, members: 0 };
 
@@ -188,13 +196,8 @@ export class PresenceTracker {
   }
 }
 
-/** @throws {TidingsError} `hub/invalid-option`. */
 function complete(rule: PresenceRule): Required<PresenceRule> {
-  const completed = { ...DEFAULTS, ...rule };
-  assertNumber('presence.grace', completed.grace, 0, Number.MAX_SAFE_INTEGER);
-  assertNumber('presence.interval', completed.interval, 0, Number.MAX_SAFE_INTEGER);
-  assertNumber('presence.members', completed.members, 0);
-  return completed;
+  return { ...DEFAULTS, ...rule };
 }
 
 function toPresence({ rule, members }: Place): Presence {

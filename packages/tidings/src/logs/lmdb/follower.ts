@@ -1,4 +1,5 @@
-import type { LogEntry, Tail } from '../../log/tail.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import type { Tail } from '../../log/tail.ts';
 import { scanLog, topicsLost } from './read.ts';
 import { type LogState, type Store, readState } from './store.ts';
 import type { TailStates } from './tail-states.ts';

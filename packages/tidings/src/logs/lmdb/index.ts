@@ -1,8 +1,10 @@
 import type { Appended, EventLog } from '../../log/event-log.ts';
 import { invalidOption } from '../../protocol/options.ts';
-import { type LogEntry, type Retention, Tail, assertRetention } from '../../log/tail.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import { type Retention, assertRetention } from '../../log/retention.ts';
+import { Tail } from '../../log/tail.ts';
 import { type TopicRule, createTopicRules } from '../../log/topic-rules.ts';
-import { TidingsError } from '../../protocol/errors.ts';
+import { createError } from '../../protocol/errors.ts';
 import type { NewEvent } from '../../protocol/event.ts';
 import { readLosses, readPage, readStates } from './read.ts';
 import type { Durability } from './durability.ts';
@@ -109,9 +111,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
 
   function whileOpen<T>(work: () => T | Promise<T>): Promise<T> {
     if (closing === undefined) return Promise.resolve(work());
-    return Promise.reject(
-      new TidingsError('log/closed', 'The log is closed; the hub was shut down.', { status: 503 }),
-    );
+    return Promise.reject(createError('log/closed', 'The log is closed; the hub was shut down.'));
   }
 
   async function close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { LogQuery, Loss } from '../../log/event-log.ts';
 import type { CompiledPattern, MatcherSet } from '../../protocol/matcher-set.ts';
-import { type LogEntry, type Page, toPage } from '../../log/tail.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import { type Page, toPage } from '../../log/page.ts';
 import type { Matcher } from '../../protocol/matcher.ts';
 import { literalPrefix } from '../../protocol/pattern.ts';
 import {

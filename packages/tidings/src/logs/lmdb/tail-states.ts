@@ -1,4 +1,4 @@
-import type { LogEntry } from '../../log/tail.ts';
+import type { LogEntry } from '../../log/entry.ts';
 import { type TopicRules, isState } from '../../log/topic-rules.ts';
 
 /**

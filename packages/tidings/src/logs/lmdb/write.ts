@@ -1,6 +1,7 @@
 import type { NewEvent } from '../../protocol/event.ts';
 import type { Appended } from '../../log/event-log.ts';
-import { type LogEntry, type Retention, entryOf, sizeOf } from '../../log/tail.ts';
+import { type LogEntry, entryOf, sizeOf } from '../../log/entry.ts';
+import type { Retention } from '../../log/retention.ts';
 import { type TopicRules, isState } from '../../log/topic-rules.ts';
 import { Losses } from './losses.ts';
 import { SUPERSEDED_ID_WINDOW } from '../../log/superseded-ids.ts';

@@ -1,8 +1,11 @@
 import { assertEpoch } from '../../protocol/cursor.ts';
-import { TidingsError } from '../../protocol/errors.ts';
+import { createError } from '../../protocol/errors.ts';
 import type { NewEvent } from '../../protocol/event.ts';
 import type { Appended, EventLog, LogQuery } from '../../log/event-log.ts';
-import { type LogEntry, type Page, type Retention, Tail, entryOf, toPage } from '../../log/tail.ts';
+import { type LogEntry, entryOf } from '../../log/entry.ts';
+import { type Page, toPage } from '../../log/page.ts';
+import type { Retention } from '../../log/retention.ts';
+import { Tail } from '../../log/tail.ts';
 import { type TopicRule, createTopicRules, isState } from '../../log/topic-rules.ts';
 import { States } from './states.ts';
 import { SUPERSEDED_ID_WINDOW } from '../../log/superseded-ids.ts';
@@ -100,9 +103,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
 
   function whileOpen<T>(work: () => T): Promise<T> {
     if (!closed) return Promise.resolve(work());
-    return Promise.reject(
-      new TidingsError('log/closed', 'The log is closed; the hub was shut down.', { status: 503 }),
-    );
+    return Promise.reject(createError('log/closed', 'The log is closed; the hub was shut down.'));
   }
 
   return {

@@ -1,5 +1,5 @@
 import type { MatcherSet } from '../../protocol/matcher-set.ts';
-import type { LogEntry } from '../../log/tail.ts';
+import type { LogEntry } from '../../log/entry.ts';
 
 /** The newest event of each key, for topics that are states. */
 export class States {

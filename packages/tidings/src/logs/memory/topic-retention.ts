@@ -1,4 +1,5 @@
-import { type LogEntry, type Retention, sizeOf } from '../../log/tail.ts';
+import { type LogEntry, sizeOf } from '../../log/entry.ts';
+import type { Retention } from '../../log/retention.ts';
 import type { TopicRules } from '../../log/topic-rules.ts';
 
 interface Held {
