@@ -152,8 +152,10 @@ export class Hub {
   }
 
   /**
-   * Appends several events side by side, all or none. Answers in their order. Throws like `publish`. Of a topic that
-   * is a state, events that have to wait for its interval are appended when it ends.
+   * Appends several events side by side, all or none, and answers in their order. Of one key on a state topic with an
+   * interval only the newest is appended. Where that interval is running, the event waits for its end and is appended
+   * on its own: it is no longer part of the group, so a rejection may mean that only it failed, or only the others.
+   * Give events an `id` and you can safely publish the whole group again. Throws like `publish`.
    */
   async publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
     const appended = await this.#conflation.append(events.map((event) => toNewEvent(event, this.limits)));
@@ -286,7 +288,7 @@ export class Hub {
     }, within);
     await gone;
     cancel();
-    this.#conflation.flush();
+    await this.#conflation.flush();
     this.#presence.stop();
     this.#sweep.stop();
     this.#fanOut.stop();
