@@ -9,7 +9,7 @@ import type { Events } from '../../shared/api.ts';
 import { pageName } from '../analytics/page-name.ts';
 import type { PageViewCounter } from '../analytics/page-views.ts';
 import type { Viewers } from '../analytics/viewers.ts';
-import { identifyVisitor, visitorOf } from '../analytics/visitor.ts';
+import { identifyVisitor, visitorOf } from '../http/visitor.ts';
 import type { SessionStore } from '../auth/session-store.ts';
 import { sessionExpiry } from '../auth/sessions.ts';
 import type { ConnectionWatch } from '../connections/watch.ts';
@@ -19,7 +19,7 @@ import type { RateLimits } from '../http/rate-limits.ts';
 import { randomIdSchema } from '../http/schemas.ts';
 import { openToOtherSites } from '../http/security-headers.ts';
 import type { SessionStreams } from './session-streams.ts';
-import { authorizeTopics, wantedTopics } from './topics.ts';
+import { authorizeTopics, wantedTopics } from '../events/topics.ts';
 
 export interface EventRoutesOptions {
   readonly hub: Hub;
