@@ -7,7 +7,7 @@ import type { Viewers } from './analytics/viewers.ts';
 import { createPasswords } from './auth/passwords.ts';
 import type { PasswordCost } from './auth/passwords.ts';
 import { SessionStore } from './auth/session-store.ts';
-import { readSession } from './auth/sessions.ts';
+import { currentUser, readSession } from './auth/sessions.ts';
 import { createUsers } from './auth/users.ts';
 import type { Users } from './auth/users.ts';
 import { repeat } from './lib/clock.ts';
@@ -81,7 +81,7 @@ export async function createServices({
   const announce = createAnnounce(hub, log);
   const outbox = createOutbox({ db, hub, clock, log });
   await outbox.publish();
-  const limits = createRateLimits(config.ratesPerMinute);
+  const limits = createRateLimits(config.ratesPerMinute, (request) => String(currentUser(request).id));
 
   const sessionStreams = createSessionStreams(hub);
   const sessionStore = new SessionStore(db, clock, sessionStreams.end);
