@@ -16,7 +16,7 @@ describe('the memory log', () => {
 });
 
 test('the memory log remembers a bounded number of ids of superseded events', async () => {
-  const log = memoryLog({ topics: [{ match: 'a', latest: true }] });
+  const log = memoryLog({ topics: [{ match: 'a', state: true }] });
   const append = (id: string, supersededIds: readonly string[] = []): ReturnType<typeof log.append> =>
     log.append([{ ...toNewEvent({ topics: 'a', data: 0, key: 'k', id }), supersededIds }]);
   for (let i = 0; i < 3; i += 1) {
