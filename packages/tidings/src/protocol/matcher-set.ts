@@ -1,5 +1,6 @@
 import { type Matcher, assertTopic, matcherKey } from './matcher.ts';
-import { type Pattern, compilePattern } from './pattern.ts';
+import type { Pattern } from './pattern.ts';
+import { ownPatterns, sharePattern } from './shared-patterns.ts';
 import { SortedPatterns } from './sorted-patterns.ts';
 
 export interface CompiledPattern {
@@ -30,17 +31,21 @@ const NONE: ReadonlySet<string> = new Set();
 /** @throws {TidingsError} `topic/*` with status 400. */
 export function createMatcherSet(wanted: readonly Matcher[], maxTopicLength?: number): MatcherSet {
   const topics = new Set<string>();
-  const patterns = new Set<Pattern>();
+  const patterns = new Map<string, Pattern>();
   for (const matcher of wanted) {
     // This way round, so that an undefined from a missing query parameter is told to be no topic.
     if (typeof matcher === 'object' && matcher !== null) {
-      patterns.add(compilePattern(matcher.pattern, maxTopicLength));
+      const pattern = patterns.get(matcher.pattern) ?? sharePattern(matcher.pattern, maxTopicLength);
+      patterns.set(pattern.pattern, pattern);
     } else {
       assertTopic(matcher, maxTopicLength);
       topics.add(matcher);
     }
   }
-  return new Matchers(topics.size === 0 ? NONE : topics, [...patterns]);
+  const compiled = [...patterns.values()];
+  const set = new Matchers(topics.size === 0 ? NONE : topics, compiled);
+  ownPatterns(set, compiled);
+  return set;
 }
 
 /** Holds nothing that can be made when it is asked for: there is one of these for each set that connections ask for. */

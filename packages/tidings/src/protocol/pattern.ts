@@ -37,6 +37,8 @@ const ANY = -1;
  */
 export class Pattern {
   readonly pattern: string;
+  /** How many sets of matchers share it; `shared-patterns.ts` counts them. */
+  owners = 0;
   /** How many characters at its beginning stand for themselves. */
   readonly #plain: number;
   /** The UTF-16 unit that every topic ends in which it matches, or `ANY`. Most topics are told apart by it. */
@@ -103,27 +105,10 @@ function nextSlash(text: string, from: number): number {
   return at === -1 ? text.length : at;
 }
 
-/**
- * Equal patterns are one object, shared by all connections, grants and rules that have it. The references are weak,
- * because none of these says when it no longer needs a pattern.
- */
-const compiled = new Map<string, WeakRef<Pattern>>();
-const forgetting = new FinalizationRegistry<string>((pattern) => {
-  // Somebody may have asked for it anew.
-  if (compiled.get(pattern)?.deref() === undefined) compiled.delete(pattern);
-});
-
-/** @throws {TidingsError} `topic/invalid-pattern` (status 400). */
-export function compilePattern(pattern: string, maxLength: number = MAX_TOPIC_LENGTH): Pattern {
-  if (typeof pattern !== 'string' || pattern === '' || pattern.length > maxLength) {
-    throw invalid(`A pattern is a string of 1 to ${maxLength} characters.`, pattern);
-  }
-  const known = compiled.get(pattern)?.deref();
-  if (known !== undefined) return known;
-  const made = new Pattern(pattern);
-  compiled.set(pattern, new WeakRef(made));
-  forgetting.register(made, pattern);
-  return made;
+/** @throws {TidingsError} `topic/invalid-pattern` (status 400). `maxLength` counts UTF-16 units. */
+export function assertPatternLength(pattern: string, maxLength: number = MAX_TOPIC_LENGTH): void {
+  if (typeof pattern === 'string' && pattern !== '' && pattern.length <= maxLength) return;
+  throw invalid(`A pattern is a string of 1 to ${maxLength} characters.`, pattern);
 }
 
 /** What every topic that the pattern matches begins with. */

@@ -159,12 +159,7 @@ function toLoss(matcher: Matcher, [seq, count]: LossRecord): Loss {
 }
 
 /** From the last loss backwards. With very many topics to look at, one is taken to match. */
-function lossMatching(
-  store: Store,
-  state: LogState,
-  after: number,
-  compiled: CompiledPattern,
-): LossRecord {
+function lossMatching(store: Store, state: LogState, after: number, compiled: CompiledPattern): LossRecord {
   let scanned = 0;
   let lastCount = 0;
   for (const { key, value: seq } of store.lossOrder.getRange({ reverse: true })) {
