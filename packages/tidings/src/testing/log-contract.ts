@@ -50,6 +50,25 @@ const appendCases: readonly ContractCase[] = [
     assert.deepEqual(twice, { seq: inOneCall?.seq, duplicate: true });
     assert.equal((await read(log, log.floor)).entries.length, 2);
   }),
+  oneLog(
+    'takes for its own the ids of events that an event superseded before it was appended',
+    {},
+    async (log) => {
+      const [first] = await append(log, { topics: 'a', data: 1, id: 'first' });
+      const newest = toNewEvent({ topics: 'a', data: 4, id: 'newest' });
+      const [appended] = await log.append([{ ...newest, supersededIds: ['first', 'second', 'third'] }]);
+      for (const [id, seq] of [
+        ['newest', appended?.seq],
+        ['second', appended?.seq],
+        ['third', appended?.seq],
+        // This one is in the log itself.
+        ['first', first?.seq],
+      ] as const) {
+        assert.deepEqual(await append(log, { topics: 'a', data: 'again', id }), [{ seq, duplicate: true }]);
+      }
+      assert.equal((await read(log, log.floor)).entries.length, 2);
+    },
+  ),
   oneLog('appends all events of a call or none', {}, async (log) => {
     const pushed = collect(log);
     await append(log, { topics: 'a', data: 'before' });

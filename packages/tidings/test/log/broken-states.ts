@@ -144,6 +144,11 @@ export const brokenStates: readonly BrokenLog[] = [
     withFault((log) => rememberingFailedIds(log)),
   ],
   [
+    'forgets what an event superseded before it was appended',
+    'takes for its own the ids of events that an event superseded before it was appended',
+    withFault(changing((event) => ({ ...event, supersededIds: [] }))),
+  ],
+  [
     'forgets the id of a superseded event',
     'knows the id of a superseded event for a while',
     withFault((log) => forgettingIds(log, 'one')),

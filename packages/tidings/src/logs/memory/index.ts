@@ -99,20 +99,31 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     });
     // Nothing fails from here on: all of the call's events are in the log, or none is.
     for (const { id, seq } of entries) if (id !== undefined) seqById.set(id, seq);
+    for (const [i, { supersededIds: ids = [] }] of events.entries()) {
+      const { seq, duplicate } = appended[i] as Appended;
+      if (!duplicate) for (const id of ids) remember(id, seq);
+    }
     tail.push(entries);
     for (const entry of entries) settle(entry);
     return appended;
+  }
+
+  /** An id of an event that was superseded before it was appended. */
+  function remember(id: string, seq: number): void {
+    if (seqById.has(id)) return;
+    seqById.set(id, seq);
+    supersededIds.add(id);
   }
 
   /** Lets what the new entry supersedes go, though not its id: the publisher may still try again. */
   function settle(entry: LogEntry): void {
     if (!isState(rules, entry)) return topicRetention.add(entry);
     const before = states.set(entry);
-    if (before === undefined) return;
-    tail.remove(before.seq);
-    if (before.id !== undefined) supersededIds.add(before.id);
+    if (before !== undefined) tail.remove(before.seq);
+    if (before?.id !== undefined) supersededIds.add(before.id);
     for (const id of supersededIds) {
-      if ((seqById.get(id) ?? 0) > tail.head - SUPERSEDED_ID_WINDOW) break;
+      const isRecent = (seqById.get(id) ?? 0) > tail.head - SUPERSEDED_ID_WINDOW;
+      if (isRecent && supersededIds.size <= SUPERSEDED_ID_WINDOW) break;
       supersededIds.delete(id);
       seqById.delete(id);
     }
