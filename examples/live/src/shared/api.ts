@@ -198,7 +198,7 @@ export interface UnreadCount {
 
 /**
  * A page's name: its path (`/feed`) if it is of this site, else host and path (`shop.example/cart`).
- * Beyond a number of distinct pages the rest is counted as `(other)`.
+ * There is room for a number of distinct pages; those that are viewed least are counted together, as `(other)`.
  */
 export type PageName = string;
 
@@ -363,7 +363,7 @@ export interface ViewersDelta {
 export interface PageViewsDelta {
   /** The minutes that changed. */
   minutes: { at: number; views: number }[];
-  /** The pages that changed. */
+  /** The pages that changed; 0 for one whose views are counted under `(other)` from now on. */
   pages: PageTotal[];
   total: number;
 }
