@@ -17,7 +17,7 @@ const IN_MEMORY: Retention = { events: 50_000, bytes: 64 * MEBIBYTE, age: HOUR }
 
 const RULES: readonly TopicRule[] = [
   // Posts and page views are told of as they happen: of a rush of them, a reader sees four counts a second.
-  { match: TOPICS.dashboard, latest: true, interval: 250 },
+  { match: TOPICS.dashboard, state: true, interval: 250 },
   // What is chatty is not to push posts out of the log. Who was away for longer gets it all anew.
   { match: TOPICS.connections, retention: { events: 1000 } },
   { match: TOPICS.viewers, retention: { events: 10_000 } },
