@@ -69,7 +69,10 @@ function mountRoutes(app: Express, services: Services, clock: Clock, lifecycle: 
   const { hub, feed, pageViews, limits } = services;
   const totals = { posts: feed.count, pageViews: pageViews.total };
   app.route(ROUTES.health).get(health(lifecycle)).all(methodNotAllowed('GET'));
-  app.route(ROUTES.metrics).get(metrics(hub, totals)).all(methodNotAllowed('GET'));
+  app
+    .route(ROUTES.metrics)
+    .get(metrics(hub, clock, totals))
+    .all(methodNotAllowed('GET'));
   app.use(refuseCrossSite());
   app.use(streamRoutes(services));
   app.use([ROUTES.session, ROUTES.users, ROUTES.posts, ROUTES.notifications], noStore, services.readSession);

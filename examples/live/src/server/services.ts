@@ -97,7 +97,13 @@ export async function createServices({
   const feed = await createFeed({ db, outbox, clock, onCount });
   const viewers = createViewers({ hub, announce, clock, maxPages: MAX_PAGES_VIEWED });
   const pageViews = await createPageViews({ db, outbox, clock, log, onCount, maxPages: MAX_PAGES_COUNTED });
-  const sampler = createSampler({ hub, clock, posts: feed.count, pageViews: pageViews.total });
+  const sampler = createSampler({
+    hub,
+    clock,
+    usersOnline: sessionStreams.users,
+    posts: feed.count,
+    pageViews: pageViews.total,
+  });
   const dashboard = createDashboard({ hub, sampler, announce, clock, interval: SECOND, startedAt });
   const connectionWatch = createConnectionWatch({ hub, announce, clock });
 

@@ -51,8 +51,8 @@ const DAY = 24 * 60 * MINUTE;
 /** How long minutes are kept, and how long a page may stay open that reconnects without being counted again. */
 const KEEP_MINUTES = 30 * DAY;
 const KEEP_IDS = DAY;
-/** Rows of one insert, well below the number of parameters a database takes; their pages fit one event. */
-const BATCH = 50;
+/** Rows of one insert. Their pages, and as many that give way to them, fit one event with the longest names. */
+const BATCH = 40;
 /** Views that wait to be saved: beyond that the disk can't keep up, and more are not counted. */
 const MAX_PENDING = 10_000;
 /** Rows that are deleted in one turn. */
