@@ -109,7 +109,7 @@ export async function createServices({
 
   async function prune(): Promise<void> {
     try {
-      await Promise.all([sessionStore.prune(), pageViews.prune(), outbox.prune()]);
+      await Promise.all([sessionStore.prune(), pageViews.prune(), outbox.prune(), feed.prune()]);
     } catch (error) {
       log.error({ err: error }, 'old rows not deleted');
     }

@@ -23,6 +23,8 @@ export const LIMITS = {
   passwordMax: 200,
   /** People that one post notifies; further `@names` stay plain text. */
   mentionsPerPost: 10,
+  /** Notifications that are kept for a user, the newest. */
+  notificationsKept: 500,
   /** Posts or notifications in one answer, and what is sent when `limit` is left out. */
   pageSizeMax: 100,
   pageSize: 30,

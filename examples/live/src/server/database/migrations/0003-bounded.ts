@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
+const NOTIFICATIONS_KEPT = 500;
 
 /** Sums that queries read instead of counting rows, and tables whose rows can be deleted a batch at a time. */
 export async function up(db: Kysely<unknown>): Promise<void> {
@@ -10,6 +11,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await countedViews(db);
   await rankPages(db);
   await keepLikes(db);
+  await dropOldNotifications(db);
 }
 
 async function viewsByMinute(db: Kysely<unknown>): Promise<void> {
@@ -66,4 +68,12 @@ async function keepLikes(db: Kysely<unknown>): Promise<void> {
   await sql`insert into new_likes (post_id, user_id) select post_id, user_id from likes`.execute(db);
   await db.schema.dropTable('likes').execute();
   await db.schema.alterTable('new_likes').renameTo('likes').execute();
+}
+
+async function dropOldNotifications(db: Kysely<unknown>): Promise<void> {
+  await sql`delete from notifications where id in (
+    select id from (
+      select id, row_number() over (partition by user_id order by id desc) as place from notifications
+    ) where place > ${NOTIFICATIONS_KEPT}
+  )`.execute(db);
 }
