@@ -19,32 +19,54 @@ export async function addPageViews(
   added: ReadonlyMap<PageName, number>,
   { maxPages, at }: { maxPages: number; at: number },
 ): Promise<PageTotal[]> {
-  const changed = new Map<PageName, number>();
+  const known = await db
+    .selectFrom('pages')
+    .select(['name', 'views', 'rank'])
+    .where('name', 'in', [...added.keys()])
+    .execute();
+  const before = new Map(known.map((row) => [row.name, row]));
+  const rows = Array.from(added, ([name, views]) => {
+    const row = before.get(name);
+    return { name, views: (row?.views ?? 0) + views, rank: rankAfter(row?.rank, views, at) };
+  });
+  await save(db, rows);
 
-  async function add(name: PageName, views: number, isNewView: boolean): Promise<void> {
-    const known = await db
-      .selectFrom('pages')
-      .select(['views', 'rank'])
-      .where('name', '=', name)
-      .executeTakeFirst();
-    const row = {
-      views: (known?.views ?? 0) + views,
-      rank: isNewView ? rankAfter(known?.rank, views, at) : (known?.rank ?? 0),
-    };
-    await db
-      .insertInto('pages')
-      .values({ name, ...row })
-      .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
-      .execute();
-    changed.set(name, row.views);
-  }
-
-  for (const [name, views] of added) await add(name, views, true);
+  const changed = new Map(rows.map(({ name, views }) => [name, views]));
   const surplus = await takeSurplus(db, maxPages);
   for (const { name } of surplus) changed.set(name, 0);
   const views = surplus.reduce((sum, page) => sum + page.views, 0);
-  if (views > 0) await add(OTHER, views, false);
+  if (views > 0) changed.set(OTHER, await addToOther(db, views));
   return Array.from(changed, ([page, total]) => ({ page, total }));
+}
+
+/** All at once: statement by statement, forty pages would be a long turn of the event loop. */
+async function save(
+  db: Database,
+  rows: readonly { name: PageName; views: number; rank: number }[],
+): Promise<void> {
+  await db
+    .insertInto('pages')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.column('name').doUpdateSet((eb) => ({
+        views: eb.ref('excluded.views'),
+        rank: eb.ref('excluded.rank'),
+      })),
+    )
+    .execute();
+}
+
+/** @returns the views counted there now */
+async function addToOther(db: Database, views: number): Promise<number> {
+  const row = await db
+    .insertInto('pages')
+    .values({ name: OTHER, views })
+    .onConflict((conflict) =>
+      conflict.column('name').doUpdateSet((eb) => ({ views: eb('pages.views', '+', views) })),
+    )
+    .returning('views')
+    .executeTakeFirstOrThrow();
+  return row.views;
 }
 
 /** Deletes the pages that are one too many. */
