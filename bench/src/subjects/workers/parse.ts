@@ -1,7 +1,7 @@
 import { createParser } from 'eventsource-parser';
 // The client's decoder: not exported by the package.
-import { createDecoder } from '../../../packages/tidings/dist/protocol/decode.js';
-import { answerCommands } from '../commands.ts';
+import { createDecoder } from '../../../../packages/tidings/dist/protocol/decode.js';
+import { answerCommands } from '../../harness/commands.ts';
 
 export interface ParseCase {
   readonly subject: keyof typeof decoders;
