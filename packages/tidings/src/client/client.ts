@@ -355,8 +355,11 @@ class Client implements EventClient {
   }
 
   #receive(session: Session, item: StreamItem): Promise<void> | undefined {
-    if ('retry' in item) return void this.#send({ type: 'retry', delay: item.retry });
-    if ('comment' in item) return void this.#comments.emit(item.comment);
+    if ('retry' in item || 'comment' in item) {
+      if ('retry' in item) this.#send({ type: 'retry', delay: item.retry });
+      else this.#comments.emit(item.comment);
+      return undefined;
+    }
     if (!session.begun) this.#greet(session, item);
     const { offered } = this.#delivery;
     if (offered === undefined) return this.#handOut(session, item);
@@ -403,10 +406,16 @@ class Client implements EventClient {
   #handOut(session: Session, item: Frame): Promise<void> | undefined {
     // Whoever was greeted, or was given an event, may have closed the client.
     if (session !== this.#session) return undefined;
-    if ('onlyId' in item) return void this.#moveTo(session, item, item.onlyId);
+    if ('onlyId' in item) {
+      this.#moveTo(session, item, item.onlyId);
+      return undefined;
+    }
     const offer = this.#delivery.give(item);
     if (item.type === GAP) this.#miss(readGaps(item.data));
-    if (offer === undefined) return void this.#after(session, item);
+    if (offer === undefined) {
+      this.#after(session, item);
+      return undefined;
+    }
     this.#keeper.save();
     return offer.taken.then((taken) => {
       if (taken && this.#end === undefined) this.#after(session, item);

@@ -42,7 +42,7 @@ function read(storage: CursorStorage | undefined, key: string | undefined): stri
 }
 
 function write(
-  storage?: CursorStorage,
+  storage: CursorStorage | undefined,
   key: string | undefined,
   cursor: string | undefined,
 ): void {

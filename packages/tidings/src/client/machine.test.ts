@@ -190,7 +190,7 @@ describe('a stream', () => {
     'that is %s early is asked for again no faster than a browser would',
     (type) => {
       expect(waitOf(step(early, inputs[type], { dice: 0 }))).toBe(3_000);
-      const told: State = { ...early, retry: 100 } as State;
+      const told: State = { ...early, retry: 100 };
       expect(waitOf(step(told, inputs[type], { dice: 0 }))).toBe(100);
     },
   );

@@ -243,7 +243,7 @@ export function resolveSettings(url: string | URL, options: ClientOptions): Sett
     timeouts: { hooks: timeouts.hooks ?? 30_000, firstByte: timeouts.firstByte, read: timeouts.read },
     maxEventBytes: options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES,
     // Looked up at each call, and called on its own: some browsers mind who `this` is.
-    fetch: options.fetch ?? ((...request) => fetch(...request) as Promise<never>),
+    fetch: options.fetch ?? ((at: string, init: RequestInit) => fetch(at, init)),
     environment,
     random: options.random ?? Math.random,
     timers: options.timers ?? systemTimers,
@@ -256,14 +256,18 @@ function methodAndBody({ method: given, body }: ClientOptions): Pick<Settings, '
   if (method === 'GET' || method === 'HEAD')
     throw invalid('body', `A ${method} request has no body.`, method);
   if (typeof body === 'function') return { method, body: body as () => unknown };
-  // It could be sent once.
-  if (typeof (body as { getReader?: unknown } | null)?.getReader === 'function') {
+  if (isStream(body)) {
     throw invalid(
       'body',
       `Expected \`body\` to be a function that returns a stream for each request, got ${describe(body)}.`,
     );
   }
   return { method, body: () => body };
+}
+
+/** A web stream can be sent once. */
+function isStream(body: unknown): boolean {
+  return typeof (body as { getReader?: unknown } | null)?.getReader === 'function';
 }
 
 function fixedHeaders(headers: HeadersInput): () => HeadersInput {

@@ -31,9 +31,8 @@ export interface FetchResponse {
 /** What the client asks of `fetch`. */
 export interface FetchInit {
   readonly method: string;
-  // The global `fetch` has several names for what it takes here, and none that all runtimes share.
-  readonly headers: any;
-  readonly body?: any;
+  readonly headers: Headers;
+  readonly body?: unknown;
   readonly signal: AbortSignal;
   readonly cache: 'no-store';
   readonly credentials?: Credentials;
@@ -41,5 +40,7 @@ export interface FetchInit {
 
 export type Credentials = 'omit' | 'same-origin' | 'include';
 
-/** The global `fetch` is one. */
+/** The global `fetch` is one. What it is given is a `FetchInit`. */
+// Runtimes have types of their own for what their `fetch` takes, and only this is compatible with all of them.
+// oxlint-disable-next-line typescript/no-explicit-any
 export type Fetch = (url: string, init: any) => Promise<FetchResponse>;
