@@ -1,7 +1,8 @@
-import { MemoryStore, rateLimit } from 'express-rate-limit';
-import type { RequestHandler } from 'express';
-import { currentUser } from '../auth/sessions.ts';
+import { rateLimit } from 'express-rate-limit';
+import type { Request, RequestHandler } from 'express';
+import type { Clock } from '../lib/clock.ts';
 import { HttpProblem, sendProblem } from './problem.ts';
+import { createRateStore } from './rate-store.ts';
 
 export interface RateLimits {
   /** Attempts to sign in or up, per address. */
@@ -12,8 +13,6 @@ export interface RateLimits {
   readonly changing: RequestHandler;
   /** New event streams, per address. */
   readonly connecting: RequestHandler;
-  /** Ends their timers. */
-  close(): void;
 }
 
 export interface RateLimitOptions {
@@ -25,15 +24,18 @@ export interface RateLimitOptions {
 }
 
 const MINUTE = 60_000;
+/** Addresses or users that one limit counts at a time. */
+const MAX_COUNTED = 50_000;
 
-export function createRateLimits(options: RateLimitOptions): RateLimits {
-  const stores: MemoryStore[] = [];
-
+/** @param userOf names the user of a request that has passed `requireUser` */
+export function createRateLimits(
+  options: RateLimitOptions,
+  clock: Clock,
+  userOf: (request: Request) => string,
+): RateLimits {
   function limit(perMinute: number, what: string, perUser = false): RequestHandler {
-    const store = new MemoryStore();
-    stores.push(store);
     return rateLimit({
-      store,
+      store: createRateStore({ clock, window: MINUTE, max: MAX_COUNTED }),
       windowMs: MINUTE,
       limit: perMinute,
       identifier: what,
@@ -42,7 +44,7 @@ export function createRateLimits(options: RateLimitOptions): RateLimits {
       // Anybody may send this header. Whether it is believed is what TRUST_PROXY says.
       validate: { xForwardedForHeader: false },
       // Without a key generator it is the address, IPv6 ones by their network.
-      ...(perUser ? { keyGenerator: (request) => String(currentUser(request).id) } : {}),
+      ...(perUser ? { keyGenerator: userOf } : {}),
       // It has set `Retry-After` by then.
       handler: (_request, response) =>
         sendProblem(
@@ -61,6 +63,5 @@ export function createRateLimits(options: RateLimitOptions): RateLimits {
     posting: limit(options.posting, 'posting', true),
     changing: limit(options.changing, 'liking and deleting', true),
     connecting: limit(options.connecting, 'connecting'),
-    close: () => stores.forEach((store) => store.shutdown()),
   };
 }
