@@ -75,3 +75,26 @@ function sessionStorageIfAny(): CursorStorage | undefined {
     return undefined;
   }
 }
+
+/** `AppState` of React Native, as far as it is used. */
+export interface AppStateLike {
+  readonly currentState?: string | null;
+  addEventListener(type: 'change', listener: (state: string) => void): { remove(): void };
+}
+
+/** An app on a phone: it comes and goes as a whole. `storage` is for `persist`. */
+export function appEnvironment(appState: AppStateLike, storage?: CursorStorage): Environment {
+  return {
+    storage,
+    watch(listener) {
+      // `inactive` is passing, as while a call comes in.
+      const tell = (state: string | null | undefined): void => {
+        if (state === 'background') listener('hide');
+        if (state === 'active') listener('show');
+      };
+      if (appState.currentState === 'background') listener('hide');
+      const subscription = appState.addEventListener('change', tell);
+      return () => subscription.remove();
+    },
+  };
+}
