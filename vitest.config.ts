@@ -9,7 +9,7 @@ const alias = [
   { find: /^tidings$/, replacement: `${library}index.ts` },
   { find: /^tidings\/(client|fetch|node|testing)$/, replacement: `${library}$1/index.ts` },
   { find: /^tidings\/lmdb$/, replacement: `${library}logs/lmdb/index.ts` },
-  { find: /^tidings\/(express|gzip)$/, replacement: `${library}node/$1.ts` },
+  { find: /^tidings\/(express|fastify|gzip|koa)$/, replacement: `${library}node/$1.ts` },
 ];
 
 const built = ['**/node_modules/**', '**/dist/**'];

@@ -1,7 +1,9 @@
 import type { Connection, Sink } from '../hub/delivery/connection.ts';
 import type { Hub } from '../hub/hub.ts';
-import { readJson } from '../http/body.ts';
+import { createError } from '../protocol/errors.ts';
+import { bodyAlreadyRead, readJson } from '../http/body.ts';
 import { CompressedSink } from '../http/compressed-sink.ts';
+import { checkAddress } from '../http/answers.ts';
 import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, negotiate } from '../http/negotiation.ts';
@@ -9,9 +11,15 @@ import { type Acceptance, negotiate } from '../http/negotiation.ts';
 /** Bytes that wait in a response's stream before the connection falls behind, as a socket's buffer would hold. */
 const HIGH_WATER_MARK = 65_536;
 
+/** For frameworks that may have read the request's body already, and keep what came of it, as Hono does. */
+export interface ParsedBody {
+  readonly json: () => Promise<unknown>;
+}
+
 /**
  * Serves the hub's events to `Request → Response`: Hono, Next.js route handlers, Bun, Deno, service workers.
- * A `Request` doesn't know its peer: give `address` if limits per address are wanted.
+ * A `Request` doesn't know its peer: give `address` if limits per address are wanted. In Hono, pass `context.req` as the
+ * second argument, so that middleware may have read the body.
  *
  * The promise rejects with what the app's own functions threw, for the framework to handle.
  *
@@ -20,16 +28,16 @@ const HIGH_WATER_MARK = 65_536;
 export function sse(
   hub: Hub,
   options: HandlerOptions<Request> = {},
-): (request: Request) => Promise<Response> {
+): (request: Request, body?: ParsedBody) => Promise<Response> {
   assertHandlerOptions(hub, options);
-  return async (request) => {
+  return async (request, body) => {
     const facts = {
       method: request.method,
       query: new URL(request.url).searchParams,
       header: (name: string) => request.headers.get(name) ?? undefined,
-      remote: options.address?.(request),
+      remote: options.address === undefined ? undefined : checkAddress(options.address(request)),
       protocol: 'fetch',
-      json: () => readJson(request.body ?? []),
+      json: () => readBody(request, body),
       gone: () => request.signal.aborted,
     };
     const begin = (acceptance: Acceptance): Response => toResponse(acceptance, request.signal);
@@ -41,6 +49,16 @@ export function sse(
     if ('stream' in outcome) return outcome.stream;
     return new Response(null, { status: 499, statusText: 'Client Closed Request' });
   };
+}
+
+async function readBody(request: Request, parsed: ParsedBody | undefined): Promise<unknown> {
+  if (!request.bodyUsed) return readJson(request.body ?? []);
+  if (parsed === undefined) throw bodyAlreadyRead('the `Request`');
+  try {
+    return await parsed.json();
+  } catch (cause) {
+    throw createError('request/invalid-body', 'The body is not JSON.', { cause });
+  }
 }
 
 function toResponse(
