@@ -265,7 +265,7 @@ export class Connection implements Receiver {
     const cursor = formatCursor({ epoch: log.tail.epoch, seq: this.#cursor });
     if (this.#state !== 'behind') return cursor;
     this.#toldTopics &&= wanted.key === before.key;
-    if (log.rules.canBeLatest(gained)) this.#beginSnapshot(gained);
+    if (log.rules.canBeState(gained)) this.#beginSnapshot(gained);
     this.#pump();
     return cursor;
   }

@@ -1,6 +1,4 @@
-import { type LogEntry, sizeOf } from '../../log/entry.ts';
-import type { Retention } from '../../log/retention.ts';
-import type { TopicRules } from '../../log/topic-rules.ts';
+import { type LogEntry, type Retention, type TopicRules, sizeOf } from '../../log/index.ts';
 
 interface Held {
   readonly seq: number;
