@@ -1,4 +1,5 @@
-import type { Connection, Sink } from '../hub/delivery/connection.ts';
+import type { Sink } from '../hub/delivery/connection.ts';
+import { type OwnConnection, gatewayOf } from '../hub/gateway.ts';
 import type { Hub } from '../hub/hub.ts';
 import { createError } from '../protocol/errors.ts';
 import { bodyAlreadyRead, readJson } from '../http/body.ts';
@@ -29,7 +30,8 @@ export function sse(
   hub: Hub,
   options: HandlerOptions<Request> = {},
 ): (request: Request, body?: ParsedBody) => Promise<Response> {
-  assertHandlerOptions(hub, options);
+  const gateway = gatewayOf(hub);
+  assertHandlerOptions(options);
   return async (request, body) => {
     const facts = {
       method: request.method,
@@ -41,7 +43,7 @@ export function sse(
       gone: () => request.signal.aborted,
     };
     const begin = (acceptance: Acceptance): Response => toResponse(acceptance, request.signal);
-    const outcome = await negotiate(hub, options, facts, request, begin);
+    const outcome = await negotiate(gateway, options, facts, request, begin);
     if ('answer' in outcome) {
       const { status, headers, body } = outcome.answer;
       return new Response(request.method === 'HEAD' || body === '' ? null : body, { status, headers });
@@ -92,7 +94,7 @@ function toResponse(
   return new Response(body, init);
 }
 
-function toSink(controller: ReadableStreamDefaultController<Uint8Array>, connection: Connection): Sink {
+function toSink(controller: ReadableStreamDefaultController<Uint8Array>, connection: OwnConnection): Sink {
   return {
     write(bytes) {
       controller.enqueue(bytes);

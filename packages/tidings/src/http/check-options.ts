@@ -1,4 +1,3 @@
-import type { Hub } from '../hub/hub.ts';
 import { looksLikePattern } from '../protocol/escape-pattern.ts';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
 import {
@@ -32,15 +31,9 @@ const HANDLER_OPTIONS: Checks<HandlerOptions<never>> = {
  * @throws {TidingsError} `hub/invalid-option`.
  */
 export function assertHandlerOptions<Options extends HandlerOptions<never>>(
-  hub: Hub,
   given: Options,
   added: Readonly<Record<string, Check>> = {},
 ): void {
-  if (typeof hub?.publish !== 'function' || typeof hub.disconnect !== 'function')
-    throw invalidOption(
-      'hub',
-      `Expected the first argument to be a hub of \`createHub\`, got ${describe(hub)}.`,
-    );
   assertOptions<object>(given, { ...HANDLER_OPTIONS, ...added });
   const { topics, cors, headers } = given;
   if (Array.isArray(topics)) assertTopics(topics as readonly Matcher[]);

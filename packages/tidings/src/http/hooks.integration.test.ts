@@ -20,7 +20,7 @@ describe('onConnect', () => {
         subject: 'ann',
         remote: '127.0.0.1',
         userAgent: 'test',
-        state: 'opening',
+        phase: 'opening',
       }),
       expect.anything(),
     );
@@ -108,6 +108,35 @@ describe('What the app does wrong', () => {
     const reply = await ask(url, { headers: { origin: 'https://app.example' } });
     expect([400, 500]).toContain(reply.status);
     await reply.frames.end();
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test.each<[string, object, string]>([
+    ['an async `cors.origin`', { cors: { origin: async () => false } }, 'cors.origin'],
+    ['an async `greeting`', { greeting: async () => ({ data: 1 }) }, 'greeting'],
+    ['an async `onConnect`', { onConnect: async () => {} }, 'onConnect'],
+    ['an async `address`', { address: async () => '192.0.2.1' }, 'address'],
+    ['an `onConnect` that returns something to no purpose', { onConnect: () => 5 }, 'onConnect'],
+    ['a `greeting` without data', { greeting: () => ({ type: 'x' }) }, 'greeting'],
+    ['a `greeting` with a misspelt name', { greeting: () => ({ data: 1, event: 'x' }) }, 'greeting().event'],
+    ['`topics` that return a text', { topics: () => 'news' }, 'topics'],
+    ['an `authorize` with a misspelt name', { authorize: () => ({ expireAt: 1 }) }, 'authorize().expireAt'],
+    [
+      'an `authorize` whose subject is a number',
+      { authorize: () => ({ subject: 7 }) },
+      'authorize().subject',
+    ],
+    ['an `address` that is a list', { address: () => ['192.0.2.1'] }, 'address'],
+  ])('such as %s is answered 500, named to the app, and lets nobody in', async (_what, options, option) => {
+    const onError = vi.fn();
+    const { hub, url } = await startNode({ topics: ['a'], onError, ...options });
+    const reply = await ask(url, { headers: { origin: 'https://app.example' } });
+    await expectProblem(reply, 500, 'request/handler-failed');
+    expect(reply.headers['access-control-allow-origin']).toBeUndefined();
+    expect(onError).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({ code: 'hub/invalid-option', details: { option } }),
+      expect.anything(),
+    );
     expect(hub.connections()).toEqual([]);
   });
 

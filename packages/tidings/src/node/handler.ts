@@ -1,3 +1,4 @@
+import { gatewayOf } from '../hub/gateway.ts';
 import type { Hub } from '../hub/hub.ts';
 import { createError } from '../protocol/errors.ts';
 import { type Check, type Checks, aBoolean } from '../protocol/options.ts';
@@ -49,7 +50,8 @@ export function createNodeHandler<Req>(
   options: HandlerOptions<Req> & SocketOptions,
   adapter: Adapter<Req> = {},
 ): NodeHandler<Req> {
-  assertHandlerOptions(hub, options, { ...SOCKET_OPTIONS, ...adapter.checks });
+  const gateway = gatewayOf(hub);
+  assertHandlerOptions(options, { ...SOCKET_OPTIONS, ...adapter.checks });
   const address = options.address ?? adapter.address;
   const bodyOf = adapter.body ?? ((appRequest: Req) => (appRequest as { body?: unknown }).body);
   return async (appRequest, req, res, takeOver = () => {}) => {
@@ -65,9 +67,9 @@ export function createNodeHandler<Req>(
     };
     const begin = (acceptance: Acceptance): void => {
       takeOver();
-      openStream(hub, req, res, acceptance, options);
+      openStream(gateway, req, res, acceptance, options);
     };
-    const outcome = await negotiate(hub, options, facts, appRequest, begin);
+    const outcome = await negotiate(gateway, options, facts, appRequest, begin);
     if ('stream' in outcome) return;
     takeOver();
     if ('answer' in outcome) sendAnswer(req, res, outcome.answer);
