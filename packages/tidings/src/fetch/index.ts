@@ -1,16 +1,12 @@
-import type { Sink } from '../hub/delivery/connection.ts';
-import { type OwnConnection, gatewayOf } from '../hub/gateway.ts';
+import { gatewayOf } from '../hub/gateway.ts';
 import type { Hub } from '../hub/hub.ts';
 import { createError } from '../protocol/errors.ts';
 import { bodyAlreadyRead, readJson } from '../http/body.ts';
-import { CompressedSink } from '../http/compressed-sink.ts';
 import { checkAddress } from '../http/answers.ts';
 import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, negotiate } from '../http/negotiation.ts';
-
-/** Bytes that wait in a response's stream before the connection falls behind, as a socket's buffer would hold. */
-const HIGH_WATER_MARK = 65_536;
+import { toResponse } from './stream.ts';
 
 /** For frameworks that may have read the request's body already, and keep what came of it, as Hono does. */
 export interface ParsedBody {
@@ -61,54 +57,6 @@ async function readBody(request: Request, parsed: ParsedBody | undefined): Promi
   } catch (cause) {
     throw createError('request/invalid-body', 'The body is not JSON.', { cause });
   }
-}
-
-function toResponse(
-  { connection, headers, compression, greeting }: Acceptance,
-  signal: AbortSignal,
-): Response {
-  // Before the stream, since it throws if the app's headers can't be sent.
-  const init = { headers: new Headers(headers) };
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        const onAbort = (): void => {
-          connection.closed();
-          // Not as an error: servers log those, and it is no news that peers leave.
-          controller.close();
-        };
-        if (signal.aborted) return onAbort();
-        signal.addEventListener('abort', onAbort);
-        connection.onClose(() => signal.removeEventListener('abort', onAbort));
-        const sink = toSink(controller, connection);
-        connection.open(
-          compression === undefined ? sink : new CompressedSink(sink, compression.begin()),
-          greeting,
-        );
-      },
-      pull: () => connection.drained(),
-      cancel: () => connection.closed(),
-    },
-    new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_MARK }),
-  );
-  return new Response(body, init);
-}
-
-function toSink(controller: ReadableStreamDefaultController<Uint8Array>, connection: OwnConnection): Sink {
-  return {
-    write(bytes) {
-      controller.enqueue(bytes);
-      return (controller.desiredSize ?? 0) > 0;
-    },
-    end(bytes) {
-      controller.enqueue(bytes);
-      controller.close();
-      connection.closed();
-    },
-    destroy() {
-      controller.error(new Error('The stream was ended by the server.'));
-    },
-  };
 }
 
 export type { Authorization, CorsOptions, Greeting, HandlerOptions } from '../http/handler-options.ts';

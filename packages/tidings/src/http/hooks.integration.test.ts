@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http';
+import express from 'express';
 import { describe, expect, test, vi } from 'vitest';
+import { sse as expressSse } from '../node/express.ts';
 import { ask } from '../../test/http/client.ts';
 import { createGate, until } from '../../test/http/deadline.ts';
 import { expectProblem, startHub, startNode } from '../../test/http/hub.ts';
@@ -177,6 +179,53 @@ describe('What the app does wrong', () => {
     decided.open();
     await handled.passed;
     expect(hub.connections()).toEqual([]);
+  });
+});
+
+describe('A native EventSource, which gives up for good on a 500', () => {
+  const headers = { accept: 'text/event-stream' };
+
+  test('is told to come back when the app has failed, and the app is told why', async () => {
+    const failure = new Error('database gone');
+    const onError = vi.fn();
+    const { hub, url } = await startNode({
+      topics: ['a'],
+      authorize: () => Promise.reject(failure),
+      onError,
+    });
+    const { status, frames } = await ask(url, { headers });
+    await frames.end();
+    expect(status).toBe(200);
+    expect(frames.text).toMatch(/^: request\/handler-failed: .*\nretry: \d+\n\n$/);
+    expect(frames.all[0]?.retry).toBeGreaterThanOrEqual(5000);
+    expect(onError).toHaveBeenCalledExactlyOnceWith(failure, expect.anything());
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test('is told so behind a framework too, where the hub takes the failure', async () => {
+    const failure = new Error('database gone');
+    const onError = vi.fn();
+    const handler = expressSse(startHub({ onError }), {
+      topics: ['a'],
+      authorize: () => Promise.reject(failure),
+    });
+    const { url } = await serve(express().use(handler));
+    const { status, frames } = await ask(url, { headers });
+    await frames.end();
+    expect([status, frames.all[0]?.retry]).toEqual([200, expect.any(Number)]);
+    expect(onError).toHaveBeenCalledExactlyOnceWith(failure);
+  });
+
+  test('is refused as before where the error says so itself', async () => {
+    const failure = Object.assign(new Error('who?'), { status: 401 });
+    const onError = vi.fn();
+    const handler = expressSse(startHub({ onError }), {
+      topics: ['a'],
+      authorize: () => Promise.reject(failure),
+    });
+    const { url } = await serve(express().set('env', 'test').use(handler));
+    expect((await ask(url, { headers })).status).toBe(401);
+    expect(onError).not.toHaveBeenCalled();
   });
 });
 

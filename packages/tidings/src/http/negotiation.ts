@@ -4,8 +4,8 @@ import { parseStart } from '../protocol/cursor.ts';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
 import { createError } from '../protocol/errors.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { encodeFrame } from '../protocol/encode.ts';
 import type { Matcher } from '../protocol/matcher.ts';
+import { acceptedCompression, acceptsEventStream, isNativeEventSource } from './accept.ts';
 import { checkOnEnd, checkTopics } from './answers.ts';
 import { type Checked, authorize } from './authorization.ts';
 import { changeConnection } from './change.ts';
@@ -13,6 +13,7 @@ import { corsHeaders, preflightHeaders } from './cors.ts';
 import { encodeGreeting } from './greeting.ts';
 import type { HandlerOptions } from './handler-options.ts';
 import { ALLOW, toProblem } from './problem.ts';
+import { encodeRefusal, refuses } from './refusal.ts';
 
 /** What any transport can say of a request. */
 export interface RequestFacts {
@@ -27,6 +28,10 @@ export interface RequestFacts {
   readonly json: () => Promise<unknown>;
   /** Whether the peer left, or was answered by something else, while the app was asked for topics and authorization. */
   readonly gone: () => boolean;
+  /** Throws `limit/connections` if the transport has no room for another stream of this peer. */
+  readonly assertRoom?: () => void;
+  /** Takes what the app's own functions threw, where the answer doesn't tell of it. Default: the hub's `onError`. */
+  readonly report?: (error: unknown) => void;
 }
 
 /** A whole response. */
@@ -60,6 +65,9 @@ const JSON_HEADERS: Readonly<Record<string, string>> = {
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
 };
+
+/** Seconds after which a client may try again when the app has failed. */
+const RETRY_AFTER_FAILURE = 5;
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes, and what proxies heed. */
 const STREAM_HEADERS: Readonly<Record<string, string>> = {
@@ -96,18 +104,29 @@ export async function negotiate<Req, Stream>(
     if (!('answer' in outcome)) return outcome;
     return answer(outcome.answer.status, { ...headers, ...outcome.answer.headers }, outcome.answer.body);
   } catch (error) {
-    if (!(error instanceof TidingsError) || error.status === undefined) throw error;
-    const { retryAfter } = error.details;
-    if (facts.method === 'GET' && typeof retryAfter === 'number' && isNativeEventSource(facts)) {
-      return answer(
-        200,
-        { ...headers, ...STREAM_HEADERS },
-        encodeRefusal(error, gateway.jitter(retryAfter * 1000)),
-      );
+    const isNative = facts.method === 'GET' && isNativeEventSource(facts);
+    if (!(error instanceof TidingsError) || error.status === undefined) {
+      if (!isNative || refuses(error)) throw error;
+      (facts.report ?? gateway.report)(error);
+      const failure = createError('request/handler-failed', 'The server failed to handle the request.');
+      return refuseGently(gateway, headers, failure, RETRY_AFTER_FAILURE);
     }
+    const { retryAfter } = error.details;
+    if (isNative && typeof retryAfter === 'number') return refuseGently(gateway, headers, error, retryAfter);
     const problem = toProblem(error);
     return { answer: { ...problem, headers: { ...headers, ...problem.headers } } };
   }
+}
+
+/** To a native `EventSource`, which would give up for good on any other status. `retryAfter` in seconds. */
+function refuseGently(
+  gateway: Gateway,
+  headers: Readonly<Record<string, string>>,
+  error: TidingsError,
+  retryAfter: number,
+): { answer: Answer } {
+  const retry = gateway.jitter(retryAfter * 1000);
+  return answer(200, { ...headers, ...STREAM_HEADERS }, encodeRefusal(error, retry));
 }
 
 /** What every answer carries, by lower-case name, so that no header is there twice. */
@@ -141,18 +160,20 @@ async function accept<Req, Stream>(
   if (!acceptsEventStream(facts.header('accept'))) {
     throw createError('request/not-acceptable', 'This URL serves text/event-stream only.');
   }
+  facts.assertRoom?.();
   gateway.assertRoom({ remote: facts.remote });
   const matchers = await wantedTopics(options, facts, req);
   if (matchers === null) return answer(204, {});
   const wanted = gateway.wanted(matchers);
   const authorization = await authorize(options, wanted, req);
   if (facts.gone()) return { gone: true };
-  const compression = acceptedCompression(gateway, facts);
+  const compression = acceptedCompression(gateway.compression, facts);
   const streamHeaders = headersOfStream(compression);
   if (facts.method === 'HEAD') {
     gateway.assertRoom({ ...authorization, remote: facts.remote });
     return answer(200, streamHeaders);
   }
+  facts.assertRoom?.();
   const connection = admit(gateway, options, facts, wanted, authorization);
   try {
     const onEnd = checkOnEnd(options.onConnect?.(connection.info, req));
@@ -213,49 +234,9 @@ function endedEarly(): TidingsError {
   });
 }
 
-/** RFC 9110 §12.5.3: `*` means what isn't named, and what neither means is not wanted. */
-function acceptedCompression({ compression }: Gateway, { header }: RequestFacts): Compression | undefined {
-  if (compression === undefined) return undefined;
-  const accepted = qualities(header('accept-encoding') ?? '');
-  return (accepted.get(compression.encoding) ?? accepted.get('*')) === true ? compression : undefined;
-}
-
 function headersOfStream(compression: Compression | undefined): Readonly<Record<string, string>> {
   if (compression === undefined) return STREAM_HEADERS;
   return { ...STREAM_HEADERS, 'content-encoding': compression.encoding };
-}
-
-/**
- * RFC 9110 §12.5.1, as far as one media type is concerned: of the ranges that take it in, the narrowest decides. No
- * header means anything goes.
- */
-function acceptsEventStream(accept: string | undefined): boolean {
-  if (accept === undefined || accept.trim() === '') return true;
-  const accepted = qualities(accept);
-  return accepted.get('text/event-stream') ?? accepted.get('text/*') ?? accepted.get('*/*') ?? false;
-}
-
-/**
- * What wants a stream and no problem details is a native `EventSource`. On any status but 200 it gives up for good:
- * https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
- */
-function isNativeEventSource({ header }: RequestFacts): boolean {
-  return header('accept')?.trim().toLowerCase() === 'text/event-stream';
-}
-
-/** A stream that ends at once: it says when to come back, and why to those who look. `retry` in milliseconds. */
-function encodeRefusal({ code, message }: TidingsError, retry: number): string {
-  return `: ${code}: ${message.replaceAll(/[\r\n]+/g, ' ')}\n${encodeFrame({ retry })}`;
-}
-
-/** What a header lists, and whether that is wanted: not if it has the quality 0. */
-function qualities(header: string): ReadonlyMap<string, boolean> {
-  const wanted = new Map<string, boolean>();
-  for (const item of header.toLowerCase().split(',')) {
-    const [name = '', ...parameters] = item.split(';').map((part) => part.trim());
-    wanted.set(name, !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)));
-  }
-  return wanted;
 }
 
 function answer(status: number, headers: Readonly<Record<string, string>>, body = ''): { answer: Answer } {

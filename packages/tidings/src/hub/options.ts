@@ -18,6 +18,8 @@ import type { ConnectionLimits } from './registry.ts';
 export interface HubLimits extends ConnectionLimits, EventLimits {
   /** Topics and patterns that one connection may ask for; more are answered 400. */
   readonly topicsPerConnection: number;
+  /** Connections in one session of HTTP/2; more are answered 429. */
+  readonly connectionsPerSession: number;
 }
 
 /** Durations in milliseconds. */
@@ -65,6 +67,7 @@ const LIMITS: Checks<HubLimits> = {
   connectionsPerSubject: limit,
   connectionsPerAddress: limit,
   topicsPerConnection: limit,
+  connectionsPerSession: limit,
 };
 
 const OPTIONS: Checks<HubOptions> = {
@@ -90,6 +93,7 @@ const DEFAULT_LIMITS: HubLimits = {
   connectionsPerSubject: Infinity,
   connectionsPerAddress: Infinity,
   topicsPerConnection: 100,
+  connectionsPerSession: 1000,
 };
 
 /** @throws {TidingsError} `hub/invalid-option` naming the option. */

@@ -7,11 +7,13 @@ import { bodyAlreadyRead, readJson } from '../http/body.ts';
 import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, type Answer, negotiate } from '../http/negotiation.ts';
+import { assertRoomForStream } from './streams.ts';
 import {
   type NodeRequest,
   type NodeResponse,
   type SocketOptions,
   openStream,
+  release,
   setHeaders,
 } from './node-stream.ts';
 
@@ -23,6 +25,8 @@ export interface Adapter<Req> {
   readonly address?: (req: Req) => string | undefined;
   /** What the framework made of the body, if it has read it. */
   readonly body?: (req: Req) => unknown;
+  /** Takes what the app's own functions threw, where the hub has to answer by itself. Default: the hub's `onError`. */
+  readonly report?: (error: unknown, req: Req) => void;
 }
 
 /**
@@ -54,6 +58,7 @@ export function createNodeHandler<Req>(
   assertHandlerOptions(options, { ...SOCKET_OPTIONS, ...adapter.checks });
   const address = options.address ?? adapter.address;
   const bodyOf = adapter.body ?? ((appRequest: Req) => (appRequest as { body?: unknown }).body);
+  const report = adapter.report ?? ((error: unknown) => gateway.report(error));
   return async (appRequest, req, res, takeOver = () => {}) => {
     assertAnswerable(req, res);
     const facts = {
@@ -64,6 +69,8 @@ export function createNodeHandler<Req>(
       protocol: `HTTP/${req.httpVersion}`,
       json: () => readBody(req, bodyOf(appRequest)),
       gone: () => isSettled(req, res),
+      assertRoom: () => assertRoomForStream(req, gateway.connectionsPerSession),
+      report: (error: unknown) => report(error, appRequest),
     };
     const begin = (acceptance: Acceptance): void => {
       takeOver();
@@ -72,7 +79,8 @@ export function createNodeHandler<Req>(
     const outcome = await negotiate(gateway, options, facts, appRequest, begin);
     if ('stream' in outcome) return;
     takeOver();
-    if ('answer' in outcome) sendAnswer(req, res, outcome.answer);
+    if (!('answer' in outcome)) return;
+    sendAnswer(req, res, outcome.answer, gateway.closing);
   };
 }
 
@@ -92,15 +100,25 @@ function assertAnswerable(req: NodeRequest, res: NodeResponse): void {
   }
 }
 
-export function sendAnswer(req: NodeRequest, res: NodeResponse, { status, headers, body }: Answer): void {
+/** `last`: the socket is for nothing more, since the hub is being closed. */
+export function sendAnswer(
+  req: NodeRequest,
+  res: NodeResponse,
+  { status, headers, body }: Answer,
+  last = false,
+): void {
   if (isSettled(req, res)) return;
   setHeaders(res, headers);
   // Nobody reads what else the peer sends, so the socket can't serve another request.
-  if (req.httpVersionMajor < 2 && !req.complete) res.setHeader('connection', 'close');
+  if (req.httpVersionMajor < 2 && (last || !req.complete)) res.setHeader('connection', 'close');
   res.writeHead(status);
   const text = req.method === 'HEAD' ? '' : body;
   // RFC 9113 §8.1: with the answer complete the request is over too, whatever was still to come of it.
-  if ('stream' in res) res.end(text, () => res.stream.close());
+  if ('stream' in res)
+    res.end(text, () => {
+      res.stream.close();
+      if (last) release(req);
+    });
   else res.end(text);
 }
 

@@ -26,8 +26,11 @@ export function sse<Req extends NodeRequest = NodeRequest>(
   hub: Hub,
   options: NodeHandlerOptions<Req> = {},
 ): (req: Req, res: NodeResponse) => void {
-  const handle = createNodeHandler<Req>(hub, options, { checks: { onError: aFunction } });
-  const { onError = (error: unknown) => console.error('tidings:', error) } = options;
+  const onError = (error: unknown, req: Req): void => {
+    if (options.onError === undefined) console.error('tidings:', error);
+    else options.onError(error, req);
+  };
+  const handle = createNodeHandler<Req>(hub, options, { checks: { onError: aFunction }, report: onError });
   return (req, res) => {
     void handle(req, req, res).catch((error: unknown) => {
       const failure = createError('request/handler-failed', 'The server failed to handle the request.');

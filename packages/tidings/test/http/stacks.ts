@@ -5,6 +5,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import compression from 'compression';
 import express from 'express';
 import fastify from 'fastify';
+import { createApp, fromNodeMiddleware, toNodeListener } from 'h3';
 import { Hono, type MiddlewareHandler } from 'hono';
 import express4 from 'express4';
 import { bodyParser } from '@koa/bodyparser';
@@ -96,6 +97,19 @@ export const stacks: readonly Stack[] = [
     protocol: 'HTTP/1.1',
     ask,
     start: (hub, options, onError) => startKoa(hub, options, onError, bodyParser()),
+  },
+  {
+    name: 'h3',
+    protocol: 'HTTP/1.1',
+    ask,
+    start: (hub, options, onError) => {
+      const handle = onNode(hub, options, onError);
+      const app = createApp().use(
+        '/events',
+        fromNodeMiddleware((req, res, _next) => handle(req, res)),
+      );
+      return listen(http.createServer(toNodeListener(app)));
+    },
   },
   { name: 'Fastify', protocol: 'HTTP/1.1', ask, start: startFastify },
   { name: 'Hono', protocol: 'fetch', ask, start: (...args) => startHono(...args) },
