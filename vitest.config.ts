@@ -27,6 +27,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{packages,examples,scripts}/**/*.test.ts'],
           exclude: [...built, '**/*.integration.test.ts'],
+          // Properties take seconds on a quiet machine, and several times as long on a loaded one.
+          testTimeout: 60_000,
         },
       },
       {
