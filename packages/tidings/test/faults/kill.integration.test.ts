@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type EventClient, connect } from '../../src/client/index.ts';
+import { DEADLINE } from '../../../../scripts/deadline.ts';
+import { until } from '../http/deadline.ts';
 import { freePort } from './free-port.ts';
 
 /** More of both by these variables. What was counted is printed. */
@@ -35,7 +37,7 @@ interface Subscriber {
 
 test(
   `a hub that is killed ${kills} times loses nothing that it acknowledged, and repeats nothing`,
-  { timeout: 60_000 + kills * 10_000 },
+  { timeout: 3 * DEADLINE + kills * 10_000 },
   async () => {
     const path = mkdtempSync(join(tmpdir(), 'tidings-kill-'));
     const port = await freePort();
@@ -69,7 +71,7 @@ test(
     let server = await start(path, port);
     const subscribers = Array.from({ length: clients }, (_, i) => subscribe(url, topicsOf(i)));
     try {
-      await waitFor(() => subscribers.every(({ client }) => client.status === 'open'));
+      await until('all clients are open', () => subscribers.every(({ client }) => client.status === 'open'));
       const publishers = Array.from({ length: PUBLISHERS }, publishOn);
       for (let kill = 0; kill < kills; kill += 1) {
         await pause(100 + random() * 400);
@@ -84,7 +86,7 @@ test(
         TOPICS.map((topic) => ({ topics: topic, data: { batch: -1, index: 0, size: 1 } })),
       );
       expect(last).toBeDefined();
-      await waitFor(() => subscribers.every(isDone));
+      await until('all clients have the last events', () => subscribers.every(isDone));
     } finally {
       publishing = false;
       for (const { client } of subscribers) client.close();
@@ -178,14 +180,6 @@ async function post(url: string, events: unknown): Promise<readonly { cursor: st
 
 function seqOf(cursor: string): number {
   return Number(cursor.slice(cursor.lastIndexOf('.') + 1));
-}
-
-async function waitFor(condition: () => boolean): Promise<void> {
-  for (let waited = 0; waited < 60_000; waited += 50) {
-    if (condition()) return;
-    await pause(50);
-  }
-  throw new Error('waited a minute for nothing');
 }
 
 function pause(milliseconds: number): Promise<void> {
