@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type Clock, type Hub, createHub, memoryLog } from 'tidings';
 import { lmdbLog } from 'tidings/lmdb';
 // What a transport uses: not exported by the package.
-import { createMatcherSet } from '../../../packages/tidings/dist/hub/index.js';
+import { createMatcherSet } from '../../../packages/tidings/dist/protocol/matcher-set.js';
 import { answerCommands } from '../commands.ts';
 import { MARKER, makeData } from '../event.ts';
 

@@ -7,25 +7,21 @@ export function createHub(options: HubOptions = {}): Hub {
 }
 
 export { memoryLog, type MemoryLogOptions } from './logs/memory/index.ts';
-export {
-  TidingsError,
-  type ErrorCode,
-  errorCodes,
-  forbidden,
-  tooManyRequests,
-  unauthorized,
-} from './protocol/errors.ts';
+export { type ErrorCode, errorCodes, forbidden, tooManyRequests, unauthorized } from './protocol/errors.ts';
+export { TidingsError } from './protocol/tidings-error.ts';
 export { EARLIEST } from './protocol/cursor.ts';
 export type { EventInput, EventOptions } from './protocol/event.ts';
 export type { Matcher } from './protocol/matcher.ts';
 export type { Gap, GapNotice, GapReason, Goodbye, GoodbyeReason, Welcome } from './protocol/control.ts';
+export type { EventLog } from './log/event-log.ts';
+export type { Retention } from './log/retention.ts';
+export type { TopicRule } from './log/topic-rules.ts';
 export type {
   Clock,
   CloseOptions,
   ConnectionInfo,
   ConnectionState,
   DisconnectOptions,
-  EventLog,
   Hub,
   HubLimits,
   HubOptions,
@@ -34,6 +30,4 @@ export type {
   Presence,
   PresenceRule,
   Published,
-  Retention,
-  TopicRule,
 } from './hub/index.ts';

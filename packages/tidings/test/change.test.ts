@@ -6,7 +6,7 @@ import { Peer, settle } from './peer.ts';
 
 function setUp() {
   const clock = createManualClock();
-  const log = memoryLog({ topics: [{ match: 'state', latest: true }] });
+  const log = memoryLog({ topics: [{ match: 'state', state: true }] });
   const hub = new Hub({ log, clock, presence: [{ match: { pattern: 'room/*' }, grace: 0, interval: 10 }] });
   async function change(peer: Peer, wanted: readonly Matcher[], expiresAt?: number): Promise<string> {
     if (peer.connection === undefined) throw new Error('not connected');

@@ -1,5 +1,5 @@
 import type { HubOptions } from '../src/hub/options.ts';
-import type { Retention } from '../src/log/tail.ts';
+import type { Retention } from '../src/log/retention.ts';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { type ManualClock, createManualClock } from '../src/testing/manual-clock.ts';
 import { type Connection, type EventLog, Hub, type Matcher, createMatcherSet } from './internals.ts';

@@ -59,7 +59,7 @@ describe('a topic that is a state', () => {
         async (actions, interval) => {
           const clock = createManualClock();
           const log = memoryLog({
-            topics: [{ match: 'state', latest: true, interval }],
+            topics: [{ match: 'state', state: true, interval }],
             retention: { events: 20 },
             now: clock.now,
           });

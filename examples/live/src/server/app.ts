@@ -4,9 +4,8 @@ import type { Hub } from 'tidings';
 import { ROUTES } from '../shared/api.ts';
 import { analyticsRoutes } from './analytics/routes.ts';
 import { authRoutes } from './auth/routes.ts';
-import { systemClock } from './clock.ts';
-import type { Clock } from './clock.ts';
-import { eventRoutes } from './events/routes.ts';
+import { systemClock } from './lib/clock.ts';
+import type { Clock } from './lib/clock.ts';
 import { feedRoutes } from './feed/routes.ts';
 import { refuseCrossSite } from './http/cross-site.ts';
 import { logRequests } from './http/log-requests.ts';
@@ -19,6 +18,7 @@ import type { Lifecycle } from './ops/health.ts';
 import { metrics } from './ops/metrics.ts';
 import { createServices } from './services.ts';
 import type { ServiceOptions, Services } from './services.ts';
+import { streamRoutes } from './streams/routes.ts';
 
 export type AppOptions = Omit<ServiceOptions, 'clock'> & { readonly clock?: Clock };
 
@@ -71,7 +71,7 @@ function mountRoutes(app: Express, services: Services, clock: Clock, lifecycle: 
   app.route(ROUTES.health).get(health(lifecycle)).all(methodNotAllowed('GET'));
   app.route(ROUTES.metrics).get(metrics(hub, totals)).all(methodNotAllowed('GET'));
   app.use(refuseCrossSite());
-  app.use(eventRoutes(services));
+  app.use(streamRoutes(services));
   app.use([ROUTES.session, ROUTES.users, ROUTES.posts, ROUTES.notifications], noStore, services.readSession);
   app.use(ROUTES.pageViews, noStore);
   app.use(authRoutes(users, clock, limits.signIn));

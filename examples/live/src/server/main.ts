@@ -1,5 +1,5 @@
-import { ConfigError, loadConfig } from './config.ts';
-import type { Config } from './config.ts';
+import { ConfigError, loadConfig } from './ops/config.ts';
+import type { Config } from './ops/config.ts';
 import { createLogger } from './ops/logger.ts';
 import { serve } from './serve.ts';
 

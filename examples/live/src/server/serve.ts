@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Hub } from 'tidings';
 import { createApp } from './app.ts';
 import type { AppOptions } from './app.ts';
-import { ConfigError } from './config.ts';
+import { ConfigError } from './ops/config.ts';
 
 export interface RunningServer {
   /** Like `http://127.0.0.1:3000`. */

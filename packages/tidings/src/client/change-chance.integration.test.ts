@@ -44,7 +44,7 @@ interface Story {
 }
 
 async function play(steps: readonly Step[]): Promise<Story> {
-  const log = memoryLog({ topics: [{ match: 'state', latest: true }] });
+  const log = memoryLog({ topics: [{ match: 'state', state: true }] });
   const { hub, port } = await startNode({}, { log });
   const network = await slowNetworkTo(port);
   const observed = observe(network.url, { topics: ['a'] });

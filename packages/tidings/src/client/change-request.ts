@@ -1,5 +1,5 @@
 import type { Change, Changed } from '../protocol/control.ts';
-import { TidingsError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Settings } from './options.ts';
 import { readProblem } from './problem.ts';
 import { requestHeaders, requestInit } from './request.ts';

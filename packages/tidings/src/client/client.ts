@@ -1,6 +1,6 @@
 import { EXPIRING, GAP, GOODBYE, type Gap, RESERVED_PREFIX, WELCOME } from '../protocol/control.ts';
 import type { DecodedEvent } from '../protocol/decode.ts';
-import { TidingsError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { type Channel, createChannel } from './channel.ts';
 import { type Connection, openConnection, type StreamItem } from './connection.ts';

@@ -1,5 +1,5 @@
 import { createDecoder, type DecodedEvent } from '../protocol/decode.ts';
-import { TidingsError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Input } from './machine.ts';
 import type { Settings } from './options.ts';
 import { readProblem } from './problem.ts';

@@ -1,5 +1,5 @@
 import type { Gap } from '../protocol/control.ts';
-import type { TidingsError } from '../protocol/errors.ts';
+import type { TidingsError } from '../protocol/tidings-error.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { Status } from './machine.ts';
 import type { Opening } from './notices.ts';

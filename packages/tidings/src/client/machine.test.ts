@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TidingsError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import { DEFAULT_RETRY, MAX_DELAY } from './backoff.ts';
 import { type Input, INITIAL, type State, type Status, type Step, transition } from './machine.ts';
 

@@ -1,4 +1,4 @@
-import { TidingsError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import { backoff, MAX_DELAY, type RetryPolicy } from './backoff.ts';
 
 /**

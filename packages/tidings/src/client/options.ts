@@ -1,4 +1,4 @@
-import { TidingsError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import { DEFAULT_MAX_EVENT_BYTES } from '../protocol/decode.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './backoff.ts';

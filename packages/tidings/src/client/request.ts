@@ -1,4 +1,4 @@
-import { TidingsError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Settings } from './options.ts';
 
 /** The app's headers, and over them the client's own. @throws {TidingsError} `client/headers-failed` */

@@ -1,4 +1,5 @@
-import { type ErrorCode, TidingsError } from '../protocol/errors.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Input } from './machine.ts';
 import type { Problem } from './problem.ts';
 

@@ -8,7 +8,7 @@ import type { NodeHandlerOptions } from '../node/index.ts';
 import type { ClientOptions } from './index.ts';
 
 async function start(handler: NodeHandlerOptions<IncomingMessage> = {}, options: ClientOptions = {}) {
-  const log = memoryLog({ topics: [{ match: { pattern: 'state/*' }, latest: true }] });
+  const log = memoryLog({ topics: [{ match: { pattern: 'state/*' }, state: true }] });
   const served = await startNode(handler, { log });
   const observed = observe(served.url, { topics: ['a'], ...options });
   await observed.hasStatus('open');

@@ -1,6 +1,6 @@
 import { SUBSCRIBED } from '../protocol/control.ts';
 import type { DecodedEvent } from '../protocol/decode.ts';
-import { TidingsError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
 import { type ChangeReply, requestChange } from './change-request.ts';
 import { type Credentials, readTopics } from './notices.ts';

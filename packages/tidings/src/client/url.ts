@@ -1,4 +1,4 @@
-import { TidingsError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 
 const TOPIC = 'topic';

@@ -1,7 +1,7 @@
 import type { Hub } from '../hub/hub.ts';
 import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 import { invalidOption } from '../protocol/options.ts';
-import { TidingsError, forbidden } from '../protocol/errors.ts';
+import { createError, forbidden } from '../protocol/errors.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { Authorization, HandlerOptions } from './handler-options.ts';
 
@@ -9,13 +9,10 @@ import type { Authorization, HandlerOptions } from './handler-options.ts';
 export function checkWanted(hub: Hub, matchers: readonly Matcher[]): MatcherSet {
   const { topicsPerConnection, topicLength } = hub.limits;
   if (matchers.length === 0) {
-    throw new TidingsError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….', {
-      status: 400,
-    });
+    throw createError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….');
   }
   if (matchers.length > topicsPerConnection) {
-    throw new TidingsError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {
-      status: 400,
+    throw createError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {
       details: { topics: matchers.length, maxTopics: topicsPerConnection },
     });
   }
@@ -71,7 +68,7 @@ function compileGrant(topics: readonly Matcher[]): MatcherSet {
   try {
     return createMatcherSet(topics);
   } catch (cause) {
-    throw new TidingsError('hub/invalid-option', 'What `authorize` returned as `topics` is invalid.', {
+    throw createError('hub/invalid-option', 'What `authorize` returned as `topics` is invalid.', {
       details: { option: 'topics' },
       cause,
     });
@@ -81,6 +78,6 @@ function compileGrant(topics: readonly Matcher[]): MatcherSet {
 function assertCovered(wanted: MatcherSet, granted: MatcherSet): void {
   const refused = wanted.matchers.filter((matcher) => !granted.covers(matcher));
   if (refused.length === 0) return;
-  const { code, message, status = 403 } = forbidden();
-  throw new TidingsError(code, message, { status, details: { topics: refused } });
+  const { code, message } = forbidden();
+  throw createError(code, message, { details: { topics: refused } });
 }

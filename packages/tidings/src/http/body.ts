@@ -1,4 +1,5 @@
-import { TidingsError } from '../protocol/errors.ts';
+import { createError } from '../protocol/errors.ts';
+import type { TidingsError } from '../protocol/tidings-error.ts';
 
 /** A hundred topics of the greatest length, with room to spare. */
 const MAX_BYTES = 262_144;
@@ -30,20 +31,20 @@ async function readText(body: AsyncIterable<unknown> | Iterable<unknown>): Promi
     }
   } catch (cause) {
     // The peer has left, most likely; at any rate it is no failure of the app.
-    throw new TidingsError('request/invalid-body', 'The body broke off.', { status: 400, cause });
+    throw createError('request/invalid-body', 'The body broke off.', { cause });
   }
   if (bytes <= MAX_BYTES) return text + decoder.decode();
-  throw new TidingsError('request/body-too-large', `The body may have ${MAX_BYTES} bytes.`, { status: 413 });
+  throw createError('request/body-too-large', `The body may have ${MAX_BYTES} bytes.`);
 }
 
 function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw new TidingsError('request/invalid-body', 'The body is not JSON.', { status: 400, cause });
+    throw createError('request/invalid-body', 'The body is not JSON.', { cause });
   }
 }
 
 function tooSlow(): TidingsError {
-  return new TidingsError('request/timeout', `The body did not come within ${TIMEOUT} ms.`, { status: 408 });
+  return createError('request/timeout', `The body did not come within ${TIMEOUT} ms.`);
 }

@@ -1,6 +1,6 @@
 import type { Hub } from '../hub/hub.ts';
 import type { Change, Changed } from '../protocol/control.ts';
-import { TidingsError, forbidden } from '../protocol/errors.ts';
+import { createError, forbidden } from '../protocol/errors.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
 import { authorize, checkWanted } from './authorization.ts';
 import type { HandlerOptions } from './handler-options.ts';
@@ -20,9 +20,7 @@ export async function changeConnection<Req>(
   const { connection: id, secret, add = [], drop = [] } = parseChange(body);
   const connection = hub.find(id, secret);
   if (connection === undefined) {
-    throw new TidingsError('connection/unknown', 'No such connection is open here; connect anew.', {
-      status: 404,
-    });
+    throw createError('connection/unknown', 'No such connection is open here; connect anew.');
   }
   if (options.topics !== undefined && add.length + drop.length > 0) {
     throw forbidden('What connections to this URL are for is fixed.');
@@ -34,9 +32,7 @@ export async function changeConnection<Req>(
     if (subject !== connection.request.subject)
       throw forbidden('The connection is somebody else’s; connect anew.');
     if (connection.state === 'closed' || connection.state === 'ending') {
-      throw new TidingsError('connection/unknown', 'The connection ended meanwhile; connect anew.', {
-        status: 404,
-      });
+      throw createError('connection/unknown', 'The connection ended meanwhile; connect anew.');
     }
     // Another change came while authorize was asked: what it was asked for would undo that one.
     if (connection.request.wanted !== before) continue;
@@ -62,10 +58,9 @@ function parseChange(body: unknown): Change {
   if (typeof connection === 'string' && typeof secret === 'string' && isMatchers(add) && isMatchers(drop)) {
     return { connection, secret, add: add ?? [], drop: drop ?? [] };
   }
-  throw new TidingsError(
+  throw createError(
     'request/invalid-body',
     'Send JSON with `connection` and `secret` of the welcome, and `add` and `drop` as lists of topics or {"pattern"}.',
-    { status: 400 },
   );
 }
 

@@ -2,7 +2,8 @@ import type { Compression } from '../hub/compression.ts';
 import type { Connection } from '../hub/delivery/connection.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
-import { TidingsError } from '../protocol/errors.ts';
+import { createError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import { encodeFrame } from '../protocol/encode.ts';
 import { checkType, encodeData } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
@@ -134,14 +135,10 @@ async function accept<Req, Stream>(
     return answer(200, JSON_HEADERS, JSON.stringify(changed));
   }
   if (facts.method !== 'GET' && facts.method !== 'HEAD') {
-    throw new TidingsError('request/method-not-allowed', `Use GET instead of ${facts.method}.`, {
-      status: 405,
-    });
+    throw createError('request/method-not-allowed', `Use GET instead of ${facts.method}.`);
   }
   if (!acceptsEventStream(facts.header('accept'))) {
-    throw new TidingsError('request/not-acceptable', 'This URL serves text/event-stream only.', {
-      status: 406,
-    });
+    throw createError('request/not-acceptable', 'This URL serves text/event-stream only.');
   }
   hub.assertRoom(undefined, facts.remote);
   const matchers = await wantedTopics(options, facts, req);
@@ -214,8 +211,7 @@ function encodeGreeting(greeting: Greeting | readonly Greeting[] | undefined): s
 
 /** By the app, from one of its own hooks. */
 function endedEarly(): TidingsError {
-  return new TidingsError('hub/unavailable', 'The connection was ended before it began.', {
-    status: 503,
+  return createError('hub/unavailable', 'The connection was ended before it began.', {
     details: { retryAfter: 1 },
   });
 }

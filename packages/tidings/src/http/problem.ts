@@ -1,20 +1,7 @@
-import type { TidingsError } from '../protocol/errors.ts';
+import { titleOf } from '../protocol/errors.ts';
+import type { TidingsError } from '../protocol/tidings-error.ts';
 
 export const ALLOW = 'GET, HEAD, POST, OPTIONS';
-
-const TITLES: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  406: 'Not Acceptable',
-  408: 'Request Timeout',
-  413: 'Content Too Large',
-  429: 'Too Many Requests',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-};
 
 /** An error as problem details (RFC 9457), with `code` and the error's details as further members. */
 export function toProblem(error: TidingsError): {
@@ -34,7 +21,7 @@ export function toProblem(error: TidingsError): {
   const body = JSON.stringify({
     ...error.details,
     type: 'about:blank',
-    title: TITLES[status] ?? 'Error',
+    title: titleOf(status),
     status,
     detail: error.message,
     code: error.code,

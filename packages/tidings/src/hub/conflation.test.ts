@@ -15,7 +15,7 @@ function start(interval = 100): {
   clock: ReturnType<typeof createManualClock>;
 } {
   const clock = createManualClock();
-  const log = memoryLog({ topics: [{ match: 'state', latest: true, interval }], now: clock.now });
+  const log = memoryLog({ topics: [{ match: 'state', state: true, interval }], now: clock.now });
   return { conflation: new Conflation(log, clock), log, clock };
 }
 

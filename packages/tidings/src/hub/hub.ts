@@ -1,5 +1,5 @@
 import { formatCursor } from '../protocol/cursor.ts';
-import { TidingsError } from '../protocol/errors.ts';
+import { createError } from '../protocol/errors.ts';
 import { type EventInput, type EventOptions, toNewEvent } from '../protocol/event.ts';
 import {
   type ChangeRequest,
@@ -13,7 +13,7 @@ import { Conflation } from './conflation.ts';
 import { FanOut } from './delivery/fan-out.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { type HubLimits, type HubOptions, type ResolvedHubOptions, resolveOptions } from './options.ts';
-import { assertNumber } from '../protocol/options.ts';
+import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import { type Presence, PresenceTracker } from './presence/presence.ts';
 import { Registry } from './registry.ts';
 import { Subscriptions } from './delivery/subscription.ts';
@@ -65,6 +65,9 @@ export interface CloseOptions {
   /** Milliseconds that peers have to take what was sent to them. Default 5,000. */
   readonly within?: number;
 }
+
+const DISCONNECT_OPTIONS: Checks<DisconnectOptions> = { retry: aNumber({ min: 0, finite: true }) };
+const CLOSE_OPTIONS: Checks<CloseOptions> = { within: aNumber({ min: 0 }) };
 
 /** Reconnects that are asked for in each second, when many are told to come back. */
 const RECONNECTS_PER_SECOND = 1000;
@@ -144,8 +147,7 @@ export class Hub {
     options: EventOptions = {},
   ): Promise<Published> {
     const [published] = await this.publishAll([{ ...options, topics, data }]);
-    if (published === undefined)
-      throw new TidingsError('log/closed', 'The log took the event but gave no seq.');
+    if (published === undefined) throw createError('log/closed', 'The log took the event but gave no seq.');
     return published;
   }
 
@@ -206,7 +208,7 @@ export class Hub {
   assertRoom(subject: string | undefined, remote: string | undefined): void {
     if (this.closing) {
       const details = { retryAfter: Math.max(1, Math.ceil(this.#spread(this.#registry.size) / 1000)) };
-      throw new TidingsError('hub/unavailable', 'This server is going down.', { status: 503, details });
+      throw createError('hub/unavailable', 'This server is going down.', { details });
     }
     this.#registry.assertRoom(subject, remote);
   }
@@ -226,7 +228,7 @@ export class Hub {
   disconnect(where: (connection: ConnectionInfo) => boolean, options: DisconnectOptions = {}): number {
     const picked = [...this.#registry.values()].filter((connection) => where(connection.info));
     const { retry, random } = this.#options;
-    if (options.retry !== undefined) assertNumber('retry', options.retry, 0, Number.MAX_SAFE_INTEGER);
+    assertOptions(options, DISCONNECT_OPTIONS);
     const spread = this.#spread(picked.length);
     for (const connection of picked) connection.end('evicted', options.retry ?? retry + random() * spread);
     return picked.length;
@@ -259,6 +261,7 @@ export class Hub {
    * wait for the same end.
    */
   close(options: CloseOptions = {}): Promise<void> {
+    assertOptions(options, CLOSE_OPTIONS);
     if (this.#closing !== undefined) return this.#closing;
     // Closing before anybody is told: a listener for the end of a connection may call this, too, or connect.
     this.#closing = this.#drain(options.within ?? 5000);
@@ -294,7 +297,7 @@ export class Hub {
   assertNotExpired(expiresAt: number | undefined): void {
     // This way round, so that what is no number has expired, too.
     if (expiresAt === undefined || this.#options.clock.now() < expiresAt) return;
-    throw new TidingsError('auth/expired', 'The authorization has expired; get a new one.', { status: 401 });
+    throw createError('auth/expired', 'The authorization has expired; get a new one.');
   }
 
   /** What is pushed next leaves out events of these topics, or of any: who wants them reads the log. */

@@ -2,8 +2,17 @@ import { type EventLimits, DEFAULT_EVENT_LIMITS } from '../protocol/event.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Compression } from './compression.ts';
 import type { EventLog } from '../log/event-log.ts';
-import { assertKnown, assertNumber, invalidOption } from '../protocol/options.ts';
-import type { PresenceRule } from './presence/presence.ts';
+import {
+  type Checks,
+  aFunction,
+  aNumber,
+  anObjectWith,
+  assertOptions,
+  invalidOption,
+  listOf,
+  options,
+} from '../protocol/options.ts';
+import { PRESENCE_RULE, type PresenceRule } from './presence/presence.ts';
 import type { ConnectionLimits } from './registry.ts';
 
 export interface HubLimits extends ConnectionLimits, EventLimits {
@@ -45,21 +54,35 @@ export interface HubOptions {
 export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compression'>> &
   Pick<HubOptions, 'compression'> & { readonly limits: HubLimits };
 
-const OPTIONS: readonly (keyof HubOptions)[] = [
-  'clock',
-  'compression',
-  'expiryNotice',
-  'flushWindow',
-  'heartbeat',
-  'limits',
-  'log',
-  'maxLifetime',
-  'onError',
-  'presence',
-  'random',
-  'retry',
-  'stallTimeout',
-];
+const limit = aNumber({ min: 1 });
+const duration = aNumber({ min: 0, finite: true });
+
+const LIMITS: Checks<HubLimits> = {
+  topicLength: limit,
+  topicsPerEvent: limit,
+  eventLength: limit,
+  connections: limit,
+  connectionsPerSubject: limit,
+  connectionsPerAddress: limit,
+  topicsPerConnection: limit,
+};
+
+const OPTIONS: Checks<HubOptions> = {
+  log: anObjectWith('an event log, such as `memoryLog()`', 'tail', 'append', 'read'),
+  // Not Infinity: JSON and the stream have no word for it.
+  heartbeat: aNumber({ min: 1, finite: true }),
+  retry: duration,
+  flushWindow: duration,
+  stallTimeout: aNumber({ min: 1 }),
+  maxLifetime: aNumber({ min: 1 }),
+  expiryNotice: duration,
+  compression: anObjectWith('what `gzip()` of `tidings/gzip` gives', 'encoding', 'begin'),
+  limits: options(LIMITS),
+  presence: listOf(PRESENCE_RULE),
+  onError: aFunction,
+  clock: anObjectWith('a clock', 'now', 'monotonic', 'setTimer', 'defer'),
+  random: aFunction,
+};
 
 const DEFAULT_LIMITS: HubLimits = {
   ...DEFAULT_EVENT_LIMITS,
@@ -70,44 +93,28 @@ const DEFAULT_LIMITS: HubLimits = {
 };
 
 /** @throws {TidingsError} `hub/invalid-option` naming the option. */
-export function resolveOptions(options: HubOptions & { readonly log: EventLog }): ResolvedHubOptions {
-  assertKnown('', options, OPTIONS);
-  assertKnown('limits.', options.limits ?? {}, Object.keys(DEFAULT_LIMITS));
-  if (options.log?.tail === undefined) {
-    throw invalidOption('log', '`log` is an event log, such as `memoryLog()`.');
-  }
-  if (!Array.isArray(options.presence ?? []))
-    throw invalidOption('presence', '`presence` is a list of rules.');
-  if (options.log.shared && options.presence !== undefined && options.presence.length > 0) {
+export function resolveOptions(given: HubOptions & { readonly log: EventLog }): ResolvedHubOptions {
+  assertOptions(given, OPTIONS);
+  if (given.log.shared && given.presence !== undefined && given.presence.length > 0) {
     throw invalidOption(
       'presence',
       'Presence counts the connections of one process, and this log is shared by several. Leave `presence` out, or ' +
         'open the log for one process, without `shared`.',
     );
   }
-  if (options.compression !== undefined && typeof options.compression?.begin !== 'function')
-    throw invalidOption('compression', '`compression` is what `gzip()` of `tidings/gzip` gives.');
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  for (const [name, value] of Object.entries(limits)) assertNumber(`limits.${name}`, value, 1);
-  const resolved = {
-    log: options.log,
-    heartbeat: options.heartbeat ?? 15_000,
-    retry: options.retry ?? 2000,
-    flushWindow: options.flushWindow ?? 0,
-    stallTimeout: options.stallTimeout ?? 30_000,
-    maxLifetime: options.maxLifetime ?? Infinity,
-    expiryNotice: options.expiryNotice ?? 30_000,
-    compression: options.compression,
-    limits,
-    presence: options.presence ?? [],
-    onError: options.onError ?? ((error: unknown) => console.error('tidings:', error)),
-    clock: options.clock ?? systemClock,
-    random: options.random ?? Math.random,
+  return {
+    log: given.log,
+    heartbeat: given.heartbeat ?? 15_000,
+    retry: given.retry ?? 2000,
+    flushWindow: given.flushWindow ?? 0,
+    stallTimeout: given.stallTimeout ?? 30_000,
+    maxLifetime: given.maxLifetime ?? Infinity,
+    expiryNotice: given.expiryNotice ?? 30_000,
+    compression: given.compression,
+    limits: { ...DEFAULT_LIMITS, ...given.limits },
+    presence: given.presence ?? [],
+    onError: given.onError ?? ((error: unknown) => console.error('tidings:', error)),
+    clock: given.clock ?? systemClock,
+    random: given.random ?? Math.random,
   };
-  for (const name of ['stallTimeout', 'maxLifetime'] as const) assertNumber(name, resolved[name], 1);
-  // Not Infinity: JSON and the stream have no word for it.
-  assertNumber('heartbeat', resolved.heartbeat, 1, Number.MAX_SAFE_INTEGER);
-  for (const name of ['retry', 'flushWindow', 'expiryNotice'] as const)
-    assertNumber(name, resolved[name], 0, Number.MAX_SAFE_INTEGER);
-  return resolved;
 }

@@ -1,4 +1,5 @@
-import { TidingsError } from '../protocol/errors.ts';
+import { createError } from '../protocol/errors.ts';
+import type { TidingsError } from '../protocol/tidings-error.ts';
 import type { Connection } from './delivery/connection.ts';
 
 export interface ConnectionLimits {
@@ -39,8 +40,7 @@ export class Registry {
   assertRoom(subject: string | undefined, remote: string | undefined): void {
     const { connections, connectionsPerSubject, connectionsPerAddress } = this.#limits;
     if (this.size >= connections) {
-      throw new TidingsError('hub/unavailable', 'This server has as many connections as it may have.', {
-        status: 503,
+      throw createError('hub/unavailable', 'This server has as many connections as it may have.', {
         details: { retryAfter: RETRY_AFTER },
       });
     }
@@ -75,11 +75,10 @@ function change(counts: Map<string, number>, key: string | undefined, by: number
 }
 
 function tooMany(per: string, limit: number): TidingsError {
-  return new TidingsError(
+  return createError(
     'limit/connections',
     `Only ${limit} connections are allowed for one ${per}; close one first.`,
     {
-      status: 429,
       details: { retryAfter: RETRY_AFTER, limit, per },
     },
   );

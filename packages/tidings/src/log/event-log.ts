@@ -1,7 +1,9 @@
 import type { NewEvent } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
-import type { LogEntry, Page, PageLimit, Tail } from './tail.ts';
+import type { LogEntry } from './entry.ts';
+import type { Page, PageLimit } from './page.ts';
+import type { Tail } from './tail.ts';
 import type { TopicRules } from './topic-rules.ts';
 
 /** What became of one event handed to `append`. */

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Matcher } from '../protocol/matcher.ts';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
-import { type LogEntry, type PageLimit, Tail } from './tail.ts';
+import type { LogEntry } from './entry.ts';
+import type { PageLimit } from './page.ts';
+import { Tail } from './tail.ts';
 
 const topic = fc.constantFrom('a', 'b', 'c', 'room/1', 'room/2', 'room/3/x');
 const topics = fc.oneof(

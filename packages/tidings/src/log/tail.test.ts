@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
-import { type LogEntry, type PageLimit, type Retention, Tail, frameOf, sizeOf } from './tail.ts';
+import { type LogEntry, sizeOf } from './entry.ts';
+import type { PageLimit } from './page.ts';
+import type { Retention } from './retention.ts';
+import { Tail } from './tail.ts';
+import { frameOf } from '../hub/delivery/frames.ts';
 
 function entry(seq: number, { topic = 'a', data = 'x', time = 0 } = {}): LogEntry {
   const rest = {

@@ -1,56 +1,8 @@
-import { TidingsError } from '../protocol/errors.ts';
-import { encodeFrame } from '../protocol/encode.ts';
-import type { NewEvent } from '../protocol/event.ts';
-import { formatCursor } from '../protocol/cursor.ts';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
+import { type LogEntry, sizeOf } from './entry.ts';
+import type { Page, PageLimit } from './page.ts';
+import { type Retention, assertRetention } from './retention.ts';
 import { TailIndex } from './tail-index.ts';
-
-/** An event with its place in the log. */
-export interface LogEntry extends NewEvent {
-  readonly seq: number;
-  /** Milliseconds since 1970, when it was appended. */
-  readonly time: number;
-  /** The bytes on the wire, once `frameOf` was asked for them: each event is encoded once for everybody. */
-  frame: Uint8Array | undefined;
-}
-
-/** Field by field: a spread takes as long as all else that is done to append an event. Measured by `publish`. */
-export function entryOf(event: NewEvent, seq: number, time: number): LogEntry {
-  const { topics, type, data, id, key, tombstone } = event;
-  return { seq, time, topics, type, data, id, key, tombstone, private: event.private, frame: undefined };
-}
-
-/** What a reader gets: entries it wants, and how far was looked. */
-export interface Page {
-  readonly entries: readonly LogEntry[];
-  /** Every entry up to and including this seq was considered: the reader's next cursor. */
-  readonly next: number;
-}
-
-export interface PageLimit {
-  readonly events: number;
-  /** UTF-16 units of data; a page holds at least one entry, however large. */
-  readonly length: number;
-}
-
-/** Bounds of what is kept; the oldest goes first. */
-export interface Retention {
-  readonly events?: number;
-  /** About as many bytes of topics and data. */
-  readonly bytes?: number;
-  /** Milliseconds. */
-  readonly age?: number;
-}
-
-/** @throws {TidingsError} `hub/invalid-option`. */
-export function assertRetention(retention: Retention): void {
-  for (const [name, value] of Object.entries(retention)) {
-    if (value === undefined || (typeof value === 'number' && value >= 0)) continue;
-    throw new TidingsError('hub/invalid-option', `\`retention.${name}\` is a number of at least 0.`, {
-      details: { option: `retention.${name}`, value },
-    });
-  }
-}
 
 export interface TailOptions {
   readonly epoch: string;
@@ -63,9 +15,6 @@ export interface TailOptions {
 
 /** Told that what comes next leaves out events of these topics; without topics, of any. */
 export type MissListener = (topics: readonly string[] | undefined) => void;
-
-/** What an entry costs besides its text: the object, its array slots and its frame's header. */
-const ENTRY_OVERHEAD = 200;
 
 /**
  * The newest events of a log, in memory: a place for every seq after `floor`, empty where the event was removed.
@@ -244,32 +193,4 @@ export class Tail {
   #fillTo(seq: number): void {
     for (; this.#head < seq; this.#head += 1) this.#entries.push(undefined);
   }
-}
-
-/** As many of the entries as fit. `end`: up to where was looked for them. */
-export function toPage(entries: readonly LogEntry[], limit: PageLimit, end: number): Page {
-  let length = 0;
-  for (const [i, entry] of entries.entries()) {
-    length += entry.data.length;
-    if (i + 1 >= limit.events || length >= limit.length)
-      return { entries: entries.slice(0, i + 1), next: entry.seq };
-  }
-  return { entries, next: end };
-}
-
-/** About how many bytes an entry takes. */
-export function sizeOf(entry: LogEntry): number {
-  let size = ENTRY_OVERHEAD + entry.data.length;
-  for (const topic of entry.topics) size += topic.length;
-  return size;
-}
-
-const encoder = new TextEncoder();
-
-/** The bytes of an entry on the wire, as shared by all connections. `epoch` is that of the entry's log. */
-export function frameOf(entry: LogEntry, epoch: string): Uint8Array {
-  entry.frame ??= encoder.encode(
-    encodeFrame({ id: formatCursor({ epoch, seq: entry.seq }), type: entry.type, data: entry.data }),
-  );
-  return entry.frame;
 }

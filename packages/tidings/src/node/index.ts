@@ -1,5 +1,5 @@
 import type { Hub } from '../hub/hub.ts';
-import { TidingsError } from '../protocol/errors.ts';
+import { createError } from '../protocol/errors.ts';
 import { readJson } from '../http/body.ts';
 import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
@@ -37,9 +37,7 @@ export function sse<Req extends NodeRequest = NodeRequest>(
   const handle = createNodeHandler(hub, options);
   return (req, res) => {
     void handle(req, res).catch((error: unknown) => {
-      const failure = new TidingsError('request/handler-failed', 'The server failed to handle the request.', {
-        status: 500,
-      });
+      const failure = createError('request/handler-failed', 'The server failed to handle the request.');
       sendAnswer(req, res, toProblem(failure));
       onError(error, req);
     });
@@ -59,7 +57,7 @@ export function createNodeHandler<Req extends NodeRequest>(
     if (res.headersSent) {
       const message =
         'The response has begun before the hub got it: does middleware answer, or send headers, first?';
-      throw new TidingsError('request/already-answered', message);
+      throw createError('request/already-answered', message);
     }
     const facts = {
       method: req.method ?? 'GET',

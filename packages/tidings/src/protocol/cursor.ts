@@ -1,4 +1,4 @@
-import { TidingsError } from './errors.ts';
+import { createError } from './errors.ts';
 
 /**
  * A place in a log: everything up to and including `seq` has been given.
@@ -34,11 +34,7 @@ export function parseCursor(text: string): Cursor | undefined {
 /** @throws {TidingsError} `cursor/invalid` if the text could not stand in a cursor. */
 export function assertEpoch(epoch: string): void {
   if (EPOCH.test(epoch)) return;
-  throw new TidingsError(
-    'cursor/invalid',
-    'An epoch is 1 to 64 characters out of A-Z, a-z, 0-9, "_" and "-".',
-    {
-      details: { epoch },
-    },
-  );
+  throw createError('cursor/invalid', 'An epoch is 1 to 64 characters out of A-Z, a-z, 0-9, "_" and "-".', {
+    details: { epoch },
+  });
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createDecoder, type DecodedEvent, type DecoderOptions } from './decode.ts';
 import { encodeFrame } from './encode.ts';
-import { TidingsError } from './errors.ts';
+import { TidingsError } from './tidings-error.ts';
 
 type Seen = DecodedEvent | { onlyId: string } | { retry: number } | { comment: string } | { error: string };
 

@@ -5,7 +5,7 @@
  * A chunk becomes text before its lines are looked for: one native call, and searches in a string, are several
  * times faster than looking at bytes from JavaScript.
  */
-import { TidingsError } from './errors.ts';
+import { TidingsError } from './tidings-error.ts';
 import { createUtf8Reader, utf8Length } from './utf8.ts';
 
 export interface DecodedEvent {

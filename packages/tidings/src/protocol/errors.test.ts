@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { TidingsError, errorCodes, forbidden, tooManyRequests, unauthorized } from './errors.ts';
+import { errorCodes, forbidden, tooManyRequests, unauthorized } from './errors.ts';
+import { TidingsError } from './tidings-error.ts';
 
 describe('error codes', () => {
   test('are an area and a fault, each there once and in order', () => {

@@ -1,92 +1,105 @@
+import { TidingsError, type TidingsErrorOptions } from './tidings-error.ts';
+
 /**
  * Every failure the library reports carries one of these codes. They are stable: match on `code`, never on
  * `message`. `docs/errors.md` explains each, and a test keeps that page complete.
+ *
+ * Beside each stands the HTTP status that answers a request which failed like this. Null: it is no answer to a request,
+ * or the caller can't be blamed for it, and the app answers 500.
  */
-export const errorCodes = [
-  'auth/expired',
-  'auth/forbidden',
-  'auth/unauthorized',
-  'client/attempts-exhausted',
-  'client/closed',
-  'client/content-type',
-  'client/headers-failed',
-  'client/http-status',
-  'client/invalid-option',
-  'client/network',
-  'client/silent',
-  'connection/unknown',
-  'cursor/invalid',
-  'decode/event-too-large',
-  'event/invalid-data',
-  'event/invalid-id',
-  'event/invalid-key',
-  'event/invalid-option',
-  'event/invalid-type',
-  'event/too-large',
-  'event/too-many-topics',
-  'hub/invalid-option',
-  'hub/unavailable',
-  'limit/connections',
-  'limit/rate',
-  'limit/topics',
-  'log/closed',
-  'log/in-use',
-  'log/unavailable',
-  'log/write-failed',
-  'package/missing',
-  'request/already-answered',
-  'request/body-too-large',
-  'request/handler-failed',
-  'request/invalid-body',
-  'request/method-not-allowed',
-  'request/not-acceptable',
-  'request/timeout',
-  'topic/invalid',
-  'topic/invalid-pattern',
-  'topic/missing',
-  'topic/reserved',
-  'topic/too-long',
-] as const;
+const STATUS_OF = {
+  'auth/expired': 401,
+  'auth/forbidden': 403,
+  'auth/unauthorized': 401,
+  'client/attempts-exhausted': null,
+  'client/closed': null,
+  'client/content-type': null,
+  'client/headers-failed': null,
+  'client/http-status': null,
+  'client/invalid-option': null,
+  'client/network': null,
+  'client/silent': null,
+  'connection/unknown': 404,
+  'cursor/invalid': null,
+  'decode/event-too-large': null,
+  'event/invalid-data': 400,
+  'event/invalid-id': 400,
+  'event/invalid-key': 400,
+  'event/invalid-option': 400,
+  'event/invalid-type': 400,
+  'event/too-large': 413,
+  'event/too-many-topics': 400,
+  'hub/invalid-option': null,
+  'hub/unavailable': 503,
+  'limit/connections': 429,
+  'limit/rate': 429,
+  'limit/topics': 400,
+  'log/closed': 503,
+  'log/in-use': 503,
+  'log/unavailable': 503,
+  'log/write-failed': 503,
+  'package/missing': null,
+  'request/already-answered': null,
+  'request/body-too-large': 413,
+  'request/handler-failed': 500,
+  'request/invalid-body': 400,
+  'request/method-not-allowed': 405,
+  'request/not-acceptable': 406,
+  'request/timeout': 408,
+  'topic/invalid': 400,
+  'topic/invalid-pattern': 400,
+  'topic/missing': 400,
+  'topic/reserved': 400,
+  'topic/too-long': 400,
+} as const;
 
-export type ErrorCode = (typeof errorCodes)[number];
+export type ErrorCode = keyof typeof STATUS_OF;
 
-export interface TidingsErrorOptions {
-  /** The HTTP status that answers a request which failed like this. Absent: not the caller's doing (500). */
-  readonly status?: number;
-  /** Facts for programs, merged into the problem details of an HTTP answer: no secrets here. */
-  readonly details?: Readonly<Record<string, unknown>>;
-  readonly cause?: unknown;
+export const errorCodes: readonly ErrorCode[] = /* @__PURE__ */ Object.keys(STATUS_OF) as ErrorCode[];
+
+/** Reason phrases: https://www.rfc-editor.org/rfc/rfc9110#section-15 */
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  406: 'Not Acceptable',
+  408: 'Request Timeout',
+  413: 'Content Too Large',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+/** The title of an HTTP answer with this status. */
+export function titleOf(status: number): string {
+  return TITLES[status] ?? 'Error';
 }
 
-/** The one error class of the library. */
-export class TidingsError extends Error {
-  override readonly name = 'TidingsError';
-  readonly code: ErrorCode;
-  readonly status: number | undefined;
-  readonly details: Readonly<Record<string, unknown>>;
-
-  constructor(code: ErrorCode, message: string, options: TidingsErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.code = code;
-    this.status = options.status;
-    this.details = options.details ?? {};
-  }
+/** An error with the status that the table gives for its code. */
+export function createError(
+  code: ErrorCode,
+  message: string,
+  options: Omit<TidingsErrorOptions, 'status'> = {},
+): TidingsError {
+  const status = STATUS_OF[code];
+  return new TidingsError(code, message, status === null ? options : { ...options, status });
 }
 
 /** 401: no valid credentials came with the request. Throw it from `authorize`. */
 export function unauthorized(detail = 'Sign in, then connect again.'): TidingsError {
-  return new TidingsError('auth/unauthorized', detail, { status: 401 });
+  return createError('auth/unauthorized', detail);
 }
 
 /** 403: known, but not allowed. Throw it from `authorize`. */
 export function forbidden(detail = 'You may not read these topics.'): TidingsError {
-  return new TidingsError('auth/forbidden', detail, { status: 403 });
+  return createError('auth/forbidden', detail);
 }
 
 /** 429 with `Retry-After` in whole seconds. Throw it from `topics` or `authorize`. */
 export function tooManyRequests(detail: string, retryAfterSeconds: number): TidingsError {
-  return new TidingsError('limit/rate', detail, {
-    status: 429,
+  return createError('limit/rate', detail, {
     details: { retryAfter: Math.max(1, Math.ceil(retryAfterSeconds) || 1) },
   });
 }

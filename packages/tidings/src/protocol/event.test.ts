@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { TidingsError } from './tidings-error.ts';
 import { DEFAULT_EVENT_LIMITS, checkType, encodeData, toNewEvent } from './event.ts';
-import { TidingsError } from './errors.ts';
 
 const limits = { topicLength: 10, topicsPerEvent: 3, eventLength: 20 };
 

@@ -1,5 +1,5 @@
 import { RESERVED_PREFIX } from './control.ts';
-import { TidingsError } from './errors.ts';
+import { createError } from './errors.ts';
 import { assertTopic, MAX_TOPIC_LENGTH, PRESENCE_PREFIX } from './matcher.ts';
 
 /** What a publisher says of an event, besides its topics and data. */
@@ -63,8 +63,7 @@ export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVEN
   assertKnownOptions(input);
   const data = encodeData(input.data, input.raw ?? false);
   if (data.length > limits.eventLength) {
-    throw new TidingsError('event/too-large', `An event's data may have ${limits.eventLength} characters.`, {
-      status: 413,
+    throw createError('event/too-large', `An event's data may have ${limits.eventLength} characters.`, {
       details: { length: data.length, maxLength: limits.eventLength },
     });
   }
@@ -85,8 +84,7 @@ const KNOWN = new Set(['topics', 'data', 'type', 'id', 'key', 'tombstone', 'priv
 function assertKnownOptions(input: EventInput): void {
   for (const name in input) {
     if (KNOWN.has(name)) continue;
-    throw new TidingsError('event/invalid-option', `Events have no option "${name}".`, {
-      status: 400,
+    throw createError('event/invalid-option', `Events have no option "${name}".`, {
       details: { option: name },
     });
   }
@@ -98,11 +96,10 @@ function toTopics(topics: string | readonly string[], limits: EventLimits): read
     Array.isArray(topics) ? (topics as readonly string[]) : [topics as string],
   );
   if (first === undefined) {
-    throw new TidingsError('topic/missing', 'An event needs at least one topic.', { status: 400 });
+    throw createError('topic/missing', 'An event needs at least one topic.');
   }
   if (rest.length >= limits.topicsPerEvent) {
-    throw new TidingsError('event/too-many-topics', `An event may carry ${limits.topicsPerEvent} topics.`, {
-      status: 400,
+    throw createError('event/too-many-topics', `An event may carry ${limits.topicsPerEvent} topics.`, {
       details: { topics: rest.length + 1, maxTopics: limits.topicsPerEvent },
     });
   }
@@ -110,7 +107,7 @@ function toTopics(topics: string | readonly string[], limits: EventLimits): read
     assertTopic(topic, limits.topicLength);
     if (!topic.startsWith(PRESENCE_PREFIX)) continue;
     const message = `Topics beginning with "${PRESENCE_PREFIX}" are the hub's own; only it publishes there.`;
-    throw new TidingsError('topic/reserved', message, { status: 400, details: { topic } });
+    throw createError('topic/reserved', message, { details: { topic } });
   }
   return [first, ...rest];
 }
@@ -119,11 +116,11 @@ function toTopics(topics: string | readonly string[], limits: EventLimits): read
 export function checkType(type: string): string {
   if (typeof type !== 'string' || type === '' || type.length > MAX_NAME_LENGTH || UNSENDABLE.test(type)) {
     const message = `An event type is 1 to ${MAX_NAME_LENGTH} characters without CR, LF, NUL and lone surrogates.`;
-    throw new TidingsError('event/invalid-type', message, { status: 400, details: { type } });
+    throw createError('event/invalid-type', message, { details: { type } });
   }
   if (type.startsWith(RESERVED_PREFIX)) {
     const message = `Event types beginning with "${RESERVED_PREFIX}" are reserved.`;
-    throw new TidingsError('event/invalid-type', message, { status: 400, details: { type } });
+    throw createError('event/invalid-type', message, { details: { type } });
   }
   return type;
 }
@@ -133,30 +130,27 @@ function checkName(code: 'event/invalid-id' | 'event/invalid-key', what: string,
     return name;
   }
   const message = `An event ${what} is 1 to ${MAX_NAME_LENGTH} characters without CR, LF, NUL and lone surrogates.`;
-  throw new TidingsError(code, message, { status: 400, details: { [what]: name } });
+  throw createError(code, message, { details: { [what]: name } });
 }
 
 /** @throws {TidingsError} `event/invalid-data` for what JSON cannot say. */
 export function encodeData(data: unknown, raw: boolean): string {
   if (raw) {
     if (typeof data === 'string') return data;
-    throw new TidingsError('event/invalid-data', 'With `raw`, data is a string.', { status: 400 });
+    throw createError('event/invalid-data', 'With `raw`, data is a string.');
   }
   if (data instanceof Promise) {
-    throw new TidingsError('event/invalid-data', 'The data is a promise; await it first.', { status: 400 });
+    throw createError('event/invalid-data', 'The data is a promise; await it first.');
   }
   let text: string | undefined;
   try {
     text = JSON.stringify(data);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TidingsError('event/invalid-data', `The data cannot be written as JSON: ${reason}`, {
-      status: 400,
+    throw createError('event/invalid-data', `The data cannot be written as JSON: ${reason}`, {
       cause,
     });
   }
   if (text !== undefined) return text;
-  throw new TidingsError('event/invalid-data', `JSON has no ${typeof data}; send null if nothing is meant.`, {
-    status: 400,
-  });
+  throw createError('event/invalid-data', `JSON has no ${typeof data}; send null if nothing is meant.`);
 }

@@ -1,4 +1,5 @@
-import { TidingsError } from './errors.ts';
+import { createError } from './errors.ts';
+import type { TidingsError } from './tidings-error.ts';
 
 /**
  * What a subscriber asks for: an exact topic, or every topic that a URL Pattern matches.
@@ -24,11 +25,10 @@ export const UNUSABLE: RegExp = /[\u0000-\u001f\u007f]|\p{Surrogate}/u;
 export function assertTopic(topic: string, maxLength: number = MAX_TOPIC_LENGTH): void {
   if (typeof topic !== 'string' || topic === '') throw invalid('A topic is a non-empty string.', topic);
   if (topic.length > maxLength) {
-    throw new TidingsError(
+    throw createError(
       'topic/too-long',
       `A topic may have ${maxLength} characters; this one has ${topic.length}.`,
       {
-        status: 400,
         details: { length: topic.length, maxLength },
       },
     );
@@ -43,5 +43,5 @@ export function matcherKey(matcher: Matcher): string {
 }
 
 function invalid(message: string, topic: unknown): TidingsError {
-  return new TidingsError('topic/invalid', message, { status: 400, details: { topic } });
+  return createError('topic/invalid', message, { details: { topic } });
 }

@@ -1,26 +1,193 @@
-import { TidingsError } from './errors.ts';
+import { createError } from './errors.ts';
+import type { TidingsError } from './tidings-error.ts';
 
-export function invalidOption(option: string, message: string): TidingsError {
-  return new TidingsError('hub/invalid-option', message, { details: { option } });
+/** What one option may be. */
+export interface Check {
+  /** In words, after "Expected `name` to be". */
+  readonly expected: string;
+  readonly accepts: (value: unknown) => boolean;
+  /** The checks of a bag's own options, and whether there is a list of such bags. */
+  readonly within?: { readonly checks: Readonly<Record<string, Check>>; readonly list: boolean };
 }
 
-/** @throws {TidingsError} `hub/invalid-option`. */
-export function assertNumber(
-  option: string,
-  value: number,
-  minimum: number,
-  maximum: number = Infinity,
+/** A check for each option there is, so that the compiler finds the one that was forgotten. */
+export type Checks<Options> = { readonly [Name in keyof Required<Options>]: Check };
+
+/** Makes the error for an option; `option` is its whole name, such as `limits.connections`. */
+export type OptionError = (option: string, message: string, value?: unknown) => TidingsError;
+
+export const invalidOption: OptionError = (option, message) =>
+  createError('hub/invalid-option', message, { details: { option } });
+
+/**
+ * Refuses names that `checks` doesn't have and values of the wrong type: a misspelt limit limits nothing. An option that
+ * is undefined counts as left out.
+ *
+ * @param prefix what stands before the names in messages, such as `limits.`.
+ * @throws {TidingsError} what `error` makes; by default `hub/invalid-option`.
+ */
+export function assertOptions<Options extends object>(
+  options: Options,
+  checks: Checks<Options>,
+  prefix = '',
+  error: OptionError = invalidOption,
 ): void {
-  if (typeof value === 'number' && value >= minimum && value <= maximum) return;
-  const finite = maximum < Infinity ? ', and finite' : '';
-  throw new TidingsError('hub/invalid-option', `\`${option}\` is a number of at least ${minimum}${finite}.`, {
-    details: { option, value },
-  });
+  assertBag(options, checks, prefix, error);
 }
 
-/** A misspelt limit limits nothing. @throws {TidingsError} `hub/invalid-option`. */
-export function assertKnown(prefix: string, given: object, names: readonly string[]): void {
-  for (const name of Object.keys(given)) {
-    if (!names.includes(name)) throw invalidOption(prefix + name, `There is no option \`${prefix}${name}\`.`);
+function assertBag(
+  bag: unknown,
+  checks: Readonly<Record<string, Check>>,
+  prefix: string,
+  error: OptionError,
+): void {
+  const name = prefix.replace(/\.$/, '') || 'options';
+  if (!isBag(bag)) throw unexpected(name, 'an object', bag, error);
+  for (const [option, value] of Object.entries(bag)) {
+    const check = Object.hasOwn(checks, option) ? checks[option] : undefined;
+    if (check === undefined) throw unknown(prefix, option, Object.keys(checks), error);
+    if (value === undefined) continue;
+    if (!check.accepts(value)) throw unexpected(prefix + option, check.expected, value, error);
+    if (check.within === undefined) continue;
+    const { checks: inner, list } = check.within;
+    if (!list) assertBag(value, inner, `${prefix}${option}.`, error);
+    else
+      for (const [i, item] of (value as unknown[]).entries())
+        assertBag(item, inner, `${prefix}${option}[${i}].`, error);
   }
+}
+
+function isBag(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** @throws {TidingsError} if what a function of the app answered, which has to answer at once, is a promise. */
+export function assertNoPromise(option: string, answer: unknown, error: OptionError = invalidOption): void {
+  if (typeof (answer as { then?: unknown } | null | undefined)?.then !== 'function') return;
+  (answer as Promise<unknown>).then(undefined, () => {
+    // It is refused as it is; its own failure must not end the process.
+  });
+  throw error(
+    option,
+    `Expected \`${option}\` to answer at once, got a promise: it can't be an async function.`,
+  );
+}
+
+/** Bounds are included. With `finite`, Infinity is refused. */
+export function aNumber(
+  bounds: { min?: number; max?: number; finite?: boolean; integer?: boolean } = {},
+): Check {
+  const { min = -Infinity, max = Infinity, finite = false, integer = false } = bounds;
+  const kind = integer ? 'a whole number' : finite ? 'a finite number' : 'a number';
+  const range = max < Infinity ? ` from ${min} to ${max}` : min > -Infinity ? ` ≥ ${min}` : '';
+  return {
+    expected: kind + range,
+    accepts: (value) =>
+      typeof value === 'number' &&
+      value >= min &&
+      value <= max &&
+      (!finite || Number.isFinite(value)) &&
+      (!integer || Number.isInteger(value)),
+  };
+}
+
+export const aFunction: Check = { expected: 'a function', accepts: (value) => typeof value === 'function' };
+export const aBoolean: Check = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' };
+export const aString: Check = {
+  expected: 'a non-empty string',
+  accepts: (value) => typeof value === 'string' && value !== '',
+};
+
+export function oneOf(...values: readonly (string | number | boolean)[]): Check {
+  return {
+    expected: values.map((value) => JSON.stringify(value)).join(' or '),
+    accepts: (value) => (values as readonly unknown[]).includes(value),
+  };
+}
+
+/** What has these methods or properties. `expected` names it. */
+export function anObjectWith(expected: string, ...names: readonly string[]): Check {
+  return {
+    expected,
+    accepts: (value) =>
+      (typeof value === 'object' || typeof value === 'function') &&
+      value !== null &&
+      names.every((name) => (value as Record<string, unknown>)[name] !== undefined),
+  };
+}
+
+/** A bag of options of its own. */
+export function options<Options>(checks: Checks<Options>): Check {
+  return {
+    expected: 'an object',
+    accepts: isBag,
+    within: { checks: checks, list: false },
+  };
+}
+
+/** A list of bags. */
+export function listOf<Options>(checks: Checks<Options>): Check {
+  return {
+    expected: 'a list',
+    accepts: Array.isArray,
+    within: { checks: checks, list: true },
+  };
+}
+
+/** One of several kinds. Only checks without options of their own go in here. */
+export function either(...checks: readonly Check[]): Check {
+  return {
+    expected: checks.map(({ expected }) => expected).join(', or '),
+    accepts: (value) => checks.some((check) => check.accepts(value)),
+  };
+}
+
+function unexpected(option: string, expected: string, value: unknown, error: OptionError): TidingsError {
+  return error(option, `Expected \`${option}\` to be ${expected}, got ${describe(value)}.`, value);
+}
+
+function unknown(prefix: string, option: string, known: readonly string[], error: OptionError): TidingsError {
+  const likely = likelyName(option, known);
+  const advice =
+    likely === undefined
+      ? `Known are ${known.map((name) => `\`${name}\``).join(', ')}.`
+      : `Did you mean \`${prefix}${likely}\`?`;
+  return error(prefix + option, `There is no option \`${prefix}${option}\`. ${advice}`);
+}
+
+/** A value in an error message: short, with its type, and never a secret's whole text. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'string')
+    return `${JSON.stringify(value.length > 40 ? `${value.slice(0, 39)}…` : value)} (string)`;
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
+    return `${value} (${typeof value})`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof (value as { then?: unknown }).then === 'function') return 'a promise';
+  return typeof value === 'function' ? 'a function' : typeof value === 'symbol' ? 'a symbol' : 'an object';
+}
+
+/** The known name that a misspelt one was meant to be, if one is near. */
+function likelyName(name: string, known: readonly string[]): string | undefined {
+  let likely: string | undefined;
+  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const each of known) {
+    const distance = editDistance(name.toLowerCase(), each.toLowerCase());
+    if (distance < least) [likely, least] = [each, distance];
+  }
+  return likely;
+}
+
+/** Levenshtein's: how many characters to add, drop or replace. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
 }

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { URLPattern } from 'urlpattern-polyfill';
 import { cpuTime } from '../../../../scripts/deadline.ts';
-import { TidingsError } from './errors.ts';
-import { compilePattern } from './pattern.ts';
+import { TidingsError } from './tidings-error.ts';
+import { compilePattern, literalPrefix } from './pattern.ts';
 
 function refused(pattern: unknown): boolean {
   try {
@@ -240,4 +240,32 @@ test('no pattern takes longer than its length times the topic’s', () => {
     expect(compilePattern(pattern)('a'.repeat(length))).toBe(false);
   }
   expect(cpuTime() - started).toBeLessThan(2000);
+});
+
+describe('the literal beginning of a pattern', () => {
+  test.each([
+    ['user/:id', 'user/'],
+    ['posts/*', 'posts/'],
+    ['*', ''],
+    ['a\\:b\\*c/*', 'a:b*c/'],
+    ['https://example.com/books/:id', 'https://example.com/books/'],
+    ['https://:host/x', 'https://'],
+    ['plain', 'plain'],
+  ])('of %s is "%s"', (pattern, expected) => {
+    expect(literalPrefix(pattern)).toBe(expected);
+  });
+
+  test('is the beginning of every topic that is matched', () => {
+    const text = fc.string({
+      unit: fc.constantFrom('a', '/', ':', '\\', '*', '.', 'https://', 'ü'),
+      maxLength: 8,
+    });
+    fc.assert(
+      fc.property(text, text, (pattern, topic) => {
+        fc.pre(!refused(pattern) && topic !== '');
+        if (compilePattern(pattern)(topic)) expect(topic.startsWith(literalPrefix(pattern))).toBe(true);
+      }),
+      { numRuns: 5000 },
+    );
+  });
 });

@@ -1,4 +1,5 @@
-import { TidingsError } from './errors.ts';
+import { createError } from './errors.ts';
+import type { TidingsError } from './tidings-error.ts';
 import { MAX_TOPIC_LENGTH, UNUSABLE } from './matcher.ts';
 
 /**
@@ -16,6 +17,8 @@ import { MAX_TOPIC_LENGTH, UNUSABLE } from './matcher.ts';
 
 const MAX_WILDCARDS = 2;
 const NAME = /^:[A-Za-z_$][\w$]*$/;
+/** The beginning of an absolute URL: its `:` begins no name. */
+const SCHEME = /^([A-Za-z][\w.-]*):\/\//;
 const REFUSED = '(){}+?';
 /** Stands for "*" between compiling segments and putting them together; no pattern contains it. */
 const WILDCARD = '\0';
@@ -42,9 +45,11 @@ export function compilePattern(
   return toPredicate(parts);
 }
 
-/** What every topic that the pattern matches begins with. */
+/** The beginning that all topics have which the pattern matches. */
 export function literalPrefix(pattern: string): string {
-  return /^[^*:\\]*/.exec(pattern)?.[0] ?? '';
+  const scheme = SCHEME.exec(pattern)?.[0] ?? '';
+  const rest = /^(?:[^*:\\]|\\.)*/su.exec(pattern.slice(scheme.length))?.[0] ?? '';
+  return scheme + rest.replaceAll(/\\(.)/gsu, '$1');
 }
 
 /**
@@ -72,7 +77,7 @@ function toExpression(source: string): RegExp {
 
 /** Splits at `/`, but not at `\/`, and keeps the `:` of an absolute URL's scheme out of the way of names. */
 function splitSegments(pattern: string): string[] {
-  return pattern.replace(/^([A-Za-z][\w.-]*):\/\//, '$1\\://').split(/(?<=(?:^|[^\\])(?:\\\\)*)\//);
+  return pattern.replace(SCHEME, '$1\\://').split(/(?<=(?:^|[^\\])(?:\\\\)*)\//);
 }
 
 function compileSegment(segment: string, pattern: string): string {
@@ -108,5 +113,5 @@ function escapeForRegExp(character: string): string {
 }
 
 function invalid(message: string, pattern: unknown): TidingsError {
-  return new TidingsError('topic/invalid-pattern', message, { status: 400, details: { pattern } });
+  return createError('topic/invalid-pattern', message, { details: { pattern } });
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { EventLog } from '../log/event-log.ts';
-import type { LogEntry, Retention } from '../log/tail.ts';
-import { TidingsError } from '../protocol/errors.ts';
+import type { LogEntry } from '../log/entry.ts';
+import type { Retention } from '../log/retention.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import { type EventInput, toNewEvent } from '../protocol/event.ts';
 import { append, lost, read } from './log-steps.ts';
 

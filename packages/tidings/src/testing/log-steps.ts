@@ -1,7 +1,7 @@
 /** What the cases of the contracts do with a log. */
 import type { EventLog } from '../log/event-log.ts';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
-import type { Page } from '../log/tail.ts';
+import type { Page } from '../log/page.ts';
 import { type EventInput, toNewEvent } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { EventLog } from '../log/event-log.ts';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
-import type { LogEntry, Retention } from '../log/tail.ts';
+import type { LogEntry } from '../log/entry.ts';
+import type { Retention } from '../log/retention.ts';
 import type { NewEvent } from '../protocol/event.ts';
 import { append, lost, read } from './log-steps.ts';
 import type { OpenLogOptions } from './log-contract.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { type ManualClock, createManualClock } from '../../src/testing/manual-clock.ts';
-import type { Retention } from '../../src/log/tail.ts';
+import type { Retention } from '../../src/log/retention.ts';
 import type { TopicRule } from '../../src/log/topic-rules.ts';
 import { type Action, actions } from './actions.ts';
 import { type LogUnderTest, World } from './world.ts';

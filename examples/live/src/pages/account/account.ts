@@ -1,7 +1,7 @@
 import { ROUTES } from '../../shared/api.ts';
 import type { Credentials, SessionInfo, User } from '../../shared/api.ts';
 import { createSignal } from '../lib/signal.ts';
-import { ask, untilAnswered } from '../live/http.ts';
+import { ask, untilAnswered } from '../lib/http.ts';
 
 /** Why the user of the page is another one now. `ended`: the session ran out, or ended in another tab. */
 export type AccountChange = 'signed-in' | 'signed-out' | 'ended';

@@ -1,5 +1,5 @@
 import { LIMITS } from '../../shared/api.ts';
-import { ApiError, words } from '../live/http.ts';
+import { ApiError, words } from '../lib/http.ts';
 import { need, setText } from '../ui/dom.ts';
 import type { Account } from './account.ts';
 

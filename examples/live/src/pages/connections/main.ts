@@ -1,6 +1,6 @@
 import { TOPICS } from '../../shared/api.ts';
 import { formatBytes, formatCount, plural } from '../lib/format.ts';
-import { createPage } from '../live/page.ts';
+import { createPage } from '../shell/page.ts';
 import { need, setText } from '../ui/dom.ts';
 import { every } from '../ui/every.ts';
 import { applyDelta, applySnapshot, totals } from './rows.ts';

@@ -1,6 +1,6 @@
 import { TOPICS } from '../../shared/api.ts';
 import { formatAge } from '../lib/time.ts';
-import { createPage } from '../live/page.ts';
+import { createPage } from '../shell/page.ts';
 import { need, setText } from '../ui/dom.ts';
 import { every } from '../ui/every.ts';
 import type { TimeSpan } from '../ui/time-chart.ts';

@@ -2,7 +2,7 @@ import { LIMITS, ROUTES } from '../../shared/api.ts';
 import type { NewPost, Post, User } from '../../shared/api.ts';
 import { secondsUntil } from '../lib/time.ts';
 import { uuid } from '../lib/uuid.ts';
-import { ApiError, ask, words } from '../live/http.ts';
+import { ApiError, ask, words } from '../lib/http.ts';
 import { setAvatar } from '../ui/avatar.ts';
 import { need, setAttribute, setText } from '../ui/dom.ts';
 

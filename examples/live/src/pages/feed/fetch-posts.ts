@@ -1,6 +1,6 @@
 import { LIMITS, ROUTES } from '../../shared/api.ts';
 import type { Post, PostList } from '../../shared/api.ts';
-import { ask, untilAnswered } from '../live/http.ts';
+import { ask, untilAnswered } from '../lib/http.ts';
 
 export function fetchPosts(before?: number, limit?: number): Promise<PostList> {
   const query = new URLSearchParams();

@@ -1,6 +1,6 @@
 import { ROUTES } from '../../shared/api.ts';
 import type { LikeState } from '../../shared/api.ts';
-import { ask } from '../live/http.ts';
+import { ask } from '../lib/http.ts';
 
 export interface Likes {
   /** Tells the server what the reader wants; a change of mind is told after the answer. */

@@ -3,7 +3,7 @@ import type { DashboardSnapshot, MetricName, ViewersSnapshot } from '../../share
 import { formatCount, formatPerSecond } from '../lib/format.ts';
 import { isNews } from '../lib/versioned.ts';
 import { applyViewers } from '../lib/viewers.ts';
-import { createPage } from '../live/page.ts';
+import { createPage } from '../shell/page.ts';
 import { need, setText } from '../ui/dom.ts';
 import { startTape } from './tape.ts';
 

@@ -1,10 +1,10 @@
 import { TOPICS } from '../../shared/api.ts';
 import type { PageName, PageTotal, PageViews } from '../../shared/api.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Database } from '../database/schema.ts';
 import type { Outbox } from '../events/outbox.ts';
 import type { Logger } from '../ops/logger.ts';
-import { createQueue } from '../queue.ts';
+import { createQueue } from '../lib/queue.ts';
 import { OTHER } from './page-name.ts';
 
 /** How often each page was loaded. */

@@ -1,8 +1,8 @@
 import type { Hub, Matcher } from 'tidings';
 import { TOPICS } from '../../shared/api.ts';
 import type { PageName, PageViewers, ViewersSnapshot } from '../../shared/api.ts';
-import { createVersions } from '../clock.ts';
-import type { Clock } from '../clock.ts';
+import { createVersions } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Announce } from '../events/announce.ts';
 import { ANY_PAGE, pageOf, pageTopic } from '../events/topics.ts';
 import { OTHER } from './page-name.ts';

@@ -1,6 +1,6 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { HttpProblem } from '../http/problem.ts';
-import { createQueue } from '../queue.ts';
+import { createQueue } from '../lib/queue.ts';
 
 /** Cost of one hash: scrypt's N, r and p. */
 export interface PasswordCost {

@@ -2,7 +2,7 @@ import express from 'express';
 import type { RequestHandler, Router } from 'express';
 import { z } from 'zod';
 import { LIMITS, ROUTES } from '../../shared/api.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import { jsonBody, parseInput } from '../http/input.ts';
 import { methodNotAllowed } from '../http/problem.ts';
 import { describeSession, endSession, renew, startSession } from './sessions.ts';

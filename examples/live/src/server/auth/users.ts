@@ -1,5 +1,5 @@
 import type { User } from '../../shared/api.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import { isUniqueViolation } from '../database/open.ts';
 import type { Database } from '../database/schema.ts';
 import { HttpProblem } from '../http/problem.ts';

@@ -1,8 +1,8 @@
 import type { Hub, HubStats } from 'tidings';
 import { TOPICS } from '../../shared/api.ts';
 import type { ConnectionRow, ConnectionsSnapshot, HubFigures } from '../../shared/api.ts';
-import { createVersions } from '../clock.ts';
-import type { Clock } from '../clock.ts';
+import { createVersions } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Announce } from '../events/announce.ts';
 import { toRow } from './rows.ts';
 

@@ -1,8 +1,8 @@
 import type { Hub } from 'tidings';
 import { TOPICS } from '../../shared/api.ts';
 import type { DashboardSnapshot, MetricName, Metrics } from '../../shared/api.ts';
-import { createVersions } from '../clock.ts';
-import type { Clock } from '../clock.ts';
+import { createVersions } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Announce, Announcement } from '../events/announce.ts';
 import { createHistory } from './history.ts';
 import type { Sampler } from './sampler.ts';

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Hub } from 'tidings';
 import type { Metrics } from '../../shared/api.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../lib/clock.ts';
 
 /** Reads the figures of this process and its hub. */
 export interface Sampler {

@@ -2,8 +2,8 @@ import { TidingsError, createHub, memoryLog } from 'tidings';
 import type { EventLog, Hub, Retention, TopicRule } from 'tidings';
 import { lmdbLog } from 'tidings/lmdb';
 import { TOPICS } from '../../shared/api.ts';
-import { ConfigError } from '../config.ts';
-import type { Config } from '../config.ts';
+import { ConfigError } from '../ops/config.ts';
+import type { Config } from '../ops/config.ts';
 import type { Logger } from '../ops/logger.ts';
 import { ANY_PAGE, EACH_PAGE } from './topics.ts';
 
@@ -17,7 +17,7 @@ const IN_MEMORY: Retention = { events: 50_000, bytes: 64 * MEBIBYTE, age: HOUR }
 
 const RULES: readonly TopicRule[] = [
   // Posts and page views are told of as they happen: of a rush of them, a reader sees four counts a second.
-  { match: TOPICS.dashboard, latest: true, interval: 250 },
+  { match: TOPICS.dashboard, state: true, interval: 250 },
   // What is chatty is not to push posts out of the log. Who was away for longer gets it all anew.
   { match: TOPICS.connections, retention: { events: 1000 } },
   { match: TOPICS.viewers, retention: { events: 10_000 } },

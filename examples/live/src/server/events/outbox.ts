@@ -1,9 +1,9 @@
 import { TidingsError } from 'tidings';
 import type { EventInput, Hub } from 'tidings';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Database } from '../database/schema.ts';
 import type { Logger } from '../ops/logger.ts';
-import { createQueue } from '../queue.ts';
+import { createQueue } from '../lib/queue.ts';
 import type { Announcement } from './announce.ts';
 
 /** Changes the database and tells subscribers: both or neither, at whatever moment the process dies. */

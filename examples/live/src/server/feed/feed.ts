@@ -1,6 +1,6 @@
 import { userTopic, TOPICS } from '../../shared/api.ts';
 import type { LikeState, PublicPost, User } from '../../shared/api.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Database } from '../database/schema.ts';
 import type { Outbox } from '../events/outbox.ts';
 import { HttpProblem } from '../http/problem.ts';

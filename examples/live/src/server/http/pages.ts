@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import express from 'express';
 import type { Router } from 'express';
 import { PAGES } from '../../shared/api.ts';
-import { identifyVisitor } from '../analytics/visitor.ts';
+import { identifyVisitor } from './visitor.ts';
 import { HttpProblem, methodNotAllowed } from './problem.ts';
 
 const YEAR = 31_536_000_000;

@@ -1,6 +1,5 @@
 import { MemoryStore, rateLimit } from 'express-rate-limit';
-import type { RequestHandler } from 'express';
-import { currentUser } from '../auth/sessions.ts';
+import type { Request, RequestHandler } from 'express';
 import { HttpProblem, sendProblem } from './problem.ts';
 
 export interface RateLimits {
@@ -26,7 +25,11 @@ export interface RateLimitOptions {
 
 const MINUTE = 60_000;
 
-export function createRateLimits(options: RateLimitOptions): RateLimits {
+/** @param userOf names the user of a request that has passed `requireUser` */
+export function createRateLimits(
+  options: RateLimitOptions,
+  userOf: (request: Request) => string,
+): RateLimits {
   const stores: MemoryStore[] = [];
 
   function limit(perMinute: number, what: string, perUser = false): RequestHandler {
@@ -42,7 +45,7 @@ export function createRateLimits(options: RateLimitOptions): RateLimits {
       // Anybody may send this header. Whether it is believed is what TRUST_PROXY says.
       validate: { xForwardedForHeader: false },
       // Without a key generator it is the address, IPv6 ones by their network.
-      ...(perUser ? { keyGenerator: (request) => String(currentUser(request).id) } : {}),
+      ...(perUser ? { keyGenerator: userOf } : {}),
       // It has set `Retry-After` by then.
       handler: (_request, response) =>
         sendProblem(

@@ -27,7 +27,8 @@ import {
   toSharedPage,
   wants,
 } from './subscription.ts';
-import type { LogEntry, PageLimit } from '../../log/tail.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import type { PageLimit } from '../../log/page.ts';
 
 /**
  * Where a connection's bytes go: the transport's side. It calls `drained` when the peer can take more again, and
@@ -264,7 +265,7 @@ export class Connection implements Receiver {
     const cursor = formatCursor({ epoch: log.tail.epoch, seq: this.#cursor });
     if (this.#state !== 'behind') return cursor;
     this.#toldTopics &&= wanted.key === before.key;
-    if (log.rules.canBeLatest(gained)) this.#beginSnapshot(gained);
+    if (log.rules.canBeState(gained)) this.#beginSnapshot(gained);
     this.#pump();
     return cursor;
   }

@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts';
 import { LagSamples } from './lag-samples.ts';
-import { type Subscription, type Subscriptions, joinFrames, mayRead } from './subscription.ts';
-import type { LogEntry, Tail } from '../../log/tail.ts';
+import { type Subscription, type Subscriptions, mayRead } from './subscription.ts';
+import { joinFrames } from './frames.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import type { Tail } from '../../log/tail.ts';
 
 /** Past these, a flush doesn't wait for the tick's end: a loop that only publishes must not outgrow memory. */
 const MAX_PENDING_EVENTS = 1024;

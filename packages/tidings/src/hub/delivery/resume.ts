@@ -28,8 +28,8 @@ interface Place {
 export async function judge(request: Place, log: EventLog): Promise<Verdict> {
   const { cursor, reconnects, wanted } = request;
   const { tail } = log;
-  const isNew = !reconnects && log.rules.canBeLatest(wanted);
-  if (cursor === undefined || cursor === '') return beginAt(tail.head, log.rules.canBeLatest(wanted));
+  const isNew = !reconnects && log.rules.canBeState(wanted);
+  if (cursor === undefined || cursor === '') return beginAt(tail.head, log.rules.canBeState(wanted));
   if (cursor === EARLIEST) {
     await log.catchUp();
     // What is no longer retained wasn't asked for, so of losses until now nothing is told.
@@ -60,7 +60,7 @@ export function trimmedGaps(losses: readonly Loss[]): readonly Gap[] {
 
 /** Of a topic that is a state, the state makes up for what was lost. */
 export function needsSnapshot(losses: readonly Loss[], log: EventLog): boolean {
-  return losses.length > 0 && log.rules.canBeLatest(createMatcherSet(losses.map(({ matcher }) => matcher)));
+  return losses.length > 0 && log.rules.canBeState(createMatcherSet(losses.map(({ matcher }) => matcher)));
 }
 
 /** Which losses a reader has not been told of yet. Remembers them in `told`, by how many there were. */
@@ -77,7 +77,7 @@ function beginAt(seq: number, snapshot = false): Verdict {
 /** What was missed can't be known, but of topics that are states, the state can be had. */
 function gapAtHead(reason: GapReason, log: EventLog, wanted: MatcherSet): Verdict {
   return {
-    ...beginAt(log.tail.head, log.rules.canBeLatest(wanted)),
+    ...beginAt(log.tail.head, log.rules.canBeState(wanted)),
     gaps: [{ topics: wanted.matchers, reason }],
   };
 }

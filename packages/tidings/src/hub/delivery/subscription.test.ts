@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Matcher } from '../../protocol/matcher.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
-import { type Receiver, Subscriptions, joinFrames } from './subscription.ts';
-import type { LogEntry } from '../../log/tail.ts';
+import { type Receiver, Subscriptions } from './subscription.ts';
+import { joinFrames } from './frames.ts';
+import type { LogEntry } from '../../log/entry.ts';
 
 const nobody: Receiver = { push: () => {} };
 

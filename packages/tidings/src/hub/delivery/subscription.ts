@@ -1,6 +1,7 @@
-import { concat } from '../../protocol/bytes.ts';
+import { joinFrames } from './frames.ts';
 import type { MatcherSet } from '../../protocol/matcher-set.ts';
-import { type LogEntry, type Page, frameOf } from '../../log/tail.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import type { Page } from '../../log/page.ts';
 import { TopicIndex } from './topic-index.ts';
 
 /** A connection, as fan-out sees it. */
@@ -100,11 +101,4 @@ export class Subscriptions {
 export function toSharedPage(page: Page, after: number, head: number, epoch: string): SharedPage {
   const bytes = page.entries.length === 0 ? undefined : joinFrames(page.entries, epoch);
   return { after, head, next: page.next, bytes, events: page.entries.length };
-}
-
-/** The frames of several entries as one piece, so that a connection needs one write for all of them. */
-export function joinFrames(entries: readonly LogEntry[], epoch: string): Uint8Array {
-  const [only] = entries;
-  if (only !== undefined && entries.length === 1) return frameOf(only, epoch);
-  return concat(entries.map((entry) => frameOf(entry, epoch)));
 }

@@ -1,4 +1,4 @@
-import type { LogEntry, Tail } from '../../log/tail.ts';
+import type { LogEntry, Tail } from '../../log/index.ts';
 import { scanLog, topicsLost } from './read.ts';
 import { type LogState, type Store, readState } from './store.ts';
 import type { TailStates } from './tail-states.ts';

@@ -1,6 +1,4 @@
-import type { Appended } from '../../log/event-log.ts';
-import { TidingsError } from '../../protocol/errors.ts';
-import type { NewEvent } from '../../protocol/event.ts';
+import { type Appended, type NewEvent, createLogError } from '../../log/index.ts';
 
 /** A call of `append`; without events, of `trim`. */
 interface Waiting {
@@ -44,7 +42,7 @@ export class GroupWriter {
       } catch (cause) {
         const message = 'The log could not be written; nothing was appended.';
         const details = { retryAfter: 5 };
-        const error = new TidingsError('log/write-failed', message, { status: 503, details, cause });
+        const error = createLogError('log/write-failed', message, { details, cause });
         for (const { reject } of group) reject(error);
       }
     }

@@ -1,9 +1,25 @@
-import type { Appended, EventLog } from '../../log/event-log.ts';
-import { invalidOption } from '../../protocol/options.ts';
-import { type LogEntry, type Retention, Tail, assertRetention } from '../../log/tail.ts';
-import { type TopicRule, createTopicRules } from '../../log/topic-rules.ts';
-import { TidingsError } from '../../protocol/errors.ts';
-import type { NewEvent } from '../../protocol/event.ts';
+import {
+  type Appended,
+  type Checks,
+  type EventLog,
+  type LogEntry,
+  type NewEvent,
+  type Retention,
+  type TopicRule,
+  aBoolean,
+  assertNow,
+  assertOptions,
+  aString,
+  closedError,
+  createTopicRules,
+  invalidOption,
+  NOW,
+  oneOf,
+  options as bag,
+  RETENTION,
+  Tail,
+  TOPIC_RULES,
+} from '../../log/index.ts';
 import { readLosses, readPage, readStates } from './read.ts';
 import type { Durability } from './durability.ts';
 import { Follower } from './follower.ts';
@@ -36,6 +52,15 @@ export interface LmdbLogOptions {
   readonly now?: () => number;
 }
 
+const OPTIONS: Checks<LmdbLogOptions> = {
+  path: aString,
+  retention: bag(RETENTION),
+  topics: TOPIC_RULES,
+  tail: bag(RETENTION),
+  shared: aBoolean,
+  durability: oneOf('commit', 'relaxed'),
+  now: NOW,
+};
 const DEFAULT_RETENTION: Retention = { events: 1_000_000 };
 const DEFAULT_TAIL: Retention = { events: 10_000, bytes: 16_777_216 };
 /** Milliseconds, for what has grown too old: each time takes a transaction. */
@@ -49,10 +74,9 @@ const TRIM_EVERY = 1000;
  * `log/in-use` if another process has it open and they don't share it (known on Linux only), `hub/invalid-option`.
  */
 export function lmdbLog(options: LmdbLogOptions): EventLog {
-  assertOptions(options);
+  assertLmdbOptions(options);
   const { path, now = Date.now, durability = 'commit', shared = false } = options;
   const retention = { ...DEFAULT_RETENTION, ...options.retention };
-  assertRetention(retention);
   const rules = createTopicRules(options.topics ?? []);
   const canAge = [{ retention }, ...(options.topics ?? [])].some((rule) => rule.retention?.age !== undefined);
   const settings = JSON.stringify([retention, options.topics ?? []]);
@@ -109,9 +133,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
 
   function whileOpen<T>(work: () => T | Promise<T>): Promise<T> {
     if (closing === undefined) return Promise.resolve(work());
-    return Promise.reject(
-      new TidingsError('log/closed', 'The log is closed; the hub was shut down.', { status: 503 }),
-    );
+    return Promise.reject(closedError());
   }
 
   async function close(): Promise<void> {
@@ -157,10 +179,12 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
 }
 
 /** @throws {TidingsError} `hub/invalid-option`. */
-function assertOptions(options: LmdbLogOptions): void {
-  if (typeof options?.path !== 'string' || options.path === '')
+function assertLmdbOptions(options: LmdbLogOptions): void {
+  assertOptions(options, OPTIONS);
+  if (options.path === undefined)
     throw invalidOption('path', 'An LMDB log needs a `path`: a folder of its own.');
-  // Which of its commits are on the disk, each process of a relaxed log knows for itself only.
+  assertNow(options.now ?? Date.now);
+  // In a relaxed log, each process knows only of its own commits which are on the disk.
   if (options.shared === true && options.durability === 'relaxed')
     throw invalidOption('durability', 'A log with `shared` has `durability: "commit"`.');
 }

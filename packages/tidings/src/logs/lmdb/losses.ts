@@ -1,4 +1,4 @@
-import type { LogEntry } from '../../log/tail.ts';
+import type { LogEntry } from '../../log/index.ts';
 import { type LogState, type LossRecord, type Store, topicKey } from './store.ts';
 
 /** Topics whose newest loss is known; beyond, those lost longest ago are only known together. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { TidingsError } from '../../protocol/errors.ts';
+import { createLogError, TidingsError } from '../../log/index.ts';
 import type { Durability } from './durability.ts';
 import { type Owner, bootId, isOwn, isRunning, ownProcess } from './owner.ts';
 import { FORMAT, type Store, openTables } from './store.ts';
@@ -57,7 +57,7 @@ export function openStore(options: OpenOptions): Store {
 
 export function unavailable(path: string, cause: unknown): TidingsError {
   const message = `The log in ${path} can't be opened: is the folder there, and writable?`;
-  return new TidingsError('log/unavailable', message, { status: 503, details: { path }, cause });
+  return createLogError('log/unavailable', message, { details: { path }, cause });
 }
 
 function openFolder(lmdb: typeof import('lmdb'), options: OpenOptions): Store {
@@ -133,13 +133,13 @@ function inUse(pid: number, path: string): TidingsError {
   const who = pid === process.pid ? 'This process' : `Process ${pid}`;
   const first = pid === process.pid ? 'Close it there' : 'Stop it';
   const message = `${who} has the log open. ${first} first, or open it with \`shared: true\` everywhere.`;
-  return new TidingsError('log/in-use', message, { status: 503, details: { pid, path } });
+  return createLogError('log/in-use', message, { details: { pid, path } });
 }
 
 /** Each would trim and supersede by rules of its own, also what the others are to keep. */
 function disagreeing(pid: number, path: string): TidingsError {
   const message = `Process ${pid} has the log open with other \`retention\` or \`topics\`. Stop all that share it first.`;
-  return new TidingsError('log/in-use', message, { status: 503, details: { pid, path } });
+  return createLogError('log/in-use', message, { details: { pid, path } });
 }
 
 /**
@@ -150,7 +150,7 @@ function identify({ meta }: Store, durability: Durability): void {
   const format = meta.get('format') as number | undefined;
   if (format !== undefined && format !== FORMAT) {
     const message = `The log has format ${format}; this version reads format ${FORMAT}.`;
-    throw new TidingsError('log/unavailable', message, { details: { format } });
+    throw createLogError('log/unavailable', message, { details: { format } });
   }
   const relaxedBoot = meta.get('relaxed-boot');
   const mayHaveLost = relaxedBoot !== undefined && relaxedBoot !== bootId();
@@ -165,7 +165,7 @@ function loadLmdb(): typeof import('lmdb') {
   try {
     return createRequire(import.meta.url)('lmdb') as typeof import('lmdb');
   } catch (cause) {
-    throw new TidingsError('package/missing', 'The LMDB log needs the package "lmdb": npm install lmdb', {
+    throw createLogError('package/missing', 'The LMDB log needs the package "lmdb": npm install lmdb', {
       details: { package: 'lmdb' },
       cause,
     });

@@ -1,8 +1,14 @@
-import type { LogQuery, Loss } from '../../log/event-log.ts';
-import type { CompiledPattern, MatcherSet } from '../../protocol/matcher-set.ts';
-import { type LogEntry, type Page, toPage } from '../../log/tail.ts';
-import type { Matcher } from '../../protocol/matcher.ts';
-import { literalPrefix } from '../../protocol/pattern.ts';
+import {
+  type CompiledPattern,
+  type LogEntry,
+  type LogQuery,
+  type Loss,
+  type Matcher,
+  type MatcherSet,
+  type Page,
+  literalPrefix,
+  toPage,
+} from '../../log/index.ts';
 import {
   type LogState,
   type LossRecord,

@@ -109,7 +109,7 @@ async function startOther(): Promise<Other> {
 
 describe('an LMDB log that several processes share', () => {
   test.each([
-    ['topics', { topics: [{ match: 's', latest: true }] }],
+    ['topics', { topics: [{ match: 's', state: true }] }],
     ['retention', { retention: { events: 3 } }],
   ])('is refused to a process with other %s, which would lose what the others keep', async (_, settings) => {
     const path = newFolder();

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
-import { type LogEntry, sizeOf } from '../../log/tail.ts';
+import { type LogEntry, sizeOf } from '../../log/index.ts';
 
 /** Raised when records change in a way that older code could not read. */
 export const FORMAT = 1;

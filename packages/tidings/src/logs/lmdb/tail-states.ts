@@ -1,5 +1,4 @@
-import type { LogEntry } from '../../log/tail.ts';
-import { type TopicRules, isState } from '../../log/topic-rules.ts';
+import { type LogEntry, type TopicRules, isState } from '../../log/index.ts';
 
 /**
  * The newest event of each key that the tail holds. What superseded it may have been superseded itself before this

@@ -1,9 +1,15 @@
-import type { NewEvent } from '../../protocol/event.ts';
-import type { Appended } from '../../log/event-log.ts';
-import { type LogEntry, type Retention, entryOf, sizeOf } from '../../log/tail.ts';
-import { type TopicRules, isState } from '../../log/topic-rules.ts';
+import {
+  type Appended,
+  type LogEntry,
+  type NewEvent,
+  type Retention,
+  type TopicRules,
+  entryOf,
+  isState,
+  sizeOf,
+  SUPERSEDED_ID_WINDOW,
+} from '../../log/index.ts';
 import { Losses } from './losses.ts';
-import { SUPERSEDED_ID_WINDOW } from '../../log/superseded-ids.ts';
 import {
   type LogState,
   type Store,

@@ -1,11 +1,30 @@
-import { assertEpoch } from '../../protocol/cursor.ts';
-import { TidingsError } from '../../protocol/errors.ts';
-import type { NewEvent } from '../../protocol/event.ts';
-import type { Appended, EventLog, LogQuery } from '../../log/event-log.ts';
-import { type LogEntry, type Page, type Retention, Tail, entryOf, toPage } from '../../log/tail.ts';
-import { type TopicRule, createTopicRules, isState } from '../../log/topic-rules.ts';
+import {
+  type Appended,
+  type Checks,
+  type EventLog,
+  type LogEntry,
+  type LogQuery,
+  type NewEvent,
+  type Page,
+  type Retention,
+  type TopicRule,
+  NOW,
+  RETENTION,
+  SUPERSEDED_ID_WINDOW,
+  TOPIC_RULES,
+  Tail,
+  aString,
+  assertEpoch,
+  assertNow,
+  assertOptions,
+  closedError,
+  createTopicRules,
+  entryOf,
+  isState,
+  options as bag,
+  toPage,
+} from '../../log/index.ts';
 import { States } from './states.ts';
-import { SUPERSEDED_ID_WINDOW } from '../../log/superseded-ids.ts';
 import { TopicRetention } from './topic-retention.ts';
 import { TrimmedTopics } from './trimmed-topics.ts';
 
@@ -19,16 +38,24 @@ export interface MemoryLogOptions {
   readonly now?: () => number;
 }
 
+const OPTIONS: Checks<MemoryLogOptions> = {
+  retention: bag(RETENTION),
+  topics: TOPIC_RULES,
+  epoch: aString,
+  now: NOW,
+};
 const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 67_108_864 };
 
 /**
  * A log that lives and dies with the process: a tail that is all there is, and the newest event of each key on
  * topics that are states. After a restart clients are told of a gap with the reason `epoch`.
  *
- * @throws {TidingsError} `cursor/invalid` for the epoch; `topic/*`, `hub/invalid-option` for the rules.
+ * @throws {TidingsError} `hub/invalid-option`; `cursor/invalid` for the epoch; `topic/*` for the rules.
  */
 export function memoryLog(options: MemoryLogOptions = {}): EventLog {
+  assertOptions(options, OPTIONS);
   const { now = Date.now, epoch = randomEpoch() } = options;
+  assertNow(now);
   assertEpoch(epoch);
   const rules = createTopicRules(options.topics ?? []);
   const seqById = new Map<string, number>();
@@ -100,9 +127,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
 
   function whileOpen<T>(work: () => T): Promise<T> {
     if (!closed) return Promise.resolve(work());
-    return Promise.reject(
-      new TidingsError('log/closed', 'The log is closed; the hub was shut down.', { status: 503 }),
-    );
+    return Promise.reject(closedError());
   }
 
   return {

@@ -1,5 +1,4 @@
-import type { MatcherSet } from '../../protocol/matcher-set.ts';
-import type { LogEntry } from '../../log/tail.ts';
+import type { LogEntry, MatcherSet } from '../../log/index.ts';
 
 /** The newest event of each key, for topics that are states. */
 export class States {

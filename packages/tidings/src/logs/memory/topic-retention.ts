@@ -1,5 +1,4 @@
-import { type LogEntry, type Retention, sizeOf } from '../../log/tail.ts';
-import type { TopicRules } from '../../log/topic-rules.ts';
+import { type LogEntry, type Retention, type TopicRules, sizeOf } from '../../log/index.ts';
 
 interface Held {
   readonly seq: number;

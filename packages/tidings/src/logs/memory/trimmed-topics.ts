@@ -1,5 +1,4 @@
-import type { Loss } from '../../log/event-log.ts';
-import type { MatcherSet } from '../../protocol/matcher-set.ts';
+import type { Loss, MatcherSet } from '../../log/index.ts';
 
 /** Topics remembered by name; beyond, those trimmed longest ago are only known together. */
 const MAX_TOPICS = 100_000;

@@ -2,35 +2,30 @@ import express from 'express';
 import type { Request, RequestHandler, Router } from 'express';
 import type { ConnectionInfo, Hub } from 'tidings';
 import { sse } from 'tidings/express';
-import type { Greeting, HandlerOptions } from 'tidings/express';
+import type { HandlerOptions } from 'tidings/express';
 import { z } from 'zod';
-import { ROUTES, TOPICS } from '../../shared/api.ts';
-import type { Events } from '../../shared/api.ts';
+import { ROUTES } from '../../shared/api.ts';
 import { pageName } from '../analytics/page-name.ts';
 import type { PageViewCounter } from '../analytics/page-views.ts';
-import type { Viewers } from '../analytics/viewers.ts';
-import { identifyVisitor, visitorOf } from '../analytics/visitor.ts';
 import type { SessionStore } from '../auth/session-store.ts';
 import { sessionExpiry } from '../auth/sessions.ts';
-import type { ConnectionWatch } from '../connections/watch.ts';
-import type { Dashboard } from '../dashboard/dashboard.ts';
 import { parseInput, searchParams } from '../http/input.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
 import { randomIdSchema } from '../http/schemas.ts';
 import { openToOtherSites } from '../http/security-headers.ts';
+import { identifyVisitor, visitorOf } from '../http/visitor.ts';
+import { authorizeTopics, wantedTopics } from './authorize.ts';
+import { greetingsFor } from './greetings.ts';
+import type { GreetingSources } from './greetings.ts';
 import type { SessionStreams } from './session-streams.ts';
-import { authorizeTopics, wantedTopics } from './topics.ts';
 
-export interface EventRoutesOptions {
+export interface StreamRoutesOptions extends GreetingSources {
   readonly hub: Hub;
   readonly limits: Pick<RateLimits, 'connecting'>;
   readonly readSession: RequestHandler;
   readonly sessionStore: SessionStore;
   readonly sessionStreams: SessionStreams;
-  readonly viewers: Viewers;
   readonly pageViews: PageViewCounter;
-  readonly dashboard: Dashboard;
-  readonly connectionWatch: ConnectionWatch;
 }
 
 /** A page that is open, and the number of this load of it. */
@@ -39,7 +34,7 @@ interface Visit {
   view: string;
 }
 
-export function eventRoutes(options: EventRoutesOptions): Router {
+export function streamRoutes(options: StreamRoutesOptions): Router {
   const router = express.Router();
   router.use(
     ROUTES.events,
@@ -58,7 +53,7 @@ export function eventRoutes(options: EventRoutesOptions): Router {
 }
 
 /** The stream of this app's own pages. */
-function appStream(options: EventRoutesOptions): HandlerOptions<Request> {
+function appStream(options: StreamRoutesOptions): HandlerOptions<Request> {
   const { sessionStore, sessionStreams } = options;
 
   return {
@@ -73,10 +68,7 @@ function appStream(options: EventRoutesOptions): HandlerOptions<Request> {
       const authorization = authorizeTopics(user, sessionExpiry(request), topics);
       return { ...authorization, member: { id: visitorOf(request) } };
     },
-    greeting: ({ topics }) =>
-      greetings(options)
-        .filter(({ topic }) => topics.includes(topic))
-        .map(toGreeting),
+    greeting: ({ topics }) => greetingsFor(options, topics),
     onConnect(connection, request) {
       startVisit(options, connection, ownVisit(request));
       return sessionStreams.add(request.sessionID, connection.id);
@@ -85,7 +77,7 @@ function appStream(options: EventRoutesOptions): HandlerOptions<Request> {
 }
 
 /** The stream that other sites' pages open to be counted: nothing comes on it. */
-function countStream(options: EventRoutesOptions): HandlerOptions<Request> {
+function countStream(options: StreamRoutesOptions): HandlerOptions<Request> {
   return {
     topics: (request) => countedTopics(options, foreignVisit(request)),
     authorize: (request) => ({ member: { id: foreignVisit(request).visitor } }),
@@ -94,12 +86,12 @@ function countStream(options: EventRoutesOptions): HandlerOptions<Request> {
   };
 }
 
-function countedTopics({ viewers }: EventRoutesOptions, visit: Visit | undefined): readonly string[] {
+function countedTopics({ viewers }: StreamRoutesOptions, visit: Visit | undefined): readonly string[] {
   return visit === undefined ? [] : viewers.topicsOf(visit.page);
 }
 
 function startVisit(
-  { viewers, pageViews }: EventRoutesOptions,
+  { viewers, pageViews }: StreamRoutesOptions,
   { topics }: ConnectionInfo,
   visit: Visit | undefined,
 ): void {
@@ -123,23 +115,4 @@ function ownVisit(request: Request): Visit | undefined {
 function foreignVisit(request: Request): Visit & { visitor: string } {
   const visit = parseInput(foreignVisitQuery, Object.fromEntries(searchParams(request)));
   return { ...visit, page: pageName(request, visit.page) };
-}
-
-interface TopicGreeting<T extends keyof Events = keyof Events> {
-  topic: string;
-  type: T;
-  data: () => Events[T];
-}
-
-/** The state that the deltas of a topic change. */
-function greetings({ dashboard, viewers, connectionWatch }: EventRoutesOptions): TopicGreeting[] {
-  return [
-    { topic: TOPICS.dashboard, type: 'dashboard:snapshot', data: dashboard.snapshot },
-    { topic: TOPICS.viewers, type: 'viewers:snapshot', data: viewers.snapshot },
-    { topic: TOPICS.connections, type: 'connections:snapshot', data: connectionWatch.snapshot },
-  ];
-}
-
-function toGreeting({ type, data }: TopicGreeting): Greeting {
-  return { type, data: data() };
 }

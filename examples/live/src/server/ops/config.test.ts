@@ -2,7 +2,7 @@ import { stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { loadConfig } from './config.ts';
-import { temporaryFolder } from './testing/server.ts';
+import { temporaryFolder } from '../testing/server.ts';
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {

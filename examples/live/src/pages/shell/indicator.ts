@@ -1,8 +1,8 @@
 import { element, need, setAttribute, setText } from '../ui/dom.ts';
 import { every } from '../ui/every.ts';
-import { announce, describeStatus, statusFacts } from './status.ts';
-import type { Announcement } from './status.ts';
-import type { Stream } from './stream.ts';
+import { announce, describeStatus, statusFacts } from '../live/status.ts';
+import type { Announcement } from '../live/status.ts';
+import type { Stream } from '../live/stream.ts';
 
 /** The stream's state in the top bar, with the details behind it. */
 export function startIndicator(stream: Stream): void {

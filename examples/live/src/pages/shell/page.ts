@@ -1,15 +1,15 @@
 import { createAccount } from '../account/account.ts';
 import type { Account, AccountChange } from '../account/account.ts';
 import { createBell } from '../account/bell.ts';
-import { createAccountMenu } from '../account/menu.ts';
+import { createAccountMenu } from './account-menu.ts';
 import { createSignIn } from '../account/sign-in.ts';
 import type { SignIn } from '../account/sign-in.ts';
 import { startThemeButton } from '../ui/theme.ts';
 import { showToast } from '../ui/toast.ts';
-import { words } from './http.ts';
+import { words } from '../lib/http.ts';
 import { startIndicator } from './indicator.ts';
-import { createStream } from './stream.ts';
-import type { Stream } from './stream.ts';
+import { createStream } from '../live/stream.ts';
+import type { Stream } from '../live/stream.ts';
 
 /** What every page has: its stream, who is signed in, and the top bar that shows both. */
 export interface Page {

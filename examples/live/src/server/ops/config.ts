@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
 /** `examples/live`, from `dist/server` as well as from `src/server`. */
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 const seconds = (fallback: number): z.ZodType<number> =>
   z.coerce

@@ -1,9 +1,9 @@
-import { words } from '../live/http.ts';
+import { words } from '../lib/http.ts';
 import { setAvatar } from '../ui/avatar.ts';
 import { need, setText } from '../ui/dom.ts';
 import { showToast } from '../ui/toast.ts';
-import type { Account } from './account.ts';
-import type { SignIn } from './sign-in.ts';
+import type { Account } from '../account/account.ts';
+import type { SignIn } from '../account/sign-in.ts';
 
 export interface AccountMenu {
   show(): void;

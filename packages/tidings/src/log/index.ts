@@ -1,0 +1,34 @@
+/**
+ * Everything an engine outside of this package needs: the `EventLog` port with its types, and what all engines share.
+ * The hub needs a `tail`; the rest is for you to use or to leave.
+ */
+export type { Appended, EventLog, LogQuery, Loss } from './event-log.ts';
+export type { NewEvent } from '../protocol/event.ts';
+export type { Matcher } from '../protocol/matcher.ts';
+export { type CompiledPattern, type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
+export { literalPrefix } from '../protocol/pattern.ts';
+export { type LogEntry, entryOf, sizeOf } from './entry.ts';
+export { type Page, type PageLimit, toPage } from './page.ts';
+export { type MissListener, Tail, type TailOptions } from './tail.ts';
+export { RETENTION, type Retention, assertRetention } from './retention.ts';
+export { TOPIC_RULES, type TopicRule, type TopicRules, createTopicRules, isState } from './topic-rules.ts';
+export { SUPERSEDED_ID_WINDOW } from './superseded-ids.ts';
+export { type Cursor, assertEpoch, formatCursor, parseCursor } from '../protocol/cursor.ts';
+export { type LogErrorCode, closedError, createLogError } from './errors.ts';
+export { TidingsError } from '../protocol/tidings-error.ts';
+export { NOW, assertNow } from './clock.ts';
+export {
+  type Check,
+  type Checks,
+  aBoolean,
+  aFunction,
+  aNumber,
+  aString,
+  anObjectWith,
+  assertOptions,
+  either,
+  invalidOption,
+  listOf,
+  oneOf,
+  options,
+} from '../protocol/options.ts';
