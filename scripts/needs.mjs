@@ -34,7 +34,8 @@ export const redis = {
   name: 'Redis',
   debianPackage: 'redis-server',
   tests: 'the tests that start a Redis server',
-  howTo: 'install Redis 7 or Valkey (Debian, Ubuntu: apt-get install redis-server; macOS: brew install redis)',
+  howTo:
+    'install Redis 7 or Valkey (Debian, Ubuntu: apt-get install redis-server; macOS: brew install redis)',
   find: () => onPath('redis-server', 'valkey-server'),
 };
 
