@@ -1,14 +1,10 @@
 /** How long the hub itself takes for an event: connections are there, but what they are sent goes nowhere. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Clock, type Hub, createHub, memoryLog } from 'tidings';
+import { type Clock, type Hub, type Matcher, createHub, memoryLog } from 'tidings';
 import { lmdbLog } from 'tidings/lmdb';
-// What a transport uses: not exported by the package.
-import { createMatcherSet } from '../../../packages/tidings/dist/protocol/matcher-set.js';
+import { type Sink, gatewayOf, parseStart } from 'tidings/transport';
 import { answerCommands } from '../commands.ts';
 import { MARKER, makeData } from '../event.ts';
-
-type ConnectRequest = Parameters<Hub['connect']>[0];
-type Sink = Parameters<ReturnType<Hub['connect']>['open']>[0];
 
 /** Without the timer that visits each connection every second: it is the publishing that is measured. */
 const clock: Clock = {
@@ -22,12 +18,13 @@ const nowhere: Sink = { write: () => true, end: () => undefined, destroy: () => 
 /** Of resuming, over and over. */
 const MAX_MS = 5000;
 
-function connect(hub: Hub, matchers: ConnectRequest['wanted']['matchers'], cursor?: string, sink = nowhere) {
-  const wanted = createMatcherSet(matchers);
-  const connection = hub.connect({
+function connect(hub: Hub, matchers: readonly Matcher[], cursor?: string, sink = nowhere) {
+  const gateway = gatewayOf(hub);
+  const wanted = gateway.wanted(matchers);
+  const connection = gateway.admit({
     wanted,
     granted: wanted,
-    cursor,
+    start: parseStart(cursor),
     reconnects: cursor !== undefined,
     subject: undefined,
     expiresAt: undefined,

@@ -1,9 +1,9 @@
-import { Hub, type HubOptions } from './hub/index.ts';
+import { type Hub, type HubOptions, startHub } from './hub/index.ts';
 import { memoryLog } from './logs/memory/index.ts';
 
 /** @throws {TidingsError} `hub/invalid-option`. */
 export function createHub(options: HubOptions = {}): Hub {
-  return new Hub({ ...options, log: options.log ?? memoryLog() });
+  return startHub({ ...options, log: options.log ?? memoryLog() });
 }
 
 export { memoryLog, type MemoryLogOptions } from './logs/memory/index.ts';
@@ -20,7 +20,7 @@ export type {
   Clock,
   CloseOptions,
   ConnectionInfo,
-  ConnectionState,
+  ConnectionPhase,
   DisconnectOptions,
   Hub,
   HubLimits,

@@ -1,20 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { createManualClock } from '../src/testing/manual-clock.ts';
-import { Hub, type Matcher, createMatcherSet } from './internals.ts';
-import { Peer, settle } from './peer.ts';
+import { type Matcher, createHub, createMatcherSet } from './internals.ts';
+import { Peer, changeTerms, settle } from './peer.ts';
 
 function setUp() {
   const clock = createManualClock();
   const log = memoryLog({ topics: [{ match: 'state', state: true }] });
-  const hub = new Hub({ log, clock, presence: [{ match: { pattern: 'room/*' }, grace: 0, interval: 10 }] });
+  const hub = createHub({ log, clock, presence: [{ match: { pattern: 'room/*' }, grace: 0, interval: 10 }] });
   async function change(peer: Peer, wanted: readonly Matcher[], expiresAt?: number): Promise<string> {
-    if (peer.connection === undefined) throw new Error('not connected');
-    const cursor = hub.change(peer.connection, {
-      wanted: createMatcherSet(wanted),
-      granted: createMatcherSet([]),
-      expiresAt,
-    });
+    const terms = { wanted: createMatcherSet(wanted), granted: createMatcherSet([]), expiresAt };
+    const cursor = await changeTerms(hub, peer, terms);
     await pass(peer);
     return cursor;
   }

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { record, startHub } from './fixture.ts';
-import { createMatcherSet } from './internals.ts';
-import { Peer, settle } from './peer.ts';
+import { createMatcherSet, secretOf } from './internals.ts';
+import { Peer, changeTerms, settle } from './peer.ts';
 
 describe('the first frame of a connection', () => {
   test('is the welcome, byte for byte', async () => {
     const { hub, follow } = startHub({ retry: 1234.5, heartbeat: 4000 });
     const peer = await follow();
-    const id = peer.connection?.id ?? '';
+    const id = peer.connection?.info.id ?? '';
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
-    const secret = peer.connection?.secret ?? '';
+    const secret = peer.connection === undefined ? '' : secretOf(peer.connection);
     expect(secret).toMatch(/^[0-9a-f-]{36}$/);
     expect(secret).not.toBe(id);
     expect(peer.wire).toBe(
@@ -50,13 +50,13 @@ describe('what the hub knows of a connection', () => {
     const topics = ['a', { pattern: 'b/*' }];
     const peer = await follow({ topics, subject: 'ann', remote: '10.0.0.1', capacity: 400 });
     const info = {
-      id: peer.connection?.id,
+      id: peer.connection?.info.id,
       subject: 'ann',
       remote: '10.0.0.1',
       userAgent: undefined,
       protocol: 'test',
       topics,
-      state: 'live',
+      phase: 'live',
       lag: 0,
       bytes: peer.wire.length,
       connectedAt: clock.now(),
@@ -69,17 +69,17 @@ describe('what the hub knows of a connection', () => {
     await publish('other', 2);
     clock.advance(100);
     const bytes = peer.wire.length + peer.inFlight;
-    expect(hub.connections()).toEqual([{ ...info, state: 'behind', lag: 2, bytes }]);
+    expect(hub.connections()).toEqual([{ ...info, phase: 'behind', lag: 2, bytes }]);
 
     peer.receive();
-    expect(hub.connections()).toMatchObject([{ state: 'live', lag: 0 }]);
+    expect(hub.connections()).toMatchObject([{ phase: 'live', lag: 0 }]);
     peer.receive();
     expect(hub.connections()).toMatchObject([{ bytes: peer.wire.length }]);
     await publish('a', 3, 4);
     clock.tick();
-    expect(hub.connections()).toMatchObject([{ state: 'live', lag: 0 }]);
+    expect(hub.connections()).toMatchObject([{ phase: 'live', lag: 0 }]);
     hub.disconnect(() => true);
-    expect(hub.connections()).toMatchObject([{ state: 'ending', lag: 0 }]);
+    expect(hub.connections()).toMatchObject([{ phase: 'ending', lag: 0 }]);
     peer.receive();
     expect(hub.connections()).toEqual([]);
   });
@@ -107,9 +107,10 @@ describe('what the hub knows of a connection', () => {
           else if (each.do === 'receive') peers[each.which]?.receive(each.bytes);
           else if (each.do === 'wait') clock.advance(each.milliseconds);
           else {
-            const { connection } = peers[each.which] ?? {};
+            const peer = peers[each.which];
             const [wanted, granted] = [createMatcherSet(each.topics), createMatcherSet([])];
-            if (connection !== undefined) hub.change(connection, { wanted, granted, expiresAt: undefined });
+            if (peer?.connection !== undefined)
+              await changeTerms(hub, peer, { wanted, granted, expiresAt: undefined });
           }
           expect(hub.connections().map(({ bytes }) => bytes)).toEqual(
             peers.map((peer) => peer.wire.length + peer.inFlight),
@@ -119,10 +120,10 @@ describe('what the hub knows of a connection', () => {
     );
   });
 
-  test('begins with the state `opening`', () => {
+  test('begins in the phase `opening`', () => {
     const { hub } = startHub();
     new Peer({ topics: ['a'] }).connect(hub);
-    expect(hub.connections()).toMatchObject([{ state: 'opening', lag: 0, bytes: 0 }]);
+    expect(hub.connections()).toMatchObject([{ phase: 'opening', lag: 0, bytes: 0 }]);
   });
 
   test('is gone when the peer leaves, whatever state it was in', async () => {

@@ -84,7 +84,7 @@ describe('disconnecting', () => {
     const first = record(hub);
     const second = record(hub);
     await settle();
-    first.onWrite = () => hub.disconnect(({ id }) => id === second.connection.id);
+    first.onWrite = () => hub.disconnect(({ id }) => id === second.connection.info.id);
     await hub.publish('a', 1);
     clock.tick();
     expect(first.writes).toHaveLength(2);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { dataOf, record, startHub, told, withMethods } from './fixture.ts';
+import { gatewayOf } from './internals.ts';
 import { Peer, settle } from './peer.ts';
 
 /** Whether a promise has settled by now. */
@@ -112,10 +113,11 @@ describe('closing a hub', () => {
     const { hub, follow } = startHub();
     const peer = await follow();
     const closed = hub.close();
-    expect(hub.closing).toBe(true);
+    const gateway = gatewayOf(hub);
+    expect(gateway.closing).toBe(true);
     const refused = { code: 'hub/unavailable', status: 503, details: { retryAfter: 1 } };
     await expect(follow()).rejects.toMatchObject(refused);
-    expect(() => hub.assertRoom(undefined, undefined)).toThrow(expect.objectContaining(refused));
+    expect(() => gateway.assertRoom({})).toThrow(expect.objectContaining(refused));
     peer.receive();
     await closed;
     await expect(follow()).rejects.toMatchObject(refused);
@@ -186,7 +188,7 @@ describe('closing a hub', () => {
     clock.advance(50);
     await publish('a', 2);
     new Peer({ topics: ['b'] }).connect(hub);
-    hub.disconnect(({ state }) => state === 'behind');
+    hub.disconnect(({ phase }) => phase === 'behind');
     const closed = hub.close({ within: 100 });
     clock.advance(100);
     await closed;

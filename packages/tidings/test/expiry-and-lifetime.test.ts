@@ -73,7 +73,7 @@ describe('a connection’s lifetime', () => {
     for (let i = 0; i < count; i += 1) await follow();
     const toldUntil = (time: number): number => {
       clock.advance(time - clock.monotonic());
-      return count - hub.connections().filter(({ state }) => state === 'live').length;
+      return count - hub.connections().filter(({ phase }) => phase === 'live').length;
     };
     expect(toldUntil(899_999)).toBe(0);
     for (let tenth = 1; tenth < 10; tenth += 1) {

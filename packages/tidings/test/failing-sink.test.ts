@@ -22,7 +22,7 @@ describe('a transport that throws', () => {
     for (const { writes } of [before, same, another]) {
       expect(writes.slice(1).map(decode)).toEqual(['id: e.1\ndata: 1\n\n', 'id: e.2\ndata: 2\n\n']);
     }
-    expect([bad.writes.length, bad.destroyed, bad.connection.state]).toEqual([2, true, 'closed']);
+    expect([bad.writes.length, bad.destroyed, bad.connection.info.phase]).toEqual([2, true, 'closed']);
     expect(failures).toEqual([failure]);
     expect(hub.stats()).toMatchObject({ connections: 3, live: 3 });
   });

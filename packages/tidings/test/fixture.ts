@@ -2,7 +2,15 @@ import type { HubOptions } from '../src/hub/options.ts';
 import type { Retention } from '../src/log/retention.ts';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { type ManualClock, createManualClock } from '../src/testing/manual-clock.ts';
-import { type Connection, type EventLog, Hub, type Matcher, createMatcherSet } from './internals.ts';
+import {
+  type EventLog,
+  type Hub,
+  type Matcher,
+  type OwnConnection,
+  createHub,
+  createMatcherSet,
+  gatewayOf,
+} from './internals.ts';
 import { Peer, type PeerOptions, settle } from './peer.ts';
 
 export interface FixtureOptions extends Omit<HubOptions, 'clock' | 'log' | 'onError'> {
@@ -32,7 +40,7 @@ export function startHub({
   const clock = createManualClock();
   const log = wrapLog(memoryLog({ epoch: 'e', retention, now: clock.now }));
   const failures: unknown[] = [];
-  const hub = new Hub({
+  const hub = createHub({
     random: () => 0.5,
     ...options,
     clock,
@@ -68,7 +76,7 @@ export function withMethods(log: EventLog, methods: Partial<EventLog>): EventLog
 
 /** A peer that looks at nothing but what it is handed: each write as the very object. */
 export interface Recorder {
-  readonly connection: Connection;
+  readonly connection: OwnConnection;
   readonly writes: Uint8Array[];
   /** The last bytes, once the server has ended the stream. */
   end: string | undefined;
@@ -93,10 +101,10 @@ export interface RecorderOptions {
 /** Connects a recorder. Settle to see its welcome. */
 export function record(hub: Hub, options: RecorderOptions = {}): Recorder {
   const { topics = ['a'], granted = [], greeting = '', closesAtOnce = false } = options;
-  const connection = hub.connect({
+  const connection = gatewayOf(hub).admit({
     wanted: createMatcherSet(topics),
     granted: createMatcherSet(granted),
-    cursor: undefined,
+    start: 'head',
     reconnects: false,
     subject: undefined,
     expiresAt: undefined,

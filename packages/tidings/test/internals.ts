@@ -1,7 +1,17 @@
 /** What the tests of whole hubs need from inside the library. */
-export type { ConnectRequest, Connection, Sink } from '../src/hub/delivery/connection.ts';
+import type { Connection } from '../src/hub/delivery/connection.ts';
+import type { OwnConnection } from '../src/hub/gateway.ts';
+
+export type { ConnectRequest, ConnectionTerms, Sink } from '../src/hub/delivery/connection.ts';
+export { type OwnConnection, gatewayOf } from '../src/hub/gateway.ts';
 export { type MatcherSet, createMatcherSet } from '../src/protocol/matcher-set.ts';
-export { Hub } from '../src/hub/hub.ts';
+export type { Hub } from '../src/hub/hub.ts';
+export { createHub } from '../src/index.ts';
 export type { EventLog } from '../src/log/event-log.ts';
 export type { Matcher } from '../src/protocol/matcher.ts';
 export type { Gap } from '../src/protocol/control.ts';
+
+/** What a client learns from its welcome. */
+export function secretOf(connection: OwnConnection): string {
+  return (connection as Connection).secret;
+}

@@ -1,11 +1,15 @@
 import {
   type ConnectRequest,
-  type Connection,
   type Hub,
   type Matcher,
+  type OwnConnection,
   type Sink,
   createMatcherSet,
+  type ConnectionTerms,
+  gatewayOf,
+  secretOf,
 } from './internals.ts';
+import { parseStart } from '../src/protocol/cursor.ts';
 import { createDecoder } from '../src/protocol/decode.ts';
 
 export interface PeerEvent {
@@ -33,7 +37,7 @@ export class Peer {
   readonly options: PeerOptions;
   readonly events: PeerEvent[] = [];
   lastEventId: string | undefined;
-  connection: Connection | undefined;
+  connection: OwnConnection | undefined;
   /** Whether the server has ended the stream, in order or not. */
   ended = false;
   wire = '';
@@ -62,9 +66,9 @@ export class Peer {
       },
       onId: (id) => void (this.lastEventId = id),
     });
-    const connection = hub.connect({
+    const connection = gatewayOf(hub).admit({
       ...requestFor(this.options),
-      cursor,
+      start: parseStart(cursor),
       reconnects: (this.lastEventId ?? '') !== '',
     });
     this.connection = connection;
@@ -134,7 +138,7 @@ function requestFor({ topics, granted = [], subject, remote, expiresAt }: PeerOp
   return {
     wanted: createMatcherSet(topics),
     granted: createMatcherSet(granted),
-    cursor: undefined,
+    start: 'head',
     reconnects: false,
     subject,
     expiresAt,
@@ -142,6 +146,14 @@ function requestFor({ topics, granted = [], subject, remote, expiresAt }: PeerOp
     userAgent: undefined,
     protocol: 'test',
   };
+}
+
+/** Changes what a connected peer's connection is for, also before its welcome came. @returns the cursor. */
+export async function changeTerms(hub: Hub, peer: Peer, terms: ConnectionTerms): Promise<string> {
+  if (peer.connection === undefined) throw new Error('not connected');
+  const claim = { connection: peer.connection.info.id, secret: secretOf(peer.connection) };
+  const { cursor } = await gatewayOf(hub).change(claim, () => terms);
+  return cursor;
 }
 
 /** Lets promises settle that have nothing to wait for but each other. */

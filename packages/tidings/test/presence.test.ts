@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { createManualClock } from '../src/testing/manual-clock.ts';
-import { type EventLog, Hub } from './internals.ts';
+import { type EventLog, createHub } from './internals.ts';
 import { Peer, settle } from './peer.ts';
 
 function setUp(log: EventLog = memoryLog(), clock = createManualClock()) {
   const presence = [{ match: { pattern: 'room/*' }, grace: 5000, interval: 250, members: 3 }];
-  const hub = new Hub({ log, clock, presence });
+  const hub = createHub({ log, clock, presence });
   const watcher = new Peer({ topics: ['presence/room/a'] }).connect(hub);
   return {
     hub,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Tail } from '../src/log/tail.ts';
 import { type Fixture, dataOf, startHub, told, withMethods } from './fixture.ts';
-import { Hub } from './internals.ts';
+import { createHub } from './internals.ts';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { settle } from './peer.ts';
 
@@ -58,12 +58,12 @@ describe('a hub on a log that other processes append to', () => {
     const { follow, publish } = fixture;
     const peer = await follow();
     await publish('a', 1, 2);
-    expect(peer.connection?.state).toBe('live');
+    expect(peer.connection?.info.phase).toBe('live');
     fixture.log.tail.miss(topics);
-    expect(peer.connection?.state).toBe('behind');
+    expect(peer.connection?.info.phase).toBe('behind');
     await publishWithMiss(fixture, topics);
     peer.receive();
-    expect(peer.connection?.state).toBe('live');
+    expect(peer.connection?.info.phase).toBe('live');
     expect(dataOf(peer)).toEqual(['1', '2', '3', '4']);
   });
 
@@ -71,15 +71,15 @@ describe('a hub on a log that other processes append to', () => {
     const fixture = startHub();
     const peer = await fixture.follow();
     fixture.log.tail.miss(['b', 'c']);
-    expect(peer.connection?.state).toBe('live');
+    expect(peer.connection?.info.phase).toBe('live');
   });
 
   test('does not count who is present, and says so at the start', () => {
     const log = Object.create(memoryLog(), { shared: { value: true } }) as ReturnType<typeof memoryLog>;
     const presence = [{ match: 'room' }];
-    expect(() => new Hub({ log, presence })).toThrow(
+    expect(() => createHub({ log, presence })).toThrow(
       expect.objectContaining({ code: 'hub/invalid-option', details: { option: 'presence' } }),
     );
-    expect(() => new Hub({ log, presence: [] })).not.toThrow();
+    expect(() => createHub({ log, presence: [] })).not.toThrow();
   });
 });

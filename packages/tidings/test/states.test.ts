@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { createManualClock } from '../src/testing/manual-clock.ts';
-import { Hub } from './internals.ts';
+import { createHub } from './internals.ts';
 import { Peer, settle } from './peer.ts';
 
 interface Change {
@@ -63,7 +63,7 @@ describe('a topic that is a state', () => {
             retention: { events: 20 },
             now: clock.now,
           });
-          const hub = new Hub({ log, clock, random: () => 0.5 });
+          const hub = createHub({ log, clock, random: () => 0.5 });
           const truth: Record<string, number> = {};
           const peers: Peer[] = [];
           const published: Promise<unknown>[] = [];

@@ -130,7 +130,7 @@ describe('A reader', () => {
     const { frames, pull } = reader(await sse(hub)(new Request(URL_A)));
     await until('live', () => hub.stats().live === 1);
     for (let i = 0; i < 1000; i += 1) await hub.publish('a', data);
-    await until('behind', () => hub.connections()[0]?.state === 'behind');
+    await until('behind', () => hub.connections()[0]?.phase === 'behind');
     expect(hub.connections()[0]?.bytes).toBeLessThan(300_000);
     while (frames.events.length < 1000) await pull();
     expect(frames.events.map(({ id }) => Number(id?.split('.')[1]))).toEqual(

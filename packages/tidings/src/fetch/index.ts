@@ -1,4 +1,5 @@
-import type { Connection, Sink } from '../hub/delivery/connection.ts';
+import type { Sink } from '../hub/delivery/connection.ts';
+import { type OwnConnection, gatewayOf } from '../hub/gateway.ts';
 import type { Hub } from '../hub/hub.ts';
 import { readJson } from '../http/body.ts';
 import { CompressedSink } from '../http/compressed-sink.ts';
@@ -21,7 +22,8 @@ export function sse(
   hub: Hub,
   options: HandlerOptions<Request> = {},
 ): (request: Request) => Promise<Response> {
-  assertHandlerOptions(hub, options);
+  const gateway = gatewayOf(hub);
+  assertHandlerOptions(options);
   return async (request) => {
     const facts = {
       method: request.method,
@@ -33,7 +35,7 @@ export function sse(
       gone: () => request.signal.aborted,
     };
     const begin = (acceptance: Acceptance): Response => toResponse(acceptance, request.signal);
-    const outcome = await negotiate(hub, options, facts, request, begin);
+    const outcome = await negotiate(gateway, options, facts, request, begin);
     if ('answer' in outcome) {
       const { status, headers, body } = outcome.answer;
       return new Response(request.method === 'HEAD' || body === '' ? null : body, { status, headers });
@@ -74,7 +76,7 @@ function toResponse(
   return new Response(body, init);
 }
 
-function toSink(controller: ReadableStreamDefaultController<Uint8Array>, connection: Connection): Sink {
+function toSink(controller: ReadableStreamDefaultController<Uint8Array>, connection: OwnConnection): Sink {
   return {
     write(bytes) {
       controller.enqueue(bytes);

@@ -1,23 +1,8 @@
-import type { Hub } from '../hub/hub.ts';
 import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 import { invalidOption } from '../protocol/options.ts';
 import { createError, forbidden } from '../protocol/errors.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { Authorization, HandlerOptions } from './handler-options.ts';
-
-/** @throws {TidingsError} `topic/*`, `limit/topics`, with status 400. */
-export function checkWanted(hub: Hub, matchers: readonly Matcher[]): MatcherSet {
-  const { topicsPerConnection, topicLength } = hub.limits;
-  if (matchers.length === 0) {
-    throw createError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….');
-  }
-  if (matchers.length > topicsPerConnection) {
-    throw createError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {
-      details: { topics: matchers.length, maxTopics: topicsPerConnection },
-    });
-  }
-  return createMatcherSet(matchers, topicLength);
-}
 
 /** What the app said, checked. */
 export interface Checked extends Pick<Authorization, 'subject' | 'member' | 'expiresAt'> {

@@ -49,6 +49,18 @@ describe('Changes of one connection', () => {
     expect(await last?.json()).toMatchObject({ topics: expect.arrayContaining(['b', 'c']) });
   });
 
+  test('go to the handler that opened it: no other one judged its topics, or said when it expires', async () => {
+    const hub = startHub();
+    const strict = sse(hub, { authorize: () => ({ topics: ['a'], expiresAt: Date.now() + 60_000 }) });
+    const open = sse(hub);
+    const { url } = await serve((req, res) => (req.url?.startsWith('/open') ? open : strict)(req, res));
+    const { who } = await subscribe(`${url}/strict?topic=a`);
+    const renewed = await ask(`${url}/open`, { method: 'POST', json: { ...who, add: ['b'] } });
+    await expectProblem(renewed, 404, 'connection/unknown');
+    expect(topicsOf(hub)).toEqual(['a']);
+    expect((await ask(`${url}/strict`, { method: 'POST', json: who })).status).toBe(200);
+  });
+
   test('are no more than it may have topics', async () => {
     const { hub, url } = await startNode({}, { limits: { topicsPerConnection: 3 } });
     const { who } = await subscribe(`${url}/?topic=a&topic=b`);

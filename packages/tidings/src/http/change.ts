@@ -1,8 +1,8 @@
-import type { Hub } from '../hub/hub.ts';
+import type { Gateway } from '../hub/gateway.ts';
 import type { Change, Changed } from '../protocol/control.ts';
 import { createError, forbidden } from '../protocol/errors.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
-import { authorize, checkWanted } from './authorization.ts';
+import { authorize } from './authorization.ts';
 import type { HandlerOptions } from './handler-options.ts';
 
 /**
@@ -11,34 +11,22 @@ import type { HandlerOptions } from './handler-options.ts';
  *
  * @throws {TidingsError} `request/invalid-body` (400), `connection/unknown` (404), what connecting would throw.
  */
-export async function changeConnection<Req>(
-  hub: Hub,
+export function changeConnection<Req>(
+  gateway: Gateway,
   options: HandlerOptions<Req>,
   body: unknown,
   req: Req,
 ): Promise<Changed> {
-  const { connection: id, secret, add = [], drop = [] } = parseChange(body);
-  const connection = hub.find(id, secret);
-  if (connection === undefined) {
-    throw createError('connection/unknown', 'No such connection is open here; connect anew.');
-  }
-  if (options.topics !== undefined && add.length + drop.length > 0) {
-    throw forbidden('What connections to this URL are for is fixed.');
-  }
-  for (;;) {
-    const before = connection.request.wanted;
-    const wanted = checkWanted(hub, applyChange(before.matchers, add, drop));
-    const { subject, granted, expiresAt } = await authorize(options, wanted, req);
-    if (subject !== connection.request.subject)
-      throw forbidden('The connection is somebody else’s; connect anew.');
-    if (connection.state === 'closed' || connection.state === 'ending') {
-      throw createError('connection/unknown', 'The connection ended meanwhile; connect anew.');
+  const { connection, secret, add = [], drop = [] } = parseChange(body);
+  return gateway.change({ connection, secret, handler: options }, async (current) => {
+    if (options.topics !== undefined && add.length + drop.length > 0) {
+      throw forbidden('What connections to this URL are for is fixed.');
     }
-    // Another change came while authorize was asked: what it was asked for would undo that one.
-    if (connection.request.wanted !== before) continue;
-    const cursor = hub.change(connection, { wanted, granted, expiresAt });
-    return { cursor, topics: wanted.matchers };
-  }
+    const wanted = gateway.wanted(applyChange(current.wanted.matchers, add, drop));
+    const { subject, granted, expiresAt } = await authorize(options, wanted, req);
+    if (subject !== current.subject) throw forbidden('The connection is somebody else’s; connect anew.');
+    return { wanted, granted, expiresAt };
+  });
 }
 
 /** Adding what is there changes nothing, so that a request which got no answer can be sent again. */

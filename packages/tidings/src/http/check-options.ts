@@ -1,12 +1,9 @@
-import type { Hub } from '../hub/hub.ts';
 import { invalidOption } from '../protocol/options.ts';
 import { assertCors } from './cors.ts';
 import type { HandlerOptions } from './handler-options.ts';
 
 /** What types can't tell a caller without them. @throws {TidingsError} `hub/invalid-option`. */
-export function assertHandlerOptions<Req>(hub: Hub, options: HandlerOptions<Req>): void {
-  if (typeof hub?.connect !== 'function')
-    throw invalidOption('hub', 'The first argument is a hub of `createHub`.');
+export function assertHandlerOptions<Req>(options: HandlerOptions<Req>): void {
   const { topics, cors } = options;
   if (topics !== undefined && typeof topics !== 'function' && !Array.isArray(topics)) {
     throw invalidOption('topics', '`topics` is a list of topics, or a function that gives one.');

@@ -20,7 +20,7 @@ describe('onConnect', () => {
         subject: 'ann',
         remote: '127.0.0.1',
         userAgent: 'test',
-        state: 'opening',
+        phase: 'opening',
       }),
       expect.anything(),
     );

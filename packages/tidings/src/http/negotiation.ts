@@ -1,13 +1,13 @@
 import type { Compression } from '../hub/compression.ts';
-import type { Connection } from '../hub/delivery/connection.ts';
-import type { Hub } from '../hub/hub.ts';
+import type { Gateway, OwnConnection } from '../hub/gateway.ts';
+import { parseStart } from '../protocol/cursor.ts';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
 import { createError } from '../protocol/errors.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { encodeFrame } from '../protocol/encode.ts';
 import { checkType, encodeData } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
-import { type Checked, authorize, checkWanted } from './authorization.ts';
+import { type Checked, authorize } from './authorization.ts';
 import { changeConnection } from './change.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import type { Greeting, HandlerOptions } from './handler-options.ts';
@@ -40,7 +40,7 @@ export interface Acceptance {
   readonly headers: Readonly<Record<string, string>>;
   /** What the peer accepts of what the hub offers. */
   readonly compression: Compression | undefined;
-  readonly connection: Connection;
+  readonly connection: OwnConnection;
   readonly greeting: string;
 }
 
@@ -74,13 +74,13 @@ const STREAM_HEADERS: Readonly<Record<string, string>> = {
  * @throws what the app's own functions throw, unless it is a TidingsError with a status: that becomes the answer.
  */
 export async function negotiate<Req, Stream>(
-  hub: Hub,
+  gateway: Gateway,
   options: HandlerOptions<Req>,
   facts: RequestFacts,
   req: Req,
   begin: Begin<Stream>,
 ): Promise<Outcome<Stream>> {
-  const headers = headersOfAll(hub, options, facts);
+  const headers = headersOfAll(gateway, options, facts);
   if (facts.method === 'OPTIONS') {
     return answer(204, {
       allow: ALLOW,
@@ -89,7 +89,7 @@ export async function negotiate<Req, Stream>(
     });
   }
   try {
-    const outcome = await accept(hub, options, facts, req, (acceptance) =>
+    const outcome = await accept(gateway, options, facts, req, (acceptance) =>
       begin({ ...acceptance, headers: { ...headers, ...acceptance.headers } }),
     );
     if (!('answer' in outcome)) return outcome;
@@ -101,7 +101,7 @@ export async function negotiate<Req, Stream>(
       return answer(
         200,
         { ...headers, ...STREAM_HEADERS },
-        encodeRefusal(error, hub.jitter(retryAfter * 1000)),
+        encodeRefusal(error, gateway.jitter(retryAfter * 1000)),
       );
     }
     const problem = toProblem(error);
@@ -111,27 +111,27 @@ export async function negotiate<Req, Stream>(
 
 /** What every answer carries, by lower-case name, so that no header is there twice. */
 function headersOfAll<Req>(
-  hub: Hub,
+  gateway: Gateway,
   { headers, cors }: HandlerOptions<Req>,
   facts: RequestFacts,
 ): Record<string, string> {
   const all: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers ?? {})) all[name.toLowerCase()] = value;
   const { vary, ...permission } = corsHeaders(cors, facts.header('origin'));
-  const varies = [all['vary'], vary, hub.compression && 'Accept-Encoding'].filter(Boolean);
+  const varies = [all['vary'], vary, gateway.compression && 'Accept-Encoding'].filter(Boolean);
   if (varies.length > 0) all['vary'] = varies.join(', ');
   return { ...all, ...permission };
 }
 
 async function accept<Req, Stream>(
-  hub: Hub,
+  gateway: Gateway,
   options: HandlerOptions<Req>,
   facts: RequestFacts,
   req: Req,
   begin: Begin<Stream>,
 ): Promise<Outcome<Stream>> {
   if (facts.method === 'POST') {
-    const changed = await changeConnection(hub, options, await facts.json(), req);
+    const changed = await changeConnection(gateway, options, await facts.json(), req);
     return answer(200, JSON_HEADERS, JSON.stringify(changed));
   }
   if (facts.method !== 'GET' && facts.method !== 'HEAD') {
@@ -140,25 +140,24 @@ async function accept<Req, Stream>(
   if (!acceptsEventStream(facts.header('accept'))) {
     throw createError('request/not-acceptable', 'This URL serves text/event-stream only.');
   }
-  hub.assertRoom(undefined, facts.remote);
+  gateway.assertRoom({ remote: facts.remote });
   const matchers = await wantedTopics(options, facts, req);
   if (matchers === null) return answer(204, {});
-  const wanted = checkWanted(hub, matchers);
+  const wanted = gateway.wanted(matchers);
   const authorization = await authorize(options, wanted, req);
   if (facts.gone()) return { gone: true };
-  const compression = acceptedCompression(hub, facts);
+  const compression = acceptedCompression(gateway, facts);
   const streamHeaders = headersOfStream(compression);
   if (facts.method === 'HEAD') {
-    hub.assertRoom(authorization.subject, facts.remote);
-    hub.assertNotExpired(authorization.expiresAt);
+    gateway.assertRoom({ ...authorization, remote: facts.remote });
     return answer(200, streamHeaders);
   }
-  const connection = connect(hub, facts, wanted, authorization);
+  const connection = admit(gateway, options, facts, wanted, authorization);
   try {
     const onClose = options.onConnect?.(connection.info, req);
     if (onClose !== undefined) connection.onClose(onClose);
     const greeting = encodeGreeting(options.greeting?.(connection.info, req));
-    if (connection.state === 'closed') throw endedEarly();
+    if (connection.info.phase === 'closed') throw endedEarly();
     return { stream: begin({ headers: streamHeaders, compression, connection, greeting }) };
   } catch (error) {
     connection.destroy();
@@ -176,18 +175,20 @@ async function wantedTopics<Req>(
   return [...facts.query.getAll('topic'), ...facts.query.getAll('pattern').map((pattern) => ({ pattern }))];
 }
 
-function connect(
-  hub: Hub,
+function admit(
+  gateway: Gateway,
+  handler: object,
   facts: RequestFacts,
   wanted: MatcherSet,
   { subject, member, expiresAt, granted }: Checked,
-): Connection {
-  return hub.connect({
+): OwnConnection {
+  // The header is what a browser sends by itself when it reconnects, so it is the newer of the two. Empty, it is
+  // no cursor: EventSource polyfills send it so on a first connect.
+  const cursor = facts.header('last-event-id') || facts.query.get('last_event_id') || undefined;
+  return gateway.admit({
     wanted,
     granted,
-    // The header is what a browser sends by itself when it reconnects, so it is the newer of the two. Empty, it is
-    // no cursor: EventSource polyfills send it so on a first connect.
-    cursor: facts.header('last-event-id') || facts.query.get('last_event_id') || undefined,
+    start: parseStart(cursor),
     reconnects: Boolean(facts.header('last-event-id')),
     subject,
     member,
@@ -195,6 +196,7 @@ function connect(
     remote: facts.remote,
     userAgent: facts.header('user-agent'),
     protocol: facts.protocol,
+    handler,
   });
 }
 
@@ -217,7 +219,7 @@ function endedEarly(): TidingsError {
 }
 
 /** RFC 9110 §12.5.3: `*` means what isn't named, and what neither means is not wanted. */
-function acceptedCompression({ compression }: Hub, { header }: RequestFacts): Compression | undefined {
+function acceptedCompression({ compression }: Gateway, { header }: RequestFacts): Compression | undefined {
   if (compression === undefined) return undefined;
   const accepted = qualities(header('accept-encoding') ?? '');
   return (accepted.get(compression.encoding) ?? accepted.get('*')) === true ? compression : undefined;

@@ -1,5 +1,7 @@
 export * from './clock.ts';
+export * from './compression.ts';
 export * from './delivery/connection.ts';
+export * from './gateway.ts';
 export * from './hub.ts';
 export * from './options.ts';
 export * from './presence/presence.ts';

@@ -26,15 +26,21 @@ export class Sweep {
   readonly #options: SweepOptions;
   readonly #interval: number;
   #cancel: (() => void) | undefined;
+  /** The clock's monotonic time. */
+  #trimmedAt = -Infinity;
 
   constructor(options: SweepOptions) {
     this.#options = options;
     this.#interval = Math.min(MAX_INTERVAL, options.delivery.heartbeat / 2, options.stallTimeout / 2);
   }
 
-  /** Makes sure that the timer runs. */
+  /** Makes sure that the timer runs. What grew too old while it didn't is trimmed first. */
   start(): void {
-    this.#cancel ??= this.#options.delivery.clock.setTimer(() => this.#run(), this.#interval);
+    if (this.#cancel !== undefined) return;
+    const { clock } = this.#options.delivery;
+    // Connections that come and go must not have it look again and again.
+    if (clock.monotonic() - this.#trimmedAt >= this.#interval) this.#trim();
+    this.#cancel = clock.setTimer(() => this.#run(), this.#interval);
   }
 
   stop(): void {
@@ -46,7 +52,7 @@ export class Sweep {
     this.#cancel = undefined;
     const { delivery, registry } = this.#options;
     const { clock, log } = delivery;
-    log.trim(clock.now()).catch(delivery.report);
+    this.#trim();
     // A heartbeat carries the head as cursor, so nothing up to the head may still be waiting to be pushed.
     delivery.flush();
     const { head, epoch } = log.tail;
@@ -57,10 +63,16 @@ export class Sweep {
       this.#visit(connection, now, monotonic);
       // A beat that would be late by the next round goes out in this one.
       const silent = monotonic - connection.wroteAt + this.#interval > delivery.heartbeat;
-      if (connection.state !== 'live' || !silent) continue;
+      if (connection.phase !== 'live' || !silent) continue;
       connection.pushAlone(beat, head, monotonic);
     }
     if (registry.size > 0) this.start();
+  }
+
+  #trim(): void {
+    const { clock, log, report } = this.#options.delivery;
+    this.#trimmedAt = clock.monotonic();
+    log.trim(clock.now()).catch(report);
   }
 
   #visit(connection: Connection, now: number, monotonic: number): void {

@@ -79,7 +79,7 @@ describe.each(sockets)('A peer%s that goes away', (_name, options) => {
     const peer = await subscribe(port, { allowHalfOpen: true });
     peer.stopReading();
     for (let i = 0; i < 100; i += 1) await hub.publish('a', 'x'.repeat(100_000));
-    await until('peer behind', () => hub.connections()[0]?.state === 'behind');
+    await until('peer behind', () => hub.connections()[0]?.phase === 'behind');
     peer.socket.end();
     await expectUnharmed(hub, url);
   });

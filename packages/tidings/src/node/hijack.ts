@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import type { Connection, Sink } from '../hub/delivery/connection.ts';
+import type { Sink } from '../hub/delivery/connection.ts';
+import type { OwnConnection } from '../hub/gateway.ts';
 import { LAST_CHUNK, toBuffer, toChunk } from './framing.ts';
 import { type Handle, type Writer, handleOf, writeToHandle } from './handle.ts';
 
@@ -61,13 +62,13 @@ interface StreamHandle extends Handle {
 /** Writes to a handle that is the stream's alone, so that an idle stream has neither socket nor listeners. */
 export class HijackedSink implements Sink, Writer {
   readonly #chunked: boolean;
-  readonly #connection: Connection;
+  readonly #connection: OwnConnection;
   /** Until the stream ends. */
   #handle: StreamHandle | undefined;
   /** From then on, if it ends with a word. */
   #socket: Socket | undefined;
 
-  constructor(handle: StreamHandle, chunked: boolean, connection: Connection) {
+  constructor(handle: StreamHandle, chunked: boolean, connection: OwnConnection) {
     this.#chunked = chunked;
     this.#connection = connection;
     this.#handle = handle;

@@ -1,3 +1,4 @@
+import { gatewayOf } from '../hub/gateway.ts';
 import type { Hub } from '../hub/hub.ts';
 import { createError } from '../protocol/errors.ts';
 import { readJson } from '../http/body.ts';
@@ -52,7 +53,8 @@ export function createNodeHandler<Req extends NodeRequest>(
   hub: Hub,
   options: HandlerOptions<Req> & SocketOptions,
 ): (req: Req, res: NodeResponse) => Promise<void> {
-  assertHandlerOptions(hub, options);
+  const gateway = gatewayOf(hub);
+  assertHandlerOptions(options);
   return async (req, res) => {
     if (res.headersSent) {
       const message =
@@ -68,8 +70,8 @@ export function createNodeHandler<Req extends NodeRequest>(
       json: () => readBody(req),
       gone: () => isSettled(req, res),
     };
-    const begin = (acceptance: Acceptance): void => openStream(hub, req, res, acceptance, options);
-    const outcome = await negotiate(hub, options, facts, req, begin);
+    const begin = (acceptance: Acceptance): void => openStream(gateway, req, res, acceptance, options);
+    const outcome = await negotiate(gateway, options, facts, req, begin);
     if ('answer' in outcome) sendAnswer(req, res, outcome.answer);
   };
 }

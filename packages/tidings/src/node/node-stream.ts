@@ -1,8 +1,8 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Connection, Sink } from '../hub/delivery/connection.ts';
-import type { Hub } from '../hub/hub.ts';
+import type { Sink } from '../hub/delivery/connection.ts';
+import type { Gateway, OwnConnection } from '../hub/gateway.ts';
 import { CompressedSink } from '../http/compressed-sink.ts';
 import { toBuffer, toChunk } from './framing.ts';
 import { type Handle, type Writer, handleOf, writeToHandle } from './handle.ts';
@@ -25,7 +25,7 @@ export interface SocketOptions {
 
 /** Sends the response's head, and lets the connection write its body. */
 export function openStream(
-  hub: Hub,
+  gateway: Gateway,
   req: NodeRequest,
   res: NodeResponse,
   { connection, headers, compression, greeting }: Acceptance,
@@ -38,7 +38,7 @@ export function openStream(
   res.writeHead(200);
   // A server-wide socket timeout is about requests; whether a stream is alive is for the hub to say.
   req.socket.setTimeout(0);
-  const sink = toSink(hub, req, res, connection, hijacks);
+  const sink = toSink(gateway, req, res, connection, hijacks);
   connection.open(compression === undefined ? sink : new CompressedSink(sink, compression.begin()), greeting);
 }
 
@@ -48,16 +48,16 @@ function isPlain(res: NodeResponse): res is PlainResponse {
 }
 
 function toSink(
-  hub: Hub,
+  gateway: Gateway,
   req: NodeRequest,
   res: NodeResponse,
-  connection: Connection,
+  connection: OwnConnection,
   hijacks: boolean,
 ): Sink {
-  if (!isPlain(res)) return new ResponseSink(hub, req, res, connection);
+  if (!isPlain(res)) return new ResponseSink(gateway, req, res, connection);
   const hijacked = hijacks ? hijackSocket(res) : undefined;
   if (hijacked !== undefined) return new HijackedSink(hijacked, res.chunkedEncoding, connection);
-  return new SocketSink(hub, res, res.socket, connection);
+  return new SocketSink(gateway, res, res.socket, connection);
 }
 
 /**
@@ -67,10 +67,10 @@ function toSink(
  * `fanout`.
  */
 class SocketSink implements Sink, Writer {
-  readonly #hub: Hub;
+  readonly #gateway: Gateway;
   readonly #res: ServerResponse;
   readonly #socket: Socket;
-  readonly #connection: Connection;
+  readonly #connection: OwnConnection;
   readonly #frame: (bytes: Uint8Array) => Buffer;
   readonly #handle: Handle | undefined;
   #headSent = false;
@@ -78,8 +78,8 @@ class SocketSink implements Sink, Writer {
   /** Writes that went through the response and are still on their way. */
   #held = 0;
 
-  constructor(hub: Hub, res: ServerResponse, socket: Socket, connection: Connection) {
-    this.#hub = hub;
+  constructor(gateway: Gateway, res: ServerResponse, socket: Socket, connection: OwnConnection) {
+    this.#gateway = gateway;
     this.#res = res;
     this.#socket = socket;
     this.#connection = connection;
@@ -131,7 +131,7 @@ class SocketSink implements Sink, Writer {
   }
 
   end(bytes: Uint8Array): void {
-    endResponse(this.#hub, this.#res.req, this.#res, this.#connection, bytes);
+    endResponse(this.#gateway, this.#res.req, this.#res, this.#connection, bytes);
   }
 
   destroy(): void {
@@ -145,7 +145,7 @@ function isQueued(req: NodeRequest, res: NodeResponse): boolean {
 }
 
 /** A queued response isn't told when its socket goes. */
-function endWithSocket(connection: Connection, socket: Socket): void {
+function endWithSocket(connection: OwnConnection, socket: Socket): void {
   const onClose = (): void => connection.closed();
   // A peer may send any number of requests ahead, and that is no leak.
   socket.setMaxListeners(socket.getMaxListeners() + 1);
@@ -156,7 +156,7 @@ function endWithSocket(connection: Connection, socket: Socket): void {
   });
 }
 
-function endWithResponse(connection: Connection, res: NodeResponse): void {
+function endWithResponse(connection: OwnConnection, res: NodeResponse): void {
   const onClose = (): void => connection.closed();
   res.on('close', onClose);
   // A reset peer: `close` follows, and it is no news that peers vanish.
@@ -165,14 +165,14 @@ function endWithResponse(connection: Connection, res: NodeResponse): void {
 
 /** Leaves the framing to the response: HTTP/2, a queued response, or one that middleware writes through. */
 class ResponseSink implements Sink {
-  readonly #hub: Hub;
+  readonly #gateway: Gateway;
   readonly #req: NodeRequest;
   // HTTP/2's response has the same methods, with overloads that TypeScript can't see to be the same.
   readonly #res: ServerResponse;
-  readonly #connection: Connection;
+  readonly #connection: OwnConnection;
 
-  constructor(hub: Hub, req: NodeRequest, res: NodeResponse, connection: Connection) {
-    this.#hub = hub;
+  constructor(gateway: Gateway, req: NodeRequest, res: NodeResponse, connection: OwnConnection) {
+    this.#gateway = gateway;
     this.#req = req;
     this.#res = res as ServerResponse;
     this.#connection = connection;
@@ -186,7 +186,7 @@ class ResponseSink implements Sink {
   }
 
   end(bytes: Uint8Array): void {
-    endResponse(this.#hub, this.#req, this.#res, this.#connection, bytes);
+    endResponse(this.#gateway, this.#req, this.#res, this.#connection, bytes);
   }
 
   destroy(): void {
@@ -196,16 +196,16 @@ class ResponseSink implements Sink {
 }
 
 function endResponse(
-  hub: Hub,
+  gateway: Gateway,
   req: NodeRequest,
   res: ServerResponse,
-  connection: Connection,
+  connection: OwnConnection,
   bytes: Uint8Array,
 ): void {
   if (res.writableEnded || res.destroyed) return connection.closed();
   res.end(bytes, () => {
     // Kept for another request, the socket would hold up a server that closes.
-    if (hub.closing && req.httpVersionMajor < 2) req.socket.destroySoon();
+    if (gateway.closing && req.httpVersionMajor < 2) req.socket.destroySoon();
   });
 }
 

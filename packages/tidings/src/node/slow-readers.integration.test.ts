@@ -68,7 +68,7 @@ describe.each(networks)('On $name, a peer that stops reading', (stack) => {
     await fast.frames.until('all events', () => fast.frames.events.length === EVENTS);
     await until('fast one at the head', () => hub.stats().live === 1);
     const [behind] = hub.connections();
-    expect(behind?.state).toBe('behind');
+    expect(behind?.phase).toBe('behind');
     expect(behind?.lag).toBeGreaterThan(0);
     expect(behind?.bytes).toBeLessThan(FLOOD / 2);
     expect(numbers(fast.frames)).toEqual(allNumbers);
@@ -111,7 +111,7 @@ describe('For a peer that stops reading', () => {
     await flood(hub, () => {
       most = Math.max(most, held(responses[0]));
     });
-    expect(hub.connections()[0]?.state).toBe('behind');
+    expect(hub.connections()[0]?.phase).toBe('behind');
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThan(600_000);
   });
@@ -122,7 +122,7 @@ describe('For a peer that stops reading', () => {
     peer.get('/?topic=a');
     await until('live', () => hub.stats().live === 1);
     await hub.publishAll(allNumbers.map((n) => ({ topics: 'a', data: `${n} ${PAD}`, raw: true })));
-    await until('behind', () => hub.connections()[0]?.state === 'behind');
+    await until('behind', () => hub.connections()[0]?.phase === 'behind');
     expect(held(responses[0])).toBeLessThan(600_000);
     peer.read();
     await peer.frames.until('all events', () => peer.frames.events.length === EVENTS);
@@ -135,7 +135,7 @@ describe('For a peer that stops reading', () => {
     peer.get('/?topic=a&topic=b');
     await until('live', () => hub.stats().live === 1);
     await flood(hub);
-    expect(hub.connections()[0]?.state).toBe('behind');
+    expect(hub.connections()[0]?.phase).toBe('behind');
     peer.read();
     await peer.frames.until('newest event', () => peer.frames.all.at(-1)?.id === `e.${EVENTS}`);
     const at = peer.frames.all.findIndex(({ type }) => type === 'tidings:gap');

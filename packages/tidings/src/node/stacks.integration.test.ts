@@ -31,7 +31,7 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
       ],
     });
     const { frames } = await ask(`${url}/events?topic=a&pattern=b/:id`);
-    await until('live connection', () => hub.connections()[0]?.state === 'live');
+    await until('live connection', () => hub.connections()[0]?.phase === 'live');
     const [connection] = hub.connections();
     await hub.publish('a', { price: '3 €' });
     await hub.publish('other', 'not asked for');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Cursor, EARLIEST, assertEpoch, formatCursor, parseCursor } from './cursor.ts';
+import { type Cursor, EARLIEST, assertEpoch, formatCursor, parseCursor, parseStart } from './cursor.ts';
 
 const EPOCH_CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-';
 const epoch = fc.string({
@@ -46,6 +46,18 @@ describe('the text of a cursor', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('where a subscriber asks to begin', () => {
+  test.each([
+    ['without a cursor', undefined, 'head'],
+    ['with an empty one', '', 'head'],
+    ['with a cursor', 'epoch.7', { epoch: 'epoch', seq: 7 }],
+    ['with everything that is retained', EARLIEST, 'earliest'],
+    ['with text that is no cursor', 'epoch-7', 'unknown'],
+  ])('is read from a request %s', (_, text, start) => {
+    expect(parseStart(text)).toEqual(start);
   });
 });
 

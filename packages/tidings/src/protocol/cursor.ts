@@ -16,6 +16,12 @@ export interface Cursor {
 /** Asks for everything that is retained. A client sends it; the hub never issues it. */
 export const EARLIEST = 'earliest';
 
+/**
+ * Where a subscriber asks to begin: after a cursor, with everything that is retained (`earliest`), with what comes next
+ * (`head`), or with text that is no cursor of ours (`unknown`).
+ */
+export type Start = Cursor | 'earliest' | 'head' | 'unknown';
+
 const CURSOR = /^([A-Za-z0-9_-]{1,64})\.(0|[1-9][0-9]{0,15})$/;
 const EPOCH = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -29,6 +35,12 @@ export function parseCursor(text: string): Cursor | undefined {
   const seq = Number(match?.[2]);
   if (match?.[1] === undefined || !Number.isSafeInteger(seq)) return undefined;
   return { epoch: match[1], seq };
+}
+
+/** Reads a cursor that came with a request; absent or empty, it asks for what comes next. */
+export function parseStart(text: string | undefined): Start {
+  if (text === undefined || text === '') return 'head';
+  return text === EARLIEST ? 'earliest' : (parseCursor(text) ?? 'unknown');
 }
 
 /** @throws {TidingsError} `cursor/invalid` if the text could not stand in a cursor. */

@@ -1,4 +1,11 @@
-import { type EventLog, type Gap, Hub, type MatcherSet, createMatcherSet } from '../internals.ts';
+import {
+  type EventLog,
+  type Gap,
+  type Hub,
+  type MatcherSet,
+  createHub,
+  createMatcherSet,
+} from '../internals.ts';
 import { Peer, type PeerEvent } from '../peer.ts';
 import type { ManualClock } from '../../src/testing/manual-clock.ts';
 import type { Action, PublishedEvent } from './actions.ts';
@@ -80,7 +87,8 @@ export class World {
         await this.#reconnect(follower);
         break;
       case 'disconnect':
-        for (const { hub } of this.#servers) hub.disconnect(({ id }) => id === follower?.peer.connection?.id);
+        for (const { hub } of this.#servers)
+          hub.disconnect(({ id }) => id === follower?.peer.connection?.info.id);
         break;
       case 'tick':
         this.#clock.tick();
@@ -100,7 +108,8 @@ export class World {
   async finish(): Promise<void> {
     await this.#startAll();
     for (const follower of this.#followers) await this.#reconnect(follower);
-    const ready = ({ peer }: Follower): boolean => peer.connection?.state === 'live' && peer.inFlight === 0;
+    const ready = ({ peer }: Follower): boolean =>
+      peer.connection?.info.phase === 'live' && peer.inFlight === 0;
     for (let round = 0; round < 500; round += 1) {
       for (const { log } of this.#servers) await log.catchUp();
       this.#clock.advance(this.#log.flushWindow);
@@ -111,7 +120,7 @@ export class World {
     }
     for (const follower of this.#followers) {
       if (!ready(follower))
-        throw new Error(`a peer never got to the head: ${follower.peer.connection?.state}`);
+        throw new Error(`a peer never got to the head: ${follower.peer.connection?.info.phase}`);
       this.#judge(follower);
     }
     if (this.#failures.length > 0) throw new Error('the hub reported failures', { cause: this.#failures });
@@ -130,7 +139,7 @@ export class World {
 
   async #start(): Promise<Server> {
     const log = await this.#log.openLog();
-    const hub = new Hub({
+    const hub = createHub({
       log,
       clock: this.#clock,
       heartbeat: 2000,

@@ -43,7 +43,7 @@ test('a row tells neither who somebody is, nor whose notifications are read, nor
     userAgent: 'curl/8.5.0',
     protocol: 'HTTP/1.1',
     topics: ['posts', 'user/42', 'pages', 'page//feed'],
-    state: 'live',
+    phase: 'live',
     lag: 0,
     bytes: 100,
     connectedAt: 5,

@@ -17,7 +17,7 @@ export function toRow(connection: ConnectionInfo): ConnectionRow {
     topics: connection.topics
       .filter((topic) => !isForCounting(topic))
       .map((topic) => (typeof topic === 'string' ? topic.replace(/^user\/.*/, 'user/…') : topic.pattern)),
-    state: connection.state,
+    state: connection.phase,
     lag: connection.lag,
     bytes: connection.bytes,
     protocol: connection.protocol,

@@ -20,7 +20,7 @@ function connection(id: string, bytes = 0): ConnectionInfo {
     userAgent: 'curl/8',
     protocol: 'HTTP/1.1',
     topics: ['connections'],
-    state: 'live',
+    phase: 'live',
     lag: 0,
     bytes,
     connectedAt: 0,

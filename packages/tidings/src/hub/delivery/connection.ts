@@ -11,7 +11,7 @@ import {
   WELCOME,
   type Welcome,
 } from '../../protocol/control.ts';
-import { formatCursor } from '../../protocol/cursor.ts';
+import { type Start, formatCursor } from '../../protocol/cursor.ts';
 import { encodeFrame } from '../../protocol/encode.ts';
 import type { Matcher } from '../../protocol/matcher.ts';
 import type { Clock } from '../clock.ts';
@@ -44,14 +44,15 @@ export interface Sink {
 }
 
 /** `opening`: admitted, nothing sent. `behind`: reads from its cursor. `live`: at the head. `ending`: said goodbye. */
-export type ConnectionState = 'opening' | 'behind' | 'live' | 'ending' | 'closed';
+export type ConnectionPhase = 'opening' | 'behind' | 'live' | 'ending' | 'closed';
 
-/** Who connects and for what, as a transport made it out. */
+/** An incoming connection, as its transport read it: who it is and what it asks for. */
 export interface ConnectRequest {
+  /** What the subscriber asks for. */
   readonly wanted: MatcherSet;
+  /** What it may read by name: private events need it. */
   readonly granted: MatcherSet;
-  /** As the client sent it, checked by nobody. */
-  readonly cursor: string | undefined;
+  readonly start: Start;
   /** Whether the cursor comes from an earlier connection, which had the topics' state sent already. */
   readonly reconnects: boolean;
   readonly subject: string | undefined;
@@ -63,6 +64,8 @@ export interface ConnectRequest {
   readonly userAgent: string | undefined;
   /** Like `HTTP/1.1`. */
   readonly protocol: string;
+  /** The handler that asks: only it may change the connection, since its `authorize` judged the topics. */
+  readonly handler?: object | undefined;
 }
 
 export interface ConnectionInfo {
@@ -72,7 +75,7 @@ export interface ConnectionInfo {
   readonly userAgent: string | undefined;
   readonly protocol: string;
   readonly topics: readonly Matcher[];
-  readonly state: ConnectionState;
+  readonly phase: ConnectionPhase;
   /** Events of the log, matching or not, that this connection has not been brought past. */
   readonly lag: number;
   /** Bytes of frames handed to the transport. */
@@ -82,7 +85,7 @@ export interface ConnectionInfo {
 }
 
 /** What of a `ConnectRequest` may change while the connection lasts. */
-export type ChangeRequest = Pick<ConnectRequest, 'wanted' | 'granted' | 'expiresAt'>;
+export type ConnectionTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'expiresAt'>;
 
 /** Topics that are states, of which the newest events up to `until` are being sent. */
 interface Snapshot {
@@ -136,7 +139,7 @@ export class Connection implements Receiver {
   readonly #delivery: Delivery;
   #subscription: Subscription;
   #sink: Sink | undefined;
-  #state: ConnectionState = 'opening';
+  #phase: ConnectionPhase = 'opening';
   /** While `live` the fan-out knows better: everybody live is at its last flush. */
   #cursor = 0;
   /** Whether a read is under way, or others have their turn. */
@@ -176,8 +179,8 @@ export class Connection implements Receiver {
     return member ?? { id: subject ?? this.id };
   }
 
-  get state(): ConnectionState {
-    return this.#state;
+  get phase(): ConnectionPhase {
+    return this.#phase;
   }
 
   get info(): ConnectionInfo {
@@ -190,8 +193,8 @@ export class Connection implements Receiver {
       userAgent,
       protocol,
       topics: wanted.matchers,
-      state: this.#state,
-      lag: this.#state === 'behind' ? head - this.#cursor : 0,
+      phase: this.#phase,
+      lag: this.#phase === 'behind' ? head - this.#cursor : 0,
       bytes: this.#bytes + this.#pushedBytes,
       connectedAt: this.connectedAt,
     };
@@ -199,16 +202,16 @@ export class Connection implements Receiver {
 
   /** The clock's monotonic time when it was last written to. */
   get wroteAt(): number {
-    return this.#state === 'live' ? Math.max(this.#wroteAt, this.#subscription.pushed.at) : this.#wroteAt;
+    return this.#phase === 'live' ? Math.max(this.#wroteAt, this.#subscription.pushed.at) : this.#wroteAt;
   }
 
   get #pushedBytes(): number {
-    return this.#state === 'live' ? this.#subscription.pushed.bytes - this.#pushedBefore : 0;
+    return this.#phase === 'live' ? this.#subscription.pushed.bytes - this.#pushedBefore : 0;
   }
 
   /** Calls `listener` once when the connection is over; at once if it is. */
   onClose(listener: () => void): void {
-    if (this.#state === 'closed') listener();
+    if (this.#phase === 'closed') listener();
     else this.#closeListeners = [...this.#closeListeners, listener];
   }
 
@@ -218,12 +221,12 @@ export class Connection implements Receiver {
    */
   open(sink: Sink, greeting: string): void {
     // It may have been ended, or the hub closed, since it was admitted.
-    if (this.#state === 'closed') return sink.destroy();
+    if (this.#phase === 'closed') return sink.destroy();
     this.#sink = sink;
     judge(this.#request, this.#delivery.log).then(
       (verdict) => {
-        if (this.#state !== 'opening') return;
-        this.#state = 'behind';
+        if (this.#phase !== 'opening') return;
+        this.#phase = 'behind';
         this.#cursor = verdict.seq;
         if (verdict.snapshot) this.#beginSnapshot(this.#subscription.wanted);
         if (verdict.losses.length > 0)
@@ -251,7 +254,7 @@ export class Connection implements Receiver {
    *
    * @returns the cursor.
    */
-  change({ wanted, granted, expiresAt }: ChangeRequest): string {
+  change({ wanted, granted, expiresAt }: ConnectionTerms): string {
     const { log, subscriptions, flush } = this.#delivery;
     // Whoever is live has everything up to the head then, which so becomes its cursor.
     flush();
@@ -263,7 +266,7 @@ export class Connection implements Receiver {
     this.#request = shareMatchers({ ...this.#request, expiresAt }, this.#subscription);
     this.#toldExpiry = false;
     const cursor = formatCursor({ epoch: log.tail.epoch, seq: this.#cursor });
-    if (this.#state !== 'behind') return cursor;
+    if (this.#phase !== 'behind') return cursor;
     this.#toldTopics &&= wanted.key === before.key;
     if (log.rules.canBeState(gained)) this.#beginSnapshot(gained);
     this.#pump();
@@ -272,7 +275,7 @@ export class Connection implements Receiver {
 
   /** Tells the peer, once, that its authorization ends soon: it may renew it. */
   warnOfExpiry(): void {
-    if (this.#toldExpiry || this.#state !== 'live' || this.#request.expiresAt === undefined) return;
+    if (this.#toldExpiry || this.#phase !== 'live' || this.#request.expiresAt === undefined) return;
     this.#toldExpiry = true;
     const { clock, log, flush } = this.#delivery;
     flush();
@@ -297,17 +300,17 @@ export class Connection implements Receiver {
 
   /** To go on from `seq`, up to which it has everything. Does nothing unless it is live. */
   #leaveLive(seq: number): void {
-    if (this.#state !== 'live') return;
+    if (this.#phase !== 'live') return;
     this.#subscription.live.delete(this);
     this.#bytes += this.#pushedBytes;
     this.#wroteAt = this.wroteAt;
-    this.#state = 'behind';
+    this.#phase = 'behind';
     this.#cursor = seq;
   }
 
   /** Right after a flush: what is pushed next may leave out what it wants, so it goes on from the log. */
   fallBehind(): void {
-    if (this.#state !== 'live') return;
+    if (this.#phase !== 'live') return;
     this.#leaveLive(this.#delivery.log.tail.head);
     // Not before the tail has moved on.
     this.#delivery.clock.defer(() => this.#pump());
@@ -316,7 +319,7 @@ export class Connection implements Receiver {
   /** For the transport: the peer can take more. */
   drained(): void {
     // Who was told goodbye has the stall time for all of it.
-    if (this.#state === 'ending') return;
+    if (this.#phase === 'ending') return;
     this.blockedAt = undefined;
     // Others had their turn while it was waited for.
     this.#turn = 0;
@@ -325,8 +328,8 @@ export class Connection implements Receiver {
 
   /** For the transport: the peer is gone. */
   closed(): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
     this.#sink = undefined;
     this.#delivery.subscriptions.leave(this.#subscription, this);
     this.#delivery.forget(this);
@@ -344,10 +347,10 @@ export class Connection implements Receiver {
    * always the first. `retry` in milliseconds.
    */
   end(reason: GoodbyeReason, retry: number): void {
-    if (this.#state === 'ending' || this.#state === 'closed') return;
-    if (this.#state === 'opening') return this.destroy();
+    if (this.#phase === 'ending' || this.#phase === 'closed') return;
+    if (this.#phase === 'opening') return this.destroy();
     this.#leaveLive(this.#delivery.log.tail.head);
-    this.#state = 'ending';
+    this.#phase = 'ending';
     // From now on the peer has the stall time to take what was sent.
     this.blockedAt = this.#delivery.clock.monotonic();
     const goodbye: Goodbye = { reason, retry: Math.round(retry) };
@@ -373,7 +376,7 @@ export class Connection implements Receiver {
   /** Reads from the cursor until the peer's buffer is full or the head is reached. */
   #pump(): void {
     const { log, clock } = this.#delivery;
-    while (this.#state === 'behind' && this.blockedAt === undefined && !this.#reading) {
+    while (this.#phase === 'behind' && this.blockedAt === undefined && !this.#reading) {
       if (this.#turn > TURN) {
         void this.#readWith(() => this.#rest());
       } else if (this.#snapshot !== undefined) {
@@ -386,10 +389,10 @@ export class Connection implements Receiver {
         this.#take(this.#nextPage());
       } else if (this.#delivery.flush()) {
         // Nothing appended so far is still to be pushed, so what is pushed next is what comes after the cursor.
-        this.#state = 'live';
+        this.#phase = 'live';
         this.#subscription.live.add(this);
         this.#pushedBefore = this.#subscription.pushed.bytes;
-        if (this.#subscription.live.size === this.#subscription.members)
+        if (this.#subscription.live.size === this.#subscription.receivers)
           this.#subscription.lastPage = undefined;
       } else {
         clock.defer(() => this.#pump());
@@ -413,7 +416,7 @@ export class Connection implements Receiver {
     const wantsEntry = (entry: LogEntry): boolean => wants(subscription, entry);
     const page = tail.read(this.#cursor, wantsEntry, PAGE, subscription.wanted);
     const shared = toSharedPage(page, this.#cursor, tail.head, tail.epoch);
-    if (this.#subscription.members > 1) this.#subscription.lastPage = shared;
+    if (this.#subscription.receivers > 1) this.#subscription.lastPage = shared;
     return shared;
   }
 
@@ -450,7 +453,7 @@ export class Connection implements Receiver {
     const page = await log.read({ after, wants: wantsEntry, matchers: wanted, limit: PAGE });
     const all = await log.losses(after, wanted);
     // What was read for other topics than it is for by now would leave the new ones out.
-    if (this.#state !== 'behind' || this.#subscription !== subscription) return;
+    if (this.#phase !== 'behind' || this.#subscription !== subscription) return;
     const losses = newLosses(all, (this.#toldLosses ??= new Map<string, number>()));
     if (losses.length > 0) {
       const notice: GapNotice = { gaps: trimmedGaps(losses) };
@@ -474,7 +477,7 @@ export class Connection implements Receiver {
       limit: PAGE,
       snapshot: true,
     });
-    if (this.#state !== 'behind' || this.#snapshot !== snapshot) return;
+    if (this.#phase !== 'behind' || this.#snapshot !== snapshot) return;
     let frames = page.entries.map(({ type, data }) => encodeFrame({ type, data })).join('');
     snapshot.after = page.next;
     if (page.next >= snapshot.until) {
@@ -525,13 +528,13 @@ export class Connection implements Receiver {
 
   /** The client comes back with its cursor, so nothing is lost. */
   #fail(error: unknown): void {
-    if (this.#state === 'closed') return;
+    if (this.#phase === 'closed') return;
     this.#delivery.report(error);
     this.destroy();
   }
 }
 
-/** With the matchers of the subscription, which are the same for all its members, so that each has none of its own. */
+/** With the matchers of the subscription, so that connections that ask for the same share them. */
 function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscription): ConnectRequest {
   return { ...request, wanted, granted };
 }

@@ -110,7 +110,7 @@ export class FanOut {
       counters.bytes += bytes.length * live.size;
       pushed.bytes += bytes.length;
       pushed.at = now;
-      for (const member of live) member.push(bytes, seq, now);
+      for (const receiver of live) receiver.push(bytes, seq, now);
     }
   }
 }

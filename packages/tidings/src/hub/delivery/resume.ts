@@ -1,5 +1,5 @@
 import type { Gap, GapReason } from '../../protocol/control.ts';
-import { EARLIEST, parseCursor } from '../../protocol/cursor.ts';
+import type { Start } from '../../protocol/cursor.ts';
 import { matcherKey } from '../../protocol/matcher.ts';
 import type { EventLog, Loss } from '../../log/event-log.ts';
 import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
@@ -15,38 +15,37 @@ export interface Verdict {
 }
 
 /** What a `ConnectRequest` says of that. */
-interface Place {
-  readonly cursor: string | undefined;
+interface Asked {
+  readonly start: Start;
   readonly reconnects: boolean;
   readonly wanted: MatcherSet;
 }
 
 /**
- * Judges the cursor that came with a request. Text that is no cursor of this log doesn't fail the request, since a
- * native EventSource would then stay away for good: the connection begins at the head and is told of the gap.
+ * Judges where a request asks to begin. A cursor that isn't one of this log doesn't fail the request, since a native
+ * EventSource would then stay away for good: the connection begins at the head, and its welcome names the gap.
  */
-export async function judge(request: Place, log: EventLog): Promise<Verdict> {
-  const { cursor, reconnects, wanted } = request;
+export async function judge(request: Asked, log: EventLog): Promise<Verdict> {
+  const { start, reconnects, wanted } = request;
   const { tail } = log;
   const isNew = !reconnects && log.rules.canBeState(wanted);
-  if (cursor === undefined || cursor === '') return beginAt(tail.head, log.rules.canBeState(wanted));
-  if (cursor === EARLIEST) {
+  if (start === 'head') return beginAt(tail.head, log.rules.canBeState(wanted));
+  if (start === 'earliest') {
     await log.catchUp();
     // What is no longer retained wasn't asked for, so of losses until now nothing is told.
     return { ...beginAt(log.floor), losses: await log.losses(log.floor, wanted) };
   }
-  const parsed = parseCursor(cursor);
-  if (parsed === undefined) return gapAtHead('unknown-cursor', log, wanted);
-  if (parsed.epoch !== tail.epoch) return gapAtHead('epoch', log, wanted);
+  if (start === 'unknown') return gapAtHead('unknown-cursor', log, wanted);
+  if (start.epoch !== tail.epoch) return gapAtHead('epoch', log, wanted);
   // It may come from another process, which is a little ahead.
-  if (parsed.seq > tail.head) await log.catchUp();
-  if (parsed.seq > tail.head) return gapAtHead('unknown-cursor', log, wanted);
-  if (parsed.seq >= log.newestLoss)
-    return { seq: parsed.seq, resumed: true, gaps: [], losses: [], snapshot: isNew };
-  const losses = await log.losses(parsed.seq, wanted);
+  if (start.seq > tail.head) await log.catchUp();
+  if (start.seq > tail.head) return gapAtHead('unknown-cursor', log, wanted);
+  if (start.seq >= log.newestLoss)
+    return { seq: start.seq, resumed: true, gaps: [], losses: [], snapshot: isNew };
+  const losses = await log.losses(start.seq, wanted);
   const resumed = losses.length === 0;
   return {
-    seq: parsed.seq,
+    seq: start.seq,
     resumed,
     gaps: trimmedGaps(losses),
     losses,

@@ -26,7 +26,7 @@ describe('subscriptions', () => {
     );
   });
 
-  test('last as long as they have members', () => {
+  test('last as long as they have receivers', () => {
     const subscriptions = new Subscriptions();
     const wanted = createMatcherSet(['a', { pattern: 'b/*' }]);
     const nothing = createMatcherSet([]);
@@ -34,7 +34,7 @@ describe('subscriptions', () => {
     expect(subscriptions.join(wanted, nothing)).toBe(first);
     first.live.add(nobody);
     subscriptions.leave(first, nobody);
-    expect([first.members, first.live.size, subscriptions.size, subscriptions.index.size]).toEqual([
+    expect([first.receivers, first.live.size, subscriptions.size, subscriptions.index.size]).toEqual([
       1, 0, 1, 2,
     ]);
     expect([...subscriptions.index.match(['b/1'])]).toEqual([first]);

@@ -7,9 +7,9 @@ import { TopicIndex } from './topic-index.ts';
 /** A connection, as fan-out sees it. */
 export interface Receiver {
   /**
-   * Hands over the bytes of a flush, which brings the member up to `seq`. `now`: the clock's monotonic time. Nothing is
-   * noted of it for each member, since each object that a write touches costs it some percent (benchmark `fanout`);
-   * what a member was given while live is told by `pushed`.
+   * Hands over the bytes of a flush, which brings the receiver up to `seq`. `now`: the clock's monotonic time.
+   * Records nothing per receiver: every extra object a write touches costs a few percent (`fanout`). The
+   * subscription's `pushed` says what its live receivers were given.
    */
   push(bytes: Uint8Array, seq: number, now: number): void;
 }
@@ -23,15 +23,15 @@ export interface Subscription {
   readonly wanted: MatcherSet;
   /** What was granted by name: private events need it. */
   readonly granted: MatcherSet;
-  /** The members that have everything up to the last flush: new events are pushed to them. */
+  /** The receivers that have everything up to the last flush: new events are pushed to them. */
   readonly live: Set<Receiver>;
   /** Bytes of frames pushed to whoever was live, and when last, by the clock's monotonic time. */
   readonly pushed: { bytes: number; at: number };
-  /** Members, live or behind. */
-  members: number;
-  /** What the flush that runs has found for the members. */
+  /** How many receivers there are, live or behind. */
+  receivers: number;
+  /** What the flush that runs has found for the receivers. */
   batch: LogEntry[];
-  /** The page read last, for the next member that stands at the same cursor. */
+  /** The page read last, for the next receiver that stands at the same cursor. */
   lastPage: SharedPage | undefined;
 }
 
@@ -66,7 +66,7 @@ export class Subscriptions {
     return this.#byKey.values();
   }
 
-  /** Finds or makes the subscription, and counts the caller as a member. */
+  /** Finds or makes the subscription, and counts the caller as a receiver. */
   join(wanted: MatcherSet, granted: MatcherSet): Subscription {
     const key = `${wanted.key}\n\n${granted.key}`;
     let subscription = this.#byKey.get(key);
@@ -77,21 +77,21 @@ export class Subscriptions {
         granted,
         live: new Set(),
         pushed: { bytes: 0, at: 0 },
-        members: 0,
+        receivers: 0,
         batch: [],
         lastPage: undefined,
       };
       this.#byKey.set(key, subscription);
       this.index.add(subscription);
     }
-    subscription.members += 1;
+    subscription.receivers += 1;
     return subscription;
   }
 
-  leave(subscription: Subscription, member: Receiver): void {
-    subscription.live.delete(member);
-    subscription.members -= 1;
-    if (subscription.members > 0) return;
+  leave(subscription: Subscription, receiver: Receiver): void {
+    subscription.live.delete(receiver);
+    subscription.receivers -= 1;
+    if (subscription.receivers > 0) return;
     this.#byKey.delete(subscription.key);
     this.index.remove(subscription);
   }

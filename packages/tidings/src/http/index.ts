@@ -1,0 +1,22 @@
+/**
+ * What a transport is made of: `tidings/transport`. `negotiate` decides what becomes of a request; the transport says
+ * what it knows of it, sends the answer, or begins the stream and lets a sink of its own write to it.
+ */
+export { readJson } from './body.ts';
+export { assertHandlerOptions } from './check-options.ts';
+export { CompressedSink } from './compressed-sink.ts';
+export type { Authorization, CorsOptions, Greeting, HandlerOptions } from './handler-options.ts';
+export {
+  type Acceptance,
+  type Answer,
+  type Begin,
+  type Outcome,
+  type RequestFacts,
+  negotiate,
+} from './negotiation.ts';
+export { toProblem } from './problem.ts';
+export type { CompressedStream, Compression } from '../hub/compression.ts';
+export type { ConnectRequest, ConnectionInfo, ConnectionPhase, Sink } from '../hub/delivery/connection.ts';
+export { type Gateway, type OwnConnection, gatewayOf } from '../hub/gateway.ts';
+export { type Start, parseStart } from '../protocol/cursor.ts';
+export type { MatcherSet } from '../protocol/matcher-set.ts';

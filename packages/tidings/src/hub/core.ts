@@ -1,0 +1,166 @@
+import { createError } from '../protocol/errors.ts';
+import { Conflation } from './conflation.ts';
+import {
+  type ConnectRequest,
+  Connection,
+  type ConnectionTerms,
+  type Delivery,
+} from './delivery/connection.ts';
+import { FanOut } from './delivery/fan-out.ts';
+import { Subscriptions } from './delivery/subscription.ts';
+import type { ResolvedHubOptions } from './options.ts';
+import { PresenceTracker } from './presence/presence.ts';
+import { Registry } from './registry.ts';
+import { Sweep } from './sweep.ts';
+
+/** Reconnects that are asked for in each second, when many are told to come back. */
+const RECONNECTS_PER_SECOND = 1000;
+
+/** The parts of a hub, put together. Its two faces stand on it: `hub.ts` for apps, `gateway.ts` for transports. */
+export class Core {
+  readonly options: ResolvedHubOptions;
+  readonly subscriptions: Subscriptions = new Subscriptions();
+  readonly counters = { connected: 0, published: 0, delivered: 0, bytes: 0, flushes: 0, stalled: 0 };
+  readonly registry: Registry;
+  readonly conflation: Conflation;
+  readonly fanOut: FanOut;
+  readonly presence: PresenceTracker;
+  readonly #delivery: Delivery;
+  readonly #sweep: Sweep;
+  #closed: Promise<void> | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: ResolvedHubOptions) {
+    const { log, clock, onError: report } = options;
+    this.options = options;
+    this.registry = new Registry(options.limits);
+    this.conflation = new Conflation(log, clock);
+    this.fanOut = new FanOut({
+      tail: log.tail,
+      subscriptions: this.subscriptions,
+      clock,
+      counters: this.counters,
+      window: options.flushWindow,
+    });
+    this.#delivery = {
+      log,
+      clock,
+      subscriptions: this.subscriptions,
+      counters: this.counters,
+      heartbeat: options.heartbeat,
+      retry: options.retry,
+      flush: () => this.fanOut.flush(),
+      report,
+      forget: (connection) => this.#forget(connection),
+    };
+    log.tail.onMiss((topics) => this.#fallBehind(topics));
+    this.presence = new PresenceTracker(options.presence, log, clock, report);
+    this.#sweep = new Sweep({
+      delivery: this.#delivery,
+      registry: this.registry,
+      stallTimeout: options.stallTimeout,
+      maxLifetime: options.maxLifetime,
+      expiryNotice: options.expiryNotice,
+      retryAfterEnd: () => options.retry * (0.5 + options.random()),
+      counters: this.counters,
+    });
+  }
+
+  /** Whether `close` has been called: no new connections. */
+  get closing(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** Puts a connection on the books. */
+  add(request: ConnectRequest): Connection {
+    const connection = new Connection(crypto.randomUUID(), request, this.#delivery);
+    this.registry.add(connection);
+    this.presence.join(request.wanted.topics, connection.member);
+    this.counters.connected += 1;
+    this.#sweep.start();
+    return connection;
+  }
+
+  /** Changes what a connection is for. @returns where it stands. */
+  change(connection: Connection, terms: ConnectionTerms): string {
+    const { wanted } = connection.request;
+    const cursor = connection.change(terms);
+    this.presence.join(difference(terms.wanted.topics, wanted.topics), connection.member);
+    this.presence.leave(difference(wanted.topics, terms.wanted.topics), connection.member.id);
+    return cursor;
+  }
+
+  #forget(connection: Connection): void {
+    this.registry.delete(connection);
+    this.presence.leave(connection.request.wanted.topics, connection.member.id);
+    if (this.registry.size > 0) return;
+    this.#sweep.stop();
+    this.#onEmpty?.();
+  }
+
+  /** What is pushed next leaves out events of these topics, or of any: connections that want them read the log. */
+  #fallBehind(topics: readonly string[] | undefined): void {
+    this.fanOut.flush();
+    for (const connection of this.registry.values()) {
+      if (topics === undefined || connection.request.wanted.matches(topics)) connection.fallBehind();
+    }
+  }
+
+  /** Milliseconds over which this many connections should come back. */
+  spread(connections: number): number {
+    return connections > 1 ? (connections / RECONNECTS_PER_SECOND) * 1000 : 0;
+  }
+
+  /** Says goodbye to all, and closes the log once they are gone or `within` milliseconds have passed. */
+  close(within: number): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed;
+    // Closing before the first goodbye: a listener for the end of a connection may call this, too, or connect.
+    this.#closed = this.#drain(within);
+    this.#sayGoodbye();
+    return this.#closed;
+  }
+
+  #sayGoodbye(): void {
+    const { random, retry } = this.options;
+    this.fanOut.flush();
+    const spread = Math.max(1000, this.spread(this.registry.size));
+    for (const connection of [...this.registry.values()]) connection.end('drain', retry + random() * spread);
+    if (this.registry.size === 0) this.#onEmpty?.();
+  }
+
+  async #drain(within: number): Promise<void> {
+    const gone = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    const cancel = this.options.clock.setTimer(() => {
+      for (const connection of [...this.registry.values()]) connection.destroy();
+    }, within);
+    await gone;
+    cancel();
+    this.conflation.flush();
+    this.presence.stop();
+    this.#sweep.stop();
+    this.fanOut.stop();
+    await this.options.log.close();
+  }
+
+  /** @throws {TidingsError} `hub/unavailable` (503), `limit/connections` (429). */
+  assertRoom(subject: string | undefined, remote: string | undefined): void {
+    if (this.closing) {
+      const details = { retryAfter: Math.max(1, Math.ceil(this.spread(this.registry.size) / 1000)) };
+      throw createError('hub/unavailable', 'This server is going down.', { details });
+    }
+    this.registry.assertRoom(subject, remote);
+  }
+
+  /** @throws {TidingsError} `auth/expired` (401). */
+  assertNotExpired(expiresAt: number | undefined): void {
+    // This way round, so that what is no number has expired, too.
+    if (expiresAt === undefined || this.options.clock.now() < expiresAt) return;
+    throw createError('auth/expired', 'The authorization has expired; get a new one.');
+  }
+}
+
+function difference(from: ReadonlySet<string>, without: ReadonlySet<string>): string[] {
+  return [...from].filter((topic) => !without.has(topic));
+}

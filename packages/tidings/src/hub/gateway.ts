@@ -1,0 +1,166 @@
+import type { Changed } from '../protocol/control.ts';
+import { createError } from '../protocol/errors.ts';
+import type { Matcher } from '../protocol/matcher.ts';
+import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
+import { invalidOption } from '../protocol/options.ts';
+import type { Compression } from './compression.ts';
+import type { Core } from './core.ts';
+import type {
+  ConnectRequest,
+  Connection,
+  ConnectionInfo,
+  ConnectionTerms,
+  Sink,
+} from './delivery/connection.ts';
+
+/** A connection that a transport admitted, and so its own to open, feed with news of the peer, and end. */
+export interface OwnConnection {
+  readonly info: ConnectionInfo;
+  /**
+   * Starts the stream: welcome, then `greeting` (frames without cursor, for this connection only), then events. Where
+   * it begins is settled before this returns, unless the log has to be asked what retention took.
+   *
+   * An event published between the making of the greeting and this call would be in neither: make no pause there.
+   */
+  open(sink: Sink, greeting: string): void;
+  /** The peer can take more: call it after `Sink.write` returned false. Once too often does no harm. */
+  drained(): void;
+  /** The peer is gone, for whatever reason. Call it once at least. */
+  closed(): void;
+  /** Ends the stream at once, without a goodbye. */
+  destroy(): void;
+  /** Calls `listener` once when the connection is over; at once if it is. */
+  onClose(listener: () => void): void;
+}
+
+/** What a change request says of the connection it is about. */
+export interface Claim {
+  readonly connection: string;
+  readonly secret: string;
+  /** As in the `ConnectRequest`. */
+  readonly handler?: object | undefined;
+}
+
+/** What a connection is for now. */
+export type CurrentTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'subject' | 'expiresAt'>;
+
+/** Who wants to come, as far as it is known by then. */
+export type Visitor = Partial<Pick<ConnectRequest, 'subject' | 'remote' | 'expiresAt'>>;
+
+/** What a transport calls. An app calls the hub itself. */
+export interface Gateway {
+  /** Which shape this object has: `gatewayOf` compares it. */
+  readonly version: number;
+  /** What streams may be compressed with. */
+  readonly compression: Compression | undefined;
+  /** Whether the hub is being closed: nobody is admitted, and sockets should not wait for another request. */
+  readonly closing: boolean;
+  /**
+   * The matchers that a subscriber asks for, as one question.
+   *
+   * @throws {TidingsError} `topic/*`, `limit/topics` (400).
+   */
+  wanted(matchers: readonly Matcher[]): MatcherSet;
+  /**
+   * Whether this visitor could be admitted now.
+   *
+   * @throws {TidingsError} `hub/unavailable` (503), `limit/connections` (429), `auth/expired` (401).
+   */
+  assertRoom(visitor: Visitor): void;
+  /** Admits a connection, which then waits for `open`. Throws like `assertRoom`. */
+  admit(request: ConnectRequest): OwnConnection;
+  /**
+   * Changes what a connection is for. `decide` is asked what it shall be for, knowing what it is for now; and once
+   * more if another change came before it answered. What it throws is thrown.
+   *
+   * @throws {TidingsError} `connection/unknown` (404), `auth/expired` (401).
+   */
+  change(
+    claim: Claim,
+    decide: (current: CurrentTerms) => ConnectionTerms | Promise<ConnectionTerms>,
+  ): Promise<Changed>;
+  /** A time to wait, up to half as long again, so that not all come back at once. In milliseconds. */
+  jitter(milliseconds: number): number;
+}
+
+/** To be raised with each change of `Gateway`, `OwnConnection` or `ConnectRequest` that a transport must know of. */
+const VERSION = 1;
+
+/** Under `Symbol.for`, so that a transport finds it whichever copy of the package made the hub. */
+export const GATEWAY: unique symbol = Symbol.for('tidings.gateway') as never;
+
+/**
+ * The transports' face of a hub.
+ *
+ * @throws {TidingsError} `hub/invalid-option` for what is no hub, or one of another version of the package.
+ */
+export function gatewayOf(hub: object): Gateway {
+  const gateway = (hub as { [GATEWAY]?: Gateway } | undefined | null)?.[GATEWAY];
+  if (gateway === undefined) throw invalidOption('hub', 'The first argument is a hub of `createHub`.');
+  if (gateway.version === VERSION) return gateway;
+  throw invalidOption(
+    'hub',
+    'The hub was made by another version of `tidings` than this transport is of. ' +
+      'Two versions are installed (`npm ls tidings` shows where): use one.',
+  );
+}
+
+export function createGateway(core: Core): Gateway {
+  const { limits, compression, random } = core.options;
+
+  function assertRoom({ subject, remote, expiresAt }: Visitor): void {
+    core.assertRoom(subject, remote);
+    core.assertNotExpired(expiresAt);
+  }
+
+  async function change(...[claim, decide]: Parameters<Gateway['change']>): Promise<Changed> {
+    const connection = find(claim);
+    for (;;) {
+      const before = connection.request;
+      const terms = await decide(before);
+      if (connection.phase === 'closed' || connection.phase === 'ending') {
+        throw createError('connection/unknown', 'The connection ended meanwhile; connect anew.');
+      }
+      // Another change came while `decide` was asked: its answer would undo that one.
+      if (connection.request.wanted !== before.wanted) continue;
+      core.assertNotExpired(terms.expiresAt);
+      return { cursor: core.change(connection, terms), topics: terms.wanted.matchers };
+    }
+  }
+
+  function find({ connection: id, secret, handler }: Claim): Connection {
+    const connection = core.registry.get(id);
+    if (connection?.secret === secret && connection.request.handler === handler) return connection;
+    throw createError('connection/unknown', 'No such connection is open here; connect anew.');
+  }
+
+  return {
+    version: VERSION,
+    compression,
+    get closing() {
+      return core.closing;
+    },
+    wanted(matchers) {
+      assertMatchers(matchers, limits.topicsPerConnection);
+      return createMatcherSet(matchers, limits.topicLength);
+    },
+    assertRoom,
+    admit(request) {
+      assertRoom(request);
+      return core.add(request);
+    },
+    change,
+    jitter: (milliseconds) => Math.round(milliseconds * (1 + random() / 2)),
+  };
+}
+
+function assertMatchers(matchers: readonly Matcher[], maxTopics: number): void {
+  if (matchers.length === 0) {
+    throw createError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….');
+  }
+  if (matchers.length > maxTopics) {
+    throw createError('limit/topics', `A connection may ask for ${maxTopics} topics.`, {
+      details: { topics: matchers.length, maxTopics },
+    });
+  }
+}
