@@ -121,6 +121,24 @@ export const logContract: readonly ContractCase[] = [
     }),
   },
   {
+    name: 'takes the ids of events that an event superseded before it was appended for its own',
+    run: withLog({}, async (log) => {
+      const [first] = await append(log, { topics: 'a', data: 1, id: 'first' });
+      const newest = toNewEvent({ topics: 'a', data: 4, id: 'newest' });
+      const [appended] = await log.append([{ ...newest, supersededIds: ['first', 'second', 'third'] }]);
+      for (const [id, seq] of [
+        ['newest', appended?.seq],
+        ['second', appended?.seq],
+        ['third', appended?.seq],
+        // This one is in the log itself.
+        ['first', first?.seq],
+      ] as const) {
+        assert.deepEqual(await append(log, { topics: 'a', data: 'again', id }), [{ seq, duplicate: true }]);
+      }
+      assert.equal((await read(log, log.floor)).entries.length, 2);
+    }),
+  },
+  {
     name: 'keeps what retention by count says and tells which topics lost something',
     run: withLog({ events: 10 }, async (log) => {
       const start = log.tail.head;

@@ -92,6 +92,11 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
       if (known !== undefined) return { seq: known, duplicate: true };
       const seq = tail.head + entries.length + 1;
       if (event.id !== undefined) seqById.set(event.id, seq);
+      for (const id of event.supersededIds ?? []) {
+        if (seqById.has(id)) continue;
+        seqById.set(id, seq);
+        supersededIds.add(id);
+      }
       entries.push(entryOf(event, seq, time));
       return { seq, duplicate: false };
     });
@@ -104,11 +109,11 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   function settle(entry: LogEntry): void {
     if (!isState(rules, entry)) return topicRetention.add(entry);
     const before = states.set(entry);
-    if (before === undefined) return;
-    tail.remove(before.seq);
-    if (before.id !== undefined) supersededIds.add(before.id);
+    if (before !== undefined) tail.remove(before.seq);
+    if (before?.id !== undefined) supersededIds.add(before.id);
     for (const id of supersededIds) {
-      if ((seqById.get(id) ?? 0) > tail.head - SUPERSEDED_ID_WINDOW) break;
+      const isRecent = (seqById.get(id) ?? 0) > tail.head - SUPERSEDED_ID_WINDOW;
+      if (isRecent && supersededIds.size <= SUPERSEDED_ID_WINDOW) break;
       supersededIds.delete(id);
       seqById.delete(id);
     }
