@@ -31,7 +31,7 @@ interface Workers {
 describe('several processes on one log and one port', () => {
   test(
     `lose and repeat nothing, in one order, while ${kills} of them are killed`,
-    { timeout: 3 * DEADLINE + kills * 10_000 },
+    { timeout: 3 * DEADLINE + kills * 30_000 },
     async () => {
       const workers = await startWorkers(3);
       const topicsOf = (i: number): readonly string[] => (i % 2 === 0 ? TOPICS : [TOPICS[i % 3] ?? 'a']);
