@@ -13,7 +13,7 @@ const alias = [
   { find: /^tidings\/eventsource$/, replacement: `${library}client/event-source/index.ts` },
   { find: /^tidings\/lmdb$/, replacement: `${library}logs/lmdb/index.ts` },
   { find: /^tidings\/redis$/, replacement: `${library}logs/redis/index.ts` },
-  { find: /^tidings\/(express|gzip)$/, replacement: `${library}node/$1.ts` },
+  { find: /^tidings\/(express|fastify|gzip|koa)$/, replacement: `${library}node/$1.ts` },
 ];
 
 const built = ['**/node_modules/**', '**/dist/**'];
