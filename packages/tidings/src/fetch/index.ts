@@ -1,4 +1,4 @@
-import type { Sink } from '../hub/delivery/connection.ts';
+import type { Sink } from '../hub/delivery/sink.ts';
 import { type OwnConnection, gatewayOf } from '../hub/gateway.ts';
 import type { Hub } from '../hub/hub.ts';
 import { readJson } from '../http/body.ts';

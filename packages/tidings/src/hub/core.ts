@@ -1,17 +1,17 @@
 import { createError } from '../protocol/errors.ts';
 import { Conflation } from './conflation.ts';
-import {
-  type ConnectRequest,
-  Connection,
-  type ConnectionTerms,
-  type Delivery,
-} from './delivery/connection.ts';
+import { Connection, type Delivery } from './delivery/connection.ts';
 import { FanOut } from './delivery/fan-out.ts';
+import { frames } from './delivery/frames.ts';
 import { Subscriptions } from './delivery/subscription.ts';
+import type { Tuning } from './delivery/tuning.ts';
+import { Turns } from './delivery/turns.ts';
 import type { ResolvedHubOptions } from './options.ts';
 import { PresenceTracker } from './presence/presence.ts';
 import { Registry } from './registry.ts';
+import type { ConnectRequest, ConnectionTerms } from './request.ts';
 import { Sweep } from './sweep.ts';
+import { TextPool } from './text-pool.ts';
 
 /** Reconnects that are asked for in each second, when many are told to come back. */
 const RECONNECTS_PER_SECOND = 1000;
@@ -27,12 +27,14 @@ export class Core {
   readonly presence: PresenceTracker;
   readonly #delivery: Delivery;
   readonly #sweep: Sweep;
+  readonly #userAgents = new TextPool();
   #closed: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
-  constructor(options: ResolvedHubOptions) {
+  constructor(options: ResolvedHubOptions, tuning: Tuning) {
     const { log, clock, onError: report } = options;
     this.options = options;
+    const turns = new Turns(clock, tuning.catchUp);
     this.registry = new Registry(options.limits);
     this.conflation = new Conflation(log, clock);
     this.fanOut = new FanOut({
@@ -41,6 +43,8 @@ export class Core {
       clock,
       counters: this.counters,
       window: options.flushWindow,
+      turns,
+      tuning,
     });
     this.#delivery = {
       log,
@@ -49,7 +53,9 @@ export class Core {
       counters: this.counters,
       heartbeat: options.heartbeat,
       retry: options.retry,
-      flush: () => this.fanOut.flush(),
+      fanOut: this.fanOut,
+      turns,
+      tuning,
       report,
       forget: (connection) => this.#forget(connection),
     };
@@ -73,7 +79,8 @@ export class Core {
 
   /** Puts a connection on the books. */
   add(request: ConnectRequest): Connection {
-    const connection = new Connection(crypto.randomUUID(), request, this.#delivery);
+    const userAgent = this.#userAgents.use(request.userAgent);
+    const connection = new Connection(crypto.randomUUID(), { ...request, userAgent }, this.#delivery, frames);
     this.registry.add(connection);
     this.presence.join(request.wanted.topics, connection.member);
     this.counters.connected += 1;
@@ -92,6 +99,7 @@ export class Core {
 
   #forget(connection: Connection): void {
     this.registry.delete(connection);
+    this.#userAgents.release(connection.request.userAgent);
     this.presence.leave(connection.request.wanted.topics, connection.member.id);
     if (this.registry.size > 0) return;
     this.#sweep.stop();
@@ -100,7 +108,6 @@ export class Core {
 
   /** What is pushed next leaves out events of these topics, or of any: connections that want them read the log. */
   #fallBehind(topics: readonly string[] | undefined): void {
-    this.fanOut.flush();
     for (const connection of this.registry.values()) {
       if (topics === undefined || connection.request.wanted.matches(topics)) connection.fallBehind();
     }

@@ -4,10 +4,11 @@ import { type EventInput, type EventOptions, toNewEvent } from '../protocol/even
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { Core } from './core.ts';
-import type { ConnectionInfo } from './delivery/connection.ts';
+import { TUNING, type Tuning } from './delivery/tuning.ts';
 import { GATEWAY, createGateway, type Gateway } from './gateway.ts';
 import { type HubOptions, resolveOptions } from './options.ts';
 import type { Presence } from './presence/presence.ts';
+import type { ConnectionInfo } from './request.ts';
 
 /** What a publisher gets back. */
 export interface Published {
@@ -91,8 +92,8 @@ export interface Hub {
 }
 
 /** @throws {TidingsError} `hub/invalid-option`. */
-export function startHub(options: HubOptions & { readonly log: EventLog }): Hub {
-  return new AppHub(new Core(resolveOptions(options)));
+export function startHub(options: HubOptions & { readonly log: EventLog }, tuning: Tuning = TUNING): Hub {
+  return new AppHub(new Core(resolveOptions(options), tuning));
 }
 
 class AppHub implements Hub {
