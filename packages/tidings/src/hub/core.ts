@@ -3,6 +3,7 @@ import { Conflation } from './conflation.ts';
 import { Connection, type Delivery } from './delivery/connection.ts';
 import { FanOut } from './delivery/fan-out.ts';
 import { frames } from './delivery/frames.ts';
+import { items } from './delivery/items.ts';
 import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
@@ -22,6 +23,8 @@ export class Core {
   readonly subscriptions: Subscriptions = new Subscriptions();
   readonly counters = { connected: 0, published: 0, delivered: 0, bytes: 0, flushes: 0, stalled: 0 };
   readonly registry: Registry;
+  /** Connections of this process: no strangers, so they count for no limit, nor are they told to come back. */
+  readonly locals: Set<Connection> = new Set();
   readonly conflation: Conflation;
   readonly fanOut: FanOut;
   readonly presence: PresenceTracker;
@@ -88,6 +91,20 @@ export class Core {
     return connection;
   }
 
+  /** @throws {TidingsError} `hub/unavailable`. */
+  addLocal(request: ConnectRequest): Connection {
+    if (this.closing) throw createError('hub/unavailable', 'The hub is closed, or being closed.');
+    const connection = new Connection(crypto.randomUUID(), request, this.#delivery, items);
+    this.locals.add(connection);
+    return connection;
+  }
+
+  /** All connections, of peers and of this process. */
+  *all(): Generator<Connection> {
+    yield* this.registry.values();
+    yield* this.locals;
+  }
+
   /** Changes what a connection is for. @returns where it stands. */
   change(connection: Connection, terms: ConnectionTerms): string {
     const { wanted } = connection.request;
@@ -98,17 +115,22 @@ export class Core {
   }
 
   #forget(connection: Connection): void {
-    this.registry.delete(connection);
-    this.#userAgents.release(connection.request.userAgent);
-    this.presence.leave(connection.request.wanted.topics, connection.member.id);
-    if (this.registry.size > 0) return;
-    this.#sweep.stop();
-    this.#onEmpty?.();
+    if (!this.locals.delete(connection)) {
+      this.registry.delete(connection);
+      this.#userAgents.release(connection.request.userAgent);
+      this.presence.leave(connection.request.wanted.topics, connection.member.id);
+    }
+    if (this.registry.size === 0) this.#sweep.stop();
+    if (this.#isEmpty) this.#onEmpty?.();
+  }
+
+  get #isEmpty(): boolean {
+    return this.registry.size + this.locals.size === 0;
   }
 
   /** What is pushed next leaves out events of these topics, or of any: connections that want them read the log. */
   #fallBehind(topics: readonly string[] | undefined): void {
-    for (const connection of this.registry.values()) {
+    for (const connection of this.all()) {
       if (topics === undefined || connection.request.wanted.matches(topics)) connection.fallBehind();
     }
   }
@@ -131,8 +153,8 @@ export class Core {
     const { random, retry } = this.options;
     this.fanOut.flush();
     const spread = Math.max(1000, this.spread(this.registry.size));
-    for (const connection of [...this.registry.values()]) connection.end('drain', retry + random() * spread);
-    if (this.registry.size === 0) this.#onEmpty?.();
+    for (const connection of [...this.all()]) connection.end('drain', retry + random() * spread);
+    if (this.#isEmpty) this.#onEmpty?.();
   }
 
   async #drain(within: number): Promise<void> {
@@ -140,7 +162,7 @@ export class Core {
       this.#onEmpty = resolve;
     });
     const cancel = this.options.clock.setTimer(() => {
-      for (const connection of [...this.registry.values()]) connection.destroy();
+      for (const connection of [...this.all()]) connection.destroy();
     }, within);
     await gone;
     cancel();

@@ -172,6 +172,19 @@ export class Connection implements Receiver, Task {
     return formatCursor({ epoch: log.tail.epoch, seq });
   }
 
+  /**
+   * An event for this connection alone, encoded already. It comes after all that was published before.
+   *
+   * @returns false if it can't come: the connection is over, or too many such events wait already.
+   */
+  send(frame: string): boolean {
+    this.#settle();
+    if (this.#phase === 'ending' || this.#reader === undefined) return false;
+    const isTaken = this.#reader.post(this.#subscription.format.alone(frame));
+    this.#pump();
+    return isTaken;
+  }
+
   /** Tells the peer, once, that its authorization ends soon: it may renew it. */
   warnOfExpiry(): void {
     const { expiresAt } = this.#request;

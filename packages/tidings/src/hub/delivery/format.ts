@@ -19,6 +19,8 @@ export interface Format {
   subscribed(subscribed: Subscribed, cursor: string): Output;
   expiring(expiring: Expiring, cursor: string): Output;
   goodbye(goodbye: Goodbye): Output;
+  /** Events for one connection alone, encoded already, without cursor. */
+  alone(frames: string): Output;
   /** Says that the stream is alive, and where it stands. */
   heartbeat(cursor: string): Output;
 }

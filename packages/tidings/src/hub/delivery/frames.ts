@@ -42,5 +42,6 @@ export const frames: Format = {
   subscribed: (subscribed, id) => toBytes({ id, type: SUBSCRIBED, data: JSON.stringify(subscribed) }),
   expiring: (expiring, id) => toBytes({ id, type: EXPIRING, data: JSON.stringify(expiring) }),
   goodbye: (goodbye) => toBytes({ retry: goodbye.retry, type: GOODBYE, data: JSON.stringify(goodbye) }),
+  alone: (text) => encoder.encode(text),
   heartbeat: (id) => toBytes({ id }),
 };

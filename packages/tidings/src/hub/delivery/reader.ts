@@ -13,6 +13,9 @@ const PAGE: PageLimit = { events: 1000, length: 65_536 };
 /** Bytes read for one connection before others get a turn: a peer may take them as fast as they are read. */
 const TURN = 262_144;
 
+/** Bytes that may wait for one connection alone; besides its cursor, all that is kept for a peer that doesn't read. */
+const MAX_MAIL = 65_536;
+
 /** Topics that are states, of which the newest events up to `until` are being sent. */
 interface Snapshot {
   readonly wanted: MatcherSet;
@@ -47,6 +50,8 @@ export class Reader {
   #afterNotice: SharedPage | undefined;
   /** Bytes read since others had their turn. */
   #turn = 0;
+  /** For this connection alone, and no part of the log. */
+  #mail: Output[] | undefined;
 
   constructor(source: Source, cursor: number) {
     this.#source = source;
@@ -73,7 +78,8 @@ export class Reader {
 
   /** Whether the peer has everything up to `end`. */
   isAt(end: number): boolean {
-    return this.cursor >= end && this.#snapshot === undefined && this.#toldTopics;
+    const isDone = this.#snapshot === undefined && this.#toldTopics && this.#mail === undefined;
+    return isDone && this.cursor >= end;
   }
 
   /** Whether others should have a turn first. Asking gives it to them. */
@@ -88,9 +94,25 @@ export class Reader {
     this.#turn = 0;
   }
 
+  /** Takes what is to be given next. @returns false if too much of that kind waits already. */
+  post(output: Output): boolean {
+    const waiting = this.#mail?.reduce((sum, { length }) => sum + length, 0) ?? 0;
+    if (waiting + output.length > MAX_MAIL && waiting > 0) return false;
+    this.#mail = [...(this.#mail ?? []), output];
+    return true;
+  }
+
+  #readMail([next, ...rest]: readonly Output[]): Reading {
+    return () => {
+      this.#mail = rest.length === 0 ? undefined : rest;
+      return next;
+    };
+  }
+
   /** Reads what comes next, up to `end` at most; the log below its tail has to be asked for it. */
   read(subscription: Subscription, end: number): Reading | Promise<Reading> {
     const { log } = this.#source;
+    if (this.#mail !== undefined) return this.#readMail(this.#mail);
     if (this.#snapshot !== undefined) return this.#readSnapshot(subscription, this.#snapshot);
     if (!this.#toldTopics) return this.#tellTopics(subscription);
     if (this.#afterNotice !== undefined) return this.#taking(this.#afterNotice);
