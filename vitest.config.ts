@@ -25,6 +25,8 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'unit',
+          // A loaded machine makes tests slow, not red.
+          testTimeout: 30_000,
           include: ['{packages,examples,scripts}/**/*.test.ts'],
           exclude: [...built, '**/*.integration.test.ts'],
         },

@@ -167,7 +167,7 @@ export class Connection implements Receiver, Task {
     this.#request = shareMatchers({ ...this.#request, expiresAt }, this.#subscription);
     this.#toldExpiry = false;
     const seq = this.#reader?.cursor ?? log.tail.head;
-    if (this.#phase === 'behind') this.#reader?.retarget(gained, wanted.key === before.key);
+    if (this.#phase === 'behind') this.#reader?.retarget(wanted, gained, wanted.key === before.key);
     this.#pump();
     return formatCursor({ epoch: log.tail.epoch, seq });
   }

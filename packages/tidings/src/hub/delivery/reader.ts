@@ -69,11 +69,18 @@ export class Reader {
     if (losses.length > 0) newLosses(losses, (this.#toldLosses = new Map<string, number>()));
   }
 
-  /** Goes on for other topics, of which it had not asked for `gained`. */
-  retarget(gained: MatcherSet, isSame: boolean): void {
+  /**
+   * Goes on for other topics, of which it had not asked for `gained`. However often topics change before the peer reads
+   * on, what waits for it is no more than for one change.
+   */
+  retarget(wanted: MatcherSet, gained: MatcherSet, isSame: boolean): void {
     this.#toldTopics &&= isSame;
     this.#afterNotice = undefined;
-    if (this.#source.log.rules.canBeState(gained)) this.#beginSnapshot(gained);
+    const due = this.#snapshot?.wanted.matchers.filter((matcher) => wanted.covers(matcher)) ?? [];
+    const gainedStates = this.#source.log.rules.canBeState(gained) ? gained.matchers : [];
+    // Also if nothing is left of it: its end brings the first cursor that the peer gets.
+    if (this.#snapshot !== undefined || gainedStates.length > 0)
+      this.#beginSnapshot(createMatcherSet([...due, ...gainedStates]));
   }
 
   /** Whether the peer has everything up to `end`. */
@@ -180,10 +187,9 @@ export class Reader {
     };
   }
 
-  /** One that is under way begins anew, with what is asked for now as well. */
+  /** One that is under way begins anew, so `wanted` has to include what that was for. */
   #beginSnapshot(wanted: MatcherSet): void {
-    const both = [...(this.#snapshot?.wanted.matchers ?? []), ...wanted.matchers];
-    this.#snapshot = { wanted: createMatcherSet(both), until: this.cursor, after: 0 };
+    this.#snapshot = { wanted, until: this.cursor, after: 0 };
   }
 
   async #readSnapshot(subscription: Subscription, snapshot: Snapshot): Promise<Reading> {
