@@ -10,6 +10,9 @@ import { type SharedPage, type SharedStates, type Subscription, wants } from './
 /** Large enough that a page fills a socket's buffer, small enough that few bytes wait for a slow peer. */
 const PAGE: PageLimit = { events: 1000, length: 65_536 };
 
+/** Entries looked at for one page, if they are held against topics alone; each pattern is one more thing to ask. */
+const LOOKS = 10_000;
+
 /** Bytes read for one connection before others get a turn: a peer may take them as fast as they are read. */
 const TURN = 262_144;
 
@@ -153,7 +156,8 @@ export class Reader {
     const { tail } = this.#source.log;
     const last = subscription.lastPage;
     if (last?.after === this.cursor && last.next <= end) return last;
-    const page = tail.read(this.cursor, wantsUpTo(subscription, end), PAGE, subscription.wanted);
+    const { wanted } = subscription;
+    const page = tail.read(this.cursor, wantsUpTo(subscription, end), limitFor(wanted), wanted);
     const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
     if (subscription.receivers > 1) subscription.lastPage = shared;
     return shared;
@@ -173,7 +177,7 @@ export class Reader {
       after,
       wants: wantsUpTo(subscription, end),
       matchers: wanted,
-      limit: PAGE,
+      limit: limitFor(wanted),
     });
     const all = await log.losses(after, wanted);
     return () => {
@@ -227,12 +231,16 @@ export class Reader {
       after,
       wants: wantsEntry,
       matchers,
-      limit: PAGE,
+      limit: limitFor(matchers),
       snapshot: true,
     });
     const cursor = next >= until ? formatCursor({ epoch: log.tail.epoch, seq: until }) : undefined;
     return { after, next, output: subscription.format.snapshot(entries, cursor), events: entries.length };
   }
+}
+
+function limitFor({ patterns }: MatcherSet): PageLimit {
+  return { ...PAGE, looks: Math.ceil(LOOKS / (1 + patterns.length)) };
 }
 
 function wantsUpTo(subscription: Subscription, end: number): (entry: LogEntry) => boolean {
