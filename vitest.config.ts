@@ -12,7 +12,7 @@ const alias = [
   { find: /^tidings\/eventsource$/, replacement: `${library}client/event-source/index.ts` },
   { find: /^tidings\/lmdb$/, replacement: `${library}logs/lmdb/index.ts` },
   { find: /^tidings\/redis$/, replacement: `${library}logs/redis/index.ts` },
-  { find: /^tidings\/(express|gzip)$/, replacement: `${library}node/$1.ts` },
+  { find: /^tidings\/(express|fastify|gzip|koa)$/, replacement: `${library}node/$1.ts` },
 ];
 
 const built = ['**/node_modules/**', '**/dist/**'];
@@ -25,10 +25,10 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'unit',
-          // A loaded machine makes tests slow, not red.
-          testTimeout: 30_000,
           include: ['{packages,examples,scripts}/**/*.test.ts'],
           exclude: [...built, '**/*.integration.test.ts'],
+          // Properties take seconds on a quiet machine, and several times as long on a loaded one.
+          testTimeout: 60_000,
         },
       },
       {
