@@ -55,6 +55,9 @@ export const PAGES = {
   '/connections': 'connections.html',
 } as const;
 
+/** The file that a browser is shown for an address that leads nowhere, with 404. Programs get a {@link Problem}. */
+export const NOT_FOUND_PAGE = 'not-found.html';
+
 /**
  * Paths of the API.
  *
