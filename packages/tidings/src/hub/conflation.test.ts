@@ -1,13 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { memoryLog } from '../logs/memory/index.ts';
+import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { toNewEvent } from '../protocol/event.ts';
 import { createManualClock } from '../testing/manual-clock.ts';
 import { Conflation } from './conflation.ts';
 import type { EventLog } from '../log/event-log.ts';
 
-const state = (key: string, data: unknown): ReturnType<typeof toNewEvent> =>
-  toNewEvent({ topics: 'state', data, key });
+const state = (key: string, data: unknown, id?: string): ReturnType<typeof toNewEvent> =>
+  toNewEvent({ topics: 'state', data, key, ...(id === undefined ? {} : { id }) });
 const other = (data: unknown): ReturnType<typeof toNewEvent> => toNewEvent({ topics: 'other', data });
+
+/** The data of everything that is in the log. */
+async function values(log: EventLog): Promise<unknown[]> {
+  const matchers = createMatcherSet([{ pattern: '*' }]);
+  const limit = { events: Infinity, length: Infinity };
+  const { entries } = await log.read({ after: log.floor, wants: () => true, matchers, limit });
+  return entries.map(({ data }) => JSON.parse(data) as unknown);
+}
 
 function start(interval = 100): {
   conflation: Conflation;
@@ -64,4 +73,150 @@ describe('a topic with an interval', () => {
     clock.advance(100);
     for (const appended of waiting) await expect(appended).rejects.toMatchObject({ code: 'log/closed' });
   });
+
+  test('appends just the newest of each key of one call, and the rest of the call beside it', async () => {
+    const { conflation, log } = start();
+    const appended = await conflation.append([state('a', 1), other(2), state('b', 3), state('a', 4)]);
+    expect(appended).toEqual([
+      { seq: 3, duplicate: true },
+      { seq: 1, duplicate: false },
+      { seq: 2, duplicate: false },
+      { seq: 3, duplicate: false },
+    ]);
+    expect(await values(log)).toEqual([2, 3, 4]);
+  });
+
+  test('appends what doesn’t have to wait all or none, and the rest on its own', async () => {
+    const { conflation, log, clock } = start();
+    await conflation.append([state('a', 1)]);
+    const waiting = conflation.append([other(2), state('a', 3), other(4)]);
+    waiting.catch(() => {});
+    await Promise.resolve();
+    expect(await values(log)).toEqual([1, 2, 4]);
+    await log.close();
+    clock.advance(100);
+    await expect(waiting).rejects.toMatchObject({ code: 'log/closed' });
+  });
+
+  test('can be flushed: what waits is in the log when that resolves', async () => {
+    const { conflation, log, clock } = start();
+    await conflation.append([state('a', 1)]);
+    void conflation.append([state('a', 2), state('b', 3)]);
+    await conflation.flush();
+    expect(await values(log)).toEqual([2, 3]);
+    expect(clock.timers).toBe(0);
+  });
 });
+
+describe('an event that is published again with its id', () => {
+  test('after a newer one superseded it while both waited doesn’t come back', async () => {
+    const { conflation, log, clock } = start();
+    await conflation.append([state('a', 0)]);
+    const waiting = [conflation.append([state('a', 1, 'v1')]), conflation.append([state('a', 2, 'v2')])];
+    clock.advance(100);
+    await Promise.all(waiting);
+    clock.advance(1000);
+    expect(await conflation.append([state('a', 1, 'v1')])).toEqual([{ seq: 2, duplicate: true }]);
+    expect(await values(log)).toEqual([2]);
+  });
+
+  test('while a newer one waits doesn’t supersede that one', async () => {
+    const { conflation, log, clock } = start();
+    await conflation.append([state('a', 0)]);
+    const waiting = ['v1', 'v2', 'v1'].map((id) => conflation.append([state('a', id, id)]));
+    clock.advance(100);
+    expect((await Promise.all(waiting)).flat()).toEqual([
+      { seq: 2, duplicate: true },
+      { seq: 2, duplicate: false },
+      { seq: 2, duplicate: true },
+    ]);
+    expect(await values(log)).toEqual(['v2']);
+  });
+
+  test('while it is superseded by one without an id is answered together with that one', async () => {
+    const { conflation, clock } = start();
+    await conflation.append([state('a', 0)]);
+    const waiting = ['v1', undefined, 'v1'].map((id) => conflation.append([state('a', id ?? 'v2', id)]));
+    clock.advance(100);
+    expect((await Promise.all(waiting)).flat()).toEqual([
+      { seq: 2, duplicate: true },
+      { seq: 2, duplicate: false },
+      { seq: 2, duplicate: true },
+    ]);
+  });
+
+  test('after it was appended leaves the value that waits in its place', async () => {
+    const { conflation, log, clock } = start();
+    await conflation.append([state('a', 'v1', 'v1')]);
+    const waiting = [
+      conflation.append([state('a', 'v2')]),
+      conflation.append([state('a', 'v3', 'v3')]),
+      conflation.append([state('a', 'v1', 'v1')]),
+    ];
+    clock.advance(100);
+    expect((await Promise.all(waiting)).flat()).toEqual([
+      { seq: 2, duplicate: true },
+      { seq: 2, duplicate: false },
+      { seq: 1, duplicate: true },
+    ]);
+    expect(await values(log)).toEqual(['v3']);
+  });
+
+  test('in the same call as a newer one leaves the newer one in its place', async () => {
+    const { conflation, log, clock } = start();
+    await conflation.append([state('a', 'v1', 'v1')]);
+    clock.advance(1000);
+    const appended = await conflation.append([state('a', 'v2', 'v2'), state('a', 'v1', 'v1')]);
+    expect(appended).toEqual([
+      { seq: 2, duplicate: false },
+      { seq: 1, duplicate: true },
+    ]);
+    expect(await values(log)).toEqual(['v2']);
+  });
+
+  test('leaves the value that waits in its place, also on a log that takes longer than the interval', async () => {
+    const { log, clock } = start();
+    const calls: (() => void)[] = [];
+    const slow = Object.create(log) as EventLog;
+    const append: EventLog['append'] = (events) =>
+      new Promise((resolve) => {
+        calls.push(() => resolve(log.append(events)));
+      });
+    Object.defineProperty(slow, 'append', { value: append });
+    const conflation = new Conflation(slow, clock);
+    const answer = async (): Promise<void> => {
+      for (const call of calls.splice(0)) call();
+      for (let i = 0; i < 10; i += 1) await Promise.resolve();
+    };
+    void conflation.append([state('a', 'v1', 'v1')]);
+    await answer();
+    void conflation.append([state('a', 'v2', 'v2')]);
+    void conflation.append([state('a', 'v1', 'v1')]);
+    clock.advance(100);
+    void conflation.append([state('a', 'v3')]);
+    clock.advance(500);
+    await answer();
+    clock.advance(500);
+    await answer();
+    clock.advance(500);
+    await answer();
+    expect(await values(log)).toEqual(['v3']);
+  });
+});
+
+test(
+  'many events at once, and many that wait, cost what their number says',
+  { timeout: 20_000 },
+  async () => {
+    const { conflation, log, clock } = start();
+    await conflation.append([state('a', 0, 'first')]);
+    const events = Array.from({ length: 40_000 }, (_, i) => state('a', i, i % 2 === 0 ? `${i}` : undefined));
+    // A step for each pair of them would take a minute.
+    const appended = conflation.append([...events, ...Array.from(events, (_, i) => other(i))]);
+    const one = events.map((event) => conflation.append([event]));
+    clock.advance(100);
+    await appended;
+    await Promise.all(one);
+    expect(log.tail.head).toBe(40_002);
+  },
+);

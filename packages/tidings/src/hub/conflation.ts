@@ -2,107 +2,120 @@ import type { NewEvent } from '../protocol/event.ts';
 import type { Clock } from './clock.ts';
 import type { Appended, EventLog } from '../log/event-log.ts';
 import { isState } from '../log/topic-rules.ts';
-
-interface Waiter {
-  readonly resolve: (appended: Appended) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** The newest event of a key within the interval, and the publishers of it and of those it superseded. */
-interface Held {
-  readonly event: NewEvent;
-  readonly waiters: readonly Waiter[];
-}
+import { type Versions, WaitingEvents } from './versions.ts';
 
 interface Interval {
-  held: Map<string, Held>;
+  readonly milliseconds: number;
+  readonly waiting: WaitingEvents;
   readonly cancel: () => void;
 }
 
 /**
- * Stands before the log, for topics that are states with an interval: while one runs, the topic's events wait here
- * and collapse to the newest of each key. So order, cursors and resume know nothing of it, and its work is per
- * topic, however many read.
+ * Stands in front of the log, for state topics with an interval: while one runs, the topic's events wait here and
+ * collapse to the newest of each key. So order, cursors and resume know nothing of it, and the work is per topic,
+ * however many read.
  */
 export class Conflation {
   readonly #log: EventLog;
   readonly #clock: Clock;
   readonly #intervals = new Map<string, Interval>();
+  /** Appends under way. */
+  readonly #appending = new Set<Promise<void>>();
+  /** How many of them may have to append an older value of a topic, if the newest is a duplicate. */
+  readonly #unsettled = new Map<string, number>();
 
   constructor(log: EventLog, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
   }
 
-  /** Like the log's `append`. An event that a newer one superseded gets that one's seq, as a duplicate. */
+  /**
+   * Like the log's `append`, but all or nothing only for the events that don't have to wait. Of one key, an event of
+   * the same call supersedes those before it. A superseded event gets the seq of the newer one, as a duplicate.
+   */
   append(events: readonly NewEvent[]): Promise<readonly Appended[]> {
-    const waits = events.map((event) => this.#isRunning(event));
-    if (!waits.includes(true)) return this.#appendNow(events);
-    const now = events.filter((_, i) => waits[i] === false);
+    if (!events.some((event) => this.#intervalOf(event) > 0)) return this.#log.append(events);
+    const now = new WaitingEvents();
+    const starting = new Map<string, number>();
+    const appended = events.map(
+      (event) =>
+        new Promise<Appended>((resolve, reject) => {
+          const publisher = { resolve, reject };
+          const [topic] = event.topics;
+          const milliseconds = this.#intervalOf(event);
+          if (milliseconds === 0) return now.add(event, publisher);
+          const running = this.#intervals.get(topic);
+          if (running === undefined) starting.set(topic, milliseconds);
+          (running?.waiting ?? now).supersede(event, publisher);
+        }),
+    );
+    for (const [topic, milliseconds] of starting) this.#begin(topic, milliseconds);
     // A log that fails would fail to append nothing, too, and nobody would take that error.
-    const appendedNow = now.length === 0 ? Promise.resolve([]) : this.#appendNow(now);
-    const appended = events.map((event, i) => {
-      if (waits[i] === true) return this.#hold(event);
-      const index = waits.slice(0, i).filter((wait) => !wait).length;
-      return appendedNow.then((all) => all[index] as Appended);
-    });
+    if (!now.isEmpty) this.#append(now.all, [...starting.keys()]);
     return Promise.all(appended);
   }
 
-  /** Appends what waits, now. */
-  flush(): void {
-    for (const [topic, { cancel }] of this.#intervals) {
+  /** Appends whatever waits. Resolves once the log has it or has refused it. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#appending);
+    for (const [topic, { waiting, cancel }] of this.#intervals) {
       cancel();
-      this.#end(topic);
+      this.#intervals.delete(topic);
+      if (!waiting.isEmpty) this.#append(waiting.all, [topic]);
     }
+    await Promise.all(this.#appending);
   }
 
-  #isRunning(event: NewEvent): boolean {
-    return isState(this.#log.rules, event) && this.#intervals.has(event.topics[0]);
-  }
-
-  #appendNow(events: readonly NewEvent[]): Promise<readonly Appended[]> {
-    for (const event of events) {
-      const interval = this.#log.rules.of(event.topics[0])?.interval ?? 0;
-      if (interval > 0 && isState(this.#log.rules, event)) this.#begin(event.topics[0], interval);
-    }
-    return this.#log.append(events);
+  #intervalOf(event: NewEvent): number {
+    if (event.key === undefined || !isState(this.#log.rules, event)) return 0;
+    return this.#log.rules.of(event.topics[0])?.interval ?? 0;
   }
 
   #begin(topic: string, milliseconds: number): void {
-    if (this.#intervals.has(topic)) return;
     const cancel = this.#clock.setTimer(() => this.#end(topic), milliseconds);
-    this.#intervals.set(topic, { held: new Map(), cancel });
-  }
-
-  #hold(event: NewEvent): Promise<Appended> {
-    const interval = this.#intervals.get(event.topics[0]);
-    return new Promise((resolve, reject) => {
-      const key = event.key ?? '';
-      const waiters = [...(interval?.held.get(key)?.waiters ?? []), { resolve, reject }];
-      // The newest goes to the end, so that what is appended is in the order it was published in.
-      interval?.held.delete(key);
-      interval?.held.set(key, { event, waiters });
-    });
+    this.#intervals.set(topic, { milliseconds, waiting: new WaitingEvents(), cancel });
   }
 
   #end(topic: string): void {
-    const held = [...(this.#intervals.get(topic)?.held.values() ?? [])];
+    const interval = this.#intervals.get(topic);
+    if (interval === undefined) return;
+    if (this.#unsettled.has(topic)) {
+      // An older value may still have to be appended, and must not come after a newer one.
+      const cancel = this.#clock.setTimer(() => this.#end(topic), interval.milliseconds);
+      this.#intervals.set(topic, { ...interval, cancel });
+      return;
+    }
     this.#intervals.delete(topic);
-    if (held.length === 0) return;
-    this.#appendNow(held.map(({ event }) => event)).then(
-      (appended) => {
-        for (const [i, { waiters }] of held.entries()) settle(waiters, appended[i] as Appended);
-      },
-      (error: unknown) => {
-        for (const { waiters } of held) for (const { reject } of waiters) reject(error);
-      },
-    );
+    if (interval.waiting.isEmpty) return;
+    this.#begin(topic, interval.milliseconds);
+    this.#append(interval.waiting.all, [topic]);
   }
-}
 
-function settle(waiters: readonly Waiter[], appended: Appended): void {
-  for (const [i, { resolve }] of waiters.entries()) {
-    resolve(i === waiters.length - 1 ? appended : { ...appended, duplicate: true });
+  #append(versions: readonly Versions[], topics: readonly string[]): void {
+    const unsettled = versions.some(({ isSure }) => !isSure) ? topics : [];
+    for (const topic of unsettled) this.#unsettled.set(topic, (this.#unsettled.get(topic) ?? 0) + 1);
+    const appending = this.#appendNewest(versions).finally(() => {
+      this.#appending.delete(appending);
+      for (const topic of unsettled) {
+        const others = (this.#unsettled.get(topic) ?? 1) - 1;
+        if (others > 0) this.#unsettled.set(topic, others);
+        else this.#unsettled.delete(topic);
+      }
+    });
+    this.#appending.add(appending);
+  }
+
+  /** Calls the log at once, so that the order of calls is the order of events; again only if some were duplicates. */
+  async #appendNewest(versions: readonly Versions[]): Promise<void> {
+    let open = versions;
+    try {
+      while (open.length > 0) {
+        const events = open.map(({ newest }) => newest as NewEvent);
+        const appended = await this.#log.append(events);
+        open = open.filter((each, i) => !each.settle(appended[i] as Appended));
+      }
+    } catch (error) {
+      for (const each of open) each.fail(error);
+    }
   }
 }

@@ -137,7 +137,7 @@ export class Core {
     }, within);
     await gone;
     cancel();
-    this.conflation.flush();
+    await this.conflation.flush();
     this.presence.stop();
     this.#sweep.stop();
     this.fanOut.stop();

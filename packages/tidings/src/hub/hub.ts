@@ -68,8 +68,10 @@ export interface Hub {
    */
   publish(topics: string | readonly string[], data: unknown, options?: EventOptions): Promise<Published>;
   /**
-   * Appends several events side by side, all or none. Answers in their order. Throws like `publish`. Of a topic that
-   * is a state, events that have to wait for its interval are appended when it ends.
+   * Appends several events side by side, all or none, and answers in their order. Of one key on a state topic with an
+   * interval only the newest is appended. Where that interval is running, the event waits for its end and is appended
+   * on its own: it is no longer part of the group, so a rejection may mean that only it failed, or only the others.
+   * Give events an `id` and you can safely publish the whole group again. Throws like `publish`.
    */
   publishAll(events: readonly EventInput[]): Promise<readonly Published[]>;
   /** The cursor at the head: read it, then read your database, and a page that connects with it misses nothing. */

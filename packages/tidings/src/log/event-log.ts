@@ -41,6 +41,8 @@ export interface Loss {
  *   side by side. `tail` is pushed to in just that order, before `append` resolves.
  * - **All or nothing.** `append` resolves once the events are as safe as the engine makes them; when it rejects,
  *   none of that call is in the log.
+ * - **Ids once.** An event whose `id` is known is not appended again. An event's `supersededIds` count as its own,
+ *   unless they are known; they, and the ids of superseded events, are remembered for `SUPERSEDED_ID_WINDOW` events.
  * - **No silent trimming.** Whatever retention takes, `losses` tells of from then on, if in doubt too often:
  *   a reader that reads first and asks for losses after it has missed nothing unawares. An event whose key has a
  *   newer one, on a topic that is a state, is no loss, and retention leaves the newest of each key alone.

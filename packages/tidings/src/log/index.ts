@@ -10,8 +10,17 @@ export { literalPrefix } from '../protocol/pattern.ts';
 export { type LogEntry, entryOf, sizeOf } from './entry.ts';
 export { type Page, type PageLimit, toPage } from './page.ts';
 export { type MissListener, Tail, type TailOptions } from './tail.ts';
+export {
+  Follower,
+  type FollowerOptions,
+  type LogSource,
+  type SourcePage,
+  type SourceQuery,
+  type SourceState,
+} from './follower.ts';
 export { RETENTION, type Retention, assertRetention } from './retention.ts';
 export { TOPIC_RULES, type TopicRule, type TopicRules, createTopicRules, isState } from './topic-rules.ts';
+export { GroupWriter } from './group-writer.ts';
 export { SUPERSEDED_ID_WINDOW } from './superseded-ids.ts';
 export { type Cursor, assertEpoch, formatCursor, parseCursor } from '../protocol/cursor.ts';
 export { type LogErrorCode, closedError, createLogError } from './errors.ts';

@@ -34,6 +34,8 @@ export interface NewEvent {
   readonly key: string | undefined;
   readonly tombstone: boolean;
   readonly private: boolean;
+  /** Ids of events that this one superseded before they were appended. The log takes them for this event's as well. */
+  readonly supersededIds?: readonly string[];
 }
 
 export interface EventLimits {

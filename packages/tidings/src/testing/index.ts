@@ -1,3 +1,4 @@
-export { type ContractCase, type LogFactory, type OpenLogOptions, logContract } from './log-contract.ts';
+export { type ContractCase, type LogFactory, type OpenLogOptions } from './contract-case.ts';
+export { logContract } from './log-contract.ts';
 export { type ManualClock, createManualClock } from './manual-clock.ts';
 export { type SharedContractCase, type SharedLogFactory, sharedLogContract } from './shared-log-contract.ts';

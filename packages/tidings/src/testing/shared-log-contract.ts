@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import type { EventLog } from '../log/event-log.ts';
-import { createMatcherSet } from '../protocol/matcher-set.ts';
 import type { LogEntry } from '../log/entry.ts';
 import type { Retention } from '../log/retention.ts';
 import type { NewEvent } from '../protocol/event.ts';
-import { append, lost, read } from './log-steps.ts';
-import type { OpenLogOptions } from './log-contract.ts';
+import { type OpenLogOptions, finish } from './contract-case.ts';
+import { append, collect, dataOf, lost, read, tailAndLog } from './log-steps.ts';
 
 /** Opens a new, empty log of the engine under test twice, as two processes would. */
 export type SharedLogFactory = (
@@ -15,8 +14,8 @@ export type SharedLogFactory = (
 export interface SharedContractCase {
   /** A sentence about what an engine owes. */
   readonly name: string;
-  /** Rejects with an AssertionError if the engine doesn't. */
-  readonly run: (openTwice: SharedLogFactory) => Promise<void>;
+  /** Rejects with an AssertionError if the engine doesn't, or doesn't answer within so many milliseconds. */
+  readonly run: (openTwice: SharedLogFactory, within?: number) => Promise<void>;
 }
 
 /** Milliseconds in which one process has to learn by itself of what another one appended. */
@@ -178,30 +177,23 @@ function withTwo(
   retention: Retention,
   test: (one: EventLog, two: EventLog) => void | Promise<void>,
 ): SharedContractCase['run'] {
-  return async (openTwice) => {
-    const [one, two] = await openTwice({ retention, now: Date.now });
+  return async (openTwice, within = 30_000) => {
+    const opening = openTwice({ retention, topics: [], now: Date.now });
+    const [one, two] = await finish('Opening the logs', opening, within);
     try {
-      await test(one, two);
+      await finish('The case', test(one, two), within);
     } finally {
-      await one.close();
-      await two.close();
+      await finish('Closing the logs', Promise.all([one.close(), two.close()]), within);
     }
   };
 }
 
-function collect({ tail }: EventLog): LogEntry[] {
-  const pushed: LogEntry[] = [];
-  tail.onPush((entries) => void pushed.push(...entries));
-  return pushed;
-}
-
+/** The data of the tail's entries, which are those of the log. */
 async function tailOf(log: EventLog, after: number): Promise<string[]> {
   assert.ok(log.tail.floor <= after);
-  const limit = { events: Infinity, length: Infinity };
-  const { entries } = log.tail.read(after, () => true, limit, createMatcherSet([{ pattern: '*' }]));
-  const stored = await read(log, after);
-  assert.deepEqual(entries.map(textOf), stored.entries.map(textOf));
-  return entries.map(({ data }) => data);
+  const [inTail, inLog] = await tailAndLog(log, after);
+  assert.deepEqual(inTail.map(textOf), inLog.map(textOf));
+  return dataOf(inTail);
 }
 
 function textOf({ seq, topics, data }: LogEntry): string {

@@ -2,7 +2,6 @@ import {
   type Appended,
   type Checks,
   type EventLog,
-  type LogEntry,
   type NewEvent,
   type Retention,
   type TopicRule,
@@ -17,16 +16,15 @@ import {
   oneOf,
   options as bag,
   RETENTION,
-  Tail,
+  Follower,
+  GroupWriter,
   TOPIC_RULES,
 } from '../../log/index.ts';
 import { readLosses, readPage, readStates } from './read.ts';
 import type { Durability } from './durability.ts';
-import { Follower } from './follower.ts';
-import { GroupWriter } from './group-writer.ts';
+import { lmdbSource } from './source.ts';
 import { closeStore, openStore, unavailable } from './open.ts';
 import { type Store, readState } from './store.ts';
-import { TailStates } from './tail-states.ts';
 import { type WakeUps, openWakeUps } from './wake-ups.ts';
 import { type Written, writeEvents } from './write.ts';
 
@@ -82,23 +80,23 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   const settings = JSON.stringify([retention, options.topics ?? []]);
   const store = openStore({ path, durability, shared, settings });
   const opened = readState(store);
-  const states = new TailStates(rules);
-  const tail = new Tail({
-    epoch: store.meta.get('epoch') as string,
-    head: opened.head,
-    retention: { ...DEFAULT_TAIL, ...options.tail },
-    ...(shared && { onTrim: (entry: LogEntry) => states.delete(entry) }),
-  });
   let { newestLoss } = opened;
   let trimmedAt = -Infinity;
   const follower = new Follower({
-    store,
-    tail,
-    states,
+    source: lmdbSource(store),
+    rules,
+    tail: {
+      epoch: store.meta.get('epoch') as string,
+      head: opened.head,
+      retention: { ...DEFAULT_TAIL, ...options.tail },
+    },
+    lossCount: opened.lossCount,
     onState: (state) => {
       newestLoss = Math.max(newestLoss, state.newestLoss);
     },
+    defer: setImmediate,
   });
+  const { tail } = follower;
   const writer = new GroupWriter(write);
   let closing: Promise<void> | undefined;
 

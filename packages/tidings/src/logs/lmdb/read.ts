@@ -7,7 +7,6 @@ import {
   type MatcherSet,
   type Page,
   literalPrefix,
-  toPage,
 } from '../../log/index.ts';
 import {
   type LogState,
@@ -23,7 +22,7 @@ import {
 
 /** Topics followed one by one for a pattern; with more of them the log is read through. */
 const MAX_TOPICS = 200;
-/** Events looked at for one page when the log is read through, so that nobody else waits long. */
+/** Events looked at for one page, so that nobody else waits long. */
 const MAX_SCANNED = 5000;
 
 /** `end`: entries beyond it have not been announced yet, so they don't exist for readers. */
@@ -34,28 +33,9 @@ export function readPage(store: Store, query: LogQuery, end: number): Page {
 
 /** The newest event of each key, in seq order. */
 export function readStates(store: Store, query: LogQuery, end: number): Page {
-  const { after, matchers, wants, limit } = query;
-  const topics = topicsOf(store, matchers);
-  const seqs = topics === undefined ? allStates(store) : topics.flatMap((topic) => statesOf(store, topic));
-  const entries = seqs
-    .filter((seq) => seq > after && seq <= end)
-    .sort((a, b) => a - b)
-    .map((seq) => findEntry(store, seq))
-    .filter((entry) => entry !== undefined && wants(entry) && !entry.tombstone);
-  return toPage(entries as LogEntry[], limit, end);
-}
-
-function allStates(store: Store): number[] {
-  return Array.from(store.states.getRange({})).map(({ value }) => value);
-}
-
-function statesOf(store: Store, topic: string): number[] {
-  const seqs: number[] = [];
-  for (const { key, value } of store.states.getRange({ start: [topic, ''] })) {
-    if (key[0] !== topic) break;
-    seqs.push(value);
-  }
-  return seqs;
+  const isValue = ({ seq, topics, key = '', tombstone }: LogEntry): boolean =>
+    !tombstone && store.states.get([topicKey(topics[0]), key]) === seq;
+  return readPage(store, { ...query, wants: (entry) => isValue(entry) && query.wants(entry) }, end);
 }
 
 /** Costs as much as the page has entries, however long the log is. */
@@ -70,15 +50,18 @@ function followTopics(store: Store, topics: readonly string[], query: LogQuery, 
   const entries: LogEntry[] = [];
   let length = 0;
   let next = end;
+  let looked = 0;
   for (;;) {
     const seq = Math.min(...heads.map((head) => head.seq));
     if (seq === Infinity) break;
     for (const head of heads) if (head.seq === seq) head.seq = nextSeq(head.keys);
     const entry = findEntry(store, seq);
-    if (entry === undefined || !wants(entry)) continue;
-    entries.push(entry);
-    length += entry.data.length;
-    if (entries.length < limit.events && length < limit.length) continue;
+    looked += 1;
+    if (entry !== undefined && wants(entry)) {
+      entries.push(entry);
+      length += entry.data.length;
+    }
+    if (entries.length < limit.events && length < limit.length && looked < MAX_SCANNED) continue;
     next = seq;
     break;
   }
@@ -127,15 +110,15 @@ function topicsOf(store: Store, matchers: MatcherSet): readonly string[] | undef
 }
 
 /** Jumps from one topic to the next in the index, within what begins like the pattern. */
-function* topicsMatching(store: Store, { pattern, matches }: CompiledPattern): Generator<string> {
+function* topicsMatching(store: Store, compiled: CompiledPattern): Generator<string> {
   // No longer than what is left of a shortened topic.
-  const prefix = literalPrefix(pattern).slice(0, KEPT_LENGTH);
+  const prefix = literalPrefix(compiled.pattern).slice(0, KEPT_LENGTH);
   let start: [string, number] = [prefix, 0];
   for (let jumps = 0; jumps <= MAX_SCANNED; jumps += 1) {
     const [found] = Array.from(store.topics.getKeys({ start, limit: 1 }));
     if (found === undefined || !found[0].startsWith(prefix)) return;
     const [topic] = found;
-    if (isShortened(topic) || matches(topic)) yield topic;
+    if (isShortened(topic) || compiled.matches(topic)) yield topic;
     start = [topic, Infinity];
   }
   // So many topics begin like this that one more can't be followed anyway.
@@ -148,8 +131,8 @@ export function readLosses(store: Store, after: number, matchers: MatcherSet): r
   const losses = [...matchers.topics].map((topic) =>
     toLoss(topic, store.losses.get(topicKey(topic)) ?? state.forgotten),
   );
-  for (const { pattern, matches } of matchers.patterns) {
-    losses.push(toLoss({ pattern }, lossMatching(store, state, after, matches)));
+  for (const compiled of matchers.patterns) {
+    losses.push(toLoss({ pattern: compiled.pattern }, lossMatching(store, state, after, compiled)));
   }
   return losses.filter(({ seq }) => seq > after);
 }
@@ -159,19 +142,14 @@ function toLoss(matcher: Matcher, [seq, count]: LossRecord): Loss {
 }
 
 /** From the last loss backwards. With very many topics to look at, one is taken to match. */
-function lossMatching(
-  store: Store,
-  state: LogState,
-  after: number,
-  matches: (topic: string) => boolean,
-): LossRecord {
+function lossMatching(store: Store, state: LogState, after: number, compiled: CompiledPattern): LossRecord {
   let scanned = 0;
   let lastCount = 0;
   for (const { key, value: seq } of store.lossOrder.getRange({ reverse: true })) {
     const [count, topic] = key;
     scanned += 1;
     if (scanned > MAX_SCANNED) return [state.newestLoss, state.lossCount];
-    if (!isShortened(topic) && !matches(topic)) continue;
+    if (!isShortened(topic) && !compiled.matches(topic)) continue;
     lastCount = Math.max(lastCount, count);
     if (seq > after) return [seq, lastCount];
   }

@@ -53,8 +53,11 @@ export interface Store {
   readonly states: Database<number, [string, string]>;
   /** Publisher's id → seq. */
   readonly ids: Database<number, string>;
-  /** Seq → id, of events that a newer one of their key superseded. */
-  readonly supersededIds: Database<string, number>;
+  /**
+   * Seq → id, of events that a newer one of their key superseded; [seq, number] → id, of those that were superseded
+   * before they were appended, with the seq of the newer one.
+   */
+  readonly supersededIds: Database<string, number | [number, number]>;
   /** Topic → what it lost; and [count, topic] → seq, to forget what was lost longest ago first. */
   readonly losses: Database<LossRecord, string>;
   readonly lossOrder: Database<number, [number, string]>;

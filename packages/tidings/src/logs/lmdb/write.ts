@@ -63,6 +63,7 @@ export function writeEvents(given: WriteContext, events: readonly NewEvent[]): W
     if (known !== undefined) return { seq: known, duplicate: true };
     const entry = entryOf(event, state.head + 1, now);
     putEntry(store, state, entry);
+    rememberSupersededIds(store, event, entry.seq);
     if (isState(rules, entry)) {
       const before = supersede(store, state, entry);
       if (before !== undefined) superseded.push(before);
@@ -100,10 +101,22 @@ function supersede(store: Store, state: LogState, entry: LogEntry): number | und
   return before.seq;
 }
 
+function rememberSupersededIds(store: Store, { supersededIds = [] }: NewEvent, seq: number): void {
+  for (const [i, id] of supersededIds.entries()) {
+    if (store.ids.get(id) !== undefined) continue;
+    store.ids.putSync(id, seq);
+    store.supersededIds.putSync([seq, i], id);
+  }
+}
+
 function forgetSupersededIds(store: Store, state: LogState): void {
   const end = state.head - SUPERSEDED_ID_WINDOW;
-  for (const { key: seq, value: id } of Array.from(store.supersededIds.getRange({ end, limit: TRIM_STEP }))) {
-    store.supersededIds.removeSync(seq);
+  const { entryCount } = store.supersededIds.getStats() as { entryCount: number };
+  const tooMany = Math.min(entryCount - SUPERSEDED_ID_WINDOW, TRIM_STEP);
+  const range = tooMany > 0 ? { limit: tooMany } : { end, limit: TRIM_STEP };
+  for (const { key, value: id } of Array.from(store.supersededIds.getRange(range))) {
+    const seq = typeof key === 'number' ? key : key[0];
+    store.supersededIds.removeSync(key);
     if (store.ids.get(id) === seq) store.ids.removeSync(id);
   }
 }

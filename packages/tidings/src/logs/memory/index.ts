@@ -78,37 +78,52 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
 
   /** Retention took the entry from the tail. The newest event of a key lives on in `states`. */
   function lose(entry: LogEntry): void {
-    if (entry.id !== undefined) seqById.delete(entry.id);
     if (states.has(entry) && !entry.tombstone) return;
     if (states.has(entry)) states.delete(entry);
+    if (entry.id !== undefined) seqById.delete(entry.id);
     trimmed.record(entry.topics, entry.seq);
   }
 
   function append(events: readonly NewEvent[]): readonly Appended[] {
     const time = now();
     const entries: LogEntry[] = [];
+    let ids: Map<string, number> | undefined;
     const appended = events.map((event) => {
-      const known = event.id === undefined ? undefined : seqById.get(event.id);
+      const { id } = event;
+      const known = id === undefined ? undefined : (seqById.get(id) ?? ids?.get(id));
       if (known !== undefined) return { seq: known, duplicate: true };
       const seq = tail.head + entries.length + 1;
-      if (event.id !== undefined) seqById.set(event.id, seq);
       entries.push(entryOf(event, seq, time));
+      if (id !== undefined) (ids ??= new Map<string, number>()).set(id, seq);
       return { seq, duplicate: false };
     });
+    // Nothing fails from here on: all of the call's events are in the log, or none is.
+    for (const { id, seq } of entries) if (id !== undefined) seqById.set(id, seq);
+    for (const [i, { supersededIds: ids = [] }] of events.entries()) {
+      const { seq, duplicate } = appended[i] as Appended;
+      if (!duplicate) for (const id of ids) remember(id, seq);
+    }
     tail.push(entries);
     for (const entry of entries) settle(entry);
     return appended;
+  }
+
+  /** An id of an event that was superseded before it was appended. */
+  function remember(id: string, seq: number): void {
+    if (seqById.has(id)) return;
+    seqById.set(id, seq);
+    supersededIds.add(id);
   }
 
   /** Lets what the new entry supersedes go, though not its id: the publisher may still try again. */
   function settle(entry: LogEntry): void {
     if (!isState(rules, entry)) return topicRetention.add(entry);
     const before = states.set(entry);
-    if (before === undefined) return;
-    tail.remove(before.seq);
-    if (before.id !== undefined) supersededIds.add(before.id);
+    if (before !== undefined) tail.remove(before.seq);
+    if (before?.id !== undefined) supersededIds.add(before.id);
     for (const id of supersededIds) {
-      if ((seqById.get(id) ?? 0) > tail.head - SUPERSEDED_ID_WINDOW) break;
+      const isRecent = (seqById.get(id) ?? 0) > tail.head - SUPERSEDED_ID_WINDOW;
+      if (isRecent && supersededIds.size <= SUPERSEDED_ID_WINDOW) break;
       supersededIds.delete(id);
       seqById.delete(id);
     }
@@ -126,8 +141,10 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   }
 
   function whileOpen<T>(work: () => T): Promise<T> {
-    if (!closed) return Promise.resolve(work());
-    return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      if (closed) reject(closedError());
+      else resolve(work());
+    });
   }
 
   return {

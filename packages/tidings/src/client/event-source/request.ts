@@ -1,0 +1,76 @@
+import type { EventSourceOptions, EventSourceRequest } from './types.ts';
+
+/** Where to ask, and what the URL itself adds to the headers. */
+export interface Target {
+  /** The URL as the standard serializes it, for the `url` attribute. */
+  readonly href: string;
+  /** Without user and password, which `fetch` refuses. */
+  readonly address: string;
+  readonly authorization: string | undefined;
+}
+
+/** @throws {DOMException} `SyntaxError` */
+export function resolveTarget(url: string): Target {
+  const { document, location } = globalThis as {
+    document?: { baseURI: string };
+    location?: { href: string };
+  };
+  let parsed: URL;
+  try {
+    // "encoding-parsing a URL given url, relative to settings"
+    parsed = new URL(url, document?.baseURI ?? location?.href);
+  } catch {
+    // "If urlRecord is failure, then throw a "SyntaxError" DOMException."
+    throw new DOMException(`"${url}" is not a URL, or not an absolute one.`, 'SyntaxError');
+  }
+  const { href, username, password } = parsed;
+  // A potential-CORS request has its "use-URL-credentials flag set".
+  // https://html.spec.whatwg.org/multipage/urls-and-fetching.html#create-a-potential-cors-request
+  parsed.username = '';
+  parsed.password = '';
+  const user = `${username}:${password}`.replaceAll(/%(..)/g, (_, hex) =>
+    String.fromCharCode(Number(`0x${hex}`)),
+  );
+  return { href, address: parsed.href, authorization: user === ':' ? undefined : `Basic ${btoa(user)}` };
+}
+
+export async function buildRequest(
+  target: Target,
+  options: EventSourceOptions,
+  lastEventId: string,
+  signal: AbortSignal,
+): Promise<EventSourceRequest> {
+  const { method, withCredentials } = options;
+  const body = await valueOf(options.body);
+  const headers: Record<string, string> = {
+    // "User agents may set (`Accept`, `text/event-stream`) in request's header list."
+    accept: 'text/event-stream',
+  };
+  if (target.authorization !== undefined) headers['authorization'] = target.authorization;
+  // Names in lower case, and values that HTTP allows.
+  new Headers((await valueOf(options.headers)) as HeadersInit).forEach((value, name) => {
+    headers[name] = value;
+  });
+  // "If the EventSource object's last event ID string is not the empty string, then: Let lastEventIDValue be the
+  // EventSource object's last event ID string, encoded as UTF-8."
+  if (lastEventId !== '') headers['last-event-id'] = toByteString(lastEventId);
+  return {
+    headers,
+    // "Set request's cache mode to "no-store"."
+    cache: 'no-store',
+    signal,
+    // Absent otherwise, because some runtimes refuse the name: `fetch` itself defaults to `same-origin`.
+    ...(withCredentials && { credentials: 'include' }),
+    ...(method !== undefined && { method }),
+    ...(body !== undefined && { body }),
+  };
+}
+
+function valueOf<T>(value: T | (() => T | Promise<T>) | undefined): T | undefined | Promise<T> {
+  return typeof value === 'function' ? (value as () => T | Promise<T>)() : value;
+}
+
+/** UTF-8 as a string with one character a byte, which is how `fetch` wants the values of headers. */
+function toByteString(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('');
+}

@@ -1,0 +1,116 @@
+import type { NewEvent } from '../protocol/event.ts';
+import type { Appended } from '../log/event-log.ts';
+import { SUPERSEDED_ID_WINDOW } from '../log/superseded-ids.ts';
+
+export interface Publisher {
+  readonly resolve: (appended: Appended) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Version {
+  readonly event: NewEvent;
+  /** Several, if they published the same `id`. */
+  readonly publishers: Publisher[];
+}
+
+/**
+ * Events of one key that wait to be appended together, of which only the newest is to be. The newest may turn out to be
+ * a duplicate, an event that its publisher sent again; then the one before it is the value that counts. Events
+ * are therefore kept until a newer one without an `id` comes, which can be no duplicate.
+ */
+export class Versions {
+  /** Oldest first; each may yet be the one to be appended. */
+  #candidates: Version[] = [];
+  /** What is left of those that are surely superseded. An `id` among them may still come again, with a publisher. */
+  #supersededIds: string[] | undefined;
+  #superseded: (readonly Publisher[])[] | undefined;
+
+  /** What to append next; undefined once all are answered. It carries the ids of the others. */
+  get newest(): NewEvent | undefined {
+    const event = this.#candidates.at(-1)?.event;
+    if (event === undefined) return undefined;
+    const ids = [...(this.#supersededIds ?? [])];
+    for (const { event: older } of this.#candidates.slice(0, -1))
+      if (older.id !== undefined) ids.push(older.id);
+    return ids.length === 0 ? event : { ...event, supersededIds: ids.slice(-SUPERSEDED_ID_WINDOW) };
+  }
+
+  /** Whether the newest is the one that will be appended. */
+  get isSure(): boolean {
+    return this.#candidates.length < 2;
+  }
+
+  /** @returns the version, so that the same `id` can be found again. */
+  add(event: NewEvent, publisher: Publisher): Version {
+    if (event.id === undefined) this.#supersedeAll();
+    const version = { event, publishers: [publisher] };
+    this.#candidates.push(version);
+    return version;
+  }
+
+  /** Tells the publishers what became of the newest. @returns whether all are answered; if not, append the next. */
+  settle(appended: Appended): boolean {
+    answer(this.#candidates.pop()?.publishers ?? [], appended);
+    if (appended.duplicate && this.#candidates.length > 0) return false;
+    this.#supersedeAll();
+    for (const publishers of this.#superseded ?? [])
+      answer(publishers, { seq: appended.seq, duplicate: true });
+    return true;
+  }
+
+  fail(error: unknown): void {
+    this.#supersedeAll();
+    for (const { reject } of (this.#superseded ?? []).flat()) reject(error);
+  }
+
+  #supersedeAll(): void {
+    for (const { event, publishers } of this.#candidates) {
+      if (event.id !== undefined) (this.#supersededIds ??= []).push(event.id);
+      (this.#superseded ??= []).push(publishers);
+    }
+    if (this.#candidates.length > 0) this.#candidates = [];
+  }
+}
+
+/** One event was appended at most, so all publishers but the first sent a duplicate. */
+function answer(publishers: readonly Publisher[], { seq, duplicate }: Appended): void {
+  for (const [i, { resolve }] of publishers.entries()) resolve({ seq, duplicate: duplicate || i > 0 });
+}
+
+/** The versions of several values, in the order in which the newest of each was published. */
+export class WaitingEvents {
+  readonly #versions = new Map<unknown, Versions>();
+  readonly #byId = new Map<string, Version>();
+
+  get isEmpty(): boolean {
+    return this.#versions.size === 0;
+  }
+
+  /** All that waits, ready to be appended side by side. */
+  get all(): readonly Versions[] {
+    return [...this.#versions.values()];
+  }
+
+  /** An event that supersedes nothing. */
+  add(event: NewEvent, publisher: Publisher): void {
+    const versions = new Versions();
+    versions.add(event, publisher);
+    this.#versions.set(versions, versions);
+  }
+
+  /** An event that supersedes what waits of its topic and key, unless it waits already and was only sent again. */
+  supersede(event: NewEvent, publisher: Publisher): void {
+    const known = event.id === undefined ? undefined : this.#byId.get(event.id);
+    if (known !== undefined) {
+      known.publishers.push(publisher);
+      return;
+    }
+    // No topic has a NUL.
+    const key = `${event.topics[0]}\0${event.key}`;
+    const versions = this.#versions.get(key) ?? new Versions();
+    const version = versions.add(event, publisher);
+    if (event.id !== undefined) this.#byId.set(event.id, version);
+    this.#versions.delete(key);
+    this.#versions.set(key, versions);
+  }
+}

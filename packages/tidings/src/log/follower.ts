@@ -1,0 +1,178 @@
+import type { LogEntry } from './entry.ts';
+import type { Page, PageLimit } from './page.ts';
+import { Tail, type TailOptions } from './tail.ts';
+import { TailStates } from './tail-states.ts';
+import type { TopicRules } from './topic-rules.ts';
+
+/** How far a shared log has come, and what retention has taken of it. */
+export interface SourceState {
+  /** The seq of the newest event. */
+  readonly head: number;
+  /** The newest seq that retention has taken, 0 if none. */
+  readonly newestLoss: number;
+  /** How many events retention has taken in all. */
+  readonly lossCount: number;
+}
+
+export interface SourceQuery {
+  /** Entries with a greater seq are meant, whatever their topics. */
+  readonly after: number;
+  /** Losses that the follower knows of: `lost` is about those counted since. */
+  readonly lossCount: number;
+  readonly limit: PageLimit;
+}
+
+/** A page of the log, and the state the log was in at that moment or later. */
+export interface SourcePage extends Page {
+  readonly state: SourceState;
+  /**
+   * Topics that lost an event after the query's `after` since so many losses had been counted; undefined if there
+   * are too many to tell.
+   */
+  readonly lost: readonly string[] | undefined;
+}
+
+/**
+ * What a shared log's engine supplies to be followed. Each answer is at least as new as the call: what was in the log
+ * when `read` was called is on the page, or after its `next`.
+ */
+export interface LogSource {
+  read(query: SourceQuery): SourcePage | Promise<SourcePage>;
+  /** Those of these events that are still in the log, as they are in the log now. */
+  find(seqs: readonly number[]): readonly LogEntry[] | Promise<readonly LogEntry[]>;
+}
+
+export interface FollowerOptions {
+  readonly source: LogSource;
+  readonly rules: TopicRules;
+  /** Of the tail that the follower makes. */
+  readonly tail: Omit<TailOptions, 'onTrim'>;
+  /** Losses that had been counted when the tail's head was read. */
+  readonly lossCount: number;
+  /** Takes the log's state as it is read, before the events up to there are pushed. */
+  readonly onState: (state: SourceState) => void;
+  /** Runs a task in a later turn of the event loop. Reading gives way to others after each page. */
+  readonly defer: (task: () => void) => void;
+  /**
+   * If the tail is further behind than this, and than it has room for, the follower skips to the newest events and
+   * leaves the others to the readers that want them. Default 100,000: reading those takes about half a second.
+   */
+  readonly mostBehind?: number;
+}
+
+/** Events read at once; `length` in UTF-16 units of data. */
+const PAGE: PageLimit = { events: 1000, length: 2_097_152 };
+const MOST_BEHIND = 100_000;
+
+/**
+ * Brings to a tail, in order, what any process appends to a shared log: the others' events before newer ones of this
+ * process. Where retention was faster, or there is too much to read, the tail says so first (`miss`, `skip`).
+ */
+export class Follower {
+  readonly tail: Tail;
+  readonly #options: FollowerOptions;
+  readonly #states: TailStates;
+  readonly #mostBehind: number;
+  /** Losses that had been counted when the tail was last at the head. */
+  #knownLosses: number;
+  /** All work, one piece after another. */
+  #work: Promise<unknown> = Promise.resolve();
+  /** The next `catchUp`, as long as it has not begun to read. */
+  #waiting: Promise<void> | undefined;
+  /** Older values of keys, of which the log could not be asked whether it still has them. */
+  #unchecked: readonly number[] = [];
+  #stopped = false;
+
+  /** @throws {TidingsError} `hub/invalid-option`. */
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+    this.#knownLosses = options.lossCount;
+    this.#states = new TailStates(options.rules);
+    this.tail = new Tail({ ...options.tail, onTrim: (entry) => this.#states.delete(entry) });
+    this.#mostBehind = Math.max(this.tail.capacity, options.mostBehind ?? MOST_BEHIND);
+  }
+
+  /** Resolves once the tail has all that was in the log when this was called. Rejects if the log can't be read. */
+  catchUp(): Promise<void> {
+    return (this.#waiting ??= this.#inTurn(async () => {
+      this.#waiting = undefined;
+      await this.#readToHead();
+    }));
+  }
+
+  /** Pushes what this process appended; first what others had appended, up to and including the seq `before`. */
+  push(entries: readonly LogEntry[], before: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const { tail } = this;
+      if (tail.head < before) await this.#readToHead().catch(() => this.#skipTo(before));
+      // Reading may have brought these already, and others' that came after them.
+      await this.#push(entries.filter(({ seq }) => seq > tail.head));
+    });
+  }
+
+  /** Resolves when nothing is read any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#work;
+  }
+
+  #inTurn(task: () => Promise<void>): Promise<void> {
+    const done = this.#work.then(task);
+    this.#work = done.catch(() => {
+      // The caller learns of it from `done`.
+    });
+    return done;
+  }
+
+  async #readToHead(): Promise<void> {
+    while (!this.#stopped && (await this.#readPage()))
+      await new Promise<void>((resolve) => this.#options.defer(resolve));
+  }
+
+  /** Should the log be unreadable, readers learn that from their own reads. */
+  #skipTo(seq: number): void {
+    if (this.tail.head < seq) this.tail.skip(seq);
+  }
+
+  /** @returns whether there is more. */
+  async #readPage(): Promise<boolean> {
+    const { source, onState } = this.#options;
+    const { tail } = this;
+    const after = tail.head;
+    const page = await source.read({ after, lossCount: this.#knownLosses, limit: PAGE });
+    const { state, lost } = page;
+    if (state.head - after > this.#mostBehind) {
+      tail.skip(state.head - Math.min(tail.capacity, this.#mostBehind));
+      onState(state);
+      return true;
+    }
+    // The page lacks what retention has taken already. Its readers have to learn of it first.
+    if (state.newestLoss > after && lost?.length !== 0) tail.miss(lost);
+    onState(state);
+    if (page.next > after || this.#unchecked.length > 0) await this.#push(page.entries, page.next);
+    if (tail.head < state.head) return true;
+    this.#knownLosses = state.lossCount;
+    return false;
+  }
+
+  async #push(entries: readonly LogEntry[], head?: number): Promise<void> {
+    const older = [...this.#unchecked, ...this.#states.olderThan(entries)];
+    const kept = older.length === 0 ? older : await this.#find(older);
+    this.#unchecked = kept === undefined ? older : [];
+    this.#states.add(entries);
+    this.tail.push(entries, head);
+    if (kept === undefined) return;
+    const stay = new Set(kept);
+    for (const seq of older) if (!stay.has(seq)) this.tail.remove(seq);
+  }
+
+  /** Which of these the log still has; undefined if it can't be read, which must not hold up what was appended. */
+  async #find(seqs: readonly number[]): Promise<readonly number[] | undefined> {
+    try {
+      return (await this.#options.source.find(seqs)).map(({ seq }) => seq);
+    } catch {
+      // Asked again with the next push. Until then readers may be given a value and then the newer one.
+      return undefined;
+    }
+  }
+}
