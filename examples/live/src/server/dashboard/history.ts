@@ -25,7 +25,7 @@ interface Row {
 
 export function createHistory({ span, fine, step, gap }: HistoryOptions): History {
   let coarse: Row[] = [];
-  let recent: Row[] = [];
+  const recent: Row[] = [];
   /** Rows that are no longer recent, of a step that is not over. */
   let pending: Row[] = [];
 
