@@ -2,17 +2,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
+import { DEADLINE } from '../../../scripts/deadline.ts';
 import { lmdbLog } from '../src/logs/lmdb/index.ts';
 import { checkInvariant, retention, topics } from './model/check.ts';
 
 const runs = Number(process.env['TIDINGS_MODEL_RUNS'] ?? 200);
 
 describe('on a log that outlives the process', () => {
-  test('resume is exact across restarts too', { timeout: 60_000 + runs * 100 }, () => check({}));
+  test('resume is exact across restarts too', { timeout: 5 * DEADLINE + runs * 500 }, () => check({}));
 
   test(
     'resume is exact across several processes too, each of which publishes',
-    { timeout: 60_000 + runs * 100 },
+    { timeout: 5 * DEADLINE + runs * 500 },
     () => check({ shared: true }),
   );
 });
