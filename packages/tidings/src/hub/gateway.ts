@@ -5,13 +5,9 @@ import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 import { invalidOption } from '../protocol/options.ts';
 import type { Compression } from './compression.ts';
 import type { Core } from './core.ts';
-import type {
-  ConnectRequest,
-  Connection,
-  ConnectionInfo,
-  ConnectionTerms,
-  Sink,
-} from './delivery/connection.ts';
+import type { Connection } from './delivery/connection.ts';
+import type { Sink } from './delivery/sink.ts';
+import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.ts';
 
 /** A connection that a transport admitted, and so its own to open, feed with news of the peer, and end. */
 export interface OwnConnection {

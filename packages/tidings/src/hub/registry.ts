@@ -32,7 +32,7 @@ export class Registry {
     return this.#connections.get(id);
   }
 
-  values(): Iterable<Connection> {
+  values(): IterableIterator<Connection> {
     return this.#connections.values();
   }
 
