@@ -16,6 +16,7 @@ import { encodeGreeting } from './greeting.ts';
 import type { HandlerOptions } from './handler-options.ts';
 import { ALLOW, toProblem } from './problem.ts';
 import { encodeRefusal, refuses } from './refusal.ts';
+import { answerAndEnd, waitOf } from './wait.ts';
 
 /** What any transport can say of a request. */
 export interface RequestFacts {
@@ -199,7 +200,9 @@ async function welcome<Req, Stream>(
     if (onEnd !== undefined) connection.onClose(onEnd);
     const greeting = encodeGreeting(options.greeting?.(connection.info, req));
     if (connection.info.phase === 'closed') throw endedEarly();
-    return { stream: begin({ headers: streamHeaders, compression, connection, greeting }) };
+    const wait = waitOf(facts.query);
+    const own = wait === undefined ? connection : answerAndEnd(connection, wait);
+    return { stream: begin({ headers: streamHeaders, compression, connection: own, greeting }) };
   } catch (error) {
     connection.destroy();
     throw error;

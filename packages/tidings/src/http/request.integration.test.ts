@@ -42,6 +42,24 @@ describe('What a request asks for', () => {
     expect(problem).toMatchObject({ topics: 4, maxTopics: 3 });
   });
 
+  test('may have so many patterns, and no more', async () => {
+    const { url } = await startNode({}, { limits: { patternsPerConnection: 2 } });
+    expect((await ask(`${url}/?topic=a&topic=b&topic=c&pattern=d&pattern=e`)).status).toBe(200);
+    const problem = await expectProblem(
+      await ask(`${url}/?pattern=c&pattern=d&pattern=e`),
+      400,
+      'limit/topics',
+    );
+    expect(problem).toMatchObject({ patterns: 3, maxPatterns: 2 });
+  });
+
+  test('has topics and patterns of bounded length together', async () => {
+    const { url } = await startNode({}, { limits: { matcherLengthPerConnection: 10 } });
+    expect((await ask(`${url}/?topic=aaaaa&pattern=bbbb*`)).status).toBe(200);
+    const problem = await expectProblem(await ask(`${url}/?topic=aaaaa&pattern=bbbbb*`), 400, 'limit/topics');
+    expect(problem).toMatchObject({ length: 11, maxLength: 10 });
+  });
+
   test('has topics of bounded length', async () => {
     const { url } = await startNode({}, { limits: { topicLength: 10 } });
     expect((await ask(`${url}/?topic=${'é'.repeat(10)}`)).status).toBe(200);

@@ -1,5 +1,6 @@
-import type { Changed } from '../protocol/control.ts';
+import type { Changed, GoodbyeReason } from '../protocol/control.ts';
 import { createError } from '../protocol/errors.ts';
+import type { HubLimits } from './options.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 import { invalidOption } from '../protocol/options.ts';
@@ -25,6 +26,8 @@ export interface OwnConnection {
   closed(): void;
   /** Ends the stream at once, without a goodbye. */
   destroy(): void;
+  /** Ends the stream with a goodbye. `retry`: milliseconds after which the client is to come back. */
+  end(reason: GoodbyeReason, retry: number): void;
   /** Calls `listener` once when the connection is over; at once if it is. */
   onClose(listener: () => void): void;
 }
@@ -175,7 +178,7 @@ export function createGateway(core: Core): Gateway {
       return core.closing;
     },
     wanted(matchers) {
-      assertMatchers(matchers, limits.topicsPerConnection);
+      assertMatchers(matchers, limits);
       return createMatcherSet(matchers, limits.topicLength);
     },
     assertRoom,
@@ -186,13 +189,33 @@ export function createGateway(core: Core): Gateway {
   };
 }
 
-function assertMatchers(matchers: readonly Matcher[], maxTopics: number): void {
+function assertMatchers(matchers: readonly Matcher[], limits: HubLimits): void {
+  const { topicsPerConnection, patternsPerConnection, matcherLengthPerConnection } = limits;
   if (matchers.length === 0) {
     throw createError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….');
   }
-  if (matchers.length > maxTopics) {
-    throw createError('limit/topics', `A connection may ask for ${maxTopics} topics.`, {
-      details: { topics: matchers.length, maxTopics },
+  if (matchers.length > topicsPerConnection) {
+    throw createError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {
+      details: { topics: matchers.length, maxTopics: topicsPerConnection },
+    });
+  }
+  let patterns = 0;
+  let length = 0;
+  for (const matcher of matchers) {
+    const isPattern = typeof matcher === 'object' && matcher !== null;
+    if (isPattern) patterns += 1;
+    // What is no string is refused when the set is made.
+    length += (isPattern ? matcher.pattern : matcher)?.length ?? 0;
+  }
+  if (patterns > patternsPerConnection) {
+    throw createError('limit/topics', `A connection may ask for ${patternsPerConnection} patterns.`, {
+      details: { patterns, maxPatterns: patternsPerConnection },
+    });
+  }
+  if (length > matcherLengthPerConnection) {
+    const message = `The topics and patterns of a connection may have ${matcherLengthPerConnection} characters together.`;
+    throw createError('limit/topics', message, {
+      details: { length, maxLength: matcherLengthPerConnection },
     });
   }
 }

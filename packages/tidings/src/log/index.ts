@@ -20,6 +20,7 @@ export {
 } from './follower.ts';
 export { RETENTION, type Retention, assertRetention } from './retention.ts';
 export { TOPIC_RULES, type TopicRule, type TopicRules, createTopicRules, isState } from './topic-rules.ts';
+export { GroupWriter } from './group-writer.ts';
 export { SUPERSEDED_ID_WINDOW } from './superseded-ids.ts';
 export { type Cursor, assertEpoch, formatCursor, parseCursor } from '../protocol/cursor.ts';
 export { type LogErrorCode, closedError, createLogError } from './errors.ts';

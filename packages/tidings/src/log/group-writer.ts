@@ -1,4 +1,7 @@
-import { type Appended, type NewEvent, createLogError } from '../../log/index.ts';
+import type { NewEvent } from '../protocol/event.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
+import { createLogError } from './errors.ts';
+import type { Appended } from './event-log.ts';
 
 /** A call of `append`; without events, of `trim`. */
 interface Waiting {
@@ -7,21 +10,23 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** What one transaction takes on; more waits for the next. */
-const MAX_GROUP = 10_000;
-
 /** Writes what several calls append as one: while one transaction is under way, calls gather for the next. */
 export class GroupWriter {
   readonly #write: (events: readonly NewEvent[]) => Promise<readonly Appended[]>;
+  readonly #maxGroup: number;
   readonly #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
 
-  /** `write` is called again only once its promise has settled. */
-  constructor(write: (events: readonly NewEvent[]) => Promise<readonly Appended[]>) {
+  /**
+   * `write` is called again only once its promise has settled. It is given at most `maxGroup` events, unless a single
+   * call has more.
+   */
+  constructor(write: (events: readonly NewEvent[]) => Promise<readonly Appended[]>, maxGroup = 10_000) {
     this.#write = write;
+    this.#maxGroup = maxGroup;
   }
 
-  /** @throws {TidingsError} `log/write-failed`. */
+  /** @throws {TidingsError} `log/write-failed`, or what `write` threw if it is such an error itself. */
   append(events: readonly NewEvent[]): Promise<readonly Appended[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ events, resolve, reject });
@@ -42,7 +47,10 @@ export class GroupWriter {
       } catch (cause) {
         const message = 'The log could not be written; nothing was appended.';
         const details = { retryAfter: 5 };
-        const error = createLogError('log/write-failed', message, { details, cause });
+        const error =
+          cause instanceof TidingsError
+            ? cause
+            : createLogError('log/write-failed', message, { details, cause });
         for (const { reject } of group) reject(error);
       }
     }
@@ -53,7 +61,7 @@ export class GroupWriter {
     let size = 0;
     let count = 0;
     for (const { events } of this.#waiting) {
-      if (count > 0 && size + events.length > MAX_GROUP) break;
+      if (count > 0 && size + events.length > this.#maxGroup) break;
       size += events.length;
       count += 1;
     }
