@@ -18,6 +18,6 @@ export { toProblem } from './problem.ts';
 export type { CompressedStream, Compression } from '../hub/compression.ts';
 export type { Sink } from '../hub/delivery/sink.ts';
 export type { ConnectRequest, ConnectionInfo, ConnectionPhase } from '../hub/request.ts';
-export { type Gateway, type OwnConnection, gatewayOf } from '../hub/gateway.ts';
+export { type Gateway, type OwnConnection, type Visit, gatewayOf } from '../hub/gateway.ts';
 export { type Start, parseStart } from '../protocol/cursor.ts';
 export type { MatcherSet } from '../protocol/matcher-set.ts';

@@ -11,12 +11,17 @@ import { Turns } from './delivery/turns.ts';
 import type { HubLimits, ResolvedHubOptions } from './options.ts';
 import { PresenceTracker } from './presence/presence.ts';
 import { Registry } from './registry.ts';
-import type { ConnectRequest, ConnectionTerms } from './request.ts';
+import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.ts';
 import { Sweep } from './sweep.ts';
 import { TextPool } from './text-pool.ts';
 
 /** Reconnects that are asked for in each second, when many are told to come back. */
 const RECONNECTS_PER_SECOND = 1000;
+
+/** A visitor who is being authorized, and what has been disconnected since that began. */
+export interface PendingVisit {
+  readonly disconnected: ((connection: ConnectionInfo) => boolean)[];
+}
 
 /** The parts of a hub, put together. Its two faces stand on it: `hub.ts` for apps, `gateway.ts` for transports. */
 export class Core {
@@ -29,6 +34,7 @@ export class Core {
   readonly conflation: Conflation;
   readonly fanOut: FanOut;
   readonly presence: PresenceTracker;
+  readonly visits: Set<PendingVisit> = new Set();
   readonly #delivery: Delivery;
   readonly #sweep: Sweep;
   readonly #userAgents = new TextPool();

@@ -179,7 +179,8 @@ class AppHub implements Hub {
 
   disconnect(where: (connection: ConnectionInfo) => boolean, options: DisconnectOptions = {}): number {
     assertOptions(options, DISCONNECT_OPTIONS);
-    const { registry } = this.#core;
+    const { registry, visits } = this.#core;
+    for (const visit of visits) visit.disconnected.push(where);
     const { retry, random } = this.#core.options;
     const picked = [...registry.values()].filter((connection) => where(connection.info));
     const spread = this.#core.spread(picked.length);

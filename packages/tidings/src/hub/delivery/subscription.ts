@@ -1,4 +1,5 @@
 import type { LogEntry } from '../../log/entry.ts';
+import { PRESENCE_PREFIX } from '../../protocol/matcher.ts';
 import type { MatcherSet } from '../../protocol/matcher-set.ts';
 import type { Format } from './format.ts';
 import type { Output } from './sink.ts';
@@ -64,8 +65,15 @@ export function wants(subscription: Subscription, entry: LogEntry): boolean {
   return subscription.wanted.matches(entry.topics) && mayRead(subscription, entry);
 }
 
+/**
+ * What is private needs a grant by name. So does presence for those who ask by a pattern: `presence/*`, or `*`, would tell
+ * who is in every room. Who knows a room's name may ask for it, where the app doesn't say otherwise.
+ */
 export function mayRead(subscription: Subscription, entry: LogEntry): boolean {
-  return !entry.private || subscription.granted.matches(entry.topics);
+  const isOpen =
+    !entry.private &&
+    (!entry.topics[0].startsWith(PRESENCE_PREFIX) || subscription.wanted.topics.has(entry.topics[0]));
+  return isOpen || subscription.granted.matches(entry.topics);
 }
 
 /** All subscriptions there are, by what they ask for. */
