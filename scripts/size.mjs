@@ -30,6 +30,11 @@ const budgets = [
     code: `export * from './client/index.ts'; export { EventSource } from './client/event-source/index.ts';`,
     bytes: 12_000,
   },
+  {
+    name: 'typed events, on top of any of these',
+    code: `export { defineEvents, typedClient } from './events/index.ts';`,
+    bytes: 2_500,
+  },
 ];
 
 const sources = fileURLToPath(new URL('../packages/tidings/src/', import.meta.url));
