@@ -3,10 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { canPin, killAll, pinSelf } from './child.ts';
-import { removeFolders } from './folders.ts';
-import { describeMachine, printTables, summarize, writeResults } from './report.ts';
-import { createBench, type Suite } from './suite.ts';
+import { canPin, killAll, pinSelf } from './harness/child.ts';
+import { removeFolders } from './harness/folders.ts';
+import { describeMachine, printTables, summarize, writeResults } from './harness/report.ts';
+import { createBench, type Suite } from './harness/suite.ts';
 import { burst } from './suites/burst.ts';
 import { compression } from './suites/compression.ts';
 import { fanout } from './suites/fanout.ts';
@@ -18,7 +18,7 @@ import { publish } from './suites/publish.ts';
 import { resume } from './suites/resume.ts';
 import { slow } from './suites/slow.ts';
 import { topics } from './suites/topics.ts';
-import { canMeasure } from './usage.ts';
+import { canMeasure } from './harness/usage.ts';
 
 const suites: readonly Suite[] = [
   fanout,

@@ -1,8 +1,8 @@
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Handlers, answerCommands, collectGarbage } from '../commands.ts';
-import { createPublisher } from '../publisher.ts';
+import { type Handlers, answerCommands, collectGarbage } from '../harness/commands.ts';
+import { createPublisher } from '../harness/publisher.ts';
 
 export interface Served {
   readonly listener: RequestListener;

@@ -1,7 +1,7 @@
-import { costsAt } from '../maximum.ts';
-import { type Stage, onStage } from '../stage.ts';
-import { sendLoop, subjects } from '../subjects.ts';
-import type { Bench, Suite } from '../suite.ts';
+import { costsAt } from '../harness/maximum.ts';
+import { type Stage, onStage } from '../harness/stage.ts';
+import { sendLoop, subjects } from '../subjects/index.ts';
+import type { Bench, Suite } from '../harness/suite.ts';
 
 const SIZE = 100;
 /** Deliveries a second, alike for all: a seventh of what the floor can do, so that the slowest subject can, too. */

@@ -11,6 +11,26 @@ describe('What a request asks for', () => {
     }
   });
 
+  test.each([
+    ['topics', '?topic=, once for each topic'],
+    ['patterns', '?pattern=, once for each pattern'],
+    ['topic[]', '?topic=, once for each topic'],
+  ])('is told the name there is, if it says "%s"', async (name, advice) => {
+    const { url } = await startNode();
+    const problem = await expectProblem(
+      await ask(`${url}/?${encodeURIComponent(name)}=a`),
+      400,
+      'topic/missing',
+    );
+    expect(problem['detail']).toBe(`There is no ?${name}=. Write ${advice}.`);
+  });
+
+  test('is asked whether it is a pattern, if it looks like one and is refused', async () => {
+    const { url } = await startNode({ authorize: () => ({ topics: [{ pattern: 'room/:id' }] }) });
+    const problem = await expectProblem(await ask(`${url}/?topic=a/*`), 403, 'auth/forbidden');
+    expect(problem['detail']).toMatch(/"a\/\*" was asked for as a topic: is it a pattern\?$/);
+  });
+
   test('may have so many topics and patterns together, and no more', async () => {
     const { url } = await startNode({}, { limits: { topicsPerConnection: 3 } });
     expect((await ask(`${url}/?topic=a&topic=b&pattern=c`)).status).toBe(200);

@@ -54,6 +54,8 @@ export interface Gateway {
   readonly version: number;
   /** What streams may be compressed with. */
   readonly compression: Compression | undefined;
+  /** How many connections one session of HTTP/2 may carry: `limits.connectionsPerSession`. */
+  readonly connectionsPerSession: number;
   /** Whether the hub is being closed: nobody is admitted, and sockets should not wait for another request. */
   readonly closing: boolean;
   /**
@@ -82,6 +84,8 @@ export interface Gateway {
   ): Promise<Changed>;
   /** A time to wait, up to half as long again, so that not all come back at once. In milliseconds. */
   jitter(milliseconds: number): number;
+  /** Takes a failure that nobody waits for, to the hub's `onError`. */
+  readonly report: (error: unknown) => void;
 }
 
 /** To be raised with each change of `Gateway`, `OwnConnection` or `ConnectRequest` that a transport must know of. */
@@ -138,6 +142,8 @@ export function createGateway(core: Core): Gateway {
   return {
     version: VERSION,
     compression,
+    connectionsPerSession: limits.connectionsPerSession,
+    report: core.options.onError,
     get closing() {
       return core.closing;
     },

@@ -22,6 +22,8 @@ export interface HubLimits extends ConnectionLimits, EventLimits {
   readonly patternsPerConnection: number;
   /** UTF-16 units of them together, which the hub keeps as long as the connection lasts. */
   readonly matcherLengthPerConnection: number;
+  /** Connections in one session of HTTP/2; more are answered 429. */
+  readonly connectionsPerSession: number;
 }
 
 /** Durations in milliseconds. */
@@ -71,6 +73,7 @@ const LIMITS: Checks<HubLimits> = {
   topicsPerConnection: limit,
   patternsPerConnection: limit,
   matcherLengthPerConnection: limit,
+  connectionsPerSession: limit,
 };
 
 const OPTIONS: Checks<HubOptions> = {
@@ -98,6 +101,7 @@ const DEFAULT_LIMITS: HubLimits = {
   topicsPerConnection: 100,
   patternsPerConnection: 10,
   matcherLengthPerConnection: 16_384,
+  connectionsPerSession: 1000,
 };
 
 /** @throws {TidingsError} `hub/invalid-option` naming the option. */

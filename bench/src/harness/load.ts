@@ -22,7 +22,7 @@ export interface Load {
 }
 
 export function startLoad(): Load {
-  const child: Child = startNode('load client', './load/client.js', 'load');
+  const child: Child = startNode('load client', 'harness/load/client.js', 'load');
   return {
     pid: child.pid,
     open: (request, timeout) => child.ask('open', request, timeout),

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startChild } from './child.ts';
-import { makeFolder, removeFolder } from './folders.ts';
-import { type Subject, toServer } from './subject.ts';
+import { startChild } from '../harness/child.ts';
+import { makeFolder, removeFolder } from '../harness/folders.ts';
+import { type Subject, toServer } from '../harness/subject.ts';
 
-const source = fileURLToPath(new URL('../src/subjects/send-loop.c', import.meta.url));
+const source = fileURLToPath(new URL('../../src/subjects/send-loop.c', import.meta.url));
 const name = 'send() loop (C)';
 
 /** The floor: what the kernel takes for one `send()` per connection and event, and next to nothing else. */

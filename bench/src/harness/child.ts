@@ -35,8 +35,9 @@ export function pinSelf(): void {
   if (canPin) spawnSync('taskset', ['-a', '-c', '-p', CORES.load, String(process.pid)]);
 }
 
+/** `script`: a path from the folder of `main.js`. */
 export function startNode(name: string, script: string, core: Core, args: readonly string[] = []): Child {
-  const path = fileURLToPath(new URL(script, import.meta.url));
+  const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
   return startChild({ name, core, command: [process.execPath, '--expose-gc', path, ...args] });
 }
 

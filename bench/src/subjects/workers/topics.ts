@@ -3,8 +3,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type Clock, type Hub, type Matcher, createHub, memoryLog } from 'tidings';
 import { lmdbLog } from 'tidings/lmdb';
 import { type Sink, gatewayOf, parseStart } from 'tidings/transport';
-import { answerCommands } from '../commands.ts';
-import { MARKER, makeData } from '../event.ts';
+import { answerCommands } from '../../harness/commands.ts';
+import { MARKER, makeData } from '../../harness/event.ts';
 
 /** Without the timer that visits each connection every second: it is the publishing that is measured. */
 const clock: Clock = {

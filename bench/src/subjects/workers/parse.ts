@@ -1,7 +1,6 @@
 import { createParser } from 'eventsource-parser';
-// The client's decoder: not exported by the package.
-import { createDecoder } from '../../../packages/tidings/dist/protocol/decode.js';
-import { answerCommands } from '../commands.ts';
+import { createDecoder } from 'tidings/testing';
+import { answerCommands } from '../../harness/commands.ts';
 
 export interface ParseCase {
   readonly subject: keyof typeof decoders;

@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { launch, until } from './child.ts';
-import { makeFolder, removeFolder } from './folders.ts';
-import { createPublisher } from './publisher.ts';
-import type { Server, Subject } from './subject.ts';
+import { launch, until } from '../harness/child.ts';
+import { makeFolder, removeFolder } from '../harness/folders.ts';
+import { createPublisher } from '../harness/publisher.ts';
+import type { Server, Subject } from '../harness/subject.ts';
 
 const folders = ['/usr/lib/nginx/modules', '/usr/share/nginx/modules', '/usr/lib64/nginx/modules'];
 const module = folders.map((folder) => `${folder}/ngx_nchan_module.so`).find((path) => existsSync(path));

@@ -1,7 +1,7 @@
 import { createHub } from 'tidings';
 import { lmdbLog } from 'tidings/lmdb';
-import { answerCommands } from '../commands.ts';
-import { makeData } from '../event.ts';
+import { answerCommands } from '../../harness/commands.ts';
+import { makeData } from '../../harness/event.ts';
 
 export interface PublishCase {
   /** A folder for LMDB; empty: in memory. */
