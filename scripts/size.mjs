@@ -10,11 +10,7 @@ import { rolldown } from 'rolldown';
  * @property {string} code imports what is measured, from the folder of the library's sources
  * @property {number} bytes the most it may take, minified and compressed by gzip
  * @property {number} [goal] what it is to take one day, if that is less
-<<<<<<< HEAD
- * @property {boolean} [later] with what is imported only when it is needed
-=======
  * @property {boolean} [withLater] counts what is only loaded once it is needed, too
->>>>>>> ready/eventsource
  */
 
 /** @type {readonly Budget[]} A kB is 1,000 bytes. */
@@ -22,11 +18,7 @@ const budgets = [
   {
     name: 'connect, the core',
     code: `export { connect } from './client/index.ts';`,
-<<<<<<< HEAD
-    bytes: 13_200,
-=======
     bytes: 13_400,
->>>>>>> ready/eventsource
     goal: 5_000,
   },
   {
@@ -37,11 +29,6 @@ const budgets = [
   {
     name: 'everything of the client',
     code: `export * from './client/index.ts'; export { EventSource } from './client/event-source/index.ts';`,
-<<<<<<< HEAD
-    bytes: 18_000,
-    goal: 12_000,
-    later: true,
-=======
     bytes: 18_200,
     goal: 12_000,
     withLater: true,
@@ -50,22 +37,13 @@ const budgets = [
     name: 'typed events, on top of any of these',
     code: `export { defineEvents, typedClient } from './events/index.ts';`,
     bytes: 2_500,
->>>>>>> ready/eventsource
   },
 ];
 
 const sources = fileURLToPath(new URL('../packages/tidings/src/', import.meta.url));
 
-<<<<<<< HEAD
-/**
- * @param {string} code
- * @param {boolean} later whether what is imported only when it is needed counts as well
- */
-async function measure(code, later) {
-=======
 /** @param {Budget} budget */
 async function measure({ code, withLater = false }) {
->>>>>>> ready/eventsource
   const entry = `${sources}size-entry.ts`;
   const build = await rolldown({
     input: entry,
@@ -84,18 +62,6 @@ async function measure({ code, withLater = false }) {
   });
   const { output } = await build.generate({ format: 'esm', minify: true });
   await build.close();
-<<<<<<< HEAD
-  const chunks = output.filter((chunk) => chunk.type === 'chunk');
-  /** @type {Set<string>} */
-  const loaded = new Set();
-  const load = (/** @type {string} */ name) => {
-    if (loaded.has(name)) return;
-    loaded.add(name);
-    for (const { fileName, imports } of chunks) if (fileName === name) imports.forEach(load);
-  };
-  for (const { isEntry, fileName } of chunks) if (isEntry || later) load(fileName);
-  const text = chunks.map(({ fileName, code }) => (loaded.has(fileName) ? code : '')).join('');
-=======
   const chunks = new Map(output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file]] : [])));
   const counted = withLater ? [...chunks.keys()] : [output[0].fileName];
   // A list that grows while it is gone through: chunks import each other.
@@ -103,19 +69,13 @@ async function measure({ code, withLater = false }) {
     for (const next of chunks.get(name)?.imports ?? []) if (!counted.includes(next)) counted.push(next);
   }
   const text = counted.map((name) => chunks.get(name)?.code ?? '').join('');
->>>>>>> ready/eventsource
   return { minified: Buffer.byteLength(text), compressed: gzipSync(text, { level: 9 }).length };
 }
 
 const number = new Intl.NumberFormat('en-US');
-<<<<<<< HEAD
-for (const { name, code, bytes, goal, later = false } of budgets) {
-  const { minified, compressed } = await measure(code, later);
-=======
 for (const budget of budgets) {
   const { name, bytes, goal } = budget;
   const { minified, compressed } = await measure(budget);
->>>>>>> ready/eventsource
   const over = compressed > bytes;
   const limit = `${number.format(bytes)}${goal === undefined ? '' : ` (goal ${number.format(goal)})`}`;
   console.log(
