@@ -2,7 +2,7 @@ import type { LogEntry } from './entry.ts';
 import type { Page, PageLimit } from './page.ts';
 import { Tail, type TailOptions } from './tail.ts';
 import { TailStates } from './tail-states.ts';
-import type { TopicRules } from './topic-rules.ts';
+import { type TopicRules, isState } from './topic-rules.ts';
 
 /** How far a shared log has come, and what retention has taken of it. */
 export interface SourceState {
@@ -156,20 +156,29 @@ export class Follower {
   }
 
   async #push(entries: readonly LogEntry[], head?: number): Promise<void> {
-    const older = [...this.#unchecked, ...this.#states.olderThan(entries)];
-    const kept = older.length === 0 ? older : await this.#find(older);
-    this.#unchecked = kept === undefined ? older : [];
+    const older = [...new Set([...this.#unchecked, ...this.#states.olderThan(entries)])];
+    const found = older.length === 0 ? [] : await this.#find(older);
+    this.#unchecked = found === undefined ? older : [];
     this.#states.add(entries);
     this.tail.push(entries, head);
-    if (kept === undefined) return;
-    const stay = new Set(kept);
-    for (const seq of older) if (!stay.has(seq)) this.tail.remove(seq);
+    if (found === undefined) return;
+    const kept = new Map(found.map((entry) => [entry.seq, entry]));
+    for (const seq of older) this.#update(seq, kept.get(seq));
+  }
+
+  /** Brings an event of the tail to what the log has of it. */
+  #update(seq: number, left: LogEntry | undefined): void {
+    const { tail } = this;
+    if (left !== undefined) tail.replace(left);
+    const gone = left === undefined ? tail.remove(seq) : undefined;
+    if (gone !== undefined) this.#states.delete(gone);
+    else if (left !== undefined && !isState(this.#options.rules, left)) this.#states.delete(left);
   }
 
   /** Which of these the log still has; undefined if it can't be read, which must not hold up what was appended. */
-  async #find(seqs: readonly number[]): Promise<readonly number[] | undefined> {
+  async #find(seqs: readonly number[]): Promise<readonly LogEntry[] | undefined> {
     try {
-      return (await this.#options.source.find(seqs)).map(({ seq }) => seq);
+      return await this.#options.source.find(seqs);
     } catch {
       // Asked again with the next push. Until then readers may be given a value and then the newer one.
       return undefined;

@@ -7,7 +7,10 @@ export type { NewEvent } from '../protocol/event.ts';
 export type { Matcher } from '../protocol/matcher.ts';
 export { type CompiledPattern, type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 export { literalPrefix } from '../protocol/pattern.ts';
-export { type LogEntry, entryOf, sizeOf } from './entry.ts';
+export { type LogEntry, canonicalOf, entryOf, leftOf, sizeOf } from './entry.ts';
+export { EntryList, type Wanted } from './entry-list.ts';
+export { type LogTime, START, advanceTime } from './log-time.ts';
+export { TrimmedTopics } from './trimmed-topics.ts';
 export { type Page, type PageLimit, toPage } from './page.ts';
 export { type MissListener, Tail, type TailOptions } from './tail.ts';
 export {
@@ -19,7 +22,17 @@ export {
   type SourceState,
 } from './follower.ts';
 export { RETENTION, type Retention, assertRetention } from './retention.ts';
-export { TOPIC_RULES, type TopicRule, type TopicRules, createTopicRules, isState } from './topic-rules.ts';
+export {
+  type Bounds,
+  TOPIC_RULES,
+  type TopicRule,
+  type TopicRules,
+  boundsOf,
+  createTopicRules,
+  isCounted,
+  isState,
+  keysOf,
+} from './topic-rules.ts';
 export { SUPERSEDED_ID_WINDOW } from './superseded-ids.ts';
 export { type Cursor, assertEpoch, formatCursor, parseCursor } from '../protocol/cursor.ts';
 export { type LogErrorCode, closedError, createLogError } from './errors.ts';

@@ -108,11 +108,14 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   }
 
   /** Sends what was appended to the tail; if others append as well, what they did comes first. */
-  async function announce({ entries, superseded, state }: Written): Promise<void> {
+  async function announce({ entries, changes, state }: Written): Promise<void> {
     newestLoss = Math.max(newestLoss, state.newestLoss);
     if (shared) return follower.push(entries, state.head - entries.length);
     tail.push(entries);
-    for (const seq of superseded) tail.remove(seq);
+    for (const { seq, left } of changes) {
+      if (left === undefined) tail.remove(seq);
+      else tail.replace(left);
+    }
   }
 
   function wake(): void {

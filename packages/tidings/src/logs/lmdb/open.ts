@@ -67,7 +67,7 @@ function openFolder(lmdb: typeof import('lmdb'), options: OpenOptions): Store {
   // turn's batch reject unheard when the disk is full.
   const root = lmdb.open({
     path,
-    maxDbs: 12,
+    maxDbs: 24,
     overlappingSync: durability === 'relaxed',
     eventTurnBatching: false,
   });

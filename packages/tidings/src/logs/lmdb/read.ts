@@ -9,6 +9,7 @@ import {
   literalPrefix,
 } from '../../log/index.ts';
 import {
+  ANY,
   type LogState,
   type LossRecord,
   type Store,
@@ -20,6 +21,9 @@ import {
   topicKey,
 } from './store.ts';
 
+/** [topic, seq], in order. */
+type TopicTable = Store['topics'];
+
 /** Topics followed one by one for a pattern; with more of them the log is read through. */
 const MAX_TOPICS = 200;
 /** Events looked at for one page, so that nobody else waits long. */
@@ -27,24 +31,29 @@ const MAX_SCANNED = 5000;
 
 /** `end`: entries beyond it have not been announced yet, so they don't exist for readers. */
 export function readPage(store: Store, query: LogQuery, end: number): Page {
-  const topics = topicsOf(store, query.matchers);
-  return topics === undefined ? scanLog(store, query, end) : followTopics(store, topics, query, end);
+  const topics = topicsOf(store.topics, query.matchers);
+  return topics === undefined
+    ? scanLog(store, query, end)
+    : followTopics(store, store.topics, topics, query, end);
 }
 
 /** The newest event of each key, in seq order. */
 export function readStates(store: Store, query: LogQuery, end: number): Page {
-  const isValue = ({ seq, topics, key = '', tombstone }: LogEntry): boolean =>
-    !tombstone && store.states.get([topicKey(topics[0]), key]) === seq;
-  return readPage(store, { ...query, wants: (entry) => isValue(entry) && query.wants(entry) }, end);
+  const topics = topicsOf(store.values, query.matchers) ?? [ANY];
+  return followTopics(store, store.values, topics, query, end);
 }
 
 /** Costs as much as the page has entries, however long the log is. */
-function followTopics(store: Store, topics: readonly string[], query: LogQuery, end: number): Page {
+function followTopics(
+  store: Store,
+  index: TopicTable,
+  topics: readonly string[],
+  query: LogQuery,
+  end: number,
+): Page {
   const { after, wants, limit } = query;
   const heads = topics.map((topic) => {
-    const keys = store.topics
-      .getKeys({ start: [topic, after + 1], end: [topic, end + 1] })
-      [Symbol.iterator]();
+    const keys = index.getKeys({ start: [topic, after + 1], end: [topic, end + 1] })[Symbol.iterator]();
     return { keys, seq: nextSeq(keys) };
   });
   const entries: LogEntry[] = [];
@@ -98,10 +107,10 @@ export function scanLog(
 }
 
 /** The keys of the topics that are asked for; undefined if there are too many to follow. */
-function topicsOf(store: Store, matchers: MatcherSet): readonly string[] | undefined {
+function topicsOf(index: TopicTable, matchers: MatcherSet): readonly string[] | undefined {
   const topics = new Set([...matchers.topics].map(topicKey));
   for (const pattern of matchers.patterns) {
-    for (const topic of topicsMatching(store, pattern)) {
+    for (const topic of topicsMatching(index, pattern)) {
       topics.add(topic);
       if (topics.size > MAX_TOPICS) return undefined;
     }
@@ -110,15 +119,15 @@ function topicsOf(store: Store, matchers: MatcherSet): readonly string[] | undef
 }
 
 /** Jumps from one topic to the next in the index, within what begins like the pattern. */
-function* topicsMatching(store: Store, { pattern, matches }: CompiledPattern): Generator<string> {
+function* topicsMatching(index: TopicTable, { pattern, matches }: CompiledPattern): Generator<string> {
   // No longer than what is left of a shortened topic.
   const prefix = literalPrefix(pattern).slice(0, KEPT_LENGTH);
   let start: [string, number] = [prefix, 0];
   for (let jumps = 0; jumps <= MAX_SCANNED; jumps += 1) {
-    const [found] = Array.from(store.topics.getKeys({ start, limit: 1 }));
+    const [found] = Array.from(index.getKeys({ start, limit: 1 }));
     if (found === undefined || !found[0].startsWith(prefix)) return;
     const [topic] = found;
-    if (isShortened(topic) || matches(topic)) yield topic;
+    if (topic !== ANY && (isShortened(topic) || matches(topic))) yield topic;
     start = [topic, Infinity];
   }
   // So many topics begin like this that one more can't be followed anyway.

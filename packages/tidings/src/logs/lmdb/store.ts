@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
-import { type LogEntry, sizeOf } from '../../log/index.ts';
+import { type LogEntry, type LogTime, START } from '../../log/index.ts';
 
 /** Raised when records change in a way that older code could not read. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** An event as it is stored: msgpack of a tuple, shorter than one of an object. */
 export type EventRecord = readonly [
@@ -15,13 +15,16 @@ export type EventRecord = readonly [
   key: string | null,
   isPrivate: boolean,
   isTombstone: boolean,
+  canonical?: string,
 ];
 
 /** What the log knows of itself as a whole; one record, written with each transaction. */
 export interface LogState {
   head: number;
+  /** Of what counts against the log's bounds. */
   events: number;
   bytes: number;
+  time: LogTime;
   /** Retention has looked at everything up to this seq, and left only the newest events of keys there. */
   trimmedTo: number;
   /** The newest seq that retention took. */
@@ -38,7 +41,7 @@ export interface LogState {
 /** As in `Loss`. */
 export type LossRecord = readonly [seq: number, count: number];
 
-export interface TopicSize {
+export interface GroupSize {
   readonly events: number;
   readonly bytes: number;
 }
@@ -49,22 +52,30 @@ export interface Store {
   readonly events: Database<EventRecord, number>;
   /** [topic, seq], for each topic of each event. */
   readonly topics: Database<0, [string, number]>;
-  /** [topic, key] → seq of the newest event, for topics that are states. */
-  readonly states: Database<number, [string, string]>;
+  /**
+   * [topic, key] → seqs, for topics that are states: of the newest event, last, and of older ones that it doesn't stand
+   * for everywhere.
+   */
+  readonly states: Database<readonly number[], [string, string]>;
+  /** [topic, seq], for each topic of each of those that is a value, and for `ANY`. */
+  readonly values: Database<0, [string, number]>;
+  /** Topic → how many values it has. */
+  readonly valueCounts: Database<number, string>;
   /** Publisher's id → seq. */
   readonly ids: Database<number, string>;
-  /**
-   * Seq → id, of events that a newer one of their key superseded; [seq, number] → id, of those that were superseded
-   * before they were appended, with the seq of the newer one.
-   */
-  readonly supersededIds: Database<string, number | [number, number]>;
+  /** [seq of the newer event, number] → id, of superseded events. */
+  readonly supersededIds: Database<string, [number, number]>;
   /** Topic → what it lost; and [count, topic] → seq, to forget what was lost longest ago first. */
   readonly losses: Database<LossRecord, string>;
   readonly lossOrder: Database<number, [number, string]>;
-  /** Topic → what it holds, for topics with a bound of their own. */
-  readonly sizes: Database<TopicSize, string>;
+  /** What is bounded together, mostly a topic → what it holds; and [group, seq] for each event of it. */
+  readonly sizes: Database<GroupSize, string>;
+  readonly members: Database<0, [string, number]>;
   readonly meta: Database<unknown, string>;
 }
+
+/** Stands for any topic; none has a control character. */
+export const ANY = '\u0000';
 
 export function openTables(root: RootDatabase): Store {
   return {
@@ -72,11 +83,14 @@ export function openTables(root: RootDatabase): Store {
     events: root.openDB({ name: 'events' }),
     topics: root.openDB({ name: 'topics' }),
     states: root.openDB({ name: 'states' }),
+    values: root.openDB({ name: 'values' }),
+    valueCounts: root.openDB({ name: 'value-counts' }),
     ids: root.openDB({ name: 'ids' }),
     supersededIds: root.openDB({ name: 'superseded-ids' }),
     losses: root.openDB({ name: 'losses' }),
     lossOrder: root.openDB({ name: 'loss-order' }),
     sizes: root.openDB({ name: 'sizes' }),
+    members: root.openDB({ name: 'members' }),
     meta: root.openDB({ name: 'meta' }),
   };
 }
@@ -85,6 +99,7 @@ const EMPTY: LogState = {
   head: 0,
   events: 0,
   bytes: 0,
+  time: START,
   trimmedTo: 0,
   newestLoss: 0,
   lossCount: 0,
@@ -103,11 +118,12 @@ export function writeState(store: Store, state: LogState): void {
 }
 
 export function toEntry(seq: number, record: EventRecord): LogEntry {
-  const [time, topics, type, data, id, key, isPrivate, isTombstone] = record;
+  const [time, topics, type, data, id, key, isPrivate, isTombstone, canonical] = record;
   return {
     seq,
     time,
     topics,
+    ...(canonical !== undefined && { canonical }),
     type: type ?? undefined,
     data,
     id: id ?? undefined,
@@ -139,19 +155,14 @@ export function findEntry(store: Store, seq: number): LogEntry | undefined {
 }
 
 /** An event's place in the tables. All of these run inside of a write transaction. */
-export function putEntry(store: Store, state: LogState, entry: LogEntry): void {
-  const { seq, time, topics, type = null, data, id = null, key = null, tombstone } = entry;
-  store.events.putSync(seq, [time, topics, type, data, id, key, entry.private, tombstone]);
+export function putEntry(store: Store, entry: LogEntry): void {
+  const { seq, time, topics, type = null, data, id = null, key = null, tombstone, canonical } = entry;
+  const fields = [time, topics, type, data, id, key, entry.private, tombstone] as const;
+  store.events.putSync(seq, canonical === undefined ? fields : [...fields, canonical]);
   for (const topic of topics) store.topics.putSync([topicKey(topic), seq], 0);
-  if (id !== null) store.ids.putSync(id, seq);
-  state.head = seq;
-  state.events += 1;
-  state.bytes += sizeOf(entry);
 }
 
-export function removeEntry(store: Store, state: LogState, entry: LogEntry): void {
-  store.events.removeSync(entry.seq);
-  for (const topic of entry.topics) store.topics.removeSync([topicKey(topic), entry.seq]);
-  state.events -= 1;
-  state.bytes -= sizeOf(entry);
+export function removeEntry(store: Store, { seq, topics }: LogEntry): void {
+  store.events.removeSync(seq);
+  for (const topic of topics) store.topics.removeSync([topicKey(topic), seq]);
 }
