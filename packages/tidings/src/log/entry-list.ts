@@ -62,6 +62,17 @@ export class EntryList {
     return before;
   }
 
+  /** @returns the entries after `seq`, which are gone. */
+  removeAfter(seq: number): LogEntry[] {
+    const at = this.#from(seq + 1);
+    const removed = this.#entries.slice(at).filter((entry) => entry !== undefined);
+    for (const entry of removed) this.#index.remove(entry);
+    this.#entries.length = at;
+    this.#seqs.length = at;
+    this.#count -= removed.length;
+    return removed;
+  }
+
   clear(): void {
     this.#entries = [];
     this.#seqs = [];

@@ -1,4 +1,5 @@
 import type { LogEntry } from './entry.ts';
+import { type Lineage, locate } from './lineage.ts';
 import type { Page, PageLimit } from './page.ts';
 import { Tail, type TailOptions } from './tail.ts';
 import { TailStates } from './tail-states.ts';
@@ -6,6 +7,9 @@ import { type TopicRules, isState } from './topic-rules.ts';
 
 /** How far a shared log has come, and what retention has taken of it. */
 export interface SourceState {
+  /** The log's epoch, and those it descends from. Another one than before: the log may have lost its end. */
+  readonly epoch: string;
+  readonly lineage: Lineage;
   /** The seq of the newest event. */
   readonly head: number;
   /** The newest seq that retention has taken, 0 if none. */
@@ -100,13 +104,16 @@ export class Follower {
     }));
   }
 
-  /** Pushes what this process appended; first what others had appended, up to and including the seq `before`. */
-  push(entries: readonly LogEntry[], before: number): Promise<void> {
+  /**
+   * Pushes what this process appended; first what others had appended, up to and including the seq `before`. `epoch` is
+   * the log's when it took the entries: in a later one, only reading can tell which of them are left.
+   */
+  push(entries: readonly LogEntry[], before: number, epoch: string = this.tail.epoch): Promise<void> {
     return this.#inTurn(async () => {
       const { tail } = this;
       if (tail.head < before) await this.#readToHead().catch(() => this.#skipTo(before));
-      // Reading may have brought these already, and others' that came after them.
-      await this.#push(entries.filter(({ seq }) => seq > tail.head));
+      // Reading may have brought these already, and others' that came after them; or said that the log went back.
+      if (tail.epoch === epoch) await this.#push(entries.filter(({ seq }) => seq > tail.head));
     });
   }
 
@@ -141,6 +148,7 @@ export class Follower {
     const after = tail.head;
     const page = await source.read({ after, lossCount: this.#knownLosses, limit: PAGE });
     const { state, lost } = page;
+    if (state.epoch !== tail.epoch) return this.#goBack(state);
     if (state.head - after > this.#mostBehind) {
       tail.skip(state.head - Math.min(tail.capacity, this.#mostBehind));
       onState(state);
@@ -153,6 +161,18 @@ export class Follower {
     if (tail.head < state.head) return true;
     this.#knownLosses = state.lossCount;
     return false;
+  }
+
+  /** Goes on in the log's new epoch, from the last seq that the tail's has in common with it. @returns true: there is more. */
+  #goBack(state: SourceState): boolean {
+    const { tail } = this;
+    const standing = locate({ epoch: tail.epoch, seq: tail.head }, state);
+    this.#options.onState(state);
+    // To a log that was begun anew, nothing of the old one is known.
+    const end = standing.is === 'foreign' ? 0 : standing.seq;
+    for (const entry of tail.rewind(state.epoch, end)) this.#states.delete(entry);
+    this.#knownLosses = 0;
+    return true;
   }
 
   async #push(entries: readonly LogEntry[], head?: number): Promise<void> {

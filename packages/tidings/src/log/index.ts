@@ -12,7 +12,15 @@ export { EntryList, type Wanted } from './entry-list.ts';
 export { type LogTime, START, advanceTime } from './log-time.ts';
 export { TrimmedTopics } from './trimmed-topics.ts';
 export { type Page, type PageLimit, toPage } from './page.ts';
-export { type MissListener, Tail, type TailOptions } from './tail.ts';
+export {
+  type Descent,
+  type Lineage,
+  type PastEpoch,
+  type Standing,
+  extendLineage,
+  locate,
+} from './lineage.ts';
+export { type MissListener, type RewindListener, Tail, type TailOptions } from './tail.ts';
 export {
   Follower,
   type FollowerOptions,

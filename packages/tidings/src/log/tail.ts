@@ -15,6 +15,9 @@ export interface TailOptions {
   readonly onTrim?: (entry: LogEntry) => void;
 }
 
+/** Told that the log has lost what it had after this seq, before the tail goes back to it. */
+export type RewindListener = (end: number) => void;
+
 /** Told that what comes next leaves out events of these topics; without topics, of any. */
 export type MissListener = (topics: readonly string[] | undefined) => void;
 
@@ -24,11 +27,12 @@ export type MissListener = (topics: readonly string[] | undefined) => void;
  * Live pushes and nearly all resumes are served from here. The log that feeds it pushes; the hub listens and reads.
  */
 export class Tail {
-  readonly epoch: string;
+  #epoch: string;
   readonly #retention: Retention;
   readonly #onTrim: ((entry: LogEntry) => void) | undefined;
   readonly #listeners = new Set<(entries: readonly LogEntry[]) => void>();
   readonly #missListeners = new Set<MissListener>();
+  readonly #rewindListeners = new Set<RewindListener>();
   readonly #counts: (entry: LogEntry) => boolean;
   readonly #entries = new EntryList();
   #head: number;
@@ -41,12 +45,16 @@ export class Tail {
   /** @throws {TidingsError} `hub/invalid-option`. */
   constructor(options: TailOptions) {
     assertRetention(options.retention);
-    this.epoch = options.epoch;
+    this.#epoch = options.epoch;
     this.#head = options.head ?? 0;
     this.#floor = this.#head;
     this.#counts = options.counts ?? ((): boolean => true);
     this.#retention = options.retention;
     this.#onTrim = options.onTrim;
+  }
+
+  get epoch(): string {
+    return this.#epoch;
   }
 
   /** The seq of the newest event. */
@@ -89,6 +97,12 @@ export class Tail {
     return () => void this.#missListeners.delete(listener);
   }
 
+  /** Calls `listener` when the log has lost its end, while the head is still the old one. @returns what ends that. */
+  onRewind(listener: RewindListener): () => void {
+    this.#rewindListeners.add(listener);
+    return () => void this.#rewindListeners.delete(listener);
+  }
+
   /**
    * `entries` continue the sequence; seqs that they leave out, up to `head`, are of events that are no longer in the
    * log. If retention took one of those, `miss` comes first.
@@ -121,6 +135,22 @@ export class Tail {
     this.#head = seq;
     this.#floor = seq;
     for (const entry of entries) this.#onTrim?.(entry);
+  }
+
+  /**
+   * Goes on in a new epoch after `end`, since the log has lost what it had given out beyond: an engine failed over to a
+   * copy that was behind, say. The log's lineage has to have the old epoch by now.
+   *
+   * @returns what was lost of it here. `onTrim` doesn't get it, since retention has nothing to do with it.
+   */
+  rewind(epoch: string, end: number): readonly LogEntry[] {
+    for (const listener of this.#rewindListeners) listener(end);
+    const lost = this.#entries.removeAfter(end);
+    for (const entry of lost) this.#count(entry, -1);
+    this.#epoch = epoch;
+    this.#head = end;
+    this.#floor = Math.min(this.#floor, end);
+    return lost;
   }
 
   /** Takes out one event, because a newer one of its key stands for it or its topic's retention took it. */

@@ -157,6 +157,8 @@ export class Connection implements Receiver {
   #wroteAt: number;
   /** What had been pushed to its subscription when it became live. */
   #pushedBefore = 0;
+  /** The log has lost what came after this seq, and the peer has not been told yet that it was given some of it. */
+  #rewoundTo: number | undefined;
   #toldLosses: Map<string, number> | undefined;
   #closeListeners: readonly (() => void)[] = NONE;
 
@@ -227,7 +229,9 @@ export class Connection implements Receiver {
       (verdict) => {
         if (this.#phase !== 'opening') return;
         this.#phase = 'behind';
-        this.#cursor = verdict.seq;
+        // The log may have gone back since the cursor was judged.
+        if (this.#rewoundTo !== undefined && verdict.seq <= this.#rewoundTo) this.#rewoundTo = undefined;
+        this.#cursor = Math.min(verdict.seq, this.#rewoundTo ?? Infinity);
         if (verdict.snapshot) this.#beginSnapshot(this.#subscription.wanted);
         if (verdict.losses.length > 0)
           newLosses(verdict.losses, (this.#toldLosses = new Map<string, number>()));
@@ -316,6 +320,21 @@ export class Connection implements Receiver {
     this.#delivery.clock.defer(() => this.#pump());
   }
 
+  /**
+   * The log has lost what came after `end`, and the tail is about to go back there. A peer that was given some of it
+   * gets a gap, and goes on from there.
+   */
+  rewind(end: number): void {
+    this.#leaveLive(this.#delivery.log.tail.head);
+    this.#subscription.lastPage = undefined;
+    if (this.#phase === 'opening' || this.#cursor > end)
+      this.#rewoundTo = Math.min(end, this.#rewoundTo ?? Infinity);
+    if (this.#phase !== 'behind') return;
+    this.#cursor = Math.min(this.#cursor, end);
+    if (this.#snapshot !== undefined) this.#beginSnapshot(this.#snapshot.wanted);
+    this.#delivery.clock.defer(() => this.#pump());
+  }
+
   /** For the transport: the peer can take more. */
   drained(): void {
     // Who was told goodbye has the stall time for all of it.
@@ -379,6 +398,8 @@ export class Connection implements Receiver {
     while (this.#phase === 'behind' && this.blockedAt === undefined && !this.#reading) {
       if (this.#turn > TURN) {
         void this.#readWith(() => this.#rest());
+      } else if (this.#rewoundTo !== undefined) {
+        this.#tellRewind();
       } else if (this.#snapshot !== undefined) {
         void this.#readWith(() => this.#readSnapshot());
       } else if (!this.#toldTopics) {
@@ -399,6 +420,15 @@ export class Connection implements Receiver {
         return;
       }
     }
+  }
+
+  /** Before anything that takes the place of what the log has lost. */
+  #tellRewind(): void {
+    this.#rewoundTo = undefined;
+    const { wanted } = this.#subscription;
+    const notice: GapNotice = { gaps: [{ topics: wanted.matchers, reason: 'epoch' }] };
+    this.#write(encoder.encode(this.#encode({ type: GAP, data: JSON.stringify(notice) })));
+    if (this.#delivery.log.rules.canBeState(wanted)) this.#beginSnapshot(wanted);
   }
 
   /** After the state of the topics that it gained, so that whoever is told has it, and before any event of them. */
@@ -449,11 +479,12 @@ export class Connection implements Receiver {
     const subscription = this.#subscription;
     const { wanted } = subscription;
     const after = this.#cursor;
+    const { epoch } = log.tail;
     const wantsEntry = (entry: LogEntry): boolean => wants(subscription, entry);
     const page = await log.read({ after, wants: wantsEntry, matchers: wanted, limit: PAGE });
     const all = await log.losses(after, wanted);
-    // What was read for other topics than it is for by now would leave the new ones out.
-    if (this.#phase !== 'behind' || this.#subscription !== subscription) return;
+    // A page that was read for other topics leaves the new ones out; one of an earlier epoch may have what is lost since.
+    if (this.#phase !== 'behind' || this.#subscription !== subscription || log.tail.epoch !== epoch) return;
     const losses = newLosses(all, (this.#toldLosses ??= new Map<string, number>()));
     if (losses.length > 0) {
       const notice: GapNotice = { gaps: trimmedGaps(losses) };

@@ -17,7 +17,7 @@ import {
   isShortened,
   KEPT_LENGTH,
   readState,
-  toEntry,
+  entriesFrom,
   topicKey,
 } from './store.ts';
 
@@ -92,10 +92,9 @@ export function scanLog(
   const entries: LogEntry[] = [];
   let length = 0;
   let scanned = 0;
-  for (const { key: seq, value } of store.events.getRange({ start: after + 1, end: end + 1 })) {
-    const entry = toEntry(seq, value);
+  for (const [seq, entry] of entriesFrom(store, { start: after + 1, end: end + 1 })) {
     scanned += 1;
-    if (wants(entry)) {
+    if (entry !== undefined && wants(entry)) {
       entries.push(entry);
       length += entry.data.length;
     }
@@ -136,6 +135,11 @@ function* topicsMatching(index: TopicTable, { pattern, matches }: CompiledPatter
 
 export function readLosses(store: Store, after: number, matchers: MatcherSet): readonly Loss[] {
   const state = readState(store);
+  const { damage } = store;
+  // What was on a damaged record nobody knows.
+  const count = state.lossCount + damage.seqs.size;
+  if (damage.newest > after)
+    return matchers.matchers.map((matcher) => ({ matcher, seq: damage.newest, count }));
   if (state.newestLoss <= after) return [];
   const losses = [...matchers.topics].map((topic) =>
     toLoss(topic, store.losses.get(topicKey(topic)) ?? state.forgotten),
@@ -176,7 +180,7 @@ function lossMatching(
  */
 export function topicsLost(
   store: Store,
-  { forgotten }: LogState,
+  forgotten: LossRecord,
   after: number,
   count: number,
 ): readonly string[] | undefined {

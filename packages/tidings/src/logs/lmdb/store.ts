@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
-import { type LogEntry, type LogTime, START } from '../../log/index.ts';
+import { checksum } from './checksum.ts';
+import { type Lineage, type LogEntry, type LogTime, START } from '../../log/index.ts';
 
 /** Raised when records change in a way that older code could not read. */
 export const FORMAT = 2;
@@ -15,6 +16,7 @@ export type EventRecord = readonly [
   key: string | null,
   isPrivate: boolean,
   isTombstone: boolean,
+  checksum: number,
   canonical?: string,
 ];
 
@@ -72,6 +74,15 @@ export interface Store {
   readonly sizes: Database<GroupSize, string>;
   readonly members: Database<0, [string, number]>;
   readonly meta: Database<unknown, string>;
+  /** What this process has found to be unreadable. */
+  readonly damage: Damage;
+}
+
+/** Records that the disk has altered are as lost as those that retention took, of whatever topics they were. */
+export interface Damage {
+  /** The newest seq of them, and how many there are. */
+  newest: number;
+  readonly seqs: Set<number>;
 }
 
 /** Stands for any topic; none has a control character. */
@@ -92,6 +103,7 @@ export function openTables(root: RootDatabase): Store {
     sizes: root.openDB({ name: 'sizes' }),
     members: root.openDB({ name: 'members' }),
     meta: root.openDB({ name: 'meta' }),
+    damage: { newest: 0, seqs: new Set() },
   };
 }
 
@@ -113,12 +125,18 @@ export function readState(store: Store): LogState {
   return { ...EMPTY, ...(store.meta.get('state') as LogState | undefined) };
 }
 
+export function lineageOf({ meta }: Store): Lineage {
+  return (meta.get('lineage') as Lineage | undefined) ?? [];
+}
+
 export function writeState(store: Store, state: LogState): void {
   store.meta.putSync('state', state);
 }
 
+/** @throws {Error} if the record isn't what was written. */
 export function toEntry(seq: number, record: EventRecord): LogEntry {
-  const [time, topics, type, data, id, key, isPrivate, isTombstone, canonical] = record;
+  const [time, topics, type, data, id, key, isPrivate, isTombstone, sum, canonical] = record;
+  if (sum !== checksumOf(seq, record)) throw new Error(`The record of event ${seq} is damaged.`);
   return {
     seq,
     time,
@@ -132,6 +150,13 @@ export function toEntry(seq: number, record: EventRecord): LogEntry {
     private: isPrivate,
     frame: undefined,
   };
+}
+
+function checksumOf(seq: number, record: EventRecord): number {
+  const [time, topics, type, data, id, key, isPrivate, isTombstone, , canonical] = record;
+  // No topic has a line end, so no two records have one text.
+  const head = `${seq} ${time} ${isPrivate} ${isTombstone} ${type} ${id} ${key} ${canonical}`;
+  return checksum(`${head}\n${topics.length === 1 ? topics[0] : topics.join('\n')}\n\n${data}`);
 }
 
 /** LMDB's keys end at 1,978 bytes; a topic may have 3,072. A longer one is known by its beginning and its hash. */
@@ -149,16 +174,51 @@ export function isShortened(key: string): boolean {
   return key.includes('\uffff');
 }
 
+/** @returns undefined for an event that isn't there, or that the disk has altered. */
 export function findEntry(store: Store, seq: number): LogEntry | undefined {
-  const record = store.events.get(seq);
-  return record === undefined ? undefined : toEntry(seq, record);
+  try {
+    const record = store.events.get(seq);
+    return record === undefined ? undefined : toEntry(seq, record);
+  } catch {
+    // What else fails in LMDB fails for all that follows, too; this is about the one record.
+    noteDamage(store, seq);
+    return undefined;
+  }
+}
+
+/** Events in seq order; undefined for those that the disk has altered. */
+export function* entriesFrom(
+  store: Store,
+  range: { readonly start: number; readonly end?: number; readonly limit?: number },
+): Generator<readonly [seq: number, entry: LogEntry | undefined]> {
+  let { start } = range;
+  let given = 0;
+  try {
+    for (const { key: seq, value } of store.events.getRange(range)) {
+      const entry = toEntry(seq, value);
+      start = seq + 1;
+      given += 1;
+      yield [seq, entry];
+    }
+  } catch {
+    // One by one, which takes longer, but finds out which of them it was.
+    const { limit = Infinity } = range;
+    const rest = { ...range, start, ...(limit !== Infinity && { limit: limit - given }) };
+    for (const seq of store.events.getKeys(rest)) yield [seq, findEntry(store, seq)];
+  }
+}
+
+function noteDamage({ damage }: Store, seq: number): void {
+  damage.newest = Math.max(damage.newest, seq);
+  damage.seqs.add(seq);
 }
 
 /** An event's place in the tables. All of these run inside of a write transaction. */
 export function putEntry(store: Store, entry: LogEntry): void {
   const { seq, time, topics, type = null, data, id = null, key = null, tombstone, canonical } = entry;
   const fields = [time, topics, type, data, id, key, entry.private, tombstone] as const;
-  store.events.putSync(seq, canonical === undefined ? fields : [...fields, canonical]);
+  const sum = checksumOf(seq, canonical === undefined ? [...fields, 0] : [...fields, 0, canonical]);
+  store.events.putSync(seq, canonical === undefined ? [...fields, sum] : [...fields, sum, canonical]);
   for (const topic of topics) store.topics.putSync([topicKey(topic), seq], 0);
 }
 

@@ -1,6 +1,6 @@
 import { type LogEntry, type Retention, boundsOf, isCounted, sizeOf } from '../../log/index.ts';
 import { forgetState, isKept } from './states.ts';
-import { findEntry, removeEntry, toEntry, topicKey } from './store.ts';
+import { entriesFrom, findEntry, removeEntry, topicKey } from './store.ts';
 import type { Transaction } from './write.ts';
 
 /** What one transaction trims beyond what it appends, so that none takes long. */
@@ -16,12 +16,12 @@ export function trimLog(context: Transaction, most: number): void {
   if (!isFull() && age === Infinity) return;
   for (let looked = 0, limit = 0; looked < most; looked += limit) {
     limit = Math.min(Math.max(TRIM_PAGE.least, state.events - events), TRIM_PAGE.most);
-    const page = Array.from(store.events.getRange({ start: state.trimmedTo + 1, limit }));
-    for (const { key: seq, value } of page) {
-      const entry = toEntry(seq, value);
-      if (!isFull() && state.time.last - entry.time <= age) return;
+    const page = [...entriesFrom(store, { start: state.trimmedTo + 1, limit })];
+    for (const [seq, entry] of page) {
+      if (!isFull() && entry !== undefined && state.time.last - entry.time <= age) return;
       state.trimmedTo = seq;
-      if (entry.tombstone || !isKept(store, entry)) lose(context, entry);
+      if (entry === undefined) loseDamaged(context, seq);
+      else if (entry.tombstone || !isKept(store, entry)) lose(context, entry);
     }
     if (page.length < limit) return;
   }
@@ -50,6 +50,15 @@ export function lose(context: Transaction, entry: LogEntry): void {
   takeOut(context, entry);
   if (entry.id !== undefined) store.ids.removeSync(entry.id);
   losses.record(state, entry);
+}
+
+/** Takes a record that the disk has altered: as far as anybody knows, it was of any topic. */
+function loseDamaged({ store, state }: Transaction, seq: number): void {
+  store.events.removeSync(seq);
+  state.events = Math.max(0, state.events - 1);
+  state.newestLoss = Math.max(state.newestLoss, seq);
+  state.lossCount += 1;
+  state.forgotten = [Math.max(state.forgotten[0], seq), state.lossCount];
 }
 
 /** Takes the event out of the log, and out of what is bounded together with it. */
@@ -97,7 +106,13 @@ function trimGroup(context: Transaction, group: string, retention: Retention): v
     const size = store.sizes.get(group);
     const [oldest] = Array.from(store.members.getKeys({ ...range, limit: 1 }));
     const entry = oldest === undefined ? undefined : findEntry(store, oldest[1]);
-    if (size === undefined || entry === undefined) return;
+    if (size === undefined || oldest === undefined) return;
+    if (entry === undefined) {
+      // Damaged. About its size nothing is known but that it counted.
+      store.members.removeSync(oldest);
+      store.sizes.putSync(group, { ...size, events: size.events - 1 });
+      continue;
+    }
     if (size.events <= events && size.bytes <= bytes && state.time.last - entry.time <= age) return;
     lose(context, entry);
   }

@@ -165,6 +165,8 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   return {
     tail,
     rules,
+    // What it loses, it loses with its process, and there is nothing left to go on from.
+    lineage: [],
     shared: false,
     get floor() {
       return Math.min(tail.floor, states.oldest - 1);
