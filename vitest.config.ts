@@ -11,7 +11,8 @@ const alias = [
   { find: /^tidings\/transport$/, replacement: `${library}http/index.ts` },
   { find: /^tidings\/eventsource$/, replacement: `${library}client/event-source/index.ts` },
   { find: /^tidings\/lmdb$/, replacement: `${library}logs/lmdb/index.ts` },
-  { find: /^tidings\/(express|gzip)$/, replacement: `${library}node/$1.ts` },
+  { find: /^tidings\/redis$/, replacement: `${library}logs/redis/index.ts` },
+  { find: /^tidings\/(express|fastify|gzip|koa)$/, replacement: `${library}node/$1.ts` },
 ];
 
 const built = ['**/node_modules/**', '**/dist/**'];
@@ -26,6 +27,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{packages,examples,scripts}/**/*.test.ts'],
           exclude: [...built, '**/*.integration.test.ts'],
+          // Properties take seconds on a quiet machine, and several times as long on a loaded one.
+          testTimeout: 60_000,
         },
       },
       {

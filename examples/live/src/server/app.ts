@@ -66,15 +66,18 @@ export async function createApp(options: AppOptions): Promise<App> {
 }
 
 function mountRoutes(app: Express, services: Services, clock: Clock, lifecycle: Lifecycle): void {
-  const { hub, feed, pageViews, users, limits } = services;
+  const { hub, feed, pageViews, limits } = services;
   const totals = { posts: feed.count, pageViews: pageViews.total };
   app.route(ROUTES.health).get(health(lifecycle)).all(methodNotAllowed('GET'));
-  app.route(ROUTES.metrics).get(metrics(hub, totals)).all(methodNotAllowed('GET'));
+  app
+    .route(ROUTES.metrics)
+    .get(metrics(hub, clock, totals))
+    .all(methodNotAllowed('GET'));
   app.use(refuseCrossSite());
   app.use(streamRoutes(services));
   app.use([ROUTES.session, ROUTES.users, ROUTES.posts, ROUTES.notifications], noStore, services.readSession);
   app.use(ROUTES.pageViews, noStore);
-  app.use(authRoutes(users, clock, limits.signIn));
+  app.use(authRoutes({ ...services, clock, limit: limits.signIn }));
   app.use(feedRoutes(services));
   app.use(notificationRoutes(services));
   app.use(analyticsRoutes(pageViews, hub));

@@ -18,6 +18,8 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** Sockets beyond one for each stream: for requests, and for browsers that open some for later. */
+const SPARE_SOCKETS = 5000;
 /** Share of the time for shutting down that streams get, so that something is left for the rest. */
 const STREAMS_SHARE = 0.6;
 
@@ -38,6 +40,8 @@ export async function serve(options: AppOptions): Promise<RunningServer> {
     },
     app.app,
   );
+  // Streams have limits of their own; this one also counts sockets that ask for nothing.
+  server.maxConnections = config.connectionLimits.connections + SPARE_SOCKETS;
   const unused = trackUnused(server);
   try {
     await listen(server, config.port, config.host);

@@ -4,10 +4,14 @@ import { createPageViews } from './analytics/page-views.ts';
 import type { PageViewCounter } from './analytics/page-views.ts';
 import { createViewers } from './analytics/viewers.ts';
 import type { Viewers } from './analytics/viewers.ts';
+import { createKnownBrowsers } from './auth/known-browsers.ts';
+import type { KnownBrowsers } from './auth/known-browsers.ts';
 import { createPasswords } from './auth/passwords.ts';
 import type { PasswordCost } from './auth/passwords.ts';
 import { SessionStore } from './auth/session-store.ts';
 import { currentUser, readSession } from './auth/sessions.ts';
+import { createSignInGuard } from './auth/sign-in-guard.ts';
+import type { SignInGuard } from './auth/sign-in-guard.ts';
 import { createUsers } from './auth/users.ts';
 import type { Users } from './auth/users.ts';
 import { repeat } from './lib/clock.ts';
@@ -52,6 +56,8 @@ export interface Services {
   readonly sessionStore: SessionStore;
   readonly sessionStreams: SessionStreams;
   readonly users: Users;
+  readonly guard: SignInGuard;
+  readonly knownBrowsers: KnownBrowsers;
   readonly feed: Feed;
   readonly notifications: Notifications;
   readonly viewers: Viewers;
@@ -81,7 +87,7 @@ export async function createServices({
   const announce = createAnnounce(hub, log);
   const outbox = createOutbox({ db, hub, clock, log });
   await outbox.publish();
-  const limits = createRateLimits(config.ratesPerMinute, (request) => String(currentUser(request).id));
+  const limits = createRateLimits(config.ratesPerMinute, clock, (request) => String(currentUser(request).id));
 
   const sessionStreams = createSessionStreams(hub);
   const sessionStore = new SessionStore(db, clock, sessionStreams.end);
@@ -91,13 +97,19 @@ export async function createServices({
   const feed = await createFeed({ db, outbox, clock, onCount });
   const viewers = createViewers({ hub, announce, clock, maxPages: MAX_PAGES_VIEWED });
   const pageViews = await createPageViews({ db, outbox, clock, log, onCount, maxPages: MAX_PAGES_COUNTED });
-  const sampler = createSampler({ hub, clock, posts: feed.count, pageViews: pageViews.total });
+  const sampler = createSampler({
+    hub,
+    clock,
+    usersOnline: sessionStreams.users,
+    posts: feed.count,
+    pageViews: pageViews.total,
+  });
   const dashboard = createDashboard({ hub, sampler, announce, clock, interval: SECOND, startedAt });
   const connectionWatch = createConnectionWatch({ hub, announce, clock });
 
   async function prune(): Promise<void> {
     try {
-      await Promise.all([sessionStore.prune(), pageViews.prune(), outbox.prune()]);
+      await Promise.all([sessionStore.prune(), pageViews.prune(), outbox.prune(), feed.prune()]);
     } catch (error) {
       log.error({ err: error }, 'old rows not deleted');
     }
@@ -117,6 +129,8 @@ export async function createServices({
     readSession: readSession({ store: sessionStore, secret, lifetime }),
     sessionStore,
     sessionStreams,
+    guard: createSignInGuard({ clock, failures: config.signInFailures }),
+    knownBrowsers: createKnownBrowsers(secret),
     users: createUsers(db, createPasswords(passwordCost), clock),
     feed,
     notifications: createNotifications(db),
@@ -126,7 +140,6 @@ export async function createServices({
     connectionWatch,
     async close() {
       for (const stop of repeating) stop();
-      limits.close();
       sampler.pause();
       await pageViews.flush();
       await outbox.close();

@@ -23,6 +23,8 @@ export const LIMITS = {
   passwordMax: 200,
   /** People that one post notifies; further `@names` stay plain text. */
   mentionsPerPost: 10,
+  /** Notifications that are kept for a user, the newest. */
+  notificationsKept: 500,
   /** Posts or notifications in one answer, and what is sent when `limit` is left out. */
   pageSizeMax: 100,
   pageSize: 30,
@@ -198,7 +200,7 @@ export interface UnreadCount {
 
 /**
  * A page's name: its path (`/feed`) if it is of this site, else host and path (`shop.example/cart`).
- * Beyond a number of distinct pages the rest is counted as `(other)`.
+ * There is room for a number of distinct pages; those that are viewed least are counted together, as `(other)`.
  */
 export type PageName = string;
 
@@ -363,7 +365,7 @@ export interface ViewersDelta {
 export interface PageViewsDelta {
   /** The minutes that changed. */
   minutes: { at: number; views: number }[];
-  /** The pages that changed. */
+  /** The pages that changed; 0 for one whose views are counted under `(other)` from now on. */
   pages: PageTotal[];
   total: number;
 }

@@ -47,7 +47,7 @@ async function play(steps: readonly Step[]): Promise<Story> {
   const { hub, port } = await startNode({}, { log });
   const network = await slowNetworkTo(port);
   const observed = observe(network.url, { topics: ['a'] });
-  const { client, clock, gaps } = observed;
+  const { client, gaps } = observed;
   const published: { topic: string; n: number; seq: number }[] = [];
   const received: { topic: string; n: number }[] = [];
   const promises: { from: number; until: number }[] = [];
@@ -91,11 +91,11 @@ async function play(steps: readonly Step[]): Promise<Story> {
     else if (now === 'turn') await settle();
     else change(now);
     if (now.startsWith('cut')) await settle();
-    if (client.status === 'waiting') clock.advance(2_000);
+    if (client.status === 'waiting') await observed.comesBack();
   }
   for (const now of steps) await take(now);
   await take('release');
-  const mend = setInterval(() => client.status === 'waiting' && clock.advance(30_000), 5);
+  const mend = setInterval(() => client.status === 'waiting' && void observed.comesBack(), 5);
   try {
     await within('changes', Promise.all(changes));
     await within('last subscription', client.subscribe('b', 'state'));

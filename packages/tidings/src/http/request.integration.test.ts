@@ -11,6 +11,26 @@ describe('What a request asks for', () => {
     }
   });
 
+  test.each([
+    ['topics', '?topic=, once for each topic'],
+    ['patterns', '?pattern=, once for each pattern'],
+    ['topic[]', '?topic=, once for each topic'],
+  ])('is told the name there is, if it says "%s"', async (name, advice) => {
+    const { url } = await startNode();
+    const problem = await expectProblem(
+      await ask(`${url}/?${encodeURIComponent(name)}=a`),
+      400,
+      'topic/missing',
+    );
+    expect(problem['detail']).toBe(`There is no ?${name}=. Write ${advice}.`);
+  });
+
+  test('is asked whether it is a pattern, if it looks like one and is refused', async () => {
+    const { url } = await startNode({ authorize: () => ({ topics: [{ pattern: 'room/:id' }] }) });
+    const problem = await expectProblem(await ask(`${url}/?topic=a/*`), 403, 'auth/forbidden');
+    expect(problem['detail']).toMatch(/"a\/\*" was asked for as a topic: is it a pattern\?$/);
+  });
+
   test('may have so many topics and patterns together, and no more', async () => {
     const { url } = await startNode({}, { limits: { topicsPerConnection: 3 } });
     expect((await ask(`${url}/?topic=a&topic=b&pattern=c`)).status).toBe(200);
@@ -20,6 +40,24 @@ describe('What a request asks for', () => {
       'limit/topics',
     );
     expect(problem).toMatchObject({ topics: 4, maxTopics: 3 });
+  });
+
+  test('may have so many patterns, and no more', async () => {
+    const { url } = await startNode({}, { limits: { patternsPerConnection: 2 } });
+    expect((await ask(`${url}/?topic=a&topic=b&topic=c&pattern=d&pattern=e`)).status).toBe(200);
+    const problem = await expectProblem(
+      await ask(`${url}/?pattern=c&pattern=d&pattern=e`),
+      400,
+      'limit/topics',
+    );
+    expect(problem).toMatchObject({ patterns: 3, maxPatterns: 2 });
+  });
+
+  test('has topics and patterns of bounded length together', async () => {
+    const { url } = await startNode({}, { limits: { matcherLengthPerConnection: 10 } });
+    expect((await ask(`${url}/?topic=aaaaa&pattern=bbbb*`)).status).toBe(200);
+    const problem = await expectProblem(await ask(`${url}/?topic=aaaaa&pattern=bbbbb*`), 400, 'limit/topics');
+    expect(problem).toMatchObject({ length: 11, maxLength: 10 });
   });
 
   test('has topics of bounded length', async () => {

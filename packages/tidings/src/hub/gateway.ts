@@ -1,5 +1,6 @@
 import type { Changed } from '../protocol/control.ts';
 import { createError } from '../protocol/errors.ts';
+import type { HubLimits } from './options.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 import { invalidOption } from '../protocol/options.ts';
@@ -53,6 +54,8 @@ export interface Gateway {
   readonly version: number;
   /** What streams may be compressed with. */
   readonly compression: Compression | undefined;
+  /** How many connections one session of HTTP/2 may carry: `limits.connectionsPerSession`. */
+  readonly connectionsPerSession: number;
   /** Whether the hub is being closed: nobody is admitted, and sockets should not wait for another request. */
   readonly closing: boolean;
   /**
@@ -81,6 +84,8 @@ export interface Gateway {
   ): Promise<Changed>;
   /** A time to wait, up to half as long again, so that not all come back at once. In milliseconds. */
   jitter(milliseconds: number): number;
+  /** Takes a failure that nobody waits for, to the hub's `onError`. */
+  readonly report: (error: unknown) => void;
 }
 
 /** To be raised with each change of `Gateway`, `OwnConnection` or `ConnectRequest` that a transport must know of. */
@@ -137,11 +142,13 @@ export function createGateway(core: Core): Gateway {
   return {
     version: VERSION,
     compression,
+    connectionsPerSession: limits.connectionsPerSession,
+    report: core.options.onError,
     get closing() {
       return core.closing;
     },
     wanted(matchers) {
-      assertMatchers(matchers, limits.topicsPerConnection);
+      assertMatchers(matchers, limits);
       return createMatcherSet(matchers, limits.topicLength);
     },
     assertRoom,
@@ -154,13 +161,33 @@ export function createGateway(core: Core): Gateway {
   };
 }
 
-function assertMatchers(matchers: readonly Matcher[], maxTopics: number): void {
+function assertMatchers(matchers: readonly Matcher[], limits: HubLimits): void {
+  const { topicsPerConnection, patternsPerConnection, matcherLengthPerConnection } = limits;
   if (matchers.length === 0) {
     throw createError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….');
   }
-  if (matchers.length > maxTopics) {
-    throw createError('limit/topics', `A connection may ask for ${maxTopics} topics.`, {
-      details: { topics: matchers.length, maxTopics },
+  if (matchers.length > topicsPerConnection) {
+    throw createError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {
+      details: { topics: matchers.length, maxTopics: topicsPerConnection },
+    });
+  }
+  let patterns = 0;
+  let length = 0;
+  for (const matcher of matchers) {
+    const isPattern = typeof matcher === 'object' && matcher !== null;
+    if (isPattern) patterns += 1;
+    // What is no string is refused when the set is made.
+    length += (isPattern ? matcher.pattern : matcher)?.length ?? 0;
+  }
+  if (patterns > patternsPerConnection) {
+    throw createError('limit/topics', `A connection may ask for ${patternsPerConnection} patterns.`, {
+      details: { patterns, maxPatterns: patternsPerConnection },
+    });
+  }
+  if (length > matcherLengthPerConnection) {
+    const message = `The topics and patterns of a connection may have ${matcherLengthPerConnection} characters together.`;
+    throw createError('limit/topics', message, {
+      details: { length, maxLength: matcherLengthPerConnection },
     });
   }
 }

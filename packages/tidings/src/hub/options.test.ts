@@ -29,6 +29,8 @@ describe('options of a hub', () => {
         connectionsPerSubject: Infinity,
         connectionsPerAddress: Infinity,
         topicsPerConnection: 100,
+        patternsPerConnection: 10,
+        matcherLengthPerConnection: 16_384,
       },
       clock: systemClock,
       random: Math.random,

@@ -18,6 +18,12 @@ import type { ConnectionLimits } from './registry.ts';
 export interface HubLimits extends ConnectionLimits, EventLimits {
   /** Topics and patterns that one connection may ask for; more are answered 400. */
   readonly topicsPerConnection: number;
+  /** How many of them may be patterns. Each may cost a look at every topic. */
+  readonly patternsPerConnection: number;
+  /** UTF-16 units of them together, which the hub keeps as long as the connection lasts. */
+  readonly matcherLengthPerConnection: number;
+  /** Connections in one session of HTTP/2; more are answered 429. */
+  readonly connectionsPerSession: number;
 }
 
 /** Durations in milliseconds. */
@@ -65,6 +71,9 @@ const LIMITS: Checks<HubLimits> = {
   connectionsPerSubject: limit,
   connectionsPerAddress: limit,
   topicsPerConnection: limit,
+  patternsPerConnection: limit,
+  matcherLengthPerConnection: limit,
+  connectionsPerSession: limit,
 };
 
 const OPTIONS: Checks<HubOptions> = {
@@ -90,6 +99,9 @@ const DEFAULT_LIMITS: HubLimits = {
   connectionsPerSubject: Infinity,
   connectionsPerAddress: Infinity,
   topicsPerConnection: 100,
+  patternsPerConnection: 10,
+  matcherLengthPerConnection: 16_384,
+  connectionsPerSession: 1000,
 };
 
 /** @throws {TidingsError} `hub/invalid-option` naming the option. */

@@ -41,6 +41,7 @@ export {
   isState,
   keysOf,
 } from './topic-rules.ts';
+export { GroupWriter } from './group-writer.ts';
 export { SUPERSEDED_ID_WINDOW } from './superseded-ids.ts';
 export { type Cursor, assertEpoch, formatCursor, parseCursor } from '../protocol/cursor.ts';
 export { type LogErrorCode, closedError, createLogError } from './errors.ts';

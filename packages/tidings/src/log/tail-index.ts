@@ -78,12 +78,13 @@ export class TailIndex {
     return found * followed.length > distance ? undefined : merge(followed);
   }
 
-  #follow({ topics, patterns, matchesTopic }: MatcherSet, cursor: number): Followed[] | undefined {
+  #follow(matchers: MatcherSet, cursor: number): Followed[] | undefined {
+    const { topics, patterns } = matchers;
     const followed: Followed[] = [];
     const names = patterns.length > 0 ? this.#seqsOf.keys() : topics;
     for (const topic of names) {
       const seqs = this.#seqsOf.get(topic);
-      if (seqs === undefined || (patterns.length > 0 && !matchesTopic(topic))) continue;
+      if (seqs === undefined || (patterns.length > 0 && !matchers.matchesTopic(topic))) continue;
       if (followed.length === MAX_FOLLOWED) return undefined;
       followed.push({ list: seqs.list, at: firstFrom(seqs, cursor + 1) });
     }

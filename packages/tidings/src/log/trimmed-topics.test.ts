@@ -69,11 +69,9 @@ describe('trimmed topics', () => {
     const trimmed = new TrimmedTopics();
     for (let seq = 1; seq <= 100_000; seq += 1) trimmed.record([`t/${seq}`], seq);
     const asked: string[] = [];
-    const wanted = createMatcherSet([{ pattern: 'none/*' }]);
-    const spied = {
-      ...wanted,
-      patterns: [{ pattern: 'none/*', matches: (topic: string) => asked.push(topic) < 0 }],
-    };
+    const spied = createMatcherSet([{ pattern: 'none/*' }]);
+    const matches = (topic: string): boolean => asked.push(topic) < 0;
+    Object.defineProperty(spied, 'patterns', { value: [{ pattern: 'none/*', matches }] });
     expect(trimmed.losses(5, spied)).toMatchObject([{ matcher: { pattern: 'none/*' }, seq: 100_000 }]);
     expect(asked.length).toBeLessThanOrEqual(1000);
   });

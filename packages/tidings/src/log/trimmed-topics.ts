@@ -1,4 +1,4 @@
-import type { MatcherSet } from '../protocol/matcher-set.ts';
+import type { CompiledPattern, MatcherSet } from '../protocol/matcher-set.ts';
 import type { Loss } from './event-log.ts';
 
 /** Topics remembered by name; beyond, those trimmed longest ago are only known together. */
@@ -58,16 +58,16 @@ export class TrimmedTopics {
     for (const topic of wanted.topics) {
       losses.push({ matcher: topic, ...(this.#topics.get(topic) ?? this.#forgotten) });
     }
-    for (const { pattern, matches } of wanted.patterns) {
-      losses.push({ matcher: { pattern }, ...this.#matching(matches) });
+    for (const compiled of wanted.patterns) {
+      losses.push({ matcher: { pattern: compiled.pattern }, ...this.#matching(compiled) });
     }
     return losses.filter(({ seq }) => seq > after);
   }
 
-  #matching(matches: (topic: string) => boolean): Trimmed {
+  #matching(compiled: CompiledPattern): Trimmed {
     if (this.#topics.size > MAX_SCANNED) return this.#all;
     let found = this.#forgotten;
-    for (const [topic, trimmed] of this.#topics) if (matches(topic)) found = join(found, trimmed);
+    for (const [topic, trimmed] of this.#topics) if (compiled.matches(topic)) found = join(found, trimmed);
     return found;
   }
 }

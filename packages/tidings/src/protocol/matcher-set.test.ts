@@ -26,6 +26,21 @@ describe('a set of matchers', () => {
     expect(set.matches([])).toBe(false);
   });
 
+  test('of many patterns matches as many sets of one pattern do', () => {
+    const many = fc.array(pattern, { minLength: 5, maxLength: 30, size: 'max' });
+    const more = fc.nat(99).map((n) => ({ pattern: `user/${n}/*` }));
+    fc.assert(
+      fc.property(many, fc.array(more, { minLength: 5, maxLength: 30 }), (some, others) => {
+        const wanted = [...some, ...others];
+        const set = createMatcherSet(wanted);
+        for (const topic of [...topics, 'user/50/x', 'user/7/']) {
+          const matched = wanted.some((matcher) => createMatcherSet([matcher]).matchesTopic(topic));
+          expect([topic, set.matchesTopic(topic)]).toEqual([topic, matched]);
+        }
+      }),
+    );
+  });
+
   test('takes a topic by its letters, also where they would mean something in a pattern', () => {
     const set = createMatcherSet(['*', ':x']);
     expect(topics.filter((topic) => set.matchesTopic(topic))).toEqual(['*', ':x']);

@@ -1,18 +1,23 @@
 import { type Matcher, assertTopic, matcherKey } from './matcher.ts';
-import { compilePattern } from './pattern.ts';
+import type { Pattern } from './pattern.ts';
+import { ownPatterns, sharePattern } from './shared-patterns.ts';
+import { SortedPatterns } from './sorted-patterns.ts';
 
+/** `matches` is a method: call it on the pattern, as one taken out of it no longer knows which. */
 export interface CompiledPattern {
   readonly pattern: string;
-  readonly matches: (topic: string) => boolean;
+  matches(topic: string): boolean;
 }
 
 /** Several matchers as one question. Immutable, so connections that ask for the same can share it. */
 export interface MatcherSet {
+  /** Topics, then patterns; made anew at each call. */
   readonly matchers: readonly Matcher[];
   readonly topics: ReadonlySet<string>;
   readonly patterns: readonly CompiledPattern[];
-  /** Equal for sets of equal matchers, in whatever order they were given. */
+  /** Equal for sets of equal matchers, in whatever order they were given; made anew at each call. */
   readonly key: string;
+  /** One question for all patterns: whoever walks through many topics asks this, instead of walking once per pattern. */
   matchesTopic(topic: string): boolean;
   /** Whether one of an event's topics is matched. */
   matches(topics: readonly string[]): boolean;
@@ -20,34 +25,64 @@ export interface MatcherSet {
   covers(matcher: Matcher): boolean;
 }
 
+/** From here on a search among sorted patterns is faster than asking one after another. */
+const MANY = 8;
+const NONE: ReadonlySet<string> = new Set();
+
 /** @throws {TidingsError} `topic/*` with status 400. */
 export function createMatcherSet(wanted: readonly Matcher[], maxTopicLength?: number): MatcherSet {
   const topics = new Set<string>();
-  const patterns = new Map<string, CompiledPattern>();
+  const patterns = new Map<string, Pattern>();
   for (const matcher of wanted) {
     // This way round, so that an undefined from a missing query parameter is told to be no topic.
     if (typeof matcher === 'object' && matcher !== null) {
-      const { pattern } = matcher;
-      patterns.set(pattern, { pattern, matches: compilePattern(pattern, maxTopicLength) });
+      const pattern = patterns.get(matcher.pattern) ?? sharePattern(matcher.pattern, maxTopicLength);
+      patterns.set(pattern.pattern, pattern);
     } else {
       assertTopic(matcher, maxTopicLength);
       topics.add(matcher);
     }
   }
   const compiled = [...patterns.values()];
-  const matchers: Matcher[] = [...topics, ...compiled.map(({ pattern }) => ({ pattern }))];
-  const matchesTopic = (topic: string): boolean =>
-    topics.has(topic) || compiled.some((p) => p.matches(topic));
-  return {
-    matchers,
-    topics,
-    patterns: compiled,
-    key: matchers.map(matcherKey).sort().join('\n'),
-    matchesTopic,
-    matches: (eventTopics) => eventTopics.some(matchesTopic),
-    covers: (matcher) =>
-      typeof matcher === 'string'
-        ? matchesTopic(matcher)
-        : patterns.has(matcher.pattern) || patterns.has('*'),
-  };
+  const set = new Matchers(topics.size === 0 ? NONE : topics, compiled);
+  ownPatterns(set, compiled);
+  return set;
+}
+
+/** Holds nothing that can be made when it is asked for: there is one of these for each set that connections ask for. */
+class Matchers implements MatcherSet {
+  readonly topics: ReadonlySet<string>;
+  readonly patterns: readonly Pattern[];
+  #sorted: SortedPatterns | undefined;
+
+  constructor(topics: ReadonlySet<string>, patterns: readonly Pattern[]) {
+    this.topics = topics;
+    this.patterns = patterns;
+  }
+
+  get matchers(): readonly Matcher[] {
+    return [...this.topics, ...this.patterns.map(({ pattern }) => ({ pattern }))];
+  }
+
+  get key(): string {
+    return this.matchers.map(matcherKey).sort().join('\n');
+  }
+
+  matchesTopic(topic: string): boolean {
+    if (this.topics.has(topic)) return true;
+    const { patterns } = this;
+    if (patterns.length > MANY) return (this.#sorted ??= new SortedPatterns(patterns)).matches(topic);
+    for (const pattern of patterns) if (pattern.matches(topic)) return true;
+    return false;
+  }
+
+  matches(topics: readonly string[]): boolean {
+    for (const topic of topics) if (this.matchesTopic(topic)) return true;
+    return false;
+  }
+
+  covers(matcher: Matcher): boolean {
+    if (typeof matcher === 'string') return this.matchesTopic(matcher);
+    return this.patterns.some(({ pattern }) => pattern === matcher.pattern || pattern === '*');
+  }
 }

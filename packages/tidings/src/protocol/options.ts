@@ -168,7 +168,7 @@ export function describe(value: unknown): string {
 }
 
 /** The known name that a misspelt one was meant to be, if one is near. */
-function likelyName(name: string, known: readonly string[]): string | undefined {
+export function likelyName(name: string, known: readonly string[]): string | undefined {
   let likely: string | undefined;
   let least = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const each of known) {

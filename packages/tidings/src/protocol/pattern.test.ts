@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { URLPattern } from 'urlpattern-polyfill';
 import { TidingsError } from './tidings-error.ts';
-import { compilePattern, literalPrefix } from './pattern.ts';
+import { compileByRegExp } from '../../test/pattern-by-regexp.ts';
+import { Pattern, assertPatternLength, literalPrefix } from './pattern.ts';
+
+function compilePattern(pattern: string): (topic: string) => boolean {
+  assertPatternLength(pattern);
+  const compiled = new Pattern(pattern);
+  return (topic) => compiled.matches(topic);
+}
 
 function refused(pattern: unknown): boolean {
   try {
@@ -214,6 +221,61 @@ describe('compared with URLPattern of the standard', () => {
       const reference = new URLPattern(any);
       expect(urls.filter(compilePattern(any))).toEqual(urls.filter((url) => reference.test(url)));
     }
+  });
+});
+
+describe('compared with regular expressions', () => {
+  const units = [
+    'a',
+    'b',
+    'ab',
+    '/',
+    '//',
+    ':',
+    '*',
+    '\\',
+    '(',
+    '?',
+    '.',
+    ':a/',
+    '/:b',
+    '/:c/',
+    '*/',
+    '/*',
+    '\u{1f600}',
+  ];
+  const text = fc.string({ unit: fc.constantFrom(...units, 'x://'), minLength: 1, maxLength: 10 });
+  const topic = fc.string({
+    unit: fc.constantFrom('a', 'b', 'ab', '/', '.', ':', '*', '\\', '(', '\u{1f600}', 'x://'),
+    minLength: 1,
+    maxLength: 12,
+  });
+
+  test('every pattern is refused or accepted alike, and matches the same topics', () => {
+    fc.assert(
+      fc.property(text, fc.array(topic, { minLength: 10, maxLength: 30 }), (pattern, topics) => {
+        let reference: (topic: string) => boolean;
+        try {
+          reference = compileByRegExp(pattern);
+        } catch {
+          expect(refused(pattern)).toBe(true);
+          return;
+        }
+        const matches = compilePattern(pattern);
+        // What it was made from is most likely to match, or nearly.
+        const near = pattern.replaceAll(/\\(.)/gsu, '$1').replaceAll(/:\w+/g, 'ab');
+        const filled = [
+          near,
+          near.replaceAll('*', ''),
+          near.replaceAll('*', 'a/b'),
+          near.replaceAll('*', near),
+        ];
+        for (const each of [...topics, ...filled].filter((some) => some !== '')) {
+          expect(`${each}: ${matches(each)}`).toBe(`${each}: ${reference(each)}`);
+        }
+      }),
+      { numRuns: 4000 },
+    );
   });
 });
 

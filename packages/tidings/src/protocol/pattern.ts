@@ -16,100 +16,161 @@ import { MAX_TOPIC_LENGTH, UNUSABLE } from './matcher.ts';
  */
 
 const MAX_WILDCARDS = 2;
-const NAME = /^:[A-Za-z_$][\w$]*$/;
-/** The beginning of an absolute URL: its `:` begins no name. */
-const SCHEME = /^([A-Za-z][\w.-]*):\/\//;
+/** A segment's name, up to what follows it. */
+const NAME = /:[A-Za-z_$][\w$]*(?=\/|$)/y;
+/** The beginning of an absolute URL, whose colon begins no name. */
+const SCHEME = /^[A-Za-z][\w.-]*:\/\//;
+/** What stands for itself at the beginning, escaped or not. */
+const LITERAL = /^(?:[A-Za-z][\w.-]*:\/\/)?(?:[^*:\\]|\\.)*/s;
 const REFUSED = '(){}+?';
-/** Stands for "*" between compiling segments and putting them together; no pattern contains it. */
-const WILDCARD = '\0';
 
-/** @throws {TidingsError} `topic/invalid-pattern` (status 400). */
-export function compilePattern(
-  pattern: string,
-  maxLength: number = MAX_TOPIC_LENGTH,
-): (topic: string) => boolean {
-  if (typeof pattern !== 'string' || pattern === '' || pattern.length > maxLength) {
-    throw invalid(`A pattern is a string of 1 to ${maxLength} characters.`, pattern);
+const STAR = 0x2a;
+const COLON = 0x3a;
+const SLASH = 0x2f;
+const BACKSLASH = 0x5c;
+/** What a pattern ends in, if topics may end in anything. */
+const ANY = -1;
+
+/**
+ * A pattern that can be asked what it matches. It is matched by its text, character by character: expressions and
+ * closures made from it would take many times its memory, and everybody may ask for patterns.
+ */
+export class Pattern {
+  readonly pattern: string;
+  /** How many sets of matchers share it; `shared-patterns.ts` counts them. */
+  owners = 0;
+  /** How many characters at its beginning stand for themselves. */
+  readonly #plain: number;
+  /** The UTF-16 unit that every topic ends in which it matches, or `ANY`. Most topics are told apart by it. */
+  readonly #last: number;
+
+  /** @throws {TidingsError} `topic/invalid-pattern` (status 400). */
+  constructor(pattern: string) {
+    this.#last = checkSyntax(pattern);
+    this.pattern = pattern;
+    const special = /[*\\]|(?:^|\/):/.exec(pattern);
+    this.#plain = special === null ? pattern.length : special.index + special[0].length - 1;
   }
+
+  /** How many characters at the pattern's beginning every matching topic begins with as well. */
+  get plainLength(): number {
+    return this.#plain;
+  }
+
+  matches(topic: string): boolean {
+    const { pattern } = this;
+    const { length } = topic;
+    if (this.#last !== ANY && topic.charCodeAt(length - 1) !== this.#last) return false;
+    if (this.#plain > length) return false;
+    let at = 0;
+    let p = 0;
+    // Where the pattern goes on after its last `*`, and where what that stands for ends. If the rest doesn't match there,
+    // the `*` takes one character more. An earlier `*` needn't: its earliest end leaves the most for what follows.
+    let afterStar = -1;
+    let starEnd = 0;
+    for (;;) {
+      if (p === pattern.length && at === length) return true;
+      const unit = pattern.charCodeAt(p);
+      if (unit === STAR) {
+        p += 1;
+        if (p === pattern.length) return true;
+        afterStar = p;
+        starEnd = at;
+        continue;
+      }
+      // The pattern goes on but the topic doesn't. If the `*` took more, there would be even less.
+      if (at === length) return false;
+      const next = topic.charCodeAt(at);
+      if (unit === COLON && (p === 0 || pattern.charCodeAt(p - 1) === SLASH)) {
+        if (next !== SLASH) {
+          p = nextSlash(pattern, p);
+          at = nextSlash(topic, at);
+          continue;
+        }
+      } else if ((unit === BACKSLASH ? pattern.charCodeAt(p + 1) : unit) === next) {
+        p += unit === BACKSLASH ? 2 : 1;
+        at += 1;
+        continue;
+      }
+      if (afterStar === -1) return false;
+      starEnd += 1;
+      at = starEnd;
+      p = afterStar;
+    }
+  }
+}
+
+function nextSlash(text: string, from: number): number {
+  const at = text.indexOf('/', from);
+  return at === -1 ? text.length : at;
+}
+
+/** @throws {TidingsError} `topic/invalid-pattern` (status 400). `maxLength` counts UTF-16 units. */
+export function assertPatternLength(pattern: string, maxLength: number = MAX_TOPIC_LENGTH): void {
+  if (typeof pattern === 'string' && pattern !== '' && pattern.length <= maxLength) return;
+  throw invalid(`A pattern is a string of 1 to ${maxLength} characters.`, pattern);
+}
+
+/** What every topic that the pattern matches begins with. */
+export function literalPrefix(pattern: string): string {
+  const literal = LITERAL.exec(pattern)?.[0] ?? '';
+  return literal.includes('\\') ? literal.replaceAll(/\\(.)/gs, '$1') : literal;
+}
+
+/** @returns the UTF-16 unit that topics end in, or `ANY`. */
+function checkSyntax(pattern: string): number {
   if (UNUSABLE.test(pattern)) {
     throw invalid('A pattern has no control characters (CR, LF, NUL…) or lone surrogates.', pattern);
   }
-  const segments = splitSegments(pattern);
-  const names = segments.filter((segment) => NAME.test(segment));
-  if (new Set(names).size < names.length) throw invalid('A name may stand in a pattern once.', pattern);
-  const source = segments.map((segment) => (NAME.test(segment) ? '[^/]+' : compileSegment(segment, pattern)));
-  const parts = source.join('/').split(WILDCARD);
-  if (parts.length - 1 > MAX_WILDCARDS) {
-    throw invalid(`A pattern may contain "*" at most ${MAX_WILDCARDS} times.`, pattern);
-  }
-  return toPredicate(parts);
-}
-
-/** The beginning that all topics have which the pattern matches. */
-export function literalPrefix(pattern: string): string {
-  const scheme = SCHEME.exec(pattern)?.[0] ?? '';
-  const rest = /^(?:[^*:\\]|\\.)*/su.exec(pattern.slice(scheme.length))?.[0] ?? '';
-  return scheme + rest.replaceAll(/\\(.)/gsu, '$1');
-}
-
-/**
- * `parts` are the expressions for what stands between the `*`. With two of them in one expression, each place of the
- * first would be tried with each of the second. But the earliest place of the part in the middle leaves the most for
- * the last part, so if that one doesn't do, none does.
- */
-function toPredicate(parts: readonly string[]): (topic: string) => boolean {
-  if (parts.length <= MAX_WILDCARDS) {
-    const whole = toExpression(`${parts.join('.*')}$`);
-    return (topic) => whole.test(topic);
-  }
-  const beginning = toExpression(`${parts[0]}.*?${parts[1]}`);
-  const last = toExpression(`.*${parts[2]}$`);
-  return (topic) => {
-    const found = beginning.exec(topic);
-    return found !== null && last.test(topic.slice(found[0].length));
-  };
-}
-
-function toExpression(source: string): RegExp {
-  // `s`: a topic has no line ends, but a dot that means "any character" should not depend on that.
-  return new RegExp(`^${source}`, 'su');
-}
-
-/** Splits at `/`, but not at `\/`, and keeps the `:` of an absolute URL's scheme out of the way of names. */
-function splitSegments(pattern: string): string[] {
-  return pattern.replace(SCHEME, '$1\\://').split(/(?<=(?:^|[^\\])(?:\\\\)*)\//);
-}
-
-function compileSegment(segment: string, pattern: string): string {
-  let source = '';
-  const characters = [...segment];
-  for (let i = 0; i < characters.length; i += 1) {
-    const character = characters[i] ?? '';
+  const names = new Set<string>();
+  let wildcards = 0;
+  let last = ANY;
+  // The colon of a scheme is no special character, and nor is what stands before it.
+  const scheme = SCHEME.exec(pattern)?.[0].length ?? 0;
+  for (let i = scheme; i < pattern.length; i += 1) {
+    const character = pattern[i] as string;
+    last = pattern.charCodeAt(i);
     if (character === '\\') {
       i += 1;
-      const literal = characters[i];
-      if (literal === undefined) throw invalid('A pattern may not end in "\\".', pattern);
-      source += escapeForRegExp(literal);
+      last = pattern.charCodeAt(i);
+      if (i === pattern.length) throw invalid('A pattern may not end in "\\".', pattern);
     } else if (character === '*') {
-      if (source.endsWith(WILDCARD))
+      wildcards += 1;
+      last = ANY;
+      if (pattern[i + 1] === '*')
         throw invalid('"**" is a modifier of URL Patterns; write one "*".', pattern);
-      source += WILDCARD;
     } else if (character === ':') {
-      throw invalid('":name" fills a whole segment; write "\\:" for a colon.', pattern);
+      const name = i === 0 || beginsSegment(pattern, i) ? nameAt(pattern, i) : undefined;
+      if (name === undefined)
+        throw invalid('":name" fills a whole segment; write "\\:" for a colon.', pattern);
+      if (names.has(name)) throw invalid('A name may stand in a pattern once.', pattern);
+      names.add(name);
+      i += name.length - 1;
+      last = ANY;
     } else if (REFUSED.includes(character)) {
       throw invalid(
         `Write "\\${character}" for a "${character}": groups and modifiers are not supported.`,
         pattern,
       );
-    } else {
-      source += escapeForRegExp(character);
     }
   }
-  return source;
+  if (wildcards > MAX_WILDCARDS) {
+    throw invalid(`A pattern may contain "*" at most ${MAX_WILDCARDS} times.`, pattern);
+  }
+  return last;
 }
 
-function escapeForRegExp(character: string): string {
-  return /[\\^$.*+?()[\]{}|/]/.test(character) ? `\\${character}` : character;
+/** Whether an unescaped slash stands before it: one with an even number of backslashes in front. */
+function beginsSegment(pattern: string, i: number): boolean {
+  if (pattern[i - 1] !== '/') return false;
+  let backslashes = 0;
+  while (pattern[i - 2 - backslashes] === '\\') backslashes += 1;
+  return backslashes % 2 === 0;
+}
+
+function nameAt(pattern: string, i: number): string | undefined {
+  NAME.lastIndex = i;
+  return NAME.exec(pattern)?.[0];
 }
 
 function invalid(message: string, pattern: unknown): TidingsError {

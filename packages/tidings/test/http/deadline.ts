@@ -31,6 +31,19 @@ export async function until(
   }
 }
 
+/** The same for a condition that takes a question to know. */
+export async function untilAsync(
+  what: string,
+  condition: () => Promise<boolean>,
+  milliseconds: number = DEADLINE,
+): Promise<void> {
+  const deadline = performance.now() + milliseconds;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`Not within ${milliseconds} ms: ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** Lets all happen that only waits for its turn: promise callbacks, and input that is there already. */
 export async function turn(): Promise<void> {
   for (let i = 0; i < 2; i += 1) await new Promise((resolve) => setImmediate(resolve));

@@ -42,3 +42,20 @@ test('a delta applied twice counts once', () => {
   expect(once.pages.map(({ page }) => page)).toEqual(['/', '/feed']);
   expect(lastMinutes(once, NOON).at(-1)?.views).toBe(3);
 });
+
+test('a page that the server gave up goes', () => {
+  const delta = {
+    minutes: [],
+    pages: [
+      { page: '/feed', total: 0 },
+      { page: '(other)', total: 5 },
+    ],
+    total: 5,
+  };
+  expect(applyViews(state, delta).pages).toEqual([{ page: '(other)', total: 5 }]);
+});
+
+test('minutes that no chart shows any more are forgotten', () => {
+  const later = { minutes: [{ at: NOON + SHOWN_MINUTES * MINUTE, views: 1 }], pages: [], total: 6 };
+  expect(applyViews(state, later).minutes.size).toBe(1);
+});

@@ -25,6 +25,8 @@ export function viewsOf(answer: PageViews): ViewsState {
 export function applyViews(have: ViewsState, delta: PageViewsDelta): ViewsState {
   const minutes = new Map(have.minutes);
   for (const { at, views } of delta.minutes) minutes.set(at, views);
+  const newest = Math.max(...minutes.keys());
+  for (const at of minutes.keys()) if (at <= newest - SHOWN_MINUTES * MINUTE) minutes.delete(at);
   const pages = new Map(have.pages.map((entry) => [entry.page, entry]));
   for (const entry of delta.pages) pages.set(entry.page, entry);
   return { minutes, pages: mostViewed([...pages.values()]), total: delta.total };
@@ -41,6 +43,7 @@ export function lastMinutes(state: ViewsState, now: number): { at: number; views
 
 function mostViewed(pages: readonly PageTotal[]): PageTotal[] {
   return pages
+    .filter(({ total }) => total > 0)
     .toSorted((left, right) => right.total - left.total || left.page.localeCompare(right.page))
     .slice(0, SHOWN_PAGES);
 }

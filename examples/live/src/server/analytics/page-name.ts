@@ -4,7 +4,7 @@ import type { PageName } from '../../shared/api.ts';
 import { hostOf } from '../http/cross-site.ts';
 import { HttpProblem } from '../http/problem.ts';
 
-/** What all pages beyond the number that is tracked are counted as. */
+/** What pages that there is no room for are counted as, all together. */
 export const OTHER: PageName = '(other)';
 
 // Visible ASCII, as a browser's `location.pathname` is; no query and no fragment, which may hold secrets.

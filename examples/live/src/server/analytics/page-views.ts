@@ -1,11 +1,12 @@
 import { TOPICS } from '../../shared/api.ts';
-import type { PageName, PageTotal, PageViews } from '../../shared/api.ts';
+import type { PageName, PageViews } from '../../shared/api.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Database } from '../database/schema.ts';
 import type { Outbox } from '../events/outbox.ts';
 import type { Logger } from '../ops/logger.ts';
+import { inTurns } from '../lib/in-turns.ts';
 import { createQueue } from '../lib/queue.ts';
-import { OTHER } from './page-name.ts';
+import { addPageViews, sumPageViews, topPages } from './page-totals.ts';
 
 /** How often each page was loaded. */
 export interface PageViewCounter {
@@ -15,7 +16,7 @@ export interface PageViewCounter {
   total(): number;
   /** What happened in the last so many minutes. */
   read(minutes: number): Promise<Omit<PageViews, 'cursor'>>;
-  /** Forgets when old views were; they stay in the totals. */
+  /** Forgets the ids of views, and minutes, that are old; they stay in the totals. */
   prune(): Promise<void>;
   /** Saves what has been recorded so far. */
   flush(): Promise<void>;
@@ -28,8 +29,10 @@ export interface PageViewsOptions {
   readonly log: Logger;
   /** Called when `total` has changed. */
   readonly onCount: () => void;
-  /** Distinct pages that get a row; views of further ones are counted together. */
+  /** Distinct pages that get a row, see `addPageViews`. */
   readonly maxPages: number;
+  /** Ids of views that are kept to recognise a page that reconnects. */
+  readonly maxIds?: number;
 }
 
 interface View {
@@ -44,61 +47,54 @@ interface View {
  */
 const GATHER = 250;
 const MINUTE = 60_000;
-const KEEP = 30 * 24 * 60 * MINUTE;
-const TOP_PAGES = 50;
-/** Rows of one insert, well below the number of parameters a database takes; told of in one event. */
-const BATCH = 100;
+const DAY = 24 * 60 * MINUTE;
+/** How long minutes are kept, and how long a page may stay open that reconnects without being counted again. */
+const KEEP_MINUTES = 30 * DAY;
+const KEEP_IDS = DAY;
+/** Rows of one insert. Their pages, and as many that give way to them, fit one event with the longest names. */
+const BATCH = 40;
+/** Views that wait to be saved: beyond that the disk can't keep up, and more are not counted. */
+const MAX_PENDING = 10_000;
+/** Rows that are deleted in one turn. */
+const DELETE_BATCH = 500;
 
 export async function createPageViews(options: PageViewsOptions): Promise<PageViewCounter> {
-  const { db, outbox, clock, log, maxPages, onCount } = options;
-  const pageIds = new Map<PageName, number>();
-  let total = 0;
-  for (const row of await db.selectFrom('pages').selectAll().execute()) {
-    pageIds.set(row.name, row.id);
-    total += row.views;
-  }
-  const queue = createQueue();
+  const { db, outbox, clock, log, maxPages, maxIds = 1_000_000, onCount } = options;
+  let total = await sumPageViews(db);
+  let ids = await countIds(db);
+  const queue = createQueue({ maxWaiting: 1 });
   let pending: View[] = [];
+  let uncounted = 0;
   let cancelTimer: (() => void) | undefined;
 
-  async function pageId(page: PageName): Promise<number> {
-    const name = pageIds.has(page) || pageIds.size < maxPages ? page : OTHER;
-    const known = pageIds.get(name);
-    if (known !== undefined) return known;
-    const { id } = await db
-      .insertInto('pages')
-      .values({ name, views: 0 })
-      .returning('id')
-      .executeTakeFirstOrThrow();
-    pageIds.set(name, id);
-    return id;
-  }
-
   async function saveBatch(views: readonly View[]): Promise<void> {
-    const rows: { id: string; page_id: number; at: number }[] = [];
-    for (const { page, id, at } of views) rows.push({ id, page_id: await pageId(page), at });
     const added = await outbox.commit(async (transaction, tell) => {
-      const { saved, pages } = await insert(transaction, rows);
-      if (saved.length === 0) return 0;
-      const minutes = [];
-      for (const minute of new Set(saved.map(({ at }) => startOfMinute(at)))) {
-        minutes.push({ at: minute, views: await countMinute(transaction, minute) });
-      }
-      const data = { minutes, pages, total: total + saved.length };
+      const fresh = await rememberIds(transaction, views);
+      if (fresh.length === 0) return 0;
+      const minutes = await addToMinutes(
+        transaction,
+        countBy(fresh, ({ at }) => startOfMinute(at)),
+      );
+      const byPage = countBy(fresh, ({ page }) => page);
+      const pages = await addPageViews(transaction, byPage, { maxPages, at: clock.now() });
+      const data = { minutes, pages, total: total + fresh.length };
       tell({ topics: TOPICS.pageViews, type: 'pageviews:delta', data });
-      return saved.length;
+      return fresh.length;
     });
     if (added === 0) return;
     total += added;
+    ids += added;
     onCount();
   }
 
   function flush(): Promise<void> {
     cancelTimer?.();
     cancelTimer = undefined;
-    return queue.run(async () => {
+    return queue.runAnyway(async () => {
       const views = pending;
       pending = [];
+      if (uncounted > 0) log.warn({ views: uncounted }, 'page views not counted: too many at once');
+      uncounted = 0;
       for (let start = 0; start < views.length; start += BATCH) {
         try {
           await saveBatch(views.slice(start, start + BATCH));
@@ -109,10 +105,35 @@ export async function createPageViews(options: PageViewsOptions): Promise<PageVi
     });
   }
 
+  /** Deletes a batch of ids that are too old, or too many. @returns how many */
+  async function pruneIds(): Promise<number> {
+    const oldest = db.selectFrom('counted_views').select('id').orderBy('at').limit(DELETE_BATCH);
+    const gone = ids > maxIds ? oldest : oldest.where('at', '<', clock.now() - KEEP_IDS);
+    const deleted = await db.deleteFrom('counted_views').where('id', 'in', gone).executeTakeFirstOrThrow();
+    ids -= Number(deleted.numDeletedRows);
+    return Number(deleted.numDeletedRows);
+  }
+
+  async function pruneMinutes(): Promise<number> {
+    const old = db
+      .selectFrom('page_view_minutes')
+      .select('at')
+      .where('at', '<', clock.now() - KEEP_MINUTES);
+    const deleted = await db
+      .deleteFrom('page_view_minutes')
+      .where('at', 'in', old.limit(DELETE_BATCH))
+      .executeTakeFirstOrThrow();
+    return Number(deleted.numDeletedRows);
+  }
+
   return {
     total: () => total,
     flush,
     record(page, viewId) {
+      if (pending.length >= MAX_PENDING) {
+        uncounted += 1;
+        return;
+      }
       pending.push({ page, id: viewId, at: clock.now() });
       cancelTimer ??= clock.setTimer(() => void flush(), GATHER);
     },
@@ -120,7 +141,7 @@ export async function createPageViews(options: PageViewsOptions): Promise<PageVi
     async read(minutes) {
       const last = startOfMinute(clock.now());
       const first = last - (minutes - 1) * MINUTE;
-      const counts = await countMinutes(db, first);
+      const counts = await readMinutes(db, first);
       return {
         minutes: Array.from({ length: minutes }, (_, i) => {
           const at = first + i * MINUTE;
@@ -132,10 +153,8 @@ export async function createPageViews(options: PageViewsOptions): Promise<PageVi
     },
 
     async prune() {
-      await db
-        .deleteFrom('page_views')
-        .where('at', '<', clock.now() - KEEP)
-        .execute();
+      await inTurns(pruneIds);
+      await inTurns(pruneMinutes);
     },
   };
 }
@@ -144,60 +163,51 @@ function startOfMinute(at: number): number {
   return at - (at % MINUTE);
 }
 
-/** @returns which of the rows are new, and the totals of their pages */
-async function insert(
-  db: Database,
-  rows: readonly { id: string; page_id: number; at: number }[],
-): Promise<{ saved: { page_id: number; at: number }[]; pages: PageTotal[] }> {
-  const saved = await db
-    .insertInto('page_views')
-    .values(rows)
-    .onConflict((conflict) => conflict.column('id').doNothing())
-    .returning(['page_id', 'at'])
-    .execute();
-  const added = new Map<number, number>();
-  for (const { page_id: page } of saved) added.set(page, (added.get(page) ?? 0) + 1);
-  const pages: PageTotal[] = [];
-  for (const [id, views] of added) {
-    const page = await db
-      .updateTable('pages')
-      .set((eb) => ({ views: eb('views', '+', views) }))
-      .where('id', '=', id)
-      .returning(['name as page', 'views as total'])
-      .executeTakeFirstOrThrow();
-    pages.push(page);
-  }
-  return { saved, pages };
+function countBy<Key>(views: readonly View[], keyOf: (view: View) => Key): Map<Key, number> {
+  const counts = new Map<Key, number>();
+  for (const view of views) counts.set(keyOf(view), (counts.get(keyOf(view)) ?? 0) + 1);
+  return counts;
 }
 
-async function countMinute(db: Database, minute: number): Promise<number> {
-  const { views } = await db
-    .selectFrom('page_views')
-    .select(({ fn }) => fn.countAll<number>().as('views'))
-    .where('at', '>=', minute)
-    .where('at', '<', minute + MINUTE)
-    .executeTakeFirstOrThrow();
-  return Number(views);
+/** @returns the views that were not counted before */
+async function rememberIds(db: Database, views: readonly View[]): Promise<View[]> {
+  const byId = new Map(views.map((view) => [view.id, view]));
+  const saved = await db
+    .insertInto('counted_views')
+    .values(Array.from(byId.values(), ({ id, at }) => ({ id, at })))
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .returning('id')
+    .execute();
+  return saved.flatMap(({ id }) => byId.get(id) ?? []);
+}
+
+/** @returns the minutes with their counts now */
+async function addToMinutes(
+  db: Database,
+  added: ReadonlyMap<number, number>,
+): Promise<{ at: number; views: number }[]> {
+  return db
+    .insertInto('page_view_minutes')
+    .values(Array.from(added, ([at, views]) => ({ at, views })))
+    .onConflict((conflict) =>
+      conflict
+        .column('at')
+        .doUpdateSet((eb) => ({ views: eb('page_view_minutes.views', '+', eb.ref('excluded.views')) })),
+    )
+    .returning(['at', 'views'])
+    .execute();
 }
 
 /** Views by the start of their minute. */
-async function countMinutes(db: Database, since: number): Promise<Map<number, number>> {
-  const rows = await db
-    .selectFrom('page_views')
-    .select((eb) => [eb('at', '-', eb('at', '%', MINUTE)).as('minute'), eb.fn.countAll<number>().as('views')])
-    .where('at', '>=', since)
-    .groupBy('minute')
-    .execute();
-  return new Map(rows.map(({ minute, views }) => [Number(minute), Number(views)]));
+async function readMinutes(db: Database, since: number): Promise<Map<number, number>> {
+  const rows = await db.selectFrom('page_view_minutes').selectAll().where('at', '>=', since).execute();
+  return new Map(rows.map(({ at, views }) => [at, views]));
 }
 
-function topPages(db: Database): Promise<PageTotal[]> {
-  return db
-    .selectFrom('pages')
-    .select(['name as page', 'views as total'])
-    .where('views', '>', 0)
-    .orderBy('views', 'desc')
-    .orderBy('name')
-    .limit(TOP_PAGES)
-    .execute();
+async function countIds(db: Database): Promise<number> {
+  const { ids } = await db
+    .selectFrom('counted_views')
+    .select(({ fn }) => fn.countAll<number>().as('ids'))
+    .executeTakeFirstOrThrow();
+  return Number(ids);
 }

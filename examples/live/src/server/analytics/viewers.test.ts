@@ -13,16 +13,23 @@ let viewers: Viewers;
 beforeEach(() => {
   present = {};
   told = [];
+  withRoomFor(3);
+});
+
+/** The longest name a page of another site can have, of characters that JSON writes as two. */
+const longName = (i: number): string => `${'x'.repeat(195)}.com/${'"'.repeat(195)}${i}`;
+
+function withRoomFor(maxPages: number): void {
   viewers = createViewers({
     clock: manualClock(),
     hub: { presence: (topic): Presence => ({ count: present[topic] ?? 0, members: [] }) },
-    maxPages: 3,
+    maxPages,
     announce: (...announcements) => {
       for (const { data } of announcements) told.push(data as ViewersDelta);
       return Promise.resolve();
     },
   });
-});
+}
 
 /** So many people come to a page, none of whom is on another one. */
 function enter(page: string, people = 1): void {
@@ -78,7 +85,8 @@ test('a snapshot lists the pages that somebody views, most viewed first', () => 
 });
 
 test('pages beyond the maximum are counted together, until others have nobody left', async () => {
-  for (const page of ['/1', '/2', '/3', '/4', '/5']) enter(page);
+  for (const page of ['/1', '/2', '/3', '/4', '/5', '/feed']) enter(page);
+  expect(present['page//feed']).toBe(1);
   expect(present).toMatchObject({ 'page//3': 1, 'page/(other)': 2 });
   await viewers.tick();
   for (const topic of Object.keys(present)) present[topic] = 0;
@@ -98,4 +106,24 @@ test('versions grow, so that a delta from before a snapshot can be told', async 
   const [delta] = told;
   expect(delta?.version).toBeGreaterThan(first);
   expect(viewers.snapshot().version).toBeGreaterThan(delta?.version ?? Infinity);
+});
+
+test('pages that came at the same moment take no more room than there is', async () => {
+  const topics = Array.from({ length: 100 }, (_, i) => viewers.topicsOf(`/page-${i}`));
+  for (const each of topics) {
+    for (const topic of each) present[topic] = 1;
+    viewers.enter(each);
+  }
+  expect(viewers.snapshot().pages).toHaveLength(3);
+});
+
+test('a crowd of pages with long names is told in events that the hub takes, and greeted with a short list', async () => {
+  withRoomFor(500);
+  for (let i = 0; i < 500; i += 1) enter(longName(i));
+  await viewers.tick();
+  expect(told.flatMap(({ pages }) => pages)).toHaveLength(500);
+  for (const delta of told) expect(JSON.stringify(delta).length).toBeLessThan(65_536);
+  const versions = told.map(({ version }) => version);
+  expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
+  expect(JSON.stringify(viewers.snapshot()).length).toBeLessThan(65_536);
 });

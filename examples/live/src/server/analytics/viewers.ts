@@ -1,8 +1,9 @@
 import type { Hub, Matcher } from 'tidings';
-import { TOPICS } from '../../shared/api.ts';
+import { PAGES, TOPICS } from '../../shared/api.ts';
 import type { PageName, PageViewers, ViewersSnapshot } from '../../shared/api.ts';
 import { createVersions } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
+import { inParts } from '../lib/in-parts.ts';
 import type { Announce } from '../events/announce.ts';
 import { ANY_PAGE, pageOf, pageTopic } from '../events/topics.ts';
 import { OTHER } from './page-name.ts';
@@ -22,15 +23,26 @@ export interface ViewersOptions {
   readonly hub: Pick<Hub, 'presence'>;
   readonly announce: Announce;
   readonly clock: Clock;
-  /** Distinct pages that are told apart; further ones are counted together. */
+  /** Pages besides this app's own that are told apart; further ones are counted together. */
   readonly maxPages: number;
 }
+
+/** Pages of one event. The longest names that a site can have make it 30 KB; the hub takes 64. */
+const PAGES_PER_EVENT = 50;
+/** Pages of a snapshot: everybody who comes is sent one. */
+const MAX_LISTED = 100;
+/** They have room whatever other sites do. */
+const OWN: ReadonlySet<PageName> = new Set([...Object.keys(PAGES), OTHER]);
 
 export function createViewers({ hub, announce, clock, maxPages }: ViewersOptions): Viewers {
   const nextVersion = createVersions(clock);
   /** Pages that somebody may be viewing, with the number that was told last. */
   const told = new Map<PageName, number>();
   let toldPeople = 0;
+
+  function hasRoom(page: PageName): boolean {
+    return told.has(page) || OWN.has(page) || told.size < maxPages;
+  }
 
   const countOn = (page: PageName): number => hub.presence(pageTopic(page)).count;
   const countPeople = (): number => hub.presence(ANY_PAGE).count;
@@ -48,13 +60,13 @@ export function createViewers({ hub, announce, clock, maxPages }: ViewersOptions
 
   return {
     topicsOf(page) {
-      const name = told.has(page) || told.size < maxPages ? page : OTHER;
-      return [ANY_PAGE, pageTopic(name)];
+      return [ANY_PAGE, pageTopic(hasRoom(page) ? page : OTHER)];
     },
 
     enter(topics) {
       const page = pageOf(topics);
-      if (page !== undefined && !told.has(page)) told.set(page, 0);
+      // Others may have taken the room since the topics were chosen.
+      if (page !== undefined && hasRoom(page) && !told.has(page)) told.set(page, 0);
     },
 
     async tick() {
@@ -62,15 +74,26 @@ export function createViewers({ hub, announce, clock, maxPages }: ViewersOptions
       const people = countPeople();
       if (pages.length === 0 && people === toldPeople) return;
       toldPeople = people;
-      const data = { version: nextVersion(), pages, people };
-      await announce({ topics: TOPICS.viewers, type: 'viewers:delta', data });
+      await announce(
+        ...inParts(pages, PAGES_PER_EVENT).map((part) => ({
+          topics: TOPICS.viewers,
+          type: 'viewers:delta' as const,
+          data: { version: nextVersion(), pages: part, people },
+        })),
+      );
     },
 
     snapshot() {
       const pages = Array.from(told.keys(), (page) => ({ page, viewers: countOn(page) }))
         .filter(({ viewers }) => viewers > 0)
-        .sort((a, b) => b.viewers - a.viewers || a.page.localeCompare(b.page));
+        .sort((a, b) => b.viewers - a.viewers || compare(a.page, b.page))
+        .slice(0, MAX_LISTED);
       return { version: nextVersion(), pages, people: countPeople() };
     },
   };
+}
+
+/** By code unit: comparing by language takes a hundred times as long. */
+function compare(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
 }

@@ -1,9 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { PASSWORD } from '../testing/person.ts';
 import { startServer } from '../testing/server.ts';
 import type { TestServer } from '../testing/server.ts';
 import { temporaryFolder } from '../testing/server.ts';
 import { manualClock } from '../testing/clock.ts';
+import { SessionStore } from './session-store.ts';
 
 describe('accounts', () => {
   let server: TestServer;
@@ -69,6 +70,48 @@ describe('accounts', () => {
   });
 });
 
+describe('guessing a password', () => {
+  const guess = { name: 'ann', password: 'a wrong guess' };
+  let server: TestServer;
+  beforeAll(async () => {
+    // Each browser below is another address.
+    server = await startServer({ SIGN_IN_FAILURES: '3', TRUST_PROXY: 'loopback' });
+  });
+  afterAll(() => server.close());
+
+  test('is limited for each account, from however many addresses, and locks nobody out at home', async () => {
+    const ann = await server.signedUp('ann');
+    await ann.send('DELETE', '/session');
+    const attempt = (address: number, body: unknown, person = server.person()): Promise<{ status: number }> =>
+      person.send('POST', '/session', body, { 'X-Forwarded-For': `192.0.2.${address}` });
+
+    const guesses = await Promise.all(Array.from({ length: 10 }, (_, address) => attempt(address, guess)));
+    expect(guesses.map(({ status }) => status).sort((a, b) => a - b)).toEqual([
+      ...[401, 401, 401],
+      ...[429, 429, 429, 429, 429, 429, 429],
+    ]);
+    // Not even the right password helps a stranger now, or a guess would be worth something.
+    expect(await attempt(99, { ...guess, password: PASSWORD })).toMatchObject({
+      status: 429,
+      body: { code: 'limit/exceeded' },
+    });
+    expect(await attempt(99, { name: 'nobody', password: 'a wrong guess' })).toMatchObject({ status: 401 });
+    expect(await attempt(100, { ...guess, password: PASSWORD }, ann)).toMatchObject({ status: 200 });
+  });
+
+  test('is not made easier by a cookie of another user, or a made-up one', async () => {
+    const eve = await server.signedUp('eve');
+    await server.signedUp('bob');
+    const forged = `${eve.cookies.get('tidings_browser')}x`;
+    for (const cookie of [eve.cookies.get('tidings_browser') ?? '', forged, 'a.b', '']) {
+      eve.cookies.set('tidings_browser', cookie);
+      await eve.send('POST', '/session', { ...guess, name: 'bob' });
+    }
+    const answer = await server.person().send('POST', '/session', { name: 'bob', password: PASSWORD });
+    expect(answer.status).toBe(429);
+  });
+});
+
 describe('sessions', () => {
   const servers: TestServer[] = [];
   async function start(...options: Parameters<typeof startServer>): Promise<TestServer> {
@@ -83,7 +126,7 @@ describe('sessions', () => {
   test('are told by a cookie that scripts and other sites cannot use', async () => {
     const server = await start();
     const answer = await server.person().send('POST', '/users', { name: 'ann', password: PASSWORD });
-    const [cookie = ''] = answer.headers.getSetCookie();
+    const cookie = answer.headers.getSetCookie().find((line) => line.startsWith('tidings_session='));
     expect(cookie).toMatch(/^tidings_session=.*; Path=\/; Expires=.*; HttpOnly; SameSite=Lax$/);
   });
 
@@ -91,7 +134,9 @@ describe('sessions', () => {
     const server = await start({ TRUST_PROXY: 'loopback' });
     const body = { name: 'ann', password: PASSWORD };
     const answer = await server.person().send('POST', '/users', body, { 'X-Forwarded-Proto': 'https' });
-    expect(answer.headers.getSetCookie()[0]).toMatch(/; Secure/);
+    const cookies = answer.headers.getSetCookie();
+    expect(cookies).toHaveLength(2);
+    for (const cookie of cookies) expect(cookie).toMatch(/; Secure/);
   });
 
   test('get a new id on signing in, so that one planted before is worth nothing', async () => {
@@ -116,6 +161,43 @@ describe('sessions', () => {
     expect((await person.get('/session')).body).toEqual({ user: null, expiresAt: null });
     expect((await copy.get('/session')).body.user).toBeNull();
     expect((await person.send('DELETE', '/session')).status).toBe(204);
+  });
+
+  test('that do not exist leave nothing behind when they are ended', async () => {
+    const server = await start();
+    const destroy = vi.spyOn(SessionStore.prototype, 'destroy');
+    const stranger = server.person();
+    stranger.cookies.set('tidings_session', 's%3Amade-up.signature');
+    for (let i = 0; i < 20; i += 1) expect((await stranger.send('DELETE', '/session')).status).toBe(204);
+    expect(destroy).not.toHaveBeenCalled();
+    const ann = await server.signedUp('ann');
+    destroy.mockClear();
+    await ann.send('DELETE', '/session');
+    expect(destroy).toHaveBeenCalledOnce();
+    destroy.mockRestore();
+  });
+
+  test('that end while one of their requests is being answered do not come back', async () => {
+    const clock = manualClock(Date.now());
+    const server = await start({ SESSION_DAYS: '3' }, { clock });
+    const person = await server.signedUp('ann');
+    const copy = server.person();
+    copy.cookies.set('tidings_session', person.cookies.get('tidings_session') ?? '');
+    // A day later, asking for the session renews it: it is saved anew when the answer is sent.
+    clock.advance(86_400_000);
+    const update = vi.spyOn(SessionStore.prototype, 'set');
+    let signOut: Promise<unknown> | undefined;
+    update.mockImplementationOnce(function (this: SessionStore, ...rest) {
+      // Just before it is saved, and for longer than the server remembers, it is ended elsewhere.
+      signOut = person.send('DELETE', '/session').then(() => {
+        clock.advance(3_600_000);
+        update.mockRestore();
+        this.set(...rest);
+      });
+    });
+    await copy.get('/session');
+    await signOut;
+    expect((await copy.get('/session')).body.user).toBeNull();
   });
 
   test('cannot be forged', async () => {

@@ -1,5 +1,4 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import { HttpProblem } from '../http/problem.ts';
 import { createQueue } from '../lib/queue.ts';
 
 /** Cost of one hash: scrypt's N, r and p. */
@@ -27,20 +26,10 @@ const MAX_WAITING = 100;
 
 export function createPasswords(cost: PasswordCost = defaultCost): Passwords {
   // Two at a time: hashes run on the thread pool that also reads files, and each holds its memory.
-  const queue = createQueue(2);
+  const queue = createQueue({ width: 2, maxWaiting: MAX_WAITING });
   const nobody = encode(cost, randomBytes(16), randomBytes(KEY_LENGTH));
 
   function derive(password: string, salt: Buffer, { N, r, p }: PasswordCost): Promise<Buffer> {
-    if (queue.waiting >= MAX_WAITING) {
-      throw new HttpProblem(
-        503,
-        'server/busy',
-        'Too many people sign in right now. Try again in a few seconds.',
-        {
-          headers: { 'Retry-After': '5' },
-        },
-      );
-    }
     // Normalised, so that the same characters typed on another device are the same bytes.
     const text = password.normalize('NFKC');
     // Node refuses more than 32 MiB unless told; this is twice what RFC 7914 needs.

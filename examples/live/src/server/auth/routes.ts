@@ -5,7 +5,9 @@ import { LIMITS, ROUTES } from '../../shared/api.ts';
 import type { Clock } from '../lib/clock.ts';
 import { jsonBody, parseInput } from '../http/input.ts';
 import { methodNotAllowed } from '../http/problem.ts';
+import type { KnownBrowsers } from './known-browsers.ts';
 import { describeSession, endSession, renew, startSession } from './sessions.ts';
+import type { SignInGuard } from './sign-in-guard.ts';
 import type { Users } from './users.ts';
 
 const password = z
@@ -28,7 +30,16 @@ const credentials = z.strictObject({
   password: z.string().max(LIMITS.passwordMax),
 });
 
-export function authRoutes(users: Users, clock: Clock, limit: RequestHandler): Router {
+export interface AuthRoutesOptions {
+  readonly users: Users;
+  readonly guard: SignInGuard;
+  readonly knownBrowsers: KnownBrowsers;
+  readonly clock: Clock;
+  /** How often an address may sign in or up. */
+  readonly limit: RequestHandler;
+}
+
+export function authRoutes({ users, guard, knownBrowsers, clock, limit }: AuthRoutesOptions): Router {
   const router = express.Router();
 
   router
@@ -36,6 +47,7 @@ export function authRoutes(users: Users, clock: Clock, limit: RequestHandler): R
     .post(limit, jsonBody(), async (request, response) => {
       const { name, password } = parseInput(newUser, request.body);
       await startSession(request, await users.add(name, password), clock.now());
+      knownBrowsers.remember(response, name);
       response.status(201).json(describeSession(request));
     })
     .all(methodNotAllowed('POST'));
@@ -48,7 +60,10 @@ export function authRoutes(users: Users, clock: Clock, limit: RequestHandler): R
     })
     .post(limit, jsonBody(), async (request, response) => {
       const { name, password } = parseInput(credentials, request.body);
-      await startSession(request, await users.check(name, password), clock.now());
+      const browser = knownBrowsers.recognise(request, name);
+      const user = await guard.watch(name, browser, () => users.check(name, password));
+      await startSession(request, user, clock.now());
+      knownBrowsers.remember(response, name);
       response.json(describeSession(request));
     })
     .delete(async (request, response) => {

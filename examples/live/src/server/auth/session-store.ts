@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto';
+import type { Request } from 'express';
 import session from 'express-session';
 import type { Clock } from '../lib/clock.ts';
+import { inTurns } from '../lib/in-turns.ts';
+import { createShortMemory } from '../lib/short-memory.ts';
+import type { ShortMemory } from '../lib/short-memory.ts';
 import type { Database } from '../database/schema.ts';
 
 declare module 'express-session' {
@@ -11,8 +15,12 @@ declare module 'express-session' {
   }
 }
 
-/** How long requests may run that still hold a session which has ended meanwhile. */
-const REMEMBER_ENDED = 10 * 60_000;
+/** How long a stream may take from reading its session to being open. */
+const REMEMBER_ENDED = 60_000;
+/** Each took a sign-in, with the time that a password takes: there can't be as many within a minute. */
+const MAX_ENDED = 10_000;
+/** Rows that are deleted in one turn. */
+const BATCH = 500;
 
 /**
  * Keeps sessions in the database, so that they outlive the process. (express-session demands inheritance.)
@@ -23,8 +31,10 @@ export class SessionStore extends session.Store {
   readonly #db: Database;
   readonly #clock: Clock;
   readonly #onEnd: (sessionId: string) => void;
-  /** Session ids that were signed out a short while ago, with the time. */
-  readonly #ended = new Map<string, number>();
+  /** Ids of sessions that were signed out a short while ago. */
+  readonly #ended: ShortMemory<true>;
+  /** Sessions that are in the database already, or were when their request came. */
+  readonly #loaded = new WeakSet<object>();
 
   /** @param onEnd called when a session is signed out, with its id */
   constructor(db: Database, clock: Clock, onEnd: (sessionId: string) => void) {
@@ -32,11 +42,18 @@ export class SessionStore extends session.Store {
     this.#db = db;
     this.#clock = clock;
     this.#onEnd = onEnd;
+    this.#ended = createShortMemory({ clock, keep: REMEMBER_ENDED, max: MAX_ENDED });
   }
 
   /** Whether this session was signed out, though a request that began earlier may still carry it. */
   hasEnded(sessionId: string): boolean {
-    return this.#ended.has(sessionId);
+    return this.#ended.get(sessionId) !== undefined;
+  }
+
+  override createSession(request: Request, data: session.SessionData): session.Session & session.SessionData {
+    const loaded = super.createSession(request, data);
+    this.#loaded.add(loaded);
+    return loaded;
   }
 
   override get(
@@ -47,7 +64,7 @@ export class SessionStore extends session.Store {
   }
 
   override set(sessionId: string, data: session.SessionData, callback?: (error?: unknown) => void): void {
-    answer(this.#write(sessionId, data), callback);
+    answer(this.#loaded.has(data) ? this.#update(sessionId, data) : this.#insert(sessionId, data), callback);
   }
 
   override destroy(sessionId: string, callback?: (error?: unknown) => void): void {
@@ -57,10 +74,18 @@ export class SessionStore extends session.Store {
   /** Deletes what has expired. */
   async prune(): Promise<void> {
     const now = this.#clock.now();
-    for (const [sessionId, at] of this.#ended) {
-      if (at < now - REMEMBER_ENDED) this.#ended.delete(sessionId);
-    }
-    await this.#db.deleteFrom('sessions').where('expires_at', '<=', now).execute();
+    await inTurns(async () => {
+      const expired = this.#db
+        .selectFrom('sessions')
+        .select('id')
+        .where('expires_at', '<=', now)
+        .limit(BATCH);
+      const { numDeletedRows } = await this.#db
+        .deleteFrom('sessions')
+        .where('id', 'in', expired)
+        .executeTakeFirstOrThrow();
+      return Number(numDeletedRows);
+    });
   }
 
   async #read(sessionId: string): Promise<session.SessionData | null> {
@@ -70,30 +95,34 @@ export class SessionStore extends session.Store {
       .where('id', '=', hash(sessionId))
       .where('expires_at', '>', this.#clock.now())
       .executeTakeFirst();
-    // Only `#write` makes these, from the same type.
+    // Only `toRow` makes these, from the same type.
     return row === undefined ? null : (JSON.parse(row.data) as session.SessionData);
   }
 
-  async #write(sessionId: string, data: session.SessionData): Promise<void> {
-    // A request that began before the sign-out must not bring the session back.
-    if (this.hasEnded(sessionId)) return;
-    const expires = data.cookie.expires;
-    const row = {
-      data: JSON.stringify(data),
-      expires_at: expires === null || expires === undefined ? 0 : new Date(expires).getTime(),
-    };
-    await this.#db
-      .insertInto('sessions')
-      .values({ id: hash(sessionId), ...row })
-      .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
-      .execute();
+  async #insert(sessionId: string, data: session.SessionData): Promise<void> {
+    const row = { id: hash(sessionId), ...toRow(data) };
+    await this.#db.insertInto('sessions').values(row).execute();
+    this.#loaded.add(data);
+  }
+
+  /** Changes nothing if the session was signed out since its request came: that must not bring it back. */
+  async #update(sessionId: string, data: session.SessionData): Promise<void> {
+    await this.#db.updateTable('sessions').set(toRow(data)).where('id', '=', hash(sessionId)).execute();
   }
 
   async #remove(sessionId: string): Promise<void> {
-    this.#ended.set(sessionId, this.#clock.now());
+    this.#ended.set(sessionId, true);
     await this.#db.deleteFrom('sessions').where('id', '=', hash(sessionId)).execute();
     this.#onEnd(sessionId);
   }
+}
+
+function toRow(data: session.SessionData): { data: string; expires_at: number } {
+  const { expires } = data.cookie;
+  return {
+    data: JSON.stringify(data),
+    expires_at: expires === null || expires === undefined ? 0 : new Date(expires).getTime(),
+  };
 }
 
 function hash(sessionId: string): string {

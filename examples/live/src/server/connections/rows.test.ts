@@ -35,6 +35,10 @@ test.each([
   expect(nameAgent(userAgent)).toBe(name);
 });
 
+test('a browser with a version of eight thousand digits gets no row of eight thousand characters', () => {
+  expect(nameAgent(`Mozilla/5.0 Chrome/${'9'.repeat(8000)}`)).toBe('Chrome 9999');
+});
+
 test('a row tells neither who somebody is, nor whose notifications are read, nor which page', () => {
   const row = toRow({
     id: 'c1',

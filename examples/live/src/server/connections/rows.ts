@@ -37,13 +37,13 @@ export function maskAddress(address: string | undefined): string {
 
 // Most browsers name others as well; the one that is most particular comes first.
 const agents: readonly (readonly [name: string, pattern: RegExp])[] = [
-  ['Edge', /Edg\/(\d+)/],
-  ['Opera', /OPR\/(\d+)/],
-  ['Samsung Internet', /SamsungBrowser\/(\d+)/],
-  ['Firefox', /(?:Firefox|FxiOS)\/(\d+)/],
-  ['Chrome', /(?:Chrome|CriOS)\/(\d+)/],
-  ['Safari', /Version\/(\d+).*Safari\//],
-  ['curl', /^curl\/(\d+)/],
+  ['Edge', /Edg\/(\d{1,4})/],
+  ['Opera', /OPR\/(\d{1,4})/],
+  ['Samsung Internet', /SamsungBrowser\/(\d{1,4})/],
+  ['Firefox', /(?:Firefox|FxiOS)\/(\d{1,4})/],
+  ['Chrome', /(?:Chrome|CriOS)\/(\d{1,4})/],
+  ['Safari', /Version\/(\d{1,4}).*Safari\//],
+  ['curl', /^curl\/(\d{1,4})/],
   ['Node.js', /^(?:node|undici)/i],
 ];
 

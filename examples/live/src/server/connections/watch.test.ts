@@ -3,6 +3,7 @@ import type { ConnectionInfo, HubStats } from 'tidings';
 import { beforeEach, expect, test } from 'vitest';
 import type { ConnectionsDelta } from '../../shared/api.ts';
 import { manualClock } from '../testing/clock.ts';
+import type { ManualClock } from '../testing/clock.ts';
 import { createConnectionWatch } from './watch.ts';
 import type { ConnectionWatch } from './watch.ts';
 
@@ -11,6 +12,9 @@ let watchers: number;
 let stats: HubStats;
 let told: ConnectionsDelta[];
 let watch: ConnectionWatch;
+let clock: ManualClock;
+/** How often all connections were listed. */
+let lists: number;
 
 function connection(id: string, bytes = 0): ConnectionInfo {
   return {
@@ -32,9 +36,11 @@ beforeEach(() => {
   watchers = 1;
   stats = createHub().stats();
   told = [];
+  lists = 0;
+  clock = manualClock();
   watch = createConnectionWatch({
-    clock: manualClock(),
-    hub: { connections: () => connections, watchers: () => watchers, stats: () => stats },
+    clock,
+    hub: { connections: () => (lists++, connections), watchers: () => watchers, stats: () => stats },
     announce: (...announcements) => {
       for (const { data } of announcements) told.push(data as ConnectionsDelta);
       return Promise.resolve();
@@ -94,4 +100,31 @@ test('tells the figures of the hub, as they change', async () => {
   expect(told).toMatchObject([
     { upserted: [], hub: { behind: 2, stalled: 1, head: 7, tailEvents: 5, tailBytes: 900 } },
   ]);
+});
+
+test('strangers who come in numbers share one list of all connections each second', () => {
+  for (let i = 0; i < 100; i += 1) watch.snapshot();
+  expect(lists).toBe(1);
+  clock.advance(1000);
+  connections = [connection('a')];
+  expect(watch.snapshot()).toMatchObject({ total: 1 });
+  expect(lists).toBe(2);
+});
+
+test('a busy hub is told of in events that the hub takes', async () => {
+  connections = Array.from({ length: 300 }, (_, i) => connection(`c${i}-${'x'.repeat(30)}`));
+  watch.snapshot();
+  connections = connections.map((row) => ({
+    ...row,
+    bytes: 123_456_789,
+    topics: Array(10).fill('connections'),
+  }));
+  await watch.tick();
+  expect(told.flatMap(({ upserted }) => upserted)).toHaveLength(300);
+  for (const delta of told) expect(JSON.stringify(delta).length).toBeLessThan(65_536);
+  connections = [];
+  told = [];
+  await watch.tick();
+  expect(told).toMatchObject([{ total: 0, upserted: [] }]);
+  expect(told[0]?.removed).toHaveLength(300);
 });

@@ -3,6 +3,7 @@ import { TOPICS } from '../../shared/api.ts';
 import type { ConnectionRow, ConnectionsSnapshot, HubFigures } from '../../shared/api.ts';
 import { createVersions } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
+import { inParts } from '../lib/in-parts.ts';
 import type { Announce } from '../events/announce.ts';
 import { toRow } from './rows.ts';
 
@@ -22,18 +23,36 @@ export interface ConnectionWatchOptions {
 
 /** Rows that are listed: a table of thousands helps nobody, and each change is sent to all who watch. */
 const MAX_ROWS = 300;
+/** Rows of one event: when the hub is busy, all of them change at once, and an event has a maximum length. */
+const ROWS_PER_EVENT = 100;
+/** Listing all connections takes time, however few are shown: strangers who come in numbers share one list. */
+const LIST_FOR = 1000;
+
+interface List {
+  readonly rows: ConnectionRow[];
+  readonly total: number;
+  readonly hub: HubFigures;
+}
 
 export function createConnectionWatch({ hub, announce, clock }: ConnectionWatchOptions): ConnectionWatch {
   const nextVersion = createVersions(clock);
   /** What those who watch know: each row, and the rest, as JSON. */
   let told: { rows: Map<string, string>; rest: string } | undefined;
+  /** What was read last, and when. */
+  let listed: { at: number; list: List } | undefined;
 
-  function read(): { rows: ConnectionRow[]; total: number; hub: HubFigures } {
+  function read(): List {
     const all = hub.connections();
-    return { rows: all.slice(0, MAX_ROWS).map(toRow), total: all.length, hub: toFigures(hub.stats()) };
+    const list = { rows: all.slice(0, MAX_ROWS).map(toRow), total: all.length, hub: toFigures(hub.stats()) };
+    listed = { at: clock.now(), list };
+    return list;
   }
 
-  function remember({ rows, total, hub: figures }: ReturnType<typeof read>): typeof told & {} {
+  function readLately(): List {
+    return listed !== undefined && clock.now() - listed.at < LIST_FOR ? listed.list : read();
+  }
+
+  function remember({ rows, total, hub: figures }: List): typeof told & {} {
     told = {
       rows: new Map(rows.map((row) => [row.id, JSON.stringify(row)])),
       rest: JSON.stringify([total, figures]),
@@ -53,12 +72,18 @@ export function createConnectionWatch({ hub, announce, clock }: ConnectionWatchO
       const upserted = rows.filter(({ id }) => before?.rows.get(id) !== now.rows.get(id));
       const removed = [...(before?.rows.keys() ?? [])].filter((id) => !now.rows.has(id));
       if (upserted.length === 0 && removed.length === 0 && now.rest === before?.rest) return;
-      const data = { version: nextVersion(), at: clock.now(), upserted, removed, ...rest };
-      await announce({ topics: TOPICS.connections, type: 'connections:delta', data });
+      const at = clock.now();
+      await announce(
+        ...inParts(upserted, ROWS_PER_EVENT).map((part, i) => ({
+          topics: TOPICS.connections,
+          type: 'connections:delta' as const,
+          data: { version: nextVersion(), at, upserted: part, removed: i === 0 ? removed : [], ...rest },
+        })),
+      );
     },
 
     snapshot() {
-      const { rows, ...rest } = read();
+      const { rows, ...rest } = readLately();
       // Not for who watches already: they have yet to be told what changed since the last tick.
       if (told === undefined) remember({ rows, ...rest });
       return { version: nextVersion(), at: clock.now(), connections: rows, ...rest };

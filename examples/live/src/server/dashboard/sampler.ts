@@ -14,8 +14,10 @@ export interface Sampler {
 }
 
 export interface SamplerSources {
-  readonly hub: Hub;
+  readonly hub: Pick<Hub, 'stats'>;
   readonly clock: Clock;
+  /** Distinct users with an open event stream. */
+  readonly usersOnline: () => number;
   readonly posts: () => number;
   readonly pageViews: () => number;
 }
@@ -23,7 +25,7 @@ export interface SamplerSources {
 /** Milliseconds between the timers by which Node measures the event loop. */
 const RESOLUTION = 10;
 
-export function createSampler({ hub, clock, posts, pageViews }: SamplerSources): Sampler {
+export function createSampler({ hub, clock, usersOnline, posts, pageViews }: SamplerSources): Sampler {
   const loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION });
   let before: { at: number; published: number; delivered: number; bytes: number } | undefined;
 
@@ -46,7 +48,7 @@ export function createSampler({ hub, clock, posts, pageViews }: SamplerSources):
       const { rss, heapUsed } = process.memoryUsage();
       const metrics: Metrics = {
         connections,
-        usersOnline: countSubjects(hub),
+        usersOnline: usersOnline(),
         publishedPerSecond: rate(published, before?.published),
         deliveredPerSecond: rate(delivered, before?.delivered),
         bytesPerSecond: rate(bytes, before?.bytes),
@@ -70,14 +72,6 @@ export function createSampler({ hub, clock, posts, pageViews }: SamplerSources):
       before = undefined;
     },
   };
-}
-
-function countSubjects(hub: Hub): number {
-  const subjects = new Set<string>();
-  for (const { subject } of hub.connections()) {
-    if (subject !== undefined) subjects.add(subject);
-  }
-  return subjects.size;
 }
 
 function round(value: number, digits: number): number {

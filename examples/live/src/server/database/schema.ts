@@ -6,9 +6,11 @@ export interface Schema {
   sessions: SessionsTable;
   posts: PostsTable;
   likes: LikesTable;
+  removed_posts: RemovedPostsTable;
   notifications: NotificationsTable;
   pages: PagesTable;
-  page_views: PageViewsTable;
+  page_view_minutes: PageViewMinutesTable;
+  counted_views: CountedViewsTable;
   outbox: OutboxTable;
 }
 
@@ -42,8 +44,14 @@ interface PostsTable {
 }
 
 interface LikesTable {
+  /** May be of a post in `removed_posts`. */
   post_id: number;
   user_id: number;
+}
+
+/** Posts that are gone, but not all of their likes yet. */
+interface RemovedPostsTable {
+  id: number;
 }
 
 interface NotificationsTable {
@@ -59,14 +67,22 @@ interface NotificationsTable {
 interface PagesTable {
   id: Generated<number>;
   name: string;
-  /** How often it was viewed, of all time: `page_views` forgets. */
+  /** How often it was viewed, of all time. */
+  views: number;
+  /** How much it is viewed of late, see `rankAfter`. */
+  rank: Generated<number>;
+}
+
+interface PageViewMinutesTable {
+  /** Start of the minute. */
+  at: number;
   views: number;
 }
 
-interface PageViewsTable {
-  /** Random id that a page makes once per load, so that its reconnects count once. */
+/** Views that were counted lately, to recognise a page that reconnects. */
+interface CountedViewsTable {
+  /** Random id that a page makes once per load. */
   id: string;
-  page_id: number;
   at: number;
 }
 

@@ -3,6 +3,7 @@ import type { EventInput, Hub } from 'tidings';
 import type { Clock } from '../lib/clock.ts';
 import type { Database } from '../database/schema.ts';
 import type { Logger } from '../ops/logger.ts';
+import { inTurns } from '../lib/in-turns.ts';
 import { createQueue } from '../lib/queue.ts';
 import type { Announcement } from './announce.ts';
 
@@ -11,8 +12,8 @@ export interface Outbox {
   /**
    * Runs `change` in a transaction that also saves what it has to `tell`, then publishes that. One change at a time,
    * each published before the next is saved: whoever follows a topic sees the changes in the order in which the
-   * database has them. Rejects with what `change` threw, and nothing has happened then; when it resolves, what
-   * could not be published yet will be.
+   * database has them. Rejects with what `change` threw, or with `QueueFullError`, and nothing has happened then;
+   * when it resolves, what could not be published yet will be.
    */
   commit<T>(change: (transaction: Database, tell: Tell) => Promise<T>): Promise<T>;
   /** Publishes what is waiting: at the start, what an earlier process left. */
@@ -32,11 +33,13 @@ export interface OutboxOptions {
 }
 
 const RETRY = 1000;
-/** Events of one publish. */
+/** Events of one publish, and rows that are deleted in one turn. */
 const BATCH = 500;
+/** Changes that wait for their turn: each takes a wait for the disk, so the last one's sender waits some seconds. */
+const MAX_WAITING = 1000;
 
 export function createOutbox({ db, hub, clock, log }: OutboxOptions): Outbox {
-  const queue = createQueue();
+  const queue = createQueue({ maxWaiting: MAX_WAITING });
   /** All rows up to this id are published. */
   let publishedTo = 0;
   let cancelRetry: (() => void) | undefined;
@@ -70,16 +73,25 @@ export function createOutbox({ db, hub, clock, log }: OutboxOptions): Outbox {
   }
 
   function publish(): Promise<void> {
-    return queue.run(publishWaiting);
+    return queue.runAnyway(publishWaiting);
   }
 
-  async function prune(within: Database = db): Promise<void> {
-    await within.deleteFrom('outbox').where('id', '<=', publishedTo).execute();
+  /** Forgets a batch of what is published. @returns how many events */
+  async function prune(within: Database): Promise<number> {
+    const published = within.selectFrom('outbox').select('id').where('id', '<=', publishedTo);
+    const oldest = published.orderBy('id').limit(BATCH);
+    const { numDeletedRows } = await within
+      .deleteFrom('outbox')
+      .where('id', 'in', oldest)
+      .executeTakeFirstOrThrow();
+    return Number(numDeletedRows);
   }
+
+  const pruneAll = (): Promise<void> => inTurns(() => prune(db));
 
   return {
     publish,
-    prune: () => prune(),
+    prune: pruneAll,
     commit: (change) =>
       queue.run(async () => {
         const result = await db.transaction().execute(async (transaction) => {
@@ -98,7 +110,7 @@ export function createOutbox({ db, hub, clock, log }: OutboxOptions): Outbox {
         return result;
       }),
     async close() {
-      await queue.run(() => prune());
+      await queue.runAnyway(pruneAll);
       cancelRetry?.();
     },
   };

@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Person } from '../testing/person.ts';
-import { startServer } from '../testing/server.ts';
+import { startServer, temporaryFolder } from '../testing/server.ts';
+import { openDatabase } from '../database/open.ts';
+import { createPosts } from './posts.ts';
 import type { TestServer } from '../testing/server.ts';
 
 let server: TestServer;
@@ -188,4 +191,37 @@ describe('deleting', () => {
     await ann.send('DELETE', `/posts/${post.id}`);
     expect((await ann.post('New')).id).toBeGreaterThan(post.id);
   });
+});
+
+test('the likes of a removed post go in batches, and those of other posts stay', async () => {
+  const { folder, remove } = await temporaryFolder();
+  const db = await openDatabase(join(folder, 'live.sqlite'));
+  const names = Array.from({ length: 1201 }, (_, i) => `user_${i}`);
+  const users = await db
+    .insertInto('users')
+    .values(names.map((name) => ({ name, name_key: name, password: 'x', created_at: 1 })))
+    .returning(['id', 'name'])
+    .execute();
+  const [author] = users;
+  if (author === undefined) throw new Error('users were saved');
+  const posts = createPosts(db);
+  const post = (text: string): Promise<{ id: number }> =>
+    posts.insert({ author, text, key: undefined, createdAt: 1 });
+  const [popular, other] = [await post('popular'), await post('other')];
+  for (const user of users) await posts.setLike(popular.id, user, true);
+  await posts.setLike(other.id, author, true);
+  const likes = async (): Promise<number> => (await db.selectFrom('likes').selectAll().execute()).length;
+
+  await posts.remove(popular.id);
+  expect(await likes()).toBe(1202);
+  let batches = 0;
+  for (let before = 1202; (await posts.sweep()) > 0; batches += 1) {
+    expect(before - (await likes())).toBeLessThanOrEqual(500);
+    before = await likes();
+  }
+  expect(batches).toBe(3);
+  expect(await db.selectFrom('likes').select('post_id').execute()).toEqual([{ post_id: other.id }]);
+  expect((await posts.get(other.id, author)).liked).toBe(true);
+  await db.destroy();
+  await remove();
 });

@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Database } from '../database/schema.ts';
 import type { Outbox } from '../events/outbox.ts';
 import { HttpProblem } from '../http/problem.ts';
+import { inTurns } from '../lib/in-turns.ts';
 import { createNotifications } from '../notifications/notifications.ts';
 import { createPosts } from './posts.ts';
 
@@ -16,6 +17,8 @@ export interface Feed {
   setLike(user: User, id: number, liked: boolean): Promise<LikeState>;
   /** Posts that exist. */
   count(): number;
+  /** Deletes what posts that were removed have left. */
+  prune(): Promise<void>;
 }
 
 export interface FeedOptions {
@@ -36,6 +39,7 @@ export async function createFeed({ db, outbox, clock, onCount }: FeedOptions): P
 
   return {
     count: () => count,
+    prune: () => inTurns(createPosts(db).sweep),
 
     async add(author, text, key) {
       const { post, isNew } = await outbox.commit(async (transaction, tell) => {

@@ -15,10 +15,15 @@ export interface Posts {
     key: string | undefined;
     createdAt: number;
   }): Promise<PublicPost>;
+  /** Its likes stay until `sweep`: there may be too many for one turn. */
   remove(id: number): Promise<void>;
+  /** Deletes a batch of likes of a post that was removed. @returns 0 once there are none */
+  sweep(): Promise<number>;
   /** @returns the count afterwards, and whether anything changed */
   setLike(id: number, user: User, liked: boolean): Promise<{ likes: number; changed: boolean }>;
 }
+
+const SWEEP_BATCH = 500;
 
 /** @param db the database, or a transaction on it */
 export function createPosts(db: Database): Posts {
@@ -72,7 +77,23 @@ export function createPosts(db: Database): Posts {
     },
 
     async remove(id) {
+      await db.insertInto('removed_posts').values({ id }).execute();
       await db.deleteFrom('posts').where('id', '=', id).execute();
+    },
+
+    async sweep() {
+      const removed = await db.selectFrom('removed_posts').select('id').limit(1).executeTakeFirst();
+      if (removed === undefined) return 0;
+      const ofPost = db.selectFrom('likes').select('user_id').where('post_id', '=', removed.id);
+      const { numDeletedRows } = await db
+        .deleteFrom('likes')
+        .where('post_id', '=', removed.id)
+        .where('user_id', 'in', ofPost.limit(SWEEP_BATCH))
+        .executeTakeFirstOrThrow();
+      if (Number(numDeletedRows) < SWEEP_BATCH) {
+        await db.deleteFrom('removed_posts').where('id', '=', removed.id).execute();
+      }
+      return 1 + Number(numDeletedRows);
     },
 
     async setLike(id, user, liked) {

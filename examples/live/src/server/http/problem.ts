@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { TidingsError } from 'tidings';
 import type { Problem } from '../../shared/api.ts';
+import { QueueFullError } from '../lib/queue.ts';
 import type { Logger } from '../ops/logger.ts';
 
 export interface ProblemOptions {
@@ -93,6 +94,18 @@ function toProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (error instanceof TidingsError && error.status !== undefined) {
     return new HttpProblem(error.status, error.code, error.message, { cause: error });
+  }
+  if (error instanceof QueueFullError) {
+    const headers = { 'Retry-After': '5' };
+    return new HttpProblem(
+      503,
+      'server/busy',
+      'Too many people want this right now. Try again in a few seconds.',
+      {
+        headers,
+        cause: error,
+      },
+    );
   }
   return fromExpress(error) ?? new HttpProblem(500, 'server/internal', 'Something went wrong on our side.');
 }

@@ -1,6 +1,8 @@
-import { MemoryStore, rateLimit } from 'express-rate-limit';
+import { rateLimit } from 'express-rate-limit';
 import type { Request, RequestHandler } from 'express';
+import type { Clock } from '../lib/clock.ts';
 import { HttpProblem, sendProblem } from './problem.ts';
+import { createRateStore } from './rate-store.ts';
 
 export interface RateLimits {
   /** Attempts to sign in or up, per address. */
@@ -11,8 +13,6 @@ export interface RateLimits {
   readonly changing: RequestHandler;
   /** New event streams, per address. */
   readonly connecting: RequestHandler;
-  /** Ends their timers. */
-  close(): void;
 }
 
 export interface RateLimitOptions {
@@ -24,19 +24,18 @@ export interface RateLimitOptions {
 }
 
 const MINUTE = 60_000;
+/** Addresses or users that one limit counts at a time. */
+const MAX_COUNTED = 50_000;
 
 /** @param userOf names the user of a request that has passed `requireUser` */
 export function createRateLimits(
   options: RateLimitOptions,
+  clock: Clock,
   userOf: (request: Request) => string,
 ): RateLimits {
-  const stores: MemoryStore[] = [];
-
   function limit(perMinute: number, what: string, perUser = false): RequestHandler {
-    const store = new MemoryStore();
-    stores.push(store);
     return rateLimit({
-      store,
+      store: createRateStore({ clock, window: MINUTE, max: MAX_COUNTED }),
       windowMs: MINUTE,
       limit: perMinute,
       identifier: what,
@@ -64,6 +63,5 @@ export function createRateLimits(
     posting: limit(options.posting, 'posting', true),
     changing: limit(options.changing, 'liking and deleting', true),
     connecting: limit(options.connecting, 'connecting'),
-    close: () => stores.forEach((store) => store.shutdown()),
   };
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
+import { readCookie } from './cookies.ts';
 
 const COOKIE = 'tidings_visitor';
 const VALID = /^[A-Za-z0-9_-]{22}$/;
@@ -11,7 +12,7 @@ const YEAR = 31_536_000_000;
  * would otherwise be given a number by each of their streams.
  */
 export const identifyVisitor: RequestHandler = (request, response, next) => {
-  response.locals[COOKIE] = readCookie(request.get('Cookie') ?? '') ?? sendNew(request, response);
+  response.locals[COOKIE] = known(request) ?? sendNew(request, response);
   next();
 };
 
@@ -31,10 +32,8 @@ function sendNew(request: Request, response: Response): string {
   return visitor;
 }
 
-function readCookie(header: string): string | undefined {
-  for (const pair of header.split(';')) {
-    const [name, value] = pair.trim().split('=', 2);
-    if (name === COOKIE && value !== undefined && VALID.test(value)) return value;
-  }
-  return undefined;
+/** The first cookie decides: nonsense in it is no visitor. */
+function known(request: Request): string | undefined {
+  const visitor = readCookie(request, COOKIE);
+  return visitor !== undefined && VALID.test(visitor) ? visitor : undefined;
 }

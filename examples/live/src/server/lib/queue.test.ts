@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createQueue } from './queue.ts';
+import { QueueFullError, createQueue } from './queue.ts';
 
 /** A task that ends when told. */
 function held(log: string[], name: string): { task: () => Promise<string>; end: () => void } {
@@ -20,7 +20,7 @@ function held(log: string[], name: string): { task: () => Promise<string>; end: 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('runs one after the other, in the order given', async () => {
-  const queue = createQueue();
+  const queue = createQueue({ maxWaiting: 10 });
   const log: string[] = [];
   const [a, b] = [held(log, 'a'), held(log, 'b')];
   const results = Promise.all([queue.run(a.task), queue.run(b.task)]);
@@ -34,7 +34,7 @@ test('runs one after the other, in the order given', async () => {
 });
 
 test('runs as many at once as it is wide', async () => {
-  const queue = createQueue(2);
+  const queue = createQueue({ width: 2, maxWaiting: 10 });
   const log: string[] = [];
   const tasks = ['a', 'b', 'c'].map((name) => held(log, name));
   const results = Promise.all(tasks.map(({ task }) => queue.run(task)));
@@ -45,10 +45,22 @@ test('runs as many at once as it is wide', async () => {
 });
 
 test('goes on after a task that failed', async () => {
-  const queue = createQueue();
+  const queue = createQueue({ maxWaiting: 10 });
   const failed = queue.run(() => Promise.reject(new Error('no')));
   const next = queue.run(() => Promise.resolve('next'));
   await expect(failed).rejects.toThrow();
   expect(await next).toBe('next');
   expect(queue.waiting).toBe(0);
+});
+
+test('refuses a task once as many wait as may, and takes more when one was run', async () => {
+  const queue = createQueue({ maxWaiting: 2 });
+  const log: string[] = [];
+  const tasks = ['a', 'b', 'c'].map((name) => held(log, name));
+  const results = tasks.map(({ task }) => queue.run(task));
+  await expect(queue.run(() => Promise.resolve())).rejects.toBeInstanceOf(QueueFullError);
+  results.push(queue.runAnyway(() => Promise.resolve('own')));
+  for (const { end } of tasks) end();
+  expect(await Promise.all(results)).toEqual(['a', 'b', 'c', 'own']);
+  await expect(queue.run(() => Promise.resolve('again'))).resolves.toBe('again');
 });

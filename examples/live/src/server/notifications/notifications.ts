@@ -30,6 +30,23 @@ export function createNotifications(db: Database): Notifications {
     return rows.map(({ id }) => id);
   }
 
+  /** Anybody can mention anybody, as often as they like; counting what is unread reads all that is kept. */
+  async function dropOld(userId: number): Promise<void> {
+    await db
+      .deleteFrom('notifications')
+      .where('user_id', '=', userId)
+      .where('id', '<', (eb) =>
+        eb
+          .selectFrom('notifications')
+          .select('id')
+          .where('user_id', '=', userId)
+          .orderBy('id', 'desc')
+          .limit(1)
+          .offset(LIMITS.notificationsKept - 1),
+      )
+      .execute();
+  }
+
   return {
     async addMentions(post) {
       const userIds = await findMentioned(post);
@@ -47,6 +64,7 @@ export function createNotifications(db: Database): Notifications {
         )
         .returning(['id', 'user_id'])
         .execute();
+      for (const userId of userIds) await dropOld(userId);
       return rows.map(({ id, user_id: userId }) => ({
         userId,
         notification: {

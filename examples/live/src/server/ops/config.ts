@@ -33,6 +33,7 @@ const environment = z.object({
     .transform((value) => (/^\d+$/.test(value) ? Number(value) : value === '' ? false : value)),
   LOG_LEVEL: z.enum(logLevels).default('info'),
   SIGN_IN_PER_MINUTE: count(20),
+  SIGN_IN_FAILURES: count(20),
   POSTS_PER_MINUTE: count(20),
   CHANGES_PER_MINUTE: count(120),
   CONNECTS_PER_MINUTE: count(120),
@@ -62,6 +63,8 @@ export interface Config {
   readonly trustProxy: number | string | false;
   readonly logLevel: (typeof logLevels)[number];
   readonly ratesPerMinute: { signIn: number; posting: number; changing: number; connecting: number };
+  /** Failed attempts to sign in to one account within a quarter of an hour. */
+  readonly signInFailures: number;
   readonly connectionLimits: {
     connections: number;
     connectionsPerSubject: number;
@@ -110,6 +113,7 @@ export async function loadConfig(variables: NodeJS.ProcessEnv): Promise<Config> 
       changing: env.CHANGES_PER_MINUTE,
       connecting: env.CONNECTS_PER_MINUTE,
     },
+    signInFailures: env.SIGN_IN_FAILURES,
     connectionLimits: {
       connections: env.CONNECTIONS,
       connectionsPerSubject: env.CONNECTIONS_PER_USER,

@@ -71,7 +71,7 @@ function appStream(options: StreamRoutesOptions): HandlerOptions<Request> {
     greeting: ({ topics }) => greetingsFor(options, topics),
     onConnect(connection, request) {
       startVisit(options, connection, ownVisit(request));
-      return sessionStreams.add(request.sessionID, connection.id);
+      return sessionStreams.add(request.sessionID, connection);
     },
   };
 }

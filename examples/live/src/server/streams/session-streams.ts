@@ -1,28 +1,53 @@
-import type { Hub } from 'tidings';
+import type { ConnectionInfo, Hub } from 'tidings';
 
-/** Which streams were opened with which session, so that they can end with it. */
+/** Which streams are open with which session, so that they can end with it, and of how many users. */
 export interface SessionStreams {
   /** @returns to be called once the stream is over */
-  add(sessionId: string, connectionId: string): () => void;
+  add(sessionId: string, connection: Pick<ConnectionInfo, 'id' | 'subject'>): () => void;
   /** Ends the streams of a session. Their clients come back, without it. */
   end(sessionId: string): void;
+  /** Distinct users with an open stream. */
+  users(): number;
 }
 
 export function createSessionStreams(hub: Pick<Hub, 'disconnect'>): SessionStreams {
-  const bySession = new Map<string, Set<string>>();
+  const bySession = createGroups();
+  const byUser = createGroups();
 
   return {
-    add(sessionId, connectionId) {
-      const connections = bySession.get(sessionId) ?? new Set<string>();
-      bySession.set(sessionId, connections.add(connectionId));
+    add(sessionId, { id, subject }) {
+      bySession.add(sessionId, id);
+      if (subject !== undefined) byUser.add(subject, id);
       return () => {
-        connections.delete(connectionId);
-        if (connections.size === 0 && bySession.get(sessionId) === connections) bySession.delete(sessionId);
+        bySession.remove(sessionId, id);
+        if (subject !== undefined) byUser.remove(subject, id);
       };
     },
     end(sessionId) {
       const connections = bySession.get(sessionId);
       if (connections !== undefined) hub.disconnect(({ id }) => connections.has(id));
+    },
+    users: () => byUser.size,
+  };
+}
+
+/** Connections by what they have in common. A group that has none left takes no memory. */
+function createGroups() {
+  const groups = new Map<string, Set<string>>();
+
+  return {
+    get: (key: string): ReadonlySet<string> | undefined => groups.get(key),
+    get size() {
+      return groups.size;
+    },
+    add(key: string, connection: string): void {
+      const group = groups.get(key) ?? new Set();
+      groups.set(key, group.add(connection));
+    },
+    remove(key: string, connection: string): void {
+      const group = groups.get(key);
+      group?.delete(connection);
+      if (group?.size === 0) groups.delete(key);
     },
   };
 }

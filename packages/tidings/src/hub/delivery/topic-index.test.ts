@@ -80,6 +80,20 @@ describe('the topic index', () => {
     expect(names(index.match(['topic/21']))).toEqual(['all']);
   });
 
+  test('finds patterns by what they begin with, however long that is', () => {
+    const long = 'x'.repeat(100);
+    const index = indexOf(
+      subscriber('long', { pattern: `${long}/*` }),
+      subscriber('longer', { pattern: `${long}y/*` }),
+      subscriber('url', { pattern: 'https://example.com/:id' }),
+      subscriber('escaped', { pattern: 'https://localhost\\:80/:id' }),
+    );
+    expect(names(index.match([`${long}/1`]))).toEqual(['long']);
+    expect(names(index.match([`${long}y/1`]))).toEqual(['longer']);
+    expect(names(index.match(['https://example.com/1']))).toEqual(['url']);
+    expect(names(index.match(['https://localhost:80/1']))).toEqual(['escaped']);
+  });
+
   test('does not mind the removal of what it does not have', () => {
     const index = indexOf(subscriber('one', 'a', { pattern: 'b' }));
     index.remove(subscriber('stranger', 'a', 'c', { pattern: 'b' }, { pattern: 'd' }));

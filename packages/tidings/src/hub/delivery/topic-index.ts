@@ -1,28 +1,39 @@
 import { literalPrefix } from '../../protocol/pattern.ts';
 import type { CompiledPattern, MatcherSet } from '../../protocol/matcher-set.ts';
-
-/** How many topics' matching patterns are remembered. */
-const CACHED_TOPICS = 10_000;
+import { PatternCache } from './pattern-cache.ts';
 
 interface Indexed {
   readonly wanted: MatcherSet;
 }
 
+/** Mostly it is one, and a set of one takes six times the memory of what is in it. */
+type OneOrMore<T> = T | Set<T>;
+
+/** A pattern and the subscriptions that have it. */
 interface PatternGroup<Subscription> {
-  readonly pattern: CompiledPattern;
-  readonly subscriptions: Set<Subscription>;
+  /** Undefined once no subscription has it: whoever remembers the group doesn't keep the pattern's text. */
+  pattern: CompiledPattern | undefined;
+  subscriptions: OneOrMore<Subscription> | undefined;
 }
+
+/** How much of a pattern's beginning is looked up, so that a topic isn't looked up by a thousand beginnings. */
+const MAX_PREFIX = 64;
 
 /**
  * Finds the subscriptions an event goes to. The cost doesn't grow with topics, and with patterns only for those that
- * begin like the topic up to their first `:` or `*`.
+ * begin like the topic up to their first `:` or `*`. To add or to remove a subscription costs a few steps for each
+ * of its matchers, and leaves what is remembered of other patterns alone.
  */
 export class TopicIndex<Subscription extends Indexed> {
-  readonly #exact = new Map<string, Set<Subscription>>();
+  readonly #exact = new Map<string, OneOrMore<Subscription>>();
   readonly #patterns = new Map<string, PatternGroup<Subscription>>();
   /** By how long what they begin with is, and what it is. */
-  readonly #byPrefix = new Map<number, Map<string, Set<PatternGroup<Subscription>>>>();
-  readonly #groupsOfTopic = new Map<string, readonly PatternGroup<Subscription>[]>();
+  readonly #byPrefix = new Map<number, Map<string, OneOrMore<PatternGroup<Subscription>>>>();
+  readonly #cache: PatternCache<PatternGroup<Subscription>> = new PatternCache({
+    candidates: (topic) => this.#beginningLike(topic),
+    matches: ({ pattern }, topic) => pattern?.matches(topic) === true,
+    isGone: ({ pattern }) => pattern === undefined,
+  });
 
   /** Distinct topics and patterns that somebody asked for. */
   get size(): number {
@@ -30,84 +41,100 @@ export class TopicIndex<Subscription extends Indexed> {
   }
 
   add(subscription: Subscription): void {
-    for (const topic of subscription.wanted.topics) {
-      const subscriptions = this.#exact.get(topic);
-      if (subscriptions === undefined) this.#exact.set(topic, new Set([subscription]));
-      else subscriptions.add(subscription);
-    }
+    for (const topic of subscription.wanted.topics) addTo(this.#exact, topic, subscription);
     for (const pattern of subscription.wanted.patterns) {
       const group = this.#patterns.get(pattern.pattern);
-      if (group !== undefined) {
-        group.subscriptions.add(subscription);
-        continue;
-      }
-      this.#addGroup({ pattern, subscriptions: new Set([subscription]) });
+      if (group === undefined) this.#addGroup(pattern, subscription);
+      else group.subscriptions = withOne(group.subscriptions, subscription);
     }
   }
 
   remove(subscription: Subscription): void {
-    for (const topic of subscription.wanted.topics) {
-      const subscriptions = this.#exact.get(topic);
-      subscriptions?.delete(subscription);
-      if (subscriptions?.size === 0) this.#exact.delete(topic);
-    }
+    for (const topic of subscription.wanted.topics) removeFrom(this.#exact, topic, subscription);
     for (const { pattern } of subscription.wanted.patterns) {
       const group = this.#patterns.get(pattern);
-      group?.subscriptions.delete(subscription);
-      if (group?.subscriptions.size === 0) this.#removeGroup(group);
+      if (group === undefined) continue;
+      group.subscriptions = without(group.subscriptions, subscription);
+      if (group.subscriptions === undefined) this.#removeGroup(pattern, group);
     }
   }
 
   /** The subscriptions that match one of the topics, each once. */
   match(topics: readonly [string, ...string[]]): Iterable<Subscription> {
     const [topic, ...others] = topics;
-    const exact = this.#exact.get(topic) ?? [];
-    if (others.length === 0 && this.#patterns.size === 0) return exact;
-    const found = new Set(exact);
-    for (const each of topics) {
-      if (each !== topic) for (const subscription of this.#exact.get(each) ?? []) found.add(subscription);
-      for (const group of this.#groups(each)) {
-        for (const subscription of group.subscriptions) found.add(subscription);
-      }
+    const groups = this.#groups(topic);
+    if (others.length === 0 && groups.length === 0) return each(this.#exact.get(topic));
+    const found = new Set(each(this.#exact.get(topic)));
+    collect(groups, found);
+    for (const other of others) {
+      for (const subscription of each(this.#exact.get(other))) found.add(subscription);
+      collect(this.#groups(other), found);
     }
     return found;
   }
 
   #groups(topic: string): readonly PatternGroup<Subscription>[] {
-    if (this.#patterns.size === 0) return [];
-    let groups = this.#groupsOfTopic.get(topic);
-    if (groups === undefined) {
-      groups = [...this.#beginningLike(topic)].filter(({ pattern }) => pattern.matches(topic));
-      if (this.#groupsOfTopic.size >= CACHED_TOPICS) this.#groupsOfTopic.clear();
-      this.#groupsOfTopic.set(topic, groups);
-    }
-    return groups;
+    return this.#patterns.size === 0 ? [] : this.#cache.matching(topic, this.#patterns.size);
   }
 
   *#beginningLike(topic: string): Generator<PatternGroup<Subscription>> {
     for (const [length, groupsOf] of this.#byPrefix) {
-      if (length <= topic.length) yield* groupsOf.get(topic.slice(0, length)) ?? [];
+      if (length <= topic.length) yield* each(groupsOf.get(topic.slice(0, length)));
     }
   }
 
-  #addGroup(group: PatternGroup<Subscription>): void {
-    const { pattern } = group.pattern;
-    const prefix = literalPrefix(pattern);
-    const groupsOf = this.#byPrefix.get(prefix.length) ?? new Map<string, Set<PatternGroup<Subscription>>>();
-    this.#byPrefix.set(prefix.length, groupsOf.set(prefix, (groupsOf.get(prefix) ?? new Set()).add(group)));
-    this.#patterns.set(pattern, group);
-    this.#groupsOfTopic.clear();
+  #addGroup(pattern: CompiledPattern, subscription: Subscription): void {
+    const group = { pattern, subscriptions: subscription };
+    const prefix = prefixOf(pattern.pattern);
+    const groupsOf =
+      this.#byPrefix.get(prefix.length) ?? new Map<string, OneOrMore<PatternGroup<Subscription>>>();
+    addTo(groupsOf, prefix, group);
+    this.#byPrefix.set(prefix.length, groupsOf);
+    this.#patterns.set(pattern.pattern, group);
+    this.#cache.add(group, this.#patterns.size);
   }
 
-  #removeGroup(group: PatternGroup<Subscription>): void {
-    const { pattern } = group.pattern;
-    const prefix = literalPrefix(pattern);
+  #removeGroup(pattern: string, group: PatternGroup<Subscription>): void {
+    const prefix = prefixOf(pattern);
     const groupsOf = this.#byPrefix.get(prefix.length);
-    const groups = groupsOf?.get(prefix);
-    groups?.delete(group);
-    if (groups?.size === 0) groupsOf?.delete(prefix);
+    if (groupsOf !== undefined) removeFrom(groupsOf, prefix, group);
     if (groupsOf?.size === 0) this.#byPrefix.delete(prefix.length);
     this.#patterns.delete(pattern);
-    this.#groupsOfTopic.clear();
+    group.pattern = undefined;
+    this.#cache.remove();
   }
+}
+
+function prefixOf(pattern: string): string {
+  return literalPrefix(pattern).slice(0, MAX_PREFIX);
+}
+
+function collect<T>(groups: readonly PatternGroup<T>[], found: Set<T>): void {
+  for (const { subscriptions } of groups) for (const one of each(subscriptions)) found.add(one);
+}
+
+function each<T>(all: OneOrMore<T> | undefined): Iterable<T> {
+  if (all instanceof Set) return all;
+  return all === undefined ? [] : [all];
+}
+
+function withOne<T>(all: OneOrMore<T> | undefined, one: T): OneOrMore<T> {
+  if (all instanceof Set) return all.add(one);
+  return all === undefined || all === one ? one : new Set([all, one]);
+}
+
+function without<T>(all: OneOrMore<T> | undefined, one: T): OneOrMore<T> | undefined {
+  if (!(all instanceof Set)) return all === one ? undefined : all;
+  all.delete(one);
+  return all.size === 0 ? undefined : all;
+}
+
+function addTo<T>(map: Map<string, OneOrMore<T>>, key: string, one: T): void {
+  map.set(key, withOne(map.get(key), one));
+}
+
+function removeFrom<T>(map: Map<string, OneOrMore<T>>, key: string, one: T): void {
+  const before = map.get(key);
+  const left = without(before, one);
+  if (left === undefined) map.delete(key);
 }

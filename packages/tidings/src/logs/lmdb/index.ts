@@ -18,11 +18,11 @@ import {
   options as bag,
   RETENTION,
   Follower,
+  GroupWriter,
   TOPIC_RULES,
 } from '../../log/index.ts';
 import { readLosses, readPage, readStates } from './read.ts';
 import type { Durability } from './durability.ts';
-import { GroupWriter } from './group-writer.ts';
 import { lmdbSource } from './source.ts';
 import { closeStore, openStore, unavailable } from './open.ts';
 import { type Store, lineageOf, readState } from './store.ts';

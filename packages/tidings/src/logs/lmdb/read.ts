@@ -118,15 +118,15 @@ function topicsOf(index: TopicTable, matchers: MatcherSet): readonly string[] | 
 }
 
 /** Jumps from one topic to the next in the index, within what begins like the pattern. */
-function* topicsMatching(index: TopicTable, { pattern, matches }: CompiledPattern): Generator<string> {
+function* topicsMatching(index: TopicTable, compiled: CompiledPattern): Generator<string> {
   // No longer than what is left of a shortened topic.
-  const prefix = literalPrefix(pattern).slice(0, KEPT_LENGTH);
+  const prefix = literalPrefix(compiled.pattern).slice(0, KEPT_LENGTH);
   let start: [string, number] = [prefix, 0];
   for (let jumps = 0; jumps <= MAX_SCANNED; jumps += 1) {
     const [found] = Array.from(index.getKeys({ start, limit: 1 }));
     if (found === undefined || !found[0].startsWith(prefix)) return;
     const [topic] = found;
-    if (topic !== ANY && (isShortened(topic) || matches(topic))) yield topic;
+    if (topic !== ANY && (isShortened(topic) || compiled.matches(topic))) yield topic;
     start = [topic, Infinity];
   }
   // So many topics begin like this that one more can't be followed anyway.
@@ -144,8 +144,8 @@ export function readLosses(store: Store, after: number, matchers: MatcherSet): r
   const losses = [...matchers.topics].map((topic) =>
     toLoss(topic, store.losses.get(topicKey(topic)) ?? state.forgotten),
   );
-  for (const { pattern, matches } of matchers.patterns) {
-    losses.push(toLoss({ pattern }, lossMatching(store, state, after, matches)));
+  for (const compiled of matchers.patterns) {
+    losses.push(toLoss({ pattern: compiled.pattern }, lossMatching(store, state, after, compiled)));
   }
   return losses.filter(({ seq }) => seq > after);
 }
@@ -155,19 +155,14 @@ function toLoss(matcher: Matcher, [seq, count]: LossRecord): Loss {
 }
 
 /** From the last loss backwards. With very many topics to look at, one is taken to match. */
-function lossMatching(
-  store: Store,
-  state: LogState,
-  after: number,
-  matches: (topic: string) => boolean,
-): LossRecord {
+function lossMatching(store: Store, state: LogState, after: number, compiled: CompiledPattern): LossRecord {
   let scanned = 0;
   let lastCount = 0;
   for (const { key, value: seq } of store.lossOrder.getRange({ reverse: true })) {
     const [count, topic] = key;
     scanned += 1;
     if (scanned > MAX_SCANNED) return [state.newestLoss, state.lossCount];
-    if (!isShortened(topic) && !matches(topic)) continue;
+    if (!isShortened(topic) && !compiled.matches(topic)) continue;
     lastCount = Math.max(lastCount, count);
     if (seq > after) return [seq, lastCount];
   }

@@ -1,0 +1,79 @@
+import type { NewEvent } from '../protocol/event.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
+import { createLogError } from './errors.ts';
+import type { Appended } from './event-log.ts';
+
+/** A call of `append`; without events, of `trim`. */
+interface Waiting {
+  readonly events: readonly NewEvent[];
+  readonly resolve: (appended: readonly Appended[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Writes what several calls append as one: while one transaction is under way, calls gather for the next. */
+export class GroupWriter {
+  readonly #write: (events: readonly NewEvent[]) => Promise<readonly Appended[]>;
+  readonly #maxGroup: number;
+  readonly #waiting: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+
+  /**
+   * `write` is called again only once its promise has settled. It is given at most `maxGroup` events, unless a single
+   * call has more.
+   */
+  constructor(write: (events: readonly NewEvent[]) => Promise<readonly Appended[]>, maxGroup = 10_000) {
+    this.#write = write;
+    this.#maxGroup = maxGroup;
+  }
+
+  /** @throws {TidingsError} `log/write-failed`, or what `write` threw if it is such an error itself. */
+  append(events: readonly NewEvent[]): Promise<readonly Appended[]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ events, resolve, reject });
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  /** Resolves once everything has been written. */
+  async finish(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const group = this.#takeGroup();
+      try {
+        await this.#writeGroup(group);
+      } catch (cause) {
+        const message = 'The log could not be written; nothing was appended.';
+        const details = { retryAfter: 5 };
+        const error =
+          cause instanceof TidingsError
+            ? cause
+            : createLogError('log/write-failed', message, { details, cause });
+        for (const { reject } of group) reject(error);
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  #takeGroup(): Waiting[] {
+    let size = 0;
+    let count = 0;
+    for (const { events } of this.#waiting) {
+      if (count > 0 && size + events.length > this.#maxGroup) break;
+      size += events.length;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #writeGroup(group: readonly Waiting[]): Promise<void> {
+    const appended = await this.#write(group.flatMap((each) => each.events));
+    let start = 0;
+    for (const { events: own, resolve } of group) {
+      resolve(appended.slice(start, start + own.length));
+      start += own.length;
+    }
+  }
+}

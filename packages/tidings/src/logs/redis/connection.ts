@@ -1,0 +1,169 @@
+import { TidingsError, createLogError, invalidOption } from '../../log/index.ts';
+
+/** An answer of Redis, as clients give it: text, numbers, null, and lists of these. */
+export type Reply = string | number | null | readonly Reply[];
+
+/** A connection to Redis, whatever client it is made with. */
+export interface Connection {
+  /** @throws {TidingsError} `log/unavailable` if there is no answer in time; what Redis refused, as the client says it. */
+  send(command: readonly string[]): Promise<Reply>;
+  /** Another connection, for commands that block. */
+  fork(): Promise<Connection>;
+  /** Ends it, if it was not the app's own. */
+  close(): Promise<void>;
+}
+
+/** What an ioredis client, or a cluster of it, has. */
+interface Ioredis {
+  call(command: string, ...args: string[]): Promise<unknown>;
+  duplicate(): Ioredis;
+  disconnect(): void;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+}
+
+/** What a client of `redis` or `@redis/client` has. */
+interface NodeRedis {
+  sendCommand(command: readonly string[]): Promise<unknown>;
+  duplicate(): NodeRedis;
+  connect(): Promise<unknown>;
+  destroy(): void;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+}
+
+/** The cluster of `redis` or `@redis/client`, which has to be told the key that a command is about. */
+interface NodeRedisCluster {
+  sendCommand(key: string, isReadonly: boolean, command: readonly string[]): Promise<unknown>;
+  readonly slots: unknown;
+  duplicate(): NodeRedisCluster;
+  connect(): Promise<unknown>;
+  destroy(): void;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+}
+
+/** A client of the app's own: of ioredis, `redis` or `@redis/client`; a single one, of Sentinel, or of a cluster. */
+export type RedisClient = Ioredis | NodeRedis | NodeRedisCluster;
+
+export interface ConnectionOptions {
+  /** Any key of the log: its hash slot is that of all of them. */
+  readonly key: string;
+  /** Milliseconds to wait for an answer. */
+  readonly timeout: number;
+}
+
+export function isRedisClient(value: unknown): value is RedisClient {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  const client = value as Partial<Ioredis & NodeRedis>;
+  return (
+    typeof client.duplicate === 'function' &&
+    (typeof client.call === 'function' || typeof client.sendCommand === 'function')
+  );
+}
+
+/** Uses the app's client for commands, and clients like it for those that block. */
+export function connectionOf(client: RedisClient, options: ConnectionOptions, owned = false): Connection {
+  if (!isRedisClient(client)) {
+    throw invalidOption('client', 'Expected `client` to be a client of ioredis, redis or @redis/client.');
+  }
+  return 'call' in client && typeof client.call === 'function'
+    ? ofIoredis(client, options, owned)
+    : ofNodeRedis(client as NodeRedis | NodeRedisCluster, options, owned);
+}
+
+function ofIoredis(client: Ioredis, options: ConnectionOptions, owned: boolean): Connection {
+  return {
+    send: ([command = '', ...args]) => inTime(client.call(command, ...args), options.timeout),
+    fork: () => {
+      const other = client.duplicate();
+      other.on('error', ignore);
+      return Promise.resolve(ofIoredis(other, options, true));
+    },
+    close: () => {
+      if (owned) client.disconnect();
+      return Promise.resolve();
+    },
+  };
+}
+
+function ofNodeRedis(
+  client: NodeRedis | NodeRedisCluster,
+  options: ConnectionOptions,
+  owned: boolean,
+): Connection {
+  const send = (command: readonly string[]): Promise<unknown> =>
+    'slots' in client ? client.sendCommand(options.key, false, command) : client.sendCommand(command);
+  return {
+    send: (command) => inTime(send(command), options.timeout),
+    fork: async () => {
+      const other = client.duplicate();
+      other.on('error', ignore);
+      await inTime(other.connect(), options.timeout);
+      return ofNodeRedis(other, options, true);
+    },
+    close: () => {
+      if (owned) client.destroy();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** The client connects anew by itself; until it has, commands fail or wait, and that is what callers see. */
+function ignore(): void {}
+
+/** Clients hold commands back for as long as it takes while they have no connection. */
+function inTime<T>(answer: Promise<T>, timeout: number): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(unanswered(timeout)), timeout);
+    answer.then(
+      (reply) => {
+        clearTimeout(timer);
+        resolve(reply as Reply);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(isReplyError(error) ? error : unavailable(error));
+      },
+    );
+  });
+}
+
+/** Whether Redis itself refused the command, and did nothing: `CODE message`. */
+export function isReplyError(error: unknown): error is Error {
+  return (
+    error instanceof Error && !(error instanceof TidingsError) && /^[A-Z][A-Z0-9-]+ /.test(error.message)
+  );
+}
+
+export function unavailable(cause: unknown): TidingsError {
+  return createLogError('log/unavailable', 'Redis can’t be reached.', { details: { retryAfter: 5 }, cause });
+}
+
+function unanswered(timeout: number): TidingsError {
+  const message = `Redis has not answered within ${timeout} ms; whether it did what was asked is not known.`;
+  return createLogError('log/unavailable', message, { details: { retryAfter: 5 } });
+}
+
+/** Makes a client with `@redis/client`, which is installed beside. */
+export async function connectTo(url: string, options: ConnectionOptions): Promise<Connection> {
+  const { createClient } = await loadClient();
+  const client = createClient({
+    url,
+    socket: { reconnectStrategy: (retries: number) => Math.min(2000, 20 * 2 ** Math.min(retries, 7)) },
+  });
+  client.on('error', ignore);
+  try {
+    await inTime(client.connect(), options.timeout);
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+  return ofNodeRedis(client, options, true);
+}
+
+async function loadClient(): Promise<typeof import('@redis/client')> {
+  try {
+    return await import('@redis/client');
+  } catch (cause) {
+    const message = 'A Redis log with `url` needs the package "@redis/client": npm install @redis/client';
+    throw createLogError('package/missing', message, { details: { package: '@redis/client' }, cause });
+  }
+}

@@ -1,0 +1,263 @@
+import {
+  type Appended,
+  type Checks,
+  type EventLog,
+  Follower,
+  GroupWriter,
+  NOW,
+  type NewEvent,
+  RETENTION,
+  type Retention,
+  SUPERSEDED_ID_WINDOW,
+  TOPIC_RULES,
+  TidingsError,
+  type TopicRule,
+  aNumber,
+  aString,
+  anObjectWith,
+  assertNow,
+  assertOptions,
+  closedError,
+  createLogError,
+  createTopicRules,
+  entryOf,
+  invalidOption,
+  oneOf,
+  options,
+} from '../../log/index.ts';
+import { type Connection, type RedisClient, type Reply, connectTo, connectionOf } from './connection.ts';
+import { type Durability, confirm } from './durability.ts';
+import { openLog } from './open.ts';
+import { readLosses, readPage, readValues } from './read.ts';
+import { toArguments, toBounds } from './records.ts';
+import { APPEND } from './script.ts';
+import { createSource } from './source.ts';
+import { type State, createStore, readNames, readState } from './store.ts';
+import { Script } from './eval.ts';
+import { follow } from './follow.ts';
+
+export interface RedisLogOptions {
+  /** Such as `redis://localhost:6379`, or `rediss://` for TLS; needs the package `@redis/client`. Or give `client`. */
+  readonly url?: string;
+  /** The app's own client: of ioredis, `redis` or `@redis/client`, also for Sentinel or a cluster. It stays the app's to close. */
+  readonly client?: RedisClient;
+  /** What all of the log's keys begin with; one log, one prefix. Default `{tidings}:`; the braces keep a cluster's keys together. */
+  readonly prefix?: string;
+  /** Default: 100,000 events, 256 MiB, any age: Redis keeps all of it in memory. */
+  readonly retention?: Retention;
+  readonly topics?: readonly TopicRule[];
+  /** What each process keeps in its own memory as well. Default: 10,000 events, 16 MiB. */
+  readonly tail?: Retention;
+  /**
+   * When `publish` resolves. `server`, the default: once Redis has the event, which is as safe as Redis is set up to
+   * be. `replica`: once a replica has it, too. `disk`: once it is in the append-only file on the disk (Redis ≥ 7.2).
+   */
+  readonly durability?: Durability;
+  /** Milliseconds after which a command that has no answer fails with `log/unavailable`. Default 5,000. */
+  readonly timeout?: number;
+  /** Milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
+}
+
+const OPTIONS: Checks<RedisLogOptions> = {
+  url: aString,
+  client: anObjectWith('a client of ioredis, redis or @redis/client', 'duplicate'),
+  prefix: aString,
+  retention: options(RETENTION),
+  topics: TOPIC_RULES,
+  tail: options(RETENTION),
+  durability: oneOf('server', 'replica', 'disk'),
+  timeout: aNumber({ min: 1, finite: true }),
+  now: NOW,
+};
+
+const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 268_435_456 };
+const DEFAULT_TAIL: Retention = { events: 10_000, bytes: 16_777_216 };
+/** What one script takes on beside a single call's events: Redis serves nobody else meanwhile. */
+const MAX_GROUP = 1000;
+/** What a script trims beyond what it appends, and topics that one trims. */
+const TRIM_STEP = 1000;
+const SWEEP_STEP = 200;
+/** Milliseconds, for what has grown too old. */
+const TRIM_EVERY = 1000;
+/** Milliseconds before a call without an answer is sent again. */
+const RETRY = 50;
+/** Topics whose newest loss is known by name. */
+const MAX_LOSSES = 100_000;
+
+/**
+ * A log in Redis (≥ 7.0) or Valkey, for any number of processes on any number of machines. All of them have the same
+ * order, and a cursor is good on each.
+ *
+ * @throws {TidingsError} `hub/invalid-option`, `package/missing`, `log/unavailable` if Redis can't be reached or
+ * may evict keys, `log/in-use` if others use the log with another `retention` or `topics`.
+ */
+export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
+  assertRedisOptions(given);
+  const { prefix = '{tidings}:', durability = 'server', now = Date.now, timeout = 5000 } = given;
+  const retention = { ...DEFAULT_RETENTION, ...given.retention };
+  const rules = createTopicRules(given.topics ?? []);
+  const settings = JSON.stringify([retention, given.topics ?? []]);
+  const connection = await connect(given, { key: `${prefix}log`, timeout });
+  const store = createStore(connection, prefix);
+  const opened = await openLog(store, settings).catch(async (error: unknown) => {
+    await connection.close();
+    throw error;
+  });
+  const canAge = [{ retention }, ...(given.topics ?? [])].some((rule) => rule.retention?.age !== undefined);
+  const script = new Script(connection, APPEND);
+  const writerId = crypto.randomUUID();
+  const bounds = toBounds(retention);
+  let state: State = opened;
+  let calls = 0;
+  let trimmedAt = -Infinity;
+  let sweptTo: string | undefined;
+  let closing: Promise<void> | undefined;
+
+  const follower = new Follower({
+    source: createSource(store, sameLog),
+    rules,
+    tail: { epoch: opened.epoch, head: opened.head, retention: { ...DEFAULT_TAIL, ...given.tail } },
+    lossCount: opened.lossCount,
+    onState: (read) => learn(read as State),
+    defer: (task) => void setImmediate(task),
+  });
+  const { tail } = follower;
+  const writer = new GroupWriter(write, MAX_GROUP);
+  const following = await follow(store, () => follower.catchUp(), timeout).catch(async (error: unknown) => {
+    await connection.close();
+    throw error;
+  });
+
+  function learn(read: State): void {
+    if (read.head >= state.head) state = { ...read, newestLoss: Math.max(state.newestLoss, read.newestLoss) };
+  }
+
+  /** Someone may have deleted the keys, or put others back. */
+  function sameLog(read: State | undefined): State {
+    if (read?.epoch === opened.epoch) return read;
+    const message = 'The log in Redis was deleted or replaced while it was open; start the process anew.';
+    throw createLogError('log/unavailable', message, { details: { prefix } });
+  }
+
+  async function write(events: readonly NewEvent[]): Promise<readonly Appended[]> {
+    const time = now();
+    const swept = events.length === 0 ? await topicsToSweep() : [];
+    calls += 1;
+    const reply = await runUntilAnswered([
+      prefix,
+      events.length === 0 ? '' : writerId,
+      String(calls),
+      String(time),
+      ...bounds,
+      String(SUPERSEDED_ID_WINDOW),
+      String(TRIM_STEP),
+      String(MAX_LOSSES),
+      String(events.length),
+      ...events.flatMap((event) => toArguments(event, rules)),
+      ...swept,
+    ]);
+    const [answer, epoch, head, floor, newestLoss, lossCount] = reply as readonly [
+      readonly string[],
+      ...string[],
+    ];
+    await confirm(connection, durability, timeout);
+    const next = { ...state, epoch: String(epoch), head: Number(head), floor: Number(floor) };
+    const appended = answer.map((seq) => ({ seq: Math.abs(Number(seq)), duplicate: seq.startsWith('-') }));
+    const entries = events.flatMap((event, i) => {
+      const { seq, duplicate } = appended[i] as Appended;
+      return duplicate ? [] : [entryOf(event, seq, time)];
+    });
+    sameLog({ ...next, newestLoss: Number(newestLoss), lossCount: Number(lossCount) });
+    if (Number(head) >= state.head)
+      state = { ...next, newestLoss: Number(newestLoss), lossCount: Number(lossCount) };
+    const newest = entries.at(-1)?.seq;
+    await follower.push(
+      entries,
+      newest === undefined ? Math.max(0, ...appended.map(({ seq }) => seq)) : newest - entries.length,
+    );
+    return appended;
+  }
+
+  /** A connection may break before the answer comes. The script knows a call that it has seen, and repeats its answer. */
+  async function runUntilAnswered(args: readonly string[]): Promise<Reply> {
+    const deadline = performance.now() + timeout;
+    for (;;) {
+      try {
+        return await script.run([`${prefix}log`], args);
+      } catch (error) {
+        if (!(error instanceof TidingsError) || performance.now() + RETRY > deadline) throw error;
+        await new Promise((resolve) => void setTimeout(resolve, RETRY));
+      }
+    }
+  }
+
+  /** Topics with a bound of their own that nobody publishes to are trimmed in turns. */
+  async function topicsToSweep(): Promise<string[]> {
+    const topics = await readNames(store, 'bounded', '', sweptTo, SWEEP_STEP);
+    sweptTo = topics.length < SWEEP_STEP ? undefined : topics.at(-1);
+    return topics.flatMap((topic) => [topic, ...toBounds(rules.of(topic)?.retention)]);
+  }
+
+  async function trim(time: number): Promise<void> {
+    // By count and size the log is trimmed as it grows; this is for age alone.
+    if (!canAge || Math.abs(time - trimmedAt) < TRIM_EVERY) return;
+    trimmedAt = time;
+    await writer.append([]);
+  }
+
+  function whileOpen<T>(work: () => T | Promise<T>): Promise<T> {
+    if (closing !== undefined) return Promise.reject(closedError());
+    return new Promise((resolve) => {
+      resolve(work());
+    });
+  }
+
+  async function close(): Promise<void> {
+    await writer.finish();
+    await following.stop();
+    await follower.stop();
+    await connection.close();
+  }
+
+  return {
+    tail,
+    rules,
+    lineage: [],
+    shared: true,
+    get floor() {
+      return Math.min(state.floor, tail.head);
+    },
+    get newestLoss() {
+      // What the tail has not come to yet is told of when it does.
+      return Math.min(state.newestLoss, tail.head);
+    },
+    append: (events) => whileOpen(() => (events.length === 0 ? [] : writer.append(events))),
+    read: (query) =>
+      whileOpen(() => (query.snapshot === true ? readValues : readPage)(store, query, tail.head)),
+    losses: (after, matchers) =>
+      whileOpen(async () => readLosses(store, sameLog(await readState(store)), after, matchers)),
+    trim: (time) => whileOpen(() => trim(time)),
+    catchUp: () => whileOpen(() => follower.catchUp()),
+    close: () => (closing ??= close()),
+  };
+}
+
+function connect(
+  given: RedisLogOptions,
+  options: { readonly key: string; readonly timeout: number },
+): Promise<Connection> {
+  return given.client === undefined
+    ? connectTo(given.url ?? '', options)
+    : Promise.resolve(connectionOf(given.client, options));
+}
+
+/** @throws {TidingsError} `hub/invalid-option`. */
+function assertRedisOptions(given: RedisLogOptions): void {
+  assertOptions(given, OPTIONS);
+  if ((given.url === undefined) === (given.client === undefined))
+    throw invalidOption('url', 'A Redis log needs either `url` or `client`.');
+  assertNow(given.now ?? Date.now);
+}
+
+export type { RedisClient } from './connection.ts';

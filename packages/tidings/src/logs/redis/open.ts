@@ -1,0 +1,55 @@
+import { TidingsError, createLogError } from '../../log/index.ts';
+import { isReplyError } from './connection.ts';
+import { FORMAT, type State, type Store, readState } from './store.ts';
+
+/** All those that use a log at the same time have to trim and supersede by the same rules. */
+const OPEN = `#!lua
+local meta = ARGV[1] .. 'meta'
+redis.call('HSETNX', meta, 'epoch', ARGV[2])
+redis.call('HSETNX', meta, 'format', ARGV[3])
+redis.call('HSET', meta, 'settings', ARGV[4])
+return redis.call('HMGET', meta, 'format')
+`;
+
+/** @throws {TidingsError} `log/unavailable`. */
+export async function openLog(store: Store, settings: string): Promise<State> {
+  const { connection, key, prefix } = store;
+  await assertNoEviction(store);
+  const epoch = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
+  const args = [prefix, epoch, String(FORMAT), settings];
+  const [format] = (await connection.send(['EVAL', OPEN, '1', key('log'), ...args])) as readonly string[];
+  if (format !== String(FORMAT)) {
+    const message = `The log has format ${format}; this version reads format ${FORMAT}.`;
+    throw createLogError('log/unavailable', message, { details: { format } });
+  }
+  const state = await readState(store);
+  if (state === undefined)
+    throw createLogError('log/unavailable', 'The log was deleted while it was opened.');
+  return state;
+}
+
+/** Where Redis may evict keys to make room, events would vanish without a trace. */
+async function assertNoEviction({ connection }: Store): Promise<void> {
+  const policy = await evictionPolicy(connection.send);
+  if (policy === undefined || policy === 'noeviction' || policy.startsWith('volatile-')) return;
+  const message = `Redis has \`maxmemory-policy ${policy}\` and may evict the log's keys. Set it to \`noeviction\`.`;
+  throw createLogError('log/unavailable', message, { details: { policy } });
+}
+
+/** Undefined where the user may ask neither way, as with some providers. */
+async function evictionPolicy(send: Store['connection']['send']): Promise<string | undefined> {
+  try {
+    const info = await send(['INFO', 'memory']);
+    const found = /^maxmemory_policy:(\S+)/m.exec(String(info))?.[1];
+    if (found !== undefined) return found;
+  } catch (error) {
+    if (error instanceof TidingsError || !isReplyError(error)) throw error;
+  }
+  try {
+    const reply = await send(['CONFIG', 'GET', 'maxmemory-policy']);
+    return Array.isArray(reply) ? String(reply[1]) : undefined;
+  } catch (error) {
+    if (error instanceof TidingsError || !isReplyError(error)) throw error;
+    return undefined;
+  }
+}

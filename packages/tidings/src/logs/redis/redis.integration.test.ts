@@ -1,0 +1,176 @@
+import { Redis as Ioredis } from 'ioredis';
+import { createClient } from '@redis/client';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type RedisServer, hasRedis, startRedis } from '../../../test/engines/redis.ts';
+import { until, untilAsync } from '../../../test/http/deadline.ts';
+import type { EventLog } from '../../log/event-log.ts';
+import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
+import { logContract } from '../../testing/log-contract.ts';
+import { sharedLogContract } from '../../testing/shared-log-contract.ts';
+import { type RedisLogOptions, redisLog } from './index.ts';
+
+let server: RedisServer;
+let prefixes = 0;
+
+beforeAll(async () => {
+  server = await startRedis('--appendonly', 'yes');
+});
+afterAll(() => server.stop());
+
+function newPrefix(): string {
+  prefixes += 1;
+  return `{test-${prefixes}}:`;
+}
+
+function open(options: Partial<RedisLogOptions> = {}): Promise<EventLog> {
+  return redisLog({ url: server.url, prefix: newPrefix(), ...options });
+}
+
+describe.runIf(hasRedis).each([
+  ['with all it has read lately in memory', {}],
+  ['with next to nothing in memory', { tail: { events: 2 } }],
+] as const)('the Redis log %s', (_, options: Partial<RedisLogOptions>) => {
+  test.each(logContract)('$name', ({ run }) => run((given) => open({ ...given, ...options })));
+});
+
+describe.runIf(hasRedis)('the Redis log for several processes', () => {
+  test.each(sharedLogContract)('$name', ({ run }) =>
+    run(async (given) => {
+      const prefix = newPrefix();
+      return [await open({ ...given, prefix }), await open({ ...given, prefix })];
+    }),
+  );
+});
+
+describe.runIf(hasRedis)('the Redis log with a client of the app', () => {
+  test('takes one of ioredis, and leaves it open', async () => {
+    const client = new Ioredis(server.url);
+    onTestFinished(() => client.disconnect());
+    await roundTrip({ client });
+    expect(await client.ping()).toBe('PONG');
+  });
+
+  test.each([2, 3] as const)('takes one of @redis/client with version %i of the protocol', async (RESP) => {
+    const client = createClient({ url: server.url, RESP });
+    await client.connect();
+    onTestFinished(() => client.destroy());
+    await roundTrip({ client });
+    expect(await client.ping()).toBe('PONG');
+  });
+
+  /** Fields, commands that block, and losses, which the protocol's versions answer in different shapes. */
+  async function roundTrip(options: Partial<RedisLogOptions>): Promise<void> {
+    for (const { run } of logContract)
+      await run((given) => redisLog({ ...given, prefix: newPrefix(), ...options }));
+    for (const { run } of sharedLogContract)
+      await run(async (given) => {
+        const prefix = newPrefix();
+        const own = await redisLog({ ...given, prefix, ...options });
+        return [own, await open({ ...given, prefix })];
+      });
+  }
+});
+
+describe.runIf(hasRedis)('a Redis log', () => {
+  const fresh = async (...args: readonly string[]): Promise<RedisServer> => {
+    const started = await startRedis(...args);
+    onTestFinished(() => started.stop());
+    return started;
+  };
+  const event = (data: string, more: Partial<EventInput> = {}): NewEvent =>
+    toNewEvent({ topics: 'a', data, raw: true, ...more });
+
+  test('refuses a server that may evict its keys', async () => {
+    const { url } = await fresh('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru');
+    await expect(redisLog({ url })).rejects.toMatchObject({
+      code: 'log/unavailable',
+      details: { policy: 'allkeys-lru' },
+    });
+  });
+
+  test('says in a stated time that no server is there', async () => {
+    const { url, stop } = await startRedis();
+    await stop();
+    await expect(redisLog({ url, timeout: 300 })).rejects.toMatchObject({ code: 'log/unavailable' });
+  });
+
+  test('says that no replica confirmed what it appended', async () => {
+    const log = await open({ durability: 'replica', timeout: 2000 });
+    await expect(log.append([event('1')])).rejects.toMatchObject({ code: 'log/write-failed' });
+    await log.close();
+  });
+
+  test('goes on after a crash of the server, with everything that was on the disk', async () => {
+    const started = await fresh('--appendonly', 'yes', '--appendfsync', 'always');
+    const log = await redisLog({ url: started.url, timeout: 1000 });
+    await log.append([event('1')]);
+    await started.kill();
+    await expect(log.append([event('lost')])).rejects.toMatchObject({ code: 'log/unavailable' });
+    await started.start();
+    let seq = 0;
+    await untilAsync('an append succeeds', async () => {
+      seq = (await log.append([event('2')]).catch(() => [{ seq: 0 }]))[0]?.seq ?? 0;
+      return seq > 0;
+    });
+    const other = await redisLog({ url: started.url });
+    expect(other.tail.head).toBe(seq);
+    expect(other.tail.epoch).toBe(log.tail.epoch);
+    await Promise.all([log.close(), other.close()]);
+  });
+
+  test('fails to publish in a stated time while the server answers nothing, and follows again afterwards', async () => {
+    const started = await fresh();
+    const [log, other] = [
+      await redisLog({ url: started.url, timeout: 300 }),
+      await redisLog({ url: started.url, timeout: 300 }),
+    ];
+    await log.append([event('1')]);
+    started.pause();
+    await expect(log.append([event('2')])).rejects.toMatchObject({ code: 'log/unavailable' });
+    started.resume();
+    await untilAsync('an append succeeds', () =>
+      log.append([event('3')]).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await until('the other follows', () => other.tail.head === log.tail.head);
+    await Promise.all([log.close(), other.close()]);
+  });
+
+  test('writes a group as a whole or not at all', async () => {
+    const log = await open();
+    const client = new Ioredis(server.url);
+    onTestFinished(() => client.disconnect());
+    const { seq } = (await log.append([event('1')]))[0] ?? { seq: 0 };
+    const prefix = `{test-${prefixes}}:`;
+    // Memory that is used up is found out before the script begins.
+    await client.config('SET', 'maxmemory', '1');
+    await expect(log.append([event('2'), event('3')])).rejects.toMatchObject({ code: 'log/write-failed' });
+    await client.config('SET', 'maxmemory', '0');
+    expect(await client.xlen(`${prefix}log`)).toBe(1);
+    const appended = await log.append([event('2'), event('3')]);
+    expect(appended.map((each) => each.seq)).toEqual([seq + 1, seq + 2]);
+    await log.close();
+  });
+
+  test('keeps every key behind its prefix, which begins with a hash tag', async () => {
+    const { url } = await fresh();
+    const log = await redisLog({
+      url,
+      topics: [
+        { match: 's', state: true },
+        { match: 'b', retention: { events: 2 } },
+      ],
+    });
+    await log.append([
+      event('1', { id: 'x' }),
+      event('2', { topics: 's', key: 'k' }),
+      event('3', { topics: 'b' }),
+    ]);
+    const client = new Ioredis(url);
+    onTestFinished(() => client.disconnect());
+    for (const key of await client.keys('*')) expect(key).toMatch(/^\{tidings\}:/);
+    await log.close();
+  });
+});

@@ -1,0 +1,97 @@
+import type { SourceState } from '../../log/index.ts';
+import type { LogEntry } from '../../log/index.ts';
+import type { Connection, Reply } from './connection.ts';
+import { toEntry } from './records.ts';
+
+/** Raised when keys change in a way that older code could not read. */
+export const FORMAT = 1;
+
+/** What a transaction's end looks like: how far the log has come, and what retention has taken of it. */
+export interface State extends SourceState {
+  readonly epoch: string;
+  /** The oldest cursor anything can be read after. */
+  readonly floor: number;
+  /** What topics add up to that are no longer known by name among the losses. */
+  readonly forgotten: { readonly seq: number; readonly count: number };
+}
+
+/** The commands that read a log. */
+export interface Store {
+  readonly prefix: string;
+  readonly connection: Connection;
+  readonly key: (name: string) => string;
+}
+
+export function createStore(connection: Connection, prefix: string): Store {
+  return { prefix, connection, key: (name) => prefix + name };
+}
+
+const STATE = ['epoch', 'head', 'floor', 'newestLoss', 'lossCount', 'forgottenSeq', 'forgottenCount'];
+
+/** Undefined if there is no log yet. */
+export async function readState({ connection, key }: Store): Promise<State | undefined> {
+  const reply = await connection.send(['HMGET', key('meta'), ...STATE]);
+  const [epoch, head, floor, newestLoss, lossCount, forgottenSeq, forgottenCount] = reply as readonly (
+    | string
+    | null
+  )[];
+  if (typeof epoch !== 'string') return undefined;
+  return {
+    epoch,
+    lineage: [],
+    head: Number(head ?? 0),
+    floor: Number(floor ?? 0),
+    newestLoss: Number(newestLoss ?? 0),
+    lossCount: Number(lossCount ?? 0),
+    forgotten: { seq: Number(forgottenSeq ?? 0), count: Number(forgottenCount ?? 0) },
+  };
+}
+
+/** In seq order: entries after the cursor, up to and including `end`. */
+export async function readRange(
+  { connection, key }: Store,
+  after: number,
+  end: number,
+  count: number,
+): Promise<LogEntry[]> {
+  if (after >= end) return [];
+  const range = ['XRANGE', key('log'), `(${after}-0`, `${end}-0`, 'COUNT', String(count)];
+  return ((await connection.send(range)) as readonly Reply[]).map(toEntry);
+}
+
+/** Those of these events that are in the log, in this order. */
+export async function readEntries({ connection, key }: Store, seqs: readonly number[]): Promise<LogEntry[]> {
+  // Sent at once: clients put what is asked for in one turn into one write.
+  const replies = await Promise.all(
+    seqs.map((seq) => connection.send(['XRANGE', key('log'), `${seq}-0`, `${seq}-0`])),
+  );
+  return replies.flatMap((reply) => (reply as readonly Reply[]).map(toEntry));
+}
+
+/** The members of a sorted set of seqs after the cursor, up to and including `end`. */
+export async function readSeqs(
+  { connection, key }: Store,
+  name: string,
+  after: number,
+  end: number,
+  count: number,
+): Promise<number[]> {
+  const range = ['ZRANGEBYSCORE', key(name), `(${after}`, String(end), 'LIMIT', '0', String(count)];
+  return ((await connection.send(range)) as readonly string[]).map(Number);
+}
+
+/** Names of an index that begin like this, after `start`, in order. */
+export async function readNames(
+  { connection, key }: Store,
+  name: string,
+  prefix: string,
+  start: string | undefined,
+  count: number,
+): Promise<string[]> {
+  const from = start === undefined ? `[${prefix}` : `(${start}`;
+  // No UTF-8 text has a byte of this value, so everything that begins with the prefix comes before it.
+  const range = ['ZRANGEBYLEX', key(name), from, '+', 'LIMIT', '0', String(count)];
+  const names = (await connection.send(range)) as readonly string[];
+  const end = names.findIndex((each) => !each.startsWith(prefix));
+  return end === -1 ? [...names] : names.slice(0, end);
+}
