@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { DEADLINE } from './scripts/deadline.ts';
 
 const library = fileURLToPath(new URL('packages/tidings/src/', import.meta.url));
 
@@ -12,21 +13,37 @@ const alias = [
   { find: /^tidings\/eventsource$/, replacement: `${library}client/event-source/index.ts` },
   { find: /^tidings\/lmdb$/, replacement: `${library}logs/lmdb/index.ts` },
   { find: /^tidings\/redis$/, replacement: `${library}logs/redis/index.ts` },
-  { find: /^tidings\/(express|gzip)$/, replacement: `${library}node/$1.ts` },
+  { find: /^tidings\/(express|fastify|gzip|koa)$/, replacement: `${library}node/$1.ts` },
 ];
 
 const built = ['**/node_modules/**', '**/dist/**'];
+// A test has several conditions to wait for; the message of the one that never comes true says more than "timed out".
+const patience = { testTimeout: 3 * DEADLINE, hookTimeout: 3 * DEADLINE };
 
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/summary-reporter.ts'],
+    // Whatever breaks them all must not take hours in CI, where each waits out its deadline.
+    bail: process.env['CI'] === 'true' ? 30 : 0,
     projects: [
       {
         resolve: { alias },
         test: {
           name: 'unit',
           include: ['{packages,examples,scripts}/**/*.test.ts'],
-          exclude: [...built, '**/*.integration.test.ts'],
+          exclude: [...built, '**/*.{integration,slow}.test.ts'],
+          // Importing the sources anew for each file would take twice the time of the tests.
+          isolate: false,
+          ...patience,
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'slow',
+          include: ['{packages,examples,scripts}/**/*.slow.test.ts'],
+          exclude: built,
+          ...patience,
         },
       },
       {
@@ -35,8 +52,7 @@ export default defineConfig({
           name: 'integration',
           include: ['{packages,examples,scripts}/**/*.integration.test.ts'],
           exclude: built,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          ...patience,
           sequence: { groupOrder: 1 },
         },
       },
@@ -45,8 +61,7 @@ export default defineConfig({
           name: 'browser',
           include: ['e2e/**/*.test.ts'],
           exclude: built,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...patience,
           // A browser and a server per file want the whole machine, or their timings say nothing.
           fileParallelism: false,
           sequence: { groupOrder: 2 },

@@ -14,6 +14,8 @@ for (const [name, command] of checks) {
   const { status, stdout, stderr } = spawnSync(command, { shell: true, encoding: 'utf8' });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(`${status === 0 ? 'ok    ' : 'FAILED'}  ${name} (${seconds} s)`);
+  // Sizes are worth reading while they are still within their budgets.
+  if (status === 0 && name === 'check:size') console.log(stdout.trimEnd());
   if (status === 0) continue;
   failed.push(name);
   console.log(`\n> ${command}\n${stdout}${stderr}`);

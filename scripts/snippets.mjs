@@ -106,6 +106,8 @@ export function writeSnippets(folder, snippets) {
     sourceMap: false,
     isolatedDeclarations: false,
     allowJs: true,
+    // Nest.
+    experimentalDecorators: true,
     checkJs: true,
     // Every snippet is a module, also one without imports: no name of one is seen by another.
     moduleDetection: 'force',

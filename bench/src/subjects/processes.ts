@@ -9,8 +9,8 @@ import type { AddressInfo } from 'node:net';
 import { createHub } from 'tidings';
 import { lmdbLog } from 'tidings/lmdb';
 import { sse } from 'tidings/node';
-import { type Answer, type Command, type Handlers, answer, answerCommands } from '../commands.ts';
-import { type Pace, createPublisher } from '../publisher.ts';
+import { type Answer, type Command, type Handlers, answer, answerCommands } from '../harness/commands.ts';
+import { type Pace, createPublisher } from '../harness/publisher.ts';
 
 function argument(name: string): string {
   const found = process.argv.find((arg) => arg.startsWith(`${name}=`));

@@ -8,8 +8,8 @@ import { gzip } from 'tidings/gzip';
 import { lmdbLog } from 'tidings/lmdb';
 import { sse } from 'tidings/node';
 import { createManualClock } from 'tidings/testing';
-import { collectGarbage } from '../commands.ts';
-import { makeData } from '../event.ts';
+import { collectGarbage } from '../harness/commands.ts';
+import { makeData } from '../harness/event.ts';
 import { serve } from './serve.ts';
 
 const args = process.argv.slice(2);

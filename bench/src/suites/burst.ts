@@ -1,7 +1,7 @@
-import { BEARABLE_MS, sustain, toMetrics, tryOnce } from '../maximum.ts';
-import { onStage } from '../stage.ts';
-import { sendLoop, subjects } from '../subjects.ts';
-import type { Suite } from '../suite.ts';
+import { BEARABLE_MS, sustain, toMetrics, tryOnce } from '../harness/maximum.ts';
+import { onStage } from '../harness/stage.ts';
+import { sendLoop, subjects } from '../subjects/index.ts';
+import type { Suite } from '../harness/suite.ts';
 
 const SIZE = 100;
 

@@ -1,11 +1,11 @@
-import { type CheckReader, openCheckReader } from '../check-reader.ts';
-import { until } from '../child.ts';
-import type { Load } from '../load.ts';
-import type { Counts } from '../load/client.ts';
-import { type Stage, measure, onStage, untilConnected } from '../stage.ts';
-import { nodeSubject } from '../subject.ts';
-import type { Bench, Suite } from '../suite.ts';
-import { residentBytes } from '../usage.ts';
+import { type CheckReader, openCheckReader } from '../harness/check-reader.ts';
+import { until } from '../harness/child.ts';
+import type { Load } from '../harness/load.ts';
+import type { Counts } from '../harness/load/client.ts';
+import { type Stage, measure, onStage, untilConnected } from '../harness/stage.ts';
+import { nodeSubject } from '../harness/subject.ts';
+import type { Bench, Suite } from '../harness/suite.ts';
+import { residentBytes } from '../harness/usage.ts';
 
 const MIB = 1_048_576;
 /** Events a second: few enough for a compression of each event for each connection. */
@@ -14,11 +14,11 @@ const TIMEOUT = 120_000;
 /** All has come if nothing has for so many looks, each 20 ms after the one before. */
 const QUIET = 10;
 
-const reference = nodeSubject('tidings, no compression', './subjects/tidings.js');
+const reference = nodeSubject('tidings, no compression', 'subjects/tidings.js');
 const subjects = [
   { ...reference, coding: undefined },
-  { ...nodeSubject('tidings, gzip once per flush', './subjects/tidings.js', ['gzip']), coding: 'gzip' },
-  { ...nodeSubject('gzip per connection (Express)', './subjects/res-write-gzip.js'), coding: 'gzip' },
+  { ...nodeSubject('tidings, gzip once per flush', 'subjects/tidings.js', ['gzip']), coding: 'gzip' },
+  { ...nodeSubject('gzip per connection (Express)', 'subjects/res-write-gzip.js'), coding: 'gzip' },
 ];
 
 /** What compression spares on the wire, and what it takes to do it once for all or for each connection anew. */

@@ -1,7 +1,7 @@
-import { costsAt } from '../maximum.ts';
-import { type Stage, onStage } from '../stage.ts';
-import { sendLoop, subjects } from '../subjects.ts';
-import type { Bench, Suite } from '../suite.ts';
+import { costsAt } from '../harness/maximum.ts';
+import { type Stage, onStage } from '../harness/stage.ts';
+import { sendLoop, subjects } from '../subjects/index.ts';
+import type { Bench, Suite } from '../harness/suite.ts';
 
 const SIZE = 100;
 /** Deliveries a second, alike for all: a seventh of what the floor can do, so that the slowest subject can, too. */
@@ -15,7 +15,7 @@ export const fanout: Suite = {
     'Server CPU is that of one delivery; “back to back”: the next event once all have the last.',
   reference: { subject: sendLoop.name },
   async run(bench) {
-    for (const connections of bench.pick([100, 1000, 10_000], [20])) {
+    for (const connections of bench.connections([100, 1000, 10_000], [20])) {
       for (const subject of bench.rounds(subjects)) {
         await onStage(subject, { connections }, async (stage) => {
           const burst = { connections, size: SIZE, batch: 1 };

@@ -1,7 +1,7 @@
-import { costsAt, isSustained, runAt, searchMaximum } from '../maximum.ts';
-import { onStage } from '../stage.ts';
-import { sendLoop, subjects } from '../subjects.ts';
-import type { Bench, Suite } from '../suite.ts';
+import { costsAt, isSustained, runAt, searchMaximum } from '../harness/maximum.ts';
+import { onStage } from '../harness/stage.ts';
+import { sendLoop, subjects } from '../subjects/index.ts';
+import type { Bench, Suite } from '../harness/suite.ts';
 
 const SIZE = 100;
 /** Events a second that everybody can do, to begin with. */

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Stage, onStage, untilConnected } from '../stage.ts';
-import { hijacked, resWriteLoop, subjects, tidings } from '../subjects.ts';
-import type { Bench, Suite } from '../suite.ts';
-import { residentBytes } from '../usage.ts';
+import { type Stage, onStage, untilConnected } from '../harness/stage.ts';
+import { hijacked, resWriteLoop, subjects, tidings } from '../subjects/index.ts';
+import type { Bench, Suite } from '../harness/suite.ts';
+import { residentBytes } from '../harness/usage.ts';
 
 const MIB = 1_048_576;
 const own = [tidings, hijacked];

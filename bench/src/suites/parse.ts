@@ -1,6 +1,6 @@
-import { startNode } from '../child.ts';
-import type { Suite } from '../suite.ts';
-import type { ParseCase } from '../workers/parse.ts';
+import { startNode } from '../harness/child.ts';
+import type { Suite } from '../harness/suite.ts';
+import type { ParseCase } from '../subjects/workers/parse.ts';
 
 const subjects = [{ name: 'eventsource-parser' }, { name: 'tidings' }] as const;
 
@@ -15,7 +15,7 @@ export const parse: Suite = {
     for (const size of [100, 2000, 20_000]) {
       for (const chunk of [65_536, 1400]) {
         for (const { name } of bench.rounds(subjects)) {
-          const worker = startNode('worker', './workers/parse.js', 'subject');
+          const worker = startNode('worker', 'subjects/workers/parse.js', 'subject');
           try {
             const wanted: ParseCase = { subject: name, size, chunk, megabytes: bench.pick(500, 2) };
             const speed = await worker.ask<number>('parse', wanted);

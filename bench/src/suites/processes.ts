@@ -1,15 +1,15 @@
-import { makeFolder, removeFolder } from '../folders.ts';
-import { BEARABLE_MS, costsAt, sustain, toMetrics, tryOnce } from '../maximum.ts';
-import { type Stage, onStage } from '../stage.ts';
-import { type Subject, nodeSubject } from '../subject.ts';
-import type { Bench, Suite } from '../suite.ts';
+import { makeFolder, removeFolder } from '../harness/folders.ts';
+import { BEARABLE_MS, costsAt, sustain, toMetrics, tryOnce } from '../harness/maximum.ts';
+import { type Stage, onStage } from '../harness/stage.ts';
+import { type Subject, nodeSubject } from '../harness/subject.ts';
+import type { Bench, Suite } from '../harness/suite.ts';
 
 const SIZE = 100;
 const BATCH = 8;
 /** Events a second that leave room to all, the load client too. */
 const EASY_RATE = 50;
 
-const script = './subjects/processes.js';
+const script = 'subjects/processes.js';
 const reference = nodeSubject('one process, first core', script, ['workers=1']);
 const subjects = [
   reference,

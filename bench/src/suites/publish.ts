@@ -1,7 +1,7 @@
-import { startNode } from '../child.ts';
-import { makeFolder, removeFolder } from '../folders.ts';
-import type { Suite } from '../suite.ts';
-import type { PublishCase } from '../workers/publish.ts';
+import { startNode } from '../harness/child.ts';
+import { makeFolder, removeFolder } from '../harness/folders.ts';
+import type { Suite } from '../harness/suite.ts';
+import type { PublishCase } from '../subjects/workers/publish.ts';
 
 const ways = ['one at a time', '1000 at a time', 'batches of 1000'] as const;
 const logs = [{ name: 'tidings, memory' }, { name: 'tidings, LMDB' }];
@@ -17,7 +17,7 @@ export const publish: Suite = {
     for (const way of ways) {
       for (const { name } of bench.rounds(logs)) {
         const path = name.endsWith('LMDB') ? makeFolder() : '';
-        const worker = startNode('worker', './workers/publish.js', 'subject');
+        const worker = startNode('worker', 'subjects/workers/publish.js', 'subject');
         try {
           const wanted: PublishCase = { path, way, seconds: bench.pick(3, 0.1) };
           bench.record(

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeFolder, removeFolder } from '../folders.ts';
-import { type Load, startLoad } from '../load.ts';
-import type { OpenRequest } from '../load/client.ts';
-import { type Stage, measure, untilConnected } from '../stage.ts';
-import type { Server } from '../subject.ts';
-import { tidings } from '../subjects.ts';
-import type { Bench, Suite } from '../suite.ts';
+import { makeFolder, removeFolder } from '../harness/folders.ts';
+import { type Load, startLoad } from '../harness/load.ts';
+import type { OpenRequest } from '../harness/load/client.ts';
+import { type Stage, measure, untilConnected } from '../harness/stage.ts';
+import type { Server } from '../harness/subject.ts';
+import { tidings } from '../subjects/index.ts';
+import type { Bench, Suite } from '../harness/suite.ts';
 
 /** Events that each client has missed, and topics that they are on if there are several. */
 const MISSED = 100;

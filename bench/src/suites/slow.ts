@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Counts } from '../load/client.ts';
-import { type Stage, measure, onStage } from '../stage.ts';
-import { tidings } from '../subjects.ts';
-import type { Bench, Suite } from '../suite.ts';
+import type { Counts } from '../harness/load/client.ts';
+import { type Stage, measure, onStage } from '../harness/stage.ts';
+import { tidings } from '../subjects/index.ts';
+import type { Bench, Suite } from '../harness/suite.ts';
 
 const RATE = 500;
 const SIZE = 1000;

@@ -1,8 +1,8 @@
-import { startNode } from '../child.ts';
-import { makeFolder, removeFolder } from '../folders.ts';
-import type { Params } from '../report.ts';
-import type { Bench, Suite } from '../suite.ts';
-import type { PublishCase, QuietCase } from '../workers/topics.ts';
+import { startNode } from '../harness/child.ts';
+import { makeFolder, removeFolder } from '../harness/folders.ts';
+import type { Params } from '../harness/report.ts';
+import type { Bench, Suite } from '../harness/suite.ts';
+import type { PublishCase, QuietCase } from '../subjects/workers/topics.ts';
 
 const NAME = 'tidings';
 const TIMEOUT = 300_000;
@@ -69,7 +69,7 @@ async function resumeQuiet(bench: Bench): Promise<void> {
 }
 
 async function inWorker(work: (ask: ReturnType<typeof startNode>['ask']) => Promise<void>): Promise<void> {
-  const worker = startNode('worker', './workers/topics.js', 'subject');
+  const worker = startNode('worker', 'subjects/workers/topics.js', 'subject');
   try {
     await work(worker.ask);
   } finally {

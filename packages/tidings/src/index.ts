@@ -6,8 +6,10 @@ export function createHub(options: HubOptions = {}): Hub {
   return startHub({ ...options, log: options.log ?? memoryLog() });
 }
 
+export { globalHub } from './hub/global-hub.ts';
 export { memoryLog, type MemoryLogOptions } from './logs/memory/index.ts';
 export { type ErrorCode, errorCodes, forbidden, tooManyRequests, unauthorized } from './protocol/errors.ts';
+export { escapePattern } from './protocol/escape-pattern.ts';
 export { TidingsError } from './protocol/tidings-error.ts';
 export { EARLIEST } from './protocol/cursor.ts';
 export type { EventInput, EventOptions } from './protocol/event.ts';
@@ -21,13 +23,17 @@ export type {
   CloseOptions,
   ConnectionInfo,
   ConnectionPhase,
+  DirectEvent,
   DisconnectOptions,
   Hub,
   HubLimits,
   HubOptions,
   HubStats,
+  Item,
+  ItemEvent,
   Member,
   Presence,
   PresenceRule,
   Published,
+  SubscribeOptions,
 } from './hub/index.ts';

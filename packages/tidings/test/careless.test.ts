@@ -20,6 +20,10 @@ describe('an `authorize` that forgets to return', () => {
     { expiresAt: new Date() },
     { expiresAt: null },
     { expiresAt: NaN },
+    { expireAt: 5 },
+    { subject: 7 },
+    { subject: '' },
+    { member: 'ann' },
   ])('%o is refused, and as the app’s fault', async (answer) => {
     const handle = sse(createHub(), { authorize: () => anything(answer) });
     await expect(handle(new Request('http://hub.test/?topic=a'))).rejects.toThrow(invalid);

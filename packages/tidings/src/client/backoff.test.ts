@@ -43,8 +43,9 @@ it('never shrinks its limit from one failure to the next', () => {
   );
 });
 
-it('takes what the server asks for as its base, even above the maximum', () => {
-  expect(backoff(DEFAULT_RETRY, 0, 2_000, 0.5)).toBe(1_000);
-  expect(backoff(DEFAULT_RETRY, 0, 100, 0.5)).toBe(500);
-  expect(backoff(DEFAULT_RETRY, 4, 60_000, 0.5)).toBe(30_000);
+it('is at least what the server asks for, even above the maximum, and no more than an hour', () => {
+  expect(backoff(DEFAULT_RETRY, 0, 2_000, 0)).toBe(2_000);
+  expect(backoff(DEFAULT_RETRY, 0, 2_000, 0.5)).toBe(2_500);
+  expect(backoff(DEFAULT_RETRY, 4, 60_000, 0.5)).toBe(61_000);
+  expect(backoff(DEFAULT_RETRY, 0, Infinity, 0)).toBe(3_600_000);
 });

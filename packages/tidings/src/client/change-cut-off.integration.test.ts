@@ -23,8 +23,7 @@ async function start(): Promise<Scene> {
   await until('opening', () => observed.openings.length > 0);
   async function reconnect(): Promise<void> {
     network.cut('GET');
-    await observed.hasStatus('waiting');
-    observed.clock.advance(1_000);
+    await observed.comesBack();
     await observed.hasStatus('open');
   }
   return { ...observed, hub, network, reconnect };
@@ -135,12 +134,12 @@ describe('a stream that breaks before a change has its answer', () => {
 
 describe('a change while there is no connection', () => {
   it('waits for one, and brings the values of states', async () => {
-    const { hub, client, clock, network, messages, gaps, hasStatus, hasMessages } = await start();
+    const { hub, client, network, messages, gaps, comesBack, hasStatus, hasMessages } = await start();
     network.cut('GET');
     await hasStatus('waiting');
     const changes = Promise.all([client.subscribe('state', 'b'), client.unsubscribe('a')]);
     await hub.publish('b', 'before');
-    clock.advance(1_000);
+    await comesBack();
     expect(await changes).toEqual([hub.cursor(), hub.cursor()]);
     await hub.publish('b', 'after');
     await hasMessages(2);
@@ -148,12 +147,12 @@ describe('a change while there is no connection', () => {
   });
 
   it('is rejected by itself if the server refuses it, and the connection stays', async () => {
-    const { client, clock, network, errors, hasStatus } = await start();
+    const { client, network, errors, comesBack, hasStatus } = await start();
     network.cut('GET');
     await hasStatus('waiting');
     const refused = client.subscribe('no\ntopic');
-    clock.advance(1_000);
+    await comesBack();
     await expect(refused).rejects.toMatchObject({ details: { code: 'topic/invalid' } });
-    expect([client.status, errors]).toEqual(['open', ['client/network, again in 1000']]);
+    expect([client.status, errors]).toEqual(['open', ['client/network, again in 2500']]);
   });
 });

@@ -1,10 +1,12 @@
 import type { Change, Changed } from '../protocol/control.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Settings } from './options.ts';
-import { readProblem } from './problem.ts';
+import { cancelBody } from './body.ts';
+import { readAll, readProblem } from './problem.ts';
 import { requestHeaders, requestInit } from './request.ts';
-import { type Failure, judgeFailure } from './response.ts';
+import { type Failure, factsOf, isEventStream, judgeFailure } from './response.ts';
 import { changeUrl } from './url.ts';
+import type { FetchInit, FetchResponse } from './web.ts';
 
 export type ChangeReply =
   /** Events of topics that were added begin after the cursor. */
@@ -23,52 +25,64 @@ const UNANSWERED: readonly number[] = [502, 504];
 /** Asks the server to change an open connection, or to renew its authorization. Never rejects. */
 export async function requestChange(
   settings: Settings,
+  url: string,
   change: Change,
   left: AbortSignal,
 ): Promise<ChangeReply> {
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   left.addEventListener('abort', abort);
+  if (left.aborted) abort();
   const stopTimer = settings.timers.setTimer(abort, TIMEOUT);
+  const cut = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener('abort', () =>
+      reject(new Error('Nobody waits for the answer any more.')),
+    );
+  });
+  // It may come when nothing is waited for.
+  cut.catch(() => {});
   try {
-    const headers = await requestHeaders(settings, {
-      accept: 'application/json',
-      'content-type': 'application/json',
-    });
-    return await send(settings, change, requestInit(settings, headers, controller.signal));
-  } catch (error) {
+    const own = { accept: 'application/json', 'content-type': 'application/json' };
+    const headers = await Promise.race([requestHeaders(settings, own, controller.signal), cut]);
+    const init = requestInit(settings, 'POST', headers, JSON.stringify(change), controller.signal);
+    return await Promise.race([send(settings, url, init), cut]);
+  } catch (cause) {
     // Of these, only the headers are the client's own: nothing was sent.
-    if (error instanceof TidingsError) return { type: 'refused', failure: { type: 'dropped', error } };
-    throw error;
+    if (cause instanceof TidingsError) return { type: 'refused', failure: { type: 'dropped', error: cause } };
+    return missed(cause);
   } finally {
     stopTimer();
     left.removeEventListener('abort', abort);
+    // What is still on its way is let go of.
+    abort();
   }
 }
 
-async function send(settings: Settings, change: Change, init: RequestInit): Promise<ChangeReply> {
-  try {
-    const response = await settings.fetch(changeUrl(settings.url), {
-      ...init,
-      method: 'POST',
-      body: JSON.stringify(change),
-    });
-    return response.status === 200 ? await readChanged(response) : await readFailure(settings, response);
-  } catch (cause) {
-    const message = 'The connection could not be changed: the request had no answer.';
-    return { type: 'missed', error: new TidingsError('client/network', message, { cause }) };
-  }
+async function send(settings: Settings, url: string, init: FetchInit): Promise<ChangeReply> {
+  const response = await settings.fetch(changeUrl(url), init);
+  return response.status === 200 ? readChanged(response) : readFailure(settings, response, init.signal);
 }
 
-async function readChanged(response: Response): Promise<ChangeReply> {
-  const text = await response.text();
+function missed(cause?: unknown): ChangeReply {
+  const message = 'The request could not be made, or its answer did not come.';
+  return { type: 'missed', error: new TidingsError('client/network', message, { cause }) };
+}
+
+async function readChanged(response: FetchResponse): Promise<ChangeReply> {
+  const { headers } = response;
+  // A redirect has turned the request into one for a stream.
+  if (isEventStream(headers.get('content-type'))) {
+    cancelBody(response.body);
+    return missed();
+  }
+  const text = await readAll(response.body);
   try {
     const { cursor } = JSON.parse(text) as Partial<Changed>;
     if (typeof cursor === 'string') return { type: 'changed', cursor };
   } catch {
     // A page of HTML, most likely; said below.
   }
-  const contentType = response.headers.get('content-type');
+  const contentType = headers.get('content-type');
   const error = new TidingsError(
     'client/content-type',
     `Expected the answer of a hub to a change, got "${String(contentType)}". Was this a login or error page?`,
@@ -77,14 +91,16 @@ async function readChanged(response: Response): Promise<ChangeReply> {
   return { type: 'refused', failure: { type: 'refused', error } };
 }
 
-async function readFailure({ timers }: Settings, response: Response): Promise<ChangeReply> {
-  const { status, headers } = response;
-  // The signal ends what takes too long.
-  const problem = await readProblem(response, new Promise(() => {}));
-  const facts = { status, contentType: null, retryAfter: headers.get('retry-after'), problem };
-  const failure = judgeFailure(facts, timers.now());
-  if (UNANSWERED.includes(status)) return { type: 'missed', error: failure.error };
-  if (status !== 404 || problem.code !== 'connection/unknown') return { type: 'refused', failure };
+async function readFailure(
+  { timers }: Settings,
+  response: FetchResponse,
+  signal: AbortSignal,
+): Promise<ChangeReply> {
+  const facts = factsOf(response);
+  const problem = await readProblem(timers, response, signal);
+  const failure = judgeFailure({ ...facts, problem }, timers.now());
+  if (UNANSWERED.includes(facts.status)) return { type: 'missed', error: failure.error };
+  if (facts.status !== 404 || problem.code !== 'connection/unknown') return { type: 'refused', failure };
   const message = 'The server that was asked does not have this connection.';
-  return { type: 'missed', error: new TidingsError('connection/unknown', message, { status }) };
+  return { type: 'missed', error: new TidingsError('connection/unknown', message, { status: facts.status }) };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createCursorKeeper, type CursorStorage } from './cursor-keeper.ts';
+import { createCursorKeeper } from './cursor-keeper.ts';
+import type { CursorStorage } from './environment.ts';
 
 function createStorage(): CursorStorage & { readonly items: Map<string, string> } {
   const items = new Map<string, string>();

@@ -1,3 +1,5 @@
+import type { CursorStorage } from './environment.ts';
+
 /** The place to resume from, kept in the browser's session storage over a reload if there is a key for it. */
 export interface CursorKeeper {
   readonly cursor: string | undefined;
@@ -7,14 +9,11 @@ export interface CursorKeeper {
   save(): void;
 }
 
-/** The part of the web's `Storage` that is used here. */
-export type CursorStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
-
 /** What is stored under `key` is where the page was, so it wins over `initial`, where a new visit begins. */
 export function createCursorKeeper(
   initial: string | undefined,
   key: string | undefined,
-  storage: CursorStorage | undefined = key === undefined ? undefined : sessionStorageIfAny(),
+  storage?: CursorStorage,
 ): CursorKeeper {
   let cursor = read(storage, key) ?? initial;
   let saved = cursor;
@@ -31,15 +30,6 @@ export function createCursorKeeper(
       write(storage, key, cursor);
     },
   };
-}
-
-function sessionStorageIfAny(): CursorStorage | undefined {
-  try {
-    return (globalThis as { sessionStorage?: Storage }).sessionStorage;
-  } catch {
-    // A sandboxed frame, or a user who allows no storage: https://html.spec.whatwg.org/multipage/webstorage.html
-    return undefined;
-  }
 }
 
 function read(storage: CursorStorage | undefined, key: string | undefined): string | undefined {

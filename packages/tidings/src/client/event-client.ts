@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Gap } from '../protocol/control.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 import type { Matcher } from '../protocol/matcher.ts';
@@ -30,9 +31,10 @@ export interface NextTry {
  *
  * Iterating yields all events but those of reserved types, from the first call of `next` on. The stream is read no
  * faster than the slowest iterator is, and listeners wait along with it: the server keeps the cursor, and nothing is
- * queued here. It ends when the client is closed and throws when it fails.
+ * queued here. It ends when the client is closed and throws when it fails. Leaving a `for await` over the client closes the
+ * client; to leave it open, iterate over `events()`.
  */
-export interface EventClient extends AsyncIterable<ReceivedEvent, undefined> {
+export interface EventClient extends AsyncIterable<ReceivedEvent, undefined>, AsyncDisposable {
   readonly status: Status;
   /** Of the last event that listeners and iterators were given. */
   readonly cursor: string | undefined;
@@ -43,10 +45,14 @@ export interface EventClient extends AsyncIterable<ReceivedEvent, undefined> {
   on(type: string, listener: (event: ReceivedEvent) => void): () => void;
   /** Once for each connection, before its events. */
   onOpen(listener: (opening: Opening) => void): () => void;
-  /** Events are missing: what was made of the earlier ones has to be fetched anew. */
+  /** Events are missing: what was made of the earlier ones has to be fetched anew, unless `load` does that. */
   onGap(listener: (gaps: readonly Gap[]) => void): () => void;
   onError(listener: (error: TidingsError, next: NextTry) => void): () => void;
   onStatus(listener: (status: Status) => void): () => void;
+  /** Comments of the stream, without the colon: some servers put their heartbeats there. */
+  onComment(listener: (text: string) => void): () => void;
+  /** The same events as iterating over the client, but leaving the loop doesn't close the client. */
+  events(): AsyncIterableIterator<ReceivedEvent, undefined>;
   /**
    * Adds topics, without a new connection if the server takes them from the URL (otherwise it refuses): one change
    * after the other. The change holds until the next one, over all connections to come. While there is no
@@ -58,8 +64,8 @@ export interface EventClient extends AsyncIterable<ReceivedEvent, undefined> {
    * @returns the cursor after which the events of these topics begin. Empty if the server doesn't say.
    * @throws {TidingsError} if the server refuses, and the stream goes on as it was: `auth/forbidden`,
    * `auth/unauthorized`, or `client/http-status` with the server's own code in `details.code`; `client/content-type`
-   * if no hub answers, `client/headers-failed` if it could not be asked. `client/closed` if the client was closed
-   * before it had an answer; if it failed, that error.
+   * if no hub answers, `client/headers-failed` if it could not be asked. `topic/invalid` for what is no topic and no
+   * `{ pattern }`. `client/closed` if the client was closed before it had an answer; if it failed, that error.
    */
   subscribe(...topics: Matcher[]): Promise<string>;
   /**
@@ -69,6 +75,11 @@ export interface EventClient extends AsyncIterable<ReceivedEvent, undefined> {
    * @throws {TidingsError} as `subscribe`; and `topic/missing` if none would be left.
    */
   unsubscribe(...topics: Matcher[]): Promise<string>;
+  /** Closes the connection and keeps everything else: `resume` goes on from the cursor. */
+  pause(): void;
+  resume(): void;
+  /** Asks for another connection at once, also while the client waits for its next try. Nothing is lost in between. */
+  reconnect(): void;
   /** Ends everything at once and for good; listeners are removed and iterators end. */
   close(): void;
 }

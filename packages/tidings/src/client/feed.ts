@@ -6,6 +6,8 @@
 export interface Feed<T> {
   /** One value at a time. @returns a promise while a consumer is behind, undefined if all have taken the value or nobody iterates. */
   offer(value: T): Promise<void> | undefined;
+  /** Takes back what nobody has come for yet. */
+  retract(): void;
   /** Ends all iterators, now and to come; with an error, each throws it once. */
   finish(error?: Error): void;
   /** Becomes active with the first `next`, inactive with `return`. */
@@ -39,6 +41,11 @@ export function createFeed<T>(): Feed<T> {
     return behind && Promise.all(behind).then(() => undefined);
   }
 
+  function retract(consumer: Consumer<T>): void {
+    consumer.offered?.taken();
+    consumer.offered = undefined;
+  }
+
   function finish(error?: Error): void {
     end ??= { error };
     for (const consumer of [...active]) leave(consumer, end.error);
@@ -46,8 +53,7 @@ export function createFeed<T>(): Feed<T> {
 
   function leave(consumer: Consumer<T>, error?: Error): void {
     active.delete(consumer);
-    consumer.offered?.taken();
-    consumer.offered = undefined;
+    retract(consumer);
     for (const { resolve, reject } of consumer.asking.splice(0)) {
       if (error === undefined || consumer.over) resolve(DONE);
       else reject(error);
@@ -83,5 +89,5 @@ export function createFeed<T>(): Feed<T> {
     };
   }
 
-  return { offer, finish, iterate };
+  return { offer, retract: () => active.forEach(retract), finish, iterate };
 }

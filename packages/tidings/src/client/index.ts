@@ -1,9 +1,14 @@
 export type { Gap, GapReason } from '../protocol/control.ts';
+export type { DecodedEvent } from '../protocol/decode.ts';
 export type { ErrorCode } from '../protocol/errors.ts';
 export type { Matcher } from '../protocol/matcher.ts';
 export { TidingsError } from '../protocol/tidings-error.ts';
 export { connect } from './client.ts';
+export { appEnvironment } from './environment.ts';
+export type { AppStateLike, CursorStorage, Environment, Sign } from './environment.ts';
 export type { EventClient, NextTry, ReceivedEvent } from './event-client.ts';
 export type { Status } from './machine.ts';
-export type { Opening } from './notices.ts';
-export type { ClientOptions, Timers } from './options.ts';
+export type { Opening, OpeningResponse } from './notices.ts';
+export type { ClientOptions, LoadRequest, Timers } from './options.ts';
+export type { Credentials, Fetch, FetchInit, FetchResponse, HeadersInput, ResponseHeaders } from './web.ts';
+export { xhrFetch } from './xhr.ts';

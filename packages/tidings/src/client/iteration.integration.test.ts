@@ -73,7 +73,7 @@ it('goes to listeners alone before and after it', async () => {
   const exchange = await server.next();
   exchange.stream('data: 1\n\n');
   await hasMessages(1);
-  const iterator = client[Symbol.asyncIterator]();
+  const iterator = client.events();
   const next = iterator.next();
   exchange.send('data: 2\n\ndata: 3\n\n');
   expect((await next).value?.data).toBe('2');

@@ -1,55 +1,108 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { DEFAULT_RETRY, MAX_DELAY } from './backoff.ts';
-import { type Input, INITIAL, type State, type Status, type Step, transition } from './machine.ts';
+import { DEFAULT_RETRY, MAX_ASKED, MAX_DELAY } from './backoff.ts';
+import {
+  type Circumstances,
+  INITIAL,
+  type Input,
+  LASTING,
+  longestSilence,
+  type State,
+  type Status,
+  type Step,
+  transition,
+} from './machine.ts';
 
 const error = new TidingsError('client/network', 'broken');
-const memory = { failures: 2, retry: 500, silence: 35_000 };
-const states: Record<Status, State> = {
+const silent = new TidingsError('client/silent', 'silent');
+const NOW = 1_700_000_000_000;
+const memory = { failures: 2, retry: 500, heartbeat: 15_000, silent: 0, pollUntil: 0 };
+const states: { [S in Status]: Extract<State, { status: S }> } = {
   connecting: { status: 'connecting', ...memory },
-  open: { status: 'open', ...memory },
-  waiting: { status: 'waiting', told: false, ...memory },
+  open: { status: 'open', ...memory, since: NOW },
+  polling: { status: 'polling', ...memory, since: NOW - 25_000, pollUntil: NOW + 100_000 },
+  waiting: { status: 'waiting', told: false, delay: 1_000, ...memory },
+  paused: { status: 'paused', owed: 0, ...memory },
   closed: { status: 'closed' },
   failed: { status: 'failed', error },
 };
 const inputs: { [I in Input['type']]: Extract<Input, { type: I }> } = {
-  accepted: { type: 'accepted' },
-  proved: { type: 'proved', heartbeat: 15_000 },
+  opened: { type: 'opened' },
+  announced: { type: 'announced', heartbeat: 10_000 },
   retry: { type: 'retry', delay: 3_000 },
   goodbye: { type: 'goodbye', retry: 7_000 },
   replace: { type: 'replace' },
+  reload: { type: 'reload' },
+  finished: { type: 'finished', moved: true },
   ended: { type: 'ended' },
   refused: { type: 'refused', error },
   dropped: { type: 'dropped', error },
   elapsed: { type: 'elapsed' },
   wake: { type: 'wake' },
+  pause: { type: 'pause' },
+  resume: { type: 'resume' },
+  reconnect: { type: 'reconnect' },
   close: { type: 'close' },
 };
-const step = (state: State, input: Input, dice = 0.5): Step => transition(DEFAULT_RETRY, state, input, dice);
+const circumstances: Circumstances = { policy: DEFAULT_RETRY, longPoll: 'auto', dice: 0.5, now: NOW };
+const step = (state: State, input: Input, change: Partial<Circumstances> = {}): Step =>
+  transition(state, input, { ...circumstances, ...change });
+const waitOf = ({ effects }: Step): number | undefined =>
+  effects.flatMap((effect) => (effect.type === 'wait' ? [effect.delay] : []))[0];
 
 /** What each input leads to, and what is done on the way; inputs that are not listed change nothing. */
-const expected: Record<Status, Partial<Record<Input['type'], [Status, ...string[]]>>> = {
+const connected = {
+  announced: [],
+  retry: [],
+  goodbye: ['waiting', 'status', 'disconnect', 'wait'],
+  refused: ['failed', 'status', 'disconnect', 'report', 'finish'],
+  dropped: ['waiting', 'status', 'disconnect', 'wait', 'report'],
+  ended: ['closed', 'status', 'disconnect', 'finish'],
+  pause: ['paused', 'status', 'disconnect'],
+  close: ['closed', 'status', 'disconnect', 'finish'],
+} as const;
+const expected: Record<Status, Partial<Record<Input['type'], readonly string[]>>> = {
   connecting: {
-    accepted: ['open', 'status'],
-    ended: ['closed', 'status', 'disconnect', 'finish'],
-    refused: ['failed', 'status', 'disconnect', 'report', 'finish'],
-    dropped: ['waiting', 'status', 'disconnect', 'wait', 'report'],
-    close: ['closed', 'status', 'disconnect', 'finish'],
+    opened: ['open', 'status'],
+    finished: ['waiting', 'status', 'disconnect', 'wait'],
+    ended: connected.ended,
+    refused: connected.refused,
+    dropped: connected.dropped,
+    pause: connected.pause,
+    reconnect: ['connecting', 'disconnect', 'connect'],
+    close: connected.close,
   },
   open: {
-    proved: ['open'],
+    ...connected,
+    announced: ['open'],
     retry: ['open'],
-    goodbye: ['waiting', 'status', 'disconnect', 'wait'],
     replace: ['connecting', 'status', 'disconnect', 'connect'],
-    refused: ['failed', 'status', 'disconnect', 'report', 'finish'],
-    dropped: ['waiting', 'status', 'disconnect', 'wait', 'report'],
-    close: ['closed', 'status', 'disconnect', 'finish'],
+    // It has failed before and did not last now.
+    reload: ['waiting', 'status', 'disconnect', 'wait'],
+    finished: ['waiting', 'status', 'disconnect', 'wait'],
+    wake: ['open', 'test'],
+    reconnect: ['connecting', 'status', 'disconnect', 'connect'],
+  },
+  polling: {
+    ...connected,
+    announced: ['polling'],
+    retry: ['polling'],
+    replace: ['polling', 'disconnect', 'connect'],
+    reload: ['polling', 'disconnect', 'connect'],
+    finished: ['polling', 'disconnect', 'connect'],
+    reconnect: ['polling', 'disconnect', 'connect'],
   },
   waiting: {
     elapsed: ['connecting', 'status', 'connect'],
     wake: ['connecting', 'status', 'stop-waiting', 'connect'],
+    pause: ['paused', 'status', 'stop-waiting'],
+    reconnect: ['connecting', 'status', 'stop-waiting', 'connect'],
     close: ['closed', 'status', 'stop-waiting', 'finish'],
+  },
+  paused: {
+    resume: ['connecting', 'status', 'connect'],
+    close: ['closed', 'status', 'finish'],
   },
   closed: {},
   failed: {},
@@ -64,51 +117,101 @@ describe.each(Object.keys(states) as Status[])('while %s', (status) => {
   });
 });
 
-describe('a dropped connection', () => {
+describe('a connection that could not be made', () => {
   it('is tried again after a wait that doubles with the failures in a row', () => {
     expect(step(INITIAL, inputs.dropped)).toMatchObject({
       state: { status: 'waiting', failures: 1, told: false },
       effects: [{}, {}, { type: 'wait', delay: 500 }, { type: 'report', error, retryIn: 500 }],
     });
-    expect(step({ ...INITIAL, failures: 3 } as State, inputs.dropped).effects).toContainEqual({
-      type: 'wait',
-      delay: 4_000,
-    });
+    expect(waitOf(step({ ...INITIAL, failures: 3 } as State, inputs.dropped))).toBe(4_000);
   });
 
-  it('adds jitter to the time that the server asked for, and nothing shortens that time', () => {
-    const { state, effects } = step(INITIAL, { ...inputs.dropped, retryAfter: 60_000 });
-    expect(effects).toContainEqual({ type: 'wait', delay: 60_500 });
+  it("waits for the server's retry at least, whatever the dice show", () => {
+    const asked: State = { ...states.connecting, failures: 0, retry: 20_000 };
+    expect(waitOf(step(asked, inputs.dropped, { dice: 0 }))).toBe(20_000);
+    expect(waitOf(step(asked, inputs.dropped, { dice: 0.999 }))).toBe(20_999);
+  });
+
+  it('adds jitter to the time that a response asked for, and nothing shortens that time if it is short', () => {
+    const { state, effects } = step(INITIAL, { ...inputs.dropped, retryAfter: 20_000 });
+    expect(effects).toContainEqual({ type: 'wait', delay: 20_500 });
     expect(step(state, inputs.wake)).toEqual({ state, effects: [] });
+  });
+
+  it('is not put off for more than an hour, and a network that comes back shortens what is long', () => {
+    const { state, effects } = step(INITIAL, { ...inputs.dropped, retryAfter: 1e15 });
+    expect(effects).toContainEqual({ type: 'wait', delay: MAX_ASKED + 500 });
+    const woken = step(state, inputs.wake);
+    expect(woken.effects).toEqual([{ type: 'stop-waiting' }, { type: 'wait', delay: 15_000 }]);
+    expect(step(woken.state, inputs.wake).effects).toEqual([]);
+  });
+
+  it('waits exactly as long as the app asked for, but for the first failure in a row only', () => {
+    const now = { ...inputs.dropped, retryAfter: 0, exact: true };
+    const first = step(INITIAL, now);
+    expect(waitOf(first)).toBe(0);
+    expect(waitOf(step(step(first.state, inputs.elapsed).state, now))).toBe(1_000);
   });
 
   it('fails the client once there were too many in a row, and says what the last one was', () => {
     const policy = { ...DEFAULT_RETRY, attempts: 2 };
-    const { state } = transition(policy, { ...INITIAL, failures: 2 } as State, inputs.dropped, 0);
+    const { state } = step({ ...INITIAL, failures: 2 } as State, inputs.dropped, { policy });
     expect(state).toMatchObject({
       status: 'failed',
       error: { code: 'client/attempts-exhausted', cause: error },
     });
-    expect(transition(policy, { ...INITIAL, failures: 1 } as State, inputs.dropped, 0).state.status).toBe(
+    expect(step({ ...INITIAL, failures: 1 } as State, inputs.dropped, { policy }).state.status).toBe(
       'waiting',
     );
     const never = { ...DEFAULT_RETRY, attempts: 0 };
-    expect(transition(never, INITIAL, inputs.dropped, 0).state.status).toBe('failed');
+    expect(step(INITIAL, inputs.dropped, { policy: never }).state.status).toBe('failed');
   });
 });
 
-describe('a first frame', () => {
-  it('ends the row of failures', () => {
-    expect(step(states.open, inputs.proved).state).toMatchObject({ failures: 0 });
-    expect(step(states.connecting, inputs.accepted).state).toMatchObject({ failures: 2 });
+describe('a stream', () => {
+  const early: State = { ...states.open, failures: 0, retry: undefined };
+  const late: State = { ...early, failures: 4, since: NOW - LASTING };
+
+  it('that has lasted ends the row of failures', () => {
+    expect(step(late, inputs.dropped).state).toMatchObject({ failures: 1 });
+    expect(waitOf(step(late, inputs.dropped))).toBe(500);
+    expect(step(states.connecting, inputs.opened).state).toMatchObject({ failures: 2 });
   });
 
-  it('sets the longest silence by the heartbeat it announces, or to none', () => {
-    expect(step(states.open, inputs.proved).state).toMatchObject({ silence: 35_000 });
-    expect(step(states.open, { type: 'proved' }).state).toMatchObject({ silence: undefined });
-    expect(step(states.open, { type: 'proved', heartbeat: 1e300 }).state).toMatchObject({
-      silence: MAX_DELAY,
+  it('that ends after it has lasted is no failure', () => {
+    const { state, effects } = step(late, inputs.finished);
+    expect(state).toMatchObject({ status: 'waiting', failures: 0 });
+    expect(effects.map(({ type }) => type)).not.toContain('report');
+    const policy = { ...DEFAULT_RETRY, attempts: 0 };
+    expect(step(late, inputs.finished, { policy }).state.status).toBe('waiting');
+  });
+
+  it.each(['finished', 'dropped'] as const)(
+    'that is %s early is asked for again no faster than a browser would',
+    (type) => {
+      expect(waitOf(step(early, inputs[type], { dice: 0 }))).toBe(3_000);
+      const told: State = { ...early, retry: 100 };
+      expect(waitOf(step(told, inputs[type], { dice: 0 }))).toBe(100);
+    },
+  );
+
+  it('that always ends at once exhausts the attempts', () => {
+    const policy = { ...DEFAULT_RETRY, attempts: 1 };
+    const { state } = step(early, inputs.finished, { policy });
+    expect(state.status).toBe('waiting');
+    const again = step(step(state, inputs.elapsed).state, inputs.opened).state;
+    expect(step(again, inputs.finished, { policy }).state).toMatchObject({
+      status: 'failed',
+      error: { code: 'client/attempts-exhausted', details: { failures: 2 } },
     });
+  });
+
+  it('is replaced at once to load what is missing, but not again and again', () => {
+    const once = step(early, inputs.reload);
+    expect(once.state).toMatchObject({ status: 'connecting', failures: 1 });
+    const twice = step(step(once.state, inputs.opened).state, inputs.reload);
+    expect(twice.state.status).toBe('waiting');
+    expect(step(late, inputs.reload).state.status).toBe('connecting');
   });
 });
 
@@ -119,44 +222,122 @@ describe('a goodbye', () => {
     expect(step(state, inputs.wake).state).toBe(state);
   });
 
-  it('brings a time that is for once: failures after it wait as the client was told to', () => {
+  it('brings a time that is for once: failures after it wait as without', () => {
     const { state } = step(step(states.open, { type: 'retry', delay: 60_000 }).state, inputs.goodbye);
-    const { effects } = step(step(state, inputs.elapsed).state, inputs.dropped);
-    expect(effects).toContainEqual({ type: 'wait', delay: 2_000 });
+    expect(waitOf(step(step(state, inputs.elapsed).state, inputs.dropped))).toBe(4_000);
   });
 
-  it('without a time is followed by a wait as after a drop', () => {
+  it('without a time is followed by a wait as after an end', () => {
     const { state, effects } = step(states.open, { type: 'goodbye', retry: undefined });
-    expect(effects).toContainEqual({ type: 'wait', delay: 2_000 });
+    expect(effects).toContainEqual({ type: 'wait', delay: 2_500 });
     expect(state).toMatchObject({ told: false });
+  });
+
+  it('to each connection at once does not lead in circles', () => {
+    const now: Input = { type: 'goodbye', retry: 0 };
+    const { state } = step({ ...states.open, failures: 0 }, now);
+    const again = step(step(state, inputs.elapsed).state, inputs.opened).state;
+    expect(waitOf(step(again, now))).toBe(1_000);
   });
 });
 
-it("remembers the server's retry for the drops to come", () => {
-  const { state } = step(states.open, inputs.retry);
-  expect(step(state, inputs.dropped).effects).toContainEqual({ type: 'wait', delay: 6_000 });
+describe('connections that bring no byte', () => {
+  const failing = { type: 'dropped', error: silent } as const;
+  const second = (): State => step(step(INITIAL, failing).state, inputs.elapsed).state;
+
+  it('lead to whole answers after two in a row, without a wait', () => {
+    const { state, effects } = step(second(), failing);
+    expect(waitOf({ state, effects })).toBe(0);
+    const asking = step(state, inputs.elapsed);
+    expect(asking.effects).toContainEqual({ type: 'connect', poll: true });
+    expect(step(asking.state, inputs.opened).state.status).toBe('polling');
+  });
+
+  it('lead nowhere else if whole answers are not to be asked for', () => {
+    const { state } = step(second(), failing, { longPoll: 'never' });
+    expect(step(state, inputs.elapsed, { longPoll: 'never' }).effects).toContainEqual({
+      type: 'connect',
+      poll: false,
+    });
+  });
+
+  it('do not count if one in between brought some', () => {
+    const opened = step(second(), inputs.opened).state;
+    const { state } = step(step(opened, inputs.reconnect).state, failing);
+    expect(step(state, inputs.elapsed).effects).toContainEqual({ type: 'connect', poll: false });
+  });
+});
+
+describe('a server that is polled', () => {
+  it('is asked again at once, and for a stream after some time', () => {
+    expect(step(states.polling, inputs.finished).effects).toContainEqual({ type: 'connect', poll: true });
+    const later = step(states.polling, inputs.finished, { now: NOW + 200_000 });
+    expect(later.state.status).toBe('connecting');
+    expect(later.effects).toContainEqual({ type: 'connect', poll: false });
+    expect(step(later.state, inputs.opened, { now: NOW + 200_000 }).state).toMatchObject({
+      status: 'open',
+      silent: 0,
+    });
+  });
+
+  it('is polled on if the stream is held back still', () => {
+    const now = NOW + 200_000;
+    const trying = step({ ...states.polling, silent: 2 }, inputs.finished, { now }).state;
+    const { state } = step(trying, { type: 'dropped', error: silent }, { now });
+    expect(step(state, inputs.elapsed, { now }).effects).toContainEqual({ type: 'connect', poll: true });
+  });
+
+  it('is not hammered if it answers at once with nothing new', () => {
+    const hasty: State = { ...states.polling, since: NOW - 10 };
+    const nothing: Input = { type: 'finished', moved: false };
+    expect(step(hasty, nothing).state.status).toBe('waiting');
+    expect(step(hasty, inputs.finished).state.status).toBe('polling');
+    expect(step(states.polling, nothing).state.status).toBe('polling');
+  });
+
+  it('may answer without a byte', () => {
+    const asking: State = { ...states.connecting, pollUntil: NOW + 1 };
+    expect(step(asking, { type: 'finished', moved: false }).state.status).toBe('polling');
+  });
+});
+
+it('a client that is paused while the server has told it to wait waits when it goes on', () => {
+  const told: State = { ...states.waiting, told: true, delay: 9_000 };
+  const { state } = step(step(told, inputs.pause).state, inputs.resume);
+  expect(state).toMatchObject({ status: 'waiting', told: true, delay: 9_000 });
+});
+
+it('the longest silence follows from the heartbeat, up to what timers can', () => {
+  expect(longestSilence(15_000, 5_000)).toBe(35_000);
+  expect(longestSilence(undefined, 5_000)).toBeUndefined();
+  expect(longestSilence(1e300, 5_000)).toBe(MAX_DELAY);
 });
 
 it('waits exactly while it is waiting, is connected exactly while it should be, and finishes once', () => {
-  const anyInput = fc.constantFrom(...Object.values(inputs));
+  const anyInput = fc.constantFrom<Input>(...Object.values(inputs), { type: 'dropped', error: silent });
+  const timed = fc.tuple(anyInput, fc.constantFrom(0, 500, 10_000, 700_000));
+  const longPoll = fc.constantFrom('auto' as const, 'always' as const, 'never' as const);
   fc.assert(
-    fc.property(fc.array(anyInput, { maxLength: 40 }), (sequence) => {
+    fc.property(fc.array(timed, { maxLength: 40 }), longPoll, (sequence, mode) => {
       let state = INITIAL;
-      let [waiting, connected, finished] = [0, 1, 0];
-      for (const input of sequence) {
+      let now = NOW;
+      let [waiting, connections, finished] = [0, 1, 0];
+      for (const [input, passed] of sequence) {
+        now += passed;
         // A timer that has run is not waited for any more.
         if (input.type === 'elapsed' && state.status === 'waiting') waiting -= 1;
-        const next = step(state, input);
+        const next = step(state, input, { now, longPoll: mode });
         state = next.state;
         for (const { type } of next.effects) {
           if (type === 'wait') waiting += 1;
           if (type === 'stop-waiting') waiting -= 1;
-          if (type === 'connect') connected += 1;
-          if (type === 'disconnect') connected -= 1;
+          if (type === 'connect') connections += 1;
+          if (type === 'disconnect') connections -= 1;
           if (type === 'finish') finished += 1;
         }
+        const isConnected = ['connecting', 'open', 'polling'].includes(state.status);
         expect(waiting).toBe(state.status === 'waiting' ? 1 : 0);
-        expect(connected).toBe(state.status === 'connecting' || state.status === 'open' ? 1 : 0);
+        expect(connections).toBe(isConnected ? 1 : 0);
         expect(finished).toBe(state.status === 'closed' || state.status === 'failed' ? 1 : 0);
       }
     }),

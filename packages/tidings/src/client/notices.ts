@@ -1,8 +1,18 @@
 import type { Expiring, Gap, GapNotice, Goodbye, Subscribed, Welcome } from '../protocol/control.ts';
 import type { Matcher } from '../protocol/matcher.ts';
+import type { ResponseHeaders } from './web.ts';
+
+/** What the response said besides the stream. */
+export interface OpeningResponse {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+  /** After redirects, if the `fetch` in use tells. */
+  readonly url: string;
+}
 
 /** What the first frame told of a connection. A server that speaks plain SSE tells nothing. */
 export interface Opening {
+  readonly response: OpeningResponse;
   /** Names the connection in the server's `hub.connections()` and logs. */
   readonly connection?: string;
   /** The client came with a cursor, and nothing is missing since. */
@@ -12,10 +22,13 @@ export interface Opening {
   readonly heartbeat?: number;
 }
 
-/** For a server that does not announce itself. */
-export const UNANNOUNCED: Opening = { resumed: false, gaps: [] };
+/** What a welcome says. */
+export type Introduction = Omit<Opening, 'response'>;
 
-export function readWelcome(data: string): Opening {
+/** For a server that does not announce itself. */
+export const UNANNOUNCED: Introduction = { resumed: false, gaps: [] };
+
+export function readWelcome(data: string): Introduction {
   const { connection, resumed, gaps, heartbeat } = parse<Welcome>(data);
   return {
     ...(typeof connection === 'string' && { connection }),
@@ -26,13 +39,13 @@ export function readWelcome(data: string): Opening {
 }
 
 /** Who may change a connection. */
-export interface Credentials {
+export interface ConnectionCredentials {
   readonly connection: string;
   readonly secret: string;
 }
 
 /** @returns nothing if this connection cannot be changed. */
-export function readCredentials(data: string): Credentials | undefined {
+export function readCredentials(data: string): ConnectionCredentials | undefined {
   const { connection, secret } = parse<Welcome>(data);
   return typeof connection === 'string' && typeof secret === 'string' ? { connection, secret } : undefined;
 }

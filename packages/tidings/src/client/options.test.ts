@@ -12,7 +12,7 @@ describe('the URL', () => {
   it('keeps its own parameters, except for topics, which may change', () => {
     const given = new URL('http://localhost/events?x=1&topic=now&pattern=any/*&y=%20');
     expect(resolveSettings(given, { topics })).toMatchObject({
-      url: 'http://localhost/events?x=1&y=+',
+      url: 'http://localhost/events?x=1&y=%20',
       topics: ['now', { pattern: 'any/*' }, ...topics],
     });
   });
@@ -38,6 +38,22 @@ describe('the URL', () => {
 describe('options', () => {
   it.each<[string, ClientOptions]>([
     ['retry.base', { retry: { base: -1 } }],
+    ['retry.attempt', { retry: { attempt: 3 } } as ClientOptions],
+    ['onOpen', { onOpen() {} } as ClientOptions],
+    ['topics', { topics: 'a' as never }],
+    ['topics', { topics: [undefined as never] }],
+    ['cursor', { cursor: 7 as never }],
+    ['cursorIn', { cursorIn: 'cookie' as never }],
+    ['method', { method: 'TRACE' }],
+    ['method', { method: 'a b' }],
+    ['body', { method: 'get', body: 'x' }],
+    ['body', { body: new ReadableStream() }],
+    ['whileHidden', { whileHidden: 'close' as never }],
+    ['timeouts.read', { timeouts: { read: 0 } }],
+    ['signal', { signal: {} as never }],
+    ['fetch', { fetch: {} as never }],
+    ['load', { load: 'a.1' as never }],
+    ['url', undefined as never],
     ['retry.max', { retry: { max: NaN } }],
     ['retry.attempts', { retry: { attempts: -1 } }],
     ['maxEventBytes', { maxEventBytes: 0 }],
@@ -48,7 +64,23 @@ describe('options', () => {
       code: 'client/invalid-option',
       details: expect.objectContaining({ option }),
     });
-    expect(() => resolveSettings('http://localhost', options)).toThrow(error);
+    expect(() =>
+      resolveSettings(option === 'url' ? 'ws://localhost' : 'http://localhost', options ?? {}),
+    ).toThrow(error);
+  });
+
+  it('that are misspelt are named as they were meant', () => {
+    const misspelt = { header: {} } as ClientOptions;
+    expect(() => resolveSettings('http://localhost', misspelt)).toThrow('Did you mean `headers`?');
+  });
+
+  it('make a request with a body a POST, unless they say otherwise', () => {
+    const method = (options: ClientOptions): string => resolveSettings('http://localhost', options).method;
+    expect([method({}), method({ body: '{}' }), method({ method: 'put', body: '{}' })]).toEqual([
+      'GET',
+      'POST',
+      'PUT',
+    ]);
   });
 
   it('have defaults', () => {

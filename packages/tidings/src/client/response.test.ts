@@ -12,7 +12,7 @@ describe('a response', () => {
       'text/event-stream;charset=utf-8',
       'Text/Event-Stream ; x=y',
     ]) {
-      expect(judge({ contentType })).toEqual({ type: 'accepted' });
+      expect(judge({ contentType })).toBe('accepted');
     }
   });
 
@@ -63,6 +63,13 @@ describe('a response', () => {
       },
     });
   });
+});
+
+it('carries its headers on the error, for the app', () => {
+  const headers = { 'x-request-id': '7' };
+  for (const facts of [{ status: 418 }, { status: 503 }, { contentType: 'text/html' }]) {
+    expect(judge({ ...facts, headers })).toMatchObject({ error: { details: { headers } } });
+  }
 });
 
 describe('Retry-After', () => {

@@ -2,13 +2,27 @@ import type { ErrorCode } from '../protocol/errors.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Input } from './machine.ts';
 import type { Problem } from './problem.ts';
+import type { FetchResponse } from './web.ts';
 
 /** What the client wants to know of a response before it reads a stream from it. */
 export interface ResponseFacts {
   readonly status: number;
   readonly contentType: string | null;
   readonly retryAfter: string | null;
+  /** All of them, by lower-case name. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly problem?: Problem;
+}
+
+export function factsOf({ status, headers }: FetchResponse): ResponseFacts {
+  const all: Record<string, string> = {};
+  headers.forEach((value, name) => (all[name] = value));
+  return {
+    status,
+    contentType: headers.get('content-type'),
+    retryAfter: headers.get('retry-after'),
+    headers: all,
+  };
 }
 
 /** `refused`: trying again would change nothing. `dropped`: it may. */
@@ -22,15 +36,13 @@ const TEMPORARY: readonly number[] = [408, 425, 429];
  *
  * @param now milliseconds since 1970, for a `Retry-After` that is a date.
  */
-export function judgeResponse(facts: ResponseFacts, now: number): Input {
+export function judgeResponse(facts: ResponseFacts, now: number): Input | 'accepted' {
   const { status, contentType } = facts;
   // "Clients will reconnect if the connection is closed; a client can be told to stop reconnecting using the HTTP
   // 204 No Content response code." https://html.spec.whatwg.org/multipage/server-sent-events.html
   if (status === 204) return { type: 'ended' };
   if (status === 200) {
-    return isEventStream(contentType)
-      ? { type: 'accepted' }
-      : { type: 'refused', error: wrongType(contentType) };
+    return isEventStream(contentType) ? 'accepted' : { type: 'refused', error: wrongType(facts) };
   }
   return judgeFailure(facts, now);
 }
@@ -42,23 +54,26 @@ export function judgeFailure(facts: ResponseFacts, now: number): Failure {
   return { type: 'dropped', error, retryAfter: parseRetryAfter(facts.retryAfter, now) };
 }
 
-function isEventStream(contentType: string | null): boolean {
+export function isEventStream(contentType: string | null): boolean {
   return contentType !== null && /^\s*text\/event-stream\s*(;|$)/i.test(contentType);
 }
 
-function wrongType(contentType: string | null): TidingsError {
+function wrongType({ contentType, headers = {} }: ResponseFacts): TidingsError {
   const got = contentType === null ? 'no content type' : `"${contentType}"`;
   return new TidingsError(
     'client/content-type',
     `Expected "text/event-stream", got ${got}. Does the URL serve events, or was this a login or error page?`,
-    { status: 200, details: { contentType } },
+    { status: 200, details: { contentType, headers } },
   );
 }
 
-function toError({ status, problem }: ResponseFacts): TidingsError {
+function toError({ status, problem, headers = {} }: ResponseFacts): TidingsError {
   const [code, advice] = explain(status);
   const said = problem?.detail === undefined ? '' : ` The server says: ${problem.detail}`;
-  return new TidingsError(code, `${advice}${said}`, { status, details: { ...problem } });
+  return new TidingsError(code, `${advice}${said}`, {
+    status,
+    details: { ...problem, headers },
+  });
 }
 
 function explain(status: number): [ErrorCode, string] {

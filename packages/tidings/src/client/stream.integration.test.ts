@@ -98,7 +98,16 @@ describe('opening', () => {
     const gap = { topics: ['a'], reason: 'trimmed' };
     (await server.next()).stream(welcome({ resumed: false, gaps: [gap] }));
     await until('opening', () => openings.length > 0);
-    expect(openings).toEqual([{ connection: 'c1', resumed: false, gaps: [gap], heartbeat: 15_000 }]);
+    expect(openings).toMatchObject([
+      {
+        connection: 'c1',
+        resumed: false,
+        gaps: [gap],
+        heartbeat: 15_000,
+        response: { status: 200, url: `${server.url}/?last_event_id=a.1` },
+      },
+    ]);
+    expect(openings[0]?.response.headers.get('content-type')).toBe('text/event-stream');
     expect(gaps).toEqual([gap]);
     expect(statuses).toEqual(['connecting', 'open']);
   });
@@ -108,7 +117,8 @@ describe('opening', () => {
     const { openings, hasMessages } = observe(server.url);
     (await server.next()).stream('data: 1\n\ndata: 2\n\n');
     await hasMessages(2);
-    expect(openings).toEqual([{ resumed: false, gaps: [] }]);
+    expect(openings).toMatchObject([{ resumed: false, gaps: [] }]);
+    expect(openings).toHaveLength(1);
   });
 
   it('happens before the events of the connection', async () => {

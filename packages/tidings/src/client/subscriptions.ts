@@ -1,241 +1,367 @@
-import { SUBSCRIBED } from '../protocol/control.ts';
-import type { DecodedEvent } from '../protocol/decode.ts';
-import { TidingsError } from '../protocol/tidings-error.ts';
+import type { Change } from '../protocol/control.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
-import { type ChangeReply, requestChange } from './change-request.ts';
-import { type Credentials, readTopics } from './notices.ts';
-import type { Settings } from './options.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
+import type { ChangeReply } from './change-request.ts';
+import {
+  type Greeting,
+  type KnownTopics,
+  type Request,
+  ROOM_FOR_TOPICS,
+  thoseThatFit,
+} from './plain-topics.ts';
 import type { Failure } from './response.ts';
 import {
   applyWish,
   NO_TOPICS,
-  type Plan,
   placeTopics,
   planConnection,
   settleTopics,
   type Topics,
   unsettled,
+  unsettleAll,
+  unsettleOthers,
   type Wish,
 } from './topics.ts';
 
-/** Where and from where on to ask for a stream. */
-export interface Request extends Plan {
-  readonly cursor: string | undefined;
+/**
+ * What the client is for, and the requests that change that, as values: a state and an input give the next state and what
+ * is to be done.
+ *
+ *   away ──greeted──► idle ──wish, or topics that are missing──► asking ──replied──► idle
+ *
+ * `left` leads from everywhere to `away`, `finish` to `over`. Orders are carried out one after the other: by a request
+ * while there is a connection, or by the connection itself, if it is asked for what the first order wants.
+ */
+
+export type Phase = 'away' | 'idle' | 'asking' | 'over';
+
+/** What an app wants changed, until it is. */
+export interface Order extends Wish {
+  readonly id: number;
 }
 
-export interface SubscriptionHooks {
-  /** The connection cannot be changed: another one is needed. */
-  readonly onReplace: () => void;
-  /** The connection is not for what it should be for, and the server refuses to change it. */
-  readonly onFailure: (failure: Failure) => void;
-  /** Events of these were promised, and are missing. */
-  readonly onLost: (matchers: readonly Matcher[]) => void;
-}
-
-/** What the client is for, and the requests that change that. */
-export interface Subscriptions {
-  /** @returns the cursor after which the events of what was added begin. @throws {TidingsError} */
-  change(wish: Wish): Promise<string>;
-  /** What to ask of a connection that is to go on from `cursor`. */
-  request(cursor: string | undefined): Request;
-  /** The connection that was asked for is there. `cursor` as in `since` of a topic. */
-  greeted(credentials: Credentials | undefined, cursor: string, announced: boolean): void;
-  /** An item of the stream was handed out; `moved` if the cursor did. */
-  handed(item: DecodedEvent | { readonly onlyId: string }, moved: boolean): void;
-  /** The connection is over. */
-  left(): void;
-  /** Asks to let the connection go on beyond its authorization. @returns why not, unless the connection is over. */
-  renew(): Promise<TidingsError | undefined>;
-  /** Nothing will change any more. */
-  finish(error: TidingsError): void;
-}
-
-interface Order extends Wish {
-  readonly resolve: (cursor: string) => void;
-  readonly reject: (error: TidingsError) => void;
+/** What outlives a connection. */
+export interface Memory {
+  readonly topics: Topics;
+  /** In the order they came. */
+  readonly orders: readonly Order[];
+  /** What the latest connection was asked for. */
+  readonly request: Request;
+  /** The order that this request carries out. */
+  readonly absorbed: Order | undefined;
+  /** The server has sent something although nothing was asked for: it knows by itself what the URL is for. */
+  readonly fixed: boolean;
+  /** Something was settled. */
+  readonly begun: boolean;
+  /** Requests in a row without an answer from the connection's own server. */
+  readonly misses: number;
 }
 
 /** One connection. */
-interface Session {
-  readonly credentials: Credentials | undefined;
-  readonly controller: AbortController;
+export interface Session {
+  readonly credentials: Greeting['credentials'];
   /** What was asked for, until the stream has shown that all of it up to a cursor was sent. */
-  asked: { readonly matchers: readonly Matcher[]; readonly since: string } | undefined;
+  readonly asked: { readonly matchers: readonly Matcher[]; readonly since: string } | undefined;
   /** What has to be added to it, because the request could not ask for it. */
-  missing: readonly Matcher[];
+  readonly missing: readonly Matcher[];
   /** What the stream said last of what it is for: that may come before the answer which says the same. */
-  told: { readonly matchers: readonly Matcher[]; readonly cursor: string } | undefined;
-  busy: boolean;
+  readonly told: { readonly matchers: readonly Matcher[]; readonly cursor: string } | undefined;
 }
 
+type Away = { readonly phase: 'away' } & Memory;
+type Idle = { readonly phase: 'idle'; readonly session: Session } & Memory;
+/** Without an order, it asks for what is missing. */
+type Asking = {
+  readonly phase: 'asking';
+  readonly session: Session;
+  readonly order: Order | undefined;
+} & Memory;
+type Over = { readonly phase: 'over'; readonly error: TidingsError } & Memory;
+
+export type State = Away | Idle | Asking | Over;
+
+export type Input =
+  | { readonly type: 'wish'; readonly order: Order }
+  /** A connection that is to go on from `cursor` is about to be asked for. `whole`: it can't be changed later. */
+  | { readonly type: 'request'; readonly cursor: string | undefined; readonly whole: boolean }
+  | { readonly type: 'greeted'; readonly greeting: Greeting }
+  /** The stream has shown where it is. `told`: what it is for. */
+  | { readonly type: 'marked'; readonly told: Session['told'] }
+  | { readonly type: 'left' }
+  /** The app has loaded its state anew. */
+  | { readonly type: 'begin' }
+  | { readonly type: 'replied'; readonly reply: ChangeReply }
+  | { readonly type: 'finish'; readonly error: TidingsError };
+
+export type Effect =
+  | { readonly type: 'ask'; readonly change: Change }
+  /** Nobody waits for the answer any more. */
+  | { readonly type: 'cancel' }
+  | { readonly type: 'resolve'; readonly order: Order; readonly cursor: string }
+  | { readonly type: 'reject'; readonly order: Order; readonly error: TidingsError }
+  /** The connection cannot be changed: another one is needed. */
+  | { readonly type: 'replace' }
+  /** The connection is not for what it should be for, and the server refuses to change it. */
+  | { readonly type: 'fail'; readonly failure: Failure }
+  /** Events of these were promised, and are missing. */
+  | { readonly type: 'lost'; readonly matchers: readonly Matcher[] };
+
+export interface Step {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}
+
+type Cell<P extends Phase, I extends Input['type']> = (
+  state: Extract<State, { phase: P }>,
+  input: Extract<Input, { type: I }>,
+) => Step;
+
 /**
- * So many requests in a row without an answer from the connection's own server, and what they ask for is asked of a
- * new connection instead: requests are spread over several servers, or something in between lets none through.
+ * After so many misses, what is wanted is asked of a new connection instead: requests are spread over several servers,
+ * or something in between lets none through.
  */
-const MAX_MISSES = 2;
+export const MAX_MISSES = 2;
 
-export function createSubscriptions(settings: Settings, hooks: SubscriptionHooks): Subscriptions {
-  let topics: Topics = applyWish(NO_TOPICS, { add: settings.topics, drop: [] }, '');
-  const orders: Order[] = [];
-  let plan: Plan = { matchers: [], asNew: true };
-  let absorbed: Order | undefined;
-  let session: Session | undefined;
-  /** The server has sent something although nothing was asked for: it knows by itself what the URL is for. */
-  let fixed = false;
-  let begun = false;
-  let misses = 0;
-  let end: TidingsError | undefined;
+/** From topics that never changed so far. */
+export function begin({ matchers, settled, session }: KnownTopics): State {
+  const since = session?.cursor;
+  const topics = applyWish(NO_TOPICS, { add: matchers, drop: [] }, since);
+  const memory: Memory = {
+    topics: settled ? settleTopics(topics, matchers, since) : topics,
+    orders: [],
+    request: { matchers, asNew: !settled, cursor: undefined },
+    absorbed: undefined,
+    fixed: session !== undefined && matchers.length === 0,
+    begun: settled,
+    misses: 0,
+  };
+  if (session === undefined) return { phase: 'away', ...memory };
+  const asked = settled ? undefined : { matchers, since: session.cursor };
+  return {
+    phase: 'idle',
+    ...memory,
+    session: { credentials: session.credentials, asked, missing: [], told: undefined },
+  };
+}
 
-  function change(wish: Wish): Promise<string> {
-    if (end !== undefined) return Promise.reject(end);
-    return new Promise((resolve, reject) => {
-      orders.push({ ...wish, resolve, reject });
-      void work();
-    });
+const stay = (state: State): Step => ({ state, effects: [] });
+
+const remember = ({ topics, orders, request, absorbed, fixed, begun, misses }: Memory): Memory => ({
+  topics,
+  orders,
+  request,
+  absorbed,
+  fixed,
+  begun,
+  misses,
+});
+
+const idle = (memory: Memory, session: Session): Idle => ({ phase: 'idle', ...remember(memory), session });
+
+const withEffects = (effects: readonly Effect[], step: Step): Step => ({
+  state: step.state,
+  effects: [...effects, ...step.effects],
+});
+
+const enqueue = <S extends State>(state: S, { order }: { order: Order }): S => ({
+  ...state,
+  orders: [...state.orders, order],
+});
+
+const dequeue = <S extends Memory>(state: S): S => ({ ...state, orders: state.orders.slice(1) });
+
+/** Asks for another connection. */
+const replace = (memory: Memory, misses: number): Step => ({
+  state: { phase: 'away', ...remember(memory), misses },
+  effects: [{ type: 'replace' }],
+});
+
+const ask = (state: Idle, order: Order | undefined, wish: Partial<Wish>): Step => {
+  const { credentials } = state.session;
+  if (credentials === undefined) return replace(state, MAX_MISSES);
+  return {
+    state: { ...state, phase: 'asking', order },
+    effects: [{ type: 'ask', change: { ...credentials, ...wish } }],
+  };
+};
+
+/** Does what comes next, if there is anything. */
+function proceed(state: Idle): Step {
+  const { session, topics, orders } = state;
+  if (session.missing.length > 0) return ask(state, undefined, { add: session.missing });
+  const [order] = orders;
+  if (order === undefined) return stay(state);
+  if (topics.size > 0 && applyWish(topics, order, '').size === 0) {
+    return withEffects([{ type: 'reject', order, error: nothingLeft() }], proceed(dequeue(state)));
   }
+  return ask(state, order, { add: order.add, drop: order.drop });
+}
 
-  function request(cursor: string | undefined): Request {
-    const whole = misses >= MAX_MISSES;
-    absorbed = whole || (topics.size === 0 && !fixed) ? orders[0] : undefined;
-    plan = planConnection(absorbed === undefined ? topics : applyWish(topics, absorbed, ''), whole);
-    if (plan.matchers.length === 0) plan = { ...plan, asNew: !begun };
-    return { ...plan, cursor };
-  }
+const plan = (
+  state: Away,
+  { cursor, whole: needed }: { cursor: string | undefined; whole: boolean },
+): Step => {
+  const { topics, orders, fixed, begun } = state;
+  const whole = needed || state.misses >= MAX_MISSES;
+  const absorbed = whole || (topics.size === 0 && !fixed) ? orders[0] : undefined;
+  const wanted = absorbed === undefined ? topics : applyWish(topics, absorbed, '');
+  const { matchers, asNew } = planConnection(wanted, whole);
+  const request: Request = {
+    // A server that lets nothing be changed has to be asked for all at once.
+    matchers: whole ? matchers : thoseThatFit(matchers, ROOM_FOR_TOPICS),
+    asNew: matchers.length === 0 ? !begun : asNew,
+    cursor,
+  };
+  return stay({ ...state, request, absorbed });
+};
 
-  function greeted(credentials: Credentials | undefined, cursor: string, announced: boolean): void {
-    if (end !== undefined) return;
-    if (absorbed !== undefined && orders[0] === absorbed) {
-      topics = applyWish(topics, absorbed, cursor);
-      orders.shift();
-      absorbed.resolve(cursor);
-    }
-    absorbed = undefined;
-    misses = Math.min(misses, 1);
-    fixed = plan.matchers.length === 0;
-    const { matchers } = plan;
-    topics = placeTopics(topics, matchers, cursor);
-    const asked = new Set(matchers.map(matcherKey));
-    const missing = unsettled(topics).map(({ matcher }) => matcher);
-    session = {
-      credentials,
-      controller: new AbortController(),
-      asked: { matchers, since: cursor },
-      missing: missing.filter((matcher) => !asked.has(matcherKey(matcher))),
-      told: undefined,
-      busy: false,
-    };
-    // Who doesn't announce itself knows no states, and all there is comes after the cursor.
-    if (!announced) settleAsked(session);
-    void work();
-  }
+const greet = (state: Away, { greeting }: { greeting: Greeting }): Step => {
+  const { credentials, cursor, announced } = greeting;
+  const { request, absorbed, orders } = state;
+  const carriedOut = absorbed !== undefined && orders[0] === absorbed;
+  const wanted = carriedOut ? applyWish(state.topics, absorbed, cursor) : state.topics;
+  const topics = placeTopics(
+    unsettleOthers(wanted, request.matchers, request.cursor),
+    request.matchers,
+    cursor,
+  );
+  const keys = new Set(request.matchers.map(matcherKey));
+  const missing = unsettled(topics).map(({ matcher }) => matcher);
+  const session: Session = {
+    credentials,
+    asked: { matchers: request.matchers, since: cursor },
+    missing: missing.filter((matcher) => !keys.has(matcherKey(matcher))),
+    told: undefined,
+  };
+  const memory: Memory = {
+    ...(carriedOut ? dequeue(state) : state),
+    topics,
+    absorbed: undefined,
+    fixed: request.matchers.length === 0,
+    misses: Math.min(state.misses, 1),
+  };
+  const greeted = idle(memory, session);
+  // Who doesn't announce itself knows no states, and all there is comes after the cursor.
+  const step = proceed(announced ? greeted : settleAsked(greeted));
+  return carriedOut ? withEffects([{ type: 'resolve', order: absorbed, cursor }], step) : step;
+};
 
-  function settleAsked(current: Session): void {
-    if (current.asked === undefined) return;
-    topics = settleTopics(topics, current.asked.matchers, current.asked.since);
-    current.asked = undefined;
-    begun = true;
-  }
+function settleAsked<S extends Idle | Asking>(state: S): S {
+  const { asked } = state.session;
+  if (asked === undefined) return state;
+  const topics = settleTopics(state.topics, asked.matchers, asked.since);
+  return { ...state, topics, begun: true, session: { ...state.session, asked: undefined } };
+}
 
-  function handed(item: DecodedEvent | { readonly onlyId: string }, moved: boolean): void {
-    if (session === undefined) return;
-    const told = 'type' in item && item.type === SUBSCRIBED;
-    if (told) {
-      session.told = { matchers: readTopics(item.data), cursor: item.id };
-      topics = settleTopics(topics, session.told.matchers, session.told.cursor);
-    }
-    // The values of states have no ids of their own, but what comes after all of them has.
-    if (told || moved || 'onlyId' in item) settleAsked(session);
-  }
+const mark = <S extends Idle | Asking>(state: S, { told }: { told: Session['told'] }): Step => {
+  if (told === undefined) return stay(settleAsked(state));
+  const topics = settleTopics(state.topics, told.matchers, told.cursor);
+  return stay(settleAsked({ ...state, topics, session: { ...state.session, told } }));
+};
 
-  async function work(): Promise<void> {
-    const current = session;
-    if (current === undefined || current.busy) return;
-    current.busy = true;
-    while (session === current) {
-      const [order] = orders;
-      if (current.missing.length > 0) await restore(current, current.missing);
-      else if (order !== undefined) await carryOut(current, order);
-      else break;
-    }
-    current.busy = false;
-  }
+/** What the stream told before the answer came holds for the topics that the answer brought. */
+const settleTold = (topics: Topics, { told }: Session): Topics =>
+  told === undefined ? topics : settleTopics(topics, told.matchers, told.cursor);
 
-  async function ask(current: Session, wish: Partial<Wish>): Promise<ChangeReply | undefined> {
-    if (current.credentials === undefined) {
-      misses = MAX_MISSES;
-      hooks.onReplace();
-      return undefined;
-    }
-    const reply = await requestChange(
-      settings,
-      { ...current.credentials, ...wish },
-      current.controller.signal,
+const hear: Cell<'asking', 'replied'> = (state, { reply }) => {
+  if (reply.type === 'missed') return replace(state, state.misses + 1);
+  return state.order === undefined ? restored(state, reply) : carriedOut(state, state.order, reply);
+};
+
+type Answer = Exclude<ChangeReply, { type: 'missed' }>;
+
+function carriedOut(state: Asking, order: Order, reply: Answer): Step {
+  const memory = dequeue(state);
+  if (reply.type === 'refused') {
+    return withEffects(
+      [{ type: 'reject', order, error: reply.failure.error }],
+      proceed(idle(memory, state.session)),
     );
-    // The next connection is asked anew.
-    if (session !== current) return undefined;
-    if (reply.type === 'missed') {
-      misses += 1;
-      hooks.onReplace();
-    } else if (reply.type === 'changed') misses = 0;
-    return reply;
   }
+  const topics = settleTold(applyWish(state.topics, order, reply.cursor), state.session);
+  return withEffects(
+    [{ type: 'resolve', order, cursor: reply.cursor }],
+    proceed(idle({ ...memory, topics, misses: 0 }, state.session)),
+  );
+}
 
-  async function carryOut(current: Session, order: Order): Promise<void> {
-    if (topics.size > 0 && applyWish(topics, order, '').size === 0) {
-      orders.shift();
-      order.reject(nothingLeft());
-      return;
-    }
-    const reply = await ask(current, { add: order.add, drop: order.drop });
-    if (reply === undefined || reply.type === 'missed') return;
-    orders.shift();
-    if (reply.type === 'refused') {
-      order.reject(reply.failure.error);
-      return;
-    }
-    topics = applyWish(topics, order, reply.cursor);
-    if (current.told !== undefined) topics = settleTopics(topics, current.told.matchers, current.told.cursor);
-    order.resolve(reply.cursor);
+/** Added is what the client is for, but could not ask for in the request. */
+function restored(state: Asking, reply: Answer): Step {
+  if (reply.type === 'refused') {
+    return {
+      state: { phase: 'away', ...remember(state) },
+      effects: [{ type: 'fail', failure: reply.failure }],
+    };
   }
+  const { missing } = state.session;
+  const keys = new Set(missing.map(matcherKey));
+  const late = unsettled(state.topics).filter(({ matcher }) => keys.has(matcherKey(matcher)));
+  const lost = late.filter(({ since }) => since !== undefined && since !== reply.cursor);
+  const topics = settleTold(placeTopics(state.topics, missing, reply.cursor), state.session);
+  const next = proceed(idle({ ...state, topics, misses: 0 }, { ...state.session, missing: [] }));
+  if (lost.length === 0) return next;
+  return withEffects([{ type: 'lost', matchers: lost.map(({ matcher }) => matcher) }], next);
+}
 
-  /** Adds what the client is for, but could not ask for in the request. */
-  async function restore(current: Session, missing: readonly Matcher[]): Promise<void> {
-    const reply = await ask(current, { add: missing });
-    if (reply === undefined || reply.type === 'missed') return;
-    if (reply.type === 'refused') {
-      hooks.onFailure(reply.failure);
-      return;
-    }
-    const keys = new Set(missing.map(matcherKey));
-    const late = unsettled(topics).filter((topic) => keys.has(matcherKey(topic.matcher)));
-    const lost = late.filter(({ since }) => since !== reply.cursor).map(({ matcher }) => matcher);
-    current.missing = [];
-    topics = placeTopics(topics, missing, reply.cursor);
-    if (current.told !== undefined) topics = settleTopics(topics, current.told.matchers, current.told.cursor);
-    if (lost.length > 0) hooks.onLost(lost);
-  }
+const leave = (state: Memory): Step => ({
+  state: { phase: 'away', ...remember(state) },
+  effects: [{ type: 'cancel' }],
+});
 
-  function left(): void {
-    const over = session;
-    session = undefined;
-    over?.controller.abort();
-  }
+const forget = (state: Away): Step => stay({ ...state, topics: unsettleAll(state.topics), begun: false });
 
-  async function renew(): Promise<TidingsError | undefined> {
-    const current = session;
-    if (current?.credentials === undefined) return undefined;
-    const reply = await requestChange(settings, current.credentials, current.controller.signal);
-    if (session !== current || reply.type === 'changed') return undefined;
-    return reply.type === 'refused' ? reply.failure.error : reply.error;
-  }
+const finish = (state: Memory, { error }: { error: TidingsError }): Step => ({
+  state: { phase: 'over', ...remember(state), orders: [], error },
+  effects: [{ type: 'cancel' }, ...state.orders.map((order): Effect => ({ type: 'reject', order, error }))],
+});
 
-  function finish(error: TidingsError): void {
-    end ??= error;
-    left();
-    for (const { reject } of orders.splice(0)) reject(end);
-  }
+/** Every input in every phase: the type leaves no cell out. */
+const table: { readonly [P in Phase]: { readonly [I in Input['type']]: Cell<P, I> } } = {
+  away: {
+    wish: (state, input) => stay(enqueue(state, input)),
+    request: plan,
+    greeted: greet,
+    marked: stay,
+    left: leave,
+    begin: forget,
+    replied: stay,
+    finish,
+  },
+  idle: {
+    wish: (state, input) => proceed(enqueue(state, input)),
+    request: stay,
+    greeted: stay,
+    marked: mark,
+    left: leave,
+    begin: stay,
+    replied: stay,
+    finish,
+  },
+  asking: {
+    wish: (state, input) => stay(enqueue(state, input)),
+    request: stay,
+    greeted: stay,
+    marked: mark,
+    left: leave,
+    begin: stay,
+    replied: hear,
+    finish,
+  },
+  over: {
+    wish: (state, { order }) => ({ state, effects: [{ type: 'reject', order, error: state.error }] }),
+    request: stay,
+    greeted: stay,
+    marked: stay,
+    left: stay,
+    begin: stay,
+    replied: stay,
+    finish: stay,
+  },
+};
 
-  return { change, request, greeted, handed, left, renew, finish };
+export function transition(state: State, input: Input): Step {
+  // The compiler does not see that a cell's own state and input are the ones it was picked by.
+  return (table[state.phase][input.type] as (state: State, input: Input) => Step)(state, input);
 }
 
 function nothingLeft(): TidingsError {

@@ -7,8 +7,8 @@ import { type Matcher, matcherKey } from '../protocol/matcher.ts';
  */
 export interface Topic {
   readonly matcher: Matcher;
-  /** Its events begin after this cursor, as the server said; empty if it didn't say. */
-  readonly since: string;
+  /** Its events begin after this cursor, as the server said; empty if it didn't say, undefined before it was asked. */
+  readonly since: string | undefined;
   /** All of it up to the client's cursor was received, so that a connection can go on from there. */
   readonly settled: boolean;
 }
@@ -21,17 +21,16 @@ export interface Wish {
   readonly drop: readonly Matcher[];
 }
 
-/** What to ask of a new connection. */
+/** What to ask of a new connection: see `Request`. */
 export interface Plan {
   readonly matchers: readonly Matcher[];
-  /** Not to go on from the cursor only, but to get states as they were at it. */
   readonly asNew: boolean;
 }
 
 export const NO_TOPICS: Topics = new Map();
 
 /** Of topics that are there already, nothing changes. */
-export function applyWish(topics: Topics, { add, drop }: Wish, since: string): Topics {
+export function applyWish(topics: Topics, { add, drop }: Wish, since: string | undefined): Topics {
   const result = new Map(topics);
   for (const matcher of drop) result.delete(matcherKey(matcher));
   for (const matcher of add) {
@@ -46,9 +45,31 @@ export function placeTopics(topics: Topics, matchers: readonly Matcher[], since:
   return replace(topics, matchers, (topic) => (topic.settled ? topic : { ...topic, since }));
 }
 
-export function settleTopics(topics: Topics, matchers: readonly Matcher[], since: string): Topics {
+export function settleTopics(
+  topics: Topics,
+  matchers: readonly Matcher[],
+  since: string | undefined,
+): Topics {
   return replace(topics, matchers, (topic) =>
     topic.settled || topic.since !== since ? topic : { ...topic, settled: true },
+  );
+}
+
+/** What could not be asked for goes on from `since` all the same, or nobody knows whether it does. */
+export function unsettleOthers(topics: Topics, asked: readonly Matcher[], since: string | undefined): Topics {
+  const keys = new Set(asked.map(matcherKey));
+  const others = [...topics].filter(([key, { settled }]) => settled && !keys.has(key));
+  return replace(
+    topics,
+    others.map(([, { matcher }]) => matcher),
+    (topic) => ({ ...topic, settled: false, since }),
+  );
+}
+
+/** The app knows the values of states from elsewhere, as they were at the cursor. */
+export function unsettleAll(topics: Topics): Topics {
+  return new Map(
+    [...topics].map(([key, { matcher }]) => [key, { matcher, since: undefined, settled: false }]),
   );
 }
 

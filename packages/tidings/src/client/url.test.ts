@@ -1,29 +1,78 @@
-import { expect, it } from 'vitest';
-import { changeUrl, streamUrl, takeTopics } from './url.ts';
+import { describe, expect, it } from 'vitest';
+import { changeUrl, resolveUrl, streamUrl, takeTopics } from './url.ts';
 
-it('of a stream names topics, patterns and, for a first connect, the cursor', () => {
-  const url = new URL(streamUrl('http://localhost/events?x=1', ['a&b=c ü', { pattern: 'user/:id' }], 'a.7'));
-  expect([...url.searchParams]).toEqual([
-    ['x', '1'],
-    ['topic', 'a&b=c ü'],
-    ['pattern', 'user/:id'],
-    ['last_event_id', 'a.7'],
-  ]);
+const cursor = { name: 'last_event_id', value: 'a.7' };
+
+describe('the URL of a stream', () => {
+  it('names topics, patterns and, for a first connect, the cursor', () => {
+    const topics = ['a&b=c ü', { pattern: 'user/:id' }];
+    const url = new URL(streamUrl('http://localhost/events?x=1', { topics, cursor }));
+    expect([...url.searchParams]).toEqual([
+      ['x', '1'],
+      ['topic', 'a&b=c ü'],
+      ['pattern', 'user/:id'],
+      ['last_event_id', 'a.7'],
+    ]);
+  });
+
+  it('says for how long an answer may be held back', () => {
+    expect(streamUrl('http://localhost/', { topics: ['a'], wait: 25 })).toBe(
+      'http://localhost/?topic=a&wait=25',
+    );
+  });
+
+  it('gives its topics back', () => {
+    const url = new URL(streamUrl('http://localhost/events?x=1', { topics: ['a', { pattern: 'b/*' }] }));
+    expect(takeTopics(url)).toEqual({
+      url: 'http://localhost/events?x=1',
+      topics: ['a', { pattern: 'b/*' }],
+    });
+  });
+
+  it.each(['?q=a%20b&c=%7e&=&d', '?sig=Ab%2F+c%3D%3d', '?', ''])(
+    'keeps the rest byte for byte: %s',
+    (search) => {
+      const url = `http://localhost/events${search}`;
+      expect(streamUrl(takeTopics(new URL(url)).url, { topics: [] })).toBe(
+        new URL(url).href.replace(/[?]$/, '?'),
+      );
+      const [start] = streamUrl(url, { topics: ['t'], cursor }).split(/[?&]topic=t/);
+      expect(start).toBe(search === '?' ? 'http://localhost/events' : url);
+      expect(takeTopics(new URL(`${url}${search === '' ? '?' : '&'}topic=t#here`)).url).toBe(
+        search === '?' ? 'http://localhost/events?' : url,
+      );
+    },
+  );
+
+  it('has one cursor, the newest', () => {
+    const url = streamUrl('http://localhost/events?last_event_id=a.1&x=1', { topics: [], cursor });
+    expect(url).toBe('http://localhost/events?x=1&last_event_id=a.7');
+  });
 });
 
-it('gives its topics back', () => {
-  const url = new URL(streamUrl('http://localhost/events?x=1', ['a', { pattern: 'b/*' }]));
-  expect(takeTopics(url)).toEqual(['a', { pattern: 'b/*' }]);
-  expect(url.href).toBe('http://localhost/events?x=1');
+it('the URL of a change has no topics and no cursor', () => {
+  expect(changeUrl('http://localhost/events?topic=a&x=%20&last_event_id=a.1')).toBe(
+    'http://localhost/events?x=%20',
+  );
 });
 
-it('is left as it was written if it names none', () => {
-  const url = new URL('http://localhost/events?q=a%20b');
-  expect(takeTopics(url)).toEqual([]);
-  expect(url.href).toBe('http://localhost/events?q=a%20b');
-  expect(changeUrl(url.href)).toBe(url.href);
-});
+describe('a URL that nothing can be fetched from', () => {
+  it.each(['ws://localhost/', 'wss://localhost/', 'file:///tmp', 'javascript:0', 'data:,x', 'blob:x'])(
+    'has another scheme: %s',
+    (url) => expect(resolveUrl(url, undefined)).toMatch(/^Expected a URL with http: or https:/),
+  );
 
-it('of a change has no cursor', () => {
-  expect(changeUrl('http://localhost/events?x=1&last_event_id=a.1')).toBe('http://localhost/events?x=1');
+  it.each(['http://ann@localhost/', 'http://ann:secret@localhost/', 'http://:secret@localhost/'])(
+    'has credentials, which are not repeated: %s',
+    (url) => expect(resolveUrl(url, undefined)).toMatch(/Authorization/),
+  );
+
+  it.each([0, 25, 6_000, 10_080])('has a port that browsers block: %i', (port) => {
+    expect(resolveUrl(`http://localhost:${port}/`, undefined)).toContain(String(port));
+  });
+
+  it('is relative where nothing is known that it is relative to', () => {
+    expect(resolveUrl('/events', undefined)).toMatch(/absolute/);
+    expect(resolveUrl('/events', 'http://localhost/page')).toMatchObject({ href: 'http://localhost/events' });
+  });
 });

@@ -41,18 +41,17 @@ it('lets any byte count as a sign of life', async () => {
 
 it('watches a server that is known for its heartbeat also while it does not answer', async () => {
   const server = await serveExchanges();
-  const { clock, errors, hasStatus, hasMessages } = observe(server.url);
+  const { clock, errors, hasStatus, hasMessages, comesBack } = observe(server.url);
   const first = await server.next();
   first.stream(`${welcome({ heartbeat: HEARTBEAT })}data: 1\n\n`);
   await hasMessages(1);
   first.cut();
-  await hasStatus('waiting');
-  clock.advance(1_000);
+  await comesBack();
   const second = await server.next();
   clock.advance(SILENCE);
   await second.gone;
   await hasStatus('waiting');
-  expect(errors.at(-1)).toBe('client/silent, again in 2000');
+  expect(errors.at(-1)).toBe('client/silent, again in 1500');
 });
 
 it('gives a server that it does not know a minute to answer', async () => {

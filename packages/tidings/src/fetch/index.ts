@@ -1,18 +1,22 @@
-import type { Sink } from '../hub/delivery/connection.ts';
-import { type OwnConnection, gatewayOf } from '../hub/gateway.ts';
+import { gatewayOf } from '../hub/gateway.ts';
 import type { Hub } from '../hub/hub.ts';
-import { readJson } from '../http/body.ts';
-import { CompressedSink } from '../http/compressed-sink.ts';
+import { createError } from '../protocol/errors.ts';
+import { bodyAlreadyRead, readJson } from '../http/body.ts';
+import { checkAddress } from '../http/answers.ts';
 import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, negotiate } from '../http/negotiation.ts';
+import { toResponse } from './stream.ts';
 
-/** Bytes that wait in a response's stream before the connection falls behind, as a socket's buffer would hold. */
-const HIGH_WATER_MARK = 65_536;
+/** For frameworks that may have read the request's body already, and keep what came of it, as Hono does. */
+export interface ParsedBody {
+  readonly json: () => Promise<unknown>;
+}
 
 /**
  * Serves the hub's events to `Request → Response`: Hono, Next.js route handlers, Bun, Deno, service workers.
- * A `Request` doesn't know its peer: give `address` if limits per address are wanted.
+ * A `Request` doesn't know its peer: give `address` if limits per address are wanted. In Hono, pass `context.req` as the
+ * second argument, so that middleware may have read the body.
  *
  * The promise rejects with what the app's own functions threw, for the framework to handle.
  *
@@ -21,17 +25,18 @@ const HIGH_WATER_MARK = 65_536;
 export function sse(
   hub: Hub,
   options: HandlerOptions<Request> = {},
-): (request: Request) => Promise<Response> {
+): (request: Request, body?: ParsedBody) => Promise<Response> {
   const gateway = gatewayOf(hub);
   assertHandlerOptions(options);
-  return async (request) => {
+  return async (request, body) => {
+    const { searchParams: query, host } = new URL(request.url);
     const facts = {
       method: request.method,
-      query: new URL(request.url).searchParams,
-      header: (name: string) => request.headers.get(name) ?? undefined,
-      remote: options.address?.(request),
+      query,
+      header: (name: string) => request.headers.get(name) ?? (name === 'host' ? host : undefined),
+      remote: options.address === undefined ? undefined : checkAddress(options.address(request)),
       protocol: 'fetch',
-      json: () => readJson(request.body ?? []),
+      json: () => readBody(request, body),
       gone: () => request.signal.aborted,
     };
     const begin = (acceptance: Acceptance): Response => toResponse(acceptance, request.signal);
@@ -45,52 +50,14 @@ export function sse(
   };
 }
 
-function toResponse(
-  { connection, headers, compression, greeting }: Acceptance,
-  signal: AbortSignal,
-): Response {
-  // Before the stream, since it throws if the app's headers can't be sent.
-  const init = { headers: new Headers(headers) };
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        const onAbort = (): void => {
-          connection.closed();
-          // Not as an error: servers log those, and it is no news that peers leave.
-          controller.close();
-        };
-        if (signal.aborted) return onAbort();
-        signal.addEventListener('abort', onAbort);
-        connection.onClose(() => signal.removeEventListener('abort', onAbort));
-        const sink = toSink(controller, connection);
-        connection.open(
-          compression === undefined ? sink : new CompressedSink(sink, compression.begin()),
-          greeting,
-        );
-      },
-      pull: () => connection.drained(),
-      cancel: () => connection.closed(),
-    },
-    new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_MARK }),
-  );
-  return new Response(body, init);
-}
-
-function toSink(controller: ReadableStreamDefaultController<Uint8Array>, connection: OwnConnection): Sink {
-  return {
-    write(bytes) {
-      controller.enqueue(bytes);
-      return (controller.desiredSize ?? 0) > 0;
-    },
-    end(bytes) {
-      controller.enqueue(bytes);
-      controller.close();
-      connection.closed();
-    },
-    destroy() {
-      controller.error(new Error('The stream was ended by the server.'));
-    },
-  };
+async function readBody(request: Request, parsed: ParsedBody | undefined): Promise<unknown> {
+  if (!request.bodyUsed) return readJson(request.body ?? []);
+  if (parsed === undefined) throw bodyAlreadyRead('the `Request`');
+  try {
+    return await parsed.json();
+  } catch (cause) {
+    throw createError('request/invalid-body', 'The body is not JSON.', { cause });
+  }
 }
 
 export type { Authorization, CorsOptions, Greeting, HandlerOptions } from '../http/handler-options.ts';

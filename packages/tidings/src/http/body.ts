@@ -48,3 +48,12 @@ function parse(text: string): unknown {
 function tooSlow(): TidingsError {
   return createError('request/timeout', `The body did not come within ${TIMEOUT} ms.`);
 }
+
+/** `where` the parsed body was looked for. */
+export function bodyAlreadyRead(where: string): TidingsError {
+  return createError(
+    'request/body-already-read',
+    `Something has read the body before the hub got the request, and left nothing of it in ${where}. Mount the hub ` +
+      'before what reads bodies, or let that parse `application/json`.',
+  );
+}

@@ -1,4 +1,14 @@
-import { invalidOption } from '../protocol/options.ts';
+import {
+  type Checks,
+  aBoolean,
+  aFunction,
+  aNumber,
+  aString,
+  assertNoPromise,
+  describe,
+  either,
+  invalidOption,
+} from '../protocol/options.ts';
 import type { CorsOptions } from './handler-options.ts';
 
 /** What our client, and those like it, send. */
@@ -32,23 +42,53 @@ export function preflightHeaders(
   };
 }
 
-/** @throws {TidingsError} `hub/invalid-option`. */
-export function assertCors({ origin, credentials = false }: CorsOptions): void {
+const aList = { expected: 'a list of strings', accepts: isListOfStrings } as const;
+
+export const CORS_OPTIONS: Checks<CorsOptions> = {
+  origin: either(aString, aList, aFunction),
+  credentials: aBoolean,
+  headers: aList,
+  maxAge: aNumber({ min: 0, integer: true }),
+};
+
+/** What `CORS_OPTIONS` can't say. @throws {TidingsError} `hub/invalid-option`. */
+export function assertCors({ origin, credentials = false, headers = [] }: CorsOptions): void {
   if (origin === '*' && credentials) {
-    throw invalidOption('cors', '`cors.credentials` needs origins by name instead of "*": browsers insist.');
+    throw invalidOption(
+      'cors.credentials',
+      '`cors.credentials` needs origins by name instead of "*": browsers insist.',
+    );
+  }
+  for (const name of headers) {
+    if (/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) continue;
+    throw invalidOption('cors.headers', `Expected \`cors.headers\` to name headers, got ${describe(name)}.`);
   }
   if (origin === '*' || typeof origin === 'function') return;
   for (const each of typeof origin === 'string' ? [origin] : (origin ?? [undefined])) {
     if (typeof each === 'string' && URL.canParse(each) && new URL(each).origin === each) continue;
-    const message = `\`cors.origin\` takes origins such as "https://example.com", not ${JSON.stringify(each)}.`;
-    throw invalidOption('cors', message);
+    throw invalidOption(
+      'cors.origin',
+      `Expected \`cors.origin\` to name origins such as "https://example.com", got ${describe(each)}.`,
+    );
   }
 }
 
-function allowedOrigin({ origin: allowed }: CorsOptions, origin: string | undefined): string | undefined {
+function isListOfStrings(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
+export function allowedOrigin(
+  { origin: allowed }: CorsOptions,
+  origin: string | undefined,
+): string | undefined {
   if (allowed === '*') return '*';
   if (origin === undefined) return undefined;
-  if (typeof allowed === 'function') return allowed(origin) ? origin : undefined;
+  if (typeof allowed === 'function') {
+    const answer: unknown = allowed(origin);
+    // A promise is truthy: it would let every origin in.
+    assertNoPromise('cors.origin', answer);
+    return answer === true ? origin : undefined;
+  }
   const origins = typeof allowed === 'string' ? [allowed] : allowed;
   return origins.includes(origin) ? origin : undefined;
 }

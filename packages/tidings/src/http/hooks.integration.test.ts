@@ -1,11 +1,13 @@
 import type { ServerResponse } from 'node:http';
+import express from 'express';
 import { describe, expect, test, vi } from 'vitest';
+import { sse as expressSse } from '../node/express.ts';
 import { ask } from '../../test/http/client.ts';
 import { createGate, until } from '../../test/http/deadline.ts';
 import { expectProblem, startHub, startNode } from '../../test/http/hub.ts';
 import { RawClient } from '../../test/http/raw-client.ts';
 import { serve } from '../../test/http/server.ts';
-import { createNodeHandler, sse } from '../node/index.ts';
+import { type NodeRequest, createNodeHandler, sse } from '../node/index.ts';
 
 describe('onConnect', () => {
   test('is told of the connection before its first byte, and its end once', async () => {
@@ -97,7 +99,6 @@ describe('onConnect', () => {
 
 describe('What the app does wrong', () => {
   test.each([
-    ['a header that cannot be sent', { headers: { 'x-app': 'a\nb' } }],
     ['a greeting of a reserved type', { greeting: () => ({ type: 'tidings:welcome', data: 1 }) }],
     ['a greeting that is no JSON', { greeting: () => ({ data: () => {} }) }],
     ['a greeting that would forge a field', { greeting: () => ({ type: 'a\ndata: b', data: 1 }) }],
@@ -109,6 +110,35 @@ describe('What the app does wrong', () => {
     const reply = await ask(url, { headers: { origin: 'https://app.example' } });
     expect([400, 500]).toContain(reply.status);
     await reply.frames.end();
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test.each<[string, object, string]>([
+    ['an async `cors.origin`', { cors: { origin: async () => false } }, 'cors.origin'],
+    ['an async `greeting`', { greeting: async () => ({ data: 1 }) }, 'greeting'],
+    ['an async `onConnect`', { onConnect: async () => {} }, 'onConnect'],
+    ['an async `address`', { address: async () => '192.0.2.1' }, 'address'],
+    ['an `onConnect` that returns something to no purpose', { onConnect: () => 5 }, 'onConnect'],
+    ['a `greeting` without data', { greeting: () => ({ type: 'x' }) }, 'greeting'],
+    ['a `greeting` with a misspelt name', { greeting: () => ({ data: 1, event: 'x' }) }, 'greeting().event'],
+    ['`topics` that return a text', { topics: () => 'news' }, 'topics'],
+    ['an `authorize` with a misspelt name', { authorize: () => ({ expireAt: 1 }) }, 'authorize().expireAt'],
+    [
+      'an `authorize` whose subject is a number',
+      { authorize: () => ({ subject: 7 }) },
+      'authorize().subject',
+    ],
+    ['an `address` that is a list', { address: () => ['192.0.2.1'] }, 'address'],
+  ])('such as %s is answered 500, named to the app, and lets nobody in', async (_what, options, option) => {
+    const onError = vi.fn();
+    const { hub, url } = await startNode({ topics: ['a'], onError, ...options });
+    const reply = await ask(url, { headers: { origin: 'https://app.example' } });
+    await expectProblem(reply, 500, 'request/handler-failed');
+    expect(reply.headers['access-control-allow-origin']).toBeUndefined();
+    expect(onError).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({ code: 'hub/invalid-option', details: { option } }),
+      expect.anything(),
+    );
     expect(hub.connections()).toEqual([]);
   });
 
@@ -138,9 +168,9 @@ describe('What the app does wrong', () => {
     const decided = createGate();
     const handled = createGate();
     const authorize = (): Promise<object> => decided.passed.then(() => ({}));
-    const handle = createNodeHandler(hub, { topics: ['a'], authorize });
+    const handle = createNodeHandler<NodeRequest>(hub, { topics: ['a'], authorize });
     const { url } = await serve((req, res) => {
-      handle(req, res).then(handled.open, handled.fail);
+      handle(req, req, res).then(handled.open, handled.fail);
       res.writeHead(504);
       res.write('Too slow');
     });
@@ -149,6 +179,53 @@ describe('What the app does wrong', () => {
     decided.open();
     await handled.passed;
     expect(hub.connections()).toEqual([]);
+  });
+});
+
+describe('A native EventSource, which gives up for good on a 500', () => {
+  const headers = { accept: 'text/event-stream' };
+
+  test('is told to come back when the app has failed, and the app is told why', async () => {
+    const failure = new Error('database gone');
+    const onError = vi.fn();
+    const { hub, url } = await startNode({
+      topics: ['a'],
+      authorize: () => Promise.reject(failure),
+      onError,
+    });
+    const { status, frames } = await ask(url, { headers });
+    await frames.end();
+    expect(status).toBe(200);
+    expect(frames.text).toMatch(/^: request\/handler-failed: .*\nretry: \d+\n\n$/);
+    expect(frames.all[0]?.retry).toBeGreaterThanOrEqual(5000);
+    expect(onError).toHaveBeenCalledExactlyOnceWith(failure, expect.anything());
+    expect(hub.connections()).toEqual([]);
+  });
+
+  test('is told so behind a framework too, where the hub takes the failure', async () => {
+    const failure = new Error('database gone');
+    const onError = vi.fn();
+    const handler = expressSse(startHub({ onError }), {
+      topics: ['a'],
+      authorize: () => Promise.reject(failure),
+    });
+    const { url } = await serve(express().use(handler));
+    const { status, frames } = await ask(url, { headers });
+    await frames.end();
+    expect([status, frames.all[0]?.retry]).toEqual([200, expect.any(Number)]);
+    expect(onError).toHaveBeenCalledExactlyOnceWith(failure);
+  });
+
+  test('is refused as before where the error says so itself', async () => {
+    const failure = Object.assign(new Error('who?'), { status: 401 });
+    const onError = vi.fn();
+    const handler = expressSse(startHub({ onError }), {
+      topics: ['a'],
+      authorize: () => Promise.reject(failure),
+    });
+    const { url } = await serve(express().set('env', 'test').use(handler));
+    expect((await ask(url, { headers })).status).toBe(401);
+    expect(onError).not.toHaveBeenCalled();
   });
 });
 

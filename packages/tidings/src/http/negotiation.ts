@@ -1,17 +1,22 @@
 import type { Compression } from '../hub/compression.ts';
-import type { Gateway, OwnConnection } from '../hub/gateway.ts';
+import type { Gateway, OwnConnection, Visit } from '../hub/gateway.ts';
+import type { ConnectRequest } from '../hub/request.ts';
 import { parseStart } from '../protocol/cursor.ts';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
 import { createError } from '../protocol/errors.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { encodeFrame } from '../protocol/encode.ts';
-import { checkType, encodeData } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
+import { acceptedCompression, acceptsEventStream, isNativeEventSource } from './accept.ts';
+import { checkOnEnd, checkTopics } from './answers.ts';
 import { type Checked, authorize } from './authorization.ts';
 import { changeConnection } from './change.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import type { Greeting, HandlerOptions } from './handler-options.ts';
+import { assertMayPost } from './post.ts';
+import { encodeGreeting } from './greeting.ts';
+import type { HandlerOptions } from './handler-options.ts';
 import { ALLOW, toProblem } from './problem.ts';
+import { encodeRefusal, refuses } from './refusal.ts';
+import { answerAndEnd, waitOf } from './wait.ts';
 
 /** What any transport can say of a request. */
 export interface RequestFacts {
@@ -26,6 +31,10 @@ export interface RequestFacts {
   readonly json: () => Promise<unknown>;
   /** Whether the peer left, or was answered by something else, while the app was asked for topics and authorization. */
   readonly gone: () => boolean;
+  /** Throws `limit/connections` if the transport has no room for another stream of this peer. */
+  readonly assertRoom?: () => void;
+  /** Takes what the app's own functions threw, where the answer doesn't tell of it. Default: the hub's `onError`. */
+  readonly report?: (error: unknown) => void;
 }
 
 /** A whole response. */
@@ -59,6 +68,9 @@ const JSON_HEADERS: Readonly<Record<string, string>> = {
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
 };
+
+/** Seconds after which a client may try again when the app has failed. */
+const RETRY_AFTER_FAILURE = 5;
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes, and what proxies heed. */
 const STREAM_HEADERS: Readonly<Record<string, string>> = {
@@ -95,18 +107,29 @@ export async function negotiate<Req, Stream>(
     if (!('answer' in outcome)) return outcome;
     return answer(outcome.answer.status, { ...headers, ...outcome.answer.headers }, outcome.answer.body);
   } catch (error) {
-    if (!(error instanceof TidingsError) || error.status === undefined) throw error;
-    const { retryAfter } = error.details;
-    if (facts.method === 'GET' && typeof retryAfter === 'number' && isNativeEventSource(facts)) {
-      return answer(
-        200,
-        { ...headers, ...STREAM_HEADERS },
-        encodeRefusal(error, gateway.jitter(retryAfter * 1000)),
-      );
+    const isNative = facts.method === 'GET' && isNativeEventSource(facts);
+    if (!(error instanceof TidingsError) || error.status === undefined) {
+      if (!isNative || refuses(error)) throw error;
+      (facts.report ?? gateway.report)(error);
+      const failure = createError('request/handler-failed', 'The server failed to handle the request.');
+      return refuseGently(gateway, headers, failure, RETRY_AFTER_FAILURE);
     }
+    const { retryAfter } = error.details;
+    if (isNative && typeof retryAfter === 'number') return refuseGently(gateway, headers, error, retryAfter);
     const problem = toProblem(error);
     return { answer: { ...problem, headers: { ...headers, ...problem.headers } } };
   }
+}
+
+/** To a native `EventSource`, which would give up for good on any other status. `retryAfter` in seconds. */
+function refuseGently(
+  gateway: Gateway,
+  headers: Readonly<Record<string, string>>,
+  error: TidingsError,
+  retryAfter: number,
+): { answer: Answer } {
+  const retry = gateway.jitter(retryAfter * 1000);
+  return answer(200, { ...headers, ...STREAM_HEADERS }, encodeRefusal(error, retry));
 }
 
 /** What every answer carries, by lower-case name, so that no header is there twice. */
@@ -131,6 +154,7 @@ async function accept<Req, Stream>(
   begin: Begin<Stream>,
 ): Promise<Outcome<Stream>> {
   if (facts.method === 'POST') {
+    assertMayPost(options.cors, facts);
     const changed = await changeConnection(gateway, options, await facts.json(), req);
     return answer(200, JSON_HEADERS, JSON.stringify(changed));
   }
@@ -140,25 +164,45 @@ async function accept<Req, Stream>(
   if (!acceptsEventStream(facts.header('accept'))) {
     throw createError('request/not-acceptable', 'This URL serves text/event-stream only.');
   }
+  facts.assertRoom?.();
   gateway.assertRoom({ remote: facts.remote });
+  const visit = gateway.visit();
+  try {
+    return await welcome(gateway, options, facts, req, begin, visit);
+  } finally {
+    visit.over();
+  }
+}
+
+async function welcome<Req, Stream>(
+  gateway: Gateway,
+  options: HandlerOptions<Req>,
+  facts: RequestFacts,
+  req: Req,
+  begin: Begin<Stream>,
+  visit: Visit,
+): Promise<Outcome<Stream>> {
   const matchers = await wantedTopics(options, facts, req);
   if (matchers === null) return answer(204, {});
   const wanted = gateway.wanted(matchers);
   const authorization = await authorize(options, wanted, req);
   if (facts.gone()) return { gone: true };
-  const compression = acceptedCompression(gateway, facts);
+  const compression = acceptedCompression(gateway.compression, facts);
   const streamHeaders = headersOfStream(compression);
   if (facts.method === 'HEAD') {
     gateway.assertRoom({ ...authorization, remote: facts.remote });
     return answer(200, streamHeaders);
   }
-  const connection = admit(gateway, options, facts, wanted, authorization);
+  facts.assertRoom?.();
+  const connection = gateway.admit(toRequest(options, facts, wanted, authorization), visit);
   try {
-    const onClose = options.onConnect?.(connection.info, req);
-    if (onClose !== undefined) connection.onClose(onClose);
+    const onEnd = checkOnEnd(options.onConnect?.(connection.info, req));
+    if (onEnd !== undefined) connection.onClose(onEnd);
     const greeting = encodeGreeting(options.greeting?.(connection.info, req));
     if (connection.info.phase === 'closed') throw endedEarly();
-    return { stream: begin({ headers: streamHeaders, compression, connection, greeting }) };
+    const wait = waitOf(facts.query);
+    const own = wait === undefined ? connection : answerAndEnd(connection, wait);
+    return { stream: begin({ headers: streamHeaders, compression, connection: own, greeting }) };
   } catch (error) {
     connection.destroy();
     throw error;
@@ -170,22 +214,26 @@ async function wantedTopics<Req>(
   facts: RequestFacts,
   req: Req,
 ): Promise<readonly Matcher[] | null> {
-  if (typeof topics === 'function') return topics(req);
+  if (typeof topics === 'function') return checkTopics(await topics(req));
   if (topics !== undefined) return topics;
-  return [...facts.query.getAll('topic'), ...facts.query.getAll('pattern').map((pattern) => ({ pattern }))];
+  const { query } = facts;
+  const matchers = [...query.getAll('topic'), ...query.getAll('pattern').map((pattern) => ({ pattern }))];
+  const slip = ['topics', 'patterns', 'topic[]', 'pattern[]'].find((name) => query.has(name));
+  if (matchers.length > 0 || slip === undefined) return matchers;
+  const name = slip.startsWith('topic') ? 'topic' : 'pattern';
+  throw createError('topic/missing', `There is no ?${slip}=. Write ?${name}=, once for each ${name}.`);
 }
 
-function admit(
-  gateway: Gateway,
+function toRequest(
   handler: object,
   facts: RequestFacts,
   wanted: MatcherSet,
   { subject, member, expiresAt, granted }: Checked,
-): OwnConnection {
+): ConnectRequest {
   // The header is what a browser sends by itself when it reconnects, so it is the newer of the two. Empty, it is
   // no cursor: EventSource polyfills send it so on a first connect.
   const cursor = facts.header('last-event-id') || facts.query.get('last_event_id') || undefined;
-  return gateway.admit({
+  return {
     wanted,
     granted,
     start: parseStart(cursor),
@@ -197,18 +245,7 @@ function admit(
     userAgent: facts.header('user-agent'),
     protocol: facts.protocol,
     handler,
-  });
-}
-
-/** No `id:`, so the client's cursor stays. */
-function encodeGreeting(greeting: Greeting | readonly Greeting[] | undefined): string {
-  if (greeting === undefined) return '';
-  const greetings: readonly Greeting[] = 'data' in greeting ? [greeting] : greeting;
-  return greetings
-    .map(({ type, data, raw = false }) =>
-      encodeFrame({ type: type === undefined ? undefined : checkType(type), data: encodeData(data, raw) }),
-    )
-    .join('');
+  };
 }
 
 /** By the app, from one of its own hooks. */
@@ -218,49 +255,9 @@ function endedEarly(): TidingsError {
   });
 }
 
-/** RFC 9110 §12.5.3: `*` means what isn't named, and what neither means is not wanted. */
-function acceptedCompression({ compression }: Gateway, { header }: RequestFacts): Compression | undefined {
-  if (compression === undefined) return undefined;
-  const accepted = qualities(header('accept-encoding') ?? '');
-  return (accepted.get(compression.encoding) ?? accepted.get('*')) === true ? compression : undefined;
-}
-
 function headersOfStream(compression: Compression | undefined): Readonly<Record<string, string>> {
   if (compression === undefined) return STREAM_HEADERS;
   return { ...STREAM_HEADERS, 'content-encoding': compression.encoding };
-}
-
-/**
- * RFC 9110 §12.5.1, as far as one media type is concerned: of the ranges that take it in, the narrowest decides. No
- * header means anything goes.
- */
-function acceptsEventStream(accept: string | undefined): boolean {
-  if (accept === undefined || accept.trim() === '') return true;
-  const accepted = qualities(accept);
-  return accepted.get('text/event-stream') ?? accepted.get('text/*') ?? accepted.get('*/*') ?? false;
-}
-
-/**
- * What wants a stream and no problem details is a native `EventSource`. On any status but 200 it gives up for good:
- * https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
- */
-function isNativeEventSource({ header }: RequestFacts): boolean {
-  return header('accept')?.trim().toLowerCase() === 'text/event-stream';
-}
-
-/** A stream that ends at once: it says when to come back, and why to those who look. `retry` in milliseconds. */
-function encodeRefusal({ code, message }: TidingsError, retry: number): string {
-  return `: ${code}: ${message.replaceAll(/[\r\n]+/g, ' ')}\n${encodeFrame({ retry })}`;
-}
-
-/** What a header lists, and whether that is wanted: not if it has the quality 0. */
-function qualities(header: string): ReadonlyMap<string, boolean> {
-  const wanted = new Map<string, boolean>();
-  for (const item of header.toLowerCase().split(',')) {
-    const [name = '', ...parameters] = item.split(';').map((part) => part.trim());
-    wanted.set(name, !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)));
-  }
-  return wanted;
 }
 
 function answer(status: number, headers: Readonly<Record<string, string>>, body = ''): { answer: Answer } {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { cpuTime } from '../../../../scripts/deadline.ts';
 import { ask } from '../../test/http/client.ts';
 import { expectProblem, startNode } from '../../test/http/hub.ts';
 import { RawClient } from '../../test/http/raw-client.ts';
@@ -9,6 +10,26 @@ describe('What a request asks for', () => {
     for (const path of ['/', '/?', '/?topics=a', '/?last_event_id=e.1']) {
       await expectProblem(await ask(url + path), 400, 'topic/missing');
     }
+  });
+
+  test.each([
+    ['topics', '?topic=, once for each topic'],
+    ['patterns', '?pattern=, once for each pattern'],
+    ['topic[]', '?topic=, once for each topic'],
+  ])('is told the name there is, if it says "%s"', async (name, advice) => {
+    const { url } = await startNode();
+    const problem = await expectProblem(
+      await ask(`${url}/?${encodeURIComponent(name)}=a`),
+      400,
+      'topic/missing',
+    );
+    expect(problem['detail']).toBe(`There is no ?${name}=. Write ${advice}.`);
+  });
+
+  test('is asked whether it is a pattern, if it looks like one and is refused', async () => {
+    const { url } = await startNode({ authorize: () => ({ topics: [{ pattern: 'room/:id' }] }) });
+    const problem = await expectProblem(await ask(`${url}/?topic=a/*`), 403, 'auth/forbidden');
+    expect(problem['detail']).toMatch(/"a\/\*" was asked for as a topic: is it a pattern\?$/);
   });
 
   test('may have so many topics and patterns together, and no more', async () => {
@@ -92,12 +113,12 @@ describe('What a request asks for', () => {
     const { hub, url } = await startNode();
     const { frames } = await ask(`${url}/?pattern=${pattern}&topic=end`);
     await frames.nextEvent();
-    const before = performance.now();
+    const before = cpuTime();
     for (const topic of [`${'a'.repeat(1023)}c`, `${'a/'.repeat(511)}c`, '/'.repeat(1024)])
       await hub.publish(topic, 0);
     await hub.publish('end', 0);
     await frames.until('event', () => frames.all.some(({ id }) => id?.endsWith('.4')));
-    expect(performance.now() - before).toBeLessThan(2000);
+    expect(cpuTime() - before).toBeLessThan(2000);
   });
 
   test('may be said by the app instead, for the request at hand', async () => {

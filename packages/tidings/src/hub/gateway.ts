@@ -1,18 +1,14 @@
-import type { Changed } from '../protocol/control.ts';
+import type { Changed, GoodbyeReason } from '../protocol/control.ts';
 import { createError } from '../protocol/errors.ts';
 import type { HubLimits } from './options.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 import { invalidOption } from '../protocol/options.ts';
 import type { Compression } from './compression.ts';
-import type { Core } from './core.ts';
-import type {
-  ConnectRequest,
-  Connection,
-  ConnectionInfo,
-  ConnectionTerms,
-  Sink,
-} from './delivery/connection.ts';
+import type { Core, PendingVisit } from './core.ts';
+import type { Connection } from './delivery/connection.ts';
+import type { Sink } from './delivery/sink.ts';
+import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.ts';
 
 /** A connection that a transport admitted, and so its own to open, feed with news of the peer, and end. */
 export interface OwnConnection {
@@ -30,6 +26,8 @@ export interface OwnConnection {
   closed(): void;
   /** Ends the stream at once, without a goodbye. */
   destroy(): void;
+  /** Ends the stream with a goodbye. `retry`: milliseconds after which the client is to come back. */
+  end(reason: GoodbyeReason, retry: number): void;
   /** Calls `listener` once when the connection is over; at once if it is. */
   onClose(listener: () => void): void;
 }
@@ -48,12 +46,20 @@ export type CurrentTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'subject'
 /** Who wants to come, as far as it is known by then. */
 export type Visitor = Partial<Pick<ConnectRequest, 'subject' | 'remote' | 'expiresAt'>>;
 
+/** A visitor of whom the app is being asked what it may read. */
+export interface Visit {
+  /** To be called when that has come to an end, however it did. */
+  over(): void;
+}
+
 /** What a transport calls. An app calls the hub itself. */
 export interface Gateway {
   /** Which shape this object has: `gatewayOf` compares it. */
   readonly version: number;
   /** What streams may be compressed with. */
   readonly compression: Compression | undefined;
+  /** How many connections one session of HTTP/2 may carry: `limits.connectionsPerSession`. */
+  readonly connectionsPerSession: number;
   /** Whether the hub is being closed: nobody is admitted, and sockets should not wait for another request. */
   readonly closing: boolean;
   /**
@@ -68,8 +74,16 @@ export interface Gateway {
    * @throws {TidingsError} `hub/unavailable` (503), `limit/connections` (429), `auth/expired` (401).
    */
   assertRoom(visitor: Visitor): void;
-  /** Admits a connection, which then waits for `open`. Throws like `assertRoom`. */
-  admit(request: ConnectRequest): OwnConnection;
+  /**
+   * Call it before the app is asked what a visitor may read. What `hub.disconnect` picks until `admit` holds for the
+   * visitor as well: it may have been authorized just before.
+   */
+  visit(): Visit;
+  /**
+   * Admits a connection, which then waits for `open`. Throws like `assertRoom`, and `hub/unavailable` (503) if the visitor
+   * has been disconnected since the visit began.
+   */
+  admit(request: ConnectRequest, visit?: Visit): OwnConnection;
   /**
    * Changes what a connection is for. `decide` is asked what it shall be for, knowing what it is for now; and once
    * more if another change came before it answered. What it throws is thrown.
@@ -82,6 +96,8 @@ export interface Gateway {
   ): Promise<Changed>;
   /** A time to wait, up to half as long again, so that not all come back at once. In milliseconds. */
   jitter(milliseconds: number): number;
+  /** Takes a failure that nobody waits for, to the hub's `onError`. */
+  readonly report: (error: unknown) => void;
 }
 
 /** To be raised with each change of `Gateway`, `OwnConnection` or `ConnectRequest` that a transport must know of. */
@@ -114,6 +130,24 @@ export function createGateway(core: Core): Gateway {
     core.assertNotExpired(expiresAt);
   }
 
+  function visit(): Visit {
+    const disconnected: ((connection: ConnectionInfo) => boolean)[] = [];
+    const pending = { disconnected, over: (): void => void core.visits.delete(pending) };
+    core.visits.add(pending);
+    return pending;
+  }
+
+  function admit(request: ConnectRequest, visitor?: Visit): OwnConnection {
+    assertRoom(request);
+    const connection = core.add(request);
+    const { disconnected = [] } = (visitor ?? {}) as Partial<PendingVisit>;
+    if (!disconnected.some((where) => where(connection.info))) return connection;
+    connection.destroy();
+    throw createError('hub/unavailable', 'The connection was ended before it began.', {
+      details: { retryAfter: 1 },
+    });
+  }
+
   async function change(...[claim, decide]: Parameters<Gateway['change']>): Promise<Changed> {
     const connection = find(claim);
     for (;;) {
@@ -138,6 +172,8 @@ export function createGateway(core: Core): Gateway {
   return {
     version: VERSION,
     compression,
+    connectionsPerSession: limits.connectionsPerSession,
+    report: core.options.onError,
     get closing() {
       return core.closing;
     },
@@ -146,10 +182,8 @@ export function createGateway(core: Core): Gateway {
       return createMatcherSet(matchers, limits.topicLength);
     },
     assertRoom,
-    admit(request) {
-      assertRoom(request);
-      return core.add(request);
-    },
+    visit,
+    admit,
     change,
     jitter: (milliseconds) => Math.round(milliseconds * (1 + random() / 2)),
   };

@@ -139,22 +139,27 @@ export class Tail {
    * `floor`.
    */
   read(after: number, wants: (entry: LogEntry) => boolean, limit: PageLimit, matchers: MatcherSet): Page {
+    const { looks = Infinity } = limit;
     const found: LogEntry[] = [];
     let length = 0;
-    for (const entry of this.#after(after, matchers)) {
-      if (!wants(entry)) continue;
-      found.push(entry);
-      length += entry.data.length;
-      if (found.length >= limit.events || length >= limit.length) return { entries: found, next: entry.seq };
+    let looked = 0;
+    for (const entry of this.#after(after, matchers, looks)) {
+      looked += 1;
+      if (wants(entry)) {
+        found.push(entry);
+        length += entry.data.length;
+      }
+      const isFull = found.length >= limit.events || length >= limit.length || looked >= looks;
+      if (isFull) return { entries: found, next: entry.seq };
     }
     return { entries: found, next: this.#head };
   }
 
   /** All that may be wanted; and more, where a look at each entry costs less than the index. */
-  *#after(cursor: number, matchers: MatcherSet): Generator<LogEntry> {
+  *#after(cursor: number, matchers: MatcherSet, looks: number): Generator<LogEntry> {
     // The place of an entry is its seq from here on, as long as nothing is pushed.
     const offset = this.#entries.length - this.#head - 1;
-    const seqs = this.#index.after(cursor, this.#head - cursor, matchers);
+    const seqs = this.#index.after(cursor, this.#head - cursor, matchers, looks);
     if (seqs !== undefined) {
       for (const seq of seqs) {
         const entry = this.#entries[offset + seq];

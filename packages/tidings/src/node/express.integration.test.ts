@@ -1,5 +1,6 @@
 import compression from 'compression';
 import express from 'express';
+import session from 'express-session';
 import { describe, expect, test } from 'vitest';
 import { ask } from '../../test/http/client.ts';
 import { until } from '../../test/http/deadline.ts';
@@ -115,4 +116,30 @@ describe('Behind compression', () => {
       Array.from({ length: 400 }, (_, n) => n),
     );
   });
+});
+
+test('A stream that ends does not store the session of who has signed out meanwhile, whatever `resave` is', async () => {
+  const hub = startHub();
+  const store = new session.MemoryStore();
+  const app = express().use(session({ secret: 's', resave: true, saveUninitialized: true, store }));
+  app.use('/events', sse(hub, { topics: ['a'], authorize: () => ({ subject: 'ann' }) }));
+  app.post('/sign-out', (req, res) => {
+    req.session.destroy(() => {
+      hub.disconnect(({ subject }) => subject === 'ann');
+      res.end();
+    });
+  });
+  const { url } = await serve(app);
+  const signedIn = await ask(`${url}/`);
+  const cookie = String(signedIn.headers['set-cookie']).split(';', 1)[0] ?? '';
+  await signedIn.frames.end();
+  const stored = (): string[] => Object.keys((store as unknown as { sessions: object }).sessions);
+  expect(stored()).toHaveLength(1);
+  const stream = await ask(`${url}/events`, { headers: { cookie } });
+  await stream.frames.nextEvent();
+  await (await ask(`${url}/sign-out`, { method: 'POST', headers: { cookie } })).frames.end();
+  await stream.frames.end();
+  expect(stream.frames.all.at(-1)?.type).toBe('tidings:goodbye');
+  await until('no connections', () => hub.connections().length === 0);
+  expect(stored()).toEqual([]);
 });

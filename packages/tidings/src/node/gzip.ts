@@ -1,13 +1,15 @@
 import { constants, crc32, deflateRawSync } from 'node:zlib';
 import { concat } from '../protocol/bytes.ts';
 import type { CompressedStream, Compression } from '../hub/compression.ts';
-import { invalidOption } from '../protocol/options.ts';
+import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import { remembering } from './remembering.ts';
 
 export interface GzipOptions {
   /** 1, the fastest, to 9, the smallest. Default 6. */
   readonly level?: number;
 }
+
+const GZIP_OPTIONS: Checks<GzipOptions> = { level: aNumber({ min: 1, max: 9, integer: true }) };
 
 /** A part of a gzip member that can stand behind any other: whole bytes, and no reference to what came before. */
 interface Block {
@@ -36,9 +38,9 @@ const MIN_DEFLATED = 60;
  *
  * @throws {TidingsError} `hub/invalid-option`.
  */
-export function gzip({ level = 6 }: GzipOptions = {}): Compression {
-  if (!Number.isInteger(level) || level < 1 || level > 9)
-    throw invalidOption('level', '`level` is a whole number from 1 to 9.');
+export function gzip(options: GzipOptions = {}): Compression {
+  assertOptions(options, GZIP_OPTIONS);
+  const { level = 6 } = options;
   const blockOf = remembering((bytes) => toBlock(bytes, level));
   return { encoding: 'gzip', begin: () => new GzipStream(blockOf) };
 }

@@ -5,7 +5,7 @@ import { createGate, until, within } from '../../test/http/deadline.ts';
 import { Frames } from '../../test/http/frames.ts';
 import { startHub } from '../../test/http/hub.ts';
 import { certificate, listen } from '../../test/http/server.ts';
-import { createNodeHandler, sse } from './index.ts';
+import { type NodeRequest, createNodeHandler, sse } from './index.ts';
 
 async function startHttp2(handle: ReturnType<typeof sse>): Promise<http2.ClientHttp2Session> {
   const server = http2.createSecureServer(await certificate(), (req, res) => handle(req, res));
@@ -38,9 +38,9 @@ test('Hundreds of streams share a session, and each gets its own', async () => {
 test('Streams that are reset as fast as they are opened leave nothing behind', async () => {
   const hub = startHub();
   const handled = vi.fn();
-  const handle = createNodeHandler(hub, {});
+  const handle = createNodeHandler<NodeRequest>(hub, {});
   const session = await startHttp2((req, res) => {
-    handle(req, res).then(handled, handled);
+    handle(req, req, res).then(handled, handled);
   });
   let failed: Error | undefined;
   // Node ends a session that resets more than it finds decent.
@@ -67,7 +67,7 @@ test('A stream of an HTTP/2 session can be cancelled while it is being authorize
   const decided = createGate();
   const handled = createGate();
   const onConnect = vi.fn();
-  const handle = createNodeHandler(hub, {
+  const handle = createNodeHandler<NodeRequest>(hub, {
     authorize: async ({ url }) => {
       if (url === '/?topic=slow') {
         asked.open();
@@ -78,7 +78,7 @@ test('A stream of an HTTP/2 session can be cancelled while it is being authorize
     onConnect: ({ topics }) => onConnect(...topics),
   });
   const server = http2.createSecureServer(await certificate(), (req, res) => {
-    const done = handle(req, res);
+    const done = handle(req, req, res);
     if (req.url === '/?topic=slow') done.then(handled.open, handled.fail);
   });
   const { url } = await listen(server, 'https');

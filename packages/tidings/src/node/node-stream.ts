@@ -1,13 +1,14 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Sink } from '../hub/delivery/connection.ts';
+import type { Sink } from '../hub/delivery/sink.ts';
 import type { Gateway, OwnConnection } from '../hub/gateway.ts';
 import { CompressedSink } from '../http/compressed-sink.ts';
 import { toBuffer, toChunk } from './framing.ts';
 import { type Handle, type Writer, handleOf, writeToHandle } from './handle.ts';
 import { HijackedSink, type PlainResponse, canHijack, hijackSocket } from './hijack.ts';
 import type { Acceptance } from '../http/negotiation.ts';
+import { countStream } from './streams.ts';
 
 /** What `node:http`, `node:https` and `node:http2` (its compatibility API) call a handler with. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -31,6 +32,7 @@ export function openStream(
   { connection, headers, compression, greeting }: Acceptance,
   { hijack = false }: SocketOptions,
 ): void {
+  countStream(req, connection);
   setHeaders(res, headers);
   const hijacks = hijack && isPlain(res) && canHijack(res);
   // Or a peer might send its next request on a socket that closes with the stream.
@@ -42,9 +44,17 @@ export function openStream(
   connection.open(compression === undefined ? sink : new CompressedSink(sink, compression.begin()), greeting);
 }
 
+/** Others imitate `node:http`, but not what happens between a response and its socket (Bun sends no chunk at all). */
+const isNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined;
+
 /** Whether what is written to it goes to its socket, and nowhere else. */
 function isPlain(res: NodeResponse): res is PlainResponse {
-  return res instanceof ServerResponse && res.write === ServerResponse.prototype.write && res.socket !== null;
+  return (
+    isNode &&
+    res instanceof ServerResponse &&
+    res.write === ServerResponse.prototype.write &&
+    res.socket !== null
+  );
 }
 
 function toSink(
@@ -203,10 +213,26 @@ function endResponse(
   bytes: Uint8Array,
 ): void {
   if (res.writableEnded || res.destroyed) return connection.closed();
-  res.end(bytes, () => {
+  endOf(req, res).call(res, bytes, () => {
     // Kept for another request, the socket would hold up a server that closes.
-    if (gateway.closing && req.httpVersionMajor < 2) req.socket.destroySoon();
+    if (gateway.closing) release(req);
   });
+}
+
+type End = (this: ServerResponse, bytes: Uint8Array, onEnd: () => void) => unknown;
+
+/**
+ * `express-session` stores the session when a response ends. For a stream, that may be long after the user has signed
+ * out, and would sign them in again.
+ */
+function endOf(req: NodeRequest, res: ServerResponse): End {
+  return 'sessionStore' in req && isPlain(res) ? ServerResponse.prototype.end : res.end;
+}
+
+/** Lets the socket go once it has sent everything; a session of HTTP/2, once its other streams are over. */
+export function release(req: NodeRequest): void {
+  if ('stream' in req) req.stream.session?.close();
+  else req.socket.destroySoon();
 }
 
 export function setHeaders(res: NodeResponse, headers: Readonly<Record<string, string>>): void {

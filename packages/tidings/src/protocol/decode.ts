@@ -66,8 +66,8 @@ export function createDecoder(options: DecoderOptions): Decoder {
   let atStart = true;
   let afterCr = false;
   let nulPossible = false;
-  /** The beginning of a line, in pieces that are joined once: else many small chunks would cost their square. */
-  let held: string[] = [];
+  /** The beginning of a line. It is only added to until the line is whole: looking into it would copy it each time. */
+  let held = '';
   let type = '';
   let data: string | undefined;
   let id = options.lastEventId ?? '';
@@ -89,7 +89,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
     afterCr = false;
     // Told once a chunk, where that is quick: in text of one byte a unit.
     nulPossible ||= text.length !== chunk.length || text.includes('\0');
-    readLines(text, held.length === 0 ? at : finishHeld(text, at));
+    readLines(text, held === '' ? at : finishHeld(text, at));
   }
 
   /**
@@ -143,20 +143,17 @@ export function createDecoder(options: DecoderOptions): Decoder {
     const end = Math.min(indexOrLength(text, '\n', start), indexOrLength(text, '\r', start));
     hold(text.slice(start, end));
     if (end === text.length) return end;
-    const line = held.join('');
-    held = [];
+    const line = held;
+    held = '';
     heldBytes = 0;
     readLine(line, 0, line.length);
     return skipLineEnd(text, end);
   }
 
   function hold(piece: string): void {
-    held.push(piece);
+    held += piece;
     heldBytes += piece.length * MAX_UNIT_BYTES;
-    if (heldBytes + dataBytes <= maxEventBytes) return;
-    const line = held.join('');
-    held = [line];
-    heldBytes = measure(line);
+    if (heldBytes + dataBytes > maxEventBytes) heldBytes = measure(held);
   }
 
   function checkSize(text: string, start: number, end: number): void {
@@ -168,7 +165,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
     const lineBytes = utf8Length(line);
     if (data !== undefined) dataBytes = utf8Length(data) + 1;
     if (lineBytes + dataBytes <= maxEventBytes) return lineBytes;
-    held = [];
+    held = '';
     data = undefined;
     failure = new TidingsError(
       'decode/event-too-large',

@@ -135,6 +135,24 @@ describe('an event is refused', () => {
     expect(refusal(input)).toMatchObject({ code, status: 400 });
   });
 
+  test.each<[Record<string, unknown>, string]>([
+    [{ privat: true }, 'Events have no option "privat". Did you mean "private"?'],
+    [{ topic: 'a' }, 'Events have no option "topic". Did you mean "topics"?'],
+    [{ private: 'yes' }, 'Expected `private` of an event to be true or false, got "yes" (string).'],
+    [{ raw: 1 }, 'Expected `raw` of an event to be true or false, got 1 (number).'],
+  ])('naming the slip in the options: %o', (input, message) => {
+    expect(refusal(input)).toMatchObject({ code: 'event/invalid-option', message });
+  });
+
+  test('naming the slip if an event is given in place of its topic', () => {
+    expect(refusal({ topics: { topic: 'a', data: 1 }, data: undefined })).toMatchObject({
+      code: 'topic/invalid',
+      message:
+        'Expected a topic or a list of topics; got an object. Write `publish(topic, data, options)`, or ' +
+        '`publishAll([{ topics, data }])`.',
+    });
+  });
+
   test('with event/too-large and status 413, telling the lengths', () => {
     const details = { length: 21, maxLength: 20 };
     const error = { code: 'event/too-large', status: 413, details };

@@ -1,5 +1,6 @@
 import { RESERVED_PREFIX } from './control.ts';
 import { createError } from './errors.ts';
+import { describe, likelyName } from './options.ts';
 import { assertTopic, MAX_TOPIC_LENGTH, PRESENCE_PREFIX } from './matcher.ts';
 
 /** What a publisher says of an event, besides its topics and data. */
@@ -63,6 +64,7 @@ const UNSENDABLE = /[\r\n\u0000]|\p{Surrogate}/u;
  */
 export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVENT_LIMITS): NewEvent {
   assertKnownOptions(input);
+  const topics = toTopics(input.topics, limits);
   const data = encodeData(input.data, input.raw ?? false);
   if (data.length > limits.eventLength) {
     throw createError('event/too-large', `An event's data may have ${limits.eventLength} characters.`, {
@@ -70,7 +72,7 @@ export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVEN
     });
   }
   return {
-    topics: toTopics(input.topics, limits),
+    topics,
     type: input.type === undefined || input.type === 'message' ? undefined : checkType(input.type),
     data,
     id: input.id === undefined ? undefined : checkName('event/invalid-id', 'id', input.id),
@@ -81,22 +83,35 @@ export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVEN
 }
 
 const KNOWN = new Set(['topics', 'data', 'type', 'id', 'key', 'tombstone', 'private', 'raw']);
+const FLAGS = ['tombstone', 'private', 'raw'] as const;
 
-/** A `privat` event must not go out to everybody. */
+/** A `privat` event must not go out to everybody, nor one with `private: 'false'` to nobody. */
 function assertKnownOptions(input: EventInput): void {
   for (const name in input) {
     if (KNOWN.has(name)) continue;
-    throw createError('event/invalid-option', `Events have no option "${name}".`, {
+    const likely = likelyName(name, [...KNOWN]);
+    const advice = likely === undefined ? '' : ` Did you mean "${likely}"?`;
+    throw createError('event/invalid-option', `Events have no option "${name}".${advice}`, {
       details: { option: name },
     });
+  }
+  for (const name of FLAGS) {
+    const value: unknown = input[name];
+    if (value === undefined || typeof value === 'boolean') continue;
+    const message = `Expected \`${name}\` of an event to be true or false, got ${describe(value)}.`;
+    throw createError('event/invalid-option', message, { details: { option: name } });
   }
 }
 
 function toTopics(topics: string | readonly string[], limits: EventLimits): readonly [string, ...string[]] {
-  // Whatever a caller without types hands in instead of a list is judged as a topic.
-  const [first, ...rest] = new Set(
-    Array.isArray(topics) ? (topics as readonly string[]) : [topics as string],
-  );
+  if (typeof topics === 'object' && topics !== null && !Array.isArray(topics)) {
+    const message =
+      'Expected a topic or a list of topics; got an object. Write `publish(topic, data, options)`, or ' +
+      '`publishAll([{ topics, data }])`.';
+    throw createError('topic/invalid', message, { details: { topic: topics } });
+  }
+  // Whatever else a caller without types hands in is judged as a topic.
+  const [first, ...rest] = new Set(Array.isArray(topics) ? (topics as readonly string[]) : [topics]);
   if (first === undefined) {
     throw createError('topic/missing', 'An event needs at least one topic.');
   }

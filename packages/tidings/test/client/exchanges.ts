@@ -76,5 +76,5 @@ function createExchange(request: http.IncomingMessage, response: http.ServerResp
 /** The first frame of a hub's stream. */
 export function welcome(fields: Record<string, unknown> = {}, cursor = 'a.0'): string {
   const data = { connection: 'c1', resumed: false, gaps: [], heartbeat: 15_000, ...fields };
-  return `retry: 2000\nid: ${cursor}\nevent: tidings:welcome\ndata: ${JSON.stringify(data)}\n\n`;
+  return `retry: 500\nid: ${cursor}\nevent: tidings:welcome\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -23,6 +23,8 @@ export interface Observed {
   readonly messages: readonly string[];
   hasStatus(status: string): Promise<void>;
   hasMessages(count: number): Promise<void>;
+  /** Lets the time pass that the client waits for before it tries again. @returns how long that was. */
+  comesBack(): Promise<number>;
 }
 
 /** Connects with a clock that stands still and dice that always show one half. */
@@ -57,5 +59,12 @@ export function observe(url: string, options: ClientOptions = {}): Observed {
     },
     hasStatus: (status) => until(`status ${status}`, () => client.status === status),
     hasMessages: (count) => until(`${count} messages`, () => messages.length >= count),
+    async comesBack() {
+      await until('status waiting', () => client.status === 'waiting');
+      let waited = 0;
+      // In steps: the limits of the next connection begin when this wait ends.
+      for (; client.status === 'waiting'; waited += 50) clock.advance(50);
+      return waited;
+    },
   };
 }

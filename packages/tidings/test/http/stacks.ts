@@ -5,10 +5,16 @@ import { createAdaptorServer } from '@hono/node-server';
 import compression from 'compression';
 import express from 'express';
 import fastify from 'fastify';
-import { Hono } from 'hono';
+import { createApp, fromNodeMiddleware, toNodeListener } from 'h3';
+import { Hono, type MiddlewareHandler } from 'hono';
+import express4 from 'express4';
+import { bodyParser } from '@koa/bodyparser';
+import Router from '@koa/router';
 import Koa from 'koa';
 import type { Hub } from '../../src/hub/hub.ts';
 import { sse as expressSse } from '../../src/node/express.ts';
+import { sse as fastifySse } from '../../src/node/fastify.ts';
+import { sse as koaSse } from '../../src/node/koa.ts';
 import { sse as fetchSse } from '../../src/fetch/index.ts';
 import type { HandlerOptions } from '../../src/http/handler-options.ts';
 import { type SocketOptions, sse as nodeSse } from '../../src/node/index.ts';
@@ -57,9 +63,66 @@ export const stacks: readonly Stack[] = [
       ask(url, { ...options, headers: { 'accept-encoding': 'gzip, br', ...options.headers } }),
     start: (hub, options, onError) => startExpress(hub, options, onError, compression({ threshold: 0 })),
   },
-  { name: 'Koa', protocol: 'HTTP/1.1', ask, start: startKoa },
+  {
+    name: 'Express behind body parsers',
+    protocol: 'HTTP/1.1',
+    ask,
+    start: (hub, options, onError) =>
+      startExpress(hub, options, onError, express.json(), express.urlencoded()),
+  },
+  {
+    name: 'Express behind urlencoded alone',
+    protocol: 'HTTP/1.1',
+    ask,
+    start: (hub, options, onError) => startExpress(hub, options, onError, express.urlencoded()),
+  },
+  { name: 'Express 4', protocol: 'HTTP/1.1', ask, start: (...args) => startExpress4(...args) },
+  {
+    name: 'Express 4 behind body parsers',
+    protocol: 'HTTP/1.1',
+    ask,
+    start: (hub, options, onError) =>
+      startExpress4(hub, options, onError, express4.json(), express4.urlencoded({ extended: false })),
+  },
+  {
+    name: 'Express 4 behind urlencoded alone',
+    protocol: 'HTTP/1.1',
+    ask,
+    start: (hub, options, onError) =>
+      startExpress4(hub, options, onError, express4.urlencoded({ extended: false })),
+  },
+  { name: 'Koa', protocol: 'HTTP/1.1', ask, start: (...args) => startKoa(...args) },
+  {
+    name: 'Koa behind a body parser',
+    protocol: 'HTTP/1.1',
+    ask,
+    start: (hub, options, onError) => startKoa(hub, options, onError, bodyParser()),
+  },
+  {
+    name: 'h3',
+    protocol: 'HTTP/1.1',
+    ask,
+    start: (hub, options, onError) => {
+      const handle = onNode(hub, options, onError);
+      const app = createApp().use(
+        '/events',
+        fromNodeMiddleware((req, res, _next) => handle(req, res)),
+      );
+      return listen(http.createServer(toNodeListener(app)));
+    },
+  },
   { name: 'Fastify', protocol: 'HTTP/1.1', ask, start: startFastify },
-  { name: 'Hono', protocol: 'fetch', ask, start: startHono },
+  { name: 'Hono', protocol: 'fetch', ask, start: (...args) => startHono(...args) },
+  {
+    name: 'Hono, after the body was read',
+    protocol: 'fetch',
+    ask,
+    start: (hub, options, onError) =>
+      startHono(hub, options, onError, async (context, next) => {
+        if (context.req.method === 'POST') await context.req.json();
+        await next();
+      }),
+  },
 ];
 
 function onNode(hub: Hub, options: AnyOptions & SocketOptions = {}, onError?: (error: unknown) => void) {
@@ -96,17 +159,35 @@ async function startExpress(
   return listen(http.createServer(app));
 }
 
+async function startExpress4(
+  hub: Hub,
+  options: AnyOptions = {},
+  onError: (error: unknown) => void = () => {},
+  ...middleware: express4.RequestHandler[]
+): Promise<Running> {
+  const app = express4();
+  for (const each of middleware) app.use(each);
+  // The types of Express 5 are the ones installed here; who has Express 4 has its types.
+  app.use('/events', expressSse(hub, options) as unknown as express4.RequestHandler);
+  app.use((error: unknown, _req: express4.Request, res: express4.Response, _next: express4.NextFunction) => {
+    onError(error);
+    res.status(500).send('The error handler of the app.');
+  });
+  return listen(http.createServer(app));
+}
+
 async function startKoa(
   hub: Hub,
   options?: AnyOptions,
-  onError?: (error: unknown) => void,
+  onError: (error: unknown) => void = () => {},
+  ...middleware: Koa.Middleware[]
 ): Promise<Running> {
   const app = new Koa();
-  const handle = onNode(hub, options, onError);
-  app.use((ctx) => {
-    ctx.respond = false;
-    handle(ctx.req, ctx.res);
-  });
+  const router = new Router();
+  router.all('/events', koaSse(hub, options));
+  for (const each of middleware) app.use(each);
+  app.use(router.routes());
+  app.on('error', onError);
   const callback = app.callback();
   return listen(http.createServer((req, res) => void callback(req, res)));
 }
@@ -114,19 +195,14 @@ async function startKoa(
 async function startFastify(
   hub: Hub,
   options?: AnyOptions,
-  onError?: (error: unknown) => void,
+  onError: (error: unknown) => void = () => {},
 ): Promise<Running> {
-  const app = fastify({ forceCloseConnections: true });
-  const handle = onNode(hub, options, onError);
-  app.route({
-    method: ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'],
-    url: '/events',
-    handler: (request, reply) => {
-      reply.hijack();
-      Object.assign(request.raw, { body: request.body });
-      handle(request.raw, reply.raw);
-    },
+  const app = fastify();
+  app.setErrorHandler((error, _request, reply) => {
+    onError(error);
+    return reply.code(500).send('The error handler of the app.');
   });
+  await app.register(fastifySse(hub, options), { prefix: '/events' });
   await app.ready();
   return listen(app.server);
 }
@@ -135,10 +211,12 @@ async function startHono(
   hub: Hub,
   options?: AnyOptions,
   onError: (error: unknown) => void = () => {},
+  ...middleware: MiddlewareHandler[]
 ): Promise<Running> {
   const app = new Hono();
   const handle = fetchSse(hub, options);
-  app.all('/events', (context) => handle(context.req.raw));
+  for (const each of middleware) app.use(each);
+  app.all('/events', (context) => handle(context.req.raw, context.req));
   app.onError((error, context) => {
     onError(error);
     return context.text('The error handler of the app.', 500);

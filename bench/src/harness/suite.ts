@@ -1,0 +1,70 @@
+import type { Params, Reference, Sample } from './report.ts';
+import type { Subject } from './subject.ts';
+
+export interface Suite {
+  readonly name: string;
+  /** What is measured and how it is decided, in a sentence or two for the reader of the table. */
+  readonly about: string;
+  /** What ratios are to. */
+  readonly reference?: Reference;
+  run(bench: Bench): Promise<void>;
+}
+
+export interface BenchOptions {
+  readonly tiny: boolean;
+  readonly runs: number;
+  /** Parts of names; none: all subjects. */
+  readonly only: readonly string[];
+  /** Numbers of connections instead of those that a suite has by itself. */
+  readonly connections: readonly number[];
+}
+
+/** What a suite is handed. */
+export interface Bench {
+  readonly samples: readonly Sample[];
+  /** Sizes for real, or the smallest that still show that it works. */
+  pick<T>(full: T, tiny: T): T;
+  /** Numbers of connections to measure with: those of the command line, or like `pick`. */
+  connections(full: readonly number[], tiny: readonly number[]): readonly number[];
+  /** Each candidate in turn, as many rounds as there are runs; each round begins with the next one. */
+  rounds<T extends Candidate>(candidates: readonly T[], count?: number): Generator<T>;
+  record(subject: string, params: Params, metrics: Metrics): void;
+}
+
+export type Candidate = Pick<Subject, 'name'> & Partial<Pick<Subject, 'missing'>>;
+
+/** By the metric's name: its unit and value. What could not be measured is NaN, and left out. */
+export type Metrics = Readonly<Record<string, readonly [unit: string, value: number]>>;
+
+export function createBench({ tiny, runs, only, connections }: BenchOptions): Bench {
+  const samples: Sample[] = [];
+  const told = new Set<string>();
+
+  function isHere({ name, missing }: Candidate): boolean {
+    if (only.length > 0 && !only.some((part) => name.includes(part))) return false;
+    if (missing === undefined) return true;
+    if (!told.has(name)) console.log(`  ${name} is left out: ${missing}`);
+    told.add(name);
+    return false;
+  }
+
+  return {
+    samples,
+    pick: (full, small) => (tiny ? small : full),
+    connections: (full, small) => (connections.length > 0 ? connections : tiny ? small : full),
+    *rounds(candidates, count = runs) {
+      const here = candidates.filter(isHere);
+      for (let round = 0; round < count; round += 1) {
+        for (let i = 0; i < here.length; i += 1) {
+          const candidate = here[(round + i) % here.length];
+          if (candidate !== undefined) yield candidate;
+        }
+      }
+    },
+    record(subject, params, metrics) {
+      for (const [metric, [unit, value]] of Object.entries(metrics)) {
+        if (!Number.isNaN(value)) samples.push({ subject, params, metric, unit, value });
+      }
+    },
+  };
+}

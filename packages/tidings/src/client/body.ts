@@ -1,0 +1,61 @@
+/** The body of a response, whatever the `fetch` in use makes of it. */
+export interface ByteSource {
+  read(): Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>;
+  /** Reads no more of it, and lets its connection go. */
+  cancel(): void;
+}
+
+interface Readable {
+  getReader?(): { read: ByteSource['read']; cancel(): Promise<unknown> };
+  [Symbol.asyncIterator]?(): AsyncIterator<unknown>;
+  destroy?(): void;
+}
+
+const EMPTY: ByteSource = { read: () => Promise.resolve({ done: true }), cancel: () => {} };
+
+/** @returns nothing if it can't be read piece by piece. @throws what `getReader` throws, as of a body that is locked. */
+export function openBody(body: unknown): ByteSource | undefined {
+  if (body === null) return EMPTY;
+  const readable = (body ?? {}) as Readable;
+  if (typeof readable.getReader === 'function') {
+    const reader = readable.getReader();
+    return {
+      read: () => reader.read(),
+      cancel: () => void reader.cancel().catch(ignore),
+    };
+  }
+  const iterator = readable[Symbol.asyncIterator]?.();
+  if (iterator === undefined) return undefined;
+  return {
+    read: () => iterator.next(),
+    cancel() {
+      // While a chunk is waited for, `return` would wait as well.
+      if (readable.destroy !== undefined) readable.destroy();
+      else iterator.return?.().catch(ignore);
+    },
+  };
+}
+
+/** Lets go of a body that nobody will read. */
+export function cancelBody(body: unknown): void {
+  try {
+    openBody(body)?.cancel();
+  } catch {
+    // Somebody else reads it.
+  }
+}
+
+/** @throws {TypeError} for a chunk that is neither bytes nor text. */
+export function toBytes(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (typeof chunk === 'string') return new TextEncoder().encode(chunk);
+  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  // Of another realm, it is not an instance of this one's class.
+  if (Object.prototype.toString.call(chunk) === '[object ArrayBuffer]')
+    return new Uint8Array(chunk as ArrayBuffer);
+  throw new TypeError(`Expected the body to bring bytes or text, got ${typeof chunk}.`);
+}
+
+function ignore(): void {
+  // What is let go of may fail as it likes.
+}

@@ -1,0 +1,100 @@
+/** What becomes of the place that the client runs in. */
+export type Sign =
+  /** The network or the machine is back: what was open may be dead, and what was waited for may work. */
+  | 'wake'
+  /** The page or app is out of sight, or in sight again. */
+  | 'hide'
+  | 'show'
+  /** The page is being left, or came back from the browser's memory of pages. */
+  | 'leave'
+  | 'return';
+
+/** The part of the web's `Storage` that is used here. */
+export interface CursorStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
+
+/** All that the client knows of the runtime around it, besides `fetch` and timers. */
+export interface Environment {
+  /** What relative URLs are relative to. */
+  readonly base?: string | undefined;
+  /** Where `persist` keeps the cursor. */
+  readonly storage?: CursorStorage | undefined;
+  /** Calls `listener` with each sign; at once with `hide` if nobody is looking already. @returns what ends it. */
+  watch(listener: (sign: Sign) => void): () => void;
+}
+
+interface Target {
+  addEventListener?(type: string, task: () => void): void;
+  removeEventListener?(type: string, task: () => void): void;
+}
+
+interface Page extends Target {
+  readonly baseURI?: string;
+  readonly visibilityState?: string;
+}
+
+/** Browsers and workers. Elsewhere nothing is known and nothing happens. */
+export function webEnvironment(): Environment {
+  const scope = globalThis as Target & { document?: Page; location?: { href: string } };
+  const page = scope.document;
+  return {
+    base: page?.baseURI ?? scope.location?.href,
+    get storage() {
+      return sessionStorageIfAny();
+    },
+    watch(listener) {
+      const undo: (() => void)[] = [];
+      const on = (target: Target | undefined, type: string, task: () => void): void => {
+        target?.addEventListener?.(type, task);
+        undo.push(() => target?.removeEventListener?.(type, task));
+      };
+      const look = (): void => listener(page?.visibilityState === 'hidden' ? 'hide' : 'show');
+      on(scope, 'online', () => listener('wake'));
+      on(page, 'resume', () => listener('wake'));
+      on(page, 'visibilitychange', look);
+      // An open stream keeps a page out of the browser's memory of pages, and one that the browser cuts on the way out
+      // would look like a failure.
+      on(scope, 'pagehide', () => listener('leave'));
+      on(scope, 'pageshow', () => listener('return'));
+      if (page?.visibilityState === 'hidden') listener('hide');
+      return () => {
+        for (const each of undo) each();
+      };
+    },
+  };
+}
+
+function sessionStorageIfAny(): CursorStorage | undefined {
+  try {
+    return (globalThis as { sessionStorage?: CursorStorage }).sessionStorage;
+  } catch {
+    // A sandboxed frame, or a user who allows no storage: https://html.spec.whatwg.org/multipage/webstorage.html
+    return undefined;
+  }
+}
+
+/** `AppState` of React Native, as far as it is used. */
+export interface AppStateLike {
+  readonly currentState?: string | null;
+  addEventListener(type: 'change', listener: (state: string) => void): { remove(): void };
+}
+
+/** An app on a phone: it comes and goes as a whole. `storage` is for `persist`. */
+export function appEnvironment(appState: AppStateLike, storage?: CursorStorage): Environment {
+  return {
+    storage,
+    watch(listener) {
+      // `inactive` is passing, as while a call comes in.
+      const tell = (state: string | null | undefined): void => {
+        if (state === 'background') listener('hide');
+        if (state === 'active') listener('show');
+      };
+      if (appState.currentState === 'background') listener('hide');
+      const subscription = appState.addEventListener('change', tell);
+      return () => subscription.remove();
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { serveExchanges, welcome, type Exchange } from '../../test/client/exchanges.ts';
+import { observe, type Observed } from '../../test/client/observed.ts';
+import { until } from '../../test/http/deadline.ts';
+
+const WAIT = 25_000;
+
+/** A proxy that holds back what comes before the end. */
+async function holdBack(exchange: Exchange, { clock, errors }: Observed): Promise<void> {
+  const before = errors.length;
+  exchange.response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+  await until('end of patience', () => {
+    if (errors.length === before) clock.advance(1_000);
+    return errors.length > before;
+  });
+  await exchange.gone;
+}
+
+const answer = (exchange: Exchange, cursor: string, events = ''): void =>
+  exchange.answer(
+    200,
+    { 'content-type': 'text/event-stream' },
+    `${welcome({ secret: 's' }, cursor)}${events}`,
+  );
+
+async function toPolling(options: Parameters<typeof observe>[1] = {}) {
+  const server = await serveExchanges();
+  const observed = observe(server.url, { topics: ['a'], ...options });
+  const first = await server.next();
+  expect(first.url.search).toBe('?topic=a');
+  await holdBack(first, observed);
+  await observed.comesBack();
+  await holdBack(await server.next(), observed);
+  await until('third request', () => {
+    observed.clock.advance(0);
+    return server.count === 3;
+  });
+  return { server, ...observed, poll: await server.next() };
+}
+
+describe('a hub behind a proxy that holds streams back', () => {
+  it('is asked for whole answers after two silent connections, one after the other', async () => {
+    const { server, poll, client, statuses, messages, errors, hasMessages } = await toPolling();
+    expect(poll.url.search).toBe('?topic=a&wait=25');
+    answer(poll, 'a.0', 'id: a.1\ndata: 1\n\n');
+    await hasMessages(1);
+    const second = await server.next();
+    expect([second.url.search, second.headers['last-event-id']]).toEqual(['?topic=a&wait=25', 'a.1']);
+    expect(client.status).toBe('polling');
+    answer(second, 'a.1', 'id: a.2\ndata: 2\n\n');
+    await hasMessages(2);
+    await server.next();
+    expect(messages).toEqual(['1', '2']);
+    expect(statuses).toEqual(['connecting', 'waiting', 'connecting', 'waiting', 'connecting', 'polling']);
+    expect(errors.map((error) => error.split(',')[0])).toEqual(['client/silent', 'client/silent']);
+  });
+
+  it('may take its time for an answer, and answer with nothing', async () => {
+    const { server, poll, clock, client, errors } = await toPolling();
+    await until('watch', () => clock.timers === 1);
+    clock.advance(WAIT + 1_000);
+    answer(poll, 'a.0');
+    const second = await server.next();
+    expect(second.headers['last-event-id']).toBe('a.0');
+    clock.advance(WAIT + 1_000);
+    second.response.writeHead(200, { 'content-type': 'text/event-stream' }).end();
+    await server.next();
+    expect([client.status, errors.length]).toEqual(['polling', 2]);
+  });
+
+  it('is tried for a stream now and then, and followed if that comes through', async () => {
+    const { server, poll, clock, client, hasStatus } = await toPolling();
+    answer(poll, 'a.0', 'id: a.1\ndata: 1\n\n');
+    let exchange = await server.next();
+    for (let cursor = 2; exchange.url.searchParams.has('wait'); cursor += 1) {
+      clock.advance(WAIT);
+      answer(exchange, `a.${cursor}`);
+      exchange = await server.next();
+      expect(cursor).toBeLessThan(40);
+    }
+    expect(client.status).toBe('connecting');
+    exchange.stream(welcome({}, 'a.50'));
+    await hasStatus('open');
+  });
+
+  it('is asked for other topics at once', async () => {
+    const { server, poll, client } = await toPolling();
+    answer(poll, 'a.0', 'id: a.1\ndata: 1\n\n');
+    const second = await server.next();
+    const subscribed = client.subscribe('b');
+    await second.gone;
+    const third = await server.next();
+    expect(third.url.searchParams.getAll('topic')).toEqual(['a', 'b']);
+    answer(third, 'a.5');
+    expect(await subscribed).toBe('a.5');
+  });
+
+  it('is not asked again at once if it answers at once with nothing new', async () => {
+    const { server, poll, hasStatus } = await toPolling();
+    answer(poll, 'a.0');
+    answer(await server.next(), 'a.0');
+    await hasStatus('waiting');
+    expect(server.count).toBe(4);
+  });
+});
+
+describe('whole answers', () => {
+  it('are asked for from the beginning if the app wants it', async () => {
+    const server = await serveExchanges();
+    const { client } = observe(`${server.url}/?x=1`, { longPoll: 'always' });
+    const exchange = await server.next();
+    expect(exchange.url.search).toBe('?x=1&wait=25');
+    answer(exchange, 'a.0');
+    await server.next();
+    expect(client.status).toBe('polling');
+  });
+
+  it.each([{ topics: [] }, { longPoll: 'never' as const }])(
+    'are never asked of a server that knows nothing of them: %j',
+    async (options) => {
+      const server = await serveExchanges();
+      const observed = observe(server.url, { topics: ['a'], timeouts: { firstByte: 1_000 }, ...options });
+      for (let i = 0; i < 3; i += 1) {
+        const exchange = await server.next();
+        expect(exchange.url.searchParams.has('wait')).toBe(false);
+        await holdBack(exchange, observed);
+        await observed.comesBack();
+      }
+    },
+  );
+});

@@ -1,0 +1,70 @@
+import type { Matcher } from '../protocol/matcher.ts';
+import {
+  type Checks,
+  aNumber,
+  aString,
+  anObjectWith,
+  assertNoPromise,
+  assertOptions,
+  describe,
+  invalidOption,
+} from '../protocol/options.ts';
+import type { Authorization } from './handler-options.ts';
+
+/*
+ * What the app's functions answered, checked before it is used. A slip here is the app's, so it is never answered with
+ * a 400 of the client's: `hub/invalid-option` goes where the app's own failures go.
+ */
+
+const AUTHORIZATION: Checks<Authorization> = {
+  subject: aString,
+  topics: { expected: 'a list of topics and patterns', accepts: Array.isArray },
+  member: anObjectWith('a member, such as { id: "ann" }', 'id'),
+  expiresAt: aNumber({ min: 0 }),
+};
+
+/** A `return` that was forgotten, or a misspelt name, must not let everybody in. */
+export function checkAuthorization(answer: unknown): Authorization {
+  if (typeof answer !== 'object' || answer === null) {
+    throw invalidOption(
+      'authorize',
+      `Expected \`authorize\` to return an object, or to throw \`unauthorized()\` or \`forbidden()\`; got ${describe(answer)}.`,
+    );
+  }
+  assertOptions(answer as Authorization, AUTHORIZATION, 'authorize().');
+  // Left out, it grants everything; undefined, it is a list that could not be found.
+  if ('topics' in answer && (answer as Authorization).topics === undefined) {
+    throw invalidOption(
+      'authorize().topics',
+      'Expected `authorize().topics` to be a list, got undefined. Leave it out to grant all but private events.',
+    );
+  }
+  return answer;
+}
+
+export function checkTopics(answer: unknown): readonly Matcher[] | null {
+  if (answer === null || Array.isArray(answer)) return answer as readonly Matcher[] | null;
+  throw invalidOption(
+    'topics',
+    `Expected \`topics\` to return a list of topics and patterns, or null; got ${describe(answer)}.`,
+  );
+}
+
+export function checkAddress(answer: unknown): string | undefined {
+  assertNoPromise('address', answer);
+  if (answer === undefined || typeof answer === 'string') return answer;
+  throw invalidOption(
+    'address',
+    `Expected \`address\` to return a string or undefined, got ${describe(answer)}.`,
+  );
+}
+
+/** What `onConnect` returned: a function to call at the end, or nothing. */
+export function checkOnEnd(answer: unknown): (() => void) | undefined {
+  assertNoPromise('onConnect', answer);
+  if (answer === undefined || typeof answer === 'function') return answer as (() => void) | undefined;
+  throw invalidOption(
+    'onConnect',
+    `Expected \`onConnect\` to return a function that is called at the end, or nothing; got ${describe(answer)}.`,
+  );
+}

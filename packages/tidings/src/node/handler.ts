@@ -1,0 +1,153 @@
+import { gatewayOf } from '../hub/gateway.ts';
+import type { Hub } from '../hub/hub.ts';
+import { createError } from '../protocol/errors.ts';
+import { type Check, type Checks, aBoolean } from '../protocol/options.ts';
+import { checkAddress } from '../http/answers.ts';
+import { bodyAlreadyRead, readJson } from '../http/body.ts';
+import { assertHandlerOptions } from '../http/check-options.ts';
+import type { HandlerOptions } from '../http/handler-options.ts';
+import { type Acceptance, type Answer, negotiate } from '../http/negotiation.ts';
+import { assertRoomForStream } from './streams.ts';
+import {
+  type NodeRequest,
+  type NodeResponse,
+  type SocketOptions,
+  openStream,
+  release,
+  setHeaders,
+} from './node-stream.ts';
+
+/** What an adapter knows of its framework's requests. */
+export interface Adapter<Req> {
+  /** Its own options, besides those of every handler. */
+  readonly checks?: Readonly<Record<string, Check>>;
+  /** The peer's address, unless the app says it. Default: the socket's. */
+  readonly address?: (req: Req) => string | undefined;
+  /** What the framework made of the body, if it has read it. */
+  readonly body?: (req: Req) => unknown;
+  /** Takes what the app's own functions threw, where the hub has to answer by itself. Default: the hub's `onError`. */
+  readonly report?: (error: unknown, req: Req) => void;
+}
+
+/**
+ * Answers one request: the framework's, and those of Node beneath it. Resolves once the stream is open or the request
+ * answered; rejects with what the app's own functions threw, before `takeOver` was called.
+ *
+ * `takeOver` makes the framework keep its hands off the response from now on.
+ */
+export type NodeHandler<Req> = (
+  appRequest: Req,
+  req: NodeRequest,
+  res: NodeResponse,
+  takeOver?: () => void,
+) => Promise<void>;
+
+const SOCKET_OPTIONS: Checks<SocketOptions> = { hijack: aBoolean };
+
+/**
+ * For adapters of frameworks that handle errors themselves.
+ *
+ * @throws {TidingsError} `hub/invalid-option`.
+ */
+export function createNodeHandler<Req>(
+  hub: Hub,
+  options: HandlerOptions<Req> & SocketOptions,
+  adapter: Adapter<Req> = {},
+): NodeHandler<Req> {
+  const gateway = gatewayOf(hub);
+  assertHandlerOptions(options, { ...SOCKET_OPTIONS, ...adapter.checks });
+  const address = options.address ?? adapter.address;
+  const bodyOf = adapter.body ?? ((appRequest: Req) => (appRequest as { body?: unknown }).body);
+  const report = adapter.report ?? ((error: unknown) => gateway.report(error));
+  return async (appRequest, req, res, takeOver = () => {}) => {
+    assertAnswerable(req, res);
+    const facts = {
+      method: req.method ?? 'GET',
+      query: queryOf(req.url ?? ''),
+      header: (name: string) => headerOf(req, name),
+      remote: address === undefined ? req.socket.remoteAddress : checkAddress(address(appRequest)),
+      protocol: `HTTP/${req.httpVersion}`,
+      json: () => readBody(req, bodyOf(appRequest)),
+      gone: () => isSettled(req, res),
+      assertRoom: () => assertRoomForStream(req, gateway.connectionsPerSession),
+      report: (error: unknown) => report(error, appRequest),
+    };
+    const begin = (acceptance: Acceptance): void => {
+      takeOver();
+      openStream(gateway, req, res, acceptance, options);
+    };
+    const outcome = await negotiate(gateway, options, facts, appRequest, begin);
+    if ('stream' in outcome) return;
+    takeOver();
+    if (!('answer' in outcome)) return;
+    sendAnswer(req, res, outcome.answer, gateway.closing);
+  };
+}
+
+/** @throws {TidingsError} `request/already-answered`, `request/no-socket`. */
+function assertAnswerable(req: NodeRequest, res: NodeResponse): void {
+  if (res.headersSent) {
+    const message =
+      'The response has begun before the hub got it: does middleware answer, or send headers, first?';
+    throw createError('request/already-answered', message);
+  }
+  // Those that frameworks make for tests, such as `app.inject()` of Fastify.
+  if (typeof (req.socket as Partial<typeof req.socket> | null)?.setTimeout !== 'function') {
+    const message =
+      'The request did not come over a socket. `app.inject()` and the like give a response once it is complete, which ' +
+      'a stream never is: test with a server that listens.';
+    throw createError('request/no-socket', message);
+  }
+}
+
+/** `last`: the socket is for nothing more, since the hub is being closed. */
+export function sendAnswer(
+  req: NodeRequest,
+  res: NodeResponse,
+  { status, headers, body }: Answer,
+  last = false,
+): void {
+  if (isSettled(req, res)) return;
+  setHeaders(res, headers);
+  // Nobody reads what else the peer sends, so the socket can't serve another request.
+  if (req.httpVersionMajor < 2 && (last || !req.complete)) res.setHeader('connection', 'close');
+  res.writeHead(status);
+  const text = req.method === 'HEAD' ? '' : body;
+  // RFC 9113 §8.1: with the answer complete the request is over too, whatever was still to come of it.
+  if ('stream' in res)
+    res.end(text, () => {
+      res.stream.close();
+      if (last) release(req);
+    });
+  else res.end(text);
+}
+
+/** Whether nobody waits for our answer any more: the peer has left, or something else has answered. */
+function isSettled(req: NodeRequest, res: NodeResponse): boolean {
+  if (res.headersSent || res.writableEnded) return true;
+  // HTTP/2's response doesn't say so itself, and HTTP/1.1's doesn't know while it is queued.
+  return 'stream' in res ? res.stream.destroyed || res.stream.closed : res.destroyed || req.socket.destroyed;
+}
+
+/**
+ * Middleware such as `express.json()` may have read the body already; `parsed` is what became of it. Some leave an
+ * empty object there without reading (`express.urlencoded()` of Express 4, for a body that is not a form).
+ */
+async function readBody(req: NodeRequest, parsed: unknown): Promise<unknown> {
+  if (!req.readableDidRead) return readJson(req.iterator({ destroyOnReturn: false }));
+  if (typeof parsed === 'string') return readJson([new TextEncoder().encode(parsed)]);
+  if (parsed instanceof Uint8Array) return readJson([parsed]);
+  if (typeof parsed === 'object' && parsed !== null) return parsed;
+  throw bodyAlreadyRead('`req.body`');
+}
+
+function headerOf(req: NodeRequest, name: string): string | undefined {
+  // HTTP/2 has another name for it.
+  const value = req.headers[name] ?? (name === 'host' ? req.headers[':authority'] : undefined);
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+function queryOf(url: string): URLSearchParams {
+  const start = url.indexOf('?');
+  return new URLSearchParams(start === -1 ? '' : url.slice(start + 1));
+}

@@ -1,0 +1,17 @@
+/** What means something else than itself in a pattern. */
+const SPECIAL = /[\\*:(){}+?]/g;
+
+/**
+ * Text that stands for itself in a pattern, for patterns built from names that users choose: a user called `*` would
+ * get everybody's events otherwise.
+ *
+ * @example { pattern: `user/${escapePattern(name)}/*` }
+ */
+export function escapePattern(text: string): string {
+  return text.replaceAll(SPECIAL, (character) => `\\${character}`);
+}
+
+/** Whether a topic was probably meant to be a pattern: it has a `*`, or a segment such as `:id`. */
+export function looksLikePattern(topic: string): boolean {
+  return /\*|(?:^|\/):[A-Za-z_$][\w$]*(?:\/|$)/.test(topic);
+}

@@ -1,0 +1,51 @@
+// A hub behind the door and in the runtime that it is told. It writes its URL; a POST to /close publishes three events,
+// closes the hub and ends the process at once, as a deploy does. GET /connections answers how many there are.
+import { createServer } from 'node:http';
+import { createHub } from 'tidings';
+import { sse as fetchSse } from 'tidings/fetch';
+import { sse as nodeSse } from 'tidings/node';
+
+const door = process.argv[2];
+const hub = createHub({ heartbeat: 12_000 });
+
+async function close() {
+  for (const n of [1, 2, 3]) void hub.publish('a', n);
+  await hub.close();
+  process.exit(0);
+}
+
+if (door === 'node') {
+  const events = nodeSse(hub);
+  const server = createServer((req, res) => {
+    if (req.url === '/connections') return res.end(String(hub.connections().length));
+    if (req.url !== '/close') return events(req, res);
+    res.end();
+    return void close();
+  });
+  server.listen(0, '127.0.0.1', () => announce(server.address().port));
+} else {
+  const events = fetchSse(hub);
+  const handle = (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === '/connections') return new Response(String(hub.connections().length));
+    if (pathname !== '/close') return events(request);
+    setTimeout(() => void close(), 0);
+    return new Response();
+  };
+  await serve(handle);
+}
+
+async function serve(fetch) {
+  const { Bun, Deno } = globalThis;
+  // 0: not the ten seconds after which Bun ends a response that is quiet.
+  if (Bun !== undefined)
+    return announce(Bun.serve({ port: 0, hostname: '127.0.0.1', fetch, idleTimeout: 0 }).port);
+  if (Deno !== undefined)
+    return announce(Deno.serve({ port: 0, hostname: '127.0.0.1', onListen() {} }, fetch).addr.port);
+  const { serve: serveHono } = await import('@hono/node-server');
+  serveHono({ fetch, port: 0, hostname: '127.0.0.1' }, ({ port }) => announce(port));
+}
+
+function announce(port) {
+  console.log(`http://127.0.0.1:${port}`);
+}

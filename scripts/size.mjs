@@ -1,0 +1,86 @@
+// What the client costs a page: each entry bundled alone, minified and compressed, against a budget. `npm run check`
+// fails if one is exceeded. On the sources, so that it needs no build.
+import { gzipSync } from 'node:zlib';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+/**
+ * @typedef {object} Budget
+ * @property {string} name
+ * @property {string} code imports what is measured, from the folder of the library's sources
+ * @property {number} bytes the most it may take, minified and compressed by gzip
+ * @property {number} [goal] what it is to take one day, if that is less
+ * @property {boolean} [later] with what is imported only when it is needed
+ */
+
+/** @type {readonly Budget[]} A kB is 1,000 bytes. */
+const budgets = [
+  {
+    name: 'connect, the core',
+    code: `export { connect } from './client/index.ts';`,
+    bytes: 13_200,
+    goal: 5_000,
+  },
+  {
+    name: 'the EventSource class',
+    code: `export { EventSource } from './client/event-source/index.ts';`,
+    bytes: 3_500,
+  },
+  {
+    name: 'everything of the client',
+    code: `export * from './client/index.ts'; export { EventSource } from './client/event-source/index.ts';`,
+    bytes: 18_000,
+    goal: 12_000,
+    later: true,
+  },
+];
+
+const sources = fileURLToPath(new URL('../packages/tidings/src/', import.meta.url));
+
+/**
+ * @param {string} code
+ * @param {boolean} later whether what is imported only when it is needed counts as well
+ */
+async function measure(code, later) {
+  const entry = `${sources}size-entry.ts`;
+  const build = await rolldown({
+    input: entry,
+    platform: 'browser',
+    // A Node module in it would be a mistake, not something to leave out.
+    onLog(_level, log) {
+      throw new Error(log.message);
+    },
+    plugins: [
+      {
+        name: 'entry',
+        resolveId: (id) => (id === entry ? id : undefined),
+        load: (id) => (id === entry ? code : undefined),
+      },
+    ],
+  });
+  const { output } = await build.generate({ format: 'esm', minify: true });
+  await build.close();
+  const chunks = output.filter((chunk) => chunk.type === 'chunk');
+  /** @type {Set<string>} */
+  const loaded = new Set();
+  const load = (/** @type {string} */ name) => {
+    if (loaded.has(name)) return;
+    loaded.add(name);
+    for (const { fileName, imports } of chunks) if (fileName === name) imports.forEach(load);
+  };
+  for (const { isEntry, fileName } of chunks) if (isEntry || later) load(fileName);
+  const text = chunks.map(({ fileName, code }) => (loaded.has(fileName) ? code : '')).join('');
+  return { minified: Buffer.byteLength(text), compressed: gzipSync(text, { level: 9 }).length };
+}
+
+const number = new Intl.NumberFormat('en-US');
+for (const { name, code, bytes, goal, later = false } of budgets) {
+  const { minified, compressed } = await measure(code, later);
+  const over = compressed > bytes;
+  const limit = `${number.format(bytes)}${goal === undefined ? '' : ` (goal ${number.format(goal)})`}`;
+  console.log(
+    `${over ? 'TOO BIG' : 'ok     '}  ${name}: ${number.format(minified)} bytes minified, ` +
+      `${number.format(compressed)} with gzip, budget ${limit}`,
+  );
+  if (over) process.exitCode = 1;
+}
