@@ -64,8 +64,8 @@ export interface CloseOptions {
   readonly within?: number;
 }
 
-const DISCONNECT_OPTIONS: Checks<DisconnectOptions> = { retry: aNumber({ min: 0, finite: true }) };
-const CLOSE_OPTIONS: Checks<CloseOptions> = { within: aNumber({ min: 0 }) };
+export const DISCONNECT_OPTIONS: Checks<DisconnectOptions> = { retry: aNumber({ min: 0, finite: true }) };
+export const CLOSE_OPTIONS: Checks<CloseOptions> = { within: aNumber({ min: 0 }) };
 
 /** Takes events in and gives them out to connections, as an app uses it. Made by `createHub`. */
 export interface Hub {
