@@ -71,6 +71,7 @@ export class Core {
       forget: (connection) => this.#forget(connection),
     };
     log.tail.onMiss((topics) => this.#fallBehind(topics));
+    log.tail.onRewind((end) => this.#rewind(end));
     this.presence = new PresenceTracker(options.presence, log, clock, report);
     this.#sweep = new Sweep({
       delivery: this.#delivery,
@@ -141,6 +142,12 @@ export class Core {
     for (const connection of this.all()) {
       if (topics === undefined || connection.request.wanted.matches(topics)) connection.fallBehind();
     }
+  }
+
+  /** The log has lost what came after `end`. */
+  #rewind(end: number): void {
+    this.fanOut.pushAll();
+    for (const connection of this.registry.values()) connection.rewind(end);
   }
 
   /** Milliseconds over which this many connections should come back. */

@@ -35,6 +35,18 @@ export class TailIndex {
     }
   }
 
+  /** Of an entry that may be older than others. */
+  insert({ seq, topics }: Indexed): void {
+    for (const topic of topics) {
+      const seqs = this.#seqsOf.get(topic);
+      if (seqs === undefined) this.add({ seq, topics: [topic] });
+      else {
+        const at = firstFrom(seqs, seq);
+        if (seqs.list[at] !== seq) seqs.list.splice(at, 0, seq);
+      }
+    }
+  }
+
   remove({ seq, topics }: Indexed): void {
     for (const topic of topics) {
       const seqs = this.#seqsOf.get(topic);

@@ -23,14 +23,10 @@ export async function until(what: string, condition: () => boolean): Promise<voi
 }
 
 /** The same for a condition that takes a question to know. */
-export async function untilAsync(
-  what: string,
-  condition: () => Promise<boolean>,
-  milliseconds: number = DEADLINE,
-): Promise<void> {
-  const deadline = performance.now() + milliseconds;
+export async function untilAsync(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + DEADLINE;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`Not within ${milliseconds} ms: ${what}.`);
+    if (performance.now() > deadline) throw new Error(`Not within ${DEADLINE} ms: ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

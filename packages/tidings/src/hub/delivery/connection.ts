@@ -256,6 +256,19 @@ export class Connection implements Receiver, Task {
     clock.defer(() => this.#pump());
   }
 
+  /**
+   * The log has lost what came after `end`, and the tail is about to go back there; nothing waits to be pushed. A peer
+   * that was given some of it gets a gap, and goes on from there.
+   */
+  rewind(end: number): void {
+    this.#leaveLive(this.#delivery.log.tail.head);
+    this.#subscription.lastPage = undefined;
+    this.#subscription.lastStates = undefined;
+    this.#reader?.rewind(end, this.#phase === 'opening');
+    // Not before the tail has gone back.
+    this.#delivery.clock.defer(() => this.#pump());
+  }
+
   /** For the transport: the peer can take more. */
   drained(): void {
     // A peer that was told goodbye has the stall time for all of it.

@@ -48,6 +48,8 @@ export class Reader {
   /** Whether the peer knows what the connection is for by now. */
   #toldTopics = true;
   #snapshot: Snapshot | undefined;
+  /** The log has lost what came after this seq, and the peer does not know yet that it was given some of it. */
+  #rewoundTo: number | undefined;
   #toldLosses: Map<string, number> | undefined;
   /** Was read before the notice that comes first. */
   #afterNotice: SharedPage | undefined;
@@ -67,7 +69,9 @@ export class Reader {
 
   /** Begins where a request's cursor was judged to stand. */
   begin({ seq, snapshot, losses }: Verdict, wanted: MatcherSet): void {
-    this.cursor = seq;
+    // The log may have gone back since the cursor was judged.
+    if (this.#rewoundTo !== undefined && seq <= this.#rewoundTo) this.#rewoundTo = undefined;
+    this.cursor = Math.min(seq, this.#rewoundTo ?? Infinity);
     if (snapshot) this.#beginSnapshot(wanted);
     if (losses.length > 0) newLosses(losses, (this.#toldLosses = new Map<string, number>()));
   }
@@ -86,8 +90,17 @@ export class Reader {
       this.#beginSnapshot(createMatcherSet([...due, ...gainedStates]));
   }
 
+  /** The log has lost what came after `end`. `isOpening`: where the connection begins is being judged. */
+  rewind(end: number, isOpening: boolean): void {
+    if (isOpening || this.cursor > end) this.#rewoundTo = Math.min(end, this.#rewoundTo ?? Infinity);
+    this.cursor = Math.min(this.cursor, end);
+    this.#afterNotice = undefined;
+    if (this.#snapshot !== undefined) this.#beginSnapshot(this.#snapshot.wanted);
+  }
+
   /** Whether the peer has everything up to `end`. */
   isAt(end: number): boolean {
+    if (this.#rewoundTo !== undefined) return false;
     const isDone = this.#snapshot === undefined && this.#toldTopics && this.#mail === undefined;
     return isDone && this.cursor >= end;
   }
@@ -122,12 +135,23 @@ export class Reader {
   /** Reads what comes next, up to `end` at most; the log below its tail has to be asked for it. */
   read(subscription: Subscription, end: number): Reading | Promise<Reading> {
     const { log } = this.#source;
+    if (this.#rewoundTo !== undefined) return this.#tellRewind(subscription);
     if (this.#mail !== undefined) return this.#readMail(this.#mail);
     if (this.#snapshot !== undefined) return this.#readSnapshot(subscription, this.#snapshot);
     if (!this.#toldTopics) return this.#tellTopics(subscription);
     if (this.#afterNotice !== undefined) return this.#taking(this.#afterNotice);
     if (this.cursor < Math.max(log.tail.floor, log.newestLoss)) return this.#readLog(subscription, end);
     return this.#taking(this.#nextPage(subscription, end));
+  }
+
+  /** Before anything that takes the place of what the log has lost. */
+  #tellRewind({ format, wanted }: Subscription): Reading {
+    return () => {
+      this.#rewoundTo = undefined;
+      const notice = format.gap({ gaps: [{ topics: wanted.matchers, reason: 'epoch' }] }, this.cursorText);
+      if (this.#source.log.rules.canBeState(wanted)) this.#beginSnapshot(wanted);
+      return notice;
+    };
   }
 
   /** After the state of the topics that it gained, and before any event of them. */
@@ -173,6 +197,7 @@ export class Reader {
     const { log } = this.#source;
     const { wanted, format } = subscription;
     const after = this.cursor;
+    const { epoch } = log.tail;
     const page = await log.read({
       after,
       wants: wantsUpTo(subscription, end),
@@ -181,6 +206,8 @@ export class Reader {
     });
     const all = await log.losses(after, wanted);
     return () => {
+      // A page of an earlier epoch may have what is lost since.
+      if (log.tail.epoch !== epoch) return undefined;
       const losses = newLosses(all, (this.#toldLosses ??= new Map<string, number>()));
       const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
       if (losses.length === 0) return this.#taking(shared)();
