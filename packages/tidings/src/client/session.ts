@@ -6,6 +6,7 @@ import { openConnection, type StreamItem } from './connection.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import type { Delivery } from './delivery.ts';
 import type { Listeners } from './listeners.ts';
+import { pause } from './limit.ts';
 import { loadCursor, staleLoad } from './load.ts';
 import type { Input } from './machine.ts';
 import { readCredentials, readExpiring, readGaps, readGoodbye, readWelcome, UNANNOUNCED } from './notices.ts';
@@ -45,7 +46,7 @@ export interface Session {
 /** What moves the cursor or reaches listeners. */
 type Frame = DecodedEvent | { readonly onlyId: string };
 
-export function openSession(shared: Shared, poll: boolean): Session {
+export function openSession(shared: Shared, poll: boolean, after = 0): Session {
   const { settings, keeper, delivery, topics, listeners, send } = shared;
   let response: FetchResponse | undefined;
   /** It goes on from what `load` has just returned. */
@@ -58,7 +59,8 @@ export function openSession(shared: Shared, poll: boolean): Session {
   let moved = false;
 
   const connection = openConnection(settings, poll, {
-    prepare,
+    prepare: (signal) =>
+      after > 0 ? pause(settings.timers, after, signal).then(() => load(signal)) : load(signal),
     // What is offered will be taken, so it needn't come again.
     request: () => topics.request(delivery.offered ? delivery.offered.id || undefined : keeper.cursor, poll),
     onResponse: (its) => (response = its),
@@ -84,7 +86,7 @@ export function openSession(shared: Shared, poll: boolean): Session {
   };
   return session;
 
-  function prepare(signal: AbortSignal): Promise<void> | undefined {
+  function load(signal: AbortSignal): Promise<void> | undefined {
     if (shared.due === undefined) return undefined;
     return loadCursor(settings, { gaps: shared.due, signal }).then((cursor) => {
       if (signal.aborted) return;
@@ -167,8 +169,11 @@ export function openSession(shared: Shared, poll: boolean): Session {
     moveTo(item, item.id);
     if (isLast(item)) send({ type: 'ended' });
     if (!shared.isCurrent(session)) return;
-    if (item.type === GOODBYE) send({ type: 'goodbye', retry: readGoodbye(item.data) });
-    else if (item.type === EXPIRING) void renew(readExpiring(item.data));
+    if (item.type === GOODBYE) {
+      const { retry, isAnswer } = readGoodbye(item.data);
+      send(poll && isAnswer ? { type: 'finished', moved, after: retry } : { type: 'goodbye', retry });
+    }
+    if (item.type === EXPIRING) void renew(readExpiring(item.data));
   }
 
   function isLast(event: DecodedEvent): boolean {
