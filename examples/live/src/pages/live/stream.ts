@@ -150,7 +150,7 @@ export function createStream(page: string): Stream {
     change({ phase: 'connecting', retryAt: undefined });
     const fresh = connect(url, {
       topics,
-      fetch: (address, init) => listen(address, init, heard),
+      fetch: (address, init: RequestInit) => listen(address, init, heard),
       retry: { max: LONGEST_WAIT },
       ...(start === undefined ? {} : { cursor: start }),
     });
