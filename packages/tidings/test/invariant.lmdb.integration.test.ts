@@ -2,39 +2,51 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
+import { DEADLINE } from '../../../scripts/deadline.ts';
+import type { Tuning } from '../src/hub/delivery/tuning.ts';
 import { lmdbLog } from '../src/logs/lmdb/index.ts';
-import { checkInvariant, retention, topics } from './model/check.ts';
+import { SMALLEST, checkInvariant, retention, topics } from './model/check.ts';
 
 const runs = Number(process.env['TIDINGS_MODEL_RUNS'] ?? 200);
 
 describe('on a log that outlives the process', () => {
-  test('resume is exact across restarts too', { timeout: 60_000 + runs * 100 }, () => check({}));
+  test('resume is exact across restarts too', { timeout: 5 * DEADLINE + runs * 500 }, () => check({}));
 
   test(
     'resume is exact across several processes too, each of which publishes',
-    { timeout: 60_000 + runs * 100 },
+    { timeout: 5 * DEADLINE + runs * 500 },
     () => check({ shared: true }),
+  );
+
+  test(
+    'resume is exact across them, too, if all work is cut into the smallest pieces',
+    { timeout: 5 * DEADLINE + runs * 500 },
+    () => check({ shared: true, tuning: SMALLEST }),
   );
 });
 
-async function check(options: { readonly shared?: boolean }): Promise<void> {
-  const { shared = false } = options;
+async function check(options: { readonly shared?: boolean; readonly tuning?: Tuning }): Promise<void> {
+  const { shared = false, tuning } = options;
   const base = mkdtempSync(join(tmpdir(), 'tidings-invariant-'));
   let world = 0;
   try {
-    await checkInvariant(runs, (clock) => {
-      const path = join(base, String((world += 1)));
-      const open = (): ReturnType<typeof lmdbLog> =>
-        lmdbLog({ path, shared, now: clock.now, retention, topics, tail: { events: 5 } });
-      return {
-        openLog: open,
-        processes: shared ? 3 : 1,
-        // What another one's retention takes meanwhile.
-        answersLate: shared,
-        volatile: false,
-        settle: settleWrites,
-      };
-    });
+    await checkInvariant(
+      runs,
+      (clock) => {
+        const path = join(base, String((world += 1)));
+        const open = (): ReturnType<typeof lmdbLog> =>
+          lmdbLog({ path, shared, now: clock.now, retention, topics, tail: { events: 5 } });
+        return {
+          openLog: open,
+          processes: shared ? 3 : 1,
+          // What another one's retention takes meanwhile.
+          answersLate: shared,
+          volatile: false,
+          settle: settleWrites,
+        };
+      },
+      tuning,
+    );
   } finally {
     rmSync(base, { recursive: true, force: true });
   }

@@ -49,6 +49,7 @@ describe('stats', () => {
     expect(hub.stats()).toEqual({
       connections: 5,
       live: 5,
+      inProcess: 0,
       behind: 0,
       topics: 2,
       connected: 5,

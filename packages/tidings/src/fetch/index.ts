@@ -29,10 +29,11 @@ export function sse(
   const gateway = gatewayOf(hub);
   assertHandlerOptions(options);
   return async (request, body) => {
+    const { searchParams: query, host } = new URL(request.url);
     const facts = {
       method: request.method,
-      query: new URL(request.url).searchParams,
-      header: (name: string) => request.headers.get(name) ?? undefined,
+      query,
+      header: (name: string) => request.headers.get(name) ?? (name === 'host' ? host : undefined),
       remote: options.address === undefined ? undefined : checkAddress(options.address(request)),
       protocol: 'fetch',
       json: () => readBody(request, body),

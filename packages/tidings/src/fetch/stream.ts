@@ -1,4 +1,4 @@
-import type { Sink } from '../hub/delivery/connection.ts';
+import type { Sink } from '../hub/delivery/sink.ts';
 import type { OwnConnection } from '../hub/gateway.ts';
 import { CompressedSink } from '../http/compressed-sink.ts';
 import type { Acceptance } from '../http/negotiation.ts';

@@ -114,7 +114,11 @@ describe('The body of a change', () => {
   ])('is refused as %s', async (_what, body) => {
     const { port } = await startNode();
     const peer = await RawClient.connect(port);
-    peer.read().send(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    peer
+      .read()
+      .send(
+        `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
     await until('answer', () => peer.text.includes('request/invalid-body'));
     expect(peer.head).toMatch(/^HTTP\/1\.1 400 /);
   });
@@ -140,7 +144,9 @@ describe('The body of a change', () => {
     const onError = vi.fn();
     const { hub, port, sockets } = await startNode({ onError });
     const peer = await RawClient.connect(port);
-    peer.send('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"connection":');
+    peer.send(
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"connection":',
+    );
     await until('request', () => sockets.size === 1);
     await turn();
     peer.socket.resetAndDestroy();
@@ -157,7 +163,11 @@ describe('The body of a change', () => {
     server.on('stream', (stream) => stream.on('close', () => closed.open()));
     const { url } = await listen(server, 'https');
     const session = http2.connect(url, INSECURE);
-    const stream = session.request({ ':method': 'POST', ':path': '/' });
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/',
+      'content-type': 'application/json',
+    });
     stream.on('error', () => {});
     const send = (): void => void (stream.writable && stream.write('x'.repeat(16_384), send));
     send();

@@ -76,7 +76,11 @@ describe.each([
       body: unknown,
       headers: Record<string, string> = { authorization: user },
     ): Promise<Response> =>
-      send({ method: 'POST', headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
+      send({
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      });
     return { hub, post, next, who: { connection: welcome.connection, secret: welcome.secret } };
   }
 

@@ -1,8 +1,10 @@
-import type { Gateway } from '../hub/gateway.ts';
+import type { CurrentTerms, Gateway } from '../hub/gateway.ts';
+import type { ConnectionTerms } from '../hub/request.ts';
 import type { Change, Changed } from '../protocol/control.ts';
 import { createError, forbidden } from '../protocol/errors.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
-import { authorize } from './authorization.ts';
+import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
+import { type Checked, authorize } from './authorization.ts';
 import type { HandlerOptions } from './handler-options.ts';
 
 /**
@@ -23,10 +25,35 @@ export function changeConnection<Req>(
       throw forbidden('What connections to this URL are for is fixed.');
     }
     const wanted = gateway.wanted(applyChange(current.wanted.matchers, add, drop));
-    const { subject, granted, expiresAt } = await authorize(options, wanted, req);
-    if (subject !== current.subject) throw forbidden('The connection is somebody else’s; connect anew.');
-    return { wanted, granted, expiresAt };
+    const authorization = await authorize(options, wanted, req);
+    if (authorization.subject !== current.subject)
+      throw forbidden('The connection is somebody else’s; connect anew.');
+    return { wanted, ...confine(current, wanted, authorization) };
   });
+}
+
+/**
+ * Without a subject nothing shows that those who change a connection are those who opened it: it may lose rights, and gain
+ * topics that it was granted from the beginning or that anybody may read.
+ */
+function confine(
+  current: CurrentTerms,
+  wanted: MatcherSet,
+  { subject, granted, expiresAt }: Checked,
+): Pick<ConnectionTerms, 'granted' | 'expiresAt'> {
+  if (subject !== undefined) return { granted, expiresAt };
+  const wasNamed = current.granted.matchers.length > 0;
+  if (wasNamed && !wanted.matchers.every((matcher) => current.granted.covers(matcher))) {
+    throw forbidden('A connection without a subject can gain no topics; connect anew.');
+  }
+  return {
+    granted: createMatcherSet(granted.matchers.filter((matcher) => current.granted.covers(matcher))),
+    expiresAt: earlier(expiresAt, current.expiresAt),
+  };
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 /** Adding what is there changes nothing, so that a request which got no answer can be sent again. */

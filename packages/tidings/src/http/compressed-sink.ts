@@ -1,5 +1,5 @@
 import type { CompressedStream } from '../hub/compression.ts';
-import type { Sink } from '../hub/delivery/connection.ts';
+import type { Sink } from '../hub/delivery/sink.ts';
 
 /** Compresses on the way to another sink. */
 export class CompressedSink implements Sink {

@@ -77,7 +77,10 @@ function isListOfStrings(value: unknown): boolean {
   return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
-function allowedOrigin({ origin: allowed }: CorsOptions, origin: string | undefined): string | undefined {
+export function allowedOrigin(
+  { origin: allowed }: CorsOptions,
+  origin: string | undefined,
+): string | undefined {
   if (allowed === '*') return '*';
   if (origin === undefined) return undefined;
   if (typeof allowed === 'function') {

@@ -1,4 +1,4 @@
-import type { ConnectionInfo } from '../hub/delivery/connection.ts';
+import type { ConnectionInfo } from '../hub/request.ts';
 import type { Member } from '../hub/presence/presence.ts';
 import type { EventOptions } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';

@@ -16,7 +16,8 @@ export {
 } from './negotiation.ts';
 export { toProblem } from './problem.ts';
 export type { CompressedStream, Compression } from '../hub/compression.ts';
-export type { ConnectRequest, ConnectionInfo, ConnectionPhase, Sink } from '../hub/delivery/connection.ts';
-export { type Gateway, type OwnConnection, gatewayOf } from '../hub/gateway.ts';
+export type { Sink } from '../hub/delivery/sink.ts';
+export type { ConnectRequest, ConnectionInfo, ConnectionPhase } from '../hub/request.ts';
+export { type Gateway, type OwnConnection, type Visit, gatewayOf } from '../hub/gateway.ts';
 export { type Start, parseStart } from '../protocol/cursor.ts';
 export type { MatcherSet } from '../protocol/matcher-set.ts';

@@ -1,5 +1,6 @@
 import type { Compression } from '../hub/compression.ts';
-import type { Gateway, OwnConnection } from '../hub/gateway.ts';
+import type { Gateway, OwnConnection, Visit } from '../hub/gateway.ts';
+import type { ConnectRequest } from '../hub/request.ts';
 import { parseStart } from '../protocol/cursor.ts';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
 import { createError } from '../protocol/errors.ts';
@@ -10,10 +11,12 @@ import { checkOnEnd, checkTopics } from './answers.ts';
 import { type Checked, authorize } from './authorization.ts';
 import { changeConnection } from './change.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
+import { assertMayPost } from './post.ts';
 import { encodeGreeting } from './greeting.ts';
 import type { HandlerOptions } from './handler-options.ts';
 import { ALLOW, toProblem } from './problem.ts';
 import { encodeRefusal, refuses } from './refusal.ts';
+import { answerAndEnd, waitOf } from './wait.ts';
 
 /** What any transport can say of a request. */
 export interface RequestFacts {
@@ -151,6 +154,7 @@ async function accept<Req, Stream>(
   begin: Begin<Stream>,
 ): Promise<Outcome<Stream>> {
   if (facts.method === 'POST') {
+    assertMayPost(options.cors, facts);
     const changed = await changeConnection(gateway, options, await facts.json(), req);
     return answer(200, JSON_HEADERS, JSON.stringify(changed));
   }
@@ -162,6 +166,22 @@ async function accept<Req, Stream>(
   }
   facts.assertRoom?.();
   gateway.assertRoom({ remote: facts.remote });
+  const visit = gateway.visit();
+  try {
+    return await welcome(gateway, options, facts, req, begin, visit);
+  } finally {
+    visit.over();
+  }
+}
+
+async function welcome<Req, Stream>(
+  gateway: Gateway,
+  options: HandlerOptions<Req>,
+  facts: RequestFacts,
+  req: Req,
+  begin: Begin<Stream>,
+  visit: Visit,
+): Promise<Outcome<Stream>> {
   const matchers = await wantedTopics(options, facts, req);
   if (matchers === null) return answer(204, {});
   const wanted = gateway.wanted(matchers);
@@ -174,13 +194,15 @@ async function accept<Req, Stream>(
     return answer(200, streamHeaders);
   }
   facts.assertRoom?.();
-  const connection = admit(gateway, options, facts, wanted, authorization);
+  const connection = gateway.admit(toRequest(options, facts, wanted, authorization), visit);
   try {
     const onEnd = checkOnEnd(options.onConnect?.(connection.info, req));
     if (onEnd !== undefined) connection.onClose(onEnd);
     const greeting = encodeGreeting(options.greeting?.(connection.info, req));
     if (connection.info.phase === 'closed') throw endedEarly();
-    return { stream: begin({ headers: streamHeaders, compression, connection, greeting }) };
+    const wait = waitOf(facts.query);
+    const own = wait === undefined ? connection : answerAndEnd(connection, wait);
+    return { stream: begin({ headers: streamHeaders, compression, connection: own, greeting }) };
   } catch (error) {
     connection.destroy();
     throw error;
@@ -202,17 +224,16 @@ async function wantedTopics<Req>(
   throw createError('topic/missing', `There is no ?${slip}=. Write ?${name}=, once for each ${name}.`);
 }
 
-function admit(
-  gateway: Gateway,
+function toRequest(
   handler: object,
   facts: RequestFacts,
   wanted: MatcherSet,
   { subject, member, expiresAt, granted }: Checked,
-): OwnConnection {
+): ConnectRequest {
   // The header is what a browser sends by itself when it reconnects, so it is the newer of the two. Empty, it is
   // no cursor: EventSource polyfills send it so on a first connect.
   const cursor = facts.header('last-event-id') || facts.query.get('last_event_id') || undefined;
-  return gateway.admit({
+  return {
     wanted,
     granted,
     start: parseStart(cursor),
@@ -224,7 +245,7 @@ function admit(
     userAgent: facts.header('user-agent'),
     protocol: facts.protocol,
     handler,
-  });
+  };
 }
 
 /** By the app, from one of its own hooks. */

@@ -1,20 +1,27 @@
 import { createError } from '../protocol/errors.ts';
+import type { TidingsError } from '../protocol/tidings-error.ts';
 import { Conflation } from './conflation.ts';
-import {
-  type ConnectRequest,
-  Connection,
-  type ConnectionTerms,
-  type Delivery,
-} from './delivery/connection.ts';
+import { Connection, type Delivery } from './delivery/connection.ts';
 import { FanOut } from './delivery/fan-out.ts';
+import { frames } from './delivery/frames.ts';
+import { items } from './delivery/items.ts';
 import { Subscriptions } from './delivery/subscription.ts';
-import type { ResolvedHubOptions } from './options.ts';
+import type { Tuning } from './delivery/tuning.ts';
+import { Turns } from './delivery/turns.ts';
+import type { HubLimits, ResolvedHubOptions } from './options.ts';
 import { PresenceTracker } from './presence/presence.ts';
 import { Registry } from './registry.ts';
+import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.ts';
 import { Sweep } from './sweep.ts';
+import { TextPool } from './text-pool.ts';
 
 /** Reconnects that are asked for in each second, when many are told to come back. */
 const RECONNECTS_PER_SECOND = 1000;
+
+/** A visitor who is being authorized, and what has been disconnected since that began. */
+export interface PendingVisit {
+  readonly disconnected: ((connection: ConnectionInfo) => boolean)[];
+}
 
 /** The parts of a hub, put together. Its two faces stand on it: `hub.ts` for apps, `gateway.ts` for transports. */
 export class Core {
@@ -22,18 +29,24 @@ export class Core {
   readonly subscriptions: Subscriptions = new Subscriptions();
   readonly counters = { connected: 0, published: 0, delivered: 0, bytes: 0, flushes: 0, stalled: 0 };
   readonly registry: Registry;
+  /** Connections of this process: no strangers, so they count for no limit, nor are they told to come back. */
+  readonly locals: Set<Connection> = new Set();
   readonly conflation: Conflation;
   readonly fanOut: FanOut;
   readonly presence: PresenceTracker;
+  readonly visits: Set<PendingVisit> = new Set();
   readonly #delivery: Delivery;
   readonly #sweep: Sweep;
+  readonly #userAgents = new TextPool();
   #closed: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
-  constructor(options: ResolvedHubOptions) {
+  constructor(options: ResolvedHubOptions, tuning: Tuning) {
     const { log, clock, onError: report } = options;
     this.options = options;
-    this.registry = new Registry(options.limits);
+    const warnOfProxy = (address: string): void => report(proxySuspected(address, options.limits));
+    const turns = new Turns(clock, tuning.catchUp);
+    this.registry = new Registry(options.limits, options.sparesPrivateAddresses ? warnOfProxy : undefined);
     this.conflation = new Conflation(log, clock);
     this.fanOut = new FanOut({
       tail: log.tail,
@@ -41,6 +54,8 @@ export class Core {
       clock,
       counters: this.counters,
       window: options.flushWindow,
+      turns,
+      tuning,
     });
     this.#delivery = {
       log,
@@ -49,7 +64,9 @@ export class Core {
       counters: this.counters,
       heartbeat: options.heartbeat,
       retry: options.retry,
-      flush: () => this.fanOut.flush(),
+      fanOut: this.fanOut,
+      turns,
+      tuning,
       report,
       forget: (connection) => this.#forget(connection),
     };
@@ -74,12 +91,27 @@ export class Core {
 
   /** Puts a connection on the books. */
   add(request: ConnectRequest): Connection {
-    const connection = new Connection(crypto.randomUUID(), request, this.#delivery);
+    const userAgent = this.#userAgents.use(request.userAgent);
+    const connection = new Connection(crypto.randomUUID(), { ...request, userAgent }, this.#delivery, frames);
     this.registry.add(connection);
     this.presence.join(request.wanted.topics, connection.member);
     this.counters.connected += 1;
     this.#sweep.start();
     return connection;
+  }
+
+  /** @throws {TidingsError} `hub/unavailable`. */
+  addLocal(request: ConnectRequest): Connection {
+    if (this.closing) throw createError('hub/unavailable', 'The hub is closed, or being closed.');
+    const connection = new Connection(crypto.randomUUID(), request, this.#delivery, items);
+    this.locals.add(connection);
+    return connection;
+  }
+
+  /** All connections, of peers and of this process. */
+  *all(): Generator<Connection> {
+    yield* this.registry.values();
+    yield* this.locals;
   }
 
   /** Changes what a connection is for. @returns where it stands. */
@@ -92,24 +124,29 @@ export class Core {
   }
 
   #forget(connection: Connection): void {
-    this.registry.delete(connection);
-    this.presence.leave(connection.request.wanted.topics, connection.member.id);
-    if (this.registry.size > 0) return;
-    this.#sweep.stop();
-    this.#onEmpty?.();
+    if (!this.locals.delete(connection)) {
+      this.registry.delete(connection);
+      this.#userAgents.release(connection.request.userAgent);
+      this.presence.leave(connection.request.wanted.topics, connection.member.id);
+    }
+    if (this.registry.size === 0) this.#sweep.stop();
+    if (this.#isEmpty) this.#onEmpty?.();
+  }
+
+  get #isEmpty(): boolean {
+    return this.registry.size + this.locals.size === 0;
   }
 
   /** What is pushed next leaves out events of these topics, or of any: connections that want them read the log. */
   #fallBehind(topics: readonly string[] | undefined): void {
-    this.fanOut.flush();
-    for (const connection of this.registry.values()) {
+    for (const connection of this.all()) {
       if (topics === undefined || connection.request.wanted.matches(topics)) connection.fallBehind();
     }
   }
 
   /** The log has lost what came after `end`. */
   #rewind(end: number): void {
-    this.fanOut.flush();
+    this.fanOut.pushAll();
     for (const connection of this.registry.values()) connection.rewind(end);
   }
 
@@ -131,8 +168,8 @@ export class Core {
     const { random, retry } = this.options;
     this.fanOut.flush();
     const spread = Math.max(1000, this.spread(this.registry.size));
-    for (const connection of [...this.registry.values()]) connection.end('drain', retry + random() * spread);
-    if (this.registry.size === 0) this.#onEmpty?.();
+    for (const connection of [...this.all()]) connection.end('drain', retry + random() * spread);
+    if (this.#isEmpty) this.#onEmpty?.();
   }
 
   async #drain(within: number): Promise<void> {
@@ -140,7 +177,7 @@ export class Core {
       this.#onEmpty = resolve;
     });
     const cancel = this.options.clock.setTimer(() => {
-      for (const connection of [...this.registry.values()]) connection.destroy();
+      for (const connection of [...this.all()]) connection.destroy();
     }, within);
     await gone;
     cancel();
@@ -166,6 +203,14 @@ export class Core {
     if (expiresAt === undefined || this.options.clock.now() < expiresAt) return;
     throw createError('auth/expired', 'The authorization has expired; get a new one.');
   }
+}
+
+function proxySuspected(address: string, { connectionsPerAddress }: HubLimits): TidingsError {
+  const message =
+    `More than ${connectionsPerAddress} connections come from ${address}, which looks like a proxy of yours. They are let ` +
+    'in, but nobody is limited by address. Say whose address counts: in Express `app.set("trust proxy", 1)`, elsewhere ' +
+    'the option `address` of `sse`. Or set `limits.connectionsPerAddress` yourself.';
+  return createError('limit/connections', message, { details: { address, limit: connectionsPerAddress } });
 }
 
 function difference(from: ReadonlySet<string>, without: ReadonlySet<string>): string[] {

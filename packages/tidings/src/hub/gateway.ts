@@ -1,18 +1,14 @@
-import type { Changed } from '../protocol/control.ts';
+import type { Changed, GoodbyeReason } from '../protocol/control.ts';
 import { createError } from '../protocol/errors.ts';
 import type { HubLimits } from './options.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 import { invalidOption } from '../protocol/options.ts';
 import type { Compression } from './compression.ts';
-import type { Core } from './core.ts';
-import type {
-  ConnectRequest,
-  Connection,
-  ConnectionInfo,
-  ConnectionTerms,
-  Sink,
-} from './delivery/connection.ts';
+import type { Core, PendingVisit } from './core.ts';
+import type { Connection } from './delivery/connection.ts';
+import type { Sink } from './delivery/sink.ts';
+import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.ts';
 
 /** A connection that a transport admitted, and so its own to open, feed with news of the peer, and end. */
 export interface OwnConnection {
@@ -30,6 +26,8 @@ export interface OwnConnection {
   closed(): void;
   /** Ends the stream at once, without a goodbye. */
   destroy(): void;
+  /** Ends the stream with a goodbye. `retry`: milliseconds after which the client is to come back. */
+  end(reason: GoodbyeReason, retry: number): void;
   /** Calls `listener` once when the connection is over; at once if it is. */
   onClose(listener: () => void): void;
 }
@@ -47,6 +45,12 @@ export type CurrentTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'subject'
 
 /** Who wants to come, as far as it is known by then. */
 export type Visitor = Partial<Pick<ConnectRequest, 'subject' | 'remote' | 'expiresAt'>>;
+
+/** A visitor of whom the app is being asked what it may read. */
+export interface Visit {
+  /** To be called when that has come to an end, however it did. */
+  over(): void;
+}
 
 /** What a transport calls. An app calls the hub itself. */
 export interface Gateway {
@@ -70,8 +74,16 @@ export interface Gateway {
    * @throws {TidingsError} `hub/unavailable` (503), `limit/connections` (429), `auth/expired` (401).
    */
   assertRoom(visitor: Visitor): void;
-  /** Admits a connection, which then waits for `open`. Throws like `assertRoom`. */
-  admit(request: ConnectRequest): OwnConnection;
+  /**
+   * Call it before the app is asked what a visitor may read. What `hub.disconnect` picks until `admit` holds for the
+   * visitor as well: it may have been authorized just before.
+   */
+  visit(): Visit;
+  /**
+   * Admits a connection, which then waits for `open`. Throws like `assertRoom`, and `hub/unavailable` (503) if the visitor
+   * has been disconnected since the visit began.
+   */
+  admit(request: ConnectRequest, visit?: Visit): OwnConnection;
   /**
    * Changes what a connection is for. `decide` is asked what it shall be for, knowing what it is for now; and once
    * more if another change came before it answered. What it throws is thrown.
@@ -118,6 +130,24 @@ export function createGateway(core: Core): Gateway {
     core.assertNotExpired(expiresAt);
   }
 
+  function visit(): Visit {
+    const disconnected: ((connection: ConnectionInfo) => boolean)[] = [];
+    const pending = { disconnected, over: (): void => void core.visits.delete(pending) };
+    core.visits.add(pending);
+    return pending;
+  }
+
+  function admit(request: ConnectRequest, visitor?: Visit): OwnConnection {
+    assertRoom(request);
+    const connection = core.add(request);
+    const { disconnected = [] } = (visitor ?? {}) as Partial<PendingVisit>;
+    if (!disconnected.some((where) => where(connection.info))) return connection;
+    connection.destroy();
+    throw createError('hub/unavailable', 'The connection was ended before it began.', {
+      details: { retryAfter: 1 },
+    });
+  }
+
   async function change(...[claim, decide]: Parameters<Gateway['change']>): Promise<Changed> {
     const connection = find(claim);
     for (;;) {
@@ -152,10 +182,8 @@ export function createGateway(core: Core): Gateway {
       return createMatcherSet(matchers, limits.topicLength);
     },
     assertRoom,
-    admit(request) {
-      assertRoom(request);
-      return core.add(request);
-    },
+    visit,
+    admit,
     change,
     jitter: (milliseconds) => Math.round(milliseconds * (1 + random() / 2)),
   };

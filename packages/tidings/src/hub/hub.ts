@@ -1,13 +1,19 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
 import { type EventInput, type EventOptions, toNewEvent } from '../protocol/event.ts';
+import type { Matcher } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { Core } from './core.ts';
-import type { ConnectionInfo } from './delivery/connection.ts';
+import { frames } from './delivery/frames.ts';
+import type { Item } from './delivery/items.ts';
+import { TUNING, type Tuning } from './delivery/tuning.ts';
+import { type DirectEvent, encodeDirect } from './direct-event.ts';
 import { GATEWAY, createGateway, type Gateway } from './gateway.ts';
 import { type HubOptions, resolveOptions } from './options.ts';
 import type { Presence } from './presence/presence.ts';
+import type { ConnectionInfo } from './request.ts';
+import { type SubscribeOptions, subscribe } from './subscribe.ts';
 
 /** What a publisher gets back. */
 export interface Published {
@@ -25,6 +31,8 @@ export interface HubStats {
   readonly connections: number;
   readonly live: number;
   readonly behind: number;
+  /** How many of the connections are `subscribe` loops of this process. */
+  readonly inProcess: number;
   /** Distinct topics and patterns that connections ask for. */
   readonly topics: number;
   /** Since the hub was made. */
@@ -77,6 +85,23 @@ export interface Hub {
   /** The cursor at the head: read it, then read your database, and a page that connects with it misses nothing. */
   cursor(): string;
   connections(): readonly ConnectionInfo[];
+  /**
+   * Sends an event to one connection alone: outside of the log, without cursor, and so gone if the connection breaks.
+   * It comes after everything that was published before. For a peer that is behind it waits, up to 64 KiB in all.
+   *
+   * @returns false if it can't come: no such connection is open here, or too much waits for its peer already.
+   * @throws {TidingsError} `event/invalid-type`, `event/invalid-data`, `event/invalid-option`.
+   */
+  send(connection: string, event: DirectEvent): boolean;
+  /**
+   * Reads events in this process, as a connection does: live, from a cursor, with gaps. There is no queue: while your
+   * loop is busy only the cursor is kept. Leave the loop, abort the signal or close the hub to end it. It counts in
+   * `stats()`, but for no limit, and not in `connections()` and `watchers()`.
+   *
+   * @throws {TidingsError} `topic/*`, `hub/invalid-option`, `hub/unavailable`. The loop throws `hub/unavailable` if it was cut
+   * off, such as by a log that failed.
+   */
+  subscribe(topics: Matcher | readonly Matcher[], options?: SubscribeOptions): AsyncIterableIterator<Item>;
   /** How many connections would get an event of this topic, were it not private. */
   watchers(topic: string): number;
   /** Ends the connections that `where` picks, telling them so. @returns how many. */
@@ -93,8 +118,8 @@ export interface Hub {
 }
 
 /** @throws {TidingsError} `hub/invalid-option`. */
-export function startHub(options: HubOptions & { readonly log: EventLog }): Hub {
-  return new AppHub(new Core(resolveOptions(options)));
+export function startHub(options: HubOptions & { readonly log: EventLog }, tuning: Tuning = TUNING): Hub {
+  return new AppHub(new Core(resolveOptions(options), tuning));
 }
 
 class AppHub implements Hub {
@@ -137,13 +162,25 @@ class AppHub implements Hub {
 
   watchers(topic: string): number {
     let watchers = 0;
-    for (const { receivers } of this.#core.subscriptions.index.match([topic])) watchers += receivers;
+    for (const { receivers, format } of this.#core.subscriptions.index.match([topic])) {
+      if (format === frames) watchers += receivers;
+    }
     return watchers;
+  }
+
+  send(id: string, event: DirectEvent): boolean {
+    const frame = encodeDirect(event);
+    return this.#core.registry.get(id)?.send(frame) ?? false;
+  }
+
+  subscribe(topics: Matcher | readonly Matcher[], options?: SubscribeOptions): AsyncIterableIterator<Item> {
+    return subscribe(this.#core, topics, options);
   }
 
   disconnect(where: (connection: ConnectionInfo) => boolean, options: DisconnectOptions = {}): number {
     assertOptions(options, DISCONNECT_OPTIONS);
-    const { registry } = this.#core;
+    const { registry, visits } = this.#core;
+    for (const visit of visits) visit.disconnected.push(where);
     const { retry, random } = this.#core.options;
     const picked = [...registry.values()].filter((connection) => where(connection.info));
     const spread = this.#core.spread(picked.length);
@@ -156,16 +193,18 @@ class AppHub implements Hub {
   }
 
   stats(): HubStats {
-    const { registry, subscriptions, counters, fanOut } = this.#core;
+    const { registry, locals, subscriptions, counters, fanOut } = this.#core;
+    const connections = registry.size + locals.size;
     let live = 0;
     for (const subscription of subscriptions.values()) live += subscription.live.size;
     const [p50 = 0, p99 = 0] = fanOut.lag.quantiles(0.5, 0.99);
     const { tail } = this.#core.options.log;
     return {
       ...counters,
-      connections: registry.size,
+      connections,
       live,
-      behind: registry.size - live,
+      behind: connections - live,
+      inProcess: locals.size,
       topics: subscriptions.index.size,
       deliveryLag: { p50, p99 },
       tail: { events: tail.length, bytes: tail.bytes, head: tail.head, epoch: tail.epoch },

@@ -1,6 +1,6 @@
 import { formatCursor } from '../protocol/cursor.ts';
-import { encodeFrame } from '../protocol/encode.ts';
 import type { Connection, Delivery } from './delivery/connection.ts';
+import { frames } from './delivery/frames.ts';
 import type { Registry } from './registry.ts';
 
 export interface SweepOptions {
@@ -16,7 +16,6 @@ export interface SweepOptions {
 }
 
 const MAX_INTERVAL = 1000;
-const encoder = new TextEncoder();
 
 /**
  * One timer for all that happens to connections by time alone: heartbeats, expiry of authorization, maximum
@@ -50,21 +49,31 @@ export class Sweep {
 
   #run(): void {
     this.#cancel = undefined;
-    const { delivery, registry } = this.#options;
-    const { clock, log } = delivery;
+    const { registry, delivery } = this.#options;
     this.#trim();
-    // A heartbeat carries the head as cursor, so nothing up to the head may still be waiting to be pushed.
-    delivery.flush();
-    const { head, epoch } = log.tail;
-    const beat = encoder.encode(encodeFrame({ id: formatCursor({ epoch, seq: head }) }));
+    // A heartbeat says where the connection stands: what was published before it comes first.
+    delivery.fanOut.flush();
+    this.#visitAll(registry.values());
+  }
+
+  /** Many connections are visited in slices: a heartbeat to each of them takes its time. */
+  #visitAll(connections: IterableIterator<Connection>): void {
+    const { delivery, registry } = this.#options;
+    const { clock, log, fanOut, tuning } = delivery;
     const now = clock.now();
-    const monotonic = clock.monotonic();
-    for (const connection of registry.values()) {
-      this.#visit(connection, now, monotonic);
+    const begin = clock.monotonic();
+    const { settled } = fanOut;
+    const beat = frames.heartbeat(formatCursor({ epoch: log.tail.epoch, seq: settled }));
+    let left = tuning.lookEvery;
+    for (const connection of connections) {
+      this.#visit(connection, now, begin);
       // A beat that would be late by the next round goes out in this one.
-      const silent = monotonic - connection.wroteAt + this.#interval > delivery.heartbeat;
-      if (connection.phase !== 'live' || !silent) continue;
-      connection.pushAlone(beat, head, monotonic);
+      const isSilent = begin - connection.wroteAt + this.#interval > delivery.heartbeat;
+      if (isSilent) connection.beat(beat, settled, begin);
+      left -= 1;
+      if (left > 0) continue;
+      if (clock.monotonic() - begin >= tuning.slice) return clock.defer(() => this.#visitAll(connections));
+      left = tuning.lookEvery;
     }
     if (registry.size > 0) this.start();
   }

@@ -92,22 +92,27 @@ export class EntryList {
   /** The entries that are wanted, after the cursor and up to `end`, which is the next cursor if all fit. */
   read(after: number, end: number, query: Wanted): Page {
     const { wants, limit } = query;
+    const { looks = Infinity } = limit;
     const found: LogEntry[] = [];
     let length = 0;
-    for (const entry of this.#after(after, query.matchers)) {
+    let looked = 0;
+    for (const entry of this.#after(after, query.matchers, looks)) {
       if (entry.seq > end) break;
-      if (!wants(entry)) continue;
-      found.push(entry);
-      length += entry.data.length;
-      if (found.length >= limit.events || length >= limit.length) return { entries: found, next: entry.seq };
+      looked += 1;
+      if (wants(entry)) {
+        found.push(entry);
+        length += entry.data.length;
+      }
+      const isFull = found.length >= limit.events || length >= limit.length || looked >= looks;
+      if (isFull) return { entries: found, next: entry.seq };
     }
     return { entries: found, next: end };
   }
 
   /** All that may be wanted; and more, where a look at each entry costs less than the index. */
-  *#after(cursor: number, matchers: MatcherSet): Generator<LogEntry> {
+  *#after(cursor: number, matchers: MatcherSet, looks: number): Generator<LogEntry> {
     const start = this.#from(cursor + 1);
-    const seqs = this.#index.after(cursor, this.#entries.length - start, matchers);
+    const seqs = this.#index.after(cursor, this.#entries.length - start, matchers, looks);
     if (seqs !== undefined) {
       for (const seq of seqs) {
         const entry = this.get(seq);

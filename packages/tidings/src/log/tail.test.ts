@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Matcher } from '../protocol/matcher.ts';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { type LogEntry, sizeOf } from './entry.ts';
 import type { PageLimit } from './page.ts';
@@ -53,6 +54,36 @@ describe('a tail', () => {
     tail.push([entry(8)]);
     expect(seqs(tail.read(3, all, noLimit, everything).entries)).toEqual([4, 8]);
     expect(pushed).toEqual([[4], [8]]);
+  });
+
+  test('is read to the end by pages that may look at few entries and names, and no page looks at more', () => {
+    const topics = ['a', 'b', 'c/1', 'c/2', 'd'];
+    const matchers = fc.subarray<Matcher>(['a', 'd', { pattern: 'c/*' }, { pattern: '*2' }, 'none'], {
+      minLength: 1,
+    });
+    const history = fc.array(fc.constantFrom(...topics), { maxLength: 60 });
+    fc.assert(
+      fc.property(history, matchers, fc.integer({ min: 1, max: 12 }), (names, wanted, looks) => {
+        const tail = new Tail({ epoch: 'e', retention: {} });
+        for (const [i, topic] of names.entries()) tail.push([entry(i + 1, { topic })]);
+        const set = createMatcherSet(wanted);
+        const found: number[] = [];
+        for (let after = 0; after < tail.head;) {
+          let looked = 0;
+          const wants = (each: LogEntry): boolean => {
+            looked += 1;
+            return set.matches(each.topics);
+          };
+          const page = tail.read(after, wants, { ...noLimit, looks }, set);
+          expect(looked).toBeLessThanOrEqual(looks);
+          expect(page.next).toBeGreaterThan(after);
+          found.push(...seqs(page.entries));
+          after = page.next;
+        }
+        expect(found).toEqual(names.flatMap((topic, i) => (set.matchesTopic(topic) ? [i + 1] : [])));
+      }),
+      { numRuns: 500 },
+    );
   });
 
   test('can go on further ahead, and says so while it is still before what is missing', () => {

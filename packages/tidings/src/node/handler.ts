@@ -142,7 +142,8 @@ async function readBody(req: NodeRequest, parsed: unknown): Promise<unknown> {
 }
 
 function headerOf(req: NodeRequest, name: string): string | undefined {
-  const value = req.headers[name];
+  // HTTP/2 has another name for it.
+  const value = req.headers[name] ?? (name === 'host' ? req.headers[':authority'] : undefined);
   return Array.isArray(value) ? value.join(', ') : value;
 }
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import type { Sink } from '../hub/delivery/connection.ts';
+import type { Sink } from '../hub/delivery/sink.ts';
 import type { OwnConnection } from '../hub/gateway.ts';
 import { LAST_CHUNK, toBuffer, toChunk } from './framing.ts';
 import { type Handle, type Writer, handleOf, writeToHandle } from './handle.ts';

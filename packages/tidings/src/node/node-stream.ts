@@ -1,7 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Sink } from '../hub/delivery/connection.ts';
+import type { Sink } from '../hub/delivery/sink.ts';
 import type { Gateway, OwnConnection } from '../hub/gateway.ts';
 import { CompressedSink } from '../http/compressed-sink.ts';
 import { toBuffer, toChunk } from './framing.ts';

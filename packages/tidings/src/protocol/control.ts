@@ -67,9 +67,10 @@ export interface Changed {
 
 /**
  * Why the server ends a stream. `drain`: it is going down. `expired`: the authorization ran out. `lifetime`: the
- * connection reached its maximum age. `evicted`: an operator or the app ended it.
+ * connection reached its maximum age. `evicted`: an operator or the app ended it. `wait`: the client asked for an answer
+ * that ends.
  */
-export type GoodbyeReason = 'drain' | 'expired' | 'lifetime' | 'evicted';
+export type GoodbyeReason = 'drain' | 'expired' | 'lifetime' | 'evicted' | 'wait';
 
 /** Data of `tidings:goodbye`, the last event of a stream that the server ends. */
 export interface Goodbye {

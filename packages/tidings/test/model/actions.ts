@@ -15,6 +15,7 @@ export type Action =
   | { readonly do: 'drop'; readonly peer: number }
   | { readonly do: 'reconnect'; readonly peer: number }
   | { readonly do: 'tick' }
+  | { readonly do: 'turn' }
   | { readonly do: 'advance'; readonly milliseconds: number }
   | { readonly do: 'disconnect'; readonly peer: number }
   | { readonly do: 'restart' };
@@ -66,7 +67,8 @@ export const actions: fc.Arbitrary<readonly Action[]> = fc.array(
     },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('drop' as const), peer }) },
     { weight: 4, arbitrary: fc.record({ do: fc.constant('reconnect' as const), peer }) },
-    { weight: 5, arbitrary: fc.record({ do: fc.constant('tick' as const) }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('tick' as const) }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('turn' as const) }) },
     {
       weight: 3,
       arbitrary: fc.record({

@@ -1,23 +1,29 @@
 import fc from 'fast-check';
 import { type ManualClock, createManualClock } from '../../src/testing/manual-clock.ts';
+import { TUNING, type Tuning } from '../../src/hub/delivery/tuning.ts';
 import type { Retention } from '../../src/log/retention.ts';
 import type { TopicRule } from '../../src/log/topic-rules.ts';
 import { type Action, actions } from './actions.ts';
+import { inTurns } from './turns.ts';
 import { type LogUnderTest, World } from './world.ts';
 
 /** Small, so that readers are often outlived by it. */
 export const retention: Retention = { events: 12, age: 60_000 };
 export const topics: readonly TopicRule[] = [{ match: 'b', retention: { events: 2, age: 10_000 } }];
 
+/** The smallest pieces there are: one receiver of a flush, one step of catching up in each turn. */
+export const SMALLEST: Tuning = { catchUp: 0, slicedFrom: 0, slice: 0, lookEvery: 1 };
+
 /** fast-check prints the seed and the shrunk list of actions when this fails. */
 export async function checkInvariant(
   runs: number,
   open: (clock: ManualClock) => Omit<LogUnderTest, 'flushWindow'>,
+  tuning: Tuning = TUNING,
 ): Promise<void> {
   await fc.assert(
     fc.asyncProperty(actions, fc.constantFrom(0, 700, 3000), async (list: readonly Action[], flushWindow) => {
-      const clock = createManualClock();
-      const world = new World({ ...open(clock), flushWindow }, clock);
+      const clock = inTurns(createManualClock());
+      const world = new World({ ...open(clock), flushWindow }, clock, tuning);
       for (const action of list) await world.act(action);
       await world.finish();
     }),

@@ -1,14 +1,9 @@
-import {
-  type EventLog,
-  type Gap,
-  type Hub,
-  type MatcherSet,
-  createHub,
-  createMatcherSet,
-} from '../internals.ts';
+import { type EventLog, type Gap, type Hub, type MatcherSet, createMatcherSet } from '../internals.ts';
 import { Peer, type PeerEvent } from '../peer.ts';
-import type { ManualClock } from '../../src/testing/manual-clock.ts';
+import type { Tuning } from '../../src/hub/delivery/tuning.ts';
+import { startHub } from '../../src/hub/hub.ts';
 import type { Action, PublishedEvent } from './actions.ts';
+import type { TurnedClock } from './turns.ts';
 
 export interface LogUnderTest {
   readonly openLog: () => EventLog | Promise<EventLog>;
@@ -55,14 +50,16 @@ const ALL_OWED: ReadonlySet<string> = new Set();
 /** A hub, or several on one log, and its peers, beside the plain list of all events that says what each peer must get. */
 export class World {
   readonly #log: LogUnderTest;
-  readonly #clock: ManualClock;
+  readonly #clock: TurnedClock;
+  readonly #tuning: Tuning;
   readonly #events: KnownEvent[] = [];
   readonly #followers: Follower[] = [];
   readonly #failures: unknown[] = [];
   readonly #servers: Server[] = [];
   #restarts = 0;
 
-  constructor(log: LogUnderTest, clock: ManualClock) {
+  constructor(log: LogUnderTest, clock: TurnedClock, tuning: Tuning) {
+    this.#tuning = tuning;
     this.#log = log;
     this.#clock = clock;
   }
@@ -93,6 +90,9 @@ export class World {
       case 'tick':
         this.#clock.tick();
         break;
+      case 'turn':
+        this.#clock.turn();
+        break;
       case 'advance':
         this.#clock.advance(action.milliseconds);
         break;
@@ -116,6 +116,9 @@ export class World {
       await this.#log.settle();
       for (const { peer } of this.#followers) peer.receive();
       for (const follower of this.#followers) await this.#reconnect(follower);
+      // Room for more is used in a turn of its own.
+      this.#clock.tick();
+      await this.#log.settle();
       if (this.#followers.every(ready)) break;
     }
     for (const follower of this.#followers) {
@@ -139,16 +142,19 @@ export class World {
 
   async #start(): Promise<Server> {
     const log = await this.#log.openLog();
-    const hub = createHub({
-      log,
-      clock: this.#clock,
-      heartbeat: 2000,
-      flushWindow: this.#log.flushWindow,
-      stallTimeout: 30_000,
-      maxLifetime: 100_000,
-      random: () => 0.5,
-      onError: (error) => this.#failures.push(error),
-    });
+    const hub = startHub(
+      {
+        log,
+        clock: this.#clock,
+        heartbeat: 2000,
+        flushWindow: this.#log.flushWindow,
+        stallTimeout: 30_000,
+        maxLifetime: 100_000,
+        random: () => 0.5,
+        onError: (error) => this.#failures.push(error),
+      },
+      this.#tuning,
+    );
     return { hub, log };
   }
 

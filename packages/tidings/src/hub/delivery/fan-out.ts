@@ -1,13 +1,17 @@
 import type { Clock } from '../clock.ts';
 import { LagSamples } from './lag-samples.ts';
-import { type Subscription, type Subscriptions, mayRead } from './subscription.ts';
-import { joinFrames } from './frames.ts';
+import type { Output } from './sink.ts';
+import { type Receiver, type Subscription, type Subscriptions, mayRead } from './subscription.ts';
 import type { LogEntry } from '../../log/entry.ts';
 import type { Tail } from '../../log/tail.ts';
+import type { Tuning } from './tuning.ts';
+import type { Task, Turns } from './turns.ts';
 
 /** Past these, a flush doesn't wait for the tick's end: a loop that only publishes must not outgrow memory. */
 const MAX_PENDING_EVENTS = 1024;
 const MAX_PENDING_LENGTH = 262_144;
+/** As many times as much may wait while a flush is under way; then that one is finished at once. */
+const PATIENCE = 16;
 
 export interface FanOutOptions {
   readonly tail: Tail;
@@ -16,11 +20,44 @@ export interface FanOutOptions {
   readonly counters: { delivered: number; bytes: number; flushes: number };
   /** Milliseconds to gather events before a flush; 0: until the end of the tick. */
   readonly window: number;
+  readonly turns: Turns;
+  readonly tuning: Tuning;
+}
+
+/** What a flush has for the receivers of one subscription. */
+export interface Batch {
+  readonly subscription: Subscription;
+  readonly output: Output;
+  readonly events: number;
+  /** The flush's seq, and when it began. */
+  readonly seq: number;
+  readonly at: number;
+}
+
+/** A flush under way: the live receivers of the batches are pushed to, one after the other. */
+interface Walk {
+  readonly batches: readonly Batch[];
+  /** The seq that all live receivers had before, and the one they have once they are reached. */
+  readonly from: number;
+  readonly seq: number;
+  readonly at: number;
+  /** When the first entry was appended, by the clock's monotonic time. */
+  readonly since: number;
+  readonly receivers: number;
+  /** The batch that is being pushed. */
+  index: number;
+  /** Held from slice to slice: nobody joins before the end, and whoever leaves is not met. */
+  iterator: IterableIterator<Receiver> | undefined;
+  /** `order` of the receiver of that batch that was reached last. */
+  order: number;
 }
 
 /**
  * Pushes what is appended to the connections at the head. All that was appended in one tick goes out in one flush:
  * matched once for each subscription, put together once, one write for each connection.
+ *
+ * With many receivers a flush takes several turns of the event loop. Until it has ended nobody goes live, and a
+ * connection that leaves asks what it is still owed.
  */
 export class FanOut {
   readonly lag: LagSamples = new LagSamples();
@@ -29,60 +66,178 @@ export class FanOut {
   #pending: LogEntry[] = [];
   #pendingLength = 0;
   #pendingSince = 0;
-  #flushing = false;
+  #walk: Walk | undefined;
+  /** Whether receivers are being pushed to right now. */
+  #isPushing = false;
+  /** Whether entries that the tail has already are still to be gathered. */
+  #isGathering = false;
   #cancelTimer: (() => void) | undefined;
+  #order = 0;
+  readonly #waiting = new Set<Task>();
 
   constructor(options: FanOutOptions) {
     this.#options = options;
     this.#stopListening = options.tail.onPush((entries) => this.#gather(entries));
   }
 
-  /** @returns false if called while a flush runs, true once everything appended has been pushed. */
+  /** Whether a flush is under way: nobody may go live. */
+  get isBusy(): boolean {
+    return this.#walk !== undefined || this.#isGathering;
+  }
+
+  /** The seq up to which live receivers have everything, but for the batch of a flush under way. */
+  get pushed(): number {
+    return this.#walk?.from ?? this.#beforePending();
+  }
+
+  /** The seq up to which a live receiver has everything that is owed nothing of the flush under way. */
+  get settled(): number {
+    return this.#walk?.seq ?? this.#beforePending();
+  }
+
+  /** When the flush under way began, by the clock's monotonic time. */
+  get beganAt(): number | undefined {
+    return this.#walk?.at;
+  }
+
+  /** How far a connection that reads may go: not beyond a flush under way, or it could not join at its end. */
+  get readable(): number {
+    return this.#walk?.seq ?? this.#options.tail.head;
+  }
+
+  #beforePending(): number {
+    const [first] = this.#pending;
+    return first === undefined ? this.#options.tail.head : first.seq - 1;
+  }
+
+  /** Entries that wait for the next flush. */
+  get pending(): readonly LogEntry[] {
+    return this.#pending;
+  }
+
+  /** The batch of the flush under way that this live receiver has not been given yet. */
+  owedTo(receiver: Receiver, subscription: Subscription): Batch | undefined {
+    const walk = this.#walk;
+    if (walk === undefined) return undefined;
+    const at = walk.batches.findIndex((batch) => batch.subscription === subscription);
+    const isReached = at < walk.index || (at === walk.index && receiver.order <= walk.order);
+    return isReached ? undefined : walk.batches[at];
+  }
+
+  /** The next receiver's `order`. */
+  nextOrder(): number {
+    this.#order += 1;
+    return this.#order;
+  }
+
+  /** Lets the task go on when the flush under way has ended. */
+  whenDone(task: Task): void {
+    this.#waiting.add(task);
+  }
+
+  /**
+   * Pushes what is pending.
+   *
+   * @returns true once it has been pushed; false if that takes more turns, or a flush was under way.
+   */
   flush(): boolean {
-    if (this.#flushing) return false;
-    const entries = this.#pending;
-    const newest = entries.at(-1);
-    if (newest === undefined) return true;
-    const { clock, counters } = this.#options;
-    this.#pending = [];
-    this.#pendingLength = 0;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    this.#flushing = true;
-    try {
-      this.#push(this.#match(entries), newest.seq, clock.monotonic());
-    } finally {
-      this.#flushing = false;
+    if (this.#walk !== undefined) return false;
+    let left = this.#pending.length;
+    while (left > 0) {
+      left -= this.#begin();
+      if (!this.#advance(this.#options.tuning.slice)) return false;
     }
-    counters.flushes += 1;
-    this.lag.add(clock.monotonic() - this.#pendingSince);
     return true;
+  }
+
+  /** Pushes everything that is pending in this turn, however long it takes. */
+  pushAll(): void {
+    this.#finish();
+    // A receiver that is being pushed to can't wait for the end of the push.
+    while (!this.#isPushing && !this.flush()) this.#finish();
   }
 
   stop(): void {
     this.#stopListening();
-    this.flush();
+    this.pushAll();
   }
 
   #gather(entries: readonly LogEntry[]): void {
+    const isWithin = this.#isGathering;
+    this.#isGathering = true;
     for (const entry of entries) {
       if (this.#pending.length === 0) this.#schedule();
       this.#pending.push(entry);
       this.#pendingLength += entry.data.length;
       // Within the loop: what is appended at once may be far more than a slow peer's buffer should hold.
-      if (this.#pending.length >= MAX_PENDING_EVENTS || this.#pendingLength >= MAX_PENDING_LENGTH)
-        this.flush();
+      if (this.#holds(1) && !this.flush() && this.#holds(PATIENCE)) this.#finish();
     }
+    this.#isGathering = isWithin;
+    this.#wake();
+  }
+
+  #holds(times: number): boolean {
+    return (
+      this.#pending.length >= times * MAX_PENDING_EVENTS || this.#pendingLength >= times * MAX_PENDING_LENGTH
+    );
   }
 
   #schedule(): void {
     const { clock, window } = this.#options;
     this.#pendingSince = clock.monotonic();
-    if (window > 0) this.#cancelTimer = clock.setTimer(() => this.flush(), window);
-    else clock.defer(() => this.flush());
+    const flush = (): void => {
+      this.#cancelTimer = undefined;
+      this.flush();
+    };
+    if (window > 0) this.#cancelTimer = clock.setTimer(flush, window);
+    else clock.defer(flush);
   }
 
-  /** Gives each subscription with someone live its batch. @returns those that got one. */
+  /** Begins to flush what is pending, as much of it as may go into one write. @returns how many entries. */
+  #begin(): number {
+    const { clock, tail, counters } = this.#options;
+    const since = this.#pendingSince;
+    const entries = this.#take();
+    const now = clock.monotonic();
+    const seq = entries.at(-1)?.seq ?? tail.head;
+    const batches: Batch[] = [];
+    let receivers = 0;
+    let last: { readonly entries: readonly LogEntry[]; readonly batch: Batch } | undefined;
+    for (const subscription of this.#match(entries)) {
+      const { batch: found, live, pushed, format } = subscription;
+      subscription.batch = [];
+      const isKnown = last?.batch.subscription.format === format && isSame(found, last.entries);
+      const output = isKnown && last !== undefined ? last.batch.output : format.events(found, tail.epoch);
+      const batch = { subscription, output, events: found.length, seq, at: now };
+      last = { entries: found, batch };
+      batches.push(batch);
+      receivers += live.size;
+      counters.delivered += found.length * live.size;
+      counters.bytes += output.length * live.size;
+      pushed.bytes += output.length;
+      pushed.at = now;
+    }
+    const from = (entries[0]?.seq ?? seq + 1) - 1;
+    this.#walk = { batches, from, seq, at: now, since, receivers, index: 0, iterator: undefined, order: 0 };
+    return entries.length;
+  }
+
+  #take(): readonly LogEntry[] {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    let count = 0;
+    for (let length = 0; count < Math.min(this.#pending.length, MAX_PENDING_EVENTS); count += 1) {
+      if (length >= MAX_PENDING_LENGTH) break;
+      length += this.#pending[count]?.data.length ?? 0;
+      this.#pendingLength -= this.#pending[count]?.data.length ?? 0;
+    }
+    if (count < this.#pending.length) return this.#pending.splice(0, count);
+    const all = this.#pending;
+    this.#pending = [];
+    return all;
+  }
+
+  /** Gives each subscription with a live receiver its entries. @returns those that got some. */
   #match(entries: readonly LogEntry[]): Subscription[] {
     const touched: Subscription[] = [];
     for (const entry of entries) {
@@ -95,23 +250,76 @@ export class FanOut {
     return touched;
   }
 
-  #push(subscriptions: readonly Subscription[], seq: number, now: number): void {
-    const { tail, counters } = this.#options;
-    let lastBatch: readonly LogEntry[] = [];
-    let bytes: Uint8Array = new Uint8Array();
-    for (const subscription of subscriptions) {
-      const { batch, live, pushed } = subscription;
-      subscription.batch = [];
-      if (!isSame(batch, lastBatch)) {
-        bytes = joinFrames(batch, tail.epoch);
-        lastBatch = batch;
+  /** Pushes to all receivers, or if they are many, for so many milliseconds. @returns whether to all. */
+  #advance(milliseconds: number): boolean {
+    const walk = this.#walk;
+    if (walk === undefined || this.#isPushing) return false;
+    const { clock, tuning } = this.#options;
+    const deadline = walk.receivers > tuning.slicedFrom ? clock.monotonic() + milliseconds : Infinity;
+    this.#isPushing = true;
+    try {
+      for (; walk.index < walk.batches.length; walk.index += 1) {
+        const isDone = deadline === Infinity ? this.#pushEach(walk) : this.#pushUntil(walk, deadline);
+        if (!isDone) {
+          clock.defer(() => this.#advance(tuning.slice));
+          return false;
+        }
+        walk.iterator = undefined;
+        walk.order = 0;
       }
-      counters.delivered += batch.length * live.size;
-      counters.bytes += bytes.length * live.size;
-      pushed.bytes += bytes.length;
-      pushed.at = now;
-      for (const receiver of live) receiver.push(bytes, seq, now);
+    } finally {
+      this.#isPushing = false;
     }
+    this.#end(walk);
+    return true;
+  }
+
+  #pushEach(walk: Walk): true {
+    const { subscription, output, seq, at } = walk.batches[walk.index] as Batch;
+    for (const receiver of walk.iterator ?? subscription.live) {
+      walk.order = receiver.order;
+      receiver.push(output, seq, at);
+    }
+    return true;
+  }
+
+  #pushUntil(walk: Walk, deadline: number): boolean {
+    const { clock, tuning } = this.#options;
+    const { subscription, output, seq, at } = walk.batches[walk.index] as Batch;
+    // Leaving the loop doesn't end the iterator: those of a Set have no `return`.
+    walk.iterator ??= subscription.live.values();
+    let left = tuning.lookEvery;
+    for (const receiver of walk.iterator) {
+      walk.order = receiver.order;
+      receiver.push(output, seq, at);
+      left -= 1;
+      if (left > 0) continue;
+      if (clock.monotonic() >= deadline) return false;
+      left = tuning.lookEvery;
+    }
+    return true;
+  }
+
+  /** Does the rest of the flush under way at once. */
+  #finish(): void {
+    this.#advance(Infinity);
+  }
+
+  #end(walk: Walk): void {
+    const { clock, counters } = this.#options;
+    this.#walk = undefined;
+    counters.flushes += 1;
+    this.lag.add(clock.monotonic() - walk.since);
+    this.#wake();
+    // Its own turn to flush came while this one was under way.
+    if (this.#pending.length > 0 && this.#cancelTimer === undefined) clock.defer(() => this.flush());
+  }
+
+  #wake(): void {
+    if (this.isBusy || this.#waiting.size === 0) return;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const task of waiting) this.#options.turns.take(task);
   }
 }
 

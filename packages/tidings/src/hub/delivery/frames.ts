@@ -1,15 +1,20 @@
+import { EXPIRING, GAP, GOODBYE, SUBSCRIBED, WELCOME } from '../../protocol/control.ts';
 import { concat } from '../../protocol/bytes.ts';
 import { formatCursor } from '../../protocol/cursor.ts';
-import { encodeFrame } from '../../protocol/encode.ts';
+import { type FrameFields, encodeFrame } from '../../protocol/encode.ts';
 import type { LogEntry } from '../../log/entry.ts';
+import type { Format } from './format.ts';
 
 const encoder = new TextEncoder();
 
+function toBytes(fields: FrameFields): Uint8Array {
+  return encoder.encode(encodeFrame(fields));
+}
+
 /** The bytes of an entry on the wire, as shared by all connections. `epoch` is that of the entry's log. */
 export function frameOf(entry: LogEntry, epoch: string): Uint8Array {
-  entry.frame ??= encoder.encode(
-    encodeFrame({ id: formatCursor({ epoch, seq: entry.seq }), type: entry.type, data: entry.data }),
-  );
+  const { seq, type, data } = entry;
+  entry.frame ??= toBytes({ id: formatCursor({ epoch, seq }), type, data });
   return entry.frame;
 }
 
@@ -19,3 +24,24 @@ export function joinFrames(entries: readonly LogEntry[], epoch: string): Uint8Ar
   if (only !== undefined && entries.length === 1) return frameOf(only, epoch);
   return concat(entries.map((entry) => frameOf(entry, epoch)));
 }
+
+/** All the bytes that a hub sends are made here. */
+export const frames: Format = {
+  name: '',
+  welcome: (welcome, retry, id, greeting) => {
+    const fields = { retry, type: WELCOME, data: JSON.stringify(welcome) };
+    return encoder.encode(encodeFrame(id === undefined ? fields : { ...fields, id }) + greeting);
+  },
+  events: joinFrames,
+  snapshot: (entries, id) => {
+    const text = entries.map(({ type, data }) => encodeFrame({ type, data })).join('');
+    if (id !== undefined) return encoder.encode(text + encodeFrame({ id }));
+    return text === '' ? undefined : encoder.encode(text);
+  },
+  gap: (notice, id) => toBytes({ id, type: GAP, data: JSON.stringify(notice) }),
+  subscribed: (subscribed, id) => toBytes({ id, type: SUBSCRIBED, data: JSON.stringify(subscribed) }),
+  expiring: (expiring, id) => toBytes({ id, type: EXPIRING, data: JSON.stringify(expiring) }),
+  goodbye: (goodbye) => toBytes({ retry: goodbye.retry, type: GOODBYE, data: JSON.stringify(goodbye) }),
+  alone: (text) => encoder.encode(text),
+  heartbeat: (id) => toBytes({ id }),
+};

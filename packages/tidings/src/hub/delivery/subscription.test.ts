@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import type { Matcher } from '../../protocol/matcher.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import { type Receiver, Subscriptions } from './subscription.ts';
-import { joinFrames } from './frames.ts';
+import { frames, joinFrames } from './frames.ts';
 import type { LogEntry } from '../../log/entry.ts';
 
-const nobody: Receiver = { push: () => {} };
+const nobody: Receiver = { push: () => {}, order: 0 };
 
 describe('subscriptions', () => {
   test('are shared by those who ask for the same and may read the same, in whatever order they say it', () => {
@@ -18,8 +18,12 @@ describe('subscriptions', () => {
     fc.assert(
       fc.property(list, list, list, list, (wanted, granted, otherWanted, otherGranted) => {
         const subscriptions = new Subscriptions();
-        const first = subscriptions.join(createMatcherSet(wanted), createMatcherSet(granted));
-        const second = subscriptions.join(createMatcherSet(otherWanted), createMatcherSet(otherGranted));
+        const first = subscriptions.join(createMatcherSet(wanted), createMatcherSet(granted), frames);
+        const second = subscriptions.join(
+          createMatcherSet(otherWanted),
+          createMatcherSet(otherGranted),
+          frames,
+        );
         expect(first === second).toBe(isSame(wanted, otherWanted) && isSame(granted, otherGranted));
       }),
       { numRuns: 1000 },
@@ -30,8 +34,8 @@ describe('subscriptions', () => {
     const subscriptions = new Subscriptions();
     const wanted = createMatcherSet(['a', { pattern: 'b/*' }]);
     const nothing = createMatcherSet([]);
-    const first = subscriptions.join(wanted, nothing);
-    expect(subscriptions.join(wanted, nothing)).toBe(first);
+    const first = subscriptions.join(wanted, nothing, frames);
+    expect(subscriptions.join(wanted, nothing, frames)).toBe(first);
     first.live.add(nobody);
     subscriptions.leave(first, nobody);
     expect([first.receivers, first.live.size, subscriptions.size, subscriptions.index.size]).toEqual([
@@ -41,7 +45,7 @@ describe('subscriptions', () => {
     subscriptions.leave(first, nobody);
     expect([subscriptions.size, subscriptions.index.size]).toEqual([0, 0]);
     expect([...subscriptions.index.match(['a'])]).toEqual([]);
-    expect(subscriptions.join(wanted, nothing)).not.toBe(first);
+    expect(subscriptions.join(wanted, nothing, frames)).not.toBe(first);
   });
 });
 

@@ -1,47 +1,63 @@
-import { joinFrames } from './frames.ts';
-import type { MatcherSet } from '../../protocol/matcher-set.ts';
 import type { LogEntry } from '../../log/entry.ts';
-import type { Page } from '../../log/page.ts';
+import { PRESENCE_PREFIX } from '../../protocol/matcher.ts';
+import type { MatcherSet } from '../../protocol/matcher-set.ts';
+import type { Format } from './format.ts';
+import type { Output } from './sink.ts';
 import { TopicIndex } from './topic-index.ts';
 
 /** A connection, as fan-out sees it. */
 export interface Receiver {
   /**
-   * Hands over the bytes of a flush, which brings the receiver up to `seq`. `now`: the clock's monotonic time.
+   * Hands over the output of a flush, which brings the receiver up to `seq`. `now`: the clock's monotonic time.
    * Records nothing per receiver: every extra object a write touches costs a few percent (`fanout`). The
    * subscription's `pushed` says what its live receivers were given.
    */
-  push(bytes: Uint8Array, seq: number, now: number): void;
+  push(output: Output, seq: number, now: number): void;
+  /** Grows with each receiver that goes live, so it says which of two is pushed to first. */
+  readonly order: number;
 }
 
 /**
  * What one or many connections ask for and may read. Connections that ask for the same share one of these, so
- * that an event is matched, and a flush's bytes are put together, once for all of them.
+ * that an event is matched, and a flush's output is put together, once for all of them.
  */
 export interface Subscription {
   readonly key: string;
   readonly wanted: MatcherSet;
   /** What was granted by name: private events need it. */
   readonly granted: MatcherSet;
-  /** The receivers that have everything up to the last flush: new events are pushed to them. */
+  readonly format: Format;
+  /** The receivers that have everything up to the last flush: new events are pushed to them. By `order`. */
   readonly live: Set<Receiver>;
-  /** Bytes of frames pushed to whoever was live, and when last, by the clock's monotonic time. */
+  /** Bytes pushed to each of the live receivers, and when last, by the clock's monotonic time. */
   readonly pushed: { bytes: number; at: number };
   /** How many receivers there are, live or behind. */
   receivers: number;
-  /** What the flush that runs has found for the receivers. */
+  /** What the flush that begins has found for the receivers. */
   batch: LogEntry[];
   /** The page read last, for the next receiver that stands at the same cursor. */
   lastPage: SharedPage | undefined;
+  /** The same of snapshots. */
+  lastStates: SharedStates | undefined;
 }
 
 export interface SharedPage {
   readonly after: number;
-  /** The log's head when it was read; a page read at another head may be incomplete. */
-  readonly head: number;
+  /** Everything up to here was looked at. */
   readonly next: number;
-  readonly bytes: Uint8Array | undefined;
+  readonly output: Output | undefined;
   readonly events: number;
+}
+
+/** A page of a snapshot, or the promise of one: many connections that come at once ask the log once. */
+export interface SharedStates {
+  /** The matchers that it is of, as the `key` of their set. */
+  readonly key: string;
+  readonly after: number;
+  readonly until: number;
+  /** The log's head when it was asked: states may have changed since. */
+  readonly head: number;
+  readonly page: Promise<SharedPage>;
 }
 
 /** Whether an event is for the subscription. Live and replayed delivery both ask here. */
@@ -49,8 +65,15 @@ export function wants(subscription: Subscription, entry: LogEntry): boolean {
   return subscription.wanted.matches(entry.topics) && mayRead(subscription, entry);
 }
 
+/**
+ * What is private needs a grant by name. So does presence for those who ask by a pattern: `presence/*`, or `*`, would tell
+ * who is in every room. Who knows a room's name may ask for it, where the app doesn't say otherwise.
+ */
 export function mayRead(subscription: Subscription, entry: LogEntry): boolean {
-  return !entry.private || subscription.granted.matches(entry.topics);
+  const isOpen =
+    !entry.private &&
+    (!entry.topics[0].startsWith(PRESENCE_PREFIX) || subscription.wanted.topics.has(entry.topics[0]));
+  return isOpen || subscription.granted.matches(entry.topics);
 }
 
 /** All subscriptions there are, by what they ask for. */
@@ -67,19 +90,21 @@ export class Subscriptions {
   }
 
   /** Finds or makes the subscription, and counts the caller as a receiver. */
-  join(wanted: MatcherSet, granted: MatcherSet): Subscription {
-    const key = `${wanted.key}\n\n${granted.key}`;
+  join(wanted: MatcherSet, granted: MatcherSet, format: Format): Subscription {
+    const key = `${format.name}\n${wanted.key}\n\n${granted.key}`;
     let subscription = this.#byKey.get(key);
     if (subscription === undefined) {
       subscription = {
         key,
         wanted,
         granted,
+        format,
         live: new Set(),
         pushed: { bytes: 0, at: 0 },
         receivers: 0,
         batch: [],
         lastPage: undefined,
+        lastStates: undefined,
       };
       this.#byKey.set(key, subscription);
       this.index.add(subscription);
@@ -95,10 +120,4 @@ export class Subscriptions {
     this.#byKey.delete(subscription.key);
     this.index.remove(subscription);
   }
-}
-
-/** Turns a page into bytes to share. */
-export function toSharedPage(page: Page, after: number, head: number, epoch: string): SharedPage {
-  const bytes = page.entries.length === 0 ? undefined : joinFrames(page.entries, epoch);
-  return { after, head, next: page.next, bytes, events: page.entries.length };
 }

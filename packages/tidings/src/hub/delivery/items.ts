@@ -1,0 +1,94 @@
+import type { Gap } from '../../protocol/control.ts';
+import { formatCursor } from '../../protocol/cursor.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import type { Format } from './format.ts';
+import type { Output } from './sink.ts';
+
+/** An event, as a reader in this process gets it. Readers share these objects. */
+export interface ItemEvent {
+  readonly topics: readonly [string, ...string[]];
+  /** `message` unless the publisher said otherwise. */
+  readonly type: string;
+  /** As it goes over the wire: JSON, or raw text. */
+  readonly data: string;
+  readonly id: string | undefined;
+  readonly key: string | undefined;
+  readonly tombstone: boolean;
+  readonly private: boolean;
+  /** Milliseconds since 1970, when it was appended. */
+  readonly time: number;
+  /** The data as a value. @throws {SyntaxError} if it is not JSON. */
+  json<T = unknown>(): T;
+}
+
+/**
+ * What `hub.subscribe` yields. A `cursor` says that everything up to there has been given: begin with it later, and
+ * nothing is missing.
+ *
+ * - `start` comes first: whether the cursor that was asked for could be resumed, and what was lost since.
+ * - `state` is a state's newest event, from before the start; after the last of them comes a `cursor`.
+ * - `event` is an event, in the order of the log.
+ * - `gap` says that retention took events before they could be read.
+ */
+export type Item =
+  | {
+      readonly kind: 'start';
+      readonly resumed: boolean;
+      readonly gaps: readonly Gap[];
+      /** Absent if states follow. */
+      readonly cursor: string | undefined;
+    }
+  | ({ readonly kind: 'state' } & ItemEvent)
+  | ({ readonly kind: 'event'; readonly cursor: string } & ItemEvent)
+  | { readonly kind: 'gap'; readonly gaps: readonly Gap[]; readonly cursor: string }
+  | { readonly kind: 'cursor'; readonly cursor: string };
+
+/** What a reader in this process is handed at a time. Nothing of it goes over a wire. */
+export interface ItemBatch extends Output {
+  readonly items: readonly Item[];
+}
+
+function batch(...items: readonly Item[]): ItemBatch {
+  return { length: 0, items };
+}
+
+function toEvent({
+  topics,
+  type = 'message',
+  data,
+  id,
+  key,
+  tombstone,
+  private: isPrivate,
+  time,
+}: LogEntry): ItemEvent {
+  return { topics, type, data, id, key, tombstone, private: isPrivate, time, json };
+}
+
+function json<T>(this: ItemEvent): T {
+  return JSON.parse(this.data) as T;
+}
+
+/** Items instead of frames: a reader in this process decodes nothing. */
+export const items: Format = {
+  name: 'items',
+  welcome: ({ resumed, gaps }, _retry, cursor) => batch({ kind: 'start', resumed, gaps, cursor }),
+  events: (entries, epoch) =>
+    batch(
+      ...entries.map((entry): Item => {
+        return { kind: 'event', cursor: formatCursor({ epoch, seq: entry.seq }), ...toEvent(entry) };
+      }),
+    ),
+  snapshot: (entries, cursor) => {
+    const states = entries.map((entry): Item => ({ kind: 'state', ...toEvent(entry) }));
+    if (cursor !== undefined) return batch(...states, { kind: 'cursor', cursor });
+    return states.length === 0 ? undefined : batch(...states);
+  },
+  gap: ({ gaps }, cursor) => batch({ kind: 'gap', gaps, cursor }),
+  // What follows is for clients at the other end of a wire.
+  subscribed: () => batch(),
+  expiring: () => batch(),
+  goodbye: () => batch(),
+  heartbeat: () => batch(),
+  alone: () => batch(),
+};

@@ -1,0 +1,275 @@
+import { formatCursor } from '../../protocol/cursor.ts';
+import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import type { EventLog } from '../../log/event-log.ts';
+import type { PageLimit } from '../../log/page.ts';
+import { type Verdict, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
+import type { Output } from './sink.ts';
+import { type SharedPage, type SharedStates, type Subscription, wants } from './subscription.ts';
+
+/** Large enough that a page fills a socket's buffer, small enough that few bytes wait for a slow peer. */
+const PAGE: PageLimit = { events: 1000, length: 65_536 };
+
+/** Entries looked at for one page, if they are held against topics alone; each pattern is one more thing to ask. */
+const LOOKS = 10_000;
+
+/** Bytes read for one connection before others get a turn: a peer may take them as fast as they are read. */
+const TURN = 262_144;
+
+/** Bytes that may wait for one connection alone; besides its cursor, all that is kept for a peer that doesn't read. */
+const MAX_MAIL = 65_536;
+
+/** Topics that are states, of which the newest events up to `until` are being sent. */
+interface Snapshot {
+  readonly wanted: MatcherSet;
+  readonly until: number;
+  after: number;
+}
+
+/** What readers need of their hub. */
+export interface Source {
+  readonly log: EventLog;
+  readonly counters: { delivered: number };
+}
+
+/** What was read. Called, it moves the cursor past it, and what it returns has to be written then. */
+export type Reading = () => Output | undefined;
+
+/**
+ * Where a connection stands that is not at the head, and how it reads on: first a snapshot if one is due, then page
+ * after page of the log. A connection has one only while it is behind.
+ */
+export class Reader {
+  /** Everything up to this seq has been given. */
+  cursor: number;
+  /** Whether the log is being asked. */
+  isWaiting = false;
+  readonly #source: Source;
+  /** Whether the peer knows what the connection is for by now. */
+  #toldTopics = true;
+  #snapshot: Snapshot | undefined;
+  /** The log has lost what came after this seq, and the peer does not know yet that it was given some of it. */
+  #rewoundTo: number | undefined;
+  #toldLosses: Map<string, number> | undefined;
+  /** Was read before the notice that comes first. */
+  #afterNotice: SharedPage | undefined;
+  /** Bytes read since others had their turn. */
+  #turn = 0;
+  /** For this connection alone, and no part of the log. */
+  #mail: Output[] | undefined;
+
+  constructor(source: Source, cursor: number) {
+    this.#source = source;
+    this.cursor = cursor;
+  }
+
+  get cursorText(): string {
+    return formatCursor({ epoch: this.#source.log.tail.epoch, seq: this.cursor });
+  }
+
+  /** Begins where a request's cursor was judged to stand. */
+  begin({ seq, snapshot, losses }: Verdict, wanted: MatcherSet): void {
+    // The log may have gone back since the cursor was judged.
+    if (this.#rewoundTo !== undefined && seq <= this.#rewoundTo) this.#rewoundTo = undefined;
+    this.cursor = Math.min(seq, this.#rewoundTo ?? Infinity);
+    if (snapshot) this.#beginSnapshot(wanted);
+    if (losses.length > 0) newLosses(losses, (this.#toldLosses = new Map<string, number>()));
+  }
+
+  /**
+   * Goes on for other topics, of which it had not asked for `gained`. However often topics change before the peer reads
+   * on, what waits for it is no more than for one change.
+   */
+  retarget(wanted: MatcherSet, gained: MatcherSet, isSame: boolean): void {
+    this.#toldTopics &&= isSame;
+    this.#afterNotice = undefined;
+    const due = this.#snapshot?.wanted.matchers.filter((matcher) => wanted.covers(matcher)) ?? [];
+    const gainedStates = this.#source.log.rules.canBeState(gained) ? gained.matchers : [];
+    // Also if nothing is left of it: its end brings the first cursor that the peer gets.
+    if (this.#snapshot !== undefined || gainedStates.length > 0)
+      this.#beginSnapshot(createMatcherSet([...due, ...gainedStates]));
+  }
+
+  /** The log has lost what came after `end`. `isOpening`: where the connection begins is being judged. */
+  rewind(end: number, isOpening: boolean): void {
+    if (isOpening || this.cursor > end) this.#rewoundTo = Math.min(end, this.#rewoundTo ?? Infinity);
+    this.cursor = Math.min(this.cursor, end);
+    this.#afterNotice = undefined;
+    if (this.#snapshot !== undefined) this.#beginSnapshot(this.#snapshot.wanted);
+  }
+
+  /** Whether the peer has everything up to `end`. */
+  isAt(end: number): boolean {
+    if (this.#rewoundTo !== undefined) return false;
+    const isDone = this.#snapshot === undefined && this.#toldTopics && this.#mail === undefined;
+    return isDone && this.cursor >= end;
+  }
+
+  /** Whether others should have a turn first. Asking gives it to them. */
+  rests(): boolean {
+    if (this.#turn <= TURN) return false;
+    this.#turn = 0;
+    return true;
+  }
+
+  /** Others had their turn while the peer was waited for. */
+  rested(): void {
+    this.#turn = 0;
+  }
+
+  /** Takes what is to be given next. @returns false if too much of that kind waits already. */
+  post(output: Output): boolean {
+    const waiting = this.#mail?.reduce((sum, { length }) => sum + length, 0) ?? 0;
+    if (waiting + output.length > MAX_MAIL && waiting > 0) return false;
+    this.#mail = [...(this.#mail ?? []), output];
+    return true;
+  }
+
+  #readMail([next, ...rest]: readonly Output[]): Reading {
+    return () => {
+      this.#mail = rest.length === 0 ? undefined : rest;
+      return next;
+    };
+  }
+
+  /** Reads what comes next, up to `end` at most; the log below its tail has to be asked for it. */
+  read(subscription: Subscription, end: number): Reading | Promise<Reading> {
+    const { log } = this.#source;
+    if (this.#rewoundTo !== undefined) return this.#tellRewind(subscription);
+    if (this.#mail !== undefined) return this.#readMail(this.#mail);
+    if (this.#snapshot !== undefined) return this.#readSnapshot(subscription, this.#snapshot);
+    if (!this.#toldTopics) return this.#tellTopics(subscription);
+    if (this.#afterNotice !== undefined) return this.#taking(this.#afterNotice);
+    if (this.cursor < Math.max(log.tail.floor, log.newestLoss)) return this.#readLog(subscription, end);
+    return this.#taking(this.#nextPage(subscription, end));
+  }
+
+  /** Before anything that takes the place of what the log has lost. */
+  #tellRewind({ format, wanted }: Subscription): Reading {
+    return () => {
+      this.#rewoundTo = undefined;
+      const notice = format.gap({ gaps: [{ topics: wanted.matchers, reason: 'epoch' }] }, this.cursorText);
+      if (this.#source.log.rules.canBeState(wanted)) this.#beginSnapshot(wanted);
+      return notice;
+    };
+  }
+
+  /** After the state of the topics that it gained, and before any event of them. */
+  #tellTopics({ format, wanted }: Subscription): Reading {
+    return () => {
+      this.#toldTopics = true;
+      return format.subscribed({ topics: wanted.matchers }, this.cursorText);
+    };
+  }
+
+  #taking(page: SharedPage): Reading {
+    return () => {
+      this.cursor = page.next;
+      this.#afterNotice = undefined;
+      return this.#count(page);
+    };
+  }
+
+  #count({ output, events }: Pick<SharedPage, 'output' | 'events'>): Output | undefined {
+    this.#turn += output?.length ?? 0;
+    this.#source.counters.delivered += events;
+    return output;
+  }
+
+  #nextPage(subscription: Subscription, end: number): SharedPage {
+    const { tail } = this.#source.log;
+    const last = subscription.lastPage;
+    if (last?.after === this.cursor && last.next <= end) return last;
+    const { wanted } = subscription;
+    const page = tail.read(this.cursor, wantsUpTo(subscription, end), limitFor(wanted), wanted);
+    const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
+    if (subscription.receivers > 1) subscription.lastPage = shared;
+    return shared;
+  }
+
+  #toShared({ format }: Subscription, entries: readonly LogEntry[], next: number): SharedPage {
+    const output = entries.length === 0 ? undefined : format.events(entries, this.#source.log.tail.epoch);
+    return { after: this.cursor, next, output, events: entries.length };
+  }
+
+  /** Reads below the tail. The gap notice about what retention took meanwhile comes before the page it is missing from. */
+  async #readLog(subscription: Subscription, end: number): Promise<Reading> {
+    const { log } = this.#source;
+    const { wanted, format } = subscription;
+    const after = this.cursor;
+    const { epoch } = log.tail;
+    const page = await log.read({
+      after,
+      wants: wantsUpTo(subscription, end),
+      matchers: wanted,
+      limit: limitFor(wanted),
+    });
+    const all = await log.losses(after, wanted);
+    return () => {
+      // A page of an earlier epoch may have what is lost since.
+      if (log.tail.epoch !== epoch) return undefined;
+      const losses = newLosses(all, (this.#toldLosses ??= new Map<string, number>()));
+      const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
+      if (losses.length === 0) return this.#taking(shared)();
+      const notice = format.gap({ gaps: trimmedGaps(losses) }, this.cursorText);
+      if (needsSnapshot(losses, log)) this.#beginSnapshot(wanted);
+      else this.#afterNotice = shared;
+      return notice;
+    };
+  }
+
+  /** One that is under way begins anew, so `wanted` has to include what that was for. */
+  #beginSnapshot(wanted: MatcherSet): void {
+    this.#snapshot = { wanted, until: this.cursor, after: 0 };
+  }
+
+  async #readSnapshot(subscription: Subscription, snapshot: Snapshot): Promise<Reading> {
+    const page = await this.#statesOf(subscription, snapshot);
+    return () => {
+      if (this.#snapshot !== snapshot) return undefined;
+      snapshot.after = page.next;
+      if (page.next >= snapshot.until) this.#snapshot = undefined;
+      return this.#count(page);
+    };
+  }
+
+  /** Encoded once for all that come to the same place before anything is appended. */
+  #statesOf(subscription: Subscription, { wanted, after, until }: Snapshot): Promise<SharedPage> {
+    const { head } = this.#source.log.tail;
+    const { key } = wanted;
+    const last = subscription.lastStates;
+    const isSame = last?.key === key && last.after === after && last.until === until && last.head === head;
+    if (isSame) return last.page;
+    const page = this.#readStates(subscription, wanted, after, until);
+    const states: SharedStates = { key, after, until, head, page };
+    if (subscription.receivers > 1) subscription.lastStates = states;
+    return page;
+  }
+
+  async #readStates(
+    subscription: Subscription,
+    matchers: MatcherSet,
+    after: number,
+    until: number,
+  ): Promise<SharedPage> {
+    const { log } = this.#source;
+    const wantsEntry = wantsUpTo(subscription, until);
+    const { entries, next } = await log.read({
+      after,
+      wants: wantsEntry,
+      matchers,
+      limit: limitFor(matchers),
+      snapshot: true,
+    });
+    const cursor = next >= until ? formatCursor({ epoch: log.tail.epoch, seq: until }) : undefined;
+    return { after, next, output: subscription.format.snapshot(entries, cursor), events: entries.length };
+  }
+}
+
+function limitFor({ patterns }: MatcherSet): PageLimit {
+  return { ...PAGE, looks: Math.ceil(LOOKS / (1 + patterns.length)) };
+}
+
+function wantsUpTo(subscription: Subscription, end: number): (entry: LogEntry) => boolean {
+  return (entry) => entry.seq <= end && wants(subscription, entry);
+}

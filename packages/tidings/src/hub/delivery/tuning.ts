@@ -1,0 +1,12 @@
+/** How work is cut into pieces, to keep each turn of the event loop short. Tests make the pieces smaller. */
+export interface Tuning {
+  /** Milliseconds of each turn that all connections together spend on catching up. */
+  readonly catchUp: number;
+  /** A flush to more receivers than this is done in slices. */
+  readonly slicedFrom: number;
+  /** Milliseconds of a slice, and receivers after which the time is looked at. */
+  readonly slice: number;
+  readonly lookEvery: number;
+}
+
+export const TUNING: Tuning = { catchUp: 5, slicedFrom: 500, slice: 5, lookEvery: 32 };

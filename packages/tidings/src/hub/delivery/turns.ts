@@ -1,0 +1,71 @@
+import type { Clock } from '../clock.ts';
+
+/** Something that is done in steps. */
+export interface Task {
+  /** Does one step. @returns `more` to go on, `rest` to go on in another turn, `done` to be left alone. */
+  step(): 'more' | 'rest' | 'done';
+}
+
+/**
+ * Shares out the time for catching up. All connections of a hub that read on do so in steps, one after the other, and
+ * together only for a few milliseconds of each turn of the event loop, however many they are and whatever they ask for.
+ */
+export class Turns {
+  readonly #clock: Clock;
+  readonly #budget: number;
+  readonly #queue = new Set<Task>();
+  readonly #resting = new Set<Task>();
+  #running = false;
+  /** When the time of this turn is used up; undefined if none was used yet. */
+  #until: number | undefined;
+
+  /** `budget`: milliseconds of each turn. */
+  constructor(clock: Clock, budget: number) {
+    this.#clock = clock;
+    this.#budget = budget;
+  }
+
+  /** Does the task's steps: now, as far as there is time, and in later turns. */
+  take(task: Task): void {
+    if (this.#resting.has(task)) return;
+    this.#queue.add(task);
+    if (!this.#running) this.#run();
+  }
+
+  /** Does no more steps of it. */
+  drop(task: Task): void {
+    this.#queue.delete(task);
+    this.#resting.delete(task);
+  }
+
+  #run(): void {
+    this.#running = true;
+    try {
+      // What is added within the loop, also again, comes last.
+      for (const task of this.#queue) {
+        if (!this.#hasTime()) return;
+        this.#queue.delete(task);
+        const next = task.step();
+        if (next === 'more') this.#queue.add(task);
+        else if (next === 'rest') this.#resting.add(task);
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #hasTime(): boolean {
+    const now = this.#clock.monotonic();
+    if (this.#until !== undefined) return now < this.#until;
+    this.#until = now + this.#budget;
+    this.#clock.defer(() => this.#nextTurn());
+    return true;
+  }
+
+  #nextTurn(): void {
+    this.#until = undefined;
+    for (const task of this.#resting) this.#queue.add(task);
+    this.#resting.clear();
+    if (!this.#running) this.#run();
+  }
+}

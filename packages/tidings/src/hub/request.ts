@@ -1,0 +1,49 @@
+import type { Start } from '../protocol/cursor.ts';
+import type { Matcher } from '../protocol/matcher.ts';
+import type { MatcherSet } from '../protocol/matcher-set.ts';
+import type { Member } from './presence/presence.ts';
+
+/** An incoming connection, as its transport read it: who it is and what it asks for. */
+export interface ConnectRequest {
+  /** What the subscriber asks for. */
+  readonly wanted: MatcherSet;
+  /** What it may read by name: private events need it. */
+  readonly granted: MatcherSet;
+  readonly start: Start;
+  /** Whether the cursor comes from an earlier connection, which got the snapshot already. */
+  readonly reconnects: boolean;
+  readonly subject: string | undefined;
+  /** The member it counts as for presence. Absent: the subject, or else one of its own. */
+  readonly member?: Member | undefined;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number | undefined;
+  readonly remote: string | undefined;
+  readonly userAgent: string | undefined;
+  /** Like `HTTP/1.1`. */
+  readonly protocol: string;
+  /** The handler that asks: only it may change the connection, since its `authorize` judged the topics. */
+  readonly handler?: object | undefined;
+}
+
+/** What of a `ConnectRequest` may change while the connection lasts. */
+export type ConnectionTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'expiresAt'>;
+
+/** `opening`: admitted, nothing sent. `behind`: reads from its cursor. `live`: at the head. `ending`: said goodbye. */
+export type ConnectionPhase = 'opening' | 'behind' | 'live' | 'ending' | 'closed';
+
+/** What an app may know of a connection. */
+export interface ConnectionInfo {
+  readonly id: string;
+  readonly subject: string | undefined;
+  readonly remote: string | undefined;
+  readonly userAgent: string | undefined;
+  readonly protocol: string;
+  readonly topics: readonly Matcher[];
+  readonly phase: ConnectionPhase;
+  /** Events of the log, matching or not, that this connection has not been brought past. */
+  readonly lag: number;
+  /** Bytes of frames handed to the transport. */
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly connectedAt: number;
+}

@@ -1,0 +1,36 @@
+import type { ManualClock } from '../../src/testing/manual-clock.ts';
+
+/** A clock whose deferred tasks run one turn at a time, so that anything can happen between two of them. */
+export interface TurnedClock extends ManualClock {
+  /** Runs what was deferred before, and nothing of what that defers. */
+  turn(): void;
+}
+
+export function inTurns(clock: ManualClock): TurnedClock {
+  let deferred: (() => void)[] = [];
+  function turn(): void {
+    const tasks = deferred;
+    deferred = [];
+    for (const task of tasks) task();
+  }
+  function tick(): void {
+    while (deferred.length > 0) turn();
+  }
+  return {
+    now: clock.now,
+    monotonic: clock.monotonic,
+    setTimer: clock.setTimer,
+    defer: (task) => void deferred.push(task),
+    turn,
+    tick,
+    advance(milliseconds) {
+      tick();
+      clock.advance(milliseconds);
+      tick();
+    },
+    jump: clock.jump,
+    get timers() {
+      return clock.timers;
+    },
+  };
+}
