@@ -1,5 +1,5 @@
-import { createError } from './errors.ts';
-import { describe } from './options.ts';
+import { createError } from '../protocol/errors.ts';
+import { describe } from '../protocol/options.ts';
 import type { InputOf, StandardSchema } from './schema.ts';
 
 /** Of each topic or pattern, the schema of the data of each event type. */
