@@ -21,7 +21,7 @@ const allowed = {
   node: ['protocol', 'log', 'hub', 'http'],
   fetch: ['protocol', 'log', 'hub', 'http'],
   client: ['protocol'],
-  testing: ['protocol', 'log', 'hub'],
+  testing: ['protocol', 'log', 'hub', 'http'],
   '.': ['protocol', 'log', 'logs/memory', 'logs/lmdb', 'hub', 'http', 'node', 'fetch', 'client', 'testing'],
 };
 /** Folders whose code runs in every runtime: no types of Node, no `node:` modules, no globals of Node. */

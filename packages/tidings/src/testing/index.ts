@@ -4,3 +4,9 @@ export { type ContractCase, type LogFactory, type OpenLogOptions } from './contr
 export { logContract } from './log-contract.ts';
 export { type ManualClock, createManualClock } from './manual-clock.ts';
 export { type SharedContractCase, type SharedLogFactory, sharedLogContract } from './shared-log-contract.ts';
+export {
+  type RunningTransport,
+  type TransportCase,
+  type TransportFactory,
+  transportContract,
+} from './transport-contract.ts';
