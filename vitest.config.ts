@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { DEADLINE } from './scripts/deadline.ts';
 
 const library = fileURLToPath(new URL('packages/tidings/src/', import.meta.url));
 
@@ -7,7 +8,7 @@ const library = fileURLToPath(new URL('packages/tidings/src/', import.meta.url))
 // user gets (dist, through `exports`) is what the snippets, the browser tests and `npm run check` run on.
 const alias = [
   { find: /^tidings$/, replacement: `${library}index.ts` },
-  { find: /^tidings\/(client|fetch|log|node|testing)$/, replacement: `${library}$1/index.ts` },
+  { find: /^tidings\/(client|events|fetch|log|node|testing)$/, replacement: `${library}$1/index.ts` },
   { find: /^tidings\/transport$/, replacement: `${library}http/index.ts` },
   { find: /^tidings\/eventsource$/, replacement: `${library}client/event-source/index.ts` },
   { find: /^tidings\/lmdb$/, replacement: `${library}logs/lmdb/index.ts` },
@@ -16,19 +17,33 @@ const alias = [
 ];
 
 const built = ['**/node_modules/**', '**/dist/**'];
+// A test has several conditions to wait for; the message of the one that never comes true says more than "timed out".
+const patience = { testTimeout: 3 * DEADLINE, hookTimeout: 3 * DEADLINE };
 
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/summary-reporter.ts'],
+    // Whatever breaks them all must not take hours in CI, where each waits out its deadline.
+    bail: process.env['CI'] === 'true' ? 30 : 0,
     projects: [
       {
         resolve: { alias },
         test: {
           name: 'unit',
           include: ['{packages,examples,scripts}/**/*.test.ts'],
-          exclude: [...built, '**/*.integration.test.ts'],
-          // Properties take seconds on a quiet machine, and several times as long on a loaded one.
-          testTimeout: 60_000,
+          exclude: [...built, '**/*.{integration,slow}.test.ts'],
+          // Importing the sources anew for each file would take twice the time of the tests.
+          isolate: false,
+          ...patience,
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'slow',
+          include: ['{packages,examples,scripts}/**/*.slow.test.ts'],
+          exclude: built,
+          ...patience,
         },
       },
       {
@@ -37,8 +52,7 @@ export default defineConfig({
           name: 'integration',
           include: ['{packages,examples,scripts}/**/*.integration.test.ts'],
           exclude: built,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          ...patience,
           sequence: { groupOrder: 1 },
         },
       },
@@ -47,8 +61,7 @@ export default defineConfig({
           name: 'browser',
           include: ['e2e/**/*.test.ts'],
           exclude: built,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...patience,
           // A browser and a server per file want the whole machine, or their timings say nothing.
           fileParallelism: false,
           sequence: { groupOrder: 2 },

@@ -1,5 +1,6 @@
 import { chromium, type Browser } from 'playwright-core';
 import type { TestContext } from 'vitest';
+import { DEADLINE } from '../scripts/deadline.ts';
 import { chromium as need } from '../scripts/needs.mjs';
 
 /**
@@ -11,5 +12,5 @@ export async function launchChromium(context: Pick<TestContext, 'skip'>): Promis
   if (executablePath === undefined) return context.skip(`${need.name} is missing: ${need.howTo}`);
   // Chromium refuses to sandbox itself as root, which is what a container runs tests as.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  return chromium.launch({ executablePath, args });
+  return chromium.launch({ executablePath, args, timeout: DEADLINE });
 }

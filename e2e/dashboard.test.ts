@@ -33,7 +33,7 @@ test('the figures move with what happens, and the charts keep their history over
   const page = await watcher.open('/dashboard');
   await eventually(() => tile(page, 'connections')).toBe('1');
   await eventually(() => tile(page, 'posts')).toBe('0');
-  await eventually(() => chart(page, 'Connections')).toContain('streams: from 1 to 1');
+  await eventually(() => chart(page, 'Connections')).toMatch(/streams: from [01] to 1,/);
 
   const guest = await newVisitor(app.url);
   await guest.signUp('guest');
@@ -49,19 +49,20 @@ test('the figures move with what happens, and the charts keep their history over
   await eventually(() => chart(page, 'Events per second')).toMatch(/delivered: from \S+ to [1-9]\d/);
   await Promise.all(sources.map((source) => source.close()));
   await eventually(() => tile(page, 'connections')).toBe('1');
-  const history = 'streams: from 1 to 5';
-  expect(await chart(page, 'Connections')).toContain(history);
+  // The server has sampled since before the page came.
+  const history = /streams: from [01] to 5,/;
+  expect(await chart(page, 'Connections')).toMatch(history);
 
   proxy.block(true);
   proxy.cut();
   await eventually(() => statusLabel(page)).toMatch(/^Reconnecting/);
   await screenshot(page, 'dashboard while disconnected');
-  expect(await chart(page, 'Connections')).toContain(history);
+  expect(await chart(page, 'Connections')).toMatch(history);
   proxy.block(false);
   await untilLive(page);
   await guest.post('After the cut');
   await eventually(() => tile(page, 'posts')).toBe('6');
-  expect(await chart(page, 'Connections')).toContain(history);
+  expect(await chart(page, 'Connections')).toMatch(history);
 
   // The next process knows nothing of the history; the page does.
   await app.kill();
@@ -70,7 +71,7 @@ test('the figures move with what happens, and the charts keep their history over
   await untilLive(page);
   await guest.post('After the restart');
   await eventually(() => tile(page, 'posts')).toBe('7');
-  expect(await chart(page, 'Connections')).toContain(history);
+  expect(await chart(page, 'Connections')).toMatch(history);
 
   await page.getByText('The same as a table').click();
   const row = page.getByRole('row', { name: 'Connections' });

@@ -36,6 +36,10 @@ test('somebody signs up, posts, and others see the post, the likes and its end w
   await screenshot(mine, 'sign up');
   await mine.getByLabel('Password').fill(PASSWORD);
   await mine.getByTestId('sign-in-submit').click();
+  // The button that opened the dialog is gone; the focus must not be.
+  await eventually(() => mine.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe(
+    'account',
+  );
   await mine.getByTestId('composer-text').fill('The tide turns at six.');
   await mine.getByTestId('composer-text').press('Control+Enter');
   await postOf(mine, 'The tide turns at six.').waitFor();

@@ -43,6 +43,7 @@ test('a mention reaches the one who is mentioned, and nobody else', async ({ new
   await bobs.getByTestId('notification').getByText('Low water at six').waitFor();
   expect(await bobs.getByTestId('notification').count()).toBe(1);
   await eventually(() => bobs.getByTestId('unread').isVisible()).toBe(false);
+  await eventually(() => bobs.getByTestId('toasts').getByText('Low water at six').count()).toBe(0);
   expect(await accessibilityProblems(bobs)).toEqual([]);
   await screenshot(bobs, 'notifications');
   await bobs.getByTestId('notification').click();

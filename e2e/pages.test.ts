@@ -165,3 +165,14 @@ async function liven(reader: Visitor, name: string): Promise<void> {
   );
   await reader.post('שלום עולם 👋🏽 مرحبا 你好 <b>not bold</b> &amp; not decoded');
 }
+
+test('an address that leads nowhere is a page that leads on', async ({ newVisitor }) => {
+  const reader = await newVisitor(app.url, phone);
+  const page = await reader.open('/no/where');
+  await page.getByRole('heading', { name: 'There is nothing at this address.' }).waitFor();
+  expect(await overflowing(page)).toEqual([]);
+  expect(await accessibilityProblems(page)).toEqual([]);
+  await screenshotOfAll(page, 'not found phone');
+  await page.getByRole('link', { name: 'Feed' }).click();
+  await untilLive(page);
+});

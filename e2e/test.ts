@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, expect, test as base } from 'vitest';
+import { DEADLINE } from '../scripts/deadline.ts';
 import { launchChromium } from './chromium.ts';
 import { createVisitor, type Visitor, type VisitorOptions } from './visitor.ts';
 
@@ -50,9 +51,6 @@ export async function screenshotOfAll(page: Page, name: string): Promise<void> {
   await screenshot(page, name);
   await page.setViewportSize(size);
 }
-
-/** Generous: the machine may be busy with something else. Passing tests don't wait for it. */
-const DEADLINE = 30_000;
 
 /** Looks again and again until what it sees is as expected. */
 export function eventually<T>(look: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> {

@@ -90,7 +90,7 @@ describe('people are counted, not sockets', () => {
 
 describe('with some grace', () => {
   // A reload takes a fraction of it, also on a busy machine.
-  const app = useLiveApp({ VIEWER_GRACE_SECONDS: '8' });
+  const app = useLiveApp({ VIEWER_GRACE_SECONDS: '15' });
 
   test('a reload moves nothing', async ({ newVisitor }) => {
     const observer = await newVisitor(app.url);

@@ -1,5 +1,6 @@
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import type { Post, SessionInfo, User } from '../examples/live/src/shared/api.ts';
+import { DEADLINE } from '../scripts/deadline.ts';
 
 export type VisitorOptions = Pick<
   BrowserContextOptions,
@@ -36,7 +37,7 @@ export async function createVisitor(
     viewport: { width: 1280, height: 800 },
     ...options,
   });
-  context.setDefaultTimeout(30_000);
+  context.setDefaultTimeout(DEADLINE);
   const scriptErrors: string[] = [];
   const failedRequests: string[] = [];
   context.on('weberror', (error) => scriptErrors.push(String(error.error())));

@@ -21,11 +21,24 @@ const allowed = {
   node: ['protocol', 'log', 'hub', 'http'],
   fetch: ['protocol', 'log', 'hub', 'http'],
   client: ['protocol'],
+  events: ['protocol'],
   testing: ['protocol', 'log', 'hub', 'http'],
-  '.': ['protocol', 'log', 'logs/memory', 'logs/lmdb', 'hub', 'http', 'node', 'fetch', 'client', 'testing'],
+  '.': [
+    'protocol',
+    'log',
+    'logs/memory',
+    'logs/lmdb',
+    'hub',
+    'http',
+    'node',
+    'fetch',
+    'client',
+    'events',
+    'testing',
+  ],
 };
 /** Folders whose code runs in every runtime: no types of Node, no `node:` modules, no globals of Node. */
-const runtimeFree = ['protocol', 'log', 'logs/memory', 'hub', 'http', 'fetch', 'client'];
+const runtimeFree = ['protocol', 'log', 'logs/memory', 'hub', 'http', 'fetch', 'client', 'events'];
 
 const folders = Object.keys(allowed);
 const copy = mkdtempSync(join(tmpdir(), 'boundaries-'));

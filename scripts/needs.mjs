@@ -1,6 +1,6 @@
 // What the tests need beyond npm packages, and where it is looked for. scripts/setup.mjs installs it, tests
 // that miss it skip themselves with the reason given here.
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
@@ -29,8 +29,37 @@ export const chromium = {
   },
 };
 
+/** @type {Need} */
+export const redis = {
+  name: 'Redis',
+  debianPackage: 'redis-server',
+  tests: 'the tests that start a Redis server',
+  howTo:
+    'install Redis 7 or Valkey (Debian, Ubuntu: apt-get install redis-server; macOS: brew install redis)',
+  find: () => onPath('redis-server', 'valkey-server'),
+};
+
+/** What is found is `postgres`; `initdb` and the others stand beside it. @type {Need} */
+export const postgres = {
+  name: 'PostgreSQL',
+  debianPackage: 'postgresql',
+  tests: 'the tests that start a PostgreSQL server',
+  howTo:
+    'install PostgreSQL 14 or newer (Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql) ' +
+    'and put its bin folder on the PATH',
+  find: () => firstFile(debianPostgres()) ?? onPath('postgres'),
+};
+
 /** @type {readonly Need[]} */
-export const needs = [chromium];
+export const needs = [chromium, redis, postgres];
+
+/** Debian keeps the servers of all versions off the PATH. Newest first. */
+function debianPostgres() {
+  const folder = '/usr/lib/postgresql';
+  if (!existsSync(folder)) return [];
+  const versions = readdirSync(folder).sort((a, b) => Number(b) - Number(a));
+  return versions.map((version) => join(folder, version, 'bin/postgres'));
+}
 
 const macApps = [
   '/Applications/Chromium.app/Contents/MacOS/Chromium',

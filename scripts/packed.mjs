@@ -29,7 +29,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export function installPacked(packages = []) {
   const folder = mkdtempSync(join(tmpdir(), 'tidings-packed-'));
   execute('tsc', ['-b', 'packages/tidings'], root);
-  const packed = execute('npm', ['pack', './packages/tidings', '--json', '--pack-destination', folder], root);
+  // Without prepack, which would take dist away from the tests that run at the same time; it has just been built.
+  const pack = ['pack', './packages/tidings', '--ignore-scripts', '--json', '--pack-destination', folder];
+  const packed = execute('npm', pack, root);
   const tarball = filenameOf(packed);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
   const quiet = ['--offline', '--no-audit', '--no-fund', '--no-package-lock', '--omit=peer'];

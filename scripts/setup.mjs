@@ -1,15 +1,21 @@
 // Runs before the tests: on Debian as root it installs what they need, elsewhere it says what is missing.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { needs } from './needs.mjs';
 
 const missing = () => needs.filter((need) => need.find() === undefined);
 
 if (missing().length > 0 && mayInstall()) {
-  const packages = missing().map((need) => need.debianPackage);
-  console.log(`Installing ${packages.join(', ')} for the tests (apt-get) …`);
+  const wanted = missing();
+  console.log(`Installing ${wanted.map((need) => need.debianPackage).join(', ')} for the tests (apt-get) …`);
   apt('update');
-  apt('install', '--yes', '--no-install-recommends', ...packages);
+  withoutServices(() => {
+    apt('install', '--yes', '--no-install-recommends', ...wanted.map((need) => need.debianPackage));
+  });
+  for (const need of wanted) {
+    const path = need.find();
+    if (path !== undefined) console.log(`Installed ${need.debianPackage}: ${path}`);
+  }
 }
 
 for (const need of missing()) {
@@ -23,6 +29,24 @@ function mayInstall() {
     existsSync('/etc/os-release') &&
     /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'))
   );
+}
+
+/**
+ * Packages of servers start them when they are installed. Tests start servers of their own, on free ports, so here
+ * nothing is to be started: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
+ *
+ * @param {() => void} install
+ */
+function withoutServices(install) {
+  const policy = '/usr/sbin/policy-rc.d';
+  // The machine's own, as container images have one, is left as it is.
+  if (existsSync(policy)) return install();
+  writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    install();
+  } finally {
+    rmSync(policy);
+  }
 }
 
 /** @param {...string} args */

@@ -10,6 +10,7 @@ import { rolldown } from 'rolldown';
  * @property {string} code imports what is measured, from the folder of the library's sources
  * @property {number} bytes the most it may take, minified and compressed by gzip
  * @property {number} [goal] what it is to take one day, if that is less
+ * @property {boolean} [withLater] counts what is only loaded once it is needed, too
  */
 
 /** @type {readonly Budget[]} A kB is 1,000 bytes. */
@@ -17,7 +18,7 @@ const budgets = [
   {
     name: 'connect, the core',
     code: `export { connect } from './client/index.ts';`,
-    bytes: 8_600,
+    bytes: 13_400,
     goal: 5_000,
   },
   {
@@ -28,14 +29,21 @@ const budgets = [
   {
     name: 'everything of the client',
     code: `export * from './client/index.ts'; export { EventSource } from './client/event-source/index.ts';`,
-    bytes: 12_000,
+    bytes: 18_200,
+    goal: 12_000,
+    withLater: true,
+  },
+  {
+    name: 'typed events, on top of any of these',
+    code: `export { defineEvents, typedClient } from './events/index.ts';`,
+    bytes: 2_500,
   },
 ];
 
 const sources = fileURLToPath(new URL('../packages/tidings/src/', import.meta.url));
 
-/** @param {string} code */
-async function measure(code) {
+/** @param {Budget} budget */
+async function measure({ code, withLater = false }) {
   const entry = `${sources}size-entry.ts`;
   const build = await rolldown({
     input: entry,
@@ -54,13 +62,20 @@ async function measure(code) {
   });
   const { output } = await build.generate({ format: 'esm', minify: true });
   await build.close();
-  const text = output.map((chunk) => ('code' in chunk ? chunk.code : '')).join('');
+  const chunks = new Map(output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file]] : [])));
+  const counted = withLater ? [...chunks.keys()] : [output[0].fileName];
+  // A list that grows while it is gone through: chunks import each other.
+  for (const name of counted) {
+    for (const next of chunks.get(name)?.imports ?? []) if (!counted.includes(next)) counted.push(next);
+  }
+  const text = counted.map((name) => chunks.get(name)?.code ?? '').join('');
   return { minified: Buffer.byteLength(text), compressed: gzipSync(text, { level: 9 }).length };
 }
 
 const number = new Intl.NumberFormat('en-US');
-for (const { name, code, bytes, goal } of budgets) {
-  const { minified, compressed } = await measure(code);
+for (const budget of budgets) {
+  const { name, bytes, goal } = budget;
+  const { minified, compressed } = await measure(budget);
   const over = compressed > bytes;
   const limit = `${number.format(bytes)}${goal === undefined ? '' : ` (goal ${number.format(goal)})`}`;
   console.log(

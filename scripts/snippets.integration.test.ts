@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { DEADLINE } from './deadline.ts';
 import { extractSnippets, findPages, writeSnippets } from './snippets.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, '.snippets');
-const timeLimit = 30_000;
 
 const snippets = findPages(root).flatMap((page) =>
   extractSnippets(page, readFileSync(join(root, page), 'utf8')),
@@ -20,7 +20,7 @@ describe('the snippets of the docs', () => {
     tsc('-b', 'packages/tidings');
     writeSnippets(folder, snippets);
     if (snippets.length > 0) errors = tsc('-p', folder, '--pretty', 'false').split('\n');
-  }, 120_000);
+  }, 5 * DEADLINE);
 
   it('have no error outside of themselves', () => {
     const foreign = errors.filter(
@@ -34,11 +34,11 @@ describe('the snippets of the docs', () => {
       expect(errors.filter((line) => line.includes(`${name}(`))).toEqual([]);
     });
     if (!run) continue;
-    it(`${page}: ${name} runs`, { timeout: timeLimit + 5_000 }, () => {
+    it(`${page}: ${name} runs`, { timeout: 2 * DEADLINE }, () => {
       const script = join(folder, 'out', name.replace(/\.ts$/, '.js'));
       const { status, signal, stdout, stderr } = spawnSync(process.execPath, [script], {
         encoding: 'utf8',
-        timeout: timeLimit,
+        timeout: DEADLINE,
       });
       expect({ status, signal, output: status === 0 ? '' : stdout + stderr }).toEqual({
         status: 0,

@@ -1,4 +1,4 @@
-/** `npm run bench -- [suites…] [--tiny] [--runs N] [--only SUBJECT] [--out FILE]` */
+/** `npm run bench -- [suites…] [--tiny] [--runs N] [--only SUBJECT] [--connections N] [--out FILE]` */
 import { writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,9 @@ import { processes } from './suites/processes.ts';
 import { publish } from './suites/publish.ts';
 import { resume } from './suites/resume.ts';
 import { slow } from './suites/slow.ts';
+import { http2, tls } from './suites/secure.ts';
 import { topics } from './suites/topics.ts';
+import { turns } from './suites/turns.ts';
 import { canMeasure } from './harness/usage.ts';
 
 const suites: readonly Suite[] = [
@@ -32,6 +34,9 @@ const suites: readonly Suite[] = [
   parse,
   compression,
   processes,
+  turns,
+  tls,
+  http2,
 ];
 
 const { values: options, positionals: names } = parseArgs({
@@ -40,6 +45,7 @@ const { values: options, positionals: names } = parseArgs({
     tiny: { type: 'boolean', default: false },
     runs: { type: 'string', default: '5' },
     only: { type: 'string', multiple: true, default: [] },
+    connections: { type: 'string', multiple: true, default: [] },
     out: { type: 'string' },
   },
 });
@@ -50,7 +56,7 @@ if (unknown.length > 0) {
 }
 const runs = options.tiny ? 1 : Number(options.runs);
 // Numbers of a few subjects, or of tiny sizes, are not for keeping.
-const keeps = !options.tiny && options.only.length === 0;
+const keeps = !options.tiny && options.only.length === 0 && options.connections.length === 0;
 const results = fileURLToPath(new URL('../results.json', import.meta.url));
 const out =
   options.out !== undefined ? resolve(process.env.INIT_CWD ?? '', options.out) : keeps ? results : undefined;
@@ -72,7 +78,12 @@ for (const suite of suites) {
   if (names.length > 0 && !names.includes(suite.name)) continue;
   const start = performance.now();
   console.log(`\n${suite.name}: ${suite.about}`);
-  const bench = createBench({ tiny: options.tiny, runs, only: options.only });
+  const bench = createBench({
+    tiny: options.tiny,
+    runs,
+    only: options.only,
+    connections: options.connections.map(Number),
+  });
   try {
     await suite.run(bench);
   } catch (error) {

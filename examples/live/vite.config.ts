@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { defineConfig } from 'vite';
 import type { Plugin } from 'vite';
-import { PAGES } from './src/shared/api.ts';
+import { NOT_FOUND_PAGE, PAGES } from './src/shared/api.ts';
 
 const root = join(import.meta.dirname, 'src/pages');
 
@@ -37,6 +37,6 @@ export default defineConfig({
     // The security policy allows no data: URLs for fonts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: Object.values(PAGES).map((file) => join(root, file)) },
+    rolldownOptions: { input: [...Object.values(PAGES), NOT_FOUND_PAGE].map((file) => join(root, file)) },
   },
 });

@@ -2,6 +2,7 @@ import { until } from './child.ts';
 import { type Load, startLoad } from './load.ts';
 import type { Server, Subject } from './subject.ts';
 import { cpuTime } from './usage.ts';
+import { type Wire, wireArgument } from './wire.ts';
 
 /** A subject, and connections to it. */
 export interface Stage {
@@ -14,19 +15,26 @@ export interface Setting {
   /** See `ReaderOptions`. */
   readonly encoding?: string;
   readonly args?: readonly string[];
+  /** Default: HTTP/1.1. */
+  readonly wire?: Wire;
+  /** Over HTTP/2: how many connections, which are streams there, a session has. Default 1. */
+  readonly streams?: number;
 }
+
+/** Thousands of handshakes take their time. */
+const OPEN_TIMEOUT = 180_000;
 
 /** Starts the subject anew, connects to it, and leaves nothing behind. */
 export async function onStage<T>(
   subject: Subject,
-  { connections, encoding, args }: Setting,
+  { connections, encoding, args = [], wire = 'http', streams = 1 }: Setting,
   work: (stage: Stage) => Promise<T>,
 ): Promise<T> {
-  const server = await subject.start(args);
+  const server = await subject.start(wire === 'http' ? args : [...args, wireArgument(wire)]);
   const load = startLoad();
   try {
     const { port, path } = server;
-    await load.open({ port, path, count: connections, encoding });
+    await load.open({ port, path, count: connections, encoding, wire, streams }, OPEN_TIMEOUT);
     await untilConnected(server, connections);
     return await work({ server, load });
   } finally {

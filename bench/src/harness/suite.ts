@@ -15,6 +15,8 @@ export interface BenchOptions {
   readonly runs: number;
   /** Parts of names; none: all subjects. */
   readonly only: readonly string[];
+  /** Numbers of connections instead of those that a suite has by itself. */
+  readonly connections: readonly number[];
 }
 
 /** What a suite is handed. */
@@ -22,6 +24,8 @@ export interface Bench {
   readonly samples: readonly Sample[];
   /** Sizes for real, or the smallest that still show that it works. */
   pick<T>(full: T, tiny: T): T;
+  /** Numbers of connections to measure with: those of the command line, or like `pick`. */
+  connections(full: readonly number[], tiny: readonly number[]): readonly number[];
   /** Each candidate in turn, as many rounds as there are runs; each round begins with the next one. */
   rounds<T extends Candidate>(candidates: readonly T[], count?: number): Generator<T>;
   record(subject: string, params: Params, metrics: Metrics): void;
@@ -32,7 +36,7 @@ export type Candidate = Pick<Subject, 'name'> & Partial<Pick<Subject, 'missing'>
 /** By the metric's name: its unit and value. What could not be measured is NaN, and left out. */
 export type Metrics = Readonly<Record<string, readonly [unit: string, value: number]>>;
 
-export function createBench({ tiny, runs, only }: BenchOptions): Bench {
+export function createBench({ tiny, runs, only, connections }: BenchOptions): Bench {
   const samples: Sample[] = [];
   const told = new Set<string>();
 
@@ -47,6 +51,7 @@ export function createBench({ tiny, runs, only }: BenchOptions): Bench {
   return {
     samples,
     pick: (full, small) => (tiny ? small : full),
+    connections: (full, small) => (connections.length > 0 ? connections : tiny ? small : full),
     *rounds(candidates, count = runs) {
       const here = candidates.filter(isHere);
       for (let round = 0; round < count; round += 1) {

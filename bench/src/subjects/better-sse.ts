@@ -1,12 +1,14 @@
-/** As its documentation shows it for Express. */
+/** As its documentation shows it for Express; over HTTP/2, which Express doesn't speak, without it. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createChannel, createSession } from 'better-sse';
 import express from 'express';
+import { wireOf } from '../harness/wire.ts';
 import { serve } from './serve.ts';
 
 const channel = createChannel();
 const app = express();
 
-app.get('/events', async (req, res) => {
+async function open(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const session = await createSession(req, res, {
     // Events are text of an exact size here, not JSON.
     serializer: String,
@@ -15,10 +17,12 @@ app.get('/events', async (req, res) => {
     keepAlive: process.argv.includes('idle') ? 10_000 : null,
   });
   channel.register(session);
-});
+}
+
+app.get('/events', open);
 
 serve({
-  listener: app,
+  listener: wireOf(process.argv) === 'http2' ? (req, res) => void open(req, res) : app,
   connections: () => channel.sessionCount,
   send: (data, number) => channel.broadcast(data, 'message', { eventId: String(number) }),
 });

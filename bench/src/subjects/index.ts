@@ -9,12 +9,18 @@ export const tidings: Subject = nodeSubject('tidings', 'subjects/tidings.js');
 export const hijacked: Subject = nodeSubject('tidings, hijack', 'subjects/tidings.js', ['hijack']);
 export const resWriteLoop: Subject = nodeSubject('res.write loop (Express)', 'subjects/res-write-loop.js');
 
+export const betterSse: Subject = nodeSubject('better-sse', 'subjects/better-sse.js');
+
 /** In the order of the tables. */
-export const subjects: readonly Subject[] = [
-  sendLoop,
-  resWriteLoop,
-  nodeSubject('better-sse', 'subjects/better-sse.js'),
+export const subjects: readonly Subject[] = [sendLoop, resWriteLoop, betterSse, nchan, tidings, hijacked];
+
+export const bareWriteLoop: Subject = nodeSubject('bare write loop', 'subjects/bare-write-loop.js');
+
+/** Those that speak TLS, and HTTP/2. */
+export const secureSubjects: readonly Subject[] = [
+  bareWriteLoop,
+  nodeSubject('res.write loop', 'subjects/res-write-plain.js'),
+  betterSse,
   nchan,
   tidings,
-  hijacked,
 ];

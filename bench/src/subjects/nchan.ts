@@ -7,6 +7,7 @@ import { launch, until } from '../harness/child.ts';
 import { makeFolder, removeFolder } from '../harness/folders.ts';
 import { createPublisher } from '../harness/publisher.ts';
 import type { Server, Subject } from '../harness/subject.ts';
+import { type Wire, makeCertificate, wireOf } from '../harness/wire.ts';
 
 const folders = ['/usr/lib/nginx/modules', '/usr/share/nginx/modules', '/usr/lib64/nginx/modules'];
 const module = folders.map((folder) => `${folder}/ngx_nchan_module.so`).find((path) => existsSync(path));
@@ -18,10 +19,10 @@ export const nchan: Subject = {
   missing: installed
     ? undefined
     : 'nginx with nchan is not installed: apt-get install nginx-light libnginx-mod-nchan',
-  async start() {
+  async start(args = []) {
     const folder = makeFolder();
     try {
-      return await startIn(folder);
+      return await startIn(folder, wireOf(args));
     } catch (error) {
       removeFolder(folder);
       throw error;
@@ -29,10 +30,15 @@ export const nchan: Subject = {
   },
 };
 
-async function startIn(folder: string): Promise<Server> {
+async function startIn(folder: string, wire: Wire): Promise<Server> {
   const port = await freePort();
+  // Events are published, and connections counted, in plain HTTP.
+  const eventsPort = wire === 'http' ? port : await freePort();
   mkdirSync(join(folder, 'logs'));
-  writeFileSync(join(folder, 'nginx.conf'), configuration(port));
+  writeFileSync(join(folder, 'nginx.conf'), configuration(port, listenSecurely(wire, eventsPort)));
+  const { key, cert } = await makeCertificate();
+  writeFileSync(join(folder, 'key.pem'), key);
+  writeFileSync(join(folder, 'cert.pem'), cert);
   const nginx = launch({
     name: 'nchan',
     command: ['nginx', '-p', folder, '-c', 'nginx.conf', '-e', 'stderr'],
@@ -47,7 +53,7 @@ async function startIn(folder: string): Promise<Server> {
   const publish = createPublisher((data) => ask('/publish', data));
   return {
     pid: nginx.pid,
-    port,
+    port: eventsPort,
     path: '/events?topic=bench',
     connections: async () => Number(/^subscribers: (\d+)$/m.exec(await ask('/status'))?.[1]),
     async publish(pace) {
@@ -63,7 +69,18 @@ async function startIn(folder: string): Promise<Server> {
   };
 }
 
-function configuration(port: number): string {
+/** What makes a server listen in TLS as well. */
+function listenSecurely(wire: Wire, port: number): string {
+  if (wire === 'http') return '';
+  return `
+        listen 127.0.0.1:${port} ssl${wire === 'http2' ? ' http2' : ''} backlog=1024;
+        ssl_certificate cert.pem;
+        ssl_certificate_key key.pem;
+        http2_max_concurrent_streams 1000;`;
+}
+
+/** `more`: further directives of the server. */
+function configuration(port: number, more: string): string {
   // The worker of a root's nginx would run as nobody, who can't use the folder.
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   return `
@@ -82,7 +99,7 @@ function configuration(port: number): string {
       client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
       scgi_temp_path scgi; uwsgi_temp_path uwsgi;
       server {
-        listen 127.0.0.1:${port} backlog=1024;
+        listen 127.0.0.1:${port} backlog=1024;${more}
         location = /events { nchan_subscriber eventsource; nchan_channel_id bench; }
         location = /publish {
           nchan_publisher; nchan_channel_id bench;

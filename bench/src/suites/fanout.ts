@@ -15,7 +15,7 @@ export const fanout: Suite = {
     'Server CPU is that of one delivery; “back to back”: the next event once all have the last.',
   reference: { subject: sendLoop.name },
   async run(bench) {
-    for (const connections of bench.pick([100, 1000, 10_000], [20])) {
+    for (const connections of bench.connections([100, 1000, 10_000], [20])) {
       for (const subject of bench.rounds(subjects)) {
         await onStage(subject, { connections }, async (stage) => {
           const burst = { connections, size: SIZE, batch: 1 };

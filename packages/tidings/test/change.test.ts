@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { createManualClock } from '../src/testing/manual-clock.ts';
-import { type Matcher, createHub, createMatcherSet } from './internals.ts';
+import { startHub, withMethods } from './fixture.ts';
+import { type EventLog, type Matcher, createHub, createMatcherSet } from './internals.ts';
 import { Peer, changeTerms, settle } from './peer.ts';
 
 function setUp() {
@@ -66,6 +67,34 @@ describe('a connection whose topics are changed', () => {
     expect(dataOf(peer)).toEqual(['on']);
     await change(peer, ['a', 'state', 'b']);
     expect(dataOf(peer)).toEqual(['on']);
+  });
+
+  test('leaves no more waiting after many changes that its peer did not read than after one', async () => {
+    const asked: number[] = [];
+    const { hub, follow } = startHub({
+      wrapLog: () => {
+        const log = memoryLog({ topics: [{ match: { pattern: 'state/*' }, state: true }] });
+        const read: EventLog['read'] = (query) => {
+          asked.push(query.matchers.matchers.length);
+          return log.read(query);
+        };
+        return withMethods(log, { read });
+      },
+    });
+    const peer = new Peer({ topics: ['a'], capacity: 1 }).connect(hub);
+    await settle();
+    for (let i = 0; i < 50; i += 1) {
+      const topics = ['a', ...Array.from({ length: 9 }, (_, j) => `state/${i}/${j}`)];
+      const [wanted, granted] = [createMatcherSet(topics), createMatcherSet([])];
+      await changeTerms(hub, peer, { wanted, granted, expiresAt: undefined });
+    }
+    await follow();
+    for (let i = 0; i < 5; i += 1) {
+      peer.receive();
+      await settle();
+    }
+    expect(asked).toEqual([9]);
+    expect(peer.events.filter(({ type }) => type === 'tidings:subscribed')).toHaveLength(1);
   });
 
   test('resumes with the cursor it had, on the topics it asks for then', async () => {

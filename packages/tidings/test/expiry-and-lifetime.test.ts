@@ -101,11 +101,15 @@ describe('a connection’s lifetime', () => {
     expect(peer.ended).toBe(true);
   });
 
-  test('is without end unless a maximum is set', async () => {
-    const { clock, follow } = startHub({ heartbeat: HOUR });
-    const peer = await follow();
-    clock.advance(50 * HOUR);
+  test('is an hour unless another maximum is set, or none', async () => {
+    const [byDefault, endless] = [startHub(), startHub({ heartbeat: HOUR, maxLifetime: Infinity })];
+    const [peer, stays] = [await byDefault.follow(), await endless.follow()];
+    byDefault.clock.advance(0.9 * HOUR - 1000);
     expect(peer.ended).toBe(false);
+    byDefault.clock.advance(0.1 * HOUR + 3000);
+    expect(peer.ended).toBe(true);
+    endless.clock.advance(50 * HOUR);
+    expect(stays.ended).toBe(false);
   });
 
   test('loses nothing: the peer goes on where it was', async () => {

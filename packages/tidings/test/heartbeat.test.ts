@@ -114,7 +114,7 @@ describe('a heartbeat', () => {
   });
 
   test('needs no timer while there is nobody, and a single one however many there are', async () => {
-    const { clock, follow } = startHub();
+    const { clock, follow } = startHub({ maxLifetime: Infinity });
     expect(clock.timers).toBe(0);
     const peers = [await follow(), await follow(), await follow()];
     expect(clock.timers).toBe(1);

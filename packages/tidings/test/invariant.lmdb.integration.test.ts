@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
+import { DEADLINE } from '../../../scripts/deadline.ts';
 import type { Tuning } from '../src/hub/delivery/tuning.ts';
 import { lmdbLog } from '../src/logs/lmdb/index.ts';
 import { SMALLEST, checkInvariant, retention, topics } from './model/check.ts';
@@ -9,17 +10,17 @@ import { SMALLEST, checkInvariant, retention, topics } from './model/check.ts';
 const runs = Number(process.env['TIDINGS_MODEL_RUNS'] ?? 200);
 
 describe('on a log that outlives the process', () => {
-  test('resume is exact across restarts too', { timeout: 60_000 + runs * 100 }, () => check({}));
+  test('resume is exact across restarts too', { timeout: 5 * DEADLINE + runs * 500 }, () => check({}));
 
   test(
     'resume is exact across several processes too, each of which publishes',
-    { timeout: 60_000 + runs * 100 },
+    { timeout: 5 * DEADLINE + runs * 500 },
     () => check({ shared: true }),
   );
 
   test(
     'resume is exact across them, too, if all work is cut into the smallest pieces',
-    { timeout: 60_000 + runs * 100 },
+    { timeout: 5 * DEADLINE + runs * 500 },
     () => check({ shared: true, tuning: SMALLEST }),
   );
 });

@@ -1,5 +1,6 @@
 import { describe, test } from 'vitest';
 import type { EventLog } from '../src/log/event-log.ts';
+import { DEADLINE } from '../../../scripts/deadline.ts';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { checkInvariant, retention, topics } from './model/check.ts';
 import { settle } from './peer.ts';
@@ -27,7 +28,7 @@ function slow(log: EventLog): EventLog {
 describe('with a log that takes its time', () => {
   test(
     'retention that runs between two questions is not missed',
-    { timeout: 30_000 + runs * 20 },
+    { timeout: 5 * DEADLINE + runs * 100 },
     async () => {
       await checkInvariant(runs, (clock) => ({
         openLog: () => slow(memoryLog({ retention, topics, now: clock.now })),

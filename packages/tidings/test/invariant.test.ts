@@ -1,4 +1,5 @@
 import { describe, test } from 'vitest';
+import { DEADLINE } from '../../../scripts/deadline.ts';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { SMALLEST, checkInvariant, retention, topics } from './model/check.ts';
 import { settle } from './peer.ts';
@@ -6,7 +7,7 @@ import { settle } from './peer.ts';
 const runs = Number(process.env['TIDINGS_MODEL_RUNS'] ?? 1500);
 
 describe('for every connection, over any sequence of drops, stalls, trims and restarts', () => {
-  const timeout = 30_000 + runs * 20;
+  const timeout = 5 * DEADLINE + runs * 100;
 
   test(
     'what it receives is the matching events in order, none twice, none missing without a gap notice',

@@ -51,70 +51,66 @@ function viewOf(peer: Peer): Record<string, number> {
 }
 
 describe('a topic that is a state', () => {
-  test(
-    'is the same for every reader in the end, however it was cut off, stalled or late',
-    { timeout: 60_000 },
-    async () => {
-      await fc.assert(
-        fc.asyncProperty(
-          fc.array(action, { maxLength: 50, size: 'max' }),
-          fc.constantFrom(0, 100),
-          async (actions, interval) => {
-            const clock = createManualClock();
-            const log = memoryLog({
-              topics: [{ match: 'state', state: true, interval }],
-              retention: { events: 20 },
-              now: clock.now,
-            });
-            const hub = createHub({ log, clock, random: () => 0.5 });
-            const truth: Record<string, number> = {};
-            const peers: Peer[] = [];
-            const published: Promise<unknown>[] = [];
-            for (const [i, act] of actions.entries()) {
-              const peer = 'peer' in act ? peers[act.peer % peers.length] : undefined;
-              if (act.do === 'put') {
-                truth[act.key] = i;
-                published.push(
-                  hub.publish('state', { key: act.key, value: i }, { type: 'state', key: act.key }),
-                );
-              } else if (act.do === 'delete') {
-                Reflect.deleteProperty(truth, act.key);
-                published.push(
-                  hub.publish(
-                    'state',
-                    { key: act.key, value: null },
-                    { type: 'state', key: act.key, tombstone: true },
-                  ),
-                );
-              } else if (act.do === 'noise') {
-                for (let n = 0; n < act.count; n += 1) published.push(hub.publish('noise', n));
-              } else if (act.do === 'connect') {
-                if (peers.length < 6)
-                  peers.push(new Peer({ topics: ['state'], capacity: act.capacity }).connect(hub));
-              } else if (act.do === 'receive') peer?.receive(act.bytes);
-              else if (act.do === 'drop') peer?.drop();
-              else if (act.do === 'reconnect') {
-                if (peer !== undefined && peer.connection === undefined) peer.connect(hub);
-              } else clock.advance(act.milliseconds);
-              await settle();
-            }
-            clock.advance(1000);
-            await Promise.all(published);
-            for (let round = 0; round < 100; round += 1) {
-              clock.tick();
-              await settle();
-              for (const peer of peers) {
-                if (peer.connection === undefined) peer.connect(hub);
-                peer.receive();
-              }
-            }
+  test('is the same for every reader in the end, however it was cut off, stalled or late', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(action, { maxLength: 50, size: 'max' }),
+        fc.constantFrom(0, 100),
+        async (actions, interval) => {
+          const clock = createManualClock();
+          const log = memoryLog({
+            topics: [{ match: 'state', state: true, interval }],
+            retention: { events: 20 },
+            now: clock.now,
+          });
+          const hub = createHub({ log, clock, random: () => 0.5 });
+          const truth: Record<string, number> = {};
+          const peers: Peer[] = [];
+          const published: Promise<unknown>[] = [];
+          for (const [i, act] of actions.entries()) {
+            const peer = 'peer' in act ? peers[act.peer % peers.length] : undefined;
+            if (act.do === 'put') {
+              truth[act.key] = i;
+              published.push(
+                hub.publish('state', { key: act.key, value: i }, { type: 'state', key: act.key }),
+              );
+            } else if (act.do === 'delete') {
+              Reflect.deleteProperty(truth, act.key);
+              published.push(
+                hub.publish(
+                  'state',
+                  { key: act.key, value: null },
+                  { type: 'state', key: act.key, tombstone: true },
+                ),
+              );
+            } else if (act.do === 'noise') {
+              for (let n = 0; n < act.count; n += 1) published.push(hub.publish('noise', n));
+            } else if (act.do === 'connect') {
+              if (peers.length < 6)
+                peers.push(new Peer({ topics: ['state'], capacity: act.capacity }).connect(hub));
+            } else if (act.do === 'receive') peer?.receive(act.bytes);
+            else if (act.do === 'drop') peer?.drop();
+            else if (act.do === 'reconnect') {
+              if (peer !== undefined && peer.connection === undefined) peer.connect(hub);
+            } else clock.advance(act.milliseconds);
+            await settle();
+          }
+          clock.advance(1000);
+          await Promise.all(published);
+          for (let round = 0; round < 100; round += 1) {
+            clock.tick();
+            await settle();
             for (const peer of peers) {
-              expect(viewOf(peer)).toEqual(truth);
+              if (peer.connection === undefined) peer.connect(hub);
+              peer.receive();
             }
-          },
-        ),
-        { numRuns: Number(process.env['TIDINGS_MODEL_RUNS'] ?? 1000) },
-      );
-    },
-  );
+          }
+          for (const peer of peers) {
+            expect(viewOf(peer)).toEqual(truth);
+          }
+        },
+      ),
+      { numRuns: Number(process.env['TIDINGS_MODEL_RUNS'] ?? 1000) },
+    );
+  });
 });

@@ -1,15 +1,21 @@
 /** The load client, a process of its own: thousands of connections over raw sockets. */
+import type { ClientHttp2Session } from 'node:http2';
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { answerCommands } from '../commands.ts';
+import { openSession } from './lines.ts';
 import { type Reader, type ReaderOptions, openReader } from './reader.ts';
 import { type Tally, createTally, resetTally } from './tally.ts';
 
-export interface OpenRequest extends Partial<Omit<ReaderOptions, 'port'>> {
+export interface OpenRequest extends Partial<Omit<ReaderOptions, 'port' | 'session'>> {
   readonly port: number;
   readonly count: number;
   /** Connections of one group are counted together. Default `all`. */
   readonly group?: string;
   /** `{n}` in the path becomes a number below this, the next for each connection. */
   readonly topics?: number;
+  /** Over HTTP/2: how many of them share a session. Default 1. */
+  readonly streams?: number;
 }
 
 export interface Counts {
@@ -30,6 +36,7 @@ interface Group {
   /** Whether no more are to be opened. */
   closed: boolean;
   readonly readers: Reader[];
+  readonly sessions: ClientHttp2Session[];
   readonly tally: Tally;
 }
 
@@ -43,7 +50,7 @@ const CONCURRENCY = 100;
 const groups = new Map<string, Group>();
 
 function groupOf({ group = 'all' }: InGroup): Group {
-  const found = groups.get(group) ?? { closed: false, readers: [], tally: createTally() };
+  const found = groups.get(group) ?? { closed: false, readers: [], sessions: [], tally: createTally() };
   groups.set(group, found);
   return found;
 }
@@ -62,7 +69,7 @@ async function forEach(count: number, work: (n: number) => Promise<void>): Promi
 
 async function open(wanted: OpenRequest): Promise<void> {
   const group = groupOf(wanted);
-  const { readers, tally } = group;
+  const { readers, sessions, tally } = group;
   group.closed = false;
   const {
     count,
@@ -73,7 +80,11 @@ async function open(wanted: OpenRequest): Promise<void> {
     encoding,
     ordered = false,
     stalled = false,
+    wire = 'http',
+    streams = 1,
   } = wanted;
+  const first = sessions.length;
+  if (wire === 'http2') for (let i = 0; i < count; i += streams) sessions.push(openSession(port));
   await forEach(count, (n) => {
     if (group.closed) return Promise.resolve();
     const options = {
@@ -83,6 +94,8 @@ async function open(wanted: OpenRequest): Promise<void> {
       encoding,
       ordered,
       stalled,
+      wire,
+      session: sessions[first + Math.floor(n / streams)],
     };
     return new Promise((resolve, reject) => {
       const done = (error?: Error): void => (error === undefined ? resolve() : reject(error));
@@ -95,14 +108,14 @@ async function open(wanted: OpenRequest): Promise<void> {
 async function churn({ port, path = '/', count }: OpenRequest): Promise<void> {
   const tally = createTally();
   await forEach(count, (n) => {
-    const options = { port, path, ordered: false, stalled: false };
+    const options = { port, path, ordered: false, stalled: false, wire: 'http' as const };
     return new Promise((resolve, reject) => {
       const onOpen = (error?: Error): void => void (error !== undefined && reject(error));
       const reader = openReader(options, tally, onOpen, leave);
       function leave(): void {
         reader.leaving = true;
         reader.socket.once('close', () => resolve());
-        if (n % 2 === 0) reader.socket.resetAndDestroy();
+        if (n % 2 === 0) endWithReset(reader);
         else reader.socket.destroy();
       }
     });
@@ -158,11 +171,18 @@ function resume(group: InGroup): void {
 
 /** With a reset, so that no port waits for a last packet. */
 function close(group: InGroup): void {
-  const { readers } = Object.assign(groupOf(group), { closed: true });
+  const { readers, sessions } = Object.assign(groupOf(group), { closed: true });
   for (const reader of readers.splice(0)) {
     reader.leaving = true;
-    reader.socket.resetAndDestroy();
+    endWithReset(reader);
   }
+  for (const session of sessions.splice(0)) session.destroy();
+}
+
+function endWithReset({ socket }: Reader): void {
+  // Over TLS a reset is none of the layer's business.
+  if (socket instanceof Socket && !(socket instanceof TLSSocket)) socket.resetAndDestroy();
+  else socket.destroy();
 }
 
 answerCommands({ open, churn, expect, progress, report, reset, resume, close });

@@ -1,5 +1,8 @@
-import { type Socket, connect } from 'node:net';
+import type { ClientHttp2Session } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import { HEAD_BYTES, MARKER, micros, readNumber, readStamp } from '../event.ts';
+import type { Wire } from '../wire.ts';
+import { openLine } from './lines.ts';
 import { type Tally, recordLatency } from './tally.ts';
 
 export interface ReaderOptions {
@@ -12,10 +15,13 @@ export interface ReaderOptions {
   readonly ordered: boolean;
   /** Whether it reads no further than the beginning of the stream. */
   readonly stalled: boolean;
+  readonly wire: Wire;
+  /** Over HTTP/2: the one that it is a stream of. */
+  readonly session?: ClientHttp2Session | undefined;
 }
 
 export interface Reader {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   /** Events since the last reset, or bytes. */
   count: number;
   /** Number of the newest event, if they are checked for order; and how many were not what came next. */
@@ -39,17 +45,17 @@ export function openReader(
   onOpen: (error?: Error) => void,
   onBody?: () => void,
 ): Reader {
-  let head: string | undefined = '';
+  // HTTP/2 tells the head apart.
+  let head: string | undefined = options.wire === 'http2' ? undefined : '';
   let cut: Buffer | undefined;
 
-  const socket = connect({
-    port: options.port,
-    host: '127.0.0.1',
-    noDelay: true,
-    onread: { buffer: onreadBuffer, callback: onRead },
+  const socket = openLine(options, {
+    buffer: onreadBuffer,
+    head: request(options),
+    onRead,
+    onResponse: (status) => onOpen(status === 200 ? undefined : new Error(`Answered with status ${status}.`)),
   });
   const reader: Reader = { socket, count: 0, last: 0, broken: 0, stalled: options.stalled, leaving: false };
-  socket.on('connect', () => socket.write(request(options)));
   socket.on('error', (error) => onOpen(error));
   socket.on('close', () => {
     if (reader.leaving) return onOpen();

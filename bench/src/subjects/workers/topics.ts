@@ -48,7 +48,7 @@ export interface PublishCase {
 }
 
 async function publish({ topics, subscribers, each, patterns, events }: PublishCase): Promise<number> {
-  const hub = createHub({ clock });
+  const hub = createHub({ clock, limits: { connections: Infinity } });
   const connections = (topics * subscribers) / each;
   for (let i = 0; i < connections; i += 1) {
     connect(
@@ -94,7 +94,7 @@ async function resumeQuiet({ length, resumes, path }: QuietCase): Promise<number
     path === ''
       ? memoryLog({ retention: { ...retention, bytes: Infinity } })
       : lmdbLog({ path, retention, tail: { events: 100 } });
-  const hub = createHub({ log, clock });
+  const hub = createHub({ log, clock, limits: { connections: Infinity } });
   const cursor = hub.cursor();
   const data = makeData(0, 0, 100);
   for (let i = 0; i < 100; i += 1) {

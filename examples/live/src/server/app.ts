@@ -9,7 +9,7 @@ import type { Clock } from './lib/clock.ts';
 import { feedRoutes } from './feed/routes.ts';
 import { refuseCrossSite } from './http/cross-site.ts';
 import { logRequests } from './http/log-requests.ts';
-import { pages } from './http/pages.ts';
+import { notFoundPage, pages } from './http/pages.ts';
 import { answerErrors, methodNotAllowed, notFound } from './http/problem.ts';
 import { securityHeaders } from './http/security-headers.ts';
 import { notificationRoutes } from './notifications/routes.ts';
@@ -46,7 +46,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.set('query parser', false);
   app.use(logRequests(log), endConnections(lifecycle), securityHeaders());
   mountRoutes(app, services, clock, lifecycle);
-  app.use(pages(config.pagesFolder));
+  app.use(pages(config.pagesFolder), notFoundPage(config.pagesFolder));
   app.use(notFound);
   app.use(answerErrors(log));
 

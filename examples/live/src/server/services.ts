@@ -18,9 +18,7 @@ import { repeat } from './lib/clock.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Config } from './ops/config.ts';
 import { createConnectionWatch } from './connections/watch.ts';
-import type { ConnectionWatch } from './connections/watch.ts';
 import { createDashboard } from './dashboard/dashboard.ts';
-import type { Dashboard } from './dashboard/dashboard.ts';
 import { createSampler } from './dashboard/sampler.ts';
 import { openDatabase } from './database/open.ts';
 import type { Database } from './database/schema.ts';
@@ -28,6 +26,8 @@ import { createAnnounce } from './events/announce.ts';
 import { openHub } from './events/hub.ts';
 import { createOutbox } from './events/outbox.ts';
 import type { Outbox } from './events/outbox.ts';
+import { createGreetings } from './streams/greetings.ts';
+import type { Greetings } from './streams/greetings.ts';
 import { createSessionStreams } from './streams/session-streams.ts';
 import type { SessionStreams } from './streams/session-streams.ts';
 import { createFeed } from './feed/feed.ts';
@@ -62,8 +62,7 @@ export interface Services {
   readonly notifications: Notifications;
   readonly viewers: Viewers;
   readonly pageViews: PageViewCounter;
-  readonly dashboard: Dashboard;
-  readonly connectionWatch: ConnectionWatch;
+  readonly greetings: Greetings;
   close(): Promise<void>;
 }
 
@@ -101,11 +100,13 @@ export async function createServices({
     hub,
     clock,
     usersOnline: sessionStreams.users,
+    greetedBytes: () => greetings.bytes(),
     posts: feed.count,
     pageViews: pageViews.total,
   });
   const dashboard = createDashboard({ hub, sampler, announce, clock, interval: SECOND, startedAt });
   const connectionWatch = createConnectionWatch({ hub, announce, clock });
+  const greetings = createGreetings({ viewers, dashboard, connectionWatch });
 
   async function prune(): Promise<void> {
     try {
@@ -136,11 +137,10 @@ export async function createServices({
     notifications: createNotifications(db),
     viewers,
     pageViews,
-    dashboard,
-    connectionWatch,
+    greetings,
     async close() {
       for (const stop of repeating) stop();
-      sampler.pause();
+      sampler.close();
       await pageViews.flush();
       await outbox.close();
       await hub.close();

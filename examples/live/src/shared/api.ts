@@ -55,6 +55,9 @@ export const PAGES = {
   '/connections': 'connections.html',
 } as const;
 
+/** The file that a browser is shown for an address that leads nowhere, with 404. Programs get a {@link Problem}. */
+export const NOT_FOUND_PAGE = 'not-found.html';
+
 /**
  * Paths of the API.
  *
@@ -296,9 +299,9 @@ export interface Metrics {
   publishedPerSecond: number | null;
   /** Events written to connections, per second. */
   deliveredPerSecond: number | null;
-  /** Bytes written to connections, per second. */
+  /** Bytes written to connections, per second, without the snapshots that greet them. */
   bytesPerSecond: number | null;
-  /** From publish to write, in ms. */
+  /** From publish to write, in ms, over the newest flushes; null if there was none since the last sample. */
   lagP50: number | null;
   lagP99: number | null;
   /** How late the event loop runs its timers, in ms, over the last second. */
@@ -317,7 +320,7 @@ export type MetricName = keyof Metrics;
 
 export interface DashboardSnapshot {
   version: number;
-  /** When `metrics` were sampled. */
+  /** When `metrics` were sampled; `connections` and `usersOnline` are as of now. */
   at: number;
   /** When the server process started. */
   startedAt: number;
@@ -325,8 +328,9 @@ export interface DashboardSnapshot {
   interval: number;
   metrics: Metrics;
   /**
-   * The last five minutes as far as they were sampled (nobody watches: nothing is sampled), in columns as uPlot
-   * takes them: `at[i]` belongs to `series[name][i]`. Ends with `metrics`. A pause is a row of nulls.
+   * The last half hour, in columns as uPlot takes them: `at[i]` belongs to `series[name][i]`. The last five minutes are
+   * as they were sampled; before, a row stands for ten seconds. Ends with the sample at `at`. A time that was not
+   * sampled begins with a row of nulls.
    */
   history: { at: number[]; series: Record<MetricName, (number | null)[]> };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { cpuTime } from '../../../../scripts/deadline.ts';
 import { findMentions } from './mentions.ts';
 
 const names = (text: string): string[] => findMentions(text).map(({ name }) => name);
@@ -20,8 +21,8 @@ test.each(['mail@example.org', 'ann.@bob', '@@ann', '@a', '@', '@-', `@${'x'.rep
 );
 
 test('takes no longer for a text made to be slow', () => {
-  const started = performance.now();
+  const started = cpuTime();
   names('@a'.repeat(250));
   names('@'.repeat(500));
-  expect(performance.now() - started).toBeLessThan(100);
+  expect(cpuTime() - started).toBeLessThan(100);
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { DEADLINE } from '../../../../scripts/deadline.ts';
 import { observe } from '../../test/client/observed.ts';
 import { slowNetworkTo } from '../../test/client/slow-network.ts';
 import { turn, until, within } from '../../test/http/deadline.ts';
@@ -111,24 +112,28 @@ async function play(steps: readonly Step[]): Promise<Story> {
   return { published, received, promises, gap: gaps.length > 0 };
 }
 
-it('Whatever is changed, and whenever streams and answers break off, nothing promised is missing without a word', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
-      const { published, received, promises, gap } = await play(steps);
-      const of = (topic: string) => received.filter((event) => event.topic === topic).map(({ n }) => n);
-      expect(of('a')).toEqual(published.filter(({ topic }) => topic === 'a').map(({ n }) => n));
-      const b = of('b');
-      expect(b).toEqual([...new Set(b)].toSorted((x, y) => x - y));
-      if (gap) return;
-      for (const { from, until: end } of promises) {
-        for (const { topic, n, seq } of published) {
-          if (topic === 'b' && seq > from && seq <= end) expect(b).toContain(n);
+it(
+  'Whatever is changed, and whenever streams and answers break off, nothing promised is missing without a word',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+        const { published, received, promises, gap } = await play(steps);
+        const of = (topic: string) => received.filter((event) => event.topic === topic).map(({ n }) => n);
+        expect(of('a')).toEqual(published.filter(({ topic }) => topic === 'a').map(({ n }) => n));
+        const b = of('b');
+        expect(b).toEqual([...new Set(b)].toSorted((x, y) => x - y));
+        if (gap) return;
+        for (const { from, until: end } of promises) {
+          for (const { topic, n, seq } of published) {
+            if (topic === 'b' && seq > from && seq <= end) expect(b).toContain(n);
+          }
         }
-      }
-    }),
-    {
-      numRuns: 40,
-      examples: [[['publish state', 'publish', 'turn', 'hold', 'subscribe', 'turn', 'cut', 'turn']]],
-    },
-  );
-}, 120_000);
+      }),
+      {
+        numRuns: 40,
+        examples: [[['publish state', 'publish', 'turn', 'hold', 'subscribe', 'turn', 'cut', 'turn']]],
+      },
+    );
+  },
+  5 * DEADLINE,
+);

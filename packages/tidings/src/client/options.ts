@@ -6,7 +6,7 @@ import {
   aFunction,
   aNumber,
   anObjectWith,
-  assertOptions,
+  checkOptions,
   aString,
   type Check,
   type Checks,
@@ -215,7 +215,7 @@ const invalid = (option: string, message: string, value?: unknown, cause?: unkno
 
 /** @throws {TidingsError} `client/invalid-option` */
 export function resolveSettings(url: string | URL, options: ClientOptions): Settings {
-  assertOptions(options, CHECKS, '', invalid);
+  checkOptions(options, CHECKS, '', invalid);
   const environment = options.environment ?? webEnvironment();
   const resolved = resolveUrl(url, environment.base);
   if (typeof resolved === 'string') throw invalid('url', resolved, String(url));

@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { ask } from '../../test/http/client.ts';
 import { until } from '../../test/http/deadline.ts';
 import { expectProblem, startNode } from '../../test/http/hub.ts';
+import { systemClock } from '../hub/clock.ts';
 import { type Matcher, forbidden, memoryLog, tooManyRequests, unauthorized } from '../index.ts';
 
 describe('authorize', () => {
@@ -86,12 +87,15 @@ describe('authorize', () => {
   });
 
   test('that expires ends the stream, saying so', async () => {
+    let passed = 0;
+    const now = (): number => Date.now() + passed;
     const { hub, url } = await startNode(
-      { topics: ['a'], authorize: () => ({ subject: 'ann', expiresAt: Date.now() + 60 }) },
-      { heartbeat: 40 },
+      { topics: ['a'], authorize: () => ({ subject: 'ann', expiresAt: now() + 3_600_000 }) },
+      { clock: { ...systemClock, now }, heartbeat: 40 },
     );
     const { frames } = await ask(url);
     expect(hub.connections()).toMatchObject([{ subject: 'ann' }]);
+    passed = 3_600_000;
     await frames.end();
     const { type, data = '', retry } = frames.all.at(-1) ?? {};
     expect([type, JSON.parse(data)]).toEqual(['tidings:goodbye', { reason: 'expired', retry }]);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { cpuTime } from '../../../../scripts/deadline.ts';
 import { ask } from '../../test/http/client.ts';
 import { expectProblem, startNode } from '../../test/http/hub.ts';
 import { RawClient } from '../../test/http/raw-client.ts';
@@ -112,12 +113,12 @@ describe('What a request asks for', () => {
     const { hub, url } = await startNode();
     const { frames } = await ask(`${url}/?pattern=${pattern}&topic=end`);
     await frames.nextEvent();
-    const before = performance.now();
+    const before = cpuTime();
     for (const topic of [`${'a'.repeat(1023)}c`, `${'a/'.repeat(511)}c`, '/'.repeat(1024)])
       await hub.publish(topic, 0);
     await hub.publish('end', 0);
     await frames.until('event', () => frames.all.some(({ id }) => id?.endsWith('.4')));
-    expect(performance.now() - before).toBeLessThan(2000);
+    expect(cpuTime() - before).toBeLessThan(2000);
   });
 
   test('may be said by the app instead, for the request at hand', async () => {

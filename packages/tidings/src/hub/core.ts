@@ -1,4 +1,5 @@
 import { createError } from '../protocol/errors.ts';
+import type { TidingsError } from '../protocol/tidings-error.ts';
 import { Conflation } from './conflation.ts';
 import { Connection, type Delivery } from './delivery/connection.ts';
 import { FanOut } from './delivery/fan-out.ts';
@@ -7,7 +8,7 @@ import { items } from './delivery/items.ts';
 import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
-import type { ResolvedHubOptions } from './options.ts';
+import type { HubLimits, ResolvedHubOptions } from './options.ts';
 import { PresenceTracker } from './presence/presence.ts';
 import { Registry } from './registry.ts';
 import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.ts';
@@ -43,8 +44,9 @@ export class Core {
   constructor(options: ResolvedHubOptions, tuning: Tuning) {
     const { log, clock, onError: report } = options;
     this.options = options;
+    const warnOfProxy = (address: string): void => report(proxySuspected(address, options.limits));
     const turns = new Turns(clock, tuning.catchUp);
-    this.registry = new Registry(options.limits);
+    this.registry = new Registry(options.limits, options.sparesPrivateAddresses ? warnOfProxy : undefined);
     this.conflation = new Conflation(log, clock);
     this.fanOut = new FanOut({
       tail: log.tail,
@@ -69,6 +71,7 @@ export class Core {
       forget: (connection) => this.#forget(connection),
     };
     log.tail.onMiss((topics) => this.#fallBehind(topics));
+    log.tail.onRewind((end) => this.#rewind(end));
     this.presence = new PresenceTracker(options.presence, log, clock, report);
     this.#sweep = new Sweep({
       delivery: this.#delivery,
@@ -141,6 +144,12 @@ export class Core {
     }
   }
 
+  /** The log has lost what came after `end`. */
+  #rewind(end: number): void {
+    this.fanOut.pushAll();
+    for (const connection of this.registry.values()) connection.rewind(end);
+  }
+
   /** Milliseconds over which this many connections should come back. */
   spread(connections: number): number {
     return connections > 1 ? (connections / RECONNECTS_PER_SECOND) * 1000 : 0;
@@ -194,6 +203,14 @@ export class Core {
     if (expiresAt === undefined || this.options.clock.now() < expiresAt) return;
     throw createError('auth/expired', 'The authorization has expired; get a new one.');
   }
+}
+
+function proxySuspected(address: string, { connectionsPerAddress }: HubLimits): TidingsError {
+  const message =
+    `More than ${connectionsPerAddress} connections come from ${address}, which looks like a proxy of yours. They are let ` +
+    'in, but nobody is limited by address. Say whose address counts: in Express `app.set("trust proxy", 1)`, elsewhere ' +
+    'the option `address` of `sse`. Or set `limits.connectionsPerAddress` yourself.';
+  return createError('limit/connections', message, { details: { address, limit: connectionsPerAddress } });
 }
 
 function difference(from: ReadonlySet<string>, without: ReadonlySet<string>): string[] {

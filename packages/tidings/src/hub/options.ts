@@ -41,7 +41,10 @@ export interface HubOptions {
    * write is an event, or up to 256 KiB of several. Default 30,000.
    */
   readonly stallTimeout?: number;
-  /** A connection older than this is told to come back, up to 10 % sooner. Default: none is. */
+  /**
+   * A connection older than this is told to come back, up to 10 % sooner: it moves on to newer servers and newer
+   * authorization. Default one hour; `Infinity`: none is.
+   */
   readonly maxLifetime?: number;
   /** How long before its authorization expires a client is told, so that it can renew it. Default 30,000. */
   readonly expiryNotice?: number;
@@ -58,7 +61,11 @@ export interface HubOptions {
 }
 
 export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compression'>> &
-  Pick<HubOptions, 'compression'> & { readonly limits: HubLimits };
+  Pick<HubOptions, 'compression'> & {
+    readonly limits: HubLimits;
+    /** Whether the limit per address is left to the default, which is not for private addresses. */
+    readonly sparesPrivateAddresses: boolean;
+  };
 
 const limit = aNumber({ min: 1 });
 const duration = aNumber({ min: 0, finite: true });
@@ -95,9 +102,9 @@ const OPTIONS: Checks<HubOptions> = {
 
 const DEFAULT_LIMITS: HubLimits = {
   ...DEFAULT_EVENT_LIMITS,
-  connections: Infinity,
+  connections: 10_000,
   connectionsPerSubject: Infinity,
-  connectionsPerAddress: Infinity,
+  connectionsPerAddress: 200,
   topicsPerConnection: 100,
   patternsPerConnection: 10,
   matcherLengthPerConnection: 16_384,
@@ -120,10 +127,11 @@ export function resolveOptions(given: HubOptions & { readonly log: EventLog }): 
     retry: given.retry ?? 2000,
     flushWindow: given.flushWindow ?? 0,
     stallTimeout: given.stallTimeout ?? 30_000,
-    maxLifetime: given.maxLifetime ?? Infinity,
+    maxLifetime: given.maxLifetime ?? 3_600_000,
     expiryNotice: given.expiryNotice ?? 30_000,
     compression: given.compression,
     limits: { ...DEFAULT_LIMITS, ...given.limits },
+    sparesPrivateAddresses: given.limits?.connectionsPerAddress === undefined,
     presence: given.presence ?? [],
     onError: given.onError ?? ((error: unknown) => console.error('tidings:', error)),
     clock: given.clock ?? systemClock,

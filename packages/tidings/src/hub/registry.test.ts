@@ -105,4 +105,32 @@ describe('the registry', () => {
       }),
     );
   });
+
+  test('counts an IPv6 address with all others of its network, and a mapped one as the IPv4 address it is', () => {
+    const registry = new Registry(limits);
+    const tooMany = { code: 'limit/connections', status: 429, retryAfter: 5, limit: 2, per: 'address' };
+    const [first, second] = [connection(undefined, '2001:db8::1'), connection(undefined, '2001:db8::2')];
+    for (const each of [first, second]) registry.add(each);
+    expect(refusal(registry, undefined, '2001:db8::3')).toEqual(tooMany);
+    expect(refusal(registry, undefined, '2001:db8:0:1::3')).toBeUndefined();
+    for (const each of [first, second]) registry.delete(each);
+    expect(refusal(registry, undefined, '2001:db8::3')).toBeUndefined();
+    registry.add(connection(undefined, '192.0.2.1'));
+    registry.add(connection(undefined, '::ffff:192.0.2.1'));
+    expect(refusal(registry, undefined, '192.0.2.1')).toEqual(tooMany);
+  });
+
+  test('spares private addresses if it may, and says so once', () => {
+    const warned: string[] = [];
+    const registry = new Registry({ ...limits, connections: 100 }, (address) => warned.push(address));
+    for (let i = 0; i < 5; i += 1) {
+      expect(refusal(registry, undefined, '10.0.0.1')).toBeUndefined();
+      registry.add(connection(undefined, '10.0.0.1'));
+      registry.add(connection(undefined, '::1'));
+    }
+    expect(warned).toEqual(['10.0.0.1']);
+    expect(refusal(registry, undefined, '::1')).toBeUndefined();
+    for (let i = 0; i < 2; i += 1) registry.add(connection(undefined, '192.0.2.1'));
+    expect(refusal(registry, undefined, '192.0.2.1')).toMatchObject({ per: 'address' });
+  });
 });

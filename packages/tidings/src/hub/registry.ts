@@ -1,12 +1,14 @@
 import { createError } from '../protocol/errors.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
+import { groupOf } from './address.ts';
 import type { Connection } from './delivery/connection.ts';
 
 export interface ConnectionLimits {
   /** In all; more are answered 503. */
   readonly connections: number;
-  /** For one `subject`, and for one remote address; more are answered 429. */
+  /** For one `subject`; more are answered 429. */
   readonly connectionsPerSubject: number;
+  /** For one remote address, or one /64 of IPv6; more are answered 429. */
   readonly connectionsPerAddress: number;
 }
 
@@ -18,10 +20,19 @@ export class Registry {
   readonly #connections = new Map<string, Connection>();
   readonly #bySubject = new Map<string, number>();
   readonly #byAddress = new Map<string, number>();
+  readonly #sparesPrivate: boolean;
   readonly #limits: ConnectionLimits;
+  /** Called once when a private address is spared. Undefined: none is. */
+  #warn: ((address: string) => void) | undefined;
 
-  constructor(limits: ConnectionLimits) {
+  /**
+   * @param warn private addresses and this machine's own may have more connections, since they may well be those of a
+   * proxy that the app doesn't know of. It is called once, when one of them has too many.
+   */
+  constructor(limits: ConnectionLimits, warn?: (address: string) => void) {
     this.#limits = limits;
+    this.#sparesPrivate = warn !== undefined;
+    this.#warn = warn;
   }
 
   get size(): number {
@@ -46,21 +57,29 @@ export class Registry {
     }
     if (count(this.#bySubject, subject) >= connectionsPerSubject)
       throw tooMany('subject', connectionsPerSubject);
-    if (count(this.#byAddress, remote) >= connectionsPerAddress)
-      throw tooMany('address', connectionsPerAddress);
+    if (remote === undefined) return;
+    const { key, isPrivate } = groupOf(remote);
+    if (count(this.#byAddress, key) < connectionsPerAddress) return;
+    if (!this.#sparesPrivate || !isPrivate) throw tooMany('address', connectionsPerAddress);
+    this.#warn?.(key);
+    this.#warn = undefined;
   }
 
   add(connection: Connection): void {
     this.#connections.set(connection.id, connection);
     change(this.#bySubject, connection.request.subject, 1);
-    change(this.#byAddress, connection.request.remote, 1);
+    change(this.#byAddress, keyOf(connection), 1);
   }
 
   delete(connection: Connection): void {
     if (!this.#connections.delete(connection.id)) return;
     change(this.#bySubject, connection.request.subject, -1);
-    change(this.#byAddress, connection.request.remote, -1);
+    change(this.#byAddress, keyOf(connection), -1);
   }
+}
+
+function keyOf({ request: { remote } }: Connection): string | undefined {
+  return remote === undefined ? undefined : groupOf(remote).key;
 }
 
 function count(counts: ReadonlyMap<string, number>, key: string | undefined): number {

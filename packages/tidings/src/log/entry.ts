@@ -2,6 +2,10 @@ import type { NewEvent } from '../protocol/event.ts';
 
 /** An event with its place in the log. */
 export interface LogEntry extends NewEvent {
+  /** Those by which readers still get it: a newer event of its key takes the topics that both have. */
+  readonly topics: readonly [string, ...string[]];
+  /** The first topic that it was published on, which rules hold for; absent if that is still the first of `topics`. */
+  readonly canonical?: string;
   readonly seq: number;
   /** Milliseconds since 1970, when it was appended. */
   readonly time: number;
@@ -13,6 +17,23 @@ export interface LogEntry extends NewEvent {
 export function entryOf(event: NewEvent, seq: number, time: number): LogEntry {
   const { topics, type, data, id, key, tombstone } = event;
   return { seq, time, topics, type, data, id, key, tombstone, private: event.private, frame: undefined };
+}
+
+/** The topic whose rule holds for the event. */
+export function canonicalOf({ canonical, topics }: Pick<LogEntry, 'canonical' | 'topics'>): string {
+  return canonical ?? topics[0];
+}
+
+/**
+ * What is left of an event of a key once a newer one has come: it goes only from the topics that the newer one is on,
+ * and stays for everybody if not all of its readers may read the newer one. Undefined if nothing is left.
+ */
+export function leftOf(older: LogEntry, newer: LogEntry): LogEntry | undefined {
+  if (newer.private && !older.private) return older;
+  const [first, ...others] = older.topics.filter((topic) => !newer.topics.includes(topic));
+  if (first === undefined) return undefined;
+  if (others.length + 1 === older.topics.length) return older;
+  return { ...older, canonical: canonicalOf(older), topics: [first, ...others] };
 }
 
 /** What an entry costs besides its text: the object, its array slots and its frame's header. */

@@ -2,6 +2,7 @@ import type { NewEvent } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
 import type { LogEntry } from './entry.ts';
+import type { Lineage } from './lineage.ts';
 import type { Page, PageLimit } from './page.ts';
 import type { Tail } from './tail.ts';
 import type { TopicRules } from './topic-rules.ts';
@@ -49,6 +50,11 @@ export interface Loss {
  * - **One order for all processes**, if it is `shared`. What another process appended is pushed to the tail before
  *   anything newer, soon and without being asked; `catchUp` asks. Where `push` can't bring all, `tail.miss` or
  *   `tail.skip` says so first.
+ * - **An end that was lost is told.** An engine that may have lost events it gave out (it failed over to a copy that was
+ *   behind, was put back from a backup, lost power before the disk had them) begins a new epoch and goes on with the seq
+ *   after the last one it has. `lineage` remembers where the old epoch ended. If that happens while the log is open,
+ *   `tail.rewind` says so before anything of the new epoch is pushed. Appends are fenced: one that began in the old
+ *   epoch writes nothing, and rejects with `log/write-failed`; so no process with an older view appends to the new one.
  * - **After `close`**, `append` and `read` reject with `log/closed`.
  */
 export interface EventLog {
@@ -59,6 +65,8 @@ export interface EventLog {
   /** The newest seq that retention has taken, 0 if none: a cursor from here on has lost nothing. */
   readonly newestLoss: number;
   readonly rules: TopicRules;
+  /** The epochs that this log descends from; empty if it never began a new one. */
+  readonly lineage: Lineage;
   /** Whether other processes append to it as well, so that no hub knows of all that is connected. */
   readonly shared: boolean;
   append(events: readonly NewEvent[]): Promise<readonly Appended[]>;

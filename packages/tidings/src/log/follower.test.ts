@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { type LogEntry, entryOf } from './entry.ts';
 import { Follower, type LogSource, type SourcePage, type SourceQuery } from './follower.ts';
+import { type Lineage, extendLineage } from './lineage.ts';
 import { createTopicRules, isState } from './topic-rules.ts';
 
 const rules = createTopicRules([{ match: 's', state: true }]);
@@ -18,6 +19,8 @@ class FakeLog implements LogSource {
   delay = 0;
   failures = 0;
   reads = 0;
+  epoch = 'e';
+  lineage: Lineage = [];
 
   append(topic: string, key?: string): LogEntry {
     const event = { topics: [topic] as [string], key, data: '', type: undefined, id: undefined };
@@ -38,6 +41,14 @@ class FakeLog implements LogSource {
     }
   }
 
+  /** Fails over to a copy that has nothing after `end`. */
+  failOver(end: number): void {
+    this.lineage = extendLineage(this.lineage, this.epoch, end);
+    this.epoch = `${this.epoch}+`;
+    this.history.length = end;
+    for (const seq of [...this.stored.keys()]) if (seq > end) this.stored.delete(seq);
+  }
+
   get head(): number {
     return this.history.length;
   }
@@ -53,7 +64,13 @@ class FakeLog implements LogSource {
     const next =
       entries.at(-1)?.seq === last || entries.length === 0 || isLast ? this.head : (entries.at(-1)?.seq ?? 0);
     const newestLoss = Math.max(0, ...this.losses.map(({ seq }) => seq));
-    const state = { head: this.head, newestLoss, lossCount: this.losses.length };
+    const state = {
+      epoch: this.epoch,
+      lineage: this.lineage,
+      head: this.head,
+      newestLoss,
+      lossCount: this.losses.length,
+    };
     const lost = new Set(
       this.losses.slice(lossCount).flatMap(({ seq, topic }) => (seq > after ? [topic] : [])),
     );
@@ -247,6 +264,28 @@ describe('a follower', () => {
     await expect(follower.catchUp()).rejects.toThrow('The log is away.');
     await follower.catchUp();
     expect(reader.pushed).toHaveLength(1);
+  });
+
+  test('goes back with a log that lost its end, says so first, and goes on in the new epoch', async () => {
+    const log = new FakeLog();
+    const { follower, reader } = follow(log);
+    const { tail } = follower;
+    const rewinds: unknown[] = [];
+    tail.onRewind((end) => rewinds.push([end, tail.epoch, tail.head]));
+    for (let i = 0; i < 5; i += 1) log.append('a');
+    await follower.catchUp();
+    log.failOver(3);
+    log.append('b');
+    await follower.catchUp();
+    expect(rewinds).toEqual([[3, 'e', 5]]);
+    expect([tail.epoch, tail.head]).toEqual(['e+', 4]);
+    expect(inTail(follower).map(({ topics }) => topics[0])).toEqual(['a', 'a', 'a', 'b']);
+    expect(reader.pushed.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 4]);
+    expect(reader.missed).toEqual([]);
+    // One that loses nothing begins a new epoch, too.
+    log.failOver(4);
+    await follower.catchUp();
+    expect([rewinds.length, tail.epoch, tail.head]).toEqual([2, 'e++', 4]);
   });
 
   test('reads nothing more once it was stopped', async () => {

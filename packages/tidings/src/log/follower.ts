@@ -1,11 +1,15 @@
 import type { LogEntry } from './entry.ts';
+import { type Lineage, locate } from './lineage.ts';
 import type { Page, PageLimit } from './page.ts';
 import { Tail, type TailOptions } from './tail.ts';
 import { TailStates } from './tail-states.ts';
-import type { TopicRules } from './topic-rules.ts';
+import { type TopicRules, isState } from './topic-rules.ts';
 
 /** How far a shared log has come, and what retention has taken of it. */
 export interface SourceState {
+  /** The log's epoch, and those it descends from. Another one than before: the log may have lost its end. */
+  readonly epoch: string;
+  readonly lineage: Lineage;
   /** The seq of the newest event. */
   readonly head: number;
   /** The newest seq that retention has taken, 0 if none. */
@@ -100,13 +104,16 @@ export class Follower {
     }));
   }
 
-  /** Pushes what this process appended; first what others had appended, up to and including the seq `before`. */
-  push(entries: readonly LogEntry[], before: number): Promise<void> {
+  /**
+   * Pushes what this process appended; first what others had appended, up to and including the seq `before`. `epoch` is
+   * the log's when it took the entries: in a later one, only reading can tell which of them are left.
+   */
+  push(entries: readonly LogEntry[], before: number, epoch: string = this.tail.epoch): Promise<void> {
     return this.#inTurn(async () => {
       const { tail } = this;
       if (tail.head < before) await this.#readToHead().catch(() => this.#skipTo(before));
-      // Reading may have brought these already, and others' that came after them.
-      await this.#push(entries.filter(({ seq }) => seq > tail.head));
+      // Reading may have brought these already, and others' that came after them; or said that the log went back.
+      if (tail.epoch === epoch) await this.#push(entries.filter(({ seq }) => seq > tail.head));
     });
   }
 
@@ -141,6 +148,7 @@ export class Follower {
     const after = tail.head;
     const page = await source.read({ after, lossCount: this.#knownLosses, limit: PAGE });
     const { state, lost } = page;
+    if (state.epoch !== tail.epoch) return this.#goBack(state);
     if (state.head - after > this.#mostBehind) {
       tail.skip(state.head - Math.min(tail.capacity, this.#mostBehind));
       onState(state);
@@ -155,21 +163,42 @@ export class Follower {
     return false;
   }
 
+  /** Goes on in the log's new epoch, from the last seq that the tail's has in common with it. @returns true: there is more. */
+  #goBack(state: SourceState): boolean {
+    const { tail } = this;
+    const standing = locate({ epoch: tail.epoch, seq: tail.head }, state);
+    this.#options.onState(state);
+    // To a log that was begun anew, nothing of the old one is known.
+    const end = standing.is === 'foreign' ? 0 : standing.seq;
+    for (const entry of tail.rewind(state.epoch, end)) this.#states.delete(entry);
+    this.#knownLosses = 0;
+    return true;
+  }
+
   async #push(entries: readonly LogEntry[], head?: number): Promise<void> {
-    const older = [...this.#unchecked, ...this.#states.olderThan(entries)];
-    const kept = older.length === 0 ? older : await this.#find(older);
-    this.#unchecked = kept === undefined ? older : [];
+    const older = [...new Set([...this.#unchecked, ...this.#states.olderThan(entries)])];
+    const found = older.length === 0 ? [] : await this.#find(older);
+    this.#unchecked = found === undefined ? older : [];
     this.#states.add(entries);
     this.tail.push(entries, head);
-    if (kept === undefined) return;
-    const stay = new Set(kept);
-    for (const seq of older) if (!stay.has(seq)) this.tail.remove(seq);
+    if (found === undefined) return;
+    const kept = new Map(found.map((entry) => [entry.seq, entry]));
+    for (const seq of older) this.#update(seq, kept.get(seq));
+  }
+
+  /** Brings an event of the tail to what the log has of it. */
+  #update(seq: number, left: LogEntry | undefined): void {
+    const { tail } = this;
+    if (left !== undefined) tail.replace(left);
+    const gone = left === undefined ? tail.remove(seq) : undefined;
+    if (gone !== undefined) this.#states.delete(gone);
+    else if (left !== undefined && !isState(this.#options.rules, left)) this.#states.delete(left);
   }
 
   /** Which of these the log still has; undefined if it can't be read, which must not hold up what was appended. */
-  async #find(seqs: readonly number[]): Promise<readonly number[] | undefined> {
+  async #find(seqs: readonly number[]): Promise<readonly LogEntry[] | undefined> {
     try {
-      return (await this.#options.source.find(seqs)).map(({ seq }) => seq);
+      return await this.#options.source.find(seqs);
     } catch {
       // Asked again with the next push. Until then readers may be given a value and then the newer one.
       return undefined;

@@ -7,9 +7,20 @@ export type { NewEvent } from '../protocol/event.ts';
 export type { Matcher } from '../protocol/matcher.ts';
 export { type CompiledPattern, type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 export { literalPrefix } from '../protocol/pattern.ts';
-export { type LogEntry, entryOf, sizeOf } from './entry.ts';
+export { type LogEntry, canonicalOf, entryOf, leftOf, sizeOf } from './entry.ts';
+export { EntryList, type Wanted } from './entry-list.ts';
+export { type LogTime, START, advanceTime } from './log-time.ts';
+export { TrimmedTopics } from './trimmed-topics.ts';
 export { type Page, type PageLimit, toPage } from './page.ts';
-export { type MissListener, Tail, type TailOptions } from './tail.ts';
+export {
+  type Descent,
+  type Lineage,
+  type PastEpoch,
+  type Standing,
+  extendLineage,
+  locate,
+} from './lineage.ts';
+export { type MissListener, type RewindListener, Tail, type TailOptions } from './tail.ts';
 export {
   Follower,
   type FollowerOptions,
@@ -19,7 +30,17 @@ export {
   type SourceState,
 } from './follower.ts';
 export { RETENTION, type Retention, assertRetention } from './retention.ts';
-export { TOPIC_RULES, type TopicRule, type TopicRules, createTopicRules, isState } from './topic-rules.ts';
+export {
+  type Bounds,
+  TOPIC_RULES,
+  type TopicRule,
+  type TopicRules,
+  boundsOf,
+  createTopicRules,
+  isCounted,
+  isState,
+  keysOf,
+} from './topic-rules.ts';
 export { GroupWriter } from './group-writer.ts';
 export { SUPERSEDED_ID_WINDOW } from './superseded-ids.ts';
 export { type Cursor, assertEpoch, formatCursor, parseCursor } from '../protocol/cursor.ts';

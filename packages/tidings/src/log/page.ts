@@ -11,6 +11,11 @@ export interface PageLimit {
   readonly events: number;
   /** UTF-16 units of data; a page holds at least one entry, however large. */
   readonly length: number;
+  /**
+   * Entries and names of topics that may be looked at, found or not, so that no page takes long; `next` then says how far
+   * it was looked. Default: any number.
+   */
+  readonly looks?: number;
 }
 
 /** As many of the entries as fit. `end`: up to where was looked for them. */

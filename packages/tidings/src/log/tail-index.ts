@@ -35,6 +35,18 @@ export class TailIndex {
     }
   }
 
+  /** Of an entry that may be older than others. */
+  insert({ seq, topics }: Indexed): void {
+    for (const topic of topics) {
+      const seqs = this.#seqsOf.get(topic);
+      if (seqs === undefined) this.add({ seq, topics: [topic] });
+      else {
+        const at = firstFrom(seqs, seq);
+        if (seqs.list[at] !== seq) seqs.list.splice(at, 0, seq);
+      }
+    }
+  }
+
   remove({ seq, topics }: Indexed): void {
     for (const topic of topics) {
       const seqs = this.#seqsOf.get(topic);
@@ -54,11 +66,18 @@ export class TailIndex {
   /**
    * Seqs after the cursor of events with a topic that is asked for, ascending.
    *
-   * @returns undefined if it costs less to look at all the events after it, of which there are `distance`.
+   * @returns undefined if it costs less to look at all the events after it, of which there are `distance`; or if more
+   * names than `looks` would have to be looked at, since a look at events can be broken off.
    */
-  after(cursor: number, distance: number, matchers: MatcherSet): Iterable<number> | undefined {
+  after(
+    cursor: number,
+    distance: number,
+    matchers: MatcherSet,
+    looks: number = Infinity,
+  ): Iterable<number> | undefined {
     if (distance <= matchers.topics.size * COST_OF_TOPIC) return undefined;
-    if (matchers.patterns.length > 0 && distance <= this.#seqsOf.size) return undefined;
+    const names = this.#seqsOf.size;
+    if (matchers.patterns.length > 0 && (distance <= names || names > looks)) return undefined;
     const followed = this.#follow(matchers, cursor);
     if (followed === undefined) return undefined;
     // The next of many topics costs a look at each of them; among all events it is found after a few, if there are many.

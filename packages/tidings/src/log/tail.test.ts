@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Matcher } from '../protocol/matcher.ts';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { type LogEntry, sizeOf } from './entry.ts';
 import type { PageLimit } from './page.ts';
@@ -53,6 +54,36 @@ describe('a tail', () => {
     tail.push([entry(8)]);
     expect(seqs(tail.read(3, all, noLimit, everything).entries)).toEqual([4, 8]);
     expect(pushed).toEqual([[4], [8]]);
+  });
+
+  test('is read to the end by pages that may look at few entries and names, and no page looks at more', () => {
+    const topics = ['a', 'b', 'c/1', 'c/2', 'd'];
+    const matchers = fc.subarray<Matcher>(['a', 'd', { pattern: 'c/*' }, { pattern: '*2' }, 'none'], {
+      minLength: 1,
+    });
+    const history = fc.array(fc.constantFrom(...topics), { maxLength: 60 });
+    fc.assert(
+      fc.property(history, matchers, fc.integer({ min: 1, max: 12 }), (names, wanted, looks) => {
+        const tail = new Tail({ epoch: 'e', retention: {} });
+        for (const [i, topic] of names.entries()) tail.push([entry(i + 1, { topic })]);
+        const set = createMatcherSet(wanted);
+        const found: number[] = [];
+        for (let after = 0; after < tail.head;) {
+          let looked = 0;
+          const wants = (each: LogEntry): boolean => {
+            looked += 1;
+            return set.matches(each.topics);
+          };
+          const page = tail.read(after, wants, { ...noLimit, looks }, set);
+          expect(looked).toBeLessThanOrEqual(looks);
+          expect(page.next).toBeGreaterThan(after);
+          found.push(...seqs(page.entries));
+          after = page.next;
+        }
+        expect(found).toEqual(names.flatMap((topic, i) => (set.matchesTopic(topic) ? [i + 1] : [])));
+      }),
+      { numRuns: 500 },
+    );
   });
 
   test('can go on further ahead, and says so while it is still before what is missing', () => {
@@ -252,7 +283,7 @@ const step = fc.oneof(
   },
 );
 
-test('a tail is what an array of all events would be, cut at the front', () => {
+test('a tail is what an array of all events would be, cut at the front', { timeout: 60_000 }, () => {
   const retentions = fc.record({
     events: fc.constantFrom(0, 1, 7, 900, Infinity),
     bytes: fc.constantFrom(500, 3000, Infinity),
@@ -314,4 +345,62 @@ test('a tail is what an array of all events would be, cut at the front', () => {
     ),
     { numRuns: 60 },
   );
+});
+
+describe('a tail of which little is left', () => {
+  test('takes no time and no memory for seqs that are not there', () => {
+    const tail = filled(3);
+    const started = performance.now();
+    tail.push([entry(2 ** 40)], 2 ** 41);
+    expect([tail.head, tail.floor, tail.length]).toEqual([2 ** 41, 0, 4]);
+    expect(seqs(tail.read(3, all, noLimit, everything).entries)).toEqual([2 ** 40]);
+    expect(tail.read(2 ** 40, all, noLimit, everything)).toEqual({ entries: [], next: 2 ** 41 });
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
+  test('keeps no place for what was removed', { timeout: 60_000 }, () => {
+    const before = process.memoryUsage().heapUsed;
+    const tail = filled(0);
+    // Twelve keys of a state, each superseded again and again.
+    for (let seq = 1; seq <= 2_000_000; seq += 1) {
+      tail.push([entry(seq)]);
+      if (seq > 12) tail.remove(seq - 12);
+    }
+    expect(tail.length).toBe(12);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(16_000_000);
+    expect(seqs(tail.read(tail.head - 3, all, noLimit, everything).entries)).toHaveLength(3);
+  });
+
+  test('puts an entry in the place of another, under its new topics', () => {
+    const tail = filled(3);
+    const { bytes } = tail;
+    tail.replace(entry(2, { topic: 'other' }));
+    tail.replace(entry(9, { topic: 'other' }));
+    expect([tail.length, tail.bytes]).toEqual([3, bytes + 4]);
+    expect(
+      seqs(
+        tail.read(0, ({ topics }) => topics.includes('other'), noLimit, createMatcherSet(['other'])).entries,
+      ),
+    ).toEqual([2]);
+    expect(seqs(tail.read(0, all, noLimit, everything).entries)).toEqual([1, 2, 3]);
+  });
+
+  test('counts against its bounds only what is to count', () => {
+    const trimmed: number[] = [];
+    const counts = ({ topics }: LogEntry): boolean => topics[0] !== 'free';
+    const tail = new Tail({
+      epoch: 'e',
+      retention: { events: 2 },
+      counts,
+      onTrim: ({ seq }) => trimmed.push(seq),
+    });
+    tail.push([entry(1), entry(2)]);
+    for (let seq = 3; seq <= 9; seq += 1) tail.push([entry(seq, { topic: 'free' })]);
+    expect([tail.length, trimmed]).toEqual([9, []]);
+    tail.push([entry(10)]);
+    expect(trimmed).toEqual([1]);
+    tail.replace(entry(3));
+    tail.trim(0);
+    expect(trimmed).toEqual([1, 2]);
+  });
 });

@@ -1,47 +1,60 @@
 import type { MatcherSet } from '../protocol/matcher-set.ts';
 import { type LogEntry, sizeOf } from './entry.ts';
+import { EntryList } from './entry-list.ts';
 import type { Page, PageLimit } from './page.ts';
 import { type Retention, assertRetention } from './retention.ts';
-import { TailIndex } from './tail-index.ts';
 
 export interface TailOptions {
   readonly epoch: string;
   /** The seq of the newest event before the first `push`. */
   readonly head?: number;
   readonly retention: Retention;
+  /** Whether an entry counts against the bounds. Default: each does. */
+  readonly counts?: (entry: LogEntry) => boolean;
   /** Told of each entry that retention or `skip` takes, oldest first. Not told of what `remove` took. */
   readonly onTrim?: (entry: LogEntry) => void;
 }
+
+/** Told that the log has lost what it had after this seq, before the tail goes back to it. */
+export type RewindListener = (end: number) => void;
 
 /** Told that what comes next leaves out events of these topics; without topics, of any. */
 export type MissListener = (topics: readonly string[] | undefined) => void;
 
 /**
- * The newest events of a log, in memory: a place for every seq after `floor`, empty where the event was removed.
+ * The newest events of a log, in memory: all that the log has after `floor`.
  *
  * Live pushes and nearly all resumes are served from here. The log that feeds it pushes; the hub listens and reads.
  */
 export class Tail {
-  readonly epoch: string;
+  #epoch: string;
   readonly #retention: Retention;
   readonly #onTrim: ((entry: LogEntry) => void) | undefined;
   readonly #listeners = new Set<(entries: readonly LogEntry[]) => void>();
   readonly #missListeners = new Set<MissListener>();
-  readonly #index = new TailIndex();
-  #entries: (LogEntry | undefined)[] = [];
-  /** Places before this index are gone; the array is cut now and then instead of shifted each time. */
-  #start = 0;
-  #count = 0;
+  readonly #rewindListeners = new Set<RewindListener>();
+  readonly #counts: (entry: LogEntry) => boolean;
+  readonly #entries = new EntryList();
   #head: number;
+  #floor: number;
   #bytes = 0;
+  /** What counts against the bounds. */
+  #countedEvents = 0;
+  #countedBytes = 0;
 
   /** @throws {TidingsError} `hub/invalid-option`. */
   constructor(options: TailOptions) {
     assertRetention(options.retention);
-    this.epoch = options.epoch;
+    this.#epoch = options.epoch;
     this.#head = options.head ?? 0;
+    this.#floor = this.#head;
+    this.#counts = options.counts ?? ((): boolean => true);
     this.#retention = options.retention;
     this.#onTrim = options.onTrim;
+  }
+
+  get epoch(): string {
+    return this.#epoch;
   }
 
   /** The seq of the newest event. */
@@ -51,19 +64,19 @@ export class Tail {
 
   /** The oldest cursor that can be read from: all the log's events after it are here. */
   get floor(): number {
-    return this.#head - (this.#entries.length - this.#start);
+    return this.#floor;
   }
 
   /** How many events there are. */
   get length(): number {
-    return this.#count;
+    return this.#entries.length;
   }
 
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** How many events there may be. */
+  /** How many events there may be, of those that count. */
   get capacity(): number {
     return this.#retention.events ?? Infinity;
   }
@@ -84,20 +97,22 @@ export class Tail {
     return () => void this.#missListeners.delete(listener);
   }
 
+  /** Calls `listener` when the log has lost its end, while the head is still the old one. @returns what ends that. */
+  onRewind(listener: RewindListener): () => void {
+    this.#rewindListeners.add(listener);
+    return () => void this.#rewindListeners.delete(listener);
+  }
+
   /**
    * `entries` continue the sequence; seqs that they leave out, up to `head`, are of events that are no longer in the
    * log. If retention took one of those, `miss` comes first.
    */
   push(entries: readonly LogEntry[], head: number = entries.at(-1)?.seq ?? this.#head): void {
     for (const entry of entries) {
-      this.#fillTo(entry.seq - 1);
       this.#entries.push(entry);
-      this.#index.add(entry);
-      this.#head = entry.seq;
-      this.#count += 1;
-      this.#bytes += sizeOf(entry);
+      this.#count(entry, 1);
     }
-    this.#fillTo(head);
+    this.#head = Math.max(this.#head, head);
     const newest = entries.at(-1);
     if (newest === undefined) return;
     this.trim(newest.time);
@@ -112,26 +127,45 @@ export class Tail {
   /** Goes on at `seq`, without what there is up to there: who wants it has to read the log. */
   skip(seq: number): void {
     this.miss();
-    const entries = this.#entries.slice(this.#start);
-    this.#entries = [];
-    this.#index.clear();
-    this.#start = 0;
-    this.#count = 0;
+    const entries = [...this.#entries];
+    this.#entries.clear();
     this.#bytes = 0;
+    this.#countedEvents = 0;
+    this.#countedBytes = 0;
     this.#head = seq;
-    for (const entry of entries) if (entry !== undefined) this.#onTrim?.(entry);
+    this.#floor = seq;
+    for (const entry of entries) this.#onTrim?.(entry);
+  }
+
+  /**
+   * Goes on in a new epoch after `end`, since the log has lost what it had given out beyond: an engine failed over to a
+   * copy that was behind, say. The log's lineage has to have the old epoch by now.
+   *
+   * @returns what was lost of it here. `onTrim` doesn't get it, since retention has nothing to do with it.
+   */
+  rewind(epoch: string, end: number): readonly LogEntry[] {
+    for (const listener of this.#rewindListeners) listener(end);
+    const lost = this.#entries.removeAfter(end);
+    for (const entry of lost) this.#count(entry, -1);
+    this.#epoch = epoch;
+    this.#head = end;
+    this.#floor = Math.min(this.#floor, end);
+    return lost;
   }
 
   /** Takes out one event, because a newer one of its key stands for it or its topic's retention took it. */
   remove(seq: number): LogEntry | undefined {
-    const index = this.#start + (seq - this.floor) - 1;
-    const entry = index < this.#start ? undefined : this.#entries[index];
-    if (entry === undefined) return undefined;
-    this.#entries[index] = undefined;
-    this.#index.remove(entry);
-    this.#count -= 1;
-    this.#bytes -= sizeOf(entry);
+    const entry = this.#entries.remove(seq);
+    if (entry !== undefined) this.#count(entry, -1);
     return entry;
+  }
+
+  /** Puts an entry in the place of the one with its seq, if that is here. */
+  replace(entry: LogEntry): void {
+    const before = this.#entries.replace(entry);
+    if (before === undefined) return;
+    this.#count(before, -1);
+    this.#count(entry, 1);
   }
 
   /**
@@ -139,58 +173,29 @@ export class Tail {
    * `floor`.
    */
   read(after: number, wants: (entry: LogEntry) => boolean, limit: PageLimit, matchers: MatcherSet): Page {
-    const found: LogEntry[] = [];
-    let length = 0;
-    for (const entry of this.#after(after, matchers)) {
-      if (!wants(entry)) continue;
-      found.push(entry);
-      length += entry.data.length;
-      if (found.length >= limit.events || length >= limit.length) return { entries: found, next: entry.seq };
-    }
-    return { entries: found, next: this.#head };
-  }
-
-  /** All that may be wanted; and more, where a look at each entry costs less than the index. */
-  *#after(cursor: number, matchers: MatcherSet): Generator<LogEntry> {
-    // The place of an entry is its seq from here on, as long as nothing is pushed.
-    const offset = this.#entries.length - this.#head - 1;
-    const seqs = this.#index.after(cursor, this.#head - cursor, matchers);
-    if (seqs !== undefined) {
-      for (const seq of seqs) {
-        const entry = this.#entries[offset + seq];
-        if (entry !== undefined) yield entry;
-      }
-      return;
-    }
-    for (let i = offset + cursor + 1; i < this.#entries.length; i += 1) {
-      const entry = this.#entries[i];
-      if (entry !== undefined) yield entry;
-    }
+    return this.#entries.read(after, this.#head, { wants, limit, matchers });
   }
 
   /** Lets go of what retention no longer covers. `now` in milliseconds since 1970. */
   trim(now: number): void {
     const { events = Infinity, bytes = Infinity, age = Infinity } = this.#retention;
-    while (this.#start < this.#entries.length) {
-      const oldest = this.#entries[this.#start];
-      const fits = this.#count <= events && this.#bytes <= bytes;
-      if (oldest !== undefined && fits && now - oldest.time <= age) break;
-      this.#start += 1;
-      if (oldest === undefined) continue;
-      this.#entries[this.#start - 1] = undefined;
-      this.#index.remove(oldest);
-      this.#count -= 1;
-      this.#bytes -= sizeOf(oldest);
+    for (;;) {
+      const oldest = this.#entries.first;
+      // Seqs that are no longer in the log need nobody to look for them here.
+      this.#floor = oldest === undefined ? this.#head : oldest.seq - 1;
+      if (oldest === undefined) return;
+      const fits = this.#countedEvents <= events && this.#countedBytes <= bytes;
+      if (fits && now - oldest.time <= age) return;
+      this.remove(oldest.seq);
       this.#onTrim?.(oldest);
-    }
-    if (this.#start > 1024 && this.#start > this.#entries.length / 2) {
-      this.#entries = this.#entries.slice(this.#start);
-      this.#start = 0;
     }
   }
 
-  /** Empty places, for events that are no longer in the log. */
-  #fillTo(seq: number): void {
-    for (; this.#head < seq; this.#head += 1) this.#entries.push(undefined);
+  #count(entry: LogEntry, sign: 1 | -1): void {
+    const size = sign * sizeOf(entry);
+    this.#bytes += size;
+    if (!this.#counts(entry)) return;
+    this.#countedEvents += sign;
+    this.#countedBytes += size;
   }
 }

@@ -14,6 +14,7 @@ import {
 import { type Matcher, PRESENCE_PREFIX } from '../protocol/matcher.ts';
 import { createMatcherSet, type MatcherSet } from '../protocol/matcher-set.ts';
 import { literalPrefix } from '../protocol/pattern.ts';
+import { type LogEntry, canonicalOf } from './entry.ts';
 import { RETENTION, type Retention } from './retention.ts';
 
 /** How a log treats the topics that `match`. The first rule that matches an event's canonical topic holds. */
@@ -31,6 +32,8 @@ export interface TopicRule {
    * collapses to the newest, for all readers together. Default 0: nothing waits.
    */
   readonly interval?: number;
+  /** For `state`: how many keys one of these topics may have. The key changed longest ago is lost. Default 100,000. */
+  readonly keys?: number;
 }
 
 export interface TopicRules {
@@ -45,6 +48,7 @@ const TOPIC_RULE: Checks<TopicRule> = {
   retention: options(RETENTION),
   state: aBoolean,
   interval: aNumber({ min: 0, finite: true }),
+  keys: aNumber({ min: 1 }),
 };
 /** Checks a log's option `topics`. */
 export const TOPIC_RULES: Check = listOf(TOPIC_RULE);
@@ -52,6 +56,12 @@ export const TOPIC_RULES: Check = listOf(TOPIC_RULE);
 const CACHED_TOPICS = 10_000;
 /** Presence is a state on any log. */
 const PRESENCE_RULE: TopicRule = { match: { pattern: `${PRESENCE_PREFIX}*` }, state: true };
+
+const DEFAULT_KEYS = 100_000;
+/** No topic has a control character. */
+const HUBS_GROUP = '\u0000hub';
+/** Of what the hub itself appends, without the values that count. */
+const HUBS_RETENTION: Retention = { events: 10_000, bytes: 16_777_216 };
 
 /** @throws {TidingsError} `topic/*`, `hub/invalid-option`. */
 export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
@@ -79,11 +89,13 @@ export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
 
 function assertRules(rules: readonly TopicRule[]): void {
   assertOptions({ topics: rules }, { topics: TOPIC_RULES });
-  for (const [i, { match, interval = 0, state = false }] of rules.entries()) {
+  for (const [i, { match, interval = 0, state = false, keys }] of rules.entries()) {
     if (match === undefined)
       throw invalidOption(`topics[${i}].match`, 'A topic rule needs `match`: a topic, or `{ pattern }`.');
     if (interval > 0 && !state)
       throw invalidOption(`topics[${i}].interval`, 'A topic rule with `interval` needs `state: true`.');
+    if (keys !== undefined && !state)
+      throw invalidOption(`topics[${i}].keys`, 'A topic rule with `keys` needs `state: true`.');
   }
 }
 
@@ -97,9 +109,42 @@ function canMeet(a: string, b: string): boolean {
 }
 
 /** Whether an event is the value of a key, on a topic that keeps just the newest. */
-export function isState(
-  rules: TopicRules,
-  event: { topics: readonly [string, ...string[]]; key: string | undefined },
-): boolean {
-  return event.key !== undefined && rules.of(event.topics[0])?.state === true;
+export function isState(rules: TopicRules, event: Pick<LogEntry, 'canonical' | 'topics' | 'key'>): boolean {
+  if (event.key === undefined || rules.of(canonicalOf(event))?.state !== true) return false;
+  // If a newer value of the key has taken the first topic, it depends on those that are left.
+  return event.canonical === undefined || event.topics.some((topic) => rules.of(topic)?.state === true);
+}
+
+/** How many values a topic may have. */
+export function keysOf(rules: TopicRules, topic: string): number {
+  return rules.of(topic)?.keys ?? DEFAULT_KEYS;
+}
+
+/**
+ * Whether an event counts against the log's own bounds. Values don't, which outlive retention, and neither does what the
+ * hub itself appends: nobody can evict publishers' events by coming and going.
+ */
+export function isCounted(rules: TopicRules, event: LogEntry): boolean {
+  return !isHubs(event) && (event.tombstone || !isState(rules, event));
+}
+
+/** Events that are bounded together, by a retention of their own. */
+export interface Bounds {
+  readonly group: string;
+  readonly retention: Retention;
+}
+
+/** The bounds that an event has besides the log's own; undefined if it has none. Values have those of `keysOf`. */
+export function boundsOf(rules: TopicRules, event: LogEntry): Bounds | undefined {
+  if (isState(rules, event) && !event.tombstone) return undefined;
+  if (isHubs(event)) return { group: HUBS_GROUP, retention: HUBS_RETENTION };
+  // What a state has let go of, and what deletes a key, has the log's bounds.
+  if (event.canonical !== undefined || event.tombstone) return undefined;
+  const retention = rules.of(event.topics[0])?.retention;
+  return retention === undefined ? undefined : { group: event.topics[0], retention };
+}
+
+/** Whether the hub itself has appended the event: publishers can't use its topics. */
+function isHubs(event: LogEntry): boolean {
+  return canonicalOf(event).startsWith(PRESENCE_PREFIX);
 }

@@ -76,7 +76,7 @@ describe.each(sockets)('A peer%s that goes away', (_name, options) => {
   });
 
   test('by closing its side while it takes nothing goes after the stall time', async () => {
-    const { hub, url, port } = await startNode(options, { stallTimeout: 100 });
+    const { hub, url, port } = await startNode(options, { stallTimeout: 1000 });
     const peer = await subscribe(port, { allowHalfOpen: true });
     peer.stopReading();
     for (let i = 0; i < 100; i += 1) await hub.publish('a', 'x'.repeat(100_000));
@@ -260,7 +260,7 @@ describe('Requests sent one behind another', () => {
   });
 
   test('are dropped after the stall time if they come to hold too much, with the socket', async () => {
-    const { hub, url, port } = await startBehind({}, { stallTimeout: 100 });
+    const { hub, url, port } = await startBehind({}, { stallTimeout: 1000 });
     const peer = await RawClient.connect(port);
     peer.read().get('/slow').get('/?topic=a');
     await until('live', () => hub.stats().live === 1);

@@ -129,7 +129,7 @@ describe('What is written to a handle', () => {
       return () => sent.digest('hex');
     });
     peer.read();
-    const received = await within('end', peer.digests(servers.length), 30_000);
+    const received = await within('end', peer.digests(servers.length));
     expect(received.toSorted()).toEqual(digests.map((digest) => digest()).toSorted());
   });
 });

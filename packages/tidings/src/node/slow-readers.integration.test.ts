@@ -82,7 +82,7 @@ describe.each(networks)('On $name, a peer that stops reading', (stack) => {
   test('is dropped after the stall time, and nobody else', async () => {
     // Hono's server writes there of every stream that it has to break off.
     vi.spyOn(console, 'error').mockImplementation(() => {});
-    const hub = startHub({ stallTimeout: 400 });
+    const hub = startHub({ stallTimeout: 1000 });
     const { url } = await stack.start(hub);
     const slow = await stack.ask(`${url}/events?topic=a`, { idle: true });
     const fast = await stack.ask(`${url}/events?topic=a`);

@@ -32,6 +32,7 @@ const STATUS_OF = {
   'event/invalid-type': 400,
   'event/too-large': 413,
   'event/too-many-topics': 400,
+  'event/undeclared': 400,
   'hub/invalid-option': null,
   'hub/unavailable': 503,
   'limit/connections': 429,

@@ -3,6 +3,7 @@ import type { Pattern } from './pattern.ts';
 import { ownPatterns, sharePattern } from './shared-patterns.ts';
 import { SortedPatterns } from './sorted-patterns.ts';
 
+/** `matches` is a method: call it on the pattern, as one taken out of it no longer knows which. */
 export interface CompiledPattern {
   readonly pattern: string;
   matches(topic: string): boolean;

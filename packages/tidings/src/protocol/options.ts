@@ -32,10 +32,11 @@ export function assertOptions<Options extends object>(
   prefix = '',
   error: OptionError = invalidOption,
 ): void {
-  assertBag(options, checks, prefix, error);
+  checkOptions(options, checks, prefix, error);
 }
 
-function assertBag(
+/** The same with an error of the caller's own: a bundle for browsers leaves out the hub's, and the table behind it. */
+export function checkOptions(
   bag: unknown,
   checks: Readonly<Record<string, Check>>,
   prefix: string,
@@ -50,10 +51,10 @@ function assertBag(
     if (!check.accepts(value)) throw unexpected(prefix + option, check.expected, value, error);
     if (check.within === undefined) continue;
     const { checks: inner, list } = check.within;
-    if (!list) assertBag(value, inner, `${prefix}${option}.`, error);
+    if (!list) checkOptions(value, inner, `${prefix}${option}.`, error);
     else
       for (const [i, item] of (value as unknown[]).entries())
-        assertBag(item, inner, `${prefix}${option}[${i}].`, error);
+        checkOptions(item, inner, `${prefix}${option}[${i}].`, error);
   }
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { URLPattern } from 'urlpattern-polyfill';
+import { cpuTime } from '../../../../scripts/deadline.ts';
 import { TidingsError } from './tidings-error.ts';
 import { compileByRegExp } from '../../test/pattern-by-regexp.ts';
 import { Pattern, assertPatternLength, literalPrefix } from './pattern.ts';
@@ -294,13 +295,13 @@ test('no pattern takes longer than its length times the topic’s', () => {
     `${names(100).slice(1)}/*/x`,
     '*a/*a/b',
   ];
-  const started = performance.now();
+  const started = cpuTime();
   for (const pattern of worst) {
     if (refused(pattern)) continue;
     expect(compilePattern(pattern)(topic)).toBe(false);
     expect(compilePattern(pattern)('a'.repeat(length))).toBe(false);
   }
-  expect(performance.now() - started).toBeLessThan(2000);
+  expect(cpuTime() - started).toBeLessThan(2000);
 });
 
 describe('the literal beginning of a pattern', () => {

@@ -44,6 +44,20 @@ export const retentionCases: readonly ContractCase[] = [
       assert.deepEqual(await lost(log, 0, ['old', 'new']), ['old']);
     },
   ),
+  oneLog('keeps aging when the clock is set back', { retention: { age: 10_000 } }, async (log, time) => {
+    await append(log, { topics: 'before', data: 1 });
+    time.now += 5000;
+    await append(log, { topics: 'ahead', data: 2 });
+    time.now -= 3_600_000;
+    await append(log, { topics: 'after', data: 3 });
+    assert.deepEqual(await dataAfter(log, log.floor), ['1', '2', '3']);
+    time.now += 6000;
+    await log.trim(time.now);
+    assert.deepEqual(await dataAfter(log, log.floor), ['2', '3']);
+    time.now += 5000;
+    await log.trim(time.now);
+    assert.deepEqual(await dataAfter(log, log.floor), []);
+  }),
   oneLog('keeps what retention by bytes says', { retention: { bytes: 20_000 } }, async (log) => {
     for (let i = 0; i < 50; i += 1) await append(log, { topics: 'a', data: 'x'.repeat(1000) });
     const { entries } = await read(log, log.floor);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { NewEvent } from '../protocol/event.ts';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
 import type { TopicRule } from '../log/topic-rules.ts';
 import { type ContractCase, oneLog } from './contract-case.ts';
@@ -181,6 +182,32 @@ export const stateCases: readonly ContractCase[] = [
     assert.deepEqual(retried, [{ seq: first?.seq, duplicate: true }]);
     assert.deepEqual(await snapshotOf(log, ['state']), ['2']);
   }),
+  oneLog('knows the id of a superseded event for 10,000 events from then on', { topics }, async (log) => {
+    const [first] = await append(log, { topics: 'state', data: 1, key: 'k', id: 'one' });
+    const noise = Array.from({ length: 1000 }, (_, i) => ({ topics: 'noise', data: i }));
+    for (let i = 0; i < 11; i += 1) await append(log, ...noise);
+    await append(log, { topics: 'state', data: 2, key: 'k' });
+    const retried = await append(log, { topics: 'state', data: 1, key: 'k', id: 'one' });
+    assert.deepEqual(retried, [{ seq: first?.seq, duplicate: true }]);
+  }),
+  oneLog(
+    'lets values take no room from ordinary events, nor the hub’s own events from publishers’',
+    { topics, retention: { events: 10 } },
+    async (log, time) => {
+      const start = log.tail.head;
+      await appendMany(log, 'plain', 10);
+      for (let i = 0; i < 30; i += 1) await append(log, { topics: 'state', data: i, key: `k${i}` });
+      for (let i = 0; i < 30; i += 1) await log.append([presence(`room/${i}`, i % 2 === 0)]);
+      await log.trim(time.now);
+      assert.equal((await dataAfter(log, start, ['plain'])).length, 10);
+      assert.deepEqual(await lost(log, start, ['plain', 'state']), []);
+      assert.equal((await snapshotOf(log, ['state'])).length, 30);
+      assert.equal((await snapshotOf(log, [{ pattern: 'presence/*' }])).length, 15);
+      await append(log, { topics: 'plain', data: 'one more' });
+      assert.equal((await dataAfter(log, log.floor, ['plain'])).length, 10);
+      assert.deepEqual(await lost(log, start, ['plain', 'state']), ['plain']);
+    },
+  ),
   oneLog(
     'knows the id of a value for as long as it keeps the value',
     { topics, retention: { events: 3 } },
@@ -193,3 +220,17 @@ export const stateCases: readonly ContractCase[] = [
     },
   ),
 ];
+
+/** What the hub tells of who is there. */
+function presence(topic: string, isEmpty: boolean): NewEvent {
+  const name: [string] = [`presence/${topic}`];
+  return {
+    topics: name,
+    key: 'now',
+    data: '{}',
+    type: 'presence',
+    id: undefined,
+    tombstone: isEmpty,
+    private: false,
+  };
+}

@@ -7,6 +7,7 @@ import { type ContractCase, oneLog } from './contract-case.ts';
 import { append, collect, dataAfter, read, tailAndLog } from './log-steps.ts';
 import { retentionCases } from './log-contract-retention.ts';
 import { stateCases } from './log-contract-states.ts';
+import { supersedingCases } from './log-contract-superseding.ts';
 
 const appendCases: readonly ContractCase[] = [
   oneLog('gives consecutive seqs in the order of append calls', {}, async (log) => {
@@ -197,6 +198,7 @@ export const logContract: readonly ContractCase[] = [
   ...appendCases,
   ...readCases,
   ...stateCases,
+  ...supersedingCases,
   ...retentionCases,
   ...closeCases,
 ];

@@ -19,7 +19,7 @@ export interface SharedContractCase {
 }
 
 /** Milliseconds in which one process has to learn by itself of what another one appended. */
-const SOON = 5000;
+const SOON = 60_000;
 /** An event of who is present, which is a state on any log: only the newest of each key is kept. */
 function state(key: string, data: string): NewEvent {
   const topics: [string] = ['presence/contract'];

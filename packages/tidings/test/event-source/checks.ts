@@ -23,7 +23,7 @@ export interface Subject {
 
 type Check = (subject: Subject) => Promise<void> | void;
 
-const DEADLINE = 20_000;
+const DEADLINE = 60_000;
 let keys = 0;
 
 /** The nth request to this URL gets the nth answer, and later ones the last. */

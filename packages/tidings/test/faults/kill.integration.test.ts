@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type EventClient, connect } from '../../src/client/index.ts';
+import { DEADLINE } from '../../../../scripts/deadline.ts';
+import { until } from '../http/deadline.ts';
 import { freePort } from './free-port.ts';
 
 /** More of both by these variables. What was counted is printed. */
@@ -35,7 +37,7 @@ interface Subscriber {
 
 test(
   `a hub that is killed ${kills} times loses nothing that it acknowledged, and repeats nothing`,
-  { timeout: 60_000 + kills * 10_000 },
+  { timeout: 3 * DEADLINE + kills * 30_000 },
   async () => {
     const path = mkdtempSync(join(tmpdir(), 'tidings-kill-'));
     const port = await freePort();
@@ -69,9 +71,11 @@ test(
     let server = await start(path, port);
     const subscribers = Array.from({ length: clients }, (_, i) => subscribe(url, topicsOf(i)));
     try {
-      await waitFor(() => subscribers.every(({ client }) => client.status === 'open'));
+      await until('all clients are open', () => subscribers.every(({ client }) => client.status === 'open'));
       const publishers = Array.from({ length: PUBLISHERS }, publishOn);
       for (let kill = 0; kill < kills; kill += 1) {
+        const enough = acknowledged.size + 2;
+        await until('further events acknowledged', () => acknowledged.size >= enough);
         await pause(100 + random() * 400);
         await end(server);
         server = await start(path, port);
@@ -79,12 +83,16 @@ test(
       await pause(200);
       publishing = false;
       await Promise.all(publishers);
-      const last = await post(
-        url,
-        TOPICS.map((topic) => ({ topics: topic, data: { batch: -1, index: 0, size: 1 } })),
-      );
-      expect(last).toBeDefined();
-      await waitFor(() => subscribers.every(isDone));
+      const last = TOPICS.map((topic) => ({
+        topics: topic,
+        data: { batch: -1, index: 0, size: 1 },
+        id: `last-${topic}`,
+      }));
+      for (const giveUp = performance.now() + DEADLINE; (await post(url, last)) === undefined;) {
+        expect(performance.now()).toBeLessThan(giveUp);
+        await pause(20);
+      }
+      await until('all clients have the last events', () => subscribers.every(isDone));
     } finally {
       publishing = false;
       for (const { client } of subscribers) client.close();
@@ -178,14 +186,6 @@ async function post(url: string, events: unknown): Promise<readonly { cursor: st
 
 function seqOf(cursor: string): number {
   return Number(cursor.slice(cursor.lastIndexOf('.') + 1));
-}
-
-async function waitFor(condition: () => boolean): Promise<void> {
-  for (let waited = 0; waited < 60_000; waited += 50) {
-    if (condition()) return;
-    await pause(50);
-  }
-  throw new Error('waited a minute for nothing');
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -1,15 +1,10 @@
 /** Waiting for what a test expects, for a bounded time: a condition that never comes true fails by its name. */
+import { DEADLINE } from '../../../../scripts/deadline.ts';
 
-const DEADLINE = 10_000;
-
-export async function within<T>(
-  what: string,
-  promise: Promise<T>,
-  milliseconds: number = DEADLINE,
-): Promise<T> {
+export async function within<T>(what: string, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`No ${what} within ${milliseconds} ms.`)), milliseconds);
+    timer = setTimeout(() => reject(new Error(`No ${what} within ${DEADLINE} ms.`)), DEADLINE);
   });
   try {
     return await Promise.race([promise, late]);
@@ -19,27 +14,19 @@ export async function within<T>(
 }
 
 /** For state that tells nobody when it changes, such as a registry. */
-export async function until(
-  what: string,
-  condition: () => boolean,
-  milliseconds: number = DEADLINE,
-): Promise<void> {
-  const deadline = performance.now() + milliseconds;
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + DEADLINE;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`Not within ${milliseconds} ms: ${what}.`);
+    if (performance.now() > deadline) throw new Error(`Not within ${DEADLINE} ms: ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
 
 /** The same for a condition that takes a question to know. */
-export async function untilAsync(
-  what: string,
-  condition: () => Promise<boolean>,
-  milliseconds: number = DEADLINE,
-): Promise<void> {
-  const deadline = performance.now() + milliseconds;
+export async function untilAsync(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + DEADLINE;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`Not within ${milliseconds} ms: ${what}.`);
+    if (performance.now() > deadline) throw new Error(`Not within ${DEADLINE} ms: ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

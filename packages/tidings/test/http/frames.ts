@@ -70,7 +70,7 @@ export class Frames {
     await this.until('end of the stream', () => this.over);
   }
 
-  async until(what: string, condition: () => boolean, milliseconds?: number): Promise<void> {
+  async until(what: string, condition: () => boolean): Promise<void> {
     let notice: () => void = () => {};
     const met = new Promise<void>((resolve) => {
       notice = () => {
@@ -80,7 +80,7 @@ export class Frames {
       notice();
     });
     try {
-      await within(what, met, milliseconds);
+      await within(what, met);
     } finally {
       this.#waiting.delete(notice);
     }

@@ -29,7 +29,7 @@ if (door === 'node') {
     const { pathname } = new URL(request.url);
     if (pathname === '/connections') return new Response(String(hub.connections().length));
     if (pathname !== '/close') return events(request);
-    setTimeout(close, 0);
+    setTimeout(() => void close(), 0);
     return new Response();
   };
   await serve(handle);

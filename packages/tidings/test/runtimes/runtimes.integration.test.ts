@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { DEADLINE } from '../../../../scripts/deadline.ts';
 import { ask } from '../http/client.ts';
 import { within } from '../http/deadline.ts';
 
@@ -49,25 +50,19 @@ async function start(
   const child = spawn(file, [...args, program, door], { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   const exit = once(child, 'exit').then(([code]) => code as number | null);
-  const [url] = (await within('URL of the program', once(createInterface(child.stdout), 'line'), 60_000)) as [
-    string,
-  ];
+  const [url] = (await within('URL of the program', once(createInterface(child.stdout), 'line'))) as [string];
   return { url, exit };
 }
 
 describe.each(cases)('%s', (_name, command, door) => {
-  test(
-    'a stream brings events as they come, and heartbeats while there are none',
-    { timeout: 120_000 },
-    async () => {
-      const { url } = await start(command(), door);
-      const { frames } = await ask(`${url}/events?topic=a`);
-      await frames.nextEvent();
-      await frames.until('heartbeat', () => frames.all.some(({ text }) => /^id: \S+$/.test(text)), 30_000);
-    },
-  );
+  test('a stream brings events as they come, and heartbeats while there are none', async () => {
+    const { url } = await start(command(), door);
+    const { frames } = await ask(`${url}/events?topic=a`);
+    await frames.nextEvent();
+    await frames.until('heartbeat', () => frames.all.some(({ text }) => /^id: \S+$/.test(text)));
+  });
 
-  test('a peer that leaves is forgotten', { timeout: 120_000 }, async () => {
+  test('a peer that leaves is forgotten', async () => {
     const { url } = await start(command(), door);
     const connections = async (): Promise<string> => {
       const { frames } = await ask(`${url}/connections`);
@@ -78,21 +73,17 @@ describe.each(cases)('%s', (_name, command, door) => {
     await reply.frames.nextEvent();
     expect(await connections()).toBe('1');
     reply.cut();
-    await expect.poll(connections, { timeout: 30_000 }).toBe('0');
+    await expect.poll(connections, { timeout: DEADLINE }).toBe('0');
   });
 
-  test(
-    'a process that ends after `hub.close()` has sent everything, and the goodbye',
-    { timeout: 120_000 },
-    async () => {
-      const { url, exit } = await start(command(), door);
-      const { frames } = await ask(`${url}/events?topic=a`);
-      await frames.nextEvent();
-      await ask(`${url}/close`, { method: 'POST' }).catch(() => undefined);
-      await frames.until('end', () => frames.over, 30_000);
-      expect(frames.events.map(({ data }) => data)).toEqual(['1', '2', '3']);
-      expect(frames.all.at(-1)?.type).toBe('tidings:goodbye');
-      expect(await within('end of the process', exit, 30_000)).toBe(0);
-    },
-  );
+  test('a process that ends after `hub.close()` has sent everything, and the goodbye', async () => {
+    const { url, exit } = await start(command(), door);
+    const { frames } = await ask(`${url}/events?topic=a`);
+    await frames.nextEvent();
+    await ask(`${url}/close`, { method: 'POST' }).catch(() => undefined);
+    await frames.until('end', () => frames.over);
+    expect(frames.events.map(({ data }) => data)).toEqual(['1', '2', '3']);
+    expect(frames.all.at(-1)?.type).toBe('tidings:goodbye');
+    expect(await within('end of the process', exit)).toBe(0);
+  });
 });

@@ -32,6 +32,17 @@ export function createBell(account: Account, stream: Stream): Bell {
   /** Unread when the list was opened: marked until it is closed, so that one sees what was new. */
   const shownAsNew = new Set<number>();
   let notices = NO_NOTICES;
+  /** Takes away the toast of a notification, by its id. */
+  const toasts = new Map<number, () => void>();
+
+  /** What was read, here or elsewhere, needs no toast any more. */
+  function dismissUpTo(id: number): void {
+    for (const [toastId, dismiss] of toasts) {
+      if (toastId > id) continue;
+      dismiss();
+      toasts.delete(toastId);
+    }
+  }
 
   function draw(): void {
     button.hidden = account.user() === null;
@@ -48,6 +59,7 @@ export function createBell(account: Account, stream: Stream): Bell {
   async function markRead(): Promise<void> {
     const newest = notices.list[0];
     if (newest === undefined || notices.unread === 0) return;
+    dismissUpTo(newest.id);
     const body: ReadUpTo = { upTo: newest.id };
     const { unread } = await ask<UnreadCount>('PUT', ROUTES.notificationsRead, body);
     notices = { ...notices, unread };
@@ -65,12 +77,12 @@ export function createBell(account: Account, stream: Stream): Bell {
     draw();
     if (notices === before || notice.read) return;
     const open = (): void => location.assign(linkTo(notice));
-    showToast(`${notice.from.name} mentioned you: ${excerpt(notice.post.text)}`, {
-      action: { label: 'Show', run: open },
-    });
+    const text = `${notice.from.name} mentioned you: ${excerpt(notice.post.text)}`;
+    toasts.set(notice.id, showToast(text, { action: { label: 'Show', run: open } }));
   });
   stream.on('notifications:unread', (event) => {
     notices = counted(notices, event);
+    dismissUpTo(event.readUpTo ?? 0);
     draw();
   });
 

@@ -1,6 +1,7 @@
 import { summarize } from '../lib/history.ts';
 import type { Sample } from '../lib/history.ts';
 import { UNKNOWN } from '../lib/format.ts';
+import { clockTime } from '../lib/time.ts';
 import { element, fromTemplate, need, setText } from '../ui/dom.ts';
 import { createTimeChart } from '../ui/time-chart.ts';
 import type { TimeSpan } from '../ui/time-chart.ts';
@@ -28,6 +29,7 @@ function createChart(place: HTMLElement, plan: ChartPlan): Charts {
   setText(need(card, '.card-title', HTMLElement), plan.title);
   const legend = need(card, '.legend', HTMLElement);
   const summary = need(card, '[data-chart-summary]', HTMLElement);
+  const moment = need(card, '[data-chart-moment]', HTMLElement);
   const lines = plan.lines.map((line, index) => ({ ...line, ...createKey(legend, line.label, index + 1) }));
   place.append(card);
 
@@ -48,7 +50,9 @@ function createChart(place: HTMLElement, plan: ChartPlan): Charts {
 
   /** The figures under the pointer, else the latest. */
   function drawLegend(): void {
-    const sample = hovered === undefined ? rows.at(-1) : rows[hovered];
+    const pointed = hovered === undefined ? undefined : rows[hovered];
+    const sample = pointed ?? rows.at(-1);
+    setText(moment, pointed === undefined ? '' : clockTime(pointed.at, true));
     for (const { figure, output } of lines) {
       setText(output, sample === undefined ? UNKNOWN : figure.format(sample.metrics[figure.name]));
     }

@@ -135,7 +135,8 @@ async function showLinked(): Promise<void> {
     if (!posts.some((post) => post.id === id)) show(upsertPost(posts, await fetchPost(id)));
   } catch (error) {
     const gone = error instanceof ApiError && error.status === 404;
-    return showToast(gone ? 'That post was deleted.' : words(error), { tone: 'bad' });
+    showToast(gone ? 'That post was deleted.' : words(error), { tone: 'bad' });
+    return;
   }
   for (const item of container.children) item.toggleAttribute('data-linked', item.id === `post-${id}`);
   // Only once: a list that was fetched anew must not take the reader away from where they are.

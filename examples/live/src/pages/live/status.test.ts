@@ -14,6 +14,14 @@ describe('the status indicator', () => {
     expect(label({ phase: 'open' })).toBe('Live');
   });
 
+  test('says so when a heartbeat is overdue, and is live again with the next', () => {
+    const open = { phase: 'open', heartbeat: 15_000 } as const;
+    expect(label({ ...open, heardAt: NOW - 16_000 })).toBe('Live');
+    expect(label({ ...open, heardAt: NOW - 18_500 })).toBe('Silent for 18 s');
+    expect(label({ ...open, heardAt: NOW })).toBe('Live');
+    expect(label({ phase: 'open', heardAt: NOW - 60_000 })).toBe('Live');
+  });
+
   test('counts down to the next attempt', () => {
     expect(label({ phase: 'waiting', retryAt: NOW + 2_400 })).toBe('Reconnecting in 3 s');
     expect(label({ phase: 'waiting', retryAt: NOW })).toBe('Reconnecting…');

@@ -19,6 +19,8 @@ export interface StreamState {
   readonly connection?: string | undefined;
   /** Milliseconds within which the server sends something. */
   readonly heartbeat?: number | undefined;
+  /** When bytes came last, heartbeats included. */
+  readonly heardAt?: number | undefined;
   readonly cursor?: string | undefined;
   readonly events: number;
   readonly lastEventAt?: number;
@@ -73,8 +75,26 @@ export function describeStatus(state: StreamState, now: number): StatusText {
   };
 }
 
+/** How late a heartbeat may be, in ms, until it counts as missed. */
+const HEARTBEAT_SLACK = 2_000;
+
+/** For how long nothing has come, if that is longer than a heartbeat takes. */
+function silence({ heartbeat, heardAt }: StreamState, now: number): number | undefined {
+  if (heartbeat === undefined || heardAt === undefined) return undefined;
+  return now - heardAt > heartbeat + HEARTBEAT_SLACK ? now - heardAt : undefined;
+}
+
 function describeOpen(state: StreamState, now: number): StatusText {
   const { gap, caughtUpAt } = state;
+  const silent = silence(state, now);
+  if (silent !== undefined) {
+    return {
+      tone: 'waiting',
+      label: `Silent for ${Math.floor(silent / 1000)} s`,
+      detail:
+        'A heartbeat is overdue: the network may be gone. The page reconnects by itself and catches up.',
+    };
+  }
   if (gap !== undefined && (caughtUpAt === undefined || caughtUpAt < gap.at)) {
     return { tone: 'busy', label: 'Catching up…', detail: `${describeGap(gap.reasons)} Fetching it anew.` };
   }

@@ -45,6 +45,19 @@ const LONGEST_WAIT = 10_000;
  */
 const REST_AFTER = 30_000;
 
+/** `fetch`, calling `heard` for whatever arrives: heartbeats are no events, and the client keeps them to itself. */
+async function listen(url: string, init: RequestInit, heard: () => void): Promise<Response> {
+  const response = await fetch(url, init);
+  if (response.body === null) return response;
+  const tap = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      heard();
+      controller.enqueue(chunk);
+    },
+  });
+  return new Response(response.body.pipeThrough(tap), response);
+}
+
 /** @param page the path under which the page is counted */
 export function createStream(page: string): Stream {
   const url = new URL(ROUTES.events, location.href);
@@ -68,6 +81,11 @@ export function createStream(page: string): Stream {
   function change(next: Partial<StreamState>): void {
     state = { ...state, ...next };
     changes.tell();
+  }
+
+  /** Nothing is drawn for it: the indicator looks once a second. */
+  function heard(): void {
+    state = { ...state, heardAt: Date.now() };
   }
 
   function hand(event: ReceivedEvent): void {
@@ -132,6 +150,7 @@ export function createStream(page: string): Stream {
     change({ phase: 'connecting', retryAt: undefined });
     const fresh = connect(url, {
       topics,
+      fetch: (address, init: RequestInit) => listen(address, init, heard),
       retry: { max: LONGEST_WAIT },
       ...(start === undefined ? {} : { cursor: start }),
     });

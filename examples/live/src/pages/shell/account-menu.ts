@@ -21,11 +21,19 @@ export function createAccountMenu(account: Account, signIn: SignIn): AccountMenu
     account.signOut().catch((error: unknown) => showToast(words(error), { tone: 'bad' }));
   });
 
+  // A dialog gives the focus back to the button that opened it, which is gone once somebody has signed in.
+  need(document, '#sign-in-dialog', HTMLDialogElement).addEventListener('close', () => {
+    if (document.activeElement === document.body && !button.hidden) button.focus();
+  });
+
   return {
     show() {
       const user = account.user();
+      // Signing out hides the button that holds the focus.
+      const left = user === null && document.activeElement === button;
       enter.hidden = user !== null;
       button.hidden = user === null;
+      if (left) enter.focus();
       if (user === null) return;
       setAvatar(need(button, '.avatar', HTMLElement), user.name);
       setText(need(button, '.account-name', HTMLElement), user.name);

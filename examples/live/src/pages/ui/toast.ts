@@ -10,8 +10,8 @@ export interface ToastOptions {
 const SHOWN = 8_000;
 const AT_MOST = 4;
 
-/** A short message in the corner, read out by screen readers when they have time. */
-export function showToast(text: string, options: ToastOptions = {}): void {
+/** A short message in the corner, read out by screen readers when they have time. @returns what takes it away */
+export function showToast(text: string, options: ToastOptions = {}): () => void {
   const toast = element('div', 'toast');
   toast.dataset['tone'] = options.tone ?? 'good';
   const body = element('div', 'toast-body');
@@ -34,6 +34,7 @@ export function showToast(text: string, options: ToastOptions = {}): void {
   const toasts = need(document, '.toasts', HTMLElement);
   if (toasts.childElementCount >= AT_MOST) toasts.firstElementChild?.remove();
   toasts.append(toast);
+  return () => toast.remove();
 }
 
 function createDismissal(dismiss: () => void): HTMLElement {

@@ -7,7 +7,7 @@ import type { TestServer } from '../testing/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startServer({ VIEWER_GRACE_SECONDS: '0.3' });
+  server = await startServer({ VIEWER_GRACE_SECONDS: '1.5' });
 });
 afterAll(() => server.close());
 

@@ -184,13 +184,13 @@ describe('sessions', () => {
     const copy = server.person();
     copy.cookies.set('tidings_session', person.cookies.get('tidings_session') ?? '');
     // A day later, asking for the session renews it: it is saved anew when the answer is sent.
-    clock.advance(86_400_000);
+    clock.sleep(86_400_000);
     const update = vi.spyOn(SessionStore.prototype, 'set');
     let signOut: Promise<unknown> | undefined;
     update.mockImplementationOnce(function (this: SessionStore, ...rest) {
       // Just before it is saved, and for longer than the server remembers, it is ended elsewhere.
       signOut = person.send('DELETE', '/session').then(() => {
-        clock.advance(3_600_000);
+        clock.sleep(3_600_000);
         update.mockRestore();
         this.set(...rest);
       });
@@ -229,11 +229,11 @@ describe('sessions', () => {
     const server = await start({ SESSION_DAYS: '2' }, { clock });
     const person = await server.signedUp('ann');
     expect((await person.get('/session')).headers.getSetCookie()).toEqual([]);
-    clock.advance(1.5 * day);
+    clock.sleep(1.5 * day);
     const renewed = await person.get('/session');
     expect(renewed.headers.getSetCookie()[0]).toMatch(/^tidings_session=/);
     expect((await person.get('/session')).headers.getSetCookie()).toEqual([]);
-    clock.advance(2.5 * day);
+    clock.sleep(2.5 * day);
     expect((await person.get('/session')).body.user).toBeNull();
   });
 });

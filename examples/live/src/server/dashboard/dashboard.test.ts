@@ -30,7 +30,8 @@ beforeEach(() => {
         return { ...current };
       },
       totals: () => ({ posts: current.posts, pageViews: current.pageViews }),
-      pause: () => undefined,
+      streams: () => ({ connections: current.connections, usersOnline: current.usersOnline }),
+      close: () => undefined,
     },
     announce: (...announcements) => {
       for (const { key, data } of announcements) told.push({ key, ...(data as DashboardDelta) });
@@ -44,11 +45,14 @@ async function second(): Promise<void> {
   await dashboard.tick();
 }
 
-test('samples nothing while nobody watches', async () => {
+test('samples while nobody watches, and tells nobody', async () => {
   await second();
+  current.posts = 1;
   await second();
-  expect(samples).toBe(0);
+  expect(samples).toBe(2);
   expect(told).toEqual([]);
+  watchers = 1;
+  expect(dashboard.snapshot().history.series.posts).toEqual([0, 1]);
 });
 
 test('gives who comes a snapshot at once, and samples once for all of them', async () => {
@@ -100,6 +104,16 @@ test('tells totals as they change, once, and not while nobody watches', async ()
   expect(told).toHaveLength(1);
 });
 
+test('a snapshot counts the page that it greets, and hides that from nobody', async () => {
+  watchers = 1;
+  await second();
+  current.connections = 1;
+  expect(dashboard.snapshot().metrics.connections).toBe(1);
+  told = [];
+  await second();
+  expect(told).toMatchObject([{ key: 'streams', metrics: { connections: 1 } }]);
+});
+
 test('a snapshot holds the history in columns, ending with its own metrics', async () => {
   watchers = 1;
   dashboard.snapshot();
@@ -114,16 +128,16 @@ test('a snapshot holds the history in columns, ending with its own metrics', asy
   expect(metrics.posts).toBe(3);
 });
 
-test('the history ends after five minutes and shows a pause as a gap', async () => {
-  watchers = 1;
-  for (let i = 0; i < 400; i += 1) await second();
-  expect(dashboard.snapshot().history.at).toHaveLength(300);
-  watchers = 0;
-  await second();
+test('the history is half an hour, whether somebody watched or not', async () => {
+  for (let i = 0; i < 4000; i += 1) await second();
+  const { history, at } = dashboard.snapshot();
+  expect(at - (history.at[0] ?? 0)).toBeGreaterThan(29 * 60_000);
+  expect(history.at.length).toBeLessThan(460);
+});
+
+test('a time in which the process did not run is a gap', async () => {
   await second();
   clock.advance(60_000);
-  watchers = 1;
-  current.posts = 9;
-  const { series } = dashboard.snapshot().history;
-  expect(series.posts.slice(-3)).toEqual([0, null, 9]);
+  await second();
+  expect(dashboard.snapshot().history.series.posts).toEqual([0, null, 0]);
 });

@@ -7,13 +7,13 @@ import type { Announce, Announcement } from '../events/announce.ts';
 import { createHistory } from './history.ts';
 import type { Sampler } from './sampler.ts';
 
-/** Samples once for all who watch, and tells them what has changed. */
+/** Samples once for all, watched or not, and tells those who watch what has changed. */
 export interface Dashboard {
-  /** To be called once an `interval`. Does nothing while nobody watches. */
+  /** To be called once an `interval`. */
   tick(): Promise<void>;
   /** To be called when one of the `totals` has changed, however often that is. */
   tellTotals(): Promise<void>;
-  /** For who has just come: taken anew if nobody watched before. */
+  /** For a page that has just come. */
   snapshot(): DashboardSnapshot;
 }
 
@@ -27,7 +27,11 @@ export interface DashboardOptions {
   readonly startedAt: number;
 }
 
-const HISTORY_SPAN = 5 * 60_000;
+const MINUTE = 60_000;
+/** Half an hour, as far as pages show it, in some 450 rows. */
+const KEPT = { span: 30 * MINUTE, fine: 5 * MINUTE, step: 10_000 };
+/** Samples further apart than so many intervals have a gap between them. */
+const GAP_INTERVALS = 3;
 
 interface Sample {
   at: number;
@@ -50,8 +54,8 @@ const groups = Object.keys(GROUPS) as Group[];
 export function createDashboard(options: DashboardOptions): Dashboard {
   const { hub, sampler, announce, clock, interval, startedAt } = options;
   const nextVersion = createVersions(clock);
-  const history = createHistory(HISTORY_SPAN);
-  /** What those who watch know; undefined while nobody does. */
+  const history = createHistory({ ...KEPT, gap: GAP_INTERVALS * interval });
+  /** What those who watch know. */
   let latest: Sample | undefined;
 
   function takeSample(): Sample {
@@ -61,12 +65,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     return latest;
   }
 
-  function pause(): void {
-    if (latest === undefined) return;
-    history.add(clock.now(), undefined);
-    sampler.pause();
-    latest = undefined;
-  }
+  const isWatched = (): boolean => hub.watchers(TOPICS.dashboard) > 0;
 
   function toDelta(group: Group, at: number, metrics: Metrics): Announcement {
     const changed = Object.fromEntries(GROUPS[group].map((name) => [name, metrics[name]]));
@@ -76,12 +75,9 @@ export function createDashboard(options: DashboardOptions): Dashboard {
 
   return {
     async tick() {
-      if (hub.watchers(TOPICS.dashboard) === 0) {
-        pause();
-        return;
-      }
       const before = latest?.metrics;
       const { at, metrics } = takeSample();
+      if (!isWatched()) return;
       const changed = groups.filter((group) =>
         GROUPS[group].some((name) => before?.[name] !== metrics[name]),
       );
@@ -91,12 +87,15 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     async tellTotals() {
       if (latest === undefined) return;
       latest.metrics = { ...latest.metrics, ...sampler.totals() };
+      if (!isWatched()) return;
       await announce(toDelta('totals', clock.now(), latest.metrics));
     },
 
     snapshot() {
       const { at, version, metrics } = latest ?? takeSample();
-      return { version, at, startedAt, interval, metrics, history: history.columns() };
+      // The page itself has come since the last sample.
+      const now = { ...metrics, ...sampler.streams() };
+      return { version, at, startedAt, interval, metrics: now, history: history.columns() };
     },
   };
 }

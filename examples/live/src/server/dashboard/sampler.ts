@@ -5,12 +5,14 @@ import type { Clock } from '../lib/clock.ts';
 
 /** Reads the figures of this process and its hub. */
 export interface Sampler {
-  /** Rates and delays are those since the call before; null at the first one after `pause`. */
+  /** Rates and delays are those since the call before; null at the first one. */
   sample(): Metrics;
   /** Those that change one by one. */
   totals(): Pick<Metrics, 'posts' | 'pageViews'>;
-  /** Stops what costs something while nobody samples. */
-  pause(): void;
+  /** Who is connected right now. */
+  streams(): Pick<Metrics, 'connections' | 'usersOnline'>;
+  /** Stops measuring the event loop. */
+  close(): void;
 }
 
 export interface SamplerSources {
@@ -18,6 +20,8 @@ export interface SamplerSources {
   readonly clock: Clock;
   /** Distinct users with an open event stream. */
   readonly usersOnline: () => number;
+  /** Bytes of the snapshots that greeted connections: they are sent once to each, and are no traffic. */
+  readonly greetedBytes: () => number;
   readonly posts: () => number;
   readonly pageViews: () => number;
 }
@@ -25,11 +29,20 @@ export interface SamplerSources {
 /** Milliseconds between the timers by which Node measures the event loop. */
 const RESOLUTION = 10;
 
-export function createSampler({ hub, clock, usersOnline, posts, pageViews }: SamplerSources): Sampler {
+export function createSampler(sources: SamplerSources): Sampler {
+  const { hub, clock, usersOnline, greetedBytes, posts, pageViews } = sources;
   const loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION });
-  let before: { at: number; published: number; delivered: number; bytes: number } | undefined;
+  loopDelay.enable();
+  let before:
+    | { at: number; published: number; delivered: number; bytes: number; flushes: number }
+    | undefined;
 
   const totals = (): Pick<Metrics, 'posts' | 'pageViews'> => ({ posts: posts(), pageViews: pageViews() });
+
+  const streams = (): Pick<Metrics, 'connections' | 'usersOnline'> => ({
+    connections: hub.stats().connections,
+    usersOnline: usersOnline(),
+  });
 
   function loopDelayAt(percentile: number): number | null {
     if (loopDelay.count === 0) return null;
@@ -39,12 +52,16 @@ export function createSampler({ hub, clock, usersOnline, posts, pageViews }: Sam
 
   return {
     totals,
+    streams,
     sample() {
       const at = clock.now();
-      const { connections, published, delivered, bytes, flushes, deliveryLag } = hub.stats();
+      const { connections, published, delivered, flushes, deliveryLag, ...stats } = hub.stats();
+      const bytes = stats.bytes - greetedBytes();
+      // The hub's percentiles are those of its newest flushes, however long ago: old news is none.
+      const isNew = flushes > (before?.flushes ?? 0);
       const seconds = before === undefined ? 0 : (at - before.at) / 1000;
       const rate = (now: number, then: number | undefined): number | null =>
-        then === undefined || seconds <= 0 ? null : Math.round((now - then) / seconds);
+        then === undefined || seconds <= 0 ? null : Math.max(0, Math.round((now - then) / seconds));
       const { rss, heapUsed } = process.memoryUsage();
       const metrics: Metrics = {
         connections,
@@ -52,8 +69,8 @@ export function createSampler({ hub, clock, usersOnline, posts, pageViews }: Sam
         publishedPerSecond: rate(published, before?.published),
         deliveredPerSecond: rate(delivered, before?.delivered),
         bytesPerSecond: rate(bytes, before?.bytes),
-        lagP50: flushes === 0 ? null : round(deliveryLag.p50, 2),
-        lagP99: flushes === 0 ? null : round(deliveryLag.p99, 2),
+        lagP50: !isNew ? null : round(deliveryLag.p50, 2),
+        lagP99: !isNew ? null : round(deliveryLag.p99, 2),
         loopDelayP50: loopDelayAt(50),
         loopDelayP99: loopDelayAt(99),
         // Finer than this nobody reads a chart, and it would change at every sample.
@@ -61,16 +78,11 @@ export function createSampler({ hub, clock, usersOnline, posts, pageViews }: Sam
         heapUsed: roundTo(heapUsed, 65_536),
         ...totals(),
       };
-      before = { at, published, delivered, bytes };
-      loopDelay.enable();
+      before = { at, published, delivered, bytes, flushes };
       loopDelay.reset();
       return metrics;
     },
-    pause() {
-      loopDelay.disable();
-      loopDelay.reset();
-      before = undefined;
-    },
+    close: () => void loopDelay.disable(),
   };
 }
 

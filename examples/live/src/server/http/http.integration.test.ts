@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createPerson } from '../testing/person.ts';
-import type { Person } from '../testing/person.ts';
+import type { Answer, Person } from '../testing/person.ts';
 import { startServer, temporaryFolder } from '../testing/server.ts';
 import type { TestServer } from '../testing/server.ts';
 
@@ -17,6 +17,7 @@ beforeAll(async () => {
   removeFolder = remove;
   await mkdir(join(folder, 'assets'));
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>Home</title>');
+  await writeFile(join(folder, 'not-found.html'), '<!doctype html><title>Nothing here</title>');
   await writeFile(join(folder, 'feed.html'), '<!doctype html><title>Feed</title>');
   await writeFile(join(folder, 'favicon.svg'), '<svg xmlns="http://www.w3.org/2000/svg"/>');
   await writeFile(join(folder, 'assets/feed-abc123.js'), 'export {};');
@@ -211,6 +212,24 @@ describe('pages', () => {
       status: 503,
       body: { code: 'pages/not-built' },
     });
+  });
+
+  test('that are not there are a page for people, and a problem for programs', async () => {
+    const browser = { Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
+    const ask = (path: string, headers = browser): Promise<Answer> =>
+      server.person().send('GET', path, undefined, headers);
+    const page = await ask('/nowhere');
+    expect(page).toMatchObject({ status: 404, text: expect.stringContaining('Nothing here') });
+    expect(page.headers.get('Content-Type')).toMatch('text/html');
+    expect(page.headers.get('Cache-Control')).toBe('no-store');
+    for (const accept of ['*/*', 'application/json', 'image/avif,image/*,*/*;q=0.8']) {
+      expect(await ask('/nowhere', { Accept: accept })).toMatchObject({
+        status: 404,
+        body: { code: 'route/not-found' },
+      });
+    }
+    const posted = await server.person().send('POST', '/nowhere', {}, browser);
+    expect(posted).toMatchObject({ status: 404, body: { code: 'route/not-found' } });
   });
 
   test('know a browser again, and start no session', async () => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import express from 'express';
-import type { Router } from 'express';
-import { PAGES } from '../../shared/api.ts';
+import type { RequestHandler, Router } from 'express';
+import { NOT_FOUND_PAGE, PAGES } from '../../shared/api.ts';
 import { identifyVisitor } from './visitor.ts';
 import { HttpProblem, methodNotAllowed } from './problem.ts';
 
@@ -37,6 +37,22 @@ export function pages(folder: string): Router {
     express.static(folder, { index: false, redirect: false, cacheControl: false, setHeaders: revalidate }),
   );
   return router;
+}
+
+/** Shows people a page for what is not there. Programs, and browsers that want a script or a picture, get a problem. */
+export function notFoundPage(folder: string): RequestHandler {
+  return (request, response, next) => {
+    if (request.method !== 'GET' || request.accepts(['json', 'html']) !== 'html') return next();
+    response.status(404).set('Cache-Control', 'no-store');
+    response.sendFile(
+      NOT_FOUND_PAGE,
+      { root: folder, cacheControl: false, etag: false, lastModified: false },
+      (error) => {
+        if (error === undefined || response.headersSent || isAborted(error)) return;
+        next(isMissing(error) ? undefined : error);
+      },
+    );
+  };
 }
 
 function revalidate(response: express.Response): void {

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { Gap } from 'tidings/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { PostList, PublicPost } from '../../shared/api.ts';
+import { DEADLINE } from '../../../../../scripts/deadline.ts';
 import { follow } from '../testing/follow.ts';
 import { createPerson } from '../testing/person.ts';
 import type { Person } from '../testing/person.ts';
@@ -60,39 +61,43 @@ async function postsInDatabase(person: Person): Promise<number[]> {
 }
 
 describe('kill -9', () => {
-  test('while people post: no post answered 201 is lost, and each reader gets every post once, in order, with no gap', async () => {
-    let server: Process & { url: string } = await start();
-    const { url } = server;
-    const variables = { PORT: new URL(url).port };
-    const ann = createPerson(url);
-    const { user } = await ann.signUp('ann');
-    const { cursor } = (await ann.get('/posts')).body;
-    const readers = Array.from({ length: CLIENTS }, () => read(ann, url, cursor));
-    const answered: number[] = [];
+  test(
+    'while people post: no post answered 201 is lost, and each reader gets every post once, in order, with no gap',
+    async () => {
+      let server: Process & { url: string } = await start();
+      const { url } = server;
+      const variables = { PORT: new URL(url).port };
+      const ann = createPerson(url);
+      const { user } = await ann.signUp('ann');
+      const { cursor } = (await ann.get('/posts')).body;
+      const readers = Array.from({ length: CLIENTS }, () => read(ann, url, cursor));
+      const answered: number[] = [];
 
-    for (let kill = 1; kill <= KILLS; kill += 1) {
-      await until(() => readers.every(({ resumed }) => resumed.length === kill));
-      const posting = Promise.all([1, 2, 3].map(() => postUntilGone(ann, answered)));
-      const enough = answered.length + 20 * kill;
-      await until(() => answered.length >= enough);
-      server.child.kill('SIGKILL');
-      await posting;
-      expect((await server.exit).signal).toBe('SIGKILL');
-      server = await start(variables);
-    }
+      for (let kill = 1; kill <= KILLS; kill += 1) {
+        await until(() => readers.every(({ resumed }) => resumed.length === kill));
+        const posting = Promise.all([1, 2, 3].map(() => postUntilGone(ann, answered)));
+        const enough = answered.length + 20 * kill;
+        await until(() => answered.length >= enough);
+        server.child.kill('SIGKILL');
+        await posting;
+        expect((await server.exit).signal).toBe('SIGKILL');
+        server = await start(variables);
+      }
 
-    const last = await ann.post('the last one');
-    await until(() => readers.every(({ ids }) => ids.at(-1) === last.id));
-    const saved = await postsInDatabase(ann);
-    expect(saved).toEqual(expect.arrayContaining(answered));
-    for (const { ids, gaps, resumed } of readers) {
-      expect(ids).toEqual(saved);
-      expect(gaps).toEqual([]);
-      expect(resumed).toEqual(Array.from({ length: KILLS + 1 }, () => true));
-    }
-    // The session outlived it all, too.
-    expect((await ann.get('/session')).body.user).toEqual(user);
-  }, 60_000);
+      const last = await ann.post('the last one');
+      await until(() => readers.every(({ ids }) => ids.at(-1) === last.id));
+      const saved = await postsInDatabase(ann);
+      expect(saved).toEqual(expect.arrayContaining(answered));
+      for (const { ids, gaps, resumed } of readers) {
+        expect(ids).toEqual(saved);
+        expect(gaps).toEqual([]);
+        expect(resumed).toEqual(Array.from({ length: KILLS + 1 }, () => true));
+      }
+      // The session outlived it all, too.
+      expect((await ann.get('/session')).body.user).toEqual(user);
+    },
+    10 * DEADLINE,
+  );
 
   test.each([
     ['between saving a post and publishing it', 'die()'],

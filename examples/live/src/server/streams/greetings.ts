@@ -13,11 +13,29 @@ export interface GreetingSources {
   readonly connectionWatch: ConnectionWatch;
 }
 
-/** The snapshots for a connection that asks for these topics. */
-export function greetingsFor(sources: GreetingSources, topics: readonly Matcher[]): Greeting[] {
-  return greetings(sources)
-    .filter(({ topic }) => topics.includes(topic))
-    .map(({ type, data }) => ({ type, data: data() }));
+export interface Greetings {
+  /** The snapshots for a connection that asks for these topics. */
+  for(topics: readonly Matcher[]): Greeting[];
+  /** Of all snapshots so far, as they are on the wire, if it isn't compressed. */
+  bytes(): number;
+}
+
+export function createGreetings(sources: GreetingSources): Greetings {
+  let bytes = 0;
+
+  function encode({ type, data }: TopicGreeting): Greeting {
+    const text = JSON.stringify(data());
+    bytes += Buffer.byteLength(`event: ${type}\ndata: ${text}\n\n`);
+    return { type, data: text, raw: true };
+  }
+
+  return {
+    for: (topics) =>
+      greetings(sources)
+        .filter(({ topic }) => topics.includes(topic))
+        .map(encode),
+    bytes: () => bytes,
+  };
 }
 
 interface TopicGreeting<T extends keyof Events = keyof Events> {

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { ROUTES } from '../../shared/api.ts';
 import { pageName } from '../analytics/page-name.ts';
 import type { PageViewCounter } from '../analytics/page-views.ts';
+import type { Viewers } from '../analytics/viewers.ts';
 import type { SessionStore } from '../auth/session-store.ts';
 import { sessionExpiry } from '../auth/sessions.ts';
 import { parseInput, searchParams } from '../http/input.ts';
@@ -15,11 +16,12 @@ import { randomIdSchema } from '../http/schemas.ts';
 import { openToOtherSites } from '../http/security-headers.ts';
 import { identifyVisitor, visitorOf } from '../http/visitor.ts';
 import { authorizeTopics, wantedTopics } from './authorize.ts';
-import { greetingsFor } from './greetings.ts';
-import type { GreetingSources } from './greetings.ts';
+import type { Greetings } from './greetings.ts';
 import type { SessionStreams } from './session-streams.ts';
 
-export interface StreamRoutesOptions extends GreetingSources {
+export interface StreamRoutesOptions {
+  readonly greetings: Greetings;
+  readonly viewers: Viewers;
   readonly hub: Hub;
   readonly limits: Pick<RateLimits, 'connecting'>;
   readonly readSession: RequestHandler;
@@ -68,7 +70,7 @@ function appStream(options: StreamRoutesOptions): HandlerOptions<Request> {
       const authorization = authorizeTopics(user, sessionExpiry(request), topics);
       return { ...authorization, member: { id: visitorOf(request) } };
     },
-    greeting: ({ topics }) => greetingsFor(options, topics),
+    greeting: ({ topics }) => options.greetings.for(topics),
     onConnect(connection, request) {
       startVisit(options, connection, ownVisit(request));
       return sessionStreams.add(request.sessionID, connection);

@@ -50,6 +50,8 @@ export function createPerson(origin: string): Person {
         method,
         redirect: 'manual',
         headers: {
+          // One that is kept may be closed by the server at the very moment when it is used again.
+          Connection: 'close',
           ...cookieHeader(),
           ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
           ...headers,

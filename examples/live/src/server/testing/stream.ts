@@ -1,3 +1,5 @@
+import { DEADLINE } from '../../../../../scripts/deadline.ts';
+
 /** JSON that came from the server: the test's assertions say what it has to be. */
 export type Json = ReturnType<(typeof JSON)['parse']>;
 
@@ -79,7 +81,7 @@ function nextChange(waiting: Set<() => void>, complain: () => string): Promise<v
     const timer = setTimeout(() => {
       waiting.delete(done);
       reject(new Error(complain()));
-    }, 10_000);
+    }, DEADLINE);
     waiting.add(done);
   });
 }

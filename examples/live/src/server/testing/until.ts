@@ -1,8 +1,10 @@
-/** Waits until something is so, looking again and again, at most ten seconds. */
+import { DEADLINE } from '../../../../../scripts/deadline.ts';
+
+/** Waits until something is so, looking again and again. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + DEADLINE;
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`Not so after ten seconds: ${isSo.toString()}`);
+    if (performance.now() > deadline) throw new Error(`Not so within ${DEADLINE} ms: ${isSo.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

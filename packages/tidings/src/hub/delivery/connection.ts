@@ -167,7 +167,7 @@ export class Connection implements Receiver, Task {
     this.#request = shareMatchers({ ...this.#request, expiresAt }, this.#subscription);
     this.#toldExpiry = false;
     const seq = this.#reader?.cursor ?? log.tail.head;
-    if (this.#phase === 'behind') this.#reader?.retarget(gained, wanted.key === before.key);
+    if (this.#phase === 'behind') this.#reader?.retarget(wanted, gained, wanted.key === before.key);
     this.#pump();
     return formatCursor({ epoch: log.tail.epoch, seq });
   }
@@ -254,6 +254,19 @@ export class Connection implements Receiver, Task {
     }
     // Not before the tail has moved on.
     clock.defer(() => this.#pump());
+  }
+
+  /**
+   * The log has lost what came after `end`, and the tail is about to go back there; nothing waits to be pushed. A peer
+   * that was given some of it gets a gap, and goes on from there.
+   */
+  rewind(end: number): void {
+    this.#leaveLive(this.#delivery.log.tail.head);
+    this.#subscription.lastPage = undefined;
+    this.#subscription.lastStates = undefined;
+    this.#reader?.rewind(end, this.#phase === 'opening');
+    // Not before the tail has gone back.
+    this.#delivery.clock.defer(() => this.#pump());
   }
 
   /** For the transport: the peer can take more. */

@@ -150,10 +150,16 @@ export class FanOut {
     return true;
   }
 
+  /** Pushes everything that is pending in this turn, however long it takes. */
+  pushAll(): void {
+    this.#finish();
+    // A receiver that is being pushed to can't wait for the end of the push.
+    while (!this.#isPushing && !this.flush()) this.#finish();
+  }
+
   stop(): void {
     this.#stopListening();
-    this.#finish();
-    if (!this.flush()) this.#finish();
+    this.pushAll();
   }
 
   #gather(entries: readonly LogEntry[]): void {
@@ -253,7 +259,7 @@ export class FanOut {
     this.#isPushing = true;
     try {
       for (; walk.index < walk.batches.length; walk.index += 1) {
-        const isDone = deadline === Infinity ? this.#pushAll(walk) : this.#pushUntil(walk, deadline);
+        const isDone = deadline === Infinity ? this.#pushEach(walk) : this.#pushUntil(walk, deadline);
         if (!isDone) {
           clock.defer(() => this.#advance(tuning.slice));
           return false;
@@ -268,7 +274,7 @@ export class FanOut {
     return true;
   }
 
-  #pushAll(walk: Walk): true {
+  #pushEach(walk: Walk): true {
     const { subscription, output, seq, at } = walk.batches[walk.index] as Batch;
     for (const receiver of walk.iterator ?? subscription.live) {
       walk.order = receiver.order;

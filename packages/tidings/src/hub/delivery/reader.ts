@@ -10,6 +10,9 @@ import { type SharedPage, type SharedStates, type Subscription, wants } from './
 /** Large enough that a page fills a socket's buffer, small enough that few bytes wait for a slow peer. */
 const PAGE: PageLimit = { events: 1000, length: 65_536 };
 
+/** Entries looked at for one page, if they are held against topics alone; each pattern is one more thing to ask. */
+const LOOKS = 10_000;
+
 /** Bytes read for one connection before others get a turn: a peer may take them as fast as they are read. */
 const TURN = 262_144;
 
@@ -45,6 +48,8 @@ export class Reader {
   /** Whether the peer knows what the connection is for by now. */
   #toldTopics = true;
   #snapshot: Snapshot | undefined;
+  /** The log has lost what came after this seq, and the peer does not know yet that it was given some of it. */
+  #rewoundTo: number | undefined;
   #toldLosses: Map<string, number> | undefined;
   /** Was read before the notice that comes first. */
   #afterNotice: SharedPage | undefined;
@@ -64,20 +69,38 @@ export class Reader {
 
   /** Begins where a request's cursor was judged to stand. */
   begin({ seq, snapshot, losses }: Verdict, wanted: MatcherSet): void {
-    this.cursor = seq;
+    // The log may have gone back since the cursor was judged.
+    if (this.#rewoundTo !== undefined && seq <= this.#rewoundTo) this.#rewoundTo = undefined;
+    this.cursor = Math.min(seq, this.#rewoundTo ?? Infinity);
     if (snapshot) this.#beginSnapshot(wanted);
     if (losses.length > 0) newLosses(losses, (this.#toldLosses = new Map<string, number>()));
   }
 
-  /** Goes on for other topics, of which it had not asked for `gained`. */
-  retarget(gained: MatcherSet, isSame: boolean): void {
+  /**
+   * Goes on for other topics, of which it had not asked for `gained`. However often topics change before the peer reads
+   * on, what waits for it is no more than for one change.
+   */
+  retarget(wanted: MatcherSet, gained: MatcherSet, isSame: boolean): void {
     this.#toldTopics &&= isSame;
     this.#afterNotice = undefined;
-    if (this.#source.log.rules.canBeState(gained)) this.#beginSnapshot(gained);
+    const due = this.#snapshot?.wanted.matchers.filter((matcher) => wanted.covers(matcher)) ?? [];
+    const gainedStates = this.#source.log.rules.canBeState(gained) ? gained.matchers : [];
+    // Also if nothing is left of it: its end brings the first cursor that the peer gets.
+    if (this.#snapshot !== undefined || gainedStates.length > 0)
+      this.#beginSnapshot(createMatcherSet([...due, ...gainedStates]));
+  }
+
+  /** The log has lost what came after `end`. `isOpening`: where the connection begins is being judged. */
+  rewind(end: number, isOpening: boolean): void {
+    if (isOpening || this.cursor > end) this.#rewoundTo = Math.min(end, this.#rewoundTo ?? Infinity);
+    this.cursor = Math.min(this.cursor, end);
+    this.#afterNotice = undefined;
+    if (this.#snapshot !== undefined) this.#beginSnapshot(this.#snapshot.wanted);
   }
 
   /** Whether the peer has everything up to `end`. */
   isAt(end: number): boolean {
+    if (this.#rewoundTo !== undefined) return false;
     const isDone = this.#snapshot === undefined && this.#toldTopics && this.#mail === undefined;
     return isDone && this.cursor >= end;
   }
@@ -112,12 +135,23 @@ export class Reader {
   /** Reads what comes next, up to `end` at most; the log below its tail has to be asked for it. */
   read(subscription: Subscription, end: number): Reading | Promise<Reading> {
     const { log } = this.#source;
+    if (this.#rewoundTo !== undefined) return this.#tellRewind(subscription);
     if (this.#mail !== undefined) return this.#readMail(this.#mail);
     if (this.#snapshot !== undefined) return this.#readSnapshot(subscription, this.#snapshot);
     if (!this.#toldTopics) return this.#tellTopics(subscription);
     if (this.#afterNotice !== undefined) return this.#taking(this.#afterNotice);
     if (this.cursor < Math.max(log.tail.floor, log.newestLoss)) return this.#readLog(subscription, end);
     return this.#taking(this.#nextPage(subscription, end));
+  }
+
+  /** Before anything that takes the place of what the log has lost. */
+  #tellRewind({ format, wanted }: Subscription): Reading {
+    return () => {
+      this.#rewoundTo = undefined;
+      const notice = format.gap({ gaps: [{ topics: wanted.matchers, reason: 'epoch' }] }, this.cursorText);
+      if (this.#source.log.rules.canBeState(wanted)) this.#beginSnapshot(wanted);
+      return notice;
+    };
   }
 
   /** After the state of the topics that it gained, and before any event of them. */
@@ -146,7 +180,8 @@ export class Reader {
     const { tail } = this.#source.log;
     const last = subscription.lastPage;
     if (last?.after === this.cursor && last.next <= end) return last;
-    const page = tail.read(this.cursor, wantsUpTo(subscription, end), PAGE, subscription.wanted);
+    const { wanted } = subscription;
+    const page = tail.read(this.cursor, wantsUpTo(subscription, end), limitFor(wanted), wanted);
     const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
     if (subscription.receivers > 1) subscription.lastPage = shared;
     return shared;
@@ -162,14 +197,17 @@ export class Reader {
     const { log } = this.#source;
     const { wanted, format } = subscription;
     const after = this.cursor;
+    const { epoch } = log.tail;
     const page = await log.read({
       after,
       wants: wantsUpTo(subscription, end),
       matchers: wanted,
-      limit: PAGE,
+      limit: limitFor(wanted),
     });
     const all = await log.losses(after, wanted);
     return () => {
+      // A page of an earlier epoch may have what is lost since.
+      if (log.tail.epoch !== epoch) return undefined;
       const losses = newLosses(all, (this.#toldLosses ??= new Map<string, number>()));
       const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
       if (losses.length === 0) return this.#taking(shared)();
@@ -180,10 +218,9 @@ export class Reader {
     };
   }
 
-  /** One that is under way begins anew, with what is asked for now as well. */
+  /** One that is under way begins anew, so `wanted` has to include what that was for. */
   #beginSnapshot(wanted: MatcherSet): void {
-    const both = [...(this.#snapshot?.wanted.matchers ?? []), ...wanted.matchers];
-    this.#snapshot = { wanted: createMatcherSet(both), until: this.cursor, after: 0 };
+    this.#snapshot = { wanted, until: this.cursor, after: 0 };
   }
 
   async #readSnapshot(subscription: Subscription, snapshot: Snapshot): Promise<Reading> {
@@ -221,12 +258,16 @@ export class Reader {
       after,
       wants: wantsEntry,
       matchers,
-      limit: PAGE,
+      limit: limitFor(matchers),
       snapshot: true,
     });
     const cursor = next >= until ? formatCursor({ epoch: log.tail.epoch, seq: until }) : undefined;
     return { after, next, output: subscription.format.snapshot(entries, cursor), events: entries.length };
   }
+}
+
+function limitFor({ patterns }: MatcherSet): PageLimit {
+  return { ...PAGE, looks: Math.ceil(LOOKS / (1 + patterns.length)) };
 }
 
 function wantsUpTo(subscription: Subscription, end: number): (entry: LogEntry) => boolean {

@@ -2,6 +2,7 @@ import type { Gap, GapReason } from '../../protocol/control.ts';
 import type { Start } from '../../protocol/cursor.ts';
 import { matcherKey } from '../../protocol/matcher.ts';
 import type { EventLog, Loss } from '../../log/event-log.ts';
+import { type Descent, locate } from '../../log/lineage.ts';
 import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
 
 /** Where a connection begins to read, and what it has to be told about that. */
@@ -36,16 +37,22 @@ export async function judge(request: Asked, log: EventLog): Promise<Verdict> {
     return { ...beginAt(log.floor), losses: await log.losses(log.floor, wanted) };
   }
   if (start === 'unknown') return gapAtHead('unknown-cursor', log, wanted);
-  if (start.epoch !== tail.epoch) return gapAtHead('epoch', log, wanted);
-  // It may come from another process, which is a little ahead.
-  if (start.seq > tail.head) await log.catchUp();
-  if (start.seq > tail.head) return gapAtHead('unknown-cursor', log, wanted);
-  if (start.seq >= log.newestLoss)
-    return { seq: start.seq, resumed: true, gaps: [], losses: [], snapshot: isNew };
-  const losses = await log.losses(start.seq, wanted);
+  let standing = locate(start, descentOf(log));
+  if (standing.is === 'ahead' || (standing.is === 'foreign' && log.shared)) {
+    // It may come from another process, which is a little ahead.
+    await log.catchUp();
+    standing = locate(start, descentOf(log));
+  }
+  if (standing.is === 'foreign') return gapAtHead('epoch', log, wanted);
+  if (standing.is === 'ahead') return gapAtHead('unknown-cursor', log, wanted);
+  const { seq } = standing;
+  // Nothing of the new epoch is missing, but something that the subscriber was given is no longer true.
+  if (standing.is === 'rewound') return gapAt(seq, 'epoch', log, wanted);
+  if (seq >= log.newestLoss) return { seq, resumed: true, gaps: [], losses: [], snapshot: isNew };
+  const losses = await log.losses(seq, wanted);
   const resumed = losses.length === 0;
   return {
-    seq: start.seq,
+    seq,
     resumed,
     gaps: trimmedGaps(losses),
     losses,
@@ -73,10 +80,15 @@ function beginAt(seq: number, snapshot = false): Verdict {
   return { seq, resumed: false, gaps: [], losses: [], snapshot };
 }
 
-/** What was missed can't be known, but of topics that are states, the state can be had. */
+function descentOf({ tail, lineage }: EventLog): Descent {
+  return { epoch: tail.epoch, head: tail.head, lineage };
+}
+
 function gapAtHead(reason: GapReason, log: EventLog, wanted: MatcherSet): Verdict {
-  return {
-    ...beginAt(log.tail.head, log.rules.canBeState(wanted)),
-    gaps: [{ topics: wanted.matchers, reason }],
-  };
+  return gapAt(log.tail.head, reason, log, wanted);
+}
+
+/** What was missed can't be known, but of topics that are states, the state can be had. */
+function gapAt(seq: number, reason: GapReason, log: EventLog, wanted: MatcherSet): Verdict {
+  return { ...beginAt(seq, log.rules.canBeState(wanted)), gaps: [{ topics: wanted.matchers, reason }] };
 }

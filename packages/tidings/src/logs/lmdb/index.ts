@@ -10,6 +10,7 @@ import {
   assertOptions,
   aString,
   closedError,
+  createLogError,
   createTopicRules,
   invalidOption,
   NOW,
@@ -24,7 +25,8 @@ import { readLosses, readPage, readStates } from './read.ts';
 import type { Durability } from './durability.ts';
 import { lmdbSource } from './source.ts';
 import { closeStore, openStore, unavailable } from './open.ts';
-import { type Store, readState } from './store.ts';
+import { type Store, lineageOf, readState } from './store.ts';
+import { identityOf } from './data-file.ts';
 import { type WakeUps, openWakeUps } from './wake-ups.ts';
 import { type Written, writeEvents } from './write.ts';
 
@@ -46,6 +48,12 @@ export interface LmdbLogOptions {
    * which a crash of the process can't undo; a power failure can take the newest.
    */
   readonly durability?: Durability;
+  /**
+   * Say `true`, once, when you open a log whose folder was put back from a backup in place of a newer one. Clients
+   * that were given events which it doesn't have learn of a gap; all others resume. A log that finds itself in
+   * another file than before does so by itself.
+   */
+  readonly restored?: boolean;
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
 }
@@ -57,6 +65,7 @@ const OPTIONS: Checks<LmdbLogOptions> = {
   tail: bag(RETENTION),
   shared: aBoolean,
   durability: oneOf('commit', 'relaxed'),
+  restored: aBoolean,
   now: NOW,
 };
 const DEFAULT_RETENTION: Retention = { events: 1_000_000 };
@@ -73,12 +82,13 @@ const TRIM_EVERY = 1000;
  */
 export function lmdbLog(options: LmdbLogOptions): EventLog {
   assertLmdbOptions(options);
-  const { path, now = Date.now, durability = 'commit', shared = false } = options;
+  const { path, now = Date.now, durability = 'commit', shared = false, restored = false } = options;
   const retention = { ...DEFAULT_RETENTION, ...options.retention };
   const rules = createTopicRules(options.topics ?? []);
   const canAge = [{ retention }, ...(options.topics ?? [])].some((rule) => rule.retention?.age !== undefined);
   const settings = JSON.stringify([retention, options.topics ?? []]);
-  const store = openStore({ path, durability, shared, settings });
+  const store = openStore({ path, durability, shared, settings, restored });
+  const file = identityOf(path);
   const opened = readState(store);
   let { newestLoss } = opened;
   let trimmedAt = -Infinity;
@@ -101,6 +111,11 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   let closing: Promise<void> | undefined;
 
   async function write(events: readonly NewEvent[]): Promise<readonly Appended[]> {
+    if (identityOf(path) !== file)
+      throw createLogError(
+        'log/unavailable',
+        `The log's folder ${path} was removed or replaced while it was open.`,
+      );
     const written = await transact(store, () => writeEvents({ store, rules, retention, now: now() }, events));
     wakeUps?.send();
     await announce(written);
@@ -108,11 +123,14 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   }
 
   /** Sends what was appended to the tail; if others append as well, what they did comes first. */
-  async function announce({ entries, superseded, state }: Written): Promise<void> {
+  async function announce({ entries, changes, state }: Written): Promise<void> {
     newestLoss = Math.max(newestLoss, state.newestLoss);
     if (shared) return follower.push(entries, state.head - entries.length);
     tail.push(entries);
-    for (const seq of superseded) tail.remove(seq);
+    for (const { seq, left } of changes) {
+      if (left === undefined) tail.remove(seq);
+      else tail.replace(left);
+    }
   }
 
   function wake(): void {
@@ -143,7 +161,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
 
   function listen(): WakeUps {
     try {
-      return openWakeUps(path, wake);
+      return openWakeUps(path, wake, () => void store.root.readerCheck());
     } catch (cause) {
       void closeStore(store, durability);
       throw unavailable(path, cause);
@@ -157,6 +175,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   return {
     tail,
     rules,
+    lineage: lineageOf(store),
     shared,
     get floor() {
       const [oldest] = Array.from(store.events.getKeys({ limit: 1 }));
@@ -164,7 +183,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
     },
     get newestLoss() {
       // What the tail has not come to yet is told of when it does.
-      return Math.min(newestLoss, tail.head);
+      return Math.min(Math.max(newestLoss, store.damage.newest), tail.head);
     },
     append: (events) => whileOpen(() => writer.append(events)),
     read: (query) =>

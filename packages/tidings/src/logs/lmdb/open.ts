@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createLogError, TidingsError } from '../../log/index.ts';
+import { createLogError, extendLineage, TidingsError } from '../../log/index.ts';
 import type { Durability } from './durability.ts';
 import { type Owner, bootId, isOwn, isRunning, ownProcess } from './owner.ts';
-import { FORMAT, type Store, openTables } from './store.ts';
+import { FORMAT, type Store, lineageOf, openTables, readState } from './store.ts';
+import { assertFormat, assertWhole, identityOf } from './data-file.ts';
 
 export interface OpenOptions {
   readonly path: string;
@@ -13,10 +14,14 @@ export interface OpenOptions {
   readonly shared: boolean;
   /** What they then have to agree on, as text. */
   readonly settings: string;
+  /** Whether the folder was put back from a backup, or is a copy. */
+  readonly restored: boolean;
 }
 
 /** A log that this process has open. */
 interface Opened {
+  readonly format: number;
+  readonly path: string;
   readonly store: Store;
   readonly shared: boolean;
   readonly settings: string;
@@ -25,9 +30,15 @@ interface Opened {
 
 /**
  * By the folder's real path. LMDB's locks are the process', and a transaction that waits for another one of the same
- * thread waits for good: so who opens a log a second time is given the same store.
+ * thread waits for good: so a log that is opened a second time is given the same store, even by another copy of this
+ * package, as bundlers and hot reload make them.
  */
-const openedHere = new Map<string, Opened>();
+const openedHere: Map<string, Opened> = ((globalThis as Record<symbol, unknown>)[
+  Symbol.for('tidings.lmdb.opened')
+] ??= new Map<string, Opened>()) as Map<string, Opened>;
+
+/** Paths of logs that this process has closed, but could not take its claim off. */
+const unreleased = new Set<string>();
 
 /** How long closing waits to have its claim removed, in milliseconds. The claim ends with the process all the same. */
 const RELEASE_TIMEOUT = 2000;
@@ -42,10 +53,11 @@ export function openStore(options: OpenOptions): Store {
     const opened = openedHere.get(folder);
     if (opened === undefined) {
       const store = openFolder(lmdb, options);
-      openedHere.set(folder, { store, shared, settings, users: 1 });
+      openedHere.set(folder, { format: FORMAT, path, store, shared, settings, users: 1 });
       return store;
     }
-    if (!shared || !opened.shared || opened.users === 0) throw inUse(process.pid, path);
+    if (opened.format !== FORMAT || options.restored || !shared || !opened.shared || opened.users === 0)
+      throw inUse(process.pid, path);
     if (settings !== opened.settings) throw disagreeing(process.pid, path);
     opened.users += 1;
     return opened.store;
@@ -62,26 +74,30 @@ export function unavailable(path: string, cause: unknown): TidingsError {
 
 function openFolder(lmdb: typeof import('lmdb'), options: OpenOptions): Store {
   const { path, durability } = options;
+  assertFormat(path);
   // With overlapping sync a transaction is there for readers before it is on the disk.
   // The log gathers what belongs into one transaction by itself; and the promises that LMDB would make for an event
   // turn's batch reject unheard when the disk is full.
   const root = lmdb.open({
     path,
-    maxDbs: 12,
+    // Else a folder with a dot in its name would be taken for a file.
+    noSubdir: false,
+    maxDbs: 24,
     overlappingSync: durability === 'relaxed',
     eventTurnBatching: false,
   });
-  const store = openTables(root);
   try {
+    assertWhole(root, path);
+    const store = openTables(root);
     root.transactionSync(() => {
-      claim(store, options);
-      identify(store, durability);
+      const others = claim(store, options);
+      identify(store, options, others);
     });
+    return store;
   } catch (error) {
     void root.close();
     throw error;
   }
-  return store;
 }
 
 /** Closes in order, which lets a relaxed log keep its epoch: what it has written is on the disk then. */
@@ -92,16 +108,17 @@ export async function closeStore(store: Store, durability: Durability): Promise<
   const [folder, opened] = entry;
   opened.users -= 1;
   if (opened.users > 0) return;
-  await Promise.race([
+  const released = await Promise.race([
     release(store, durability),
-    new Promise((resolve) => setTimeout(resolve, RELEASE_TIMEOUT).unref()),
+    new Promise<false>((resolve) => setTimeout(() => resolve(false), RELEASE_TIMEOUT).unref()),
   ]);
+  if (!released) unreleased.add(opened.path);
   await root.close();
   openedHere.delete(folder);
 }
 
 /** Not at once: another process may be writing, or stopped while it does. */
-async function release(store: Store, durability: Durability): Promise<void> {
+async function release(store: Store, durability: Durability): Promise<boolean> {
   const { root, meta } = store;
   try {
     if (durability === 'relaxed') await root.flushed;
@@ -109,19 +126,33 @@ async function release(store: Store, durability: Durability): Promise<void> {
       if (durability === 'relaxed') meta.removeSync('relaxed-boot');
       meta.putSync('owners', ownersBut(store, isOwn));
     });
+    return true;
   } catch {
     // A full disk, say. The claim ends with this process all the same, and a relaxed log begins a new epoch.
+    return false;
   }
 }
 
-/** One process at a time, unless all of them say that they share it. */
-function claim(store: Store, { path, shared, settings }: OpenOptions): void {
-  const owners = ownersBut(store, (owner) => !isRunning(owner) || isOwn(owner));
+/**
+ * One process at a time, unless all of them say that they share it. A claim of this process means that a copy of this
+ * package has the log open that shares not even globals with this one.
+ *
+ * @returns how many others have it open.
+ */
+function claim(store: Store, { path, shared, settings, restored }: OpenOptions): number {
+  // A copy has the claims of the time when it was made.
+  const isStale = (owner: Owner): boolean => isOwn(owner) && (restored || unreleased.has(path));
+  const owners = isCopy(store, path) ? [] : ownersBut(store, (owner) => !isRunning(owner) || isStale(owner));
+  if (owners.some(isOwn)) throw inUse(process.pid, path);
+  const [first] = owners;
+  if (restored && first !== undefined) throw inUse(first.pid, path);
   const other = owners.find((owner) => !shared || !owner.shared);
   if (other !== undefined) throw inUse(other.pid, path);
   const disagrees = owners.find((owner) => owner.settings !== settings);
   if (disagrees !== undefined) throw disagreeing(disagrees.pid, path);
   store.meta.putSync('owners', [...owners, ownProcess(shared, settings)]);
+  unreleased.delete(path);
+  return owners.length;
 }
 
 function ownersBut({ meta }: Store, isLeftOut: (owner: Owner) => boolean): readonly Owner[] {
@@ -143,22 +174,39 @@ function disagreeing(pid: number, path: string): TidingsError {
 }
 
 /**
- * A power failure may take the newest events of a relaxed log, and their seqs would be given to others. Cursors from
- * before then must not count as known, so the log begins a new epoch.
+ * The log begins a new epoch where it may not have all that it gave out: a power failure may take the newest events of a
+ * relaxed log, and a copy knows nothing of what came after it was made. The seqs of those would be given to others, so
+ * cursors beyond what is here must not count as known.
  */
-function identify({ meta }: Store, durability: Durability): void {
+function identify(store: Store, { path, durability, restored }: OpenOptions, others: number): void {
+  const { meta } = store;
   const format = meta.get('format') as number | undefined;
   if (format !== undefined && format !== FORMAT) {
     const message = `The log has format ${format}; this version reads format ${FORMAT}.`;
     throw createLogError('log/unavailable', message, { details: { format } });
   }
   const relaxedBoot = meta.get('relaxed-boot');
-  const mayHaveLost = relaxedBoot !== undefined && relaxedBoot !== bootId();
-  if (format === undefined || mayHaveLost)
-    meta.putSync('epoch', randomUUID().replaceAll('-', '').slice(0, 16));
+  const file = identityOf(path);
+  const lostPower = relaxedBoot !== undefined && relaxedBoot !== bootId();
+  const isOther = others === 0 && isCopy(store, path);
   if (format === undefined) meta.putSync('format', FORMAT);
+  if (format === undefined || restored || lostPower || isOther) beginEpoch(store);
+  if (others === 0) meta.putSync('file', file);
   if (durability === 'relaxed') meta.putSync('relaxed-boot', bootId());
   else if (relaxedBoot !== undefined) meta.removeSync('relaxed-boot');
+}
+
+/** Whether this is another file than the one that the log was in. */
+function isCopy({ meta }: Store, path: string): boolean {
+  return meta.get('file') !== identityOf(path);
+}
+
+function beginEpoch(store: Store): void {
+  const { meta } = store;
+  const before = meta.get('epoch') as string | undefined;
+  if (before !== undefined)
+    meta.putSync('lineage', extendLineage(lineageOf(store), before, readState(store).head));
+  meta.putSync('epoch', randomUUID().replaceAll('-', '').slice(0, 16));
 }
 
 function loadLmdb(): typeof import('lmdb') {

@@ -9,6 +9,7 @@ import {
   literalPrefix,
 } from '../../log/index.ts';
 import {
+  ANY,
   type LogState,
   type LossRecord,
   type Store,
@@ -16,9 +17,12 @@ import {
   isShortened,
   KEPT_LENGTH,
   readState,
-  toEntry,
+  entriesFrom,
   topicKey,
 } from './store.ts';
+
+/** [topic, seq], in order. */
+type TopicTable = Store['topics'];
 
 /** Topics followed one by one for a pattern; with more of them the log is read through. */
 const MAX_TOPICS = 200;
@@ -27,24 +31,29 @@ const MAX_SCANNED = 5000;
 
 /** `end`: entries beyond it have not been announced yet, so they don't exist for readers. */
 export function readPage(store: Store, query: LogQuery, end: number): Page {
-  const topics = topicsOf(store, query.matchers);
-  return topics === undefined ? scanLog(store, query, end) : followTopics(store, topics, query, end);
+  const topics = topicsOf(store.topics, query.matchers);
+  return topics === undefined
+    ? scanLog(store, query, end)
+    : followTopics(store, store.topics, topics, query, end);
 }
 
 /** The newest event of each key, in seq order. */
 export function readStates(store: Store, query: LogQuery, end: number): Page {
-  const isValue = ({ seq, topics, key = '', tombstone }: LogEntry): boolean =>
-    !tombstone && store.states.get([topicKey(topics[0]), key]) === seq;
-  return readPage(store, { ...query, wants: (entry) => isValue(entry) && query.wants(entry) }, end);
+  const topics = topicsOf(store.values, query.matchers) ?? [ANY];
+  return followTopics(store, store.values, topics, query, end);
 }
 
 /** Costs as much as the page has entries, however long the log is. */
-function followTopics(store: Store, topics: readonly string[], query: LogQuery, end: number): Page {
+function followTopics(
+  store: Store,
+  index: TopicTable,
+  topics: readonly string[],
+  query: LogQuery,
+  end: number,
+): Page {
   const { after, wants, limit } = query;
   const heads = topics.map((topic) => {
-    const keys = store.topics
-      .getKeys({ start: [topic, after + 1], end: [topic, end + 1] })
-      [Symbol.iterator]();
+    const keys = index.getKeys({ start: [topic, after + 1], end: [topic, end + 1] })[Symbol.iterator]();
     return { keys, seq: nextSeq(keys) };
   });
   const entries: LogEntry[] = [];
@@ -83,10 +92,9 @@ export function scanLog(
   const entries: LogEntry[] = [];
   let length = 0;
   let scanned = 0;
-  for (const { key: seq, value } of store.events.getRange({ start: after + 1, end: end + 1 })) {
-    const entry = toEntry(seq, value);
+  for (const [seq, entry] of entriesFrom(store, { start: after + 1, end: end + 1 })) {
     scanned += 1;
-    if (wants(entry)) {
+    if (entry !== undefined && wants(entry)) {
       entries.push(entry);
       length += entry.data.length;
     }
@@ -98,10 +106,10 @@ export function scanLog(
 }
 
 /** The keys of the topics that are asked for; undefined if there are too many to follow. */
-function topicsOf(store: Store, matchers: MatcherSet): readonly string[] | undefined {
+function topicsOf(index: TopicTable, matchers: MatcherSet): readonly string[] | undefined {
   const topics = new Set([...matchers.topics].map(topicKey));
   for (const pattern of matchers.patterns) {
-    for (const topic of topicsMatching(store, pattern)) {
+    for (const topic of topicsMatching(index, pattern)) {
       topics.add(topic);
       if (topics.size > MAX_TOPICS) return undefined;
     }
@@ -110,15 +118,15 @@ function topicsOf(store: Store, matchers: MatcherSet): readonly string[] | undef
 }
 
 /** Jumps from one topic to the next in the index, within what begins like the pattern. */
-function* topicsMatching(store: Store, compiled: CompiledPattern): Generator<string> {
+function* topicsMatching(index: TopicTable, compiled: CompiledPattern): Generator<string> {
   // No longer than what is left of a shortened topic.
   const prefix = literalPrefix(compiled.pattern).slice(0, KEPT_LENGTH);
   let start: [string, number] = [prefix, 0];
   for (let jumps = 0; jumps <= MAX_SCANNED; jumps += 1) {
-    const [found] = Array.from(store.topics.getKeys({ start, limit: 1 }));
+    const [found] = Array.from(index.getKeys({ start, limit: 1 }));
     if (found === undefined || !found[0].startsWith(prefix)) return;
     const [topic] = found;
-    if (isShortened(topic) || compiled.matches(topic)) yield topic;
+    if (topic !== ANY && (isShortened(topic) || compiled.matches(topic))) yield topic;
     start = [topic, Infinity];
   }
   // So many topics begin like this that one more can't be followed anyway.
@@ -127,6 +135,11 @@ function* topicsMatching(store: Store, compiled: CompiledPattern): Generator<str
 
 export function readLosses(store: Store, after: number, matchers: MatcherSet): readonly Loss[] {
   const state = readState(store);
+  const { damage } = store;
+  // What was on a damaged record nobody knows.
+  const count = state.lossCount + damage.seqs.size;
+  if (damage.newest > after)
+    return matchers.matchers.map((matcher) => ({ matcher, seq: damage.newest, count }));
   if (state.newestLoss <= after) return [];
   const losses = [...matchers.topics].map((topic) =>
     toLoss(topic, store.losses.get(topicKey(topic)) ?? state.forgotten),
@@ -162,7 +175,7 @@ function lossMatching(store: Store, state: LogState, after: number, compiled: Co
  */
 export function topicsLost(
   store: Store,
-  { forgotten }: LogState,
+  forgotten: LossRecord,
   after: number,
   count: number,
 ): readonly string[] | undefined {

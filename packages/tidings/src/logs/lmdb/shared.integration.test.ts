@@ -198,7 +198,7 @@ describe('an LMDB log that several processes share', () => {
     await lmdbLog({ path }).close();
   });
 
-  test('has what another process appended, though nothing told of it', { timeout: 30_000 }, async () => {
+  test('has what another process appended, though nothing told of it', async () => {
     const path = newFolder();
     const log = lmdbLog({ path, shared: true });
     onTestFinished(() => log.close());
@@ -220,12 +220,12 @@ describe('an LMDB log that several processes share', () => {
       await other.close();
     });
     const start = performance.now();
-    for (let head = 1; head <= 12; head += 1) {
+    for (let head = 1; head <= 30; head += 1) {
       await other.append([event(String(head))]);
       await until('the tail has it', () => log.tail.head === head);
     }
     // By looking once a second, it would take twice as long.
-    expect(performance.now() - start).toBeLessThan(6000);
+    expect(performance.now() - start).toBeLessThan(15_000);
   });
 
   test('sees each commit of another process at once when asked', async () => {

@@ -1,6 +1,6 @@
 import type { LogEntry, LogSource, SourcePage } from '../../log/index.ts';
 import { scanLog, topicsLost } from './read.ts';
-import { type Store, findEntry, readState } from './store.ts';
+import { type Store, findEntry, lineageOf, readState } from './store.ts';
 
 /** What the processes that share a log follow it by. */
 export function lmdbSource(store: Store): LogSource {
@@ -8,9 +8,20 @@ export function lmdbSource(store: Store): LogSource {
     read({ after, lossCount, limit }): SourcePage {
       // The transaction would go on showing what there was when it began.
       store.root.resetReadTxn();
-      const state = readState(store);
-      const lost = state.newestLoss > after ? topicsLost(store, state, after, lossCount) : [];
-      return { ...scanLog(store, { after, wants: () => true, limit }, state.head), state, lost };
+      const { head, newestLoss, lossCount: count, ...rest } = readState(store);
+      const page = scanLog(store, { after, wants: () => true, limit }, head);
+      const { damage } = store;
+      const lineage = lineageOf(store);
+      const epoch = store.meta.get('epoch') as string;
+      const state = {
+        epoch,
+        lineage,
+        head,
+        newestLoss: Math.max(newestLoss, damage.newest),
+        lossCount: count,
+      };
+      const lost = newestLoss > after ? topicsLost(store, rest.forgotten, after, lossCount) : [];
+      return { ...page, state, lost: damage.newest > after ? undefined : lost };
     },
     find(seqs) {
       return seqs

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
-import { type LogEntry, sizeOf } from '../../log/index.ts';
+import { checksum } from './checksum.ts';
+import { type Lineage, type LogEntry, type LogTime, START } from '../../log/index.ts';
 
 /** Raised when records change in a way that older code could not read. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** An event as it is stored: msgpack of a tuple, shorter than one of an object. */
 export type EventRecord = readonly [
@@ -15,13 +16,17 @@ export type EventRecord = readonly [
   key: string | null,
   isPrivate: boolean,
   isTombstone: boolean,
+  checksum: number,
+  canonical?: string,
 ];
 
 /** What the log knows of itself as a whole; one record, written with each transaction. */
 export interface LogState {
   head: number;
+  /** Of what counts against the log's bounds. */
   events: number;
   bytes: number;
+  time: LogTime;
   /** Retention has looked at everything up to this seq, and left only the newest events of keys there. */
   trimmedTo: number;
   /** The newest seq that retention took. */
@@ -38,7 +43,7 @@ export interface LogState {
 /** As in `Loss`. */
 export type LossRecord = readonly [seq: number, count: number];
 
-export interface TopicSize {
+export interface GroupSize {
   readonly events: number;
   readonly bytes: number;
 }
@@ -49,22 +54,39 @@ export interface Store {
   readonly events: Database<EventRecord, number>;
   /** [topic, seq], for each topic of each event. */
   readonly topics: Database<0, [string, number]>;
-  /** [topic, key] → seq of the newest event, for topics that are states. */
-  readonly states: Database<number, [string, string]>;
+  /**
+   * [topic, key] → seqs, for topics that are states: of the newest event, last, and of older ones that it doesn't stand
+   * for everywhere.
+   */
+  readonly states: Database<readonly number[], [string, string]>;
+  /** [topic, seq], for each topic of each of those that is a value, and for `ANY`. */
+  readonly values: Database<0, [string, number]>;
+  /** Topic → how many values it has. */
+  readonly valueCounts: Database<number, string>;
   /** Publisher's id → seq. */
   readonly ids: Database<number, string>;
-  /**
-   * Seq → id, of events that a newer one of their key superseded; [seq, number] → id, of those that were superseded
-   * before they were appended, with the seq of the newer one.
-   */
-  readonly supersededIds: Database<string, number | [number, number]>;
+  /** [seq of the newer event, number] → id, of superseded events. */
+  readonly supersededIds: Database<string, [number, number]>;
   /** Topic → what it lost; and [count, topic] → seq, to forget what was lost longest ago first. */
   readonly losses: Database<LossRecord, string>;
   readonly lossOrder: Database<number, [number, string]>;
-  /** Topic → what it holds, for topics with a bound of their own. */
-  readonly sizes: Database<TopicSize, string>;
+  /** What is bounded together, mostly a topic → what it holds; and [group, seq] for each event of it. */
+  readonly sizes: Database<GroupSize, string>;
+  readonly members: Database<0, [string, number]>;
   readonly meta: Database<unknown, string>;
+  /** What this process has found to be unreadable. */
+  readonly damage: Damage;
 }
+
+/** Records that the disk has altered are as lost as those that retention took, of whatever topics they were. */
+export interface Damage {
+  /** The newest seq of them, and how many there are. */
+  newest: number;
+  readonly seqs: Set<number>;
+}
+
+/** Stands for any topic; none has a control character. */
+export const ANY = '\u0000';
 
 export function openTables(root: RootDatabase): Store {
   return {
@@ -72,12 +94,16 @@ export function openTables(root: RootDatabase): Store {
     events: root.openDB({ name: 'events' }),
     topics: root.openDB({ name: 'topics' }),
     states: root.openDB({ name: 'states' }),
+    values: root.openDB({ name: 'values' }),
+    valueCounts: root.openDB({ name: 'value-counts' }),
     ids: root.openDB({ name: 'ids' }),
     supersededIds: root.openDB({ name: 'superseded-ids' }),
     losses: root.openDB({ name: 'losses' }),
     lossOrder: root.openDB({ name: 'loss-order' }),
     sizes: root.openDB({ name: 'sizes' }),
+    members: root.openDB({ name: 'members' }),
     meta: root.openDB({ name: 'meta' }),
+    damage: { newest: 0, seqs: new Set() },
   };
 }
 
@@ -85,6 +111,7 @@ const EMPTY: LogState = {
   head: 0,
   events: 0,
   bytes: 0,
+  time: START,
   trimmedTo: 0,
   newestLoss: 0,
   lossCount: 0,
@@ -98,16 +125,23 @@ export function readState(store: Store): LogState {
   return { ...EMPTY, ...(store.meta.get('state') as LogState | undefined) };
 }
 
+export function lineageOf({ meta }: Store): Lineage {
+  return (meta.get('lineage') as Lineage | undefined) ?? [];
+}
+
 export function writeState(store: Store, state: LogState): void {
   store.meta.putSync('state', state);
 }
 
+/** @throws {Error} if the record isn't what was written. */
 export function toEntry(seq: number, record: EventRecord): LogEntry {
-  const [time, topics, type, data, id, key, isPrivate, isTombstone] = record;
+  const [time, topics, type, data, id, key, isPrivate, isTombstone, sum, canonical] = record;
+  if (sum !== checksumOf(seq, record)) throw new Error(`The record of event ${seq} is damaged.`);
   return {
     seq,
     time,
     topics,
+    ...(canonical !== undefined && { canonical }),
     type: type ?? undefined,
     data,
     id: id ?? undefined,
@@ -116,6 +150,13 @@ export function toEntry(seq: number, record: EventRecord): LogEntry {
     private: isPrivate,
     frame: undefined,
   };
+}
+
+function checksumOf(seq: number, record: EventRecord): number {
+  const [time, topics, type, data, id, key, isPrivate, isTombstone, , canonical] = record;
+  // No topic has a line end, so no two records have one text.
+  const head = `${seq} ${time} ${isPrivate} ${isTombstone} ${type} ${id} ${key} ${canonical}`;
+  return checksum(`${head}\n${topics.length === 1 ? topics[0] : topics.join('\n')}\n\n${data}`);
 }
 
 /** LMDB's keys end at 1,978 bytes; a topic may have 3,072. A longer one is known by its beginning and its hash. */
@@ -133,25 +174,55 @@ export function isShortened(key: string): boolean {
   return key.includes('\uffff');
 }
 
+/** @returns undefined for an event that isn't there, or that the disk has altered. */
 export function findEntry(store: Store, seq: number): LogEntry | undefined {
-  const record = store.events.get(seq);
-  return record === undefined ? undefined : toEntry(seq, record);
+  try {
+    const record = store.events.get(seq);
+    return record === undefined ? undefined : toEntry(seq, record);
+  } catch {
+    // What else fails in LMDB fails for all that follows, too; this is about the one record.
+    noteDamage(store, seq);
+    return undefined;
+  }
+}
+
+/** Events in seq order; undefined for those that the disk has altered. */
+export function* entriesFrom(
+  store: Store,
+  range: { readonly start: number; readonly end?: number; readonly limit?: number },
+): Generator<readonly [seq: number, entry: LogEntry | undefined]> {
+  let { start } = range;
+  let given = 0;
+  try {
+    for (const { key: seq, value } of store.events.getRange(range)) {
+      const entry = toEntry(seq, value);
+      start = seq + 1;
+      given += 1;
+      yield [seq, entry];
+    }
+  } catch {
+    // One by one, which takes longer, but finds out which of them it was.
+    const { limit = Infinity } = range;
+    const rest = { ...range, start, ...(limit !== Infinity && { limit: limit - given }) };
+    for (const seq of store.events.getKeys(rest)) yield [seq, findEntry(store, seq)];
+  }
+}
+
+function noteDamage({ damage }: Store, seq: number): void {
+  damage.newest = Math.max(damage.newest, seq);
+  damage.seqs.add(seq);
 }
 
 /** An event's place in the tables. All of these run inside of a write transaction. */
-export function putEntry(store: Store, state: LogState, entry: LogEntry): void {
-  const { seq, time, topics, type = null, data, id = null, key = null, tombstone } = entry;
-  store.events.putSync(seq, [time, topics, type, data, id, key, entry.private, tombstone]);
+export function putEntry(store: Store, entry: LogEntry): void {
+  const { seq, time, topics, type = null, data, id = null, key = null, tombstone, canonical } = entry;
+  const fields = [time, topics, type, data, id, key, entry.private, tombstone] as const;
+  const sum = checksumOf(seq, canonical === undefined ? [...fields, 0] : [...fields, 0, canonical]);
+  store.events.putSync(seq, canonical === undefined ? [...fields, sum] : [...fields, sum, canonical]);
   for (const topic of topics) store.topics.putSync([topicKey(topic), seq], 0);
-  if (id !== null) store.ids.putSync(id, seq);
-  state.head = seq;
-  state.events += 1;
-  state.bytes += sizeOf(entry);
 }
 
-export function removeEntry(store: Store, state: LogState, entry: LogEntry): void {
-  store.events.removeSync(entry.seq);
-  for (const topic of entry.topics) store.topics.removeSync([topicKey(topic), entry.seq]);
-  state.events -= 1;
-  state.bytes -= sizeOf(entry);
+export function removeEntry(store: Store, { seq, topics }: LogEntry): void {
+  store.events.removeSync(seq);
+  for (const topic of topics) store.topics.removeSync([topicKey(topic), seq]);
 }

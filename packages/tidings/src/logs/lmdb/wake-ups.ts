@@ -12,13 +12,23 @@ export interface WakeUps {
 const FILE = 'appended';
 /** Milliseconds. A process that dies right after its commit touches nothing, and not every system tells of touches. */
 const LOOK_EVERY = 1000;
+/** Looks after which those that died are looked for: a process that is killed while it reads keeps LMDB from reusing space. */
+const LOOKS_PER_CHECK = 10;
 
-/** Calls `wake` for each commit, of whatever process, or for several together; and now and then without any. */
-export function openWakeUps(folder: string, wake: () => void): WakeUps {
+/**
+ * Calls `wake` for each commit, of whatever process, or for several together; and now and then without any. Calls
+ * `checkReaders` every ten seconds.
+ */
+export function openWakeUps(folder: string, wake: () => void, checkReaders: () => void): WakeUps {
   const path = join(folder, FILE);
   const file = openSync(path, 'a');
   const stopWatching = watchFile(path, wake);
-  const timer = setInterval(wake, LOOK_EVERY).unref();
+  let looks = 0;
+  const timer = setInterval(() => {
+    looks += 1;
+    if (looks % LOOKS_PER_CHECK === 0) checkReaders();
+    wake();
+  }, LOOK_EVERY).unref();
   return {
     send() {
       const now = Date.now() / 1000;

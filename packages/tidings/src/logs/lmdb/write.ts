@@ -4,23 +4,17 @@ import {
   type NewEvent,
   type Retention,
   type TopicRules,
+  SUPERSEDED_ID_WINDOW,
+  advanceTime,
   entryOf,
   isState,
-  sizeOf,
-  SUPERSEDED_ID_WINDOW,
+  keysOf,
+  leftOf,
 } from '../../log/index.ts';
 import { Losses } from './losses.ts';
-import {
-  type LogState,
-  type Store,
-  findEntry,
-  putEntry,
-  readState,
-  removeEntry,
-  toEntry,
-  topicKey,
-  writeState,
-} from './store.ts';
+import { addValue, excessValue, placeOf, removeValue } from './states.ts';
+import { type LogState, type Store, findEntry, putEntry, readState, writeState } from './store.ts';
+import { TRIM_STEP, countEntry, joinGroup, lose, takeOut, trimGroups, trimLog } from './trim.ts';
 
 export interface WriteContext {
   readonly store: Store;
@@ -31,168 +25,127 @@ export interface WriteContext {
 }
 
 /** One transaction's work. */
-interface Transaction extends WriteContext {
+export interface Transaction extends WriteContext {
   readonly losses: Losses;
-  /** Whether any topic has a size, which those with a bound of their own have. */
-  hasSizes: boolean;
+  readonly state: LogState;
+  /** Whether there are events with a bound besides the log's own. */
+  hasGroups: boolean;
+  readonly changes: Change[];
+}
+
+/** An older event that a newer one superseded. */
+export interface Change {
+  readonly seq: number;
+  /** Undefined: nothing. */
+  readonly left: LogEntry | undefined;
 }
 
 export interface Written {
   readonly appended: readonly Appended[];
   readonly entries: readonly LogEntry[];
-  /** Seqs that are no longer in the log, because newer events stand for them. */
-  readonly superseded: readonly number[];
+  readonly changes: readonly Change[];
   readonly state: LogState;
 }
 
-/** What one transaction trims beyond what it appends, so that none takes long. */
-const TRIM_STEP = 1000;
-/** Events read at once to see whether they are to go: at least, since mostly few are, and at most. */
-const TRIM_PAGE = { least: 16, most: 256 };
-
-/** Appends, supersedes and trims; without events it only trims. Runs inside of a write transaction, so nobody else writes meanwhile. */
+/**
+ * Appends, supersedes and trims; without events it only trims. Runs inside of a write transaction, so nobody else
+ * writes meanwhile.
+ */
 export function writeEvents(given: WriteContext, events: readonly NewEvent[]): Written {
-  const { store, rules, now } = given;
+  const { store, now } = given;
   const state = readState(store);
-  const hasSizes = Array.from(store.sizes.getKeys({ limit: 1 })).length > 0;
-  const context: Transaction = { ...given, losses: new Losses(), hasSizes };
+  state.time = advanceTime(state.time, now);
+  const hasGroups = Array.from(store.sizes.getKeys({ limit: 1 })).length > 0;
+  const context: Transaction = { ...given, state, losses: new Losses(), hasGroups, changes: [] };
   const entries: LogEntry[] = [];
-  const superseded: number[] = [];
   const appended = events.map((event) => {
     const known = event.id === undefined ? undefined : store.ids.get(event.id);
     if (known !== undefined) return { seq: known, duplicate: true };
-    const entry = entryOf(event, state.head + 1, now);
-    putEntry(store, state, entry);
-    rememberSupersededIds(store, event, entry.seq);
-    if (isState(rules, entry)) {
-      const before = supersede(store, state, entry);
-      if (before !== undefined) superseded.push(before);
-    } else {
-      growTopic(context, state, entry);
-    }
+    const entry = entryOf(event, state.head + 1, state.time.last);
     entries.push(entry);
+    add(context, entry, event.supersededIds);
     return { seq: entry.seq, duplicate: false };
   });
   forgetSupersededIds(store, state);
-  trimLog(context, state, entries.length + TRIM_STEP);
-  if (events.length === 0) trimTopics(context, state);
+  trimLog(context, entries.length + TRIM_STEP);
+  if (events.length === 0) trimGroups(context);
   context.losses.write(store, state);
   writeState(store, state);
-  return { appended, entries, superseded, state };
+  return { appended, entries, changes: context.changes, state };
 }
 
-/** Topics nobody publishes to are trimmed in turns. */
-function trimTopics(context: Transaction, state: LogState): void {
-  const { store, rules } = context;
-  const topics = Array.from(store.sizes.getKeys({ start: state.sweptTo, limit: TRIM_STEP }));
-  for (const topic of topics) trimTopic(context, state, topic, rules.of(topic)?.retention ?? {});
-  // The next turn goes on from the last one, or from the first again.
-  state.sweptTo = topics.length < TRIM_STEP ? '' : (topics.at(-1) ?? '');
-}
-
-function supersede(store: Store, state: LogState, entry: LogEntry): number | undefined {
-  const place = stateOf(entry);
-  const seq = store.states.get(place);
-  store.states.putSync(place, entry.seq);
-  const before = seq === undefined ? undefined : findEntry(store, seq);
-  if (before === undefined) return undefined;
-  removeEntry(store, state, before);
-  if (before.id !== undefined) store.supersededIds.putSync(before.seq, before.id);
-  return before.seq;
-}
-
-function rememberSupersededIds(store: Store, { supersededIds = [] }: NewEvent, seq: number): void {
-  for (const [i, id] of supersededIds.entries()) {
-    if (store.ids.get(id) !== undefined) continue;
-    store.ids.putSync(id, seq);
-    store.supersededIds.putSync([seq, i], id);
+function add(context: Transaction, entry: LogEntry, supersededIds: readonly string[] = []): void {
+  const { store, rules, state } = context;
+  putEntry(store, entry);
+  countEntry(context, entry, 1);
+  state.head = entry.seq;
+  if (entry.id !== undefined) store.ids.putSync(entry.id, entry.seq);
+  const isNews = (id: string): boolean => store.ids.get(id) === undefined;
+  for (const [i, id] of supersededIds.filter(isNews).entries()) {
+    store.ids.putSync(id, entry.seq);
+    store.supersededIds.putSync([entry.seq, i], id);
   }
+  if (isState(rules, entry)) {
+    supersede(context, entry, supersededIds.length);
+    const [topic] = entry.topics;
+    const most = keysOf(rules, topic);
+    for (let oldest = excessValue(store, topic, most); oldest !== undefined;) {
+      lose(context, oldest);
+      oldest = excessValue(store, topic, most);
+    }
+  }
+  joinGroup(context, entry);
+}
+
+function supersede(context: Transaction, entry: LogEntry, ids: number): void {
+  const { store, changes } = context;
+  const place = placeOf(entry);
+  const kept: number[] = [];
+  for (const seq of store.states.get(place) ?? []) {
+    const older = findEntry(store, seq);
+    if (older === undefined) continue;
+    const left = leftOf(older, entry);
+    if (left === older) {
+      kept.push(seq);
+      continue;
+    }
+    removeValue(store, older);
+    takeOut(context, older);
+    changes.push({ seq, left });
+    if (left === undefined) {
+      if (older.id !== undefined) store.supersededIds.putSync([entry.seq, ids + changes.length], older.id);
+    } else if (leave(context, left)) {
+      kept.push(seq);
+    }
+  }
+  store.states.putSync(place, [...kept, entry.seq]);
+  addValue(store, entry);
+}
+
+/** Keeps what is left of a superseded event. @returns whether it is still the value of its key. */
+function leave(context: Transaction, left: LogEntry): boolean {
+  const { store, rules, state, losses } = context;
+  const stays = isState(rules, left);
+  if (!stays && left.seq <= state.trimmedTo) {
+    // As an event like any other, it is older than all that retention has left.
+    if (left.id !== undefined) store.ids.removeSync(left.id);
+    losses.record(state, left);
+    return false;
+  }
+  putEntry(store, left);
+  countEntry(context, left, 1);
+  joinGroup(context, left);
+  if (stays) addValue(store, left);
+  return stays;
 }
 
 function forgetSupersededIds(store: Store, state: LogState): void {
-  const end = state.head - SUPERSEDED_ID_WINDOW;
+  const end: [number, number] = [state.head - SUPERSEDED_ID_WINDOW, 0];
   const { entryCount } = store.supersededIds.getStats() as { entryCount: number };
   const tooMany = Math.min(entryCount - SUPERSEDED_ID_WINDOW, TRIM_STEP);
   const range = tooMany > 0 ? { limit: tooMany } : { end, limit: TRIM_STEP };
   for (const { key, value: id } of Array.from(store.supersededIds.getRange(range))) {
-    const seq = typeof key === 'number' ? key : key[0];
     store.supersededIds.removeSync(key);
-    if (store.ids.get(id) === seq) store.ids.removeSync(id);
-  }
-}
-
-/** Takes the oldest events until the log is within its bounds, but leaves the newest event of each key. */
-function trimLog(context: Transaction, state: LogState, most: number): void {
-  const { store, retention, now } = context;
-  const { events = Infinity, bytes = Infinity, age = Infinity } = retention;
-  const isFull = (): boolean => state.events > events || state.bytes > bytes;
-  if (!isFull() && age === Infinity) return;
-  for (let looked = 0, limit = 0; looked < most; looked += limit) {
-    limit = Math.min(Math.max(TRIM_PAGE.least, state.events - events), TRIM_PAGE.most);
-    const page = Array.from(store.events.getRange({ start: state.trimmedTo + 1, limit }));
-    for (const { key: seq, value } of page) {
-      const entry = toEntry(seq, value);
-      if (!isFull() && now - entry.time <= age) return;
-      state.trimmedTo = seq;
-      trimEntry(context, state, entry);
-    }
-    if (page.length < limit) return;
-  }
-}
-
-function trimEntry(context: Transaction, state: LogState, entry: LogEntry): void {
-  const { store, rules } = context;
-  const isNewest = isState(rules, entry) && store.states.get(stateOf(entry)) === entry.seq;
-  if (isNewest && !entry.tombstone) return;
-  if (isNewest) store.states.removeSync(stateOf(entry));
-  lose(context, state, entry);
-  shrinkTopic(context, entry);
-}
-
-function stateOf(entry: LogEntry): [string, string] {
-  return [topicKey(entry.topics[0]), entry.key ?? ''];
-}
-
-function lose({ store, losses }: Transaction, state: LogState, entry: LogEntry): void {
-  removeEntry(store, state, entry);
-  if (entry.id !== undefined) store.ids.removeSync(entry.id);
-  losses.record(state, entry);
-}
-
-function growTopic(context: Transaction, state: LogState, entry: LogEntry): void {
-  const [topic] = entry.topics;
-  const retention = context.rules.of(topic)?.retention;
-  if (retention === undefined) return;
-  context.hasSizes = true;
-  const { events, bytes } = context.store.sizes.get(topicKey(topic)) ?? { events: 0, bytes: 0 };
-  context.store.sizes.putSync(topicKey(topic), { events: events + 1, bytes: bytes + sizeOf(entry) });
-  trimTopic(context, state, topicKey(topic), retention);
-}
-
-function shrinkTopic({ store, hasSizes }: Transaction, entry: LogEntry): void {
-  if (!hasSizes) return;
-  const key = topicKey(entry.topics[0]);
-  const size = store.sizes.get(key);
-  if (size === undefined) return;
-  if (size.events <= 1) store.sizes.removeSync(key);
-  else store.sizes.putSync(key, { events: size.events - 1, bytes: size.bytes - sizeOf(entry) });
-}
-
-/** Takes a topic's oldest events until it is within its bounds. */
-function trimTopic(context: Transaction, state: LogState, key: string, retention: Retention): void {
-  const { store, now } = context;
-  const { events = Infinity, bytes = Infinity, age = Infinity } = retention;
-  let size = store.sizes.get(key);
-  for (const [, seq] of Array.from(
-    store.topics.getKeys({ start: [key, 0], end: [key, Infinity], limit: TRIM_STEP }),
-  )) {
-    if (size === undefined) return;
-    const entry = findEntry(store, seq);
-    // Another topic's event that carries this one too is bounded by that topic.
-    if (entry === undefined || topicKey(entry.topics[0]) !== key) continue;
-    if (size.events <= events && size.bytes <= bytes && now - entry.time <= age) return;
-    lose(context, state, entry);
-    shrinkTopic(context, entry);
-    size = store.sizes.get(key);
+    store.ids.removeSync(id);
   }
 }

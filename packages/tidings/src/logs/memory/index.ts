@@ -10,9 +10,13 @@ import {
   type TopicRule,
   NOW,
   RETENTION,
-  SUPERSEDED_ID_WINDOW,
   TOPIC_RULES,
+  START,
   Tail,
+  TrimmedTopics,
+  advanceTime,
+  isCounted,
+  keysOf,
   aString,
   assertEpoch,
   assertNow,
@@ -22,11 +26,10 @@ import {
   entryOf,
   isState,
   options as bag,
-  toPage,
 } from '../../log/index.ts';
+import { Ids } from './ids.ts';
 import { States } from './states.ts';
 import { TopicRetention } from './topic-retention.ts';
-import { TrimmedTopics } from './trimmed-topics.ts';
 
 export interface MemoryLogOptions {
   /** Default: 100,000 events, 64 MiB, any age. */
@@ -58,86 +61,98 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   assertNow(now);
   assertEpoch(epoch);
   const rules = createTopicRules(options.topics ?? []);
-  const seqById = new Map<string, number>();
-  const supersededIds = new Set<string>();
-  const states = new States();
+  const ids = new Ids();
+  const states = new States(rules);
   const trimmed = new TrimmedTopics();
   const tail = new Tail({
     epoch,
     retention: { ...DEFAULT_RETENTION, ...options.retention },
+    counts: (entry) => isCounted(rules, entry),
     onTrim: (entry) => {
       topicRetention.forget(entry);
-      lose(entry);
+      // The value of a key lives on in `states`.
+      if (entry.tombstone || !states.has(entry)) lose(entry);
     },
   });
   const topicRetention = new TopicRetention(rules, (seq) => {
     const entry = tail.remove(seq);
     if (entry !== undefined) lose(entry);
   });
+  let time = START;
   let closed = false;
 
-  /** Retention took the entry from the tail. The newest event of a key lives on in `states`. */
+  /** Retention took the entry. */
   function lose(entry: LogEntry): void {
-    if (states.has(entry) && !entry.tombstone) return;
-    if (states.has(entry)) states.delete(entry);
-    if (entry.id !== undefined) seqById.delete(entry.id);
+    states.delete(entry);
+    if (entry.id !== undefined) ids.delete(entry.id);
     trimmed.record(entry.topics, entry.seq);
   }
 
   function append(events: readonly NewEvent[]): readonly Appended[] {
-    const time = now();
+    const next = advanceTime(time, now());
     const entries: LogEntry[] = [];
-    let ids: Map<string, number> | undefined;
+    let fresh: Map<string, number> | undefined;
     const appended = events.map((event) => {
-      const { id } = event;
-      const known = id === undefined ? undefined : (seqById.get(id) ?? ids?.get(id));
+      const { id, supersededIds = [] } = event;
+      const known = id === undefined ? undefined : (ids.seqOf(id) ?? fresh?.get(id));
       if (known !== undefined) return { seq: known, duplicate: true };
       const seq = tail.head + entries.length + 1;
-      entries.push(entryOf(event, seq, time));
-      if (id !== undefined) (ids ??= new Map<string, number>()).set(id, seq);
+      entries.push(entryOf(event, seq, next.last));
+      if (id !== undefined) (fresh ??= new Map<string, number>()).set(id, seq);
+      for (const each of supersededIds)
+        if (fresh?.has(each) !== true) (fresh ??= new Map<string, number>()).set(each, seq);
       return { seq, duplicate: false };
     });
     // Nothing fails from here on: all of the call's events are in the log, or none is.
-    for (const { id, seq } of entries) if (id !== undefined) seqById.set(id, seq);
-    for (const [i, { supersededIds: ids = [] }] of events.entries()) {
-      const { seq, duplicate } = appended[i] as Appended;
-      if (!duplicate) for (const id of ids) remember(id, seq);
-    }
+    time = next;
+    if (fresh !== undefined) ids.addAll(fresh, entries, tail.head);
     tail.push(entries);
     for (const entry of entries) settle(entry);
+    ids.forgetSuperseded(tail.head);
     return appended;
   }
 
-  /** An id of an event that was superseded before it was appended. */
-  function remember(id: string, seq: number): void {
-    if (seqById.has(id)) return;
-    seqById.set(id, seq);
-    supersededIds.add(id);
+  function settle(entry: LogEntry): void {
+    if (isState(rules, entry)) {
+      for (const { older, left } of states.set(entry)) supersede(older, left);
+      const [topic] = entry.topics;
+      const most = keysOf(rules, topic);
+      for (
+        let oldest = states.excess(topic, most);
+        oldest !== undefined;
+        oldest = states.excess(topic, most)
+      ) {
+        tail.remove(oldest.seq);
+        topicRetention.forget(oldest);
+        lose(oldest);
+      }
+    }
+    topicRetention.add(entry);
   }
 
-  /** Lets what the new entry supersedes go, though not its id: the publisher may still try again. */
-  function settle(entry: LogEntry): void {
-    if (!isState(rules, entry)) return topicRetention.add(entry);
-    const before = states.set(entry);
-    if (before !== undefined) tail.remove(before.seq);
-    if (before?.id !== undefined) supersededIds.add(before.id);
-    for (const id of supersededIds) {
-      const isRecent = (seqById.get(id) ?? 0) > tail.head - SUPERSEDED_ID_WINDOW;
-      if (isRecent && supersededIds.size <= SUPERSEDED_ID_WINDOW) break;
-      supersededIds.delete(id);
-      seqById.delete(id);
+  /** Lets an event go, though not its id: the publisher may still try again. */
+  function supersede(older: LogEntry, left: LogEntry | undefined): void {
+    if (left === older) return;
+    topicRetention.forget(older);
+    if (left === undefined) {
+      tail.remove(older.seq);
+      if (older.id !== undefined) ids.supersede(older.id, tail.head);
+    } else if (older.seq > tail.floor) {
+      tail.replace(left);
+      tail.trim(time.last);
+    } else if (!isState(rules, left)) {
+      // As an event like any other, it is older than all that retention has left.
+      lose(left);
     }
   }
 
   function read({ after, wants, matchers, limit, snapshot = false }: LogQuery): Page {
-    if (!snapshot && after >= tail.floor) return tail.read(after, wants, limit, matchers);
-    const end = snapshot ? tail.head : tail.floor;
-    const entries = states.between(after, end, matchers);
-    return toPage(
-      entries.filter((entry) => wants(entry) && !(snapshot && entry.tombstone)),
-      limit,
-      end,
-    );
+    if (snapshot) {
+      const isWanted = (entry: LogEntry): boolean => !entry.tombstone && wants(entry);
+      return states.read(after, tail.head, { wants: isWanted, matchers, limit });
+    }
+    if (after >= tail.floor) return tail.read(after, wants, limit, matchers);
+    return states.read(after, tail.floor, { wants, matchers, limit });
   }
 
   function whileOpen<T>(work: () => T): Promise<T> {
@@ -150,6 +165,8 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   return {
     tail,
     rules,
+    // What it loses, it loses with its process, and there is nothing left to go on from.
+    lineage: [],
     shared: false,
     get floor() {
       return Math.min(tail.floor, states.oldest - 1);
@@ -160,10 +177,11 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     append: (events) => whileOpen(() => append(events)),
     read: (query) => whileOpen(() => read(query)),
     losses: (after, matchers) => whileOpen(() => trimmed.losses(after, matchers)),
-    trim: (time) =>
+    trim: (at) =>
       whileOpen(() => {
-        tail.trim(time);
-        topicRetention.trim(time);
+        time = advanceTime(time, at);
+        tail.trim(time.last);
+        topicRetention.trim(time.last);
       }),
     catchUp: () => whileOpen(() => {}),
     close: () => {

@@ -1,47 +1,91 @@
-import type { LogEntry, MatcherSet } from '../../log/index.ts';
+import {
+  EntryList,
+  type LogEntry,
+  type Page,
+  type TopicRules,
+  type Wanted,
+  canonicalOf,
+  isState,
+  leftOf,
+} from '../../log/index.ts';
 
-/** The newest event of each key, for topics that are states. */
+/** What became of an older event of a key. */
+export interface Superseded {
+  readonly older: LogEntry;
+  /** Undefined: nothing. Otherwise the event by the topics that it still has; it may be the older one itself. */
+  readonly left: LogEntry | undefined;
+}
+
+/** The values of a topic's keys, the key changed longest ago first. */
+interface TopicStates {
+  readonly keys: Map<string, readonly LogEntry[]>;
+  count: number;
+}
+
+/** The newest event of each key on topics that are states, and older ones that it doesn't stand for everywhere. */
 export class States {
-  readonly #topics = new Map<string, Map<string, LogEntry>>();
+  readonly #rules: TopicRules;
+  readonly #topics = new Map<string, TopicStates>();
+  readonly #entries = new EntryList();
+
+  constructor(rules: TopicRules) {
+    this.#rules = rules;
+  }
 
   /** The seq of the oldest of them, Infinity if there are none. */
   get oldest(): number {
-    let oldest = Infinity;
-    for (const keys of this.#topics.values())
-      for (const { seq } of keys.values()) oldest = Math.min(oldest, seq);
-    return oldest;
+    return this.#entries.first?.seq ?? Infinity;
   }
 
   has(entry: LogEntry): boolean {
-    return this.#topics.get(entry.topics[0])?.get(entry.key ?? '') === entry;
+    return this.#entries.get(entry.seq) === entry;
   }
 
-  /** @returns the event that `entry` supersedes. */
-  set(entry: LogEntry): LogEntry | undefined {
-    const [topic] = entry.topics;
-    let keys = this.#topics.get(topic);
-    if (keys === undefined) this.#topics.set(topic, (keys = new Map<string, LogEntry>()));
-    const key = entry.key ?? '';
-    const before = keys.get(key);
-    keys.set(key, entry);
-    return before;
+  /** @returns what became of older events of its key. */
+  set(entry: LogEntry): readonly Superseded[] {
+    const topic = canonicalOf(entry);
+    const { key = '' } = entry;
+    let states = this.#topics.get(topic);
+    if (states === undefined) this.#topics.set(topic, (states = { keys: new Map(), count: 0 }));
+    const older = states.keys.get(key) ?? [];
+    const superseded = older.map((each) => ({ older: each, left: leftOf(each, entry) }));
+    const kept = superseded.flatMap(({ older: each, left }) => {
+      const stays = left !== undefined && isState(this.#rules, left);
+      if (!stays) this.#entries.remove(each.seq);
+      else if (left !== each) this.#entries.replace(left);
+      return stays ? [left] : [];
+    });
+    states.keys.delete(key);
+    states.keys.set(key, [...kept, entry]);
+    states.count += kept.length + 1 - older.length;
+    this.#entries.push(entry);
+    return superseded;
   }
 
   delete(entry: LogEntry): void {
-    const [topic] = entry.topics;
-    const keys = this.#topics.get(topic);
-    keys?.delete(entry.key ?? '');
-    if (keys?.size === 0) this.#topics.delete(topic);
+    if (this.#entries.remove(entry.seq) === undefined) return;
+    const topic = canonicalOf(entry);
+    const states = this.#topics.get(topic);
+    if (states === undefined) return;
+    const { key = '' } = entry;
+    const rest = (states.keys.get(key) ?? []).filter(({ seq }) => seq !== entry.seq);
+    // A key that is set keeps its place in the order.
+    if (rest.length > 0) states.keys.set(key, rest);
+    else states.keys.delete(key);
+    states.count -= 1;
+    if (states.count === 0) this.#topics.delete(topic);
   }
 
-  /** In seq order, from topics that `matchers` match by their canonical topic or by another. */
-  between(after: number, end: number, matchers: MatcherSet): LogEntry[] {
-    const found: LogEntry[] = [];
-    for (const keys of this.#topics.values()) {
-      for (const entry of keys.values()) {
-        if (entry.seq > after && entry.seq <= end && matchers.matches(entry.topics)) found.push(entry);
-      }
-    }
-    return found.sort((a, b) => a.seq - b.seq);
+  /** The oldest value of a topic that has more than `most`. */
+  excess(topic: string, most: number): LogEntry | undefined {
+    const states = this.#topics.get(topic);
+    if (states === undefined || states.count <= most) return undefined;
+    for (const [oldest] of states.keys.values()) return oldest;
+    return undefined;
+  }
+
+  /** In seq order, up to `end`. */
+  read(after: number, end: number, wanted: Wanted): Page {
+    return this.#entries.read(after, end, wanted);
   }
 }

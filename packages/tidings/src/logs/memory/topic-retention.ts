@@ -1,66 +1,126 @@
-import { type LogEntry, type Retention, type TopicRules, sizeOf } from '../../log/index.ts';
+import { type LogEntry, type Retention, type TopicRules, boundsOf, sizeOf } from '../../log/index.ts';
 
 interface Held {
+  readonly group: Group;
   readonly seq: number;
   readonly time: number;
   readonly bytes: number;
+  isGone: boolean;
 }
 
-interface TopicState {
+/** What is bounded together: mostly a topic. */
+interface Group {
+  readonly name: string;
   readonly retention: Retention;
-  readonly held: Held[];
+  readonly held: Queue;
+  events: number;
   bytes: number;
+}
+
+/** First in, first out. What was taken from within stands there until half of it is like that. */
+class Queue {
+  #items: Held[] = [];
+  #start = 0;
+  #gone = 0;
+
+  get first(): Held | undefined {
+    while (this.#items[this.#start]?.isGone === true) this.#start += 1;
+    if (this.#start > 1024 && this.#start > this.#items.length / 2) this.#pack();
+    return this.#items[this.#start];
+  }
+
+  push(item: Held): void {
+    this.#items.push(item);
+  }
+
+  /** Takes note that one of them is gone. */
+  lose(): void {
+    this.#gone += 1;
+    if (this.#gone > 1024 && this.#gone > this.#items.length / 2) this.#pack();
+  }
+
+  #pack(): void {
+    this.#items = this.#items.slice(this.#start).filter(({ isGone }) => !isGone);
+    this.#start = 0;
+    this.#gone = 0;
+  }
 }
 
 /** Keeps count, for topics whose rule bounds them, of what is held, and says what has to go. */
 export class TopicRetention {
   readonly #rules: TopicRules;
   readonly #take: (seq: number) => void;
-  readonly #topics = new Map<string, TopicState>();
+  readonly #groups = new Map<string, Group>();
+  readonly #bySeq = new Map<number, Held>();
+  /** What grows too old, of all groups of a rule, so that nobody has to look at each topic. */
+  readonly #aging = new Map<Retention, Queue>();
 
-  /** `take` is told of each seq that a topic's bounds no longer cover. */
+  /** Calls `take` with each seq that a topic's bounds no longer cover. */
   constructor(rules: TopicRules, take: (seq: number) => void) {
     this.#rules = rules;
     this.#take = take;
   }
 
   add(entry: LogEntry): void {
-    const [topic] = entry.topics;
-    const retention = this.#rules.of(topic)?.retention;
-    if (retention === undefined) return;
-    let state = this.#topics.get(topic);
-    if (state === undefined) this.#topics.set(topic, (state = { retention, held: [], bytes: 0 }));
-    const bytes = sizeOf(entry);
-    state.held.push({ seq: entry.seq, time: entry.time, bytes });
-    state.bytes += bytes;
-    this.#trimTopic(topic, state, entry.time);
+    const bounds = boundsOf(this.#rules, entry);
+    if (bounds === undefined) return;
+    const { group: name, retention } = bounds;
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      group = { name, retention, held: new Queue(), events: 0, bytes: 0 };
+      this.#groups.set(name, group);
+    }
+    const { seq, time } = entry;
+    const held: Held = { group, seq, time, bytes: sizeOf(entry), isGone: false };
+    group.held.push(held);
+    this.#bySeq.set(seq, held);
+    group.events += 1;
+    group.bytes += held.bytes;
+    if (retention.age !== undefined) this.#agingOf(retention).push(held);
+    this.#trimGroup(group);
+    this.trim(time);
   }
 
-  /** The log's own retention took the entry, which is the oldest of its topic. */
+  /** The entry is no longer held, for another reason. */
   forget(entry: LogEntry): void {
-    const [topic] = entry.topics;
-    const state = this.#topics.get(topic);
-    if (state?.held[0]?.seq === entry.seq) this.#drop(topic, state);
+    const held = this.#bySeq.get(entry.seq);
+    if (held !== undefined) this.#drop(held);
   }
 
   /** `now` in milliseconds since 1970. */
   trim(now: number): void {
-    for (const [topic, state] of this.#topics) this.#trimTopic(topic, state, now);
+    for (const [{ age = Infinity }, queue] of this.#aging) {
+      for (let { first } = queue; first !== undefined && now - first.time > age; { first } = queue) {
+        this.#drop(first);
+        this.#take(first.seq);
+      }
+    }
   }
 
-  #trimTopic(topic: string, state: TopicState, now: number): void {
-    const { events = Infinity, bytes = Infinity, age = Infinity } = state.retention;
+  #trimGroup(group: Group): void {
+    const { events = Infinity, bytes = Infinity } = group.retention;
     for (;;) {
-      const oldest = state.held[0];
-      if (oldest === undefined) break;
-      if (state.held.length <= events && state.bytes <= bytes && now - oldest.time <= age) break;
-      this.#drop(topic, state);
+      const oldest = group.held.first;
+      if (oldest === undefined || (group.events <= events && group.bytes <= bytes)) return;
+      this.#drop(oldest);
       this.#take(oldest.seq);
     }
   }
 
-  #drop(topic: string, state: TopicState): void {
-    state.bytes -= state.held.shift()?.bytes ?? 0;
-    if (state.held.length === 0) this.#topics.delete(topic);
+  #agingOf(retention: Retention): Queue {
+    let queue = this.#aging.get(retention);
+    if (queue === undefined) this.#aging.set(retention, (queue = new Queue()));
+    return queue;
+  }
+
+  #drop(held: Held): void {
+    const { group } = held;
+    held.isGone = true;
+    this.#bySeq.delete(held.seq);
+    group.events -= 1;
+    group.bytes -= held.bytes;
+    group.held.lose();
+    if (group.retention.age !== undefined) this.#aging.get(group.retention)?.lose();
+    if (group.events === 0) this.#groups.delete(group.name);
   }
 }

@@ -223,6 +223,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   return {
     tail,
     rules,
+    lineage: [],
     shared: true,
     get floor() {
       return Math.min(state.floor, tail.head);

@@ -30,23 +30,23 @@ export async function openLog(store: Store, settings: string): Promise<State> {
 
 /** Where Redis may evict keys to make room, events would vanish without a trace. */
 async function assertNoEviction({ connection }: Store): Promise<void> {
-  const policy = await evictionPolicy(connection.send);
+  const policy = await evictionPolicy(connection);
   if (policy === undefined || policy === 'noeviction' || policy.startsWith('volatile-')) return;
   const message = `Redis has \`maxmemory-policy ${policy}\` and may evict the log's keys. Set it to \`noeviction\`.`;
   throw createLogError('log/unavailable', message, { details: { policy } });
 }
 
 /** Undefined where the user may ask neither way, as with some providers. */
-async function evictionPolicy(send: Store['connection']['send']): Promise<string | undefined> {
+async function evictionPolicy(connection: Store['connection']): Promise<string | undefined> {
   try {
-    const info = await send(['INFO', 'memory']);
+    const info = await connection.send(['INFO', 'memory']);
     const found = /^maxmemory_policy:(\S+)/m.exec(String(info))?.[1];
     if (found !== undefined) return found;
   } catch (error) {
     if (error instanceof TidingsError || !isReplyError(error)) throw error;
   }
   try {
-    const reply = await send(['CONFIG', 'GET', 'maxmemory-policy']);
+    const reply = await connection.send(['CONFIG', 'GET', 'maxmemory-policy']);
     return Array.isArray(reply) ? String(reply[1]) : undefined;
   } catch (error) {
     if (error instanceof TidingsError || !isReplyError(error)) throw error;

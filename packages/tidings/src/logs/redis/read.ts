@@ -87,15 +87,15 @@ async function topicsOf(
 async function topicsMatching(
   store: Store,
   index: string,
-  { pattern, matches }: CompiledPattern,
+  compiled: CompiledPattern,
   most: number,
 ): Promise<readonly string[] | undefined> {
-  const prefix = literalPrefix(pattern);
+  const prefix = literalPrefix(compiled.pattern);
   const found: string[] = [];
   let start: string | undefined;
   for (let looked = 0; looked < MAX_NAMES; looked += STEP) {
     const names = await readNames(store, index, prefix, start, STEP);
-    found.push(...names.filter(matches));
+    found.push(...names.filter((name) => compiled.matches(name)));
     if (found.length > most) return undefined;
     if (names.length < STEP) return found;
     start = names.at(-1);
@@ -116,8 +116,9 @@ export async function readLosses(
   );
   if (matchers.patterns.length > 0) {
     const lost = await topicsLost(store, 0);
-    for (const { pattern, matches } of matchers.patterns) {
-      losses.push({ matcher: { pattern }, ...lossMatching(state, lost, after, matches) });
+    for (const compiled of matchers.patterns) {
+      const loss = lossMatching(state, lost, after, compiled);
+      losses.push({ matcher: { pattern: compiled.pattern }, ...loss });
     }
   }
   return losses.filter(({ seq }) => seq > after);
@@ -144,10 +145,10 @@ function lossMatching(
   state: State,
   lost: readonly TopicLoss[] | undefined,
   after: number,
-  matches: (topic: string) => boolean,
+  compiled: CompiledPattern,
 ): LossPlace {
   if (lost === undefined) return { seq: state.newestLoss, count: state.lossCount };
-  const matching = lost.filter(({ topic }) => matches(topic));
+  const matching = lost.filter(({ topic }) => compiled.matches(topic));
   const found = matching.find(({ seq }) => seq > after);
   if (found === undefined) return state.forgotten;
   return { seq: found.seq, count: matching[0]?.count ?? found.count };

@@ -38,6 +38,7 @@ export async function readState({ connection, key }: Store): Promise<State | und
   if (typeof epoch !== 'string') return undefined;
   return {
     epoch,
+    lineage: [],
     head: Number(head ?? 0),
     floor: Number(floor ?? 0),
     newestLoss: Number(newestLoss ?? 0),

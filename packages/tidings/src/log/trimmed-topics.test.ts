@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Matcher, createMatcherSet } from '../../log/index.ts';
+import type { Matcher } from '../protocol/matcher.ts';
+import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { TrimmedTopics } from './trimmed-topics.ts';
 
 function lost(trimmed: TrimmedTopics, after: number, ...wanted: Matcher[]): unknown[] {

@@ -1,4 +1,5 @@
-import type { CompiledPattern, Loss, MatcherSet } from '../../log/index.ts';
+import type { CompiledPattern, MatcherSet } from '../protocol/matcher-set.ts';
+import type { Loss } from './event-log.ts';
 
 /** Topics remembered by name; beyond, those trimmed longest ago are only known together. */
 const MAX_TOPICS = 100_000;

@@ -1,0 +1,69 @@
+import { describe } from '../protocol/options.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
+import type { ChangeHooks, ChangingTopics } from './changes.ts';
+import type { Settings } from './options.ts';
+import { createPlainTopics, fitsIntoUrl, isMatcher, type Request, type Topics } from './plain-topics.ts';
+import type { Wish } from './topics.ts';
+
+/** What the client is for: topics that never change, until the app wants to change them. */
+export interface ClientTopics extends Omit<Topics, 'request'> {
+  request(cursor: string | undefined, whole: boolean): Request | Promise<Request>;
+  /** `started` is called when the change is under way. */
+  change(wish: Wish, started: () => void): Promise<string>;
+  renew(): Promise<TidingsError | undefined>;
+}
+
+export function createClientTopics(settings: Settings, hooks: ChangeHooks): ClientTopics {
+  const plain = createPlainTopics(settings.topics);
+  let current: Topics = plain;
+  let changing: Promise<ChangingTopics> | undefined;
+  let end: TidingsError | undefined;
+
+  async function load(): Promise<ChangingTopics> {
+    const { takeOver } = await import('./changes.ts').catch((cause: unknown) => {
+      changing = undefined;
+      const message = 'The part of the client that changes topics could not be loaded.';
+      throw new TidingsError('client/network', message, { cause });
+    });
+    const taken = takeOver(settings, plain.known, hooks);
+    current = taken;
+    if (end !== undefined) taken.finish(end);
+    return taken;
+  }
+
+  const changeable = (): Promise<ChangingTopics> => (changing ??= load());
+
+  return {
+    request(cursor, whole) {
+      const ask = (): Request => current.request(cursor, whole);
+      const changes = changing !== undefined || !fitsIntoUrl(settings.topics);
+      // Should that part be missing, a URL that is too long is better than none.
+      return changes && current === plain ? changeable().then(ask, ask) : ask();
+    },
+    async change({ add, drop }, started) {
+      for (const topic of [...add, ...drop] as unknown[]) if (!isMatcher(topic)) throw notATopic(topic);
+      if (end !== undefined) throw end;
+      const changed = (await changeable()).change({ add, drop });
+      started();
+      return changed;
+    },
+    renew: () =>
+      changeable().then(
+        (topics) => topics.renew(),
+        (cause: unknown) => cause as TidingsError,
+      ),
+    greeted: (greeting) => current.greeted(greeting),
+    handed: (item, moved) => current.handed(item, moved),
+    left: () => current.left(),
+    begin: () => current.begin(),
+    finish(error) {
+      end = error;
+      current.finish(error);
+    },
+  };
+}
+
+function notATopic(topic: unknown): TidingsError {
+  const message = `Expected a topic or { pattern }, got ${describe(topic)}.`;
+  return new TidingsError('topic/invalid', message, { status: 400 });
+}

@@ -1,0 +1,180 @@
+import { TidingsError } from '../protocol/tidings-error.ts';
+import { createClientTopics } from './client-topics.ts';
+import type { CursorKeeper } from './cursor-keeper.ts';
+import type { Delivery } from './delivery.ts';
+import type { Sign } from './environment.ts';
+import { type Listeners, removeAll } from './listeners.ts';
+import {
+  type Circumstances,
+  type Effect,
+  INITIAL,
+  type Input,
+  longestSilence,
+  type State,
+  type Status,
+  transition,
+} from './machine.ts';
+import type { Settings } from './options.ts';
+import { openSession, type Session, type Shared } from './session.ts';
+import type { Wish } from './topics.ts';
+
+/** Runs the machine: gives it what happens, and performs what it decides. */
+export interface Life {
+  readonly status: Status;
+  start(signal: AbortSignal | undefined): void;
+  send(input: Input): void;
+  hold(reason: Hold): void;
+  release(reason: Hold): void;
+  change(wish: Wish): Promise<string>;
+}
+
+/** Why there is to be no connection: the app, the page out of sight, the page being left. */
+export type Hold = 'app' | 'hide' | 'leave';
+
+/** How much longer than the heartbeats it announced to believe in a server that is silent, in milliseconds. */
+const SLACK = 5_000;
+
+export function createLife(
+  settings: Settings,
+  keeper: CursorKeeper,
+  delivery: Delivery,
+  listeners: Listeners,
+): Life {
+  const inputs: Input[] = [];
+  const holds = new Set<Hold>();
+  const cleanUp: (() => void)[] = [];
+  let state: State = INITIAL;
+  let stepping = false;
+  let session: Session | undefined;
+  let stopWaiting: (() => void) | undefined;
+
+  const heartbeat = (): number | undefined => ('heartbeat' in state ? state.heartbeat : undefined);
+  const isOver = (): boolean => state.status === 'closed' || state.status === 'failed';
+
+  const topics = createClientTopics(settings, {
+    url: changeUrl,
+    onReplace: () => send({ type: 'replace' }),
+    onFailure: send,
+    onLost: (lost) => session?.miss([{ topics: lost, reason: 'unknown-cursor' }]),
+  });
+  const shared: Shared = {
+    settings,
+    keeper,
+    delivery,
+    topics,
+    listeners,
+    due: settings.load !== undefined && keeper.cursor === undefined ? [] : undefined,
+    send,
+    isCurrent: (one) => one === session,
+    isOver,
+    isHub: () => settings.topics.length > 0 || settings.load !== undefined || heartbeat() !== undefined,
+    silence: () => longestSilence(heartbeat(), SLACK),
+  };
+
+  return {
+    get status() {
+      return state.status;
+    },
+    start(signal) {
+      const close = (): void => send({ type: 'close' });
+      signal?.addEventListener('abort', close);
+      cleanUp.push(settings.environment.watch(heed), () => signal?.removeEventListener('abort', close));
+      if (signal?.aborted === true) close();
+      else if (state === INITIAL) session = openSession(shared, settings.longPoll === 'always');
+    },
+    send,
+    hold,
+    release,
+    change: (wish) =>
+      topics.change(wish, () => {
+        // What is waited for would be an answer for other topics.
+        if (session?.poll === true) send({ type: 'replace' });
+      }),
+  };
+
+  /** A listener that is called for one input may cause the next: that waits until the first is through. */
+  function send(input: Input): void {
+    inputs.push(input);
+    if (stepping) return;
+    stepping = true;
+    for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) {
+      const step = transition(state, next, circumstances());
+      ({ state } = step);
+      for (const effect of step.effects) perform(effect);
+    }
+    stepping = false;
+  }
+
+  function circumstances(): Circumstances {
+    const { retry: policy, longPoll, random, timers } = settings;
+    // Nobody but a hub knows what is meant by asking for a whole answer.
+    const knows = longPoll !== 'auto' || shared.isHub();
+    return { policy, longPoll: knows ? longPoll : 'never', dice: random(), now: timers.now() };
+  }
+
+  function perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'connect':
+        session = openSession(shared, effect.poll, effect.after);
+        return;
+      case 'disconnect':
+        session?.close();
+        session = undefined;
+        topics.left();
+        return keeper.save();
+      case 'test': {
+        const limit = longestSilence(heartbeat(), SLACK, 1) ?? settings.timeouts.read;
+        return limit === undefined ? undefined : session?.expect(limit);
+      }
+      case 'wait':
+        stopWaiting = settings.timers.setTimer(() => send({ type: 'elapsed' }), effect.delay);
+        return;
+      case 'stop-waiting':
+        return stopWaiting?.();
+      case 'status':
+        return listeners.statuses.emit(effect.status);
+      case 'report':
+        return listeners.errors.emit(
+          effect.error,
+          effect.retryIn === undefined ? {} : { retryIn: effect.retryIn },
+        );
+      case 'finish':
+        return finish(effect.error);
+    }
+  }
+
+  function finish(error: TidingsError | undefined): void {
+    delivery.finish(error);
+    topics.finish(error ?? new TidingsError('client/closed', 'The client is closed.'));
+    for (const each of cleanUp.splice(0)) each();
+    removeAll(listeners);
+  }
+
+  function heed(sign: Sign): void {
+    if (sign === 'leave') hold('leave');
+    else if (sign === 'hide') {
+      if (settings.pauseHidden) hold('hide');
+    } else {
+      if (sign === 'show') release('hide');
+      if (sign === 'return') release('leave');
+      send({ type: 'wake' });
+    }
+  }
+
+  function hold(reason: Hold): void {
+    holds.add(reason);
+    send({ type: 'pause' });
+  }
+
+  function release(reason: Hold): void {
+    if (holds.delete(reason) && holds.size === 0) send({ type: 'resume' });
+  }
+
+  /** Where the stream came from, if there was a redirect: that would make a GET of a POST. */
+  function changeUrl(): string {
+    const { redirected, url } = session?.response ?? {};
+    const isNear =
+      redirected === true && url !== undefined && new URL(url).origin === new URL(settings.url).origin;
+    return isNear ? url : settings.url;
+  }
+}

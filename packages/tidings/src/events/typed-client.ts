@@ -1,0 +1,140 @@
+import { createError } from '../protocol/errors.ts';
+import type { Events, EventSchemas, PatternIn } from '../protocol/events.ts';
+import { type Checks, aBoolean, aFunction, assertOptions } from '../protocol/options.ts';
+import { describeIssue, type Json, type OutputOf, type StandardSchema } from '../protocol/schema.ts';
+import type { TidingsError } from '../protocol/tidings-error.ts';
+
+/** As much of a client as is needed here. */
+interface Source<Event extends Received> extends AsyncIterable<Event, undefined> {
+  on(type: string, listener: (event: Event) => void): () => void;
+}
+
+interface Received {
+  readonly type: string;
+  readonly data: string;
+  readonly cursor: string;
+}
+
+type TypeIn<Schemas> = { [Name in PatternIn<Schemas>]: keyof Schemas[Name] & string }[PatternIn<Schemas>];
+
+/** What may come of a type, on whichever topic. */
+type DataOf<Schemas, Type> = {
+  [Name in PatternIn<Schemas>]: Type extends keyof Schemas[Name]
+    ? OutputOf<Schemas[Name][Type] & StandardSchema>
+    : never;
+}[PatternIn<Schemas>];
+
+export interface TypedEvent<Type extends string, Data> {
+  readonly type: Type;
+  /** The text as it came. */
+  readonly data: string;
+  readonly cursor: string;
+  json(): Data;
+}
+
+type AnyTypedEvent<Schemas, Checked> = {
+  [Type in TypeIn<Schemas>]: TypedEvent<
+    Type,
+    Checked extends true ? DataOf<Schemas, Type> : Json<DataOf<Schemas, Type>>
+  >;
+}[TypeIn<Schemas>];
+
+export interface TypedClientOptions<Checked extends boolean> {
+  /**
+   * Whether what comes in is checked, too; `json()` returns what the schema makes of it then. The schema is given what
+   * it once made itself, after a way through JSON. Default: false, the server's check is trusted.
+   */
+  readonly validate?: Checked;
+  /** Takes the events that are not what was defined, instead of the listener or loop. Default: `console.error`. */
+  readonly onInvalid?: (error: TidingsError, event: Received) => void;
+}
+
+/** Iterating yields the events of defined types and skips others. */
+export interface TypedClient<Schemas extends EventSchemas, Checked extends boolean> extends AsyncIterable<
+  AnyTypedEvent<Schemas, Checked>,
+  undefined
+> {
+  /** @returns what removes the listener. */
+  on<Type extends TypeIn<Schemas>>(
+    type: Type,
+    listener: (event: Extract<AnyTypedEvent<Schemas, Checked>, { readonly type: Type }>) => void,
+  ): () => void;
+}
+
+const OPTIONS: Checks<TypedClientOptions<boolean>> = { validate: aBoolean, onInvalid: aFunction };
+
+/** Reads a client, which goes on as it is, with the types of the events. */
+export function typedClient<Schemas extends EventSchemas, const Checked extends boolean = false>(
+  client: Source<Received>,
+  events: Events<Schemas>,
+  options: TypedClientOptions<Checked> = {},
+): TypedClient<Schemas, Checked> {
+  assertOptions(options, OPTIONS, '', (option, message) =>
+    createError('client/invalid-option', message, { details: { option } }),
+  );
+  const { validate = false, onInvalid = (error) => console.error(error) } = options;
+  /** On the wire, an event doesn't say its topic: a schema for each that has such a type. */
+  const schemasOf = new Map<string, StandardSchema[]>();
+  for (const types of Object.values(events.schemas)) {
+    for (const [type, schema] of Object.entries(types)) {
+      schemasOf.set(type, [...(schemasOf.get(type) ?? []), schema]);
+    }
+  }
+
+  /** @returns nothing for an event that was not what it should have been. */
+  function read(event: Received): TypedEvent<string, unknown> | undefined {
+    const { type, data, cursor } = event;
+    if (!validate) return { type, data, cursor, json: () => JSON.parse(data) as unknown };
+    try {
+      const value = check(event, schemasOf.get(type) ?? []);
+      return { type, data, cursor, json: () => value };
+    } catch (error) {
+      onInvalid(error as TidingsError, event);
+      return undefined;
+    }
+  }
+
+  async function* iterate(): AsyncGenerator<TypedEvent<string, unknown>, undefined> {
+    for await (const event of client) {
+      const typed = schemasOf.has(event.type) ? read(event) : undefined;
+      if (typed !== undefined) yield typed;
+    }
+  }
+
+  return {
+    on(type: string, listener: (event: never) => void) {
+      return client.on(type, (event) => {
+        const typed = read(event);
+        if (typed !== undefined) listener(typed as never);
+      });
+    },
+    [Symbol.asyncIterator]: iterate as () => AsyncIterator<never, undefined>,
+  };
+}
+
+/** @throws {TidingsError} `event/invalid-data` */
+function check({ type, data }: Received, schemas: readonly StandardSchema[]): unknown {
+  const issues: string[] = [];
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch (cause) {
+    throw createError('event/invalid-data', `The data of "${type}" is not JSON.`, { cause });
+  }
+  for (const schema of schemas) {
+    const result = schema['~standard'].validate(value);
+    if ('then' in result) {
+      result.catch(() => {
+        // Its answer is of no use here.
+      });
+      issues.push('the schema is asynchronous, and what comes in is checked at once');
+    } else if (result.issues === undefined) {
+      return result.value;
+    } else {
+      issues.push(...result.issues.map(describeIssue));
+    }
+  }
+  throw createError('event/invalid-data', `The data of "${type}" is invalid. ${issues.join('; ')}`, {
+    details: { type, issues },
+  });
+}

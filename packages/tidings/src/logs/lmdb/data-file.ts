@@ -1,0 +1,58 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RootDatabase } from 'lmdb';
+import { createLogError } from '../../log/index.ts';
+
+/** The one file that LMDB keeps everything in. */
+const FILE = 'data.mdb';
+
+/** Tells the file of a log from a copy of it; undefined if it isn't there. */
+export function identityOf(folder: string): string | undefined {
+  const stat = statSync(join(folder, FILE), { throwIfNoEntry: false, bigint: true });
+  return stat === undefined ? undefined : `${stat.ino}-${stat.birthtimeNs}`;
+}
+
+/** Where LMDB's magic number stands in the first two pages, of whatever size these are. */
+const MAGIC = { at: 24, number: 0xbeefc0de };
+const PAGE_SIZES = [4096, 8192, 16_384, 32_768, 65_536];
+
+/**
+ * LMDB ends the process when it opens what only looks like one of its files.
+ *
+ * @throws {TidingsError} `log/unavailable`.
+ */
+export function assertFormat(path: string): void {
+  const file = join(path, FILE);
+  // LMDB makes a file that isn't there, and goes on with an empty one.
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
+  const bytes = Buffer.alloc(65_536 + MAGIC.at + 4);
+  const descriptor = openSync(file, 'r');
+  try {
+    readSync(descriptor, bytes, 0, bytes.length, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  const isMeta = (page: number): boolean =>
+    bytes.readUInt32LE(page + MAGIC.at) === MAGIC.number ||
+    bytes.readUInt32BE(page + MAGIC.at) === MAGIC.number;
+  if (isMeta(0) && PAGE_SIZES.some(isMeta)) return;
+  const message = `The log in ${path} is damaged: its file doesn't begin as one of LMDB. Put it back from a backup.`;
+  throw createLogError('log/unavailable', message, { details: { path } });
+}
+
+/**
+ * LMDB maps its file into memory: what lies beyond the end of a file that was cut ends the process when it is looked at.
+ *
+ * @throws {TidingsError} `log/unavailable`.
+ */
+export function assertWhole(root: RootDatabase, path: string): void {
+  const { size } = statSync(join(path, FILE));
+  const { lastPageNumber, root: main } = root.getStats() as {
+    lastPageNumber: number;
+    root: { pageSize: number };
+  };
+  const needed = (lastPageNumber + 1) * main.pageSize;
+  if (size >= needed) return;
+  const message = `The log in ${path} is damaged: its file has ${size} of ${needed} bytes. Put it back from a backup.`;
+  throw createLogError('log/unavailable', message, { details: { path, size, needed } });
+}

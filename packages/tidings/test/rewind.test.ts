@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest';
+import type { Lineage } from '../src/log/lineage.ts';
+import { dataOf, startHub, told } from './fixture.ts';
+import type { EventLog } from './internals.ts';
+import { type Peer, settle } from './peer.ts';
+
+/** A hub on a log that can lose its end, as one that fails over to a copy which was behind. */
+function startLosing(): ReturnType<typeof startHub> & { lose: (end: number) => Promise<void> } {
+  let lineage: Lineage = [];
+  let log: EventLog | undefined;
+  const hub = startHub({
+    wrapLog: (memory) => {
+      log = Object.create(memory, { lineage: { get: () => lineage } }) as EventLog;
+      return log;
+    },
+  });
+  return {
+    ...hub,
+    async lose(end) {
+      const { tail } = log as EventLog;
+      lineage = [...lineage, { epoch: tail.epoch, end }];
+      tail.rewind(`after-${tail.epoch}`, end);
+      hub.clock.tick();
+      await settle();
+    },
+  };
+}
+
+async function receive(...peers: readonly Peer[]): Promise<void> {
+  await settle();
+  for (const peer of peers) peer.receive();
+  await settle();
+}
+
+const gap = { gaps: [{ topics: ['a'], reason: 'epoch' }] };
+
+describe('a log that lost its end', () => {
+  test('gives a gap to those who were given some of it, and to nobody else', async () => {
+    const { clock, hub, publish, follow, lose } = startLosing();
+    const [behind, live] = [await follow(), await follow()];
+    await publish('a', 1, 2);
+    clock.tick();
+    await receive(behind, live);
+    const early = behind.lastEventId;
+    behind.drop();
+    await publish('a', 3, 4);
+    clock.tick();
+    await receive(live);
+    await lose(2);
+    await receive(live);
+    expect(told(live, 'gap')).toEqual([gap]);
+    expect(live.lastEventId).toBe('after-e.2');
+
+    behind.connect(hub, early);
+    await receive(behind);
+    expect(told(behind, 'welcome').at(-1)).toMatchObject({ resumed: true, gaps: [] });
+
+    await publish('a', 5);
+    clock.tick();
+    await receive(behind, live);
+    expect(dataOf(behind)).toEqual(['1', '2', '5']);
+    expect(dataOf(live)).toEqual(['1', '2', '3', '4', '5']);
+    expect(live.lastEventId).toBe('after-e.3');
+  });
+
+  test('is told in the welcome to those who come back later, who then miss nothing of the new epoch', async () => {
+    const { clock, hub, publish, follow, lose } = startLosing();
+    const peer = await follow();
+    await publish('a', 1, 2, 3);
+    clock.tick();
+    await receive(peer);
+    peer.drop();
+    await lose(1);
+    await publish('a', 4);
+    peer.connect(hub);
+    await receive(peer);
+    expect(told(peer, 'welcome').at(-1)).toMatchObject({ resumed: false, ...gap });
+    expect(dataOf(peer)).toEqual(['1', '2', '3', '4']);
+  });
+
+  test('is told of to a peer that can take nothing just then, once it can', async () => {
+    const { clock, publish, follow, lose } = startLosing();
+    const slow = await follow({ capacity: 30 });
+    await publish('a', 1, 2, 3);
+    clock.tick();
+    await settle();
+    await lose(0);
+    await publish('a', 4);
+    clock.tick();
+    for (let i = 0; i < 10; i += 1) await receive(slow);
+    expect(told(slow, 'gap')).toEqual([gap]);
+    expect(dataOf(slow).at(-1)).toBe('4');
+    expect(slow.lastEventId).toBe('after-e.1');
+  });
+
+  test('may lose its end twice before a peer is told', async () => {
+    const { clock, publish, follow, lose } = startLosing();
+    const peer = await follow();
+    await publish('a', 1, 2, 3);
+    clock.tick();
+    await receive(peer);
+    const losing = [lose(2), lose(1)];
+    await Promise.all(losing);
+    await receive(peer);
+    expect(told(peer, 'gap').at(-1)).toEqual(gap);
+    expect(peer.lastEventId).toBe('after-after-e.1');
+  });
+});
