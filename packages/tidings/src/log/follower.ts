@@ -69,7 +69,8 @@ const PAGE: PageLimit = { events: 1000, length: 2_097_152 };
 const MOST_BEHIND = 100_000;
 
 /**
- * Brings every process's events to a tail, in order: other processes' events before newer ones of this process. Where retention was faster, or there is too much to read, the tail says so first (`miss`, `skip`).
+ * Brings every process's events to a tail, in order: other processes' events before newer ones of this process. Where
+ * retention was faster, or there is too much to read, the tail says so first (`miss`, `skip`).
  */
 export class Follower {
   readonly tail: Tail;
