@@ -18,7 +18,6 @@ import {
   assertNow,
   assertOptions,
   closedError,
-  createLogError,
   createTopicRules,
   entryOf,
   isCounted,

@@ -77,7 +77,7 @@ export async function readEntries(store: Store, seqs: readonly number[]): Promis
   const replies = await Promise.all(
     seqs.map((seq) => connection.send(['XRANGE', key('log'), `${seq}-0`, `${seq}-0`])),
   );
-  return toEntries(store, replies.flat() as readonly Reply[]);
+  return toEntries(store, replies.flat());
 }
 
 async function toEntries(
