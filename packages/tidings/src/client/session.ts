@@ -9,7 +9,14 @@ import type { Listeners } from './listeners.ts';
 import { pause } from './limit.ts';
 import { loadCursor, staleLoad } from './load.ts';
 import type { Input } from './machine.ts';
-import { readCredentials, readExpiring, readGaps, readGoodbye, readWelcome, UNANNOUNCED } from './notices.ts';
+import {
+  readCredentials,
+  readExpiring,
+  readGaps,
+  readGoodbye,
+  readWelcome,
+  UNANNOUNCED,
+} from './read-control.ts';
 import type { Settings } from './options.ts';
 import type { FetchResponse } from './web.ts';
 
@@ -101,7 +108,7 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
     if ('retry' in item) send({ type: 'retry', delay: item.retry });
     else if ('comment' in item) listeners.comments.emit(item.comment);
     else {
-      if (!begun) greet(item);
+      if (!begun) welcome(item);
       const { offered } = delivery;
       return offered === undefined ? handOut(item) : offered.taken.then(() => handOut(item));
     }
@@ -109,13 +116,13 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
   }
 
   /** The first frame: a hub introduces itself, other servers just begin. */
-  function greet(item: Frame): void {
+  function welcome(item: Frame): void {
     begun = true;
     const welcome = 'type' in item && item.type === WELCOME ? item.data : undefined;
     open(welcome);
     if (!shared.isCurrent(session)) return;
     fresh = false;
-    topics.greeted({
+    topics.welcomed({
       credentials: welcome === undefined || poll ? undefined : readCredentials(welcome),
       cursor: 'onlyId' in item ? item.onlyId : item.id,
       announced: welcome !== undefined,
@@ -145,7 +152,7 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
 
   /** The cursor moves only once everyone has been given the event: what a drop or a reload cuts off comes again. */
   function handOut(item: Frame): Promise<void> | undefined {
-    // Whoever was greeted, or was given an event, may have closed the client.
+    // Whoever was welcomed, or was given an event, may have closed the client.
     if (!shared.isCurrent(session)) return undefined;
     if ('onlyId' in item) {
       moveTo(item, item.onlyId);

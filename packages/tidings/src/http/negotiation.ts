@@ -170,13 +170,13 @@ async function accept<Req, Stream>(
   gateway.assertRoom({ remote: facts.remote });
   const visit = gateway.visit();
   try {
-    return await welcome(gateway, options, facts, req, begin, visit);
+    return await admitVisitor(gateway, options, facts, req, begin, visit);
   } finally {
     visit.over();
   }
 }
 
-async function welcome<Req, Stream>(
+async function admitVisitor<Req, Stream>(
   gateway: Gateway,
   options: HandlerOptions<Req>,
   facts: RequestFacts,

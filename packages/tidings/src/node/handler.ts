@@ -7,7 +7,7 @@ import { bodyAlreadyRead, readJson } from '../http/body.ts';
 import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, type Answer, negotiate } from '../http/negotiation.ts';
-import { assertRoomForStream } from './streams.ts';
+import { assertRoomForStream } from './stream-limit.ts';
 import {
   type NodeRequest,
   type NodeResponse,

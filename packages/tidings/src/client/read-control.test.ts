@@ -7,7 +7,7 @@ import {
   readTopics,
   readWelcome,
   UNANNOUNCED,
-} from './notices.ts';
+} from './read-control.ts';
 
 describe('a notice', () => {
   it('says what the server told', () => {
