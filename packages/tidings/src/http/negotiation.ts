@@ -31,6 +31,8 @@ export interface RequestFacts {
   readonly json: () => Promise<unknown>;
   /** Whether the peer left, or was answered by something else, while the app was asked for topics and authorization. */
   readonly gone: () => boolean;
+  /** What middleware in front has put into `Access-Control-Allow-Origin`, as far as the transport can see. */
+  readonly allowedOrigin?: () => string | undefined;
   /** Throws `limit/connections` if the transport has no room for another stream of this peer. */
   readonly assertRoom?: () => void;
   /** Takes what the app's own functions threw, where the answer doesn't tell of it. Default: the hub's `onError`. */

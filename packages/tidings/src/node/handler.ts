@@ -69,6 +69,7 @@ export function createNodeHandler<Req>(
       protocol: `HTTP/${req.httpVersion}`,
       json: () => readBody(req, bodyOf(appRequest)),
       gone: () => isSettled(req, res),
+      allowedOrigin: () => res.getHeader('access-control-allow-origin')?.toString(),
       assertRoom: () => assertRoomForStream(req, gateway.connectionsPerSession),
       report: (error: unknown) => report(error, appRequest),
     };
