@@ -32,14 +32,14 @@ describe('an address', () => {
     expect(groupOf(address)).toEqual({ key, isPrivate });
   });
 
-  test('of IPv6 counts with all others of its /64, and none beyond, however it is written', () => {
+  test('of IPv6 counts together with its whole /64 and no other, however it is written', () => {
     const network = fc.tuple(...Array.from({ length: 4 }, () => fc.integer({ min: 1, max: 0xffff })));
     fc.assert(
       fc.property(network, fc.ipV6(), (groups, any) => {
         const prefix = groups.map((group) => group.toString(16)).join(':');
         expect(groupOf(`${prefix}::1`).key).toBe(groupOf(`${prefix}:ffff:1:2:3`).key);
         expect(groupOf(`${prefix}::1`).key).toBe(`${prefix}::/64`);
-        // What Node takes for an address is one here.
+        // Every address that Node accepts is one here.
         if (isIP(any) === 6) expect(groupOf(any).key).toMatch(/::\/64$|^\d+\.\d+\.\d+\.\d+$/);
       }),
     );

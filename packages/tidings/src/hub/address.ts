@@ -2,7 +2,7 @@
 export interface AddressGroup {
   /** The same for all addresses that one customer of a network is likely to have. */
   readonly key: string;
-  /** Whether it is of this machine or a private network, so that it may well be a proxy's. */
+  /** Whether it belongs to this machine or a private network, as a proxy's address often does. */
   readonly isPrivate: boolean;
 }
 
@@ -20,8 +20,8 @@ const PRIVATE_V4: readonly (readonly [first: number, from: number, to: number])[
 ];
 
 /**
- * IPv4 addresses by themselves, also those mapped into IPv6; IPv6 addresses by their /64, since whoever has one has all of
- * it. Other text, such as an app may give instead of an address, stands for itself.
+ * IPv4 addresses, including those mapped into IPv6, count by themselves. IPv6 addresses count by their /64, since a
+ * customer who has one address has the whole network. Any other text that an app gives as an address is taken verbatim.
  */
 export function groupOf(address: string): AddressGroup {
   const v4 = toV4(address);
@@ -61,7 +61,7 @@ function toGroups(address: string): readonly number[] | undefined {
   return groups.every((group) => group >= 0) ? groups : undefined;
 }
 
-/** One group, or two written as IPv4; -1 for what is neither. */
+/** One group, or two written as IPv4; -1 if it is neither. */
 function toNumbers(text: string): readonly number[] {
   const [a, b, c, d] = toV4(text) ?? [];
   if (a !== undefined && b !== undefined && c !== undefined && d !== undefined)

@@ -8,7 +8,7 @@ afterEach(() => {
 });
 
 describe('the system’s clock', () => {
-  test('tells the time of day, and another time that only goes on', () => {
+  test('gives the time of day, and a monotonic time', () => {
     const before = Date.now();
     const now = systemClock.now();
     expect(now).toBeGreaterThanOrEqual(before);
@@ -17,7 +17,7 @@ describe('the system’s clock', () => {
     expect(times).toEqual(times.toSorted((a, b) => a - b));
   });
 
-  test('does what is deferred after what runs now, and after its promises', async () => {
+  test('runs deferred tasks after the running code and its promises', async () => {
     const done: string[] = [];
     await new Promise<void>((resolve) => {
       systemClock.defer(() => {

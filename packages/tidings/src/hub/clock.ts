@@ -1,12 +1,12 @@
-/** Time, as the hub sees it. Tests hand in one that they turn by hand. */
+/** Time, as the hub sees it. Tests pass a clock that they turn by hand. */
 export interface Clock {
   /** Milliseconds since 1970, for stamps that people or other machines read. May jump. */
   now(): number;
   /** Milliseconds since some moment, for durations. Never goes back. */
   monotonic(): number;
-  /** Calls `task` once after `delay` milliseconds. @returns what cancels it. */
+  /** Calls `task` once after `delay` milliseconds. @returns a function that cancels it. */
   setTimer(task: () => void, delay: number): () => void;
-  /** Calls `task` once, as soon as what runs now and the input that waits have had their turn. */
+  /** Calls `task` once, after the running code and any waiting input have had their turn. */
   defer(task: () => void): void;
 }
 

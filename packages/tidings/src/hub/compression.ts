@@ -1,6 +1,6 @@
 /**
  * The port to a content coding. A flush is compressed once, and the same bytes go to all connections that accept the
- * coding: what is compressed must not refer back to what any one of them was sent before.
+ * coding: compressed bytes must not refer back to earlier bytes of a single connection.
  */
 export interface Compression {
   /** As in `Accept-Encoding` and `Content-Encoding`. */
@@ -9,10 +9,10 @@ export interface Compression {
   begin(): CompressedStream;
 }
 
-/** The body of one connection; what has been written so far can be read without what follows. */
+/** The body of one connection. After each write, the client can decode everything written so far. */
 export interface CompressedStream {
-  /** @returns what goes on the wire for these bytes: for the same bytes the same object, but at the beginning. */
+  /** @returns the encoded bytes: the same object for the same input, except at the beginning of the body. */
   write(bytes: Uint8Array): Uint8Array;
-  /** The last bytes, and what ends the body. */
+  /** Encodes the last bytes and the end of the body. */
   end(bytes: Uint8Array): Uint8Array;
 }

@@ -48,7 +48,7 @@ describe('a topic with an interval', () => {
     ]);
   });
 
-  test('holds up no other topic, and answers in the order of the call', async () => {
+  test('delays no other topic, and answers in the order of the call', async () => {
     const { conflation, clock } = start();
     await conflation.append([state('a', 1)]);
     const appended = conflation.append([other(2), state('a', 3), other(4)]);
@@ -64,18 +64,18 @@ describe('a topic with an interval', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test('gives each publisher the log’s error once, and leaves no rejection without an owner', async () => {
+  test('gives each publisher the log’s error once, and leaves no unhandled rejection', async () => {
     const { conflation, log, clock } = start();
     await conflation.append([state('a', 1)]);
     await log.close();
-    // All of it waits, so there is nothing to append now; a log that is closed would refuse even that.
+    // Every event waits, so there is nothing to append now; a closed log would refuse even an empty append.
     const waiting = [conflation.append([state('a', 2)]), conflation.append([state('a', 3), state('b', 4)])];
     for (const appended of waiting) appended.catch(() => {});
     clock.advance(100);
     for (const appended of waiting) await expect(appended).rejects.toMatchObject({ code: 'log/closed' });
   });
 
-  test('appends just the newest of each key of one call, and the rest of the call beside it', async () => {
+  test('appends only the newest of each key of a call, together with the rest of the call', async () => {
     const { conflation, log } = start();
     const appended = await conflation.append([state('a', 1), other(2), state('b', 3), state('a', 4)]);
     expect(appended).toEqual([
@@ -87,7 +87,7 @@ describe('a topic with an interval', () => {
     expect(await values(log)).toEqual([2, 3, 4]);
   });
 
-  test('appends what doesn’t have to wait all or none, and the rest on its own', async () => {
+  test('appends events that don’t have to wait all or none, and the others on their own', async () => {
     const { conflation, log, clock } = start();
     await conflation.append([state('a', 1)]);
     const waiting = conflation.append([other(2), state('a', 3), other(4)]);
@@ -99,7 +99,7 @@ describe('a topic with an interval', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'log/closed' });
   });
 
-  test('can be flushed: what waits is in the log when that resolves', async () => {
+  test('can be flushed: waiting events are in the log when that resolves', async () => {
     const { conflation, log, clock } = start();
     await conflation.append([state('a', 1)]);
     void conflation.append([state('a', 2), state('b', 3)]);
@@ -134,7 +134,7 @@ describe('an event that is published again with its id', () => {
     expect(await values(log)).toEqual(['v2']);
   });
 
-  test('while it is superseded by one without an id is answered together with that one', async () => {
+  test('while one without an id supersedes it is answered together with that one', async () => {
     const { conflation, clock } = start();
     await conflation.append([state('a', 0)]);
     const waiting = ['v1', undefined, 'v1'].map((id) => conflation.append([state('a', id ?? 'v2', id)]));
@@ -146,7 +146,7 @@ describe('an event that is published again with its id', () => {
     ]);
   });
 
-  test('after it was appended leaves the value that waits in its place', async () => {
+  test('after it was appended does not replace the waiting value', async () => {
     const { conflation, log, clock } = start();
     await conflation.append([state('a', 'v1', 'v1')]);
     const waiting = [
@@ -163,7 +163,7 @@ describe('an event that is published again with its id', () => {
     expect(await values(log)).toEqual(['v3']);
   });
 
-  test('in the same call as a newer one leaves the newer one in its place', async () => {
+  test('in the same call as a newer one does not replace the newer one', async () => {
     const { conflation, log, clock } = start();
     await conflation.append([state('a', 'v1', 'v1')]);
     clock.advance(1000);
@@ -175,7 +175,7 @@ describe('an event that is published again with its id', () => {
     expect(await values(log)).toEqual(['v2']);
   });
 
-  test('leaves the value that waits in its place, also on a log that takes longer than the interval', async () => {
+  test('does not replace the waiting value, even on a log that takes longer than the interval', async () => {
     const { log, clock } = start();
     const calls: (() => void)[] = [];
     const slow = Object.create(log) as EventLog;
@@ -205,7 +205,7 @@ describe('an event that is published again with its id', () => {
   });
 });
 
-test('many events at once, and many that wait, cost what their number says', async () => {
+test('the cost of many events, at once or waiting, is linear in their number', async () => {
   const { conflation, log, clock } = start();
   await conflation.append([state('a', 0, 'first')]);
   const events = Array.from({ length: 40_000 }, (_, i) => state('a', i, i % 2 === 0 ? `${i}` : undefined));

@@ -12,8 +12,8 @@ interface Interval {
 
 /**
  * Stands in front of the log, for state topics with an interval: while one runs, the topic's events wait here and
- * collapse to the newest of each key. So order, cursors and resume know nothing of it, and the work is per topic,
- * however many read.
+ * collapse to the newest of each key. Order, cursors and resume are unaffected, and the work is per topic, however
+ * many readers there are.
  */
 export class Conflation {
   readonly #log: EventLog;
@@ -50,12 +50,12 @@ export class Conflation {
         }),
     );
     for (const [topic, milliseconds] of starting) this.#begin(topic, milliseconds);
-    // A log that fails would fail to append nothing, too, and nobody would take that error.
+    // A failing log would reject an empty append too, and no caller would handle that error.
     if (!now.isEmpty) this.#append(now.all, [...starting.keys()]);
     return Promise.all(appended);
   }
 
-  /** Appends whatever waits. Resolves once the log has it or has refused it. */
+  /** Appends all waiting events. Resolves once the log has them or has refused them. */
   async flush(): Promise<void> {
     await Promise.all(this.#appending);
     for (const [topic, { waiting, cancel }] of this.#intervals) {
@@ -105,7 +105,7 @@ export class Conflation {
     this.#appending.add(appending);
   }
 
-  /** Calls the log at once, so that the order of calls is the order of events; again only if some were duplicates. */
+  /** Calls the log at once, to keep the order of calls; calls it again only if some events were duplicates. */
   async #appendNewest(versions: readonly Versions[]): Promise<void> {
     let open = versions;
     try {

@@ -15,21 +15,21 @@ import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.
 import { Sweep } from './sweep.ts';
 import { TextPool } from './text-pool.ts';
 
-/** Reconnects that are asked for in each second, when many are told to come back. */
+/** Reconnects per second over which `retry` spreads clients when many have to come back. */
 const RECONNECTS_PER_SECOND = 1000;
 
-/** A visitor who is being authorized, and what has been disconnected since that began. */
+/** A visitor being authorized, and the disconnects since that began. */
 export interface PendingVisit {
   readonly disconnected: ((connection: ConnectionInfo) => boolean)[];
 }
 
-/** The parts of a hub, put together. Its two faces stand on it: `hub.ts` for apps, `gateway.ts` for transports. */
+/** The assembled parts of a hub. Its two faces use it: `hub.ts` for apps, `gateway.ts` for transports. */
 export class Core {
   readonly options: ResolvedHubOptions;
   readonly subscriptions: Subscriptions = new Subscriptions();
   readonly counters = { connected: 0, published: 0, delivered: 0, bytes: 0, flushes: 0, stalled: 0 };
   readonly registry: Registry;
-  /** Connections of this process: no strangers, so they count for no limit, nor are they told to come back. */
+  /** This process's own connections. They are trusted: no limit counts them, and they get no goodbye. */
   readonly locals: Set<Connection> = new Set();
   readonly conflation: Conflation;
   readonly fanOut: FanOut;
@@ -114,7 +114,7 @@ export class Core {
     yield* this.locals;
   }
 
-  /** Changes what a connection is for. @returns where it stands. */
+  /** Changes a connection's topics. @returns its cursor. */
   change(connection: Connection, terms: ConnectionTerms): string {
     const { wanted } = connection.request;
     const cursor = connection.change(terms);
@@ -137,14 +137,14 @@ export class Core {
     return this.registry.size + this.locals.size === 0;
   }
 
-  /** What is pushed next leaves out events of these topics, or of any: connections that want them read the log. */
+  /** The next push leaves out events of these topics, or of any: connections that want them read the log. */
   #fallBehind(topics: readonly string[] | undefined): void {
     for (const connection of this.all()) {
       if (topics === undefined || connection.request.wanted.matches(topics)) connection.fallBehind();
     }
   }
 
-  /** The log has lost what came after `end`. */
+  /** The log has lost its events after `end`. */
   #rewind(end: number): void {
     this.fanOut.pushAll();
     for (const connection of this.registry.values()) connection.rewind(end);
@@ -199,7 +199,7 @@ export class Core {
 
   /** @throws {TidingsError} `auth/expired` (401). */
   assertNotExpired(expiresAt: number | undefined): void {
-    // This way round, so that what is no number has expired, too.
+    // In this order, NaN counts as expired too.
     if (expiresAt === undefined || this.options.clock.now() < expiresAt) return;
     throw createError('auth/expired', 'The authorization has expired; get a new one.');
   }

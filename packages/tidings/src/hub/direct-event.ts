@@ -15,7 +15,7 @@ export const DIRECT_EVENT: Checks<DirectEvent> = {
 };
 
 /**
- * Without `id:`, so that the client's cursor stays.
+ * Without `id:`, which keeps the client's cursor.
  *
  * @throws {TidingsError} `event/invalid-option`, `event/invalid-type`, `event/invalid-data`.
  */

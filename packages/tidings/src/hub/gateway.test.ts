@@ -8,7 +8,7 @@ import { startHub } from './hub.ts';
 
 interface Setup {
   readonly gateway: Gateway;
-  /** What names a connection that is for the topic `a`. */
+  /** Identifies a connection with the topic `a`. */
   readonly claim: { readonly connection: string; readonly secret: string };
   readonly wanted: (...topics: readonly string[]) => MatcherSet;
   readonly end: () => void;
@@ -35,7 +35,7 @@ function setUp(request: Partial<ConnectRequest> = {}): Setup {
 }
 
 describe('the gateway of a hub', () => {
-  test('is found whichever copy of the package made the hub', () => {
+  test('is found even if another copy of the package made the hub', () => {
     const hub = startHub({ log: memoryLog() });
     const found = (hub as never)[Symbol.for('tidings.gateway')] as Gateway;
     expect(gatewayOf(hub)).toBe(found);
@@ -61,7 +61,7 @@ describe('the gateway of a hub', () => {
 });
 
 describe('a change of a connection', () => {
-  test('is decided on what the connection is for now', async () => {
+  test('is decided with the connection’s present topics', async () => {
     const { gateway, claim, wanted } = setUp();
     const seen: CurrentTerms[] = [];
     const changed = await gateway.change(claim, (current) => {

@@ -10,19 +10,19 @@ import type { Connection } from './delivery/connection.ts';
 import type { Sink } from './delivery/sink.ts';
 import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.ts';
 
-/** A connection that a transport admitted, and so its own to open, feed with news of the peer, and end. */
+/** A connection that a transport admitted: it opens and ends it, and reports what its peer does. */
 export interface OwnConnection {
   readonly info: ConnectionInfo;
   /**
    * Starts the stream: welcome, then `greeting` (frames without cursor, for this connection only), then events. Where
-   * it begins is settled before this returns, unless the log has to be asked what retention took.
+   * it begins is settled before this returns, unless the log has to be asked for losses.
    *
-   * An event published between the making of the greeting and this call would be in neither: make no pause there.
+   * Call it in the same tick in which you make the greeting: an event published in between would be in neither.
    */
   open(sink: Sink, greeting: string): void;
-  /** The peer can take more: call it after `Sink.write` returned false. Once too often does no harm. */
+  /** Call it when the peer can take more after `Sink.write` returned false. Extra calls do no harm. */
   drained(): void;
-  /** The peer is gone, for whatever reason. Call it once at least. */
+  /** Call it at least once when the peer is gone, for any reason. */
   closed(): void;
   /** Ends the stream at once, without a goodbye. */
   destroy(): void;
@@ -32,7 +32,7 @@ export interface OwnConnection {
   onClose(listener: () => void): void;
 }
 
-/** What a change request says of the connection it is about. */
+/** Identifies the connection that a change request is about. */
 export interface Claim {
   readonly connection: string;
   readonly secret: string;
@@ -40,30 +40,30 @@ export interface Claim {
   readonly handler?: object | undefined;
 }
 
-/** What a connection is for now. */
+/** A connection's present topics and grants. */
 export type CurrentTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'subject' | 'expiresAt'>;
 
-/** Who wants to come, as far as it is known by then. */
+/** The visitor, as far as the transport knows it before the app authorizes it. */
 export type Visitor = Partial<Pick<ConnectRequest, 'subject' | 'remote' | 'expiresAt'>>;
 
-/** A visitor of whom the app is being asked what it may read. */
+/** A visitor whom the app is authorizing. */
 export interface Visit {
-  /** To be called when that has come to an end, however it did. */
+  /** Call it when the authorization is over, even if it failed. */
   over(): void;
 }
 
-/** What a transport calls. An app calls the hub itself. */
+/** The methods for transports. An app calls the hub itself. */
 export interface Gateway {
-  /** Which shape this object has: `gatewayOf` compares it. */
+  /** The version of this object's shape, which `gatewayOf` compares. */
   readonly version: number;
-  /** What streams may be compressed with. */
+  /** The content coding that streams may use. */
   readonly compression: Compression | undefined;
   /** How many connections one session of HTTP/2 may carry: `limits.connectionsPerSession`. */
   readonly connectionsPerSession: number;
-  /** Whether the hub is being closed: nobody is admitted, and sockets should not wait for another request. */
+  /** Whether the hub is closing: it admits no connection, and sockets should not wait for another request. */
   readonly closing: boolean;
   /**
-   * The matchers that a subscriber asks for, as one question.
+   * The set of matchers that a subscriber asks for.
    *
    * @throws {TidingsError} `topic/*`, `limit/topics` (400).
    */
@@ -75,8 +75,8 @@ export interface Gateway {
    */
   assertRoom(visitor: Visitor): void;
   /**
-   * Call it before the app is asked what a visitor may read. What `hub.disconnect` picks until `admit` holds for the
-   * visitor as well: it may have been authorized just before.
+   * Call it before the app authorizes a visitor. A `hub.disconnect` that picks the visitor before `admit` applies to it
+   * too, since it may have been authorized just before.
    */
   visit(): Visit;
   /**
@@ -85,8 +85,8 @@ export interface Gateway {
    */
   admit(request: ConnectRequest, visit?: Visit): OwnConnection;
   /**
-   * Changes what a connection is for. `decide` is asked what it shall be for, knowing what it is for now; and once
-   * more if another change came before it answered. What it throws is thrown.
+   * Changes a connection's topics. `decide` gets the present ones and returns the new ones; it is called again if
+   * another change came before it answered. Its errors are passed on.
    *
    * @throws {TidingsError} `connection/unknown` (404), `auth/expired` (401).
    */
@@ -94,22 +94,22 @@ export interface Gateway {
     claim: Claim,
     decide: (current: CurrentTerms) => ConnectionTerms | Promise<ConnectionTerms>,
   ): Promise<Changed>;
-  /** A time to wait, up to half as long again, so that not all come back at once. In milliseconds. */
+  /** The wait, in milliseconds, lengthened at random by up to half: clients must not all come back at once. */
   jitter(milliseconds: number): number;
   /** Takes a failure that nobody waits for, to the hub's `onError`. */
   readonly report: (error: unknown) => void;
 }
 
-/** To be raised with each change of `Gateway`, `OwnConnection` or `ConnectRequest` that a transport must know of. */
+/** Raise it with every change of `Gateway`, `OwnConnection` or `ConnectRequest` that affects transports. */
 const VERSION = 1;
 
-/** Under `Symbol.for`, so that a transport finds it whichever copy of the package made the hub. */
+/** Under `Symbol.for`: a transport finds it even if another copy of the package made the hub. */
 export const GATEWAY: unique symbol = Symbol.for('tidings.gateway') as never;
 
 /**
  * The transports' face of a hub.
  *
- * @throws {TidingsError} `hub/invalid-option` for what is no hub, or one of another version of the package.
+ * @throws {TidingsError} `hub/invalid-option` if it isn't a hub, or a hub of another version of the package.
  */
 export function gatewayOf(hub: object): Gateway {
   const gateway = (hub as { [GATEWAY]?: Gateway } | undefined | null)?.[GATEWAY];
@@ -204,7 +204,7 @@ function assertMatchers(matchers: readonly Matcher[], limits: HubLimits): void {
   for (const matcher of matchers) {
     const isPattern = typeof matcher === 'object' && matcher !== null;
     if (isPattern) patterns += 1;
-    // What is no string is refused when the set is made.
+    // Values that aren't strings are refused when the set is made.
     length += (isPattern ? matcher.pattern : matcher)?.length ?? 0;
   }
   if (patterns > patternsPerConnection) {

@@ -6,8 +6,8 @@ import { aFunction, describe, invalidOption } from '../protocol/options.ts';
 const HUBS: unique symbol = Symbol.for('tidings.hubs') as never;
 
 /**
- * The hub of this process: made by `make` the first time, and again only when it has been closed. For frameworks that load
- * the same module several times, such as Next.js. Give a `name` if there is to be more than one.
+ * The hub of this process: made by `make` the first time, and again only after it was closed. Use it with frameworks
+ * that load the same module several times, such as Next.js. Give a `name` if you need more than one.
  *
  * @example export const hub = globalHub(() => createHub());
  * @throws {TidingsError} `hub/invalid-option`.

@@ -15,12 +15,12 @@ import type { Presence } from './presence/presence.ts';
 import type { ConnectionInfo } from './request.ts';
 import { type SubscribeOptions, subscribe } from './subscribe.ts';
 
-/** What a publisher gets back. */
+/** The result of `publish`. */
 export interface Published {
-  /** Stands right after the event: a connection that begins with it gets what came later. */
+  /** The cursor right after the event: a connection that begins with it gets all later events. */
   readonly cursor: string;
   /**
-   * Nothing was appended, since another event stands for this one, and `cursor` is that one's: an earlier one of the
+   * True if nothing was appended because another event replaces this one, whose `cursor` you get: an earlier one of the
    * same `id`, or a newer one of the same `key` within the topic's interval.
    */
   readonly duplicate: boolean;
@@ -42,7 +42,7 @@ export interface HubStats {
   readonly delivered: number;
   readonly bytes: number;
   readonly flushes: number;
-  /** Connections dropped since their peer took nothing. */
+  /** Connections dropped because their peer stopped reading. */
   readonly stalled: number;
   /** Milliseconds from append to the last write of the flush, over the newest 1024 flushes. */
   readonly deliveryLag: { readonly p50: number; readonly p99: number };
@@ -55,24 +55,24 @@ export interface HubStats {
 }
 
 export interface DisconnectOptions {
-  /** Milliseconds that clients are told to wait before they connect again. Default: the hub's `retry`, spread out. */
+  /** How long clients wait before they reconnect, in milliseconds. Default: the hub's `retry`, spread out. */
   readonly retry?: number;
 }
 
 export interface CloseOptions {
-  /** Milliseconds that peers have to take what was sent to them. Default 5,000. */
+  /** How long peers have to take the bytes sent to them, in milliseconds. Default 5,000. */
   readonly within?: number;
 }
 
 export const DISCONNECT_OPTIONS: Checks<DisconnectOptions> = { retry: aNumber({ min: 0, finite: true }) };
 export const CLOSE_OPTIONS: Checks<CloseOptions> = { within: aNumber({ min: 0 }) };
 
-/** Takes events in and gives them out to connections, as an app uses it. Made by `createHub`. */
+/** Your app's interface to the hub, which takes events and delivers them to connections. Made by `createHub`. */
 export interface Hub {
   /**
    * Appends one event. Resolves when the log has it; connections get it by the end of the tick.
    *
-   * @throws {TidingsError} what `toNewEvent` throws for bad input; `log/closed`; what the log's engine failed with.
+   * @throws {TidingsError} `event/*` or `topic/*` for invalid input; `log/closed`; the error of the log's engine.
    */
   publish(topics: string | readonly string[], data: unknown, options?: EventOptions): Promise<Published>;
   /**
@@ -86,10 +86,10 @@ export interface Hub {
   cursor(): string;
   connections(): readonly ConnectionInfo[];
   /**
-   * Sends an event to one connection alone: outside of the log, without cursor, and so gone if the connection breaks.
-   * It comes after everything that was published before. For a peer that is behind it waits, up to 64 KiB in all.
+   * Sends an event to one connection alone. It isn't in the log and has no cursor, so it is lost if the connection
+   * breaks. It comes after everything that was published before. For a peer that is behind, up to 64 KiB wait.
    *
-   * @returns false if it can't come: no such connection is open here, or too much waits for its peer already.
+   * @returns false if it can't be sent: no such connection is open here, or too much is waiting for its peer.
    * @throws {TidingsError} `event/invalid-type`, `event/invalid-data`, `event/invalid-option`.
    */
   send(connection: string, event: DirectEvent): boolean;
@@ -102,17 +102,17 @@ export interface Hub {
    * off, such as by a log that failed.
    */
   subscribe(topics: Matcher | readonly Matcher[], options?: SubscribeOptions): AsyncIterableIterator<Item>;
-  /** How many connections would get an event of this topic, were it not private. */
+  /** How many connections would get a public event on this topic. */
   watchers(topic: string): number;
-  /** Ends the connections that `where` picks, telling them so. @returns how many. */
+  /** Ends the connections that `where` picks, with a goodbye. @returns how many. */
   disconnect(where: (connection: ConnectionInfo) => boolean, options?: DisconnectOptions): number;
-  /** Who is subscribed to a topic that the hub's `presence` option matches. */
+  /** The members present on a topic that the hub's `presence` option matches. */
   presence(topic: string): Presence;
   stats(): HubStats;
   /**
-   * Drains: refuses new connections with 503, tells the others when to come back, spread out, and closes the log
-   * once they are gone or `within` has passed. Events can be published until then. Calls after the first one
-   * wait for the same end.
+   * Drains: new connections get a 503 with Retry-After, open ones a goodbye with a spread-out time to come back. The
+   * log closes once all are gone or `within` has passed; you can publish until then. Further calls wait for the
+   * same end.
    */
   close(options?: CloseOptions): Promise<void>;
 }

@@ -63,7 +63,7 @@ describe('options of a hub', () => {
     ['heartbeat', { heartbeat: -1 }],
     ['heartbeat', { heartbeat: NaN }],
     ['heartbeat', { heartbeat: '15000' }],
-    // Welcome tells it to clients as a number, and JSON has no infinity.
+    // The welcome contains it as a number, and JSON has no infinity.
     ['heartbeat', { heartbeat: Infinity }],
     ['retry', { retry: -1 }],
     ['retry', { retry: NaN }],

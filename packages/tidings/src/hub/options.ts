@@ -16,13 +16,13 @@ import { PRESENCE_RULE, type PresenceRule } from './presence/presence.ts';
 import type { ConnectionLimits } from './registry.ts';
 
 export interface HubLimits extends ConnectionLimits, EventLimits {
-  /** Topics and patterns that one connection may ask for; more are answered 400. */
+  /** The most topics and patterns that one connection may ask for; more get a 400. */
   readonly topicsPerConnection: number;
-  /** How many of them may be patterns. Each may cost a look at every topic. */
+  /** How many of them may be patterns, each of which may be compared with every topic. */
   readonly patternsPerConnection: number;
-  /** UTF-16 units of them together, which the hub keeps as long as the connection lasts. */
+  /** Their total length in UTF-16 units; the hub keeps them as long as the connection lasts. */
   readonly matcherLengthPerConnection: number;
-  /** Connections in one session of HTTP/2; more are answered 429. */
+  /** Connections in one session of HTTP/2; more get a 429. */
   readonly connectionsPerSession: number;
 }
 
@@ -30,30 +30,30 @@ export interface HubLimits extends ConnectionLimits, EventLimits {
 export interface HubOptions {
   /** Where events are kept. Default: in this process' memory. */
   readonly log?: EventLog;
-  /** A quiet connection is sent its cursor this often. Default 15,000. */
+  /** How long a stream may stay quiet before the hub sends a heartbeat (the current cursor). Default 15,000. */
   readonly heartbeat?: number;
-  /** How long clients are told to wait before they connect again. Default 2,000. */
+  /** How long clients wait before they reconnect. Default 2,000. */
   readonly retry?: number;
   /** How long events are gathered before they are pushed. Default 0: until the end of the tick. */
   readonly flushWindow?: number;
   /**
-   * A peer that has not taken what was written to it for this long is dropped; it comes back with its cursor. One
-   * write is an event, or up to 256 KiB of several. Default 30,000.
+   * How long a peer may leave pending bytes unread before the hub drops it; it comes back with its cursor. One write
+   * is an event, or up to 256 KiB of several. Default 30,000.
    */
   readonly stallTimeout?: number;
   /**
-   * A connection older than this is told to come back, up to 10 % sooner: it moves on to newer servers and newer
-   * authorization. Default one hour; `Infinity`: none is.
+   * The maximum age of a connection. At 90 to 100 % of it the hub ends the stream with a goodbye; the client
+   * reconnects, to newer servers and with fresh authorization. Default one hour; `Infinity`: no maximum.
    */
   readonly maxLifetime?: number;
-  /** How long before its authorization expires a client is told, so that it can renew it. Default 30,000. */
+  /** How long before an authorization expires its client gets a notice to renew it. Default 30,000. */
   readonly expiryNotice?: number;
-  /** `gzip()` of `tidings/gzip`, to compress each flush once for all who accept it. Default: none. */
+  /** `gzip()` of `tidings/gzip` compresses each flush once for all clients that accept it. Default: none. */
   readonly compression?: Compression | undefined;
   readonly limits?: Partial<HubLimits>;
-  /** Topics whose subscribers are counted, and told of on `presence/` and the topic. Default: none. */
+  /** Topics with presence, which is published on `presence/` and the topic. Default: none. */
   readonly presence?: readonly PresenceRule[];
-  /** Takes failures that no caller waits for, of a log or of an `onConnect` hook. Default: writes them to the console. */
+  /** Gets errors that no caller waits for, of a log or an `onConnect` hook. Default: logs them to the console. */
   readonly onError?: (error: unknown) => void;
   readonly clock?: Clock;
   /** 0 to below 1, for jitter. Default `Math.random`. */
@@ -85,7 +85,7 @@ export const LIMITS: Checks<HubLimits> = {
 
 export const HUB_OPTIONS: Checks<HubOptions> = {
   log: anObjectWith('an event log, such as `memoryLog()`', 'tail', 'append', 'read'),
-  // Not Infinity: JSON and the stream have no word for it.
+  // Not Infinity: neither JSON nor the stream can represent it.
   heartbeat: aNumber({ min: 1, finite: true }),
   retry: duration,
   flushWindow: duration,

@@ -5,7 +5,7 @@ import { Registry } from './registry.ts';
 
 let made = 0;
 
-/** What a registry looks at of a connection. */
+/** The fields of a connection that a registry uses. */
 function connection(subject?: string, remote?: string): Connection {
   made += 1;
   return { id: `c${made}`, request: { subject, remote } } as Connection;
@@ -28,7 +28,7 @@ function refusal(registry: Registry, subject?: string, remote?: string): unknown
 }
 
 describe('the registry', () => {
-  test('has room up to the limit, and again after one left', () => {
+  test('has room up to the limit, and again after a connection leaves', () => {
     const registry = new Registry(limits);
     const connections = [connection(), connection(), connection()];
     for (const each of connections) {
@@ -52,7 +52,7 @@ describe('the registry', () => {
     expect(refusal(registry, 'bob', '10.0.0.2')).toBeUndefined();
   });
 
-  test('knows no limit for those without subject or address', () => {
+  test('applies no limit to connections without subject or address', () => {
     const registry = new Registry({ ...limits, connections: Infinity });
     for (let i = 0; i < 10; i += 1) registry.add(connection());
     expect(refusal(registry)).toBeUndefined();
@@ -71,7 +71,7 @@ describe('the registry', () => {
     expect(refusal(registry, 'ann')).toMatchObject({ per: 'subject' });
   });
 
-  test('admits exactly as a count of all connections would, whoever came and went', () => {
+  test('admits exactly the connections that a full count would, whatever came and went', () => {
     const name = fc.constantFrom('ann', 'bob', '', '__proto__', undefined);
     const step = fc.oneof(
       fc.record({ do: fc.constant('add' as const), subject: name, remote: name }),
@@ -120,7 +120,7 @@ describe('the registry', () => {
     expect(refusal(registry, undefined, '192.0.2.1')).toEqual(tooMany);
   });
 
-  test('spares private addresses if it may, and says so once', () => {
+  test('lets private addresses exceed the limit by default, and warns once', () => {
     const warned: string[] = [];
     const registry = new Registry({ ...limits, connections: 100 }, (address) => warned.push(address));
     for (let i = 0; i < 5; i += 1) {

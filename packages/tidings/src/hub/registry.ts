@@ -4,25 +4,25 @@ import { groupOf } from './address.ts';
 import type { Connection } from './delivery/connection.ts';
 
 export interface ConnectionLimits {
-  /** In all; more are answered 503. */
+  /** In all; more get a 503. */
   readonly connections: number;
-  /** For one `subject`; more are answered 429. */
+  /** For one `subject`; more get a 429. */
   readonly connectionsPerSubject: number;
-  /** For one remote address, or one /64 of IPv6; more are answered 429. */
+  /** For one remote address, or one /64 of IPv6; more get a 429. */
   readonly connectionsPerAddress: number;
 }
 
 /** Seconds after which a refused client may try again: about when others have gone. */
 const RETRY_AFTER = 5;
 
-/** The connections there are, and how many of them each subject and each address holds. */
+/** All connections, and how many of them each subject and each address has. */
 export class Registry {
   readonly #connections = new Map<string, Connection>();
   readonly #bySubject = new Map<string, number>();
   readonly #byAddress = new Map<string, number>();
   readonly #sparesPrivate: boolean;
   readonly #limits: ConnectionLimits;
-  /** Called once when a private address is spared. Undefined: none is. */
+  /** Called once when a private address exceeds the limit. Undefined: the limit applies to private addresses too. */
   #warn: ((address: string) => void) | undefined;
 
   /**

@@ -5,15 +5,15 @@ import type { Member } from './presence/presence.ts';
 
 /** An incoming connection, as its transport read it: who it is and what it asks for. */
 export interface ConnectRequest {
-  /** What the subscriber asks for. */
+  /** The topics and patterns that the subscriber asks for. */
   readonly wanted: MatcherSet;
-  /** What it may read by name: private events need it. */
+  /** The topics granted by name, which private events need. */
   readonly granted: MatcherSet;
   readonly start: Start;
   /** Whether the cursor comes from an earlier connection, which got the snapshot already. */
   readonly reconnects: boolean;
   readonly subject: string | undefined;
-  /** The member it counts as for presence. Absent: the subject, or else one of its own. */
+  /** The member it counts as in presence. Default: the subject; without one, a member of its own. */
   readonly member?: Member | undefined;
   /** Milliseconds since 1970. */
   readonly expiresAt: number | undefined;
@@ -21,17 +21,17 @@ export interface ConnectRequest {
   readonly userAgent: string | undefined;
   /** Like `HTTP/1.1`. */
   readonly protocol: string;
-  /** The handler that asks: only it may change the connection, since its `authorize` judged the topics. */
+  /** The handler that asks. Only it may change the connection, since its `authorize` checked the topics. */
   readonly handler?: object | undefined;
 }
 
-/** What of a `ConnectRequest` may change while the connection lasts. */
+/** The fields of a `ConnectRequest` that may change while the connection lasts. */
 export type ConnectionTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'expiresAt'>;
 
 /** `opening`: admitted, nothing sent. `behind`: reads from its cursor. `live`: at the head. `ending`: said goodbye. */
 export type ConnectionPhase = 'opening' | 'behind' | 'live' | 'ending' | 'closed';
 
-/** What an app may know of a connection. */
+/** A connection's public details. */
 export interface ConnectionInfo {
   readonly id: string;
   readonly subject: string | undefined;
@@ -40,7 +40,7 @@ export interface ConnectionInfo {
   readonly protocol: string;
   readonly topics: readonly Matcher[];
   readonly phase: ConnectionPhase;
-  /** Events of the log, matching or not, that this connection has not been brought past. */
+  /** Events of the log, matching or not, that are still ahead of this connection's cursor. */
   readonly lag: number;
   /** Bytes of frames handed to the transport. */
   readonly bytes: number;

@@ -10,13 +10,13 @@ import type { OutputSink } from './delivery/sink.ts';
 
 export interface SubscribeOptions {
   /**
-   * Where to begin: the cursor of the last item you handled, or `'earliest'`. Default: with what comes next, after the
-   * newest event of each key on topics that are states.
+   * Where to begin: the cursor of the last item you handled, or `'earliest'`. Default: a snapshot of the state topics,
+   * then new events.
    */
   readonly cursor?: string;
   /** Ends the iteration. */
   readonly signal?: AbortSignal;
-  /** On which topics private events are given, too. Default: on all, since this process is trusted. */
+  /** The topics whose private events you get. Default: all, since this process is trusted. */
   readonly granted?: readonly Matcher[];
 }
 
@@ -33,7 +33,7 @@ const EVERYTHING: readonly Matcher[] = [{ pattern: '*' }];
 
 /**
  * A connection of this process: items instead of bytes, and the reader's loop instead of a peer. It has no queue. While
- * the loop is busy only the cursor is kept, besides what was read last.
+ * the loop is busy only the cursor and the last read are kept.
  */
 export function subscribe(
   core: Core,
@@ -78,13 +78,13 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** Holds what was read last until the loop has taken it, and asks for more only then. */
+/** Keeps the last read until the loop has taken it, and asks for more only then. */
 class Inbox implements AsyncIterableIterator<Item>, OutputSink {
   readonly #connection: Connection;
   #items: readonly Item[] = [];
   #at = 0;
   readonly #waiters: Waiter[] = [];
-  /** `done`: in order. `cut`: not, so what is missing has to be read anew. */
+  /** `done`: ended in order. `cut`: not; the missing events have to be read anew. */
   #end: 'done' | 'cut' | undefined;
 
   constructor(connection: Connection) {
@@ -131,7 +131,7 @@ class Inbox implements AsyncIterableIterator<Item>, OutputSink {
     this.#hand();
   }
 
-  /** Gives to those who wait, each in turn. */
+  /** Gives items to the waiting calls, in turn. */
   #hand(): void {
     while (this.#waiters.length > 0) {
       const value = this.#items[this.#at];

@@ -10,7 +10,7 @@ export interface SweepOptions {
   readonly stallTimeout: number;
   readonly maxLifetime: number;
   readonly expiryNotice: number;
-  /** What `retry:` tells a connection that ends now, in milliseconds. */
+  /** The `retry:` for a connection that ends now, in milliseconds. */
   readonly retryAfterEnd: () => number;
   readonly counters: { stalled: number };
 }
@@ -33,7 +33,7 @@ export class Sweep {
     this.#interval = Math.min(MAX_INTERVAL, options.delivery.heartbeat / 2, options.stallTimeout / 2);
   }
 
-  /** Makes sure that the timer runs. What grew too old while it didn't is trimmed first. */
+  /** Makes sure that the timer runs. Events that grew too old while it didn't are trimmed first. */
   start(): void {
     if (this.#cancel !== undefined) return;
     const { clock } = this.#options.delivery;
@@ -51,7 +51,7 @@ export class Sweep {
     this.#cancel = undefined;
     const { registry, delivery } = this.#options;
     this.#trim();
-    // A heartbeat says where the connection stands: what was published before it comes first.
+    // A heartbeat carries the cursor: events published before must come first.
     delivery.fanOut.flush();
     this.#visitAll(registry.values());
   }
@@ -100,7 +100,7 @@ export class Sweep {
   }
 }
 
-/** 0.9 to 1, fixed for a connection: those that came together don't all leave together. */
+/** 0.9 to 1, fixed for a connection: connections that came together don't all leave together. */
 function lifetimeShare(id: string): number {
   let hash = 0;
   for (let i = 0; i < id.length; i += 1) hash = (hash * 31 + id.charCodeAt(i)) % 1000;

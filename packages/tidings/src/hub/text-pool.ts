@@ -1,7 +1,7 @@
 /** Longest text that is kept. */
 const MAX_LENGTH = 256;
 
-/** Keeps texts that many connections have in common, such as user agents, once for all of them. */
+/** Keeps texts that many connections share, such as user agents, only once. */
 export class TextPool {
   readonly #texts = new Map<string, { readonly text: string; uses: number }>();
 

@@ -14,18 +14,18 @@ interface Version {
 }
 
 /**
- * Events of one key that wait to be appended together, of which only the newest is to be. The newest may turn out to be
- * a duplicate, an event that its publisher sent again; then the one before it is the value that counts. Events
- * are therefore kept until a newer one without an `id` comes, which can be no duplicate.
+ * Waiting events of one key, of which only the newest should be appended. The newest may turn out to be a duplicate,
+ * which its publisher sent again; then the one before it is the value that counts. Events are therefore kept until a
+ * newer one without an `id` comes, which can't be a duplicate.
  */
 export class Versions {
   /** Oldest first; each may yet be the one to be appended. */
   #candidates: Version[] = [];
-  /** What is left of those that are surely superseded. An `id` among them may still come again, with a publisher. */
+  /** The remains of events that are surely superseded. Publishers may still send their ids again. */
   #supersededIds: string[] | undefined;
   #superseded: (readonly Publisher[])[] | undefined;
 
-  /** What to append next; undefined once all are answered. It carries the ids of the others. */
+  /** The event to append next, with the ids of the others; undefined once all are answered. */
   get newest(): NewEvent | undefined {
     const event = this.#candidates.at(-1)?.event;
     if (event === undefined) return undefined;
@@ -48,7 +48,7 @@ export class Versions {
     return version;
   }
 
-  /** Tells the publishers what became of the newest. @returns whether all are answered; if not, append the next. */
+  /** Gives the publishers the newest one's result. @returns whether all are answered; if not, append the next. */
   settle(appended: Appended): boolean {
     answer(this.#candidates.pop()?.publishers ?? [], appended);
     if (appended.duplicate && this.#candidates.length > 0) return false;
@@ -86,7 +86,7 @@ export class WaitingEvents {
     return this.#versions.size === 0;
   }
 
-  /** All that waits, ready to be appended side by side. */
+  /** All waiting events, ready to be appended side by side. */
   get all(): readonly Versions[] {
     return [...this.#versions.values()];
   }
@@ -98,7 +98,7 @@ export class WaitingEvents {
     this.#versions.set(versions, versions);
   }
 
-  /** An event that supersedes what waits of its topic and key, unless it waits already and was only sent again. */
+  /** Adds an event that supersedes waiting ones of its topic and key, unless it is waiting and was only sent again. */
   supersede(event: NewEvent, publisher: Publisher): void {
     const known = event.id === undefined ? undefined : this.#byId.get(event.id);
     if (known !== undefined) {

@@ -7,12 +7,12 @@ import { TailIndex } from './tail-index.ts';
 const MAX_GAPS = 1024;
 
 /**
- * Entries in seq order, found by seq and by topic. Takes memory for the entries it holds, whatever seqs lie between
+ * Entries in seq order, found by seq and by topic. Takes memory for the entries it has, whatever seqs lie between
  * them. Entries come at the end and mostly go at the front; each may go.
  */
 export class EntryList {
   readonly #index = new TailIndex();
-  /** Undefined where an entry was removed. What stands before `#start` is gone. */
+  /** Undefined where an entry was removed. Entries before `#start` are gone. */
   #entries: (LogEntry | undefined)[] = [];
   #seqs: number[] = [];
   #start = 0;
@@ -51,7 +51,7 @@ export class EntryList {
     return entry;
   }
 
-  /** Puts an entry in the place of the one with its seq. @returns that one; undefined if there is none. */
+  /** Replaces the entry with the same seq. @returns the old entry; undefined if there is none. */
   replace(entry: LogEntry): LogEntry | undefined {
     const at = this.#from(entry.seq);
     const before = this.#seqs[at] === entry.seq ? this.#entries[at] : undefined;
@@ -109,7 +109,7 @@ export class EntryList {
     return { entries: found, next: end };
   }
 
-  /** All that may be wanted; and more, where a look at each entry costs less than the index. */
+  /** All entries that may be wanted, and others where checking each costs less than the index. */
   *#after(cursor: number, matchers: MatcherSet, looks: number): Generator<LogEntry> {
     const start = this.#from(cursor + 1);
     const seqs = this.#index.after(cursor, this.#entries.length - start, matchers, looks);
@@ -153,7 +153,7 @@ export class EntryList {
   }
 }
 
-/** What a reader asks for. */
+/** A reader's topics. */
 export interface Wanted {
   readonly wants: (entry: LogEntry) => boolean;
   readonly matchers: MatcherSet;

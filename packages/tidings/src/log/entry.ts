@@ -1,10 +1,10 @@
 import type { NewEvent } from '../protocol/event.ts';
 
-/** An event with its place in the log. */
+/** An event with its position in the log. */
 export interface LogEntry extends NewEvent {
-  /** Those by which readers still get it: a newer event of its key takes the topics that both have. */
+  /** The topics on which readers still get it: a newer event of its key takes the topics that both have. */
   readonly topics: readonly [string, ...string[]];
-  /** The first topic that it was published on, which rules hold for; absent if that is still the first of `topics`. */
+  /** The first topic it was published on, which decides its rule; absent if that is still the first of `topics`. */
   readonly canonical?: string;
   readonly seq: number;
   /** Milliseconds since 1970, when it was appended. */
@@ -13,20 +13,20 @@ export interface LogEntry extends NewEvent {
   frame: Uint8Array | undefined;
 }
 
-/** Field by field: a spread takes as long as all else that is done to append an event. Measured by `publish`. */
+/** Field by field: a spread would double the time of an append (`publish`). */
 export function entryOf(event: NewEvent, seq: number, time: number): LogEntry {
   const { topics, type, data, id, key, tombstone } = event;
   return { seq, time, topics, type, data, id, key, tombstone, private: event.private, frame: undefined };
 }
 
-/** The topic whose rule holds for the event. */
+/** The topic whose rule applies to the event. */
 export function canonicalOf({ canonical, topics }: Pick<LogEntry, 'canonical' | 'topics'>): string {
   return canonical ?? topics[0];
 }
 
 /**
- * What is left of an event of a key once a newer one has come: it goes only from the topics that the newer one is on,
- * and stays for everybody if not all of its readers may read the newer one. Undefined if nothing is left.
+ * An event of a key after a newer one superseded it: it leaves only the topics that the newer one is on, and stays as
+ * it was if some of its readers may not read the newer one. Undefined if no topic is left.
  */
 export function leftOf(older: LogEntry, newer: LogEntry): LogEntry | undefined {
   if (newer.private && !older.private) return older;
@@ -36,7 +36,7 @@ export function leftOf(older: LogEntry, newer: LogEntry): LogEntry | undefined {
   return { ...older, canonical: canonicalOf(older), topics: [first, ...others] };
 }
 
-/** What an entry costs besides its text: the object, its array slots and its frame's header. */
+/** An entry's bytes without its text: the object, its array slots and its frame's header. */
 const ENTRY_OVERHEAD = 200;
 
 /** About how many bytes an entry takes. */

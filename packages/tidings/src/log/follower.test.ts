@@ -11,7 +11,7 @@ const MOST_BEHIND = 8;
 
 /** A shared log in memory, which several processes would append to. */
 class FakeLog implements LogSource {
-  /** Every event ever appended, and those that are still there. */
+  /** Every event ever appended, and the retained ones. */
   readonly history: LogEntry[] = [];
   readonly stored = new Map<number, LogEntry>();
   readonly losses: { seq: number; topic: string }[] = [];
@@ -92,7 +92,7 @@ class FakeLog implements LogSource {
   }
 }
 
-/** What a reader that is live at first comes to know: it gets what is pushed, or reads the log once it missed something. */
+/** Everything a live reader learns: it gets pushed events, or reads the log once it missed some. */
 class Reader {
   readonly pushed: LogEntry[] = [];
   readonly missed: { topics: readonly string[] | undefined; head: number }[] = [];
@@ -188,11 +188,11 @@ async function runAll(actions: readonly Action[]): Promise<void> {
 }
 
 describe('a follower', () => {
-  test('pushes every event once and in order, or says before that it is missing, whatever happens', async () => {
+  test('pushes every event once and in order, or first says that it is missing', async () => {
     await fc.assert(fc.asyncProperty(fc.array(action, { maxLength: 30 }), runAll), { numRuns: 1000 });
   });
 
-  test('pushes what others appended before its own events', async () => {
+  test('pushes other processes’ events before newer ones of its own', async () => {
     const log = new FakeLog();
     const { follower, reader } = follow(log);
     log.append('a');
@@ -202,7 +202,7 @@ describe('a follower', () => {
     expect(reader.missed).toEqual([]);
   });
 
-  test('reads anew for each caller that asks after a read has begun, and once for those that ask before', async () => {
+  test('reads once for all callers that ask before a read begins, and again for later ones', async () => {
     const log = new FakeLog();
     const { follower } = follow(log);
     log.delay = 3;
@@ -216,7 +216,7 @@ describe('a follower', () => {
     expect(follower.tail.head).toBe(1);
   });
 
-  test('says which topics retention took events of before it read them', async () => {
+  test('names the topics of events that retention took before it could read them', async () => {
     const log = new FakeLog();
     const { follower, reader } = follow(log);
     for (const name of ['a', 'b', 'b']) log.append(name);
@@ -226,7 +226,7 @@ describe('a follower', () => {
     expect(reader.pushed.map(({ seq }) => seq)).toEqual([2, 3]);
   });
 
-  test('skips what is too much, once it has said so', async () => {
+  test('skips events when there are too many, and says so first', async () => {
     const log = new FakeLog();
     const { follower, reader } = follow(log, 4);
     for (let i = 0; i < 20; i += 1) log.append('a');
@@ -235,7 +235,7 @@ describe('a follower', () => {
     expect(reader.pushed.map(({ seq }) => seq)).toEqual([17, 18, 19, 20]);
   });
 
-  test('takes superseded values out of the tail, though it never saw the events in between', async () => {
+  test('removes superseded values from the tail, even if it never saw the events in between', async () => {
     const log = new FakeLog();
     const { follower } = follow(log);
     for (const key of ['k', 'other']) log.append('s', key);
@@ -245,7 +245,7 @@ describe('a follower', () => {
     expect(inTail(follower).map(({ seq }) => seq)).toEqual([2, 5]);
   });
 
-  test('pushes its own events though the log can’t be read, without what others appended before', async () => {
+  test('pushes its own events, without earlier ones of others, if the log can’t be read', async () => {
     const log = new FakeLog();
     const { follower, reader } = follow(log);
     log.append('a');
@@ -256,7 +256,7 @@ describe('a follower', () => {
     expect(reader.pushed.map(({ seq }) => seq)).toEqual([2]);
   });
 
-  test('tells its caller that the log can’t be read, and reads it the next time', async () => {
+  test('rejects if the log can’t be read, and reads it the next time', async () => {
     const log = new FakeLog();
     const { follower, reader } = follow(log);
     log.append('a');
@@ -266,7 +266,7 @@ describe('a follower', () => {
     expect(reader.pushed).toHaveLength(1);
   });
 
-  test('goes back with a log that lost its end, says so first, and goes on in the new epoch', async () => {
+  test('rewinds with a log that lost its end, says so first, and goes on in the new epoch', async () => {
     const log = new FakeLog();
     const { follower, reader } = follow(log);
     const { tail } = follower;
@@ -282,13 +282,13 @@ describe('a follower', () => {
     expect(inTail(follower).map(({ topics }) => topics[0])).toEqual(['a', 'a', 'a', 'b']);
     expect(reader.pushed.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 4]);
     expect(reader.missed).toEqual([]);
-    // One that loses nothing begins a new epoch, too.
+    // A failover that loses nothing begins a new epoch, too.
     log.failOver(4);
     await follower.catchUp();
     expect([rewinds.length, tail.epoch, tail.head]).toEqual([2, 'e++', 4]);
   });
 
-  test('reads nothing more once it was stopped', async () => {
+  test('stops reading once it is stopped', async () => {
     const log = new FakeLog();
     const { follower } = follow(log);
     for (let i = 0; i < 8; i += 1) log.append('a');

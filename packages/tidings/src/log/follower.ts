@@ -5,7 +5,7 @@ import { Tail, type TailOptions } from './tail.ts';
 import { TailStates } from './tail-states.ts';
 import { type TopicRules, isState } from './topic-rules.ts';
 
-/** How far a shared log has come, and what retention has taken of it. */
+/** A shared log's head and epochs, and how much retention has taken. */
 export interface SourceState {
   /** The log's epoch, and those it descends from. Another one than before: the log may have lost its end. */
   readonly epoch: string;
@@ -37,12 +37,12 @@ export interface SourcePage extends Page {
 }
 
 /**
- * What a shared log's engine supplies to be followed. Each answer is at least as new as the call: what was in the log
- * when `read` was called is on the page, or after its `next`.
+ * The part of a shared log's engine that the follower reads. Each answer is at least as new as the call: an event that
+ * was in the log when `read` was called is on the page, or after its `next`.
  */
 export interface LogSource {
   read(query: SourceQuery): SourcePage | Promise<SourcePage>;
-  /** Those of these events that are still in the log, as they are in the log now. */
+  /** The events among these that are still in the log, in their present form. */
   find(seqs: readonly number[]): readonly LogEntry[] | Promise<readonly LogEntry[]>;
 }
 
@@ -69,8 +69,8 @@ const PAGE: PageLimit = { events: 1000, length: 2_097_152 };
 const MOST_BEHIND = 100_000;
 
 /**
- * Brings to a tail, in order, what any process appends to a shared log: the others' events before newer ones of this
- * process. Where retention was faster, or there is too much to read, the tail says so first (`miss`, `skip`).
+ * Brings every process's events to a tail, in order: other processes' events before newer ones of this process. Where
+ * retention was faster, or there is too much to read, the tail says so first (`miss`, `skip`).
  */
 export class Follower {
   readonly tail: Tail;
@@ -105,19 +105,19 @@ export class Follower {
   }
 
   /**
-   * Pushes what this process appended; first what others had appended, up to and including the seq `before`. `epoch` is
-   * the log's when it took the entries: in a later one, only reading can tell which of them are left.
+   * Pushes this process's entries, after the entries of others up to and including the seq `before`. `epoch` is the
+   * log's when it took the entries: in a later epoch, only reading can tell which of them are left.
    */
   push(entries: readonly LogEntry[], before: number, epoch: string = this.tail.epoch): Promise<void> {
     return this.#inTurn(async () => {
       const { tail } = this;
       if (tail.head < before) await this.#readToHead().catch(() => this.#skipTo(before));
-      // Reading may have brought these already, and others' that came after them; or said that the log went back.
+      // Reading may have brought these already, with later ones of other processes; or the log went back meanwhile.
       if (tail.epoch === epoch) await this.#push(entries.filter(({ seq }) => seq > tail.head));
     });
   }
 
-  /** Resolves when nothing is read any more. */
+  /** Resolves when all reading has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#work;
@@ -154,7 +154,7 @@ export class Follower {
       onState(state);
       return true;
     }
-    // The page lacks what retention has taken already. Its readers have to learn of it first.
+    // The page lacks events that retention has taken. Readers have to learn of them first.
     if (state.newestLoss > after && lost?.length !== 0) tail.miss(lost);
     onState(state);
     if (page.next > after || this.#unchecked.length > 0) await this.#push(page.entries, page.next);
@@ -168,7 +168,7 @@ export class Follower {
     const { tail } = this;
     const standing = locate({ epoch: tail.epoch, seq: tail.head }, state);
     this.#options.onState(state);
-    // To a log that was begun anew, nothing of the old one is known.
+    // A log that began anew shares no history with the old one.
     const end = standing.is === 'foreign' ? 0 : standing.seq;
     for (const entry of tail.rewind(state.epoch, end)) this.#states.delete(entry);
     this.#knownLosses = 0;
@@ -186,7 +186,7 @@ export class Follower {
     for (const seq of older) this.#update(seq, kept.get(seq));
   }
 
-  /** Brings an event of the tail to what the log has of it. */
+  /** Updates an event of the tail to its form in the log. */
   #update(seq: number, left: LogEntry | undefined): void {
     const { tail } = this;
     if (left !== undefined) tail.replace(left);
@@ -195,7 +195,7 @@ export class Follower {
     else if (left !== undefined && !isState(this.#options.rules, left)) this.#states.delete(left);
   }
 
-  /** Which of these the log still has; undefined if it can't be read, which must not hold up what was appended. */
+  /** The events among these that the log still has. Undefined if it can't be read, which must not delay the push. */
   async #find(seqs: readonly number[]): Promise<readonly LogEntry[] | undefined> {
     try {
       return await this.#options.source.find(seqs);

@@ -10,7 +10,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Writes what several calls append as one: while one transaction is under way, calls gather for the next. */
+/** Writes the events of several calls as one group: while a transaction runs, calls gather for the next. */
 export class GroupWriter {
   readonly #write: (events: readonly NewEvent[]) => Promise<readonly Appended[]>;
   readonly #maxGroup: number;
@@ -26,7 +26,7 @@ export class GroupWriter {
     this.#maxGroup = maxGroup;
   }
 
-  /** @throws {TidingsError} `log/write-failed`, or what `write` threw if it is such an error itself. */
+  /** @throws {TidingsError} `log/write-failed`, or the error of `write` if that is a `TidingsError` itself. */
   append(events: readonly NewEvent[]): Promise<readonly Appended[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ events, resolve, reject });

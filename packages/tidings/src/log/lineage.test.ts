@@ -25,11 +25,11 @@ describe('a cursor in a log that has begun new epochs', () => {
     expect(locate({ epoch, seq }, log)).toEqual(standing);
   });
 
-  test('is known exactly as far as what it was given is still what the log has', () => {
+  test('is known exactly as far as the log still has the events it was given', () => {
     const history = fc.array(fc.record({ appended: fc.nat(5), lost: fc.nat(8) }), { maxLength: 12 });
     fc.assert(
       fc.property(history, (epochs) => {
-        // Each event is an object of its own; what a cursor was given is the list of them up to its seq.
+        // Each event is an object of its own; a cursor has seen the list of them up to its seq.
         let events: object[] = [];
         let past: Lineage = [];
         const given: { epoch: string; events: readonly object[] }[] = [];

@@ -3,7 +3,7 @@ import type { Cursor } from '../protocol/cursor.ts';
 /** An epoch that has ended. */
 export interface PastEpoch {
   readonly epoch: string;
-  /** The last seq that the epoch after it has, too. What this one gave out beyond is lost. */
+  /** The last seq that the next epoch has in common with it. Later events of this epoch are lost. */
   readonly end: number;
 }
 
@@ -28,8 +28,8 @@ export interface Descent {
 
 /**
  * Where a cursor stands:
- * - `known`: everything up to its seq is what this log has, too.
- * - `rewound`: it was given something that the log has lost since; both have the same up to `seq`.
+ * - `known`: the log has the same events up to its seq.
+ * - `rewound`: the log has since lost events before the cursor; both agree up to `seq`.
  * - `ahead`: of this epoch, and beyond the head.
  * - `foreign`: of no epoch that the log descends from.
  */
@@ -41,7 +41,7 @@ export function locate({ epoch, seq }: Cursor, { epoch: own, head, lineage }: De
   if (epoch === own) return { is: seq > head ? 'ahead' : 'known', seq };
   const index = lineage.findIndex((past) => past.epoch === epoch);
   if (index === -1) return { is: 'foreign' };
-  // A later epoch may have lost some of what this one had handed on.
+  // A later epoch may have lost events that this one still had.
   const end = Math.min(...lineage.slice(index).map((past) => past.end));
   return seq > end ? { is: 'rewound', seq: end } : { is: 'known', seq };
 }

@@ -1,6 +1,7 @@
 /**
  * A log's time of day. It never goes back: where the machine's clock is set back, it goes on from where it was, at the
- * clock's pace. So entries are as old as they are long in the log, and none from the future keeps others from aging.
+ * clock's pace. So an entry's age is the time it has been in the log, and an entry from the future can't keep others
+ * from aging.
  */
 export interface LogTime {
   /** The newest time that was given, milliseconds since 1970. */

@@ -1,6 +1,6 @@
 import type { LogEntry } from './entry.ts';
 
-/** What a reader gets: entries it wants, and how far was looked. */
+/** Entries that a reader wants, and how far the log was searched. */
 export interface Page {
   readonly entries: readonly LogEntry[];
   /** Every entry up to and including this seq was considered: the reader's next cursor. */
@@ -12,13 +12,13 @@ export interface PageLimit {
   /** UTF-16 units of data; a page holds at least one entry, however large. */
   readonly length: number;
   /**
-   * Entries and names of topics that may be looked at, found or not, so that no page takes long; `next` then says how far
-   * it was looked. Default: any number.
+   * The most entries and topic names to look at, found or not, which bounds the time of a page; `next` says how far the
+   * search came. Default: no limit.
    */
   readonly looks?: number;
 }
 
-/** As many of the entries as fit. `end`: up to where was looked for them. */
+/** As many of the entries as fit. `end`: how far they were searched for. */
 export function toPage(entries: readonly LogEntry[], limit: PageLimit, end: number): Page {
   let length = 0;
   for (const [i, entry] of entries.entries()) {

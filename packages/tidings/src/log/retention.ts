@@ -1,6 +1,6 @@
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 
-/** Bounds of what is kept; the oldest goes first. */
+/** Bounds of the events that are kept; the oldest go first. */
 export interface Retention {
   readonly events?: number;
   /** About as many bytes of topics and data. */

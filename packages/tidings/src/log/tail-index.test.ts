@@ -10,7 +10,7 @@ const topic = fc.constantFrom('a', 'b', 'c', 'room/1', 'room/2', 'room/3/x');
 const topics = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(topic) },
   fc.tuple(topic, topic),
-  // A topic of its own each, so that there are many.
+  // One topic each, to have many.
   fc.nat(5000).map((n): [string] => [`many/${n}`]),
 );
 const matcher: fc.Arbitrary<Matcher> = fc.oneof(
@@ -24,7 +24,7 @@ function toEntry(seq: number, [first, ...others]: readonly [string, ...string[]]
   return { seq, time: 0, topics: [first, ...others], data: 'x', frame: undefined, ...rest };
 }
 
-test('What is found by topic is what a look at each event finds, whatever was removed and trimmed', () => {
+test('The index finds the same events as a full scan, whatever was removed or trimmed', () => {
   fc.assert(
     fc.property(
       fc.array(topics, { minLength: 1, maxLength: 600, size: 'max' }),
@@ -66,7 +66,7 @@ test('What is found by topic is what a look at each event finds, whatever was re
   );
 });
 
-test('A quiet topic is found without a look at the others', () => {
+test('A quiet topic’s events are found without looking at others', () => {
   const tail = new Tail({ epoch: 'e', retention: {} });
   let seq = 0;
   for (let i = 0; i < 10; i += 1) {

@@ -5,7 +5,7 @@ interface Indexed {
   readonly topics: readonly string[];
 }
 
-/** Ascending. What stands before `start` is gone; the array is cut now and then instead of shifted each time. */
+/** Ascending. Seqs before `start` are gone; the array is cut now and then instead of shifted each time. */
 interface Seqs {
   list: number[];
   start: number;
@@ -22,7 +22,7 @@ const MAX_FOLLOWED = 200;
 /** To follow a topic costs about as much as to look at so many events. */
 const COST_OF_TOPIC = 8;
 
-/** Where in the tail the events of each topic are, so that a page costs what is on it, however long the tail is. */
+/** Finds each topic's events in the tail: a page costs as much as its own entries, however long the tail is. */
 export class TailIndex {
   readonly #seqsOf = new Map<string, Seqs>();
 

@@ -2,8 +2,8 @@ import { type LogEntry, canonicalOf } from './entry.ts';
 import { type TopicRules, isState } from './topic-rules.ts';
 
 /**
- * The events of each key that the tail holds: the newest, and older ones that it doesn't stand for everywhere. What
- * superseded one of them may have been superseded itself before this process saw it, so no record of the log could tell.
+ * The tail's events of each key: the newest, and older ones that it doesn't replace on all topics. The event that
+ * superseded one of them may itself be superseded before this process sees it, so no record of the log could tell.
  */
 export class TailStates {
   readonly #rules: TopicRules;
@@ -36,7 +36,7 @@ export class TailStates {
     }
   }
 
-  /** The tail no longer holds the entry. */
+  /** The tail no longer has the entry. */
   delete(entry: LogEntry): void {
     if (this.#seqs.size === 0) return;
     const place = placeOf(entry);

@@ -43,7 +43,7 @@ describe('a tail', () => {
     expect([tail.head, tail.floor, tail.length]).toEqual([42, 41, 1]);
   });
 
-  test('can end with places of events that are no longer in the log', () => {
+  test('can end with seqs of events that are no longer in the log', () => {
     const tail = filled(2);
     const pushed: number[][] = [];
     tail.onPush((entries) => pushed.push(seqs(entries)));
@@ -56,7 +56,7 @@ describe('a tail', () => {
     expect(pushed).toEqual([[4], [8]]);
   });
 
-  test('is read to the end by pages that may look at few entries and names, and no page looks at more', () => {
+  test('can be read to the end in pages that look at few entries and names, and no page looks at more', () => {
     const topics = ['a', 'b', 'c/1', 'c/2', 'd'];
     const matchers = fc.subarray<Matcher>(['a', 'd', { pattern: 'c/*' }, { pattern: '*2' }, 'none'], {
       minLength: 1,
@@ -86,7 +86,7 @@ describe('a tail', () => {
     );
   });
 
-  test('can go on further ahead, and says so while it is still before what is missing', () => {
+  test('can skip ahead, and says so while its head is still before the missing events', () => {
     const trimmed: number[] = [];
     const tail = filled(3, {}, ({ seq }) => trimmed.push(seq));
     const told: unknown[] = [];
@@ -106,7 +106,7 @@ describe('a tail', () => {
     expect(trimmed).toEqual([1, 2, 3]);
   });
 
-  test('gives what comes after a cursor, and the head as the next one', () => {
+  test('gives the entries after a cursor, and the head as the next one', () => {
     const tail = filled(5);
     expect(seqs(tail.read(0, all, noLimit, everything).entries)).toEqual([1, 2, 3, 4, 5]);
     expect(seqs(tail.read(3, all, noLimit, everything).entries)).toEqual([4, 5]);
@@ -129,7 +129,7 @@ describe('a tail', () => {
     expect(seqs(tail.read(1, all, { events: 10, length: 2 }, everything).entries)).toEqual([2, 3, 4]);
   });
 
-  test('tells its listeners of each push as it was, even of what retention takes at once', () => {
+  test('calls its listeners with every pushed entry, even those that retention takes at once', () => {
     const tail = filled(0, { events: 1 });
     const pushed: number[][] = [];
     const stop = tail.onPush((entries) => pushed.push(seqs(entries)));
@@ -150,7 +150,7 @@ describe('retention of a tail', () => {
     expect(trimmed).toEqual([1, 2, 3]);
   });
 
-  test('by bytes keeps no more than those, if it has to let go of all', () => {
+  test('by bytes keeps no more than that, even if it has to drop everything', () => {
     const bytes = sizeOf(entry(1)) * 3;
     const tail = filled(10, { bytes });
     expect([tail.length, tail.bytes]).toEqual([3, bytes]);
@@ -163,7 +163,7 @@ describe('retention of a tail', () => {
     expect(sizeOf(entry(1, { data: '', topic: 'y' }))).toBeGreaterThan(50);
   });
 
-  test('by age lets go of what is older, not of what is exactly as old', () => {
+  test('by age drops older entries, not those exactly as old', () => {
     const tail = filled(0, { age: 100 });
     tail.push([entry(1, { time: 1000 })]);
     tail.push([entry(2, { time: 1050 })]);
@@ -176,7 +176,7 @@ describe('retention of a tail', () => {
     expect(tail.floor).toBe(2);
   });
 
-  test('outlives a wall clock that goes back', () => {
+  test('works with a wall clock that goes back', () => {
     const tail = filled(0, { age: 100 });
     tail.push([entry(1, { time: 1000 })]);
     tail.push([entry(2, { time: 10 })]);
@@ -193,7 +193,7 @@ describe('retention of a tail', () => {
 });
 
 describe('an event’s frame', () => {
-  test('is made once and then the same object for everybody', () => {
+  test('is made once and is the same object for everyone', () => {
     const one = entry(7, { data: 'x\ny' });
     const frame = frameOf(one, 'epoch');
     expect(new TextDecoder().decode(frame)).toBe('id: epoch.7\ndata: x\ndata: y\n\n');
@@ -261,7 +261,7 @@ const step = fc.oneof(
       later: fc.integer({ min: -20, max: 60 }),
     }),
   },
-  // More than the array holds on to before it is cut.
+  // More than the array keeps before it is cut.
   {
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('flood' as const), count: fc.constantFrom(700, 1500, 4000) }),
@@ -283,7 +283,7 @@ const step = fc.oneof(
   },
 );
 
-test('a tail is what an array of all events would be, cut at the front', { timeout: 60_000 }, () => {
+test('a tail equals an array of all events, cut at the front', { timeout: 60_000 }, () => {
   const retentions = fc.record({
     events: fc.constantFrom(0, 1, 7, 900, Infinity),
     bytes: fc.constantFrom(500, 3000, Infinity),
@@ -347,8 +347,8 @@ test('a tail is what an array of all events would be, cut at the front', { timeo
   );
 });
 
-describe('a tail of which little is left', () => {
-  test('takes no time and no memory for seqs that are not there', () => {
+describe('a tail with few entries left', () => {
+  test('takes no time and no memory for missing seqs', () => {
     const tail = filled(3);
     const started = performance.now();
     tail.push([entry(2 ** 40)], 2 ** 41);
@@ -358,7 +358,7 @@ describe('a tail of which little is left', () => {
     expect(performance.now() - started).toBeLessThan(1000);
   });
 
-  test('keeps no place for what was removed', { timeout: 60_000 }, () => {
+  test('takes no memory for removed entries', { timeout: 60_000 }, () => {
     const before = process.memoryUsage().heapUsed;
     const tail = filled(0);
     // Twelve keys of a state, each superseded again and again.
@@ -371,7 +371,7 @@ describe('a tail of which little is left', () => {
     expect(seqs(tail.read(tail.head - 3, all, noLimit, everything).entries)).toHaveLength(3);
   });
 
-  test('puts an entry in the place of another, under its new topics', () => {
+  test('replaces an entry, and finds it under its new topics', () => {
     const tail = filled(3);
     const { bytes } = tail;
     tail.replace(entry(2, { topic: 'other' }));
@@ -385,7 +385,7 @@ describe('a tail of which little is left', () => {
     expect(seqs(tail.read(0, all, noLimit, everything).entries)).toEqual([1, 2, 3]);
   });
 
-  test('counts against its bounds only what is to count', () => {
+  test('counts against its bounds only the entries that should count', () => {
     const trimmed: number[] = [];
     const counts = ({ topics }: LogEntry): boolean => topics[0] !== 'free';
     const tail = new Tail({

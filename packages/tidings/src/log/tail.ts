@@ -11,14 +11,14 @@ export interface TailOptions {
   readonly retention: Retention;
   /** Whether an entry counts against the bounds. Default: each does. */
   readonly counts?: (entry: LogEntry) => boolean;
-  /** Told of each entry that retention or `skip` takes, oldest first. Not told of what `remove` took. */
+  /** Called with each entry that retention or `skip` takes, oldest first; not with those that `remove` takes. */
   readonly onTrim?: (entry: LogEntry) => void;
 }
 
-/** Told that the log has lost what it had after this seq, before the tail goes back to it. */
+/** Called when the log has lost its events after this seq, before the tail goes back to it. */
 export type RewindListener = (end: number) => void;
 
-/** Told that what comes next leaves out events of these topics; without topics, of any. */
+/** Called when the next push leaves out events of these topics; without topics, of any. */
 export type MissListener = (topics: readonly string[] | undefined) => void;
 
 /**
@@ -38,7 +38,7 @@ export class Tail {
   #head: number;
   #floor: number;
   #bytes = 0;
-  /** What counts against the bounds. */
+  /** The entries that count against the bounds. */
   #countedEvents = 0;
   #countedBytes = 0;
 
@@ -76,12 +76,12 @@ export class Tail {
     return this.#bytes;
   }
 
-  /** How many events there may be, of those that count. */
+  /** The most events there may be, of those that count. */
   get capacity(): number {
     return this.#retention.events ?? Infinity;
   }
 
-  /** Calls `listener` with what `push` brings, in order. @returns what ends that. */
+  /** Calls `listener` with the entries of each push, in order. @returns a function that stops it. */
   onPush(listener: (entries: readonly LogEntry[]) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -89,15 +89,15 @@ export class Tail {
 
   /**
    * Calls `listener` when the log can't bring all: retention was faster, or another process appended too much. It is
-   * called while the head still stands before what is missing: who is at the head has to read the log from there.
-   * @returns what ends that.
+   * called while the head is still before the missing events: a reader at the head has to read the log from there.
+   * @returns a function that stops it.
    */
   onMiss(listener: MissListener): () => void {
     this.#missListeners.add(listener);
     return () => void this.#missListeners.delete(listener);
   }
 
-  /** Calls `listener` when the log has lost its end, while the head is still the old one. @returns what ends that. */
+  /** Calls `listener` when the log has lost its end, while the head is still old. @returns a function that stops it. */
   onRewind(listener: RewindListener): () => void {
     this.#rewindListeners.add(listener);
     return () => void this.#rewindListeners.delete(listener);
@@ -119,12 +119,12 @@ export class Tail {
     for (const listener of this.#listeners) listener(entries);
   }
 
-  /** Says that what comes next leaves out events of these topics; without topics, of any. */
+  /** Announces that the next push leaves out events of these topics; without topics, of any. */
   miss(topics?: readonly string[]): void {
     for (const listener of this.#missListeners) listener(topics);
   }
 
-  /** Goes on at `seq`, without what there is up to there: who wants it has to read the log. */
+  /** Goes on at `seq`, without the events up to there: their readers have to read the log. */
   skip(seq: number): void {
     this.miss();
     const entries = [...this.#entries];
@@ -138,10 +138,10 @@ export class Tail {
   }
 
   /**
-   * Goes on in a new epoch after `end`, since the log has lost what it had given out beyond: an engine failed over to a
-   * copy that was behind, say. The log's lineage has to have the old epoch by now.
+   * Goes on in a new epoch after `end`, because the log has lost the events it had given out beyond: an engine failed
+   * over to a copy that was behind, say. Add the old epoch to the log's lineage first.
    *
-   * @returns what was lost of it here. `onTrim` doesn't get it, since retention has nothing to do with it.
+   * @returns the lost entries of the tail. `onTrim` doesn't get them, since retention didn't take them.
    */
   rewind(epoch: string, end: number): readonly LogEntry[] {
     for (const listener of this.#rewindListeners) listener(end);
@@ -153,14 +153,14 @@ export class Tail {
     return lost;
   }
 
-  /** Takes out one event, because a newer one of its key stands for it or its topic's retention took it. */
+  /** Removes one event that a newer one of its key superseded, or that its topic's retention took. */
   remove(seq: number): LogEntry | undefined {
     const entry = this.#entries.remove(seq);
     if (entry !== undefined) this.#count(entry, -1);
     return entry;
   }
 
-  /** Puts an entry in the place of the one with its seq, if that is here. */
+  /** Replaces the entry with the same seq, if it is in the tail. */
   replace(entry: LogEntry): void {
     const before = this.#entries.replace(entry);
     if (before === undefined) return;
@@ -176,12 +176,12 @@ export class Tail {
     return this.#entries.read(after, this.#head, { wants, limit, matchers });
   }
 
-  /** Lets go of what retention no longer covers. `now` in milliseconds since 1970. */
+  /** Drops entries beyond the bounds of retention. `now` in milliseconds since 1970. */
   trim(now: number): void {
     const { events = Infinity, bytes = Infinity, age = Infinity } = this.#retention;
     for (;;) {
       const oldest = this.#entries.first;
-      // Seqs that are no longer in the log need nobody to look for them here.
+      // Readers need not look here for seqs that are no longer in the log.
       this.#floor = oldest === undefined ? this.#head : oldest.seq - 1;
       if (oldest === undefined) return;
       const fits = this.#countedEvents <= events && this.#countedBytes <= bytes;

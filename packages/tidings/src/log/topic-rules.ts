@@ -17,10 +17,10 @@ import { literalPrefix } from '../protocol/pattern.ts';
 import { type LogEntry, canonicalOf } from './entry.ts';
 import { RETENTION, type Retention } from './retention.ts';
 
-/** How a log treats the topics that `match`. The first rule that matches an event's canonical topic holds. */
+/** How a log treats the topics that `match`. The first rule that matches an event's canonical topic applies. */
 export interface TopicRule {
   readonly match: Matcher;
-  /** Bounds for each of these topics by itself, besides the log's own. */
+  /** Bounds for each of these topics by itself, in addition to the log's own. */
   readonly retention?: Retention;
   /**
    * The topic is a state: of its events with a `key`, only the newest of each key is kept, for as long as the log
@@ -28,8 +28,8 @@ export interface TopicRule {
    */
   readonly state?: boolean;
   /**
-   * For `state`: milliseconds in which at most one event of a key is appended. What is published in between
-   * collapses to the newest, for all readers together. Default 0: nothing waits.
+   * For `state`: milliseconds in which at most one event of a key is appended. Events published in between collapse
+   * to the newest, for all readers together. Default 0: every event is appended at once.
    */
   readonly interval?: number;
   /** For `state`: how many keys one of these topics may have. The key changed longest ago is lost. Default 100,000. */
@@ -39,7 +39,7 @@ export interface TopicRule {
 export interface TopicRules {
   /** The rule for an event whose canonical topic this is. */
   of(topic: string): TopicRule | undefined;
-  /** Whether what `wanted` asks for can include a topic that is a state. */
+  /** Whether `wanted` can match a state topic. */
   canBeState(wanted: MatcherSet): boolean;
 }
 
@@ -60,7 +60,7 @@ const PRESENCE_RULE: TopicRule = { match: { pattern: `${PRESENCE_PREFIX}*` }, st
 const DEFAULT_KEYS = 100_000;
 /** No topic has a control character. */
 const HUBS_GROUP = '\u0000hub';
-/** Of what the hub itself appends, without the values that count. */
+/** The bounds of the hub's own events, without the values that count. */
 const HUBS_RETENTION: Retention = { events: 10_000, bytes: 16_777_216 };
 
 /** @throws {TidingsError} `topic/*`, `hub/invalid-option`. */
@@ -111,7 +111,7 @@ function canMeet(a: string, b: string): boolean {
 /** Whether an event is the value of a key, on a topic that keeps just the newest. */
 export function isState(rules: TopicRules, event: Pick<LogEntry, 'canonical' | 'topics' | 'key'>): boolean {
   if (event.key === undefined || rules.of(canonicalOf(event))?.state !== true) return false;
-  // If a newer value of the key has taken the first topic, it depends on those that are left.
+  // If a newer value of the key has taken the first topic, the remaining ones decide.
   return event.canonical === undefined || event.topics.some((topic) => rules.of(topic)?.state === true);
 }
 
@@ -121,8 +121,8 @@ export function keysOf(rules: TopicRules, topic: string): number {
 }
 
 /**
- * Whether an event counts against the log's own bounds. Values don't, which outlive retention, and neither does what the
- * hub itself appends: nobody can evict publishers' events by coming and going.
+ * Whether an event counts against the log's own bounds. Values don't, as they outlive retention. The hub's own events
+ * don't either: visitors who come and go must not evict publishers' events.
  */
 export function isCounted(rules: TopicRules, event: LogEntry): boolean {
   return !isHubs(event) && (event.tombstone || !isState(rules, event));
@@ -134,17 +134,17 @@ export interface Bounds {
   readonly retention: Retention;
 }
 
-/** The bounds that an event has besides the log's own; undefined if it has none. Values have those of `keysOf`. */
+/** An event's bounds in addition to the log's own; undefined if it has none. Values have those of `keysOf`. */
 export function boundsOf(rules: TopicRules, event: LogEntry): Bounds | undefined {
   if (isState(rules, event) && !event.tombstone) return undefined;
   if (isHubs(event)) return { group: HUBS_GROUP, retention: HUBS_RETENTION };
-  // What a state has let go of, and what deletes a key, has the log's bounds.
+  // Values that a state has dropped, and tombstones, have the log's bounds.
   if (event.canonical !== undefined || event.tombstone) return undefined;
   const retention = rules.of(event.topics[0])?.retention;
   return retention === undefined ? undefined : { group: event.topics[0], retention };
 }
 
 /** Whether the hub itself has appended the event: publishers can't use its topics. */
-function isHubs(event: LogEntry): boolean {
+export function isHubs(event: LogEntry): boolean {
   return canonicalOf(event).startsWith(PRESENCE_PREFIX);
 }

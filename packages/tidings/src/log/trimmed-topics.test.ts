@@ -9,13 +9,13 @@ function lost(trimmed: TrimmedTopics, after: number, ...wanted: Matcher[]): unkn
 }
 
 describe('trimmed topics', () => {
-  test('know of nothing lost before anything is', () => {
+  test('report no loss before there is one', () => {
     const trimmed = new TrimmedTopics();
     expect(lost(trimmed, 0, 'a', { pattern: '*' })).toEqual([]);
     expect(trimmed.newest).toBe(0);
   });
 
-  test('tell the newest loss of each topic and pattern, if it lies after the cursor', () => {
+  test('give the newest loss of each topic and pattern, if it lies after the cursor', () => {
     const trimmed = new TrimmedTopics();
     trimmed.record(['a'], 1);
     trimmed.record(['b', 'a/1'], 2);
@@ -31,7 +31,7 @@ describe('trimmed topics', () => {
     expect(lost(trimmed, 2, { pattern: 'a/*' }, { pattern: '*' })).toEqual([[{ pattern: '*' }, 3]]);
   });
 
-  test('may be told of an older seq later, and keep the newer one', () => {
+  test('keep the newer seq if an older one comes later', () => {
     const trimmed = new TrimmedTopics();
     trimmed.record(['a'], 9);
     trimmed.record(['a', 'b'], 4);
@@ -39,12 +39,12 @@ describe('trimmed topics', () => {
     expect(trimmed.newest).toBe(9);
   });
 
-  test('say that a topic may have lost something once they can’t remember it', () => {
+  test('say that a topic may have lost something once they have forgotten it', () => {
     const trimmed = new TrimmedTopics(2);
     trimmed.record(['old'], 1);
     trimmed.record(['mid'], 2);
     trimmed.record(['new'], 3);
-    // `old` was forgotten at 1; who stands there or later has lost nothing of what was forgotten.
+    // `old` was forgotten at 1: a reader there or later has lost none of the forgotten events.
     expect(lost(trimmed, 0, 'old', 'mid', 'new', 'never')).toEqual([
       ['old', 1],
       ['mid', 2],
@@ -65,7 +65,7 @@ describe('trimmed topics', () => {
     expect(lost(trimmed, 7, 'never')).toEqual([]);
   });
 
-  test('answer at once for a pattern over more topics than are worth a look', () => {
+  test('answer at once for a pattern if there are too many topics to compare', () => {
     const trimmed = new TrimmedTopics();
     for (let seq = 1; seq <= 100_000; seq += 1) trimmed.record([`t/${seq}`], seq);
     const asked: string[] = [];
@@ -77,7 +77,7 @@ describe('trimmed topics', () => {
   });
 });
 
-/** Topics of their own for some, so that the bound is met. */
+/** Gives some events topics of their own, to reach the bound. */
 const topicsOfOne = fc.array(
   fc.oneof(
     fc.constantFrom('a', 'b', 'a/1'),
@@ -86,7 +86,7 @@ const topicsOfOne = fc.array(
   { minLength: 1, maxLength: 3 },
 );
 
-test('no loss is ever missed, and none is told of that lies before all losses, whatever the bound', () => {
+test('every loss is reported, and a cursor after all losses gets none, whatever the bound', () => {
   const wanted = createMatcherSet(['a', 'b', 'n/7', 'n/30', 'never', { pattern: 'n/*' }, { pattern: ':x' }]);
   fc.assert(
     fc.property(

@@ -3,7 +3,7 @@ import type { Loss } from './event-log.ts';
 
 /** Topics remembered by name; beyond, those trimmed longest ago are only known together. */
 const MAX_TOPICS = 100_000;
-/** Topics that are held against a pattern; beyond, the answer is "may have lost something". */
+/** The most topics to compare with a pattern; beyond, the answer is "may have lost something". */
 const MAX_SCANNED = 1000;
 
 interface Trimmed {
@@ -16,13 +16,13 @@ interface Trimmed {
 const NONE: Trimmed = { seq: 0, count: 0 };
 
 /**
- * Remembers up to where each topic's events were trimmed, so that a reader can be told which of its topics lost
- * some. In bounded memory: where it no longer knows, it says that something was lost.
+ * Remembers up to where each topic's events were trimmed, to tell a reader which of its topics lost some. In bounded
+ * memory: where it no longer knows, it says that something was lost.
  */
 export class TrimmedTopics {
   /** In the order in which they were trimmed last. */
   readonly #topics = new Map<string, Trimmed>();
-  /** What the topics that are no longer in the map add up to; and all topics. */
+  /** The combined loss of the topics that are no longer in the map, and of all topics. */
   #forgotten = NONE;
   #all = NONE;
   readonly #maxTopics: number;
@@ -31,7 +31,7 @@ export class TrimmedTopics {
     this.#maxTopics = maxTopics;
   }
 
-  /** The newest seq trimmed of any topic, 0 if none. */
+  /** The newest trimmed seq of all topics, 0 if none. */
   get newest(): number {
     return this.#all.seq;
   }

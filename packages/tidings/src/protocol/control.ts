@@ -16,7 +16,7 @@ export const GOODBYE = 'tidings:goodbye';
 export type GapReason = 'trimmed' | 'epoch' | 'unknown-cursor';
 
 export interface Gap {
-  /** What the connection asked for and may have missed events of. */
+  /** The topics and patterns that may have missed events. */
   readonly topics: readonly Matcher[];
   readonly reason: GapReason;
 }
@@ -25,12 +25,12 @@ export interface Gap {
 export interface Welcome {
   /** Names this connection in `hub.connections()` and in logs. */
   readonly connection: string;
-  /** Needed to change what the connection is for; for this client alone. */
+  /** Authorizes requests that change the connection's topics. Only this client knows it. */
   readonly secret: string;
-  /** A cursor came with the request, and everything after it follows, with nothing missing. */
+  /** True if the request had a cursor and every event after it follows. */
   readonly resumed: boolean;
   readonly gaps: readonly Gap[];
-  /** Milliseconds within which the server sends something, if only a heartbeat. */
+  /** The longest the server stays quiet, in milliseconds: it sends at least a heartbeat. */
   readonly heartbeat: number;
 }
 
@@ -39,7 +39,7 @@ export interface GapNotice {
   readonly gaps: readonly Gap[];
 }
 
-/** Data of `tidings:subscribed`: what the connection is for from now on. Its `id:` is where topics it gained begin. */
+/** Data of `tidings:subscribed`: all topics of the connection from now on. Topics it gained begin after its `id:`. */
 export interface Subscribed {
   readonly topics: readonly Matcher[];
 }
@@ -58,9 +58,9 @@ export interface Change {
   readonly drop?: readonly Matcher[];
 }
 
-/** The answer to it. */
+/** The response body. */
 export interface Changed {
-  /** Events of topics that were added begin after it. */
+  /** Events of added topics begin after this cursor. */
   readonly cursor: string;
   readonly topics: readonly Matcher[];
 }

@@ -24,7 +24,7 @@ describe('the text of a cursor', () => {
     );
   });
 
-  test('passes through a header and a query string as it is, in at most 128 bytes', () => {
+  test('passes through a header and a query string unescaped, in at most 128 bytes', () => {
     fc.assert(
       fc.property(cursor, (any) => {
         const text = formatCursor(any);
@@ -34,7 +34,7 @@ describe('the text of a cursor', () => {
     );
   });
 
-  test('is the only text of that cursor: what parses is written the same again', () => {
+  test('has only one text: formatting a parsed cursor gives the same text', () => {
     const nearly = fc.string({
       unit: fc.constantFrom('a', '-', '.', '0', '1', '9', '+', 'e', ' ', '\n'),
       maxLength: 22,
@@ -61,7 +61,7 @@ describe('where a subscriber asks to begin', () => {
   });
 });
 
-describe('text that is no cursor of ours', () => {
+describe('text that is not a Tidings cursor', () => {
   test.each([
     ['nothing', ''],
     ['the special cursor', EARLIEST],
@@ -111,7 +111,7 @@ describe('an epoch', () => {
   });
 
   test.each(['', ' ', 'a b', 'a.b', 'a\n', '\na', 'é', 'e'.repeat(65), EARLIEST.replace('e', 'è')])(
-    'is refused if it can not: %j',
+    'is refused if it cannot: %j',
     (text) => {
       expect(() => assertEpoch(text)).toThrow(
         expect.objectContaining({ code: 'cursor/invalid', details: { epoch: text } }),

@@ -1,10 +1,10 @@
 import { createError } from './errors.ts';
 
 /**
- * A place in a log: everything up to and including `seq` has been given.
+ * A position in a log: every event up to and including `seq` has been delivered.
  *
- * On the wire it is opaque text, `epoch.seq`, so that it survives `id:`, `Last-Event-ID` and a query string
- * unescaped: ASCII, no spaces, at most 128 bytes.
+ * On the wire it is opaque text, `epoch.seq`. ASCII without spaces, at most 128 bytes, it passes through `id:`,
+ * `Last-Event-ID` and a query string unescaped.
  */
 export interface Cursor {
   /** One incarnation of a log. A cursor of another epoch can't be compared with this one's. */
@@ -13,12 +13,12 @@ export interface Cursor {
   readonly seq: number;
 }
 
-/** Asks for everything that is retained. A client sends it; the hub never issues it. */
+/** Asks for every retained event. Clients send it; the hub never issues it. */
 export const EARLIEST = 'earliest';
 
 /**
- * Where a subscriber asks to begin: after a cursor, with everything that is retained (`earliest`), with what comes next
- * (`head`), or with text that is no cursor of ours (`unknown`).
+ * Where a subscriber asks to begin: after a cursor, at the oldest retained event (`earliest`), with the next event
+ * (`head`), or at a text that isn't a Tidings cursor (`unknown`).
  */
 export type Start = Cursor | 'earliest' | 'head' | 'unknown';
 
@@ -29,7 +29,7 @@ export function formatCursor(cursor: Cursor): string {
   return `${cursor.epoch}.${cursor.seq}`;
 }
 
-/** @returns undefined for text that is not a cursor of ours: the caller decides what that means. */
+/** @returns undefined if the text isn't a Tidings cursor; the caller decides how to treat that. */
 export function parseCursor(text: string): Cursor | undefined {
   const match = CURSOR.exec(text);
   const seq = Number(match?.[2]);
@@ -37,7 +37,7 @@ export function parseCursor(text: string): Cursor | undefined {
   return { epoch: match[1], seq };
 }
 
-/** Reads a cursor that came with a request; absent or empty, it asks for what comes next. */
+/** Reads the cursor of a request. An absent or empty one asks to begin with the next event. */
 export function parseStart(text: string | undefined): Start {
   if (text === undefined || text === '') return 'head';
   return text === EARLIEST ? 'earliest' : (parseCursor(text) ?? 'unknown');

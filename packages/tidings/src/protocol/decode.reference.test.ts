@@ -1,12 +1,12 @@
 /**
- * The decoder against a reference that does what the standard says, sentence by sentence and character by character:
+ * The decoder against a reference that follows the standard sentence by sentence, one character at a time:
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createDecoder } from './decode.ts';
 
-/** What happens at an event source, in order. */
+/** Everything an event source does, in order. */
 type Happening =
   | { readonly event: { readonly type: string; readonly data: string; readonly lastEventId: string } }
   | { readonly lastEventId: string }

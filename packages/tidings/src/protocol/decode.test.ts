@@ -49,11 +49,11 @@ describe('lines', () => {
     ]);
   });
 
-  it('are not held back by a CR whose LF might follow', () => {
+  it('are dispatched at a CR, without waiting for an LF that might follow', () => {
     expect(decode('data: a\r\r')).toEqual([message('a')]);
   });
 
-  it('may mix their ends', () => {
+  it('may end differently from each other', () => {
     expect(decode('data: a\r\ndata: b\rdata: c\n\r\n\rdata: d\n\n')).toEqual([
       message('a\nb\nc'),
       message('d'),
@@ -72,7 +72,7 @@ describe('lines', () => {
 });
 
 describe('a byte order mark', () => {
-  it('is ignored at the very start, even when chunks tear it', () => {
+  it('is ignored at the very start, even when split over chunks', () => {
     const [first, second, third] = [Uint8Array.of(0xef), Uint8Array.of(0xbb), Uint8Array.of(0xbf)];
     expect(decodeChunks([first, second, third, bytes('data: a\n\n')])).toEqual([message('a')]);
   });
@@ -115,7 +115,7 @@ describe('an event', () => {
     expect(decode('event: x\n\n\n\n: comment\n\n')).toEqual([{ comment: 'comment' }]);
   });
 
-  it('that is not complete when the stream ends is discarded', () => {
+  it('that is incomplete when the stream ends is discarded', () => {
     expect(decode('data: a\n\ndata: b\n')).toEqual([message('a')]);
     expect(decode('id: 1\n')).toEqual([]);
   });
@@ -125,7 +125,7 @@ describe('an event', () => {
     expect(decode(stream)).toEqual([message('a'), message('b', '1'), message('c', '1'), message('d')]);
   });
 
-  it('carries the id of the connection before until there is a new one', () => {
+  it('carries the previous connection’s id until there is a new one', () => {
     const stream = bytes('data: a\n\nid: 2\ndata: b\n\n');
     expect(decodeChunks([stream], { lastEventId: '1' })).toEqual([message('a', '1'), message('b', '2')]);
   });
@@ -171,7 +171,7 @@ describe('the limit', () => {
   };
   const tooLarge = { error: 'decode/event-too-large' };
 
-  it('lets a line of exactly so many bytes pass, and counts bytes, not characters', () => {
+  it('lets a line of exactly that many bytes pass, and counts bytes, not characters', () => {
     for (const chunkSize of [1, 1_000]) {
       expect(limited(`data: ${'a'.repeat(94)}\n\n`, 100, chunkSize)).toEqual([message('a'.repeat(94))]);
       expect(limited(`data: ${'a'.repeat(95)}\n\n`, 100, chunkSize)).toEqual([tooLarge]);
@@ -200,7 +200,7 @@ describe('the limit', () => {
     expect(limited(stream, 30, 5).filter((seen) => 'error' in seen)).toEqual([]);
   });
 
-  it('is told after the events before it, and again by every later call', () => {
+  it('is reported after the events before it, and again by every later call', () => {
     const decoder = createDecoder({ onEvent: () => undefined, maxEventBytes: 10 });
     const stream = bytes(`data: 1\n\ndata: ${'a'.repeat(20)}\n\n`);
     expect(decodeChunks([stream], { maxEventBytes: 10 })).toEqual([message('1'), tooLarge]);
@@ -252,7 +252,7 @@ describe('any stream', () => {
     .map((parts) => Uint8Array.from(parts.flatMap((part) => [...part])));
   const places = fc.array(fc.nat(), { maxLength: 30 });
 
-  it('decodes the same in whatever chunks it comes', () => {
+  it('decodes the same however it is split into chunks', () => {
     fc.assert(
       fc.property(stream, places, fc.integer({ min: 1, max: 60 }), (whole, where, maxEventBytes) => {
         const options = { maxEventBytes };
@@ -263,13 +263,13 @@ describe('any stream', () => {
   });
 });
 
-describe('what encodeFrame wrote', () => {
+describe('a frame that encodeFrame wrote', () => {
   const line = fc
     .string({ unit: 'grapheme', minLength: 1, maxLength: 8 })
     .filter((value) => !/[\r\n\0]/.test(value));
   const frame = fc.record({ id: line, type: line, data: fc.string({ unit: 'grapheme', maxLength: 60 }) });
 
-  it('comes back, with CR and CRLF in data as LF', () => {
+  it('is decoded again, with CR and CRLF in data as LF', () => {
     fc.assert(
       fc.property(fc.array(frame), fc.array(fc.nat()), (frames, where) => {
         const wire = bytes(frames.map((fields) => encodeFrame(fields)).join(''));

@@ -12,7 +12,7 @@ export interface DecodedEvent {
   /** `message` unless the stream named it. */
   readonly type: string;
   readonly data: string;
-  /** The last event ID as of this event, whether it or an earlier one brought it; empty if none did. */
+  /** The last event ID as of this event, set by this event or an earlier one; empty if none was set. */
   readonly id: string;
 }
 
@@ -32,11 +32,11 @@ export interface DecoderOptions {
 
 export interface Decoder {
   /**
-   * Takes the next bytes of the stream and keeps no reference to them. What is incomplete when the stream ends is
-   * to be discarded, so there is nothing to call then.
+   * Takes the next bytes of the stream and keeps no reference to them. There is nothing to call at the end of the
+   * stream: an incomplete event is discarded.
    *
-   * @throws {TidingsError} `decode/event-too-large`, after the events before it were handed out; and from then on
-   * whenever it is called.
+   * @throws {TidingsError} `decode/event-too-large`, after the events before it were handed out, and on every later
+   * call.
    */
   feed(chunk: Uint8Array): void;
 }
@@ -99,7 +99,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
   function readLines(text: string, start: number): void {
     let at = start;
     // "a U+000D CARRIAGE RETURN U+000A LINE FEED (CRLF) character pair, a single LF, a single CR" end a line. Either
-    // is searched for again only once it was passed, so that text without a CR is searched for one only once.
+    // is searched for again only after it was passed: text without a CR is scanned for one only once.
     let lf = -1;
     let cr = -1;
     while (at < text.length) {
@@ -160,7 +160,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
     if ((end - start) * MAX_UNIT_BYTES + dataBytes > maxEventBytes) measure(text.slice(start, end));
   }
 
-  /** Counts what was only estimated. It leaves a third of what is left as room, so this is called a few times only. */
+  /** Replaces the estimate by a count. Each call leaves a third of the rest as room, so there are only a few calls. */
   function measure(line: string): number {
     const lineBytes = utf8Length(line);
     if (data !== undefined) dataBytes = utf8Length(data) + 1;

@@ -73,7 +73,7 @@ function decode(stream: string): { events: DecodedEvent[]; others: unknown[] } {
   return { events, others };
 }
 
-describe('what a publisher sends', () => {
+describe('data that a publisher sends', () => {
   test('is decoded to the same data with its line ends as LF, and to nothing else', () => {
     fc.assert(
       fc.property(hostile, fc.option(hostile, { nil: undefined }), (data, type) => {
@@ -98,7 +98,7 @@ describe('what a publisher sends', () => {
     );
   });
 
-  test('comes back as the same value if it is JSON', () => {
+  test('is decoded to the same value if it is JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const { data } = toNewEvent({ topics: 'a', data: value });

@@ -2,7 +2,7 @@
  * Writing the event stream format:
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  *
- * A frame is text here; who sends it turns it into UTF-8 once and shares the bytes.
+ * A frame is text here; the sender encodes it as UTF-8 once and shares the bytes.
  */
 
 export interface FrameFields {

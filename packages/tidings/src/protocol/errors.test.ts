@@ -10,7 +10,7 @@ describe('error codes', () => {
 });
 
 describe('a TidingsError', () => {
-  test('is an Error that tells its code, status, details and cause', () => {
+  test('is an Error with a code, status, details and cause', () => {
     const cause = new RangeError('disk full');
     const error = new TidingsError('log/closed', 'No more.', {
       status: 503,
@@ -42,8 +42,8 @@ describe('a TidingsError', () => {
   });
 });
 
-describe('what an app throws at a request', () => {
-  test('says 401 or 403, with words of its own if it has any', () => {
+describe('an error that an app throws for a request', () => {
+  test('says 401 or 403, with the app’s message if it gives one', () => {
     expect(unauthorized()).toMatchObject({ code: 'auth/unauthorized', status: 401 });
     expect(forbidden()).toMatchObject({ code: 'auth/forbidden', status: 403 });
     expect(unauthorized('Who are you?').message).toBe('Who are you?');

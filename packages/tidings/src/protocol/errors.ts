@@ -4,8 +4,8 @@ import { TidingsError, type TidingsErrorOptions } from './tidings-error.ts';
  * Every failure the library reports carries one of these codes. They are stable: match on `code`, never on
  * `message`. `docs/errors.md` explains each, and a test keeps that page complete.
  *
- * Beside each stands the HTTP status that answers a request which failed like this. Null: it is no answer to a request,
- * or the caller can't be blamed for it, and the app answers 500.
+ * The table gives each code the HTTP status of a request that fails with it. Null means that the error never answers
+ * a request, or that the caller isn't to blame and the app answers 500.
  */
 const STATUS_OF = {
   'auth/expired': 401,

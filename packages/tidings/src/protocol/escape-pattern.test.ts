@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { escapePattern, looksLikePattern } from './escape-pattern.ts';
 import { Pattern } from './pattern.ts';
 
-/** Any text a topic may have, with more of what is special in patterns than chance would bring. */
+/** Any valid topic, with more of the characters that are special in patterns than chance would bring. */
 const text = fc.string({
   unit: fc.oneof(
     fc.constantFrom('*', ':', '\\', '(', ')', '{', '}', '+', '?', '/', '$', 'a', '.', '^', '|', '[', ']'),

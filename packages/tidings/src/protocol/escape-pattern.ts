@@ -1,4 +1,4 @@
-/** What means something else than itself in a pattern. */
+/** The characters with a special meaning in a pattern. */
 const SPECIAL = /[\\*:(){}+?]/g;
 
 /**

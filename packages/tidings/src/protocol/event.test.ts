@@ -5,7 +5,7 @@ import { DEFAULT_EVENT_LIMITS, checkType, encodeData, toNewEvent } from './event
 
 const limits = { topicLength: 10, topicsPerEvent: 3, eventLength: 20 };
 
-/** What a caller without types might hand in. */
+/** Values that a caller without types might pass. */
 function refusal(input: Record<string, unknown>): unknown {
   try {
     toNewEvent({ topics: 'a', data: 1, ...input }, limits);
@@ -19,8 +19,8 @@ function refusal(input: Record<string, unknown>): unknown {
 const circular: Record<string, unknown> = {};
 circular['self'] = circular;
 
-describe('an event that is in order', () => {
-  test('has every field, with nothing made up', () => {
+describe('a valid event', () => {
+  test('has every field it was given, and no other', () => {
     expect(toNewEvent({ topics: 'a', data: { n: 1 } })).toEqual({
       topics: ['a'],
       type: undefined,
@@ -66,7 +66,7 @@ describe('an event that is in order', () => {
     expect(toNewEvent({ topics: 'a', data }).data).toBe(text);
   });
 
-  test('may have no data at all, as text', () => {
+  test('may have empty text as data', () => {
     expect(toNewEvent({ topics: 'a', data: '', raw: true }).data).toBe('');
   });
 
@@ -144,7 +144,7 @@ describe('an event is refused', () => {
     expect(refusal(input)).toMatchObject({ code: 'event/invalid-option', message });
   });
 
-  test('naming the slip if an event is given in place of its topic', () => {
+  test('with a message that names the slip if an event is given as its topic', () => {
     expect(refusal({ topics: { topic: 'a', data: 1 }, data: undefined })).toMatchObject({
       code: 'topic/invalid',
       message:
@@ -153,7 +153,7 @@ describe('an event is refused', () => {
     });
   });
 
-  test('with event/too-large and status 413, telling the lengths', () => {
+  test('with event/too-large and status 413, naming the lengths', () => {
     const details = { length: 21, maxLength: 20 };
     const error = { code: 'event/too-large', status: 413, details };
     expect(refusal({ data: 'x'.repeat(21), raw: true })).toMatchObject(error);
@@ -189,7 +189,7 @@ test('a type that is accepted stays within its line', () => {
   );
 });
 
-test('whatever has a JSON text is sent as that text, and all else is refused', () => {
+test('every value that JSON can represent is sent as JSON, and all others are refused', () => {
   fc.assert(
     fc.property(
       fc.anything({ withBigInt: true, withDate: true, withMap: true, withTypedArray: true }),

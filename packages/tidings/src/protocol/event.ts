@@ -3,7 +3,7 @@ import { createError } from './errors.ts';
 import { describe, likelyName } from './options.ts';
 import { assertTopic, MAX_TOPIC_LENGTH, PRESENCE_PREFIX } from './matcher.ts';
 
-/** What a publisher says of an event, besides its topics and data. */
+/** An event's options, apart from its topics and data. */
 export interface EventOptions {
   /** SSE event type; absent means `message`. No CR, LF or NUL, and not beginning with `tidings:`. */
   readonly type?: string;
@@ -11,15 +11,15 @@ export interface EventOptions {
   readonly id?: string;
   /** Which state this event is the newest value of. 1 to 255 characters. */
   readonly key?: string;
-  /** The key is deleted: who connects later is not told of it. What `data` says of that is for those who follow. */
+  /** Deletes the key: snapshots no longer contain it. Connections that follow or resume still receive this event. */
   readonly tombstone?: boolean;
   /** Only for connections that `authorize` granted one of the topics to. */
   readonly private?: boolean;
-  /** `data` is text to be sent as it is, instead of a value to be sent as JSON. */
+  /** Sends `data`, a string, verbatim instead of as JSON. */
   readonly raw?: boolean;
 }
 
-/** An event as it is handed to `publishAll`. */
+/** One event for `publishAll`. */
 export interface EventInput extends EventOptions {
   /** One topic or several; the first is canonical. */
   readonly topics: string | readonly string[];
@@ -54,7 +54,7 @@ export const DEFAULT_EVENT_LIMITS: EventLimits = {
 };
 
 const MAX_NAME_LENGTH = 255;
-/** What would break out of one line of the stream, and what UTF-8 cannot carry: half of a surrogate pair. */
+/** Characters that would end a line of the stream, and half surrogate pairs, which UTF-8 can't encode. */
 // oxlint-disable-next-line no-control-regex
 const UNSENDABLE = /[\r\n\u0000]|\p{Surrogate}/u;
 
@@ -85,7 +85,7 @@ export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVEN
 const KNOWN = new Set(['topics', 'data', 'type', 'id', 'key', 'tombstone', 'private', 'raw']);
 const FLAGS = ['tombstone', 'private', 'raw'] as const;
 
-/** A `privat` event must not go out to everybody, nor one with `private: 'false'` to nobody. */
+/** A misspelt `privat` must not make an event public, and `private: 'false'` must not make it private. */
 function assertKnownOptions(input: EventInput): void {
   for (const name in input) {
     if (KNOWN.has(name)) continue;
@@ -110,7 +110,7 @@ function toTopics(topics: string | readonly string[], limits: EventLimits): read
       '`publishAll([{ topics, data }])`.';
     throw createError('topic/invalid', message, { details: { topic: topics } });
   }
-  // Whatever else a caller without types hands in is judged as a topic.
+  // Any other value from a caller without types is checked as a topic.
   const [first, ...rest] = new Set(Array.isArray(topics) ? (topics as readonly string[]) : [topics]);
   if (first === undefined) {
     throw createError('topic/missing', 'An event needs at least one topic.');
@@ -150,7 +150,7 @@ function checkName(code: 'event/invalid-id' | 'event/invalid-key', what: string,
   throw createError(code, message, { details: { [what]: name } });
 }
 
-/** @throws {TidingsError} `event/invalid-data` for what JSON cannot say. */
+/** @throws {TidingsError} `event/invalid-data` if JSON can't represent the data. */
 export function encodeData(data: unknown, raw: boolean): string {
   if (raw) {
     if (typeof data === 'string') return data;

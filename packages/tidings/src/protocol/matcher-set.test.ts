@@ -11,7 +11,7 @@ const matchers = fc.array(fc.oneof(exact, pattern), { maxLength: 5 });
 const topics = ['a', 'b', 'a/b', 'user/1', 'user/2', 'user/1/x', '*', ':x', 'c', 'ab'];
 
 describe('a set of matchers', () => {
-  test('of none matches nothing and covers nothing', () => {
+  test('matches nothing and covers nothing if it is empty', () => {
     const nothing = createMatcherSet([]);
     expect(nothing.matches(topics)).toBe(false);
     expect(nothing.covers('a')).toBe(false);
@@ -41,12 +41,12 @@ describe('a set of matchers', () => {
     );
   });
 
-  test('takes a topic by its letters, also where they would mean something in a pattern', () => {
+  test('takes a topic literally, even where it looks like a pattern', () => {
     const set = createMatcherSet(['*', ':x']);
     expect(topics.filter((topic) => set.matchesTopic(topic))).toEqual(['*', ':x']);
   });
 
-  test('has each of them once, topics first', () => {
+  test('has each matcher once, topics first', () => {
     const set = createMatcherSet([{ pattern: 'a' }, 'b', 'a', 'b', { pattern: 'a' }]);
     expect(set.matchers).toEqual(['b', 'a', { pattern: 'a' }]);
   });
@@ -69,7 +69,7 @@ describe('a set of matchers', () => {
     );
   });
 
-  test('has a key that is equal just for sets of the same matchers', () => {
+  test('has a key that is equal only for sets of the same matchers', () => {
     fc.assert(
       fc.property(matchers, matchers, (a, b) => {
         const distinct = (list: readonly Matcher[]): string[] =>
@@ -81,7 +81,7 @@ describe('a set of matchers', () => {
     );
   });
 
-  test('has a key that tells nothing of the order', () => {
+  test('has a key that does not depend on the order', () => {
     const shuffled = fc
       .uniqueArray(fc.oneof(exact, pattern), { selector: (each) => JSON.stringify(each) })
       .chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length })));
@@ -93,7 +93,7 @@ describe('a set of matchers', () => {
   });
 
   test('has a key that no pattern can make equal to another set’s', () => {
-    // A stranger's pattern must not pass for a set of others: who asks for those would get what the pattern matches.
+    // A stranger's pattern must not pass for a set of others: their subscribers would get the pattern's events.
     const hostile = fc.string({
       unit: fc.constantFrom('x', '\n', '\0', 'y', '/'),
       minLength: 1,
@@ -128,8 +128,8 @@ describe('a set of matchers', () => {
   });
 });
 
-describe('what a set covers', () => {
-  test('is what it has, exact topics that its patterns match, and everything if it has `*`', () => {
+describe('a matcher that a set covers', () => {
+  test('is in the set, is a topic that its patterns match, or is anything if the set has `*`', () => {
     const set = createMatcherSet(['a', { pattern: 'user/:id' }]);
     expect(set.covers('a')).toBe(true);
     expect(set.covers('user/7')).toBe(true);
@@ -146,7 +146,7 @@ describe('what a set covers', () => {
     }
   });
 
-  test('it matches, whatever the topic', () => {
+  test('matches no topic that the set does not match', () => {
     fc.assert(
       fc.property(matchers, fc.oneof(exact, pattern), (list, matcher) => {
         const set = createMatcherSet(list);

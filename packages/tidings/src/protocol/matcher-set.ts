@@ -3,7 +3,7 @@ import type { Pattern } from './pattern.ts';
 import { ownPatterns, sharePattern } from './shared-patterns.ts';
 import { SortedPatterns } from './sorted-patterns.ts';
 
-/** `matches` is a method: call it on the pattern, as one taken out of it no longer knows which. */
+/** `matches` is a method: call it on the pattern. Detached, it has lost its `this`. */
 export interface CompiledPattern {
   readonly pattern: string;
   matches(topic: string): boolean;
@@ -15,13 +15,13 @@ export interface MatcherSet {
   readonly matchers: readonly Matcher[];
   readonly topics: ReadonlySet<string>;
   readonly patterns: readonly CompiledPattern[];
-  /** Equal for sets of equal matchers, in whatever order they were given; made anew at each call. */
+  /** Equal for sets of equal matchers, in any order; made anew at each call. */
   readonly key: string;
-  /** One question for all patterns: whoever walks through many topics asks this, instead of walking once per pattern. */
+  /** Asks all patterns at once: a walk through many topics needs one pass instead of one per pattern. */
   matchesTopic(topic: string): boolean;
   /** Whether one of an event's topics is matched. */
   matches(topics: readonly string[]): boolean;
-  /** Whether whatever `matcher` could match is matched. A pattern is covered by the same pattern, or by `*`. */
+  /** Whether the set matches everything `matcher` could match. Only the same pattern, or `*`, covers a pattern. */
   covers(matcher: Matcher): boolean;
 }
 
@@ -34,7 +34,7 @@ export function createMatcherSet(wanted: readonly Matcher[], maxTopicLength?: nu
   const topics = new Set<string>();
   const patterns = new Map<string, Pattern>();
   for (const matcher of wanted) {
-    // This way round, so that an undefined from a missing query parameter is told to be no topic.
+    // In this order, an undefined from a missing query parameter gets the error for an invalid topic.
     if (typeof matcher === 'object' && matcher !== null) {
       const pattern = patterns.get(matcher.pattern) ?? sharePattern(matcher.pattern, maxTopicLength);
       patterns.set(pattern.pattern, pattern);
@@ -49,7 +49,7 @@ export function createMatcherSet(wanted: readonly Matcher[], maxTopicLength?: nu
   return set;
 }
 
-/** Holds nothing that can be made when it is asked for: there is one of these for each set that connections ask for. */
+/** Stores nothing that it can derive on demand: there is one of these for each set that connections ask for. */
 class Matchers implements MatcherSet {
   readonly topics: ReadonlySet<string>;
   readonly patterns: readonly Pattern[];

@@ -31,7 +31,7 @@ describe('a topic', () => {
     (topic) => expect(codeOf(topic)).toBe('topic/invalid'),
   );
 
-  test('has no control characters, wherever they stand', () => {
+  test('has no control characters in any position', () => {
     const controls = [...Array.from({ length: 32 }, (_, i) => String.fromCharCode(i)), '\u007f'];
     for (const control of controls) {
       expect(codeOf(control)).toBe('topic/invalid');
@@ -47,7 +47,7 @@ describe('a topic', () => {
     },
   );
 
-  test('has as many characters as it may have, and not one more', () => {
+  test('may be as long as the limit, and not one character longer', () => {
     expect(codeOf('a'.repeat(MAX_TOPIC_LENGTH))).toBeUndefined();
     expect(codeOf('a'.repeat(MAX_TOPIC_LENGTH + 1))).toBe('topic/too-long');
     expect(codeOf('abc', 3)).toBeUndefined();

@@ -2,7 +2,7 @@ import { createError } from './errors.ts';
 import type { TidingsError } from './tidings-error.ts';
 
 /**
- * What a subscriber asks for: an exact topic, or every topic that a URL Pattern matches.
+ * One thing a subscriber asks for: an exact topic, or every topic that a URL Pattern matches.
  *
  * Patterns use the syntax of the URL Pattern standard: `user/:id` stands for one segment, `posts/*` for the rest.
  * `pattern.ts` says which part of it.
@@ -11,12 +11,12 @@ export type Matcher = string | { readonly pattern: string };
 
 export const MAX_TOPIC_LENGTH = 1024;
 
-/** Topics beginning like this are the hub's own: who is present on the topic that follows. `publish` refuses them. */
+/** The prefix of the hub's own topics: presence on the topic that follows. `publish` refuses them. */
 export const PRESENCE_PREFIX = 'presence/';
 
 /**
- * C0 controls and DEL, which would end a line of the stream, hide in a log, or run two keys into one; and what UTF-8
- * cannot carry: half of a surrogate pair.
+ * C0 controls and DEL, which would end a line of the stream, hide in a log, or run two keys into one; and half
+ * surrogate pairs, which UTF-8 can't encode.
  */
 // oxlint-disable-next-line no-control-regex
 export const UNUSABLE: RegExp = /[\u0000-\u001f\u007f]|\p{Surrogate}/u;

@@ -37,7 +37,7 @@ const checks: Checks<Example> = {
   log: anObjectWith('an event log', 'tail'),
 };
 
-/** What a caller without types might hand in. */
+/** Values that a caller without types might pass. */
 function refusal(given: unknown): unknown {
   try {
     assertOptions(given as Example, checks);
@@ -106,7 +106,7 @@ suite('the options of a bag', () => {
     expect(refusal(given)).toEqual(['hub/invalid-option', option, message]);
   });
 
-  test('name all that are known if none is near, and what an object inherits is not known', () => {
+  test('list all known names if none is near, without names that objects inherit', () => {
     expect(refusal({ zzz: 1 })).toEqual([
       'hub/invalid-option',
       'zzz',
@@ -126,7 +126,7 @@ test('either of several kinds is accepted', () => {
   expect(check.expected).toBe('a function, or "*"');
 });
 
-test('a function that has to answer at once may not answer with a promise, not even one that fails', () => {
+test('a function that must be synchronous may not return a promise, not even one that rejects', () => {
   expect(() => assertNoPromise('cors.origin', Promise.reject(new Error('late')))).toThrow(
     expect.objectContaining({ code: 'hub/invalid-option', details: { option: 'cors.origin' } }),
   );

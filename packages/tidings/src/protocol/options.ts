@@ -1,7 +1,7 @@
 import { createError } from './errors.ts';
 import type { TidingsError } from './tidings-error.ts';
 
-/** What one option may be. */
+/** A check of one option's value. */
 export interface Check {
   /** In words, after "Expected `name` to be". */
   readonly expected: string;
@@ -10,7 +10,7 @@ export interface Check {
   readonly within?: { readonly checks: Readonly<Record<string, Check>>; readonly list: boolean };
 }
 
-/** A check for each option there is, so that the compiler finds the one that was forgotten. */
+/** A check for every option: the compiler reports a missing one. */
 export type Checks<Options> = { readonly [Name in keyof Required<Options>]: Check };
 
 /** Makes the error for an option; `option` is its whole name, such as `limits.connections`. */
@@ -23,8 +23,8 @@ export const invalidOption: OptionError = (option, message) =>
  * Refuses names that `checks` doesn't have and values of the wrong type: a misspelt limit limits nothing. An option that
  * is undefined counts as left out.
  *
- * @param prefix what stands before the names in messages, such as `limits.`.
- * @throws {TidingsError} what `error` makes; by default `hub/invalid-option`.
+ * @param prefix text before the names in messages, such as `limits.`.
+ * @throws {TidingsError} the error that `error` makes; by default `hub/invalid-option`.
  */
 export function assertOptions<Options extends object>(
   options: Options,
@@ -62,11 +62,11 @@ function isBag(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** @throws {TidingsError} if what a function of the app answered, which has to answer at once, is a promise. */
+/** @throws {TidingsError} if a function of the app that must be synchronous returned a promise. */
 export function assertNoPromise(option: string, answer: unknown, error: OptionError = invalidOption): void {
   if (typeof (answer as { then?: unknown } | null | undefined)?.then !== 'function') return;
   (answer as Promise<unknown>).then(undefined, () => {
-    // It is refused as it is; its own failure must not end the process.
+    // The promise is refused anyway; its own rejection must not end the process.
   });
   throw error(
     option,
@@ -106,7 +106,7 @@ export function oneOf(...values: readonly (string | number | boolean)[]): Check 
   };
 }
 
-/** What has these methods or properties. `expected` names it. */
+/** An object with these methods or properties. `expected` names it. */
 export function anObjectWith(expected: string, ...names: readonly string[]): Check {
   return {
     expected,

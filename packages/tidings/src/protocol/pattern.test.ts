@@ -126,7 +126,7 @@ describe('a pattern', () => {
   });
 });
 
-// `.`, `..` and `\` are left out, and what is not ASCII: URL Pattern resolves or encodes them, topics are compared as
+// `.`, `..`, `\` and non-ASCII characters are left out: URL Pattern resolves or encodes them, topics are compared as
 // they are.
 const word = fc.constantFrom('a', 'b', 'ab', 'ba', 'aa', 'a.b', 'A', '~', 'a-b', '$1', '');
 const topics = fc.array(word, { minLength: 1, maxLength: 5 }).map((words) => words.join('/'));
@@ -173,7 +173,7 @@ describe('compared with URLPattern of the standard', () => {
     );
   });
 
-  test('whatever is accepted here means the same there', () => {
+  test('every pattern accepted here means the same there', () => {
     const anything = fc.string({
       unit: fc.constantFrom(
         'a',
@@ -263,7 +263,7 @@ describe('compared with regular expressions', () => {
           return;
         }
         const matches = compilePattern(pattern);
-        // What it was made from is most likely to match, or nearly.
+        // The text a pattern was made from is most likely to match, or nearly.
         const near = pattern.replaceAll(/\\(.)/gsu, '$1').replaceAll(/:\w+/g, 'ab');
         const filled = [
           near,

@@ -7,20 +7,20 @@ import { MAX_TOPIC_LENGTH, UNUSABLE } from './matcher.ts';
  * whose matching takes no more steps than the topic's length times the pattern's, because patterns come from
  * strangers' query strings.
  *
- * - `:name` fills one segment: one or more characters other than `/`. No name stands there twice.
- * - `*` stands for any text, `/` and nothing included; at most twice.
+ * - `:name` fills one segment: one or more characters other than `/`. A name may occur only once.
+ * - `*` stands for any text, including `/` and the empty text; at most twice.
  * - `\` makes the next character literal.
  *
- * Groups, modifiers and regular expressions (`( ) { } + ?`) are refused, and topics are compared as they are:
- * nothing is percent-encoded and no `..` is resolved. ADR 0001 tells why.
+ * Groups, modifiers and regular expressions (`( ) { } + ?`) are refused, and topics are compared verbatim, without
+ * percent-encoding or resolving `..`. ADR 0001 explains why.
  */
 
 const MAX_WILDCARDS = 2;
-/** A segment's name, up to what follows it. */
+/** A segment's name, up to the next character. */
 const NAME = /:[A-Za-z_$][\w$]*(?=\/|$)/y;
 /** The beginning of an absolute URL, whose colon begins no name. */
 const SCHEME = /^[A-Za-z][\w.-]*:\/\//;
-/** What stands for itself at the beginning, escaped or not. */
+/** The literal characters at the beginning, escaped or not. */
 const LITERAL = /^(?:[A-Za-z][\w.-]*:\/\/)?(?:[^*:\\]|\\.)*/s;
 const REFUSED = '(){}+?';
 
@@ -28,12 +28,12 @@ const STAR = 0x2a;
 const COLON = 0x3a;
 const SLASH = 0x2f;
 const BACKSLASH = 0x5c;
-/** What a pattern ends in, if topics may end in anything. */
+/** The `end` of a pattern whose topics may end in any character. */
 const ANY = -1;
 
 /**
- * A pattern that can be asked what it matches. It is matched by its text, character by character: expressions and
- * closures made from it would take many times its memory, and everybody may ask for patterns.
+ * A compiled pattern. It is matched by its text, character by character: regular expressions or closures made from
+ * it would take many times its memory, and anyone may ask for patterns.
  */
 export class Pattern {
   readonly pattern: string;
@@ -41,7 +41,7 @@ export class Pattern {
   owners = 0;
   /** How many characters at its beginning stand for themselves. */
   readonly #plain: number;
-  /** The UTF-16 unit that every topic ends in which it matches, or `ANY`. Most topics are told apart by it. */
+  /** The last UTF-16 unit of every topic it matches, or `ANY`. Rules out most topics at once. */
   readonly #last: number;
 
   /** @throws {TidingsError} `topic/invalid-pattern` (status 400). */
@@ -64,7 +64,7 @@ export class Pattern {
     if (this.#plain > length) return false;
     let at = 0;
     let p = 0;
-    // Where the pattern goes on after its last `*`, and where what that stands for ends. If the rest doesn't match there,
+    // Where the pattern goes on after its last `*`, and where that `*` ends. If the rest doesn't match there,
     // the `*` takes one character more. An earlier `*` needn't: its earliest end leaves the most for what follows.
     let afterStar = -1;
     let starEnd = 0;
@@ -111,7 +111,7 @@ export function assertPatternLength(pattern: string, maxLength: number = MAX_TOP
   throw invalid(`A pattern is a string of 1 to ${maxLength} characters.`, pattern);
 }
 
-/** What every topic that the pattern matches begins with. */
+/** The literal beginning of every topic that the pattern matches. */
 export function literalPrefix(pattern: string): string {
   const literal = LITERAL.exec(pattern)?.[0] ?? '';
   return literal.includes('\\') ? literal.replaceAll(/\\(.)/gs, '$1') : literal;
@@ -125,7 +125,7 @@ function checkSyntax(pattern: string): number {
   const names = new Set<string>();
   let wildcards = 0;
   let last = ANY;
-  // The colon of a scheme is no special character, and nor is what stands before it.
+  // A scheme's colon, and the text before it, are literal.
   const scheme = SCHEME.exec(pattern)?.[0].length ?? 0;
   for (let i = scheme; i < pattern.length; i += 1) {
     const character = pattern[i] as string;

@@ -5,7 +5,7 @@ import { createMatcherSet } from './matcher-set.ts';
 import { countSharedPatterns } from './shared-patterns.ts';
 
 describe('equal patterns', () => {
-  test('are one object for all who ask for them', () => {
+  test('are one object for everyone that asks for them', () => {
     const [one, two] = ['user/:id', ['user', ':id'].join('/')].map((pattern) =>
       createMatcherSet(['a', { pattern }, { pattern }]),
     );
@@ -22,13 +22,13 @@ describe('equal patterns', () => {
     expect(set.matchesTopic('x'.repeat(20))).toBe(true);
   });
 
-  test('are not kept for a set that was refused', () => {
+  test('are not kept if the set was refused', () => {
     const before = countSharedPatterns();
     expect(() => createMatcherSet([{ pattern: 'only/here/*' }, { pattern: '(' }])).toThrow();
     expect(countSharedPatterns()).toBe(before);
   });
 
-  test('are freed once nobody has them, and kept as long as somebody does', { timeout: 60_000 }, async () => {
+  test('are kept while something refers to them, and freed afterwards', { timeout: 60_000 }, async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
     const many = (): Promise<void> => {

@@ -1,6 +1,6 @@
 import { Pattern, assertPatternLength } from './pattern.ts';
 
-/** Equal patterns are one object, for as long as anybody has them. */
+/** Equal patterns are one object, as long as something refers to it. */
 const shared = new Map<string, Pattern>();
 
 /** A connection, a grant or a rule doesn't say when it no longer needs its patterns, so the garbage collector does. */

@@ -13,11 +13,11 @@ describe('sorted patterns', () => {
     expect(topics.filter((topic) => patterns.matches(topic))).toEqual(topics.slice(0, 6));
   });
 
-  test('of none match nothing', () => {
+  test('match nothing if there are none', () => {
     expect(sort().matches('a')).toBe(false);
   });
 
-  test('answer as a look at each of them does', () => {
+  test('answer as checking each pattern by itself would', () => {
     const unit = fc.constantFrom('a', 'b', 'aa', 'ab', '/', '\u{1f600}', '\uff5e');
     const literal = fc.string({ unit, minLength: 1, maxLength: 5 });
     const pattern = fc.oneof(

@@ -1,12 +1,12 @@
 import type { Pattern } from './pattern.ts';
 
 /**
- * Many patterns as one question. Sorted by what they begin with, those that begin like a topic are found by a few binary
- * searches, in no more memory than a list of them. Patterns that begin with a wildcard are asked one by one.
+ * Many patterns as one question. Sorted by their literal beginnings, the patterns that begin like a topic are found by
+ * a few binary searches, in no more memory than a list takes. Patterns that begin with a wildcard are asked one by one.
  */
 export class SortedPatterns {
   readonly #sorted: readonly Pattern[];
-  /** How many of them, at the beginning, have nothing that topics begin with. */
+  /** How many patterns, at the front, have no literal beginning. */
   readonly #open: number;
 
   constructor(patterns: readonly Pattern[]) {
@@ -21,8 +21,8 @@ export class SortedPatterns {
   matches(topic: string): boolean {
     const sorted = this.#sorted;
     for (let i = 0; i < this.#open; i += 1) if ((sorted[i] as Pattern).matches(topic)) return true;
-    // Whatever the topic begins with sorts before it, the longest last. Whatever stands between two of them has more in
-    // common with the topic than the shorter one has, so the search can go on from there.
+    // Every prefix of the topic sorts before it, the longest last. Anything sorted between two of them shares more
+    // with the topic than the shorter one does, so the search can go on from there.
     let length = topic.length;
     let end = sorted.length;
     for (;;) {
@@ -40,7 +40,7 @@ export class SortedPatterns {
     }
   }
 
-  /** The first place before `end` of a pattern that sorts after the first `length` units of the topic. */
+  /** The first index before `end` of a pattern that sorts after the first `length` units of the topic. */
   #firstAfter(topic: string, length: number, end: number): number {
     let low = this.#open;
     let high = end;

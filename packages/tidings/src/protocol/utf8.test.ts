@@ -11,7 +11,7 @@ const anyBytes = fc.array(
   { maxLength: 8 },
 );
 
-it('reads any line, in any chunks and whether UTF-8 or not, as TextDecoder reads it at once', () => {
+it('reads any line, UTF-8 or not and in any chunks, as TextDecoder reads it at once', () => {
   fc.assert(
     fc.property(anyBytes, fc.array(fc.nat({ max: 60 })), (parts, places) => {
       const line = Uint8Array.from([...parts.flat(), 0x0a]);

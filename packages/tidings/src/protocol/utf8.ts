@@ -19,7 +19,7 @@ export function createUtf8Reader(): (chunk: Uint8Array) => string {
       }
     }
     const text = forOther.decode(chunk, STREAM);
-    // A byte of ASCII at the end leaves nothing torn behind. To change back for a few bytes doesn't pay.
+    // An ASCII byte at the end leaves no torn character. Changing back for a few bytes doesn't pay.
     ascii = chunk.length > 99 && text.length === chunk.length && (chunk[chunk.length - 1] ?? 0) < 0x80;
     return text;
   };
@@ -33,7 +33,7 @@ export function utf8Length(text: string): number {
 
 /**
  * How many bytes at the end begin a character whose other bytes are missing: 0 to 3. Cutting before any byte that
- * can begin a character is safe, also in what is not UTF-8: no decoder takes such a byte into the character before.
+ * can begin a character is safe, even in invalid UTF-8: no decoder takes such a byte into the character before.
  */
 function tornLength(bytes: Uint8Array): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back += 1) {

@@ -14,7 +14,7 @@ import { type Receiver, type Subscription, type Subscriptions, wants } from './s
 import type { Tuning } from './tuning.ts';
 import type { Task, Turns } from './turns.ts';
 
-/** What all connections of a hub share. */
+/** The parts that all connections of a hub share. */
 export interface Delivery {
   readonly log: EventLog;
   readonly clock: Clock;
@@ -25,23 +25,23 @@ export interface Delivery {
   readonly counters: { delivered: number; bytes: number };
   readonly heartbeat: number;
   readonly retry: number;
-  /** Takes a failure nobody waits for. */
+  /** Takes a failure that no caller waits for. */
   report(error: unknown): void;
-  /** Takes the connection off the books. */
+  /** Removes the connection from the hub. */
   forget(connection: Connection): void;
 }
 
 const NONE: readonly never[] = [];
 
 /**
- * A cursor on the log. While `live`, it has all there is and fan-out pushes to it. Once the peer's buffer is full,
- * nothing is kept for it but the cursor: at `drained` a reader goes on from there until it is at the head again.
+ * A cursor on the log. While `live`, it has every event and fan-out pushes to it. Once the peer's buffer is full,
+ * only the cursor is kept: at `drained` a reader goes on from there until it is at the head again.
  *
  * Longer than other files because the whole hand-over between reading and being pushed to should be in one view.
  */
 export class Connection implements Receiver, Task {
   readonly id: string;
-  /** Unguessable: whoever knows it may change what the connection is for. Only its client learns it. */
+  /** Unguessable: knowing it authorizes changes of the connection. Only its client receives it. */
   readonly secret: string = crypto.randomUUID();
   /** Milliseconds since 1970. */
   readonly connectedAt: number;
@@ -55,14 +55,14 @@ export class Connection implements Receiver, Task {
   #subscription: Subscription;
   #sink: OutputSink | undefined;
   #phase: ConnectionPhase = 'opening';
-  /** While it is `opening` or `behind`. While `live` the fan-out knows better where it stands. */
+  /** While it is `opening` or `behind`. While it is `live`, the fan-out knows its exact cursor. */
   #reader: Reader | undefined;
   /** Whether the peer knows that its authorization is about to expire. */
   #toldExpiry = false;
-  /** Bytes of frames, and when the newest were written; without what was pushed since it is live. */
+  /** Bytes of frames, and when the newest were written, without those pushed since it went live. */
   #bytes = 0;
   #wroteAt: number;
-  /** What had been pushed to its subscription when it became live. */
+  /** The subscription's `pushed` when it went live. */
   #pushedBefore = 0;
   #closeListeners: readonly (() => void)[] = NONE;
 
@@ -124,7 +124,7 @@ export class Connection implements Receiver, Task {
 
   /**
    * Starts the stream: welcome, then `greeting` (frames without cursor, for this connection only), then events.
-   * The cursor's place is taken before this returns, unless the log has to be asked what retention took.
+   * Where it begins is settled before this returns, unless the log has to be asked for losses.
    */
   open(sink: OutputSink, greeting: string): void {
     // It may have been ended, or the hub closed, since it was admitted.
@@ -150,14 +150,14 @@ export class Connection implements Receiver, Task {
   }
 
   /**
-   * Changes what the connection is for, and until when. Events of topics that it gains begin after the cursor that
-   * an event in the stream tells, as the answer does.
+   * Changes the connection's topics and its expiry. Events of added topics begin after the cursor that is both in the
+   * stream's `tidings:subscribed` event and returned here.
    *
    * @returns the cursor.
    */
   change({ wanted, granted, expiresAt }: ConnectionTerms): string {
     const { log, subscriptions } = this.#delivery;
-    // What was published before the change belongs to what it was for before.
+    // Events published before the change go to the topics it had before.
     this.#settle();
     const before = this.#request.wanted;
     const gained = createMatcherSet(wanted.matchers.filter((matcher) => !before.covers(matcher)));
@@ -173,9 +173,9 @@ export class Connection implements Receiver, Task {
   }
 
   /**
-   * An event for this connection alone, encoded already. It comes after all that was published before.
+   * Sends an encoded event to this connection alone, after everything that was published before.
    *
-   * @returns false if it can't come: the connection is over, or too many such events wait already.
+   * @returns false if it can't be sent: the connection is over, or too many such events are waiting.
    */
   send(frame: string): boolean {
     this.#settle();
@@ -185,7 +185,7 @@ export class Connection implements Receiver, Task {
     return isTaken;
   }
 
-  /** Tells the peer, once, that its authorization ends soon: it may renew it. */
+  /** Tells the peer once that its authorization ends soon and can be renewed. */
   warnOfExpiry(): void {
     const { expiresAt } = this.#request;
     if (this.#toldExpiry || this.#phase !== 'live' || expiresAt === undefined) return;
@@ -197,10 +197,10 @@ export class Connection implements Receiver, Task {
     this.#pump();
   }
 
-  /** Says that a live stream is alive, and stands at `seq`, which is what the fan-out has settled. */
+  /** Sends a live stream's heartbeat with the cursor `seq`, up to which the fan-out is done. */
   beat(output: Output, seq: number, now: number): void {
     const { fanOut } = this.#delivery;
-    // If its subscription is being pushed to, it may be owed something up to there; and is not silent.
+    // If its subscription is being pushed to, events up to there may be outstanding; and it isn't quiet.
     if (this.#phase !== 'live' || this.#subscription.pushed.at === fanOut.beganAt) return;
     this.#count(output);
     this.#wroteAt = now;
@@ -213,7 +213,7 @@ export class Connection implements Receiver, Task {
     this.blockedAt = now;
   }
 
-  /** To go on from `seq`, up to which it has everything. Does nothing unless it is live. */
+  /** Puts a live connection behind, at `seq`, up to which it has everything. */
   #leaveLive(seq: number): void {
     if (this.#phase !== 'live') return;
     this.#subscription.live.delete(this);
@@ -240,7 +240,7 @@ export class Connection implements Receiver, Task {
     this.#write(subscription.format.events(entries, log.tail.epoch));
   }
 
-  /** What is pushed next may leave out what it wants, so it goes on from the log. */
+  /** Goes on from the log, because the next push may leave out events that it wants. */
   fallBehind(): void {
     if (this.#phase !== 'live') return;
     const { fanOut, clock, counters } = this.#delivery;
@@ -257,8 +257,8 @@ export class Connection implements Receiver, Task {
   }
 
   /**
-   * The log has lost what came after `end`, and the tail is about to go back there; nothing waits to be pushed. A peer
-   * that was given some of it gets a gap, and goes on from there.
+   * The log has lost its events after `end`, and the tail is about to go back there; no push is pending. A peer that
+   * received some of them gets a gap, and goes on from there.
    */
   rewind(end: number): void {
     this.#leaveLive(this.#delivery.log.tail.head);
@@ -271,7 +271,7 @@ export class Connection implements Receiver, Task {
 
   /** For the transport: the peer can take more. */
   drained(): void {
-    // A peer that was told goodbye has the stall time for all of it.
+    // After the goodbye a peer has the stall time for everything that is left.
     if (this.#phase === 'ending') return;
     this.blockedAt = undefined;
     this.#reader?.rested();
@@ -297,8 +297,8 @@ export class Connection implements Receiver, Task {
   }
 
   /**
-   * Ends the stream, saying why and when to come back; but without a word if it has not begun, for the welcome is
-   * always the first. `retry` in milliseconds.
+   * Ends the stream with a goodbye that says why and when to come back. A stream that has not begun gets none, because
+   * the welcome is always the first frame. `retry` in milliseconds.
    */
   end(reason: GoodbyeReason, retry: number): void {
     if (this.#phase === 'ending' || this.#phase === 'closed') return;
@@ -307,7 +307,7 @@ export class Connection implements Receiver, Task {
     if (this.#isClosed) return;
     this.#phase = 'ending';
     this.#reader = undefined;
-    // From now on the peer has the stall time to take what was sent.
+    // From now on the peer has the stall time to take the bytes that were sent.
     this.blockedAt = this.#delivery.clock.monotonic();
     const output = this.#subscription.format.goodbye({ reason, retry: Math.round(retry) });
     this.#count(output);
@@ -357,7 +357,7 @@ export class Connection implements Receiver, Task {
     return this.#canRead ? 'more' : 'done';
   }
 
-  /** At the head: what is pushed next has to be exactly what comes after the cursor. */
+  /** At the head: the next push must begin right after the cursor. */
   #join(cursor: number): 'more' | 'done' {
     const { fanOut } = this.#delivery;
     if (fanOut.isBusy) {
@@ -365,7 +365,7 @@ export class Connection implements Receiver, Task {
       return 'done';
     }
     if (cursor !== fanOut.pushed) {
-      // It has what waits for the next flush already.
+      // It already has the entries that wait for the next flush.
       fanOut.flush();
       return 'more';
     }
@@ -387,7 +387,7 @@ export class Connection implements Receiver, Task {
     read.then(
       (reading) => {
         reader.isWaiting = false;
-        // What was read for other topics than it is for by now would leave the new ones out.
+        // A page read for its earlier topics would leave out the new ones.
         if (this.#reader === reader && this.#subscription === subscription && this.#canRead)
           this.#take(reading);
         this.#pump();
@@ -431,8 +431,8 @@ export class Connection implements Receiver, Task {
 }
 
 /**
- * With the matchers of the subscription, so that connections that ask for the same share them. Field by field: what a
- * spread makes takes 50 bytes more.
+ * Takes the subscription's matchers, which equal connections share. Field by field: an object made by a spread takes
+ * 50 bytes more.
  */
 function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscription): ConnectRequest {
   const { start, reconnects, subject, member, expiresAt, remote, userAgent, protocol, handler } = request;

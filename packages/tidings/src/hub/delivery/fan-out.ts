@@ -7,10 +7,10 @@ import type { Tail } from '../../log/tail.ts';
 import type { Tuning } from './tuning.ts';
 import type { Task, Turns } from './turns.ts';
 
-/** Past these, a flush doesn't wait for the tick's end: a loop that only publishes must not outgrow memory. */
+/** Beyond these, a flush doesn't wait for the tick's end: a loop that only publishes must not fill the memory. */
 const MAX_PENDING_EVENTS = 1024;
 const MAX_PENDING_LENGTH = 262_144;
-/** As many times as much may wait while a flush is under way; then that one is finished at once. */
+/** While a flush is under way, this many times as much may wait; then that flush is finished at once. */
 const PATIENCE = 16;
 
 export interface FanOutOptions {
@@ -24,7 +24,7 @@ export interface FanOutOptions {
   readonly tuning: Tuning;
 }
 
-/** What a flush has for the receivers of one subscription. */
+/** A flush's entries for the receivers of one subscription. */
 export interface Batch {
   readonly subscription: Subscription;
   readonly output: Output;
@@ -46,18 +46,18 @@ interface Walk {
   readonly receivers: number;
   /** The batch that is being pushed. */
   index: number;
-  /** Held from slice to slice: nobody joins before the end, and whoever leaves is not met. */
+  /** Kept from slice to slice: no receiver joins before the end, and those that leave are skipped. */
   iterator: IterableIterator<Receiver> | undefined;
   /** `order` of the receiver of that batch that was reached last. */
   order: number;
 }
 
 /**
- * Pushes what is appended to the connections at the head. All that was appended in one tick goes out in one flush:
+ * Pushes appended events to the connections at the head. All events of one tick go out in one flush:
  * matched once for each subscription, put together once, one write for each connection.
  *
- * With many receivers a flush takes several turns of the event loop. Until it has ended nobody goes live, and a
- * connection that leaves asks what it is still owed.
+ * With many receivers a flush takes several turns of the event loop. Until it ends no connection goes live, and one
+ * that leaves asks for the batch it has not been given yet.
  */
 export class FanOut {
   readonly lag: LagSamples = new LagSamples();
@@ -80,17 +80,17 @@ export class FanOut {
     this.#stopListening = options.tail.onPush((entries) => this.#gather(entries));
   }
 
-  /** Whether a flush is under way: nobody may go live. */
+  /** Whether a flush is under way; then no connection may go live. */
   get isBusy(): boolean {
     return this.#walk !== undefined || this.#isGathering;
   }
 
-  /** The seq up to which live receivers have everything, but for the batch of a flush under way. */
+  /** The seq up to which live receivers have everything, except the batch of a flush under way. */
   get pushed(): number {
     return this.#walk?.from ?? this.#beforePending();
   }
 
-  /** The seq up to which a live receiver has everything that is owed nothing of the flush under way. */
+  /** The seq up to which a live receiver has everything if the flush under way has no batch for it. */
   get settled(): number {
     return this.#walk?.seq ?? this.#beforePending();
   }
@@ -136,7 +136,7 @@ export class FanOut {
   }
 
   /**
-   * Pushes what is pending.
+   * Pushes the pending entries.
    *
    * @returns true once it has been pushed; false if that takes more turns, or a flush was under way.
    */
@@ -150,7 +150,7 @@ export class FanOut {
     return true;
   }
 
-  /** Pushes everything that is pending in this turn, however long it takes. */
+  /** Pushes all pending entries in this turn, however long it takes. */
   pushAll(): void {
     this.#finish();
     // A receiver that is being pushed to can't wait for the end of the push.
@@ -169,7 +169,7 @@ export class FanOut {
       if (this.#pending.length === 0) this.#schedule();
       this.#pending.push(entry);
       this.#pendingLength += entry.data.length;
-      // Within the loop: what is appended at once may be far more than a slow peer's buffer should hold.
+      // Within the loop: one append may bring far more than a slow peer's buffer should take.
       if (this.#holds(1) && !this.flush() && this.#holds(PATIENCE)) this.#finish();
     }
     this.#isGathering = isWithin;
@@ -193,7 +193,7 @@ export class FanOut {
     else clock.defer(flush);
   }
 
-  /** Begins to flush what is pending, as much of it as may go into one write. @returns how many entries. */
+  /** Begins to flush as many pending entries as may go into one write. @returns how many. */
   #begin(): number {
     const { clock, tail, counters } = this.#options;
     const since = this.#pendingSince;
@@ -237,7 +237,7 @@ export class FanOut {
     return all;
   }
 
-  /** Gives each subscription with a live receiver its entries. @returns those that got some. */
+  /** Gives each subscription with a live receiver its entries. @returns the subscriptions that got some. */
   #match(entries: readonly LogEntry[]): Subscription[] {
     const touched: Subscription[] = [];
     for (const entry of entries) {
@@ -250,7 +250,7 @@ export class FanOut {
     return touched;
   }
 
-  /** Pushes to all receivers, or if they are many, for so many milliseconds. @returns whether to all. */
+  /** Pushes to all receivers; if they are many, for some milliseconds. @returns whether all were reached. */
   #advance(milliseconds: number): boolean {
     const walk = this.#walk;
     if (walk === undefined || this.#isPushing) return false;
@@ -323,7 +323,7 @@ export class FanOut {
   }
 }
 
-/** Subscriptions often differ in topics nobody published to just now; their batches are then the same. */
+/** Subscriptions often differ only in topics without new events; their batches are then the same. */
 function isSame(a: readonly LogEntry[], b: readonly LogEntry[]): boolean {
   return a.length === b.length && a.every((entry, i) => entry === b[i]);
 }

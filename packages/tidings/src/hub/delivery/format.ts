@@ -3,13 +3,13 @@ import type { LogEntry } from '../../log/entry.ts';
 import type { Output } from './sink.ts';
 
 /**
- * What a connection's output is made of: frames for a wire (`frames.ts`), items for a reader in this process. All
- * connections of a subscription have the same one and share what it makes of events.
+ * Makes a connection's output: frames for a wire (`frames.ts`), items for a reader in this process. All connections of
+ * a subscription have the same format and share its output.
  */
 export interface Format {
   /** Tells formats apart. */
   readonly name: string;
-  /** `cursor` is absent if a snapshot follows: a client that is cut off within it must have no cursor behind it. */
+  /** `cursor` is absent if a snapshot follows: a client cut off within it must not have a cursor beyond it. */
   welcome(welcome: Welcome, retry: number, cursor: string | undefined, greeting: string): Output;
   /** Events of the log, each with its cursor. */
   events(entries: readonly LogEntry[], epoch: string): Output;
@@ -21,6 +21,6 @@ export interface Format {
   goodbye(goodbye: Goodbye): Output;
   /** Events for one connection alone, encoded already, without cursor. */
   alone(frames: string): Output;
-  /** Says that the stream is alive, and where it stands. */
+  /** Shows that the stream is alive, and gives its current cursor. */
   heartbeat(cursor: string): Output;
 }

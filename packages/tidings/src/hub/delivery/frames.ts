@@ -18,14 +18,14 @@ export function frameOf(entry: LogEntry, epoch: string): Uint8Array {
   return entry.frame;
 }
 
-/** The frames of several entries as one piece, so that a connection needs one write for all of them. */
+/** The frames of several entries as one piece: a connection needs a single write for all of them. */
 export function joinFrames(entries: readonly LogEntry[], epoch: string): Uint8Array {
   const [only] = entries;
   if (only !== undefined && entries.length === 1) return frameOf(only, epoch);
   return concat(entries.map((entry) => frameOf(entry, epoch)));
 }
 
-/** All the bytes that a hub sends are made here. */
+/** Makes all bytes that a hub sends. */
 export const frames: Format = {
   name: '',
   welcome: (welcome, retry, id, greeting) => {

@@ -4,12 +4,12 @@ import type { LogEntry } from '../../log/entry.ts';
 import type { Format } from './format.ts';
 import type { Output } from './sink.ts';
 
-/** An event, as a reader in this process gets it. Readers share these objects. */
+/** An event for readers in this process. They share these objects. */
 export interface ItemEvent {
   readonly topics: readonly [string, ...string[]];
   /** `message` unless the publisher said otherwise. */
   readonly type: string;
-  /** As it goes over the wire: JSON, or raw text. */
+  /** The text on the wire: JSON, or raw text. */
   readonly data: string;
   readonly id: string | undefined;
   readonly key: string | undefined;
@@ -22,10 +22,9 @@ export interface ItemEvent {
 }
 
 /**
- * What `hub.subscribe` yields. A `cursor` says that everything up to there has been given: begin with it later, and
- * nothing is missing.
+ * An item of `hub.subscribe`. Its `cursor` covers every item up to there: begin with it later and you miss nothing.
  *
- * - `start` comes first: whether the cursor that was asked for could be resumed, and what was lost since.
+ * - `start` comes first: whether your cursor could be resumed, and the events lost since, as gaps.
  * - `state` is a state's newest event, from before the start; after the last of them comes a `cursor`.
  * - `event` is an event, in the order of the log.
  * - `gap` says that retention took events before they could be read.
@@ -43,7 +42,7 @@ export type Item =
   | { readonly kind: 'gap'; readonly gaps: readonly Gap[]; readonly cursor: string }
   | { readonly kind: 'cursor'; readonly cursor: string };
 
-/** What a reader in this process is handed at a time. Nothing of it goes over a wire. */
+/** One delivery to a reader in this process. It never goes over a wire. */
 export interface ItemBatch extends Output {
   readonly items: readonly Item[];
 }
@@ -85,7 +84,7 @@ export const items: Format = {
     return states.length === 0 ? undefined : batch(...states);
   },
   gap: ({ gaps }, cursor) => batch({ kind: 'gap', gaps, cursor }),
-  // What follows is for clients at the other end of a wire.
+  // The rest is for clients at the other end of a wire.
   subscribed: () => batch(),
   expiring: () => batch(),
   goodbye: () => batch(),

@@ -9,7 +9,7 @@ function samplesOf(...values: readonly number[]): LagSamples {
 }
 
 describe('quantiles of lag', () => {
-  test('are 0 as long as there is no sample', () => {
+  test('are 0 while there is no sample', () => {
     expect(samplesOf().quantiles(0, 0.5, 1)).toEqual([0, 0, 0]);
   });
 
@@ -17,7 +17,7 @@ describe('quantiles of lag', () => {
     expect(samplesOf(7).quantiles(0, 0.5, 0.99, 1)).toEqual([7, 7, 7, 7]);
   });
 
-  test('come in the order they were asked for, of values as they are, not as text', () => {
+  test('come in the order they were asked for, and compare samples as numbers', () => {
     const samples = samplesOf(...Array.from({ length: 100 }, (_, i) => 100 - i));
     expect(samples.quantiles(0.99, 0.5, 0, 1)).toEqual([100, 51, 1, 100]);
   });
@@ -38,7 +38,7 @@ describe('quantiles of lag', () => {
     expect(samples.quantiles(0, 1)).toEqual([1, 1]);
   });
 
-  test('leave as large a share of the samples below them as they say', () => {
+  test('have the share of samples below them that they name', () => {
     const lag = fc.double({ min: 0, max: 1e6, noNaN: true });
     fc.assert(
       fc.property(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PatternCache } from './pattern-cache.ts';
 
-/** Patterns are prefixes here. Counts how often one is held against a topic. */
+/** Patterns are prefixes here. Counts how often one is compared with a topic. */
 function setUp() {
   const looks = { count: 0 };
   const cache = new PatternCache<{ readonly prefix: string }>({
@@ -29,7 +29,7 @@ function setUp() {
 }
 
 describe('the cache of patterns', () => {
-  test('looks at nothing when nothing changed', () => {
+  test('compares nothing if nothing changed', () => {
     const { add, find, looks } = setUp();
     add('a');
     add('b');
@@ -39,7 +39,7 @@ describe('the cache of patterns', () => {
     expect(looks.count).toBe(0);
   });
 
-  test('looks at nothing but what was added', () => {
+  test('compares only added patterns', () => {
     const { add, remove, find, looks } = setUp();
     for (let i = 0; i < 1000; i += 1) add(`x${i}`);
     expect(find('abc')).toEqual([]);
@@ -52,7 +52,7 @@ describe('the cache of patterns', () => {
     expect(looks.count).toBe(2);
   });
 
-  test('costs a stranger’s toggling pattern one look per topic, however many patterns there are', () => {
+  test('does one comparison per topic when a stranger toggles a pattern, however many there are', () => {
     const { add, remove, find, looks } = setUp();
     for (let i = 0; i < 1000; i += 1) add(`x${i}`);
     for (let i = 0; i < 100; i += 1) find(`topic/${i}`);

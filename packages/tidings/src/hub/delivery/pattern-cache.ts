@@ -1,6 +1,6 @@
-/** What the cache asks of the patterns. */
+/** The source of the patterns. */
 export interface PatternSource<Pattern> {
-  /** Those that may match a topic, without a look at each pattern. */
+  /** The patterns that may match a topic, found without looking at each. */
   candidates(topic: string): Iterable<Pattern>;
   matches(pattern: Pattern, topic: string): boolean;
   /** Whether it was removed since it was added. */
@@ -14,19 +14,19 @@ interface Remembered<Pattern> {
   readonly additions: number;
 }
 
-/** What half of the cache may take: one for each topic and for each pattern found for it. */
+/** The size of half the cache: one for each topic and for each pattern found for it. */
 const HALF = 50_000;
 /** Additions that are always remembered. */
 const FEW = 64;
 
 /**
  * Remembers which patterns match a topic. Patterns that come and go don't clear it: when a topic is looked up again,
- * what was found for it loses those that went and is held against those that came, or is looked up anew if that
- * is less work. So what a stranger who changes patterns all the time can cause is a look per topic and change.
+ * removed patterns are dropped from its result and added ones are compared with it, or it is looked up anew if that
+ * is less work. A stranger who keeps changing patterns therefore costs one comparison per topic and change.
  */
 export class PatternCache<Pattern> {
   readonly #source: PatternSource<Pattern>;
-  /** Two halves: when the young one is full, the old one is forgotten, but for what was asked for meanwhile. */
+  /** Two halves: when the young one is full, the old one is dropped, except topics looked up meanwhile. */
   #young = new Map<string, Remembered<Pattern>>();
   #old = new Map<string, Remembered<Pattern>>();
   #weight = 0;
@@ -50,7 +50,7 @@ export class PatternCache<Pattern> {
     this.#added.push(pattern);
   }
 
-  /** One that is gone, as the source says. */
+  /** A pattern that the source has removed. */
   remove(): void {
     this.#changes += 1;
   }

@@ -10,13 +10,13 @@ import { type SharedPage, type SharedStates, type Subscription, wants } from './
 /** Large enough that a page fills a socket's buffer, small enough that few bytes wait for a slow peer. */
 const PAGE: PageLimit = { events: 1000, length: 65_536 };
 
-/** Entries looked at for one page, if they are held against topics alone; each pattern is one more thing to ask. */
+/** Entries to look at for one page if they are compared with topics alone; each pattern adds a comparison. */
 const LOOKS = 10_000;
 
 /** Bytes read for one connection before others get a turn: a peer may take them as fast as they are read. */
 const TURN = 262_144;
 
-/** Bytes that may wait for one connection alone; besides its cursor, all that is kept for a peer that doesn't read. */
+/** The most bytes to keep for one connection alone: a peer that doesn't read costs its cursor and these. */
 const MAX_MAIL = 65_536;
 
 /** Topics that are states, of which the newest events up to `until` are being sent. */
@@ -26,36 +26,36 @@ interface Snapshot {
   after: number;
 }
 
-/** What readers need of their hub. */
+/** The parts of a hub that readers need. */
 export interface Source {
   readonly log: EventLog;
   readonly counters: { delivered: number };
 }
 
-/** What was read. Called, it moves the cursor past it, and what it returns has to be written then. */
+/** The result of a read. Calling it moves the cursor past it and returns the output, which must be written then. */
 export type Reading = () => Output | undefined;
 
 /**
- * Where a connection stands that is not at the head, and how it reads on: first a snapshot if one is due, then page
- * after page of the log. A connection has one only while it is behind.
+ * The position of a connection behind the head, and how it reads on: first a snapshot if one is due, then page after
+ * page of the log. A connection has a reader only while it is behind.
  */
 export class Reader {
-  /** Everything up to this seq has been given. */
+  /** The peer has everything up to this seq. */
   cursor: number;
   /** Whether the log is being asked. */
   isWaiting = false;
   readonly #source: Source;
-  /** Whether the peer knows what the connection is for by now. */
+  /** Whether the peer knows the connection's present topics. */
   #toldTopics = true;
   #snapshot: Snapshot | undefined;
-  /** The log has lost what came after this seq, and the peer does not know yet that it was given some of it. */
+  /** The log has lost its events after this seq; the peer received some of them and does not know yet. */
   #rewoundTo: number | undefined;
   #toldLosses: Map<string, number> | undefined;
   /** Was read before the notice that comes first. */
   #afterNotice: SharedPage | undefined;
   /** Bytes read since others had their turn. */
   #turn = 0;
-  /** For this connection alone, and no part of the log. */
+  /** Events for this connection alone, which are not in the log. */
   #mail: Output[] | undefined;
 
   constructor(source: Source, cursor: number) {
@@ -77,20 +77,20 @@ export class Reader {
   }
 
   /**
-   * Goes on for other topics, of which it had not asked for `gained`. However often topics change before the peer reads
-   * on, what waits for it is no more than for one change.
+   * Goes on with other topics, of which `gained` are new. However often topics change before the peer reads on, it has
+   * no more waiting than after one change.
    */
   retarget(wanted: MatcherSet, gained: MatcherSet, isSame: boolean): void {
     this.#toldTopics &&= isSame;
     this.#afterNotice = undefined;
     const due = this.#snapshot?.wanted.matchers.filter((matcher) => wanted.covers(matcher)) ?? [];
     const gainedStates = this.#source.log.rules.canBeState(gained) ? gained.matchers : [];
-    // Also if nothing is left of it: its end brings the first cursor that the peer gets.
+    // Even if it is empty by now: its end brings the first cursor that the peer gets.
     if (this.#snapshot !== undefined || gainedStates.length > 0)
       this.#beginSnapshot(createMatcherSet([...due, ...gainedStates]));
   }
 
-  /** The log has lost what came after `end`. `isOpening`: where the connection begins is being judged. */
+  /** The log has lost its events after `end`. `isOpening`: the connection's beginning is being decided. */
   rewind(end: number, isOpening: boolean): void {
     if (isOpening || this.cursor > end) this.#rewoundTo = Math.min(end, this.#rewoundTo ?? Infinity);
     this.cursor = Math.min(this.cursor, end);
@@ -117,7 +117,7 @@ export class Reader {
     this.#turn = 0;
   }
 
-  /** Takes what is to be given next. @returns false if too much of that kind waits already. */
+  /** Adds an event to send next. @returns false if too many bytes of this kind are waiting. */
   post(output: Output): boolean {
     const waiting = this.#mail?.reduce((sum, { length }) => sum + length, 0) ?? 0;
     if (waiting + output.length > MAX_MAIL && waiting > 0) return false;
@@ -132,7 +132,7 @@ export class Reader {
     };
   }
 
-  /** Reads what comes next, up to `end` at most; the log below its tail has to be asked for it. */
+  /** Reads on, up to `end` at most. Below the tail this asks the log. */
   read(subscription: Subscription, end: number): Reading | Promise<Reading> {
     const { log } = this.#source;
     if (this.#rewoundTo !== undefined) return this.#tellRewind(subscription);
@@ -144,7 +144,7 @@ export class Reader {
     return this.#taking(this.#nextPage(subscription, end));
   }
 
-  /** Before anything that takes the place of what the log has lost. */
+  /** Comes before anything that replaces the lost events. */
   #tellRewind({ format, wanted }: Subscription): Reading {
     return () => {
       this.#rewoundTo = undefined;
@@ -192,7 +192,7 @@ export class Reader {
     return { after: this.cursor, next, output, events: entries.length };
   }
 
-  /** Reads below the tail. The gap notice about what retention took meanwhile comes before the page it is missing from. */
+  /** Reads below the tail. A gap notice about events that retention took comes before the page that lacks them. */
   async #readLog(subscription: Subscription, end: number): Promise<Reading> {
     const { log } = this.#source;
     const { wanted, format } = subscription;
@@ -206,7 +206,7 @@ export class Reader {
     });
     const all = await log.losses(after, wanted);
     return () => {
-      // A page of an earlier epoch may have what is lost since.
+      // A page of an earlier epoch may have events that are lost now.
       if (log.tail.epoch !== epoch) return undefined;
       const losses = newLosses(all, (this.#toldLosses ??= new Map<string, number>()));
       const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
@@ -218,7 +218,7 @@ export class Reader {
     };
   }
 
-  /** One that is under way begins anew, so `wanted` has to include what that was for. */
+  /** A snapshot under way begins anew, so `wanted` must include its matchers. */
   #beginSnapshot(wanted: MatcherSet): void {
     this.#snapshot = { wanted, until: this.cursor, after: 0 };
   }
@@ -233,7 +233,7 @@ export class Reader {
     };
   }
 
-  /** Encoded once for all that come to the same place before anything is appended. */
+  /** Encoded once for all readers at the same cursor, until the next append. */
   #statesOf(subscription: Subscription, { wanted, after, until }: Snapshot): Promise<SharedPage> {
     const { head } = this.#source.log.tail;
     const { key } = wanted;

@@ -5,17 +5,17 @@ import type { EventLog, Loss } from '../../log/event-log.ts';
 import { type Descent, locate } from '../../log/lineage.ts';
 import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
 
-/** Where a connection begins to read, and what it has to be told about that. */
+/** Where a connection begins to read, and what its welcome says about that. */
 export interface Verdict {
   readonly seq: number;
   readonly resumed: boolean;
   readonly gaps: readonly Gap[];
   readonly losses: readonly Loss[];
-  /** Whether the state of topics that are states comes before what is after `seq`. */
+  /** Whether a snapshot of the state topics comes before the events after `seq`. */
   readonly snapshot: boolean;
 }
 
-/** What a `ConnectRequest` says of that. */
+/** The fields of a `ConnectRequest` that decide it. */
 interface Asked {
   readonly start: Start;
   readonly reconnects: boolean;
@@ -23,7 +23,7 @@ interface Asked {
 }
 
 /**
- * Judges where a request asks to begin. A cursor that isn't one of this log doesn't fail the request, since a native
+ * Decides where a request begins. A cursor that isn't one of this log doesn't fail the request, since a native
  * EventSource would then stay away for good: the connection begins at the head, and its welcome names the gap.
  */
 export async function judge(request: Asked, log: EventLog): Promise<Verdict> {
@@ -33,7 +33,7 @@ export async function judge(request: Asked, log: EventLog): Promise<Verdict> {
   if (start === 'head') return beginAt(tail.head, log.rules.canBeState(wanted));
   if (start === 'earliest') {
     await log.catchUp();
-    // What is no longer retained wasn't asked for, so of losses until now nothing is told.
+    // `earliest` asks only for retained events, so losses until now are no gap.
     return { ...beginAt(log.floor), losses: await log.losses(log.floor, wanted) };
   }
   if (start === 'unknown') return gapAtHead('unknown-cursor', log, wanted);
@@ -46,7 +46,7 @@ export async function judge(request: Asked, log: EventLog): Promise<Verdict> {
   if (standing.is === 'foreign') return gapAtHead('epoch', log, wanted);
   if (standing.is === 'ahead') return gapAtHead('unknown-cursor', log, wanted);
   const { seq } = standing;
-  // Nothing of the new epoch is missing, but something that the subscriber was given is no longer true.
+  // No event of the new epoch is missing, but the log has lost some that the subscriber received.
   if (standing.is === 'rewound') return gapAt(seq, 'epoch', log, wanted);
   if (seq >= log.newestLoss) return { seq, resumed: true, gaps: [], losses: [], snapshot: isNew };
   const losses = await log.losses(seq, wanted);
@@ -64,12 +64,12 @@ export function trimmedGaps(losses: readonly Loss[]): readonly Gap[] {
   return losses.length === 0 ? [] : [{ topics: losses.map(({ matcher }) => matcher), reason: 'trimmed' }];
 }
 
-/** Of a topic that is a state, the state makes up for what was lost. */
+/** On a state topic, the snapshot makes up for lost events. */
 export function needsSnapshot(losses: readonly Loss[], log: EventLog): boolean {
   return losses.length > 0 && log.rules.canBeState(createMatcherSet(losses.map(({ matcher }) => matcher)));
 }
 
-/** Which losses a reader has not been told of yet. Remembers them in `told`, by how many there were. */
+/** The losses that a reader does not know yet. Remembers them in `told`, by their number. */
 export function newLosses(losses: readonly Loss[], told: Map<string, number>): readonly Loss[] {
   const news = losses.filter(({ matcher, count }) => count > (told.get(matcherKey(matcher)) ?? 0));
   for (const { matcher, count } of news) told.set(matcherKey(matcher), count);
@@ -88,7 +88,7 @@ function gapAtHead(reason: GapReason, log: EventLog, wanted: MatcherSet): Verdic
   return gapAt(log.tail.head, reason, log, wanted);
 }
 
-/** What was missed can't be known, but of topics that are states, the state can be had. */
+/** The missed events are unknown, but state topics can send their state. */
 function gapAt(seq: number, reason: GapReason, log: EventLog, wanted: MatcherSet): Verdict {
   return { ...beginAt(seq, log.rules.canBeState(wanted)), gaps: [{ topics: wanted.matchers, reason }] };
 }

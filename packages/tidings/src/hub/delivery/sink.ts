@@ -5,19 +5,19 @@
 export interface Sink {
   /** Takes all the bytes. @returns false if no more should come before `drained`. */
   write(bytes: Uint8Array): boolean;
-  /** Sends these last bytes and what was written before, then ends the stream. */
+  /** Sends everything written before and these last bytes, then ends the stream. */
   end(bytes: Uint8Array): void;
-  /** Ends the stream now, whatever is still to be sent. */
+  /** Ends the stream now and discards unsent bytes. */
   destroy(): void;
 }
 
-/** What a connection hands to its sink: bytes, or within this process entries. */
+/** One output of a connection for its sink: bytes, or items within this process. */
 export interface Output {
   /** Bytes on a wire. */
   readonly length: number;
 }
 
-/** A sink of what the connection's format makes. */
+/** A sink for the output of the connection's format. */
 export interface OutputSink {
   write(output: Output): boolean;
   end(output: Output): void;

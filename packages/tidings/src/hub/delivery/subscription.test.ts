@@ -9,7 +9,7 @@ import type { LogEntry } from '../../log/entry.ts';
 const nobody: Receiver = { push: () => {}, order: 0 };
 
 describe('subscriptions', () => {
-  test('are shared by those who ask for the same and may read the same, in whatever order they say it', () => {
+  test('are shared by connections with the same topics and grants, in any order', () => {
     const matcher: fc.Arbitrary<Matcher> = fc.oneof(
       fc.constantFrom('a', 'b', 'a/b'),
       fc.constantFrom('a', '*').map((pattern) => ({ pattern })),

@@ -10,21 +10,21 @@ export interface Receiver {
   /**
    * Hands over the output of a flush, which brings the receiver up to `seq`. `now`: the clock's monotonic time.
    * Records nothing per receiver: every extra object a write touches costs a few percent (`fanout`). The
-   * subscription's `pushed` says what its live receivers were given.
+   * subscription's `pushed` counts the bytes given to its live receivers.
    */
   push(output: Output, seq: number, now: number): void;
-  /** Grows with each receiver that goes live, so it says which of two is pushed to first. */
+  /** Grows with each receiver that goes live; the lower one is pushed to first. */
   readonly order: number;
 }
 
 /**
- * What one or many connections ask for and may read. Connections that ask for the same share one of these, so
- * that an event is matched, and a flush's output is put together, once for all of them.
+ * The topics that one or many connections ask for and may read. Equal connections share a subscription: an event is
+ * matched, and a flush's output is put together, once for all of them.
  */
 export interface Subscription {
   readonly key: string;
   readonly wanted: MatcherSet;
-  /** What was granted by name: private events need it. */
+  /** The topics granted by name, which private events need. */
   readonly granted: MatcherSet;
   readonly format: Format;
   /** The receivers that have everything up to the last flush: new events are pushed to them. By `order`. */
@@ -33,9 +33,9 @@ export interface Subscription {
   readonly pushed: { bytes: number; at: number };
   /** How many receivers there are, live or behind. */
   receivers: number;
-  /** What the flush that begins has found for the receivers. */
+  /** The entries that the next flush has for the receivers. */
   batch: LogEntry[];
-  /** The page read last, for the next receiver that stands at the same cursor. */
+  /** The page read last, for the next receiver at the same cursor. */
   lastPage: SharedPage | undefined;
   /** The same of snapshots. */
   lastStates: SharedStates | undefined;
@@ -66,8 +66,8 @@ export function wants(subscription: Subscription, entry: LogEntry): boolean {
 }
 
 /**
- * What is private needs a grant by name. So does presence for those who ask by a pattern: `presence/*`, or `*`, would tell
- * who is in every room. Who knows a room's name may ask for it, where the app doesn't say otherwise.
+ * Private events need a grant by name. So does presence if the subscriber asks by a pattern: `presence/*`, or `*`,
+ * would reveal who is in every room. Asking for one room by its name is allowed unless the app refuses it.
  */
 export function mayRead(subscription: Subscription, entry: LogEntry): boolean {
   const isOpen =
@@ -76,7 +76,7 @@ export function mayRead(subscription: Subscription, entry: LogEntry): boolean {
   return isOpen || subscription.granted.matches(entry.topics);
 }
 
-/** All subscriptions there are, by what they ask for. */
+/** All subscriptions, by their topics and grants. */
 export class Subscriptions {
   readonly index: TopicIndex<Subscription> = new TopicIndex();
   readonly #byKey = new Map<string, Subscription>();

@@ -24,7 +24,7 @@ function names(found: Iterable<Subscriber>): string[] {
 }
 
 describe('the topic index', () => {
-  test('finds who asked for the topic by name or by pattern', () => {
+  test('finds the subscribers of a topic by name and by pattern', () => {
     const index = indexOf(
       subscriber('exact', 'a/1'),
       subscriber('pattern', { pattern: 'a/:id' }),
@@ -47,7 +47,7 @@ describe('the topic index', () => {
     expect(names(exactOnly.match(['x', 'c']))).toEqual(['c']);
   });
 
-  test('counts the distinct topics and patterns that somebody asks for', () => {
+  test('counts the distinct topics and patterns of all subscribers', () => {
     const one = subscriber('one', 'a', { pattern: 'a' });
     const two = subscriber('two', 'a', 'b');
     const index = indexOf(one, two);
@@ -58,7 +58,7 @@ describe('the topic index', () => {
     expect(index.size).toBe(0);
   });
 
-  test('sees a pattern that comes after a topic was looked up, and no longer sees one that went', () => {
+  test('finds a pattern that was added after a topic was looked up, and no removed one', () => {
     const index = indexOf(subscriber('first', { pattern: 'a/*' }));
     const late = subscriber('late', { pattern: '*' });
     expect(names(index.match(['a/1']))).toEqual(['first']);
@@ -80,7 +80,7 @@ describe('the topic index', () => {
     expect(names(index.match(['topic/21']))).toEqual(['all']);
   });
 
-  test('finds patterns by what they begin with, however long that is', () => {
+  test('finds patterns by their literal beginning, however long it is', () => {
     const long = 'x'.repeat(100);
     const index = indexOf(
       subscriber('long', { pattern: `${long}/*` }),
@@ -94,14 +94,14 @@ describe('the topic index', () => {
     expect(names(index.match(['https://localhost:80/1']))).toEqual(['escaped']);
   });
 
-  test('does not mind the removal of what it does not have', () => {
+  test('ignores the removal of a subscription it does not have', () => {
     const index = indexOf(subscriber('one', 'a', { pattern: 'b' }));
     index.remove(subscriber('stranger', 'a', 'c', { pattern: 'b' }, { pattern: 'd' }));
     expect(names(index.match(['a', 'b']))).toEqual(['one']);
   });
 });
 
-test('the index finds whom a look at every subscriber finds, whatever came and went', () => {
+test('the index finds the same subscribers as a full scan, whatever was added and removed', () => {
   const topic = fc.constantFrom('a', 'b', 'a/1', 'a/2', 'b/1', 'c');
   const matcher: fc.Arbitrary<Matcher> = fc.oneof(
     topic,

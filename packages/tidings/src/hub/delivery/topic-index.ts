@@ -6,28 +6,28 @@ interface Indexed {
   readonly wanted: MatcherSet;
 }
 
-/** Mostly it is one, and a set of one takes six times the memory of what is in it. */
+/** Mostly there is one, and a set of one takes six times its memory. */
 type OneOrMore<T> = T | Set<T>;
 
 /** A pattern and the subscriptions that have it. */
 interface PatternGroup<Subscription> {
-  /** Undefined once no subscription has it: whoever remembers the group doesn't keep the pattern's text. */
+  /** Undefined once no subscription has it: a cache that remembers the group must not keep the pattern's text. */
   pattern: CompiledPattern | undefined;
   subscriptions: OneOrMore<Subscription> | undefined;
 }
 
-/** How much of a pattern's beginning is looked up, so that a topic isn't looked up by a thousand beginnings. */
+/** The most characters of a pattern's beginning to look up: a topic must not need a thousand lookups. */
 const MAX_PREFIX = 64;
 
 /**
  * Finds the subscriptions an event goes to. The cost doesn't grow with topics, and with patterns only for those that
- * begin like the topic up to their first `:` or `*`. To add or to remove a subscription costs a few steps for each
- * of its matchers, and leaves what is remembered of other patterns alone.
+ * begin like the topic up to their first `:` or `*`. Adding or removing a subscription costs a few steps for each of
+ * its matchers, and keeps cached results of other patterns.
  */
 export class TopicIndex<Subscription extends Indexed> {
   readonly #exact = new Map<string, OneOrMore<Subscription>>();
   readonly #patterns = new Map<string, PatternGroup<Subscription>>();
-  /** By how long what they begin with is, and what it is. */
+  /** By the length of their literal beginning, then by the beginning itself. */
   readonly #byPrefix = new Map<number, Map<string, OneOrMore<PatternGroup<Subscription>>>>();
   readonly #cache: PatternCache<PatternGroup<Subscription>> = new PatternCache({
     candidates: (topic) => this.#beginningLike(topic),

@@ -1,14 +1,14 @@
 import type { Clock } from '../clock.ts';
 
-/** Something that is done in steps. */
+/** A task that runs in steps. */
 export interface Task {
   /** Does one step. @returns `more` to go on, `rest` to go on in another turn, `done` to be left alone. */
   step(): 'more' | 'rest' | 'done';
 }
 
 /**
- * Shares out the time for catching up. All connections of a hub that read on do so in steps, one after the other, and
- * together only for a few milliseconds of each turn of the event loop, however many they are and whatever they ask for.
+ * Shares out the time for catching up. All connections of a hub that are behind read in steps, one after the other,
+ * and together take only a few milliseconds of each turn of the event loop, however many there are.
  */
 export class Turns {
   readonly #clock: Clock;
@@ -41,7 +41,7 @@ export class Turns {
   #run(): void {
     this.#running = true;
     try {
-      // What is added within the loop, also again, comes last.
+      // Tasks added within the loop, even again, come last.
       for (const task of this.#queue) {
         if (!this.#hasTime()) return;
         this.#queue.delete(task);

@@ -24,7 +24,7 @@ async function shown(log: EventLog): Promise<ReadonlyMap<string, unknown>> {
 }
 
 describe('presence', () => {
-  test('of more topics than are read at once is taken over, and deleted where no rule is left', async () => {
+  test('is taken over for more topics than are read at once, and deleted where no rule is left', async () => {
     const topics = Array.from({ length: 1200 }, (_, i) => `room/${i}`);
     const before = start();
     before.tracker.join(topics, { id: 'ann' });
@@ -46,7 +46,7 @@ describe('presence', () => {
     expect(after.failures).toEqual([]);
   });
 
-  test('counts a member whose data is no JSON, leaves the data out and reports it', async () => {
+  test('counts a member whose data isn’t JSON, leaves the data out and reports it', async () => {
     const { tracker, log, clock, failures } = start();
     tracker.join(['room/1', 'room/2', 'elsewhere'], { id: 'ann', data: 1n });
     expect(failures).toEqual([expect.any(TypeError)]);
@@ -69,7 +69,7 @@ describe('presence', () => {
     expect((await shown(log)).size).toBe(0);
   });
 
-  test('of a topic that everybody has left takes no memory', () => {
+  test('takes no memory for a topic that everybody has left', () => {
     const { tracker, clock } = start();
     tracker.join(['room/1'], { id: 'ann' });
     expect(tracker.topics).toBe(1);

@@ -30,7 +30,7 @@ export const PRESENCE_RULE: Checks<PresenceRule> = {
 
 const DEFAULTS = { grace: 5000, interval: 250, members: 0 };
 
-/** How many states of an earlier process are read at once, so that taking over makes no turn long. */
+/** How many states of an earlier process to read at once, to keep turns short while taking over. */
 const TAKE_OVER_PAGE = { events: 500, length: 262_144 };
 
 interface Rule {
@@ -38,14 +38,14 @@ interface Rule {
   readonly rule: Required<PresenceRule>;
 }
 
-/** One topic's members, and the timer that waits for what is due next. */
+/** One topic's members, and the timer for the next announcement. */
 interface Watch {
   readonly roster: Roster;
   timer: { readonly at: number; readonly cancel: () => void } | undefined;
 }
 
 /**
- * Feeds the rosters with those who come and go, and announces changes on the log, as a state of the topic
+ * Feeds the rosters with members that come and go, and announces changes on the log, as a state of the topic
  * `presence/…`. Readers therefore get presence as they get every state: a snapshot, then changes.
  */
 export class PresenceTracker {
@@ -160,7 +160,7 @@ export class PresenceTracker {
     this.#arm(topic, watch);
   }
 
-  /** What can't be sent as JSON must fail here, not in the middle of an announcement; the member counts all the same. */
+  /** Data that isn't JSON must fail here, not in the middle of an announcement. The member still counts. */
   #encodable(member: Member): Member {
     try {
       JSON.stringify(member.data);
@@ -174,7 +174,7 @@ export class PresenceTracker {
 
 function toEvent(topic: string, presence: Presence): NewEvent {
   const data = JSON.stringify({ topic, ...presence });
-  // Those who connect later need not learn that nobody is there.
+  // Later subscribers need no event for an empty topic.
   const tombstone = presence.count === 0;
   const topics: [string] = [PRESENCE_PREFIX + topic];
   return { topics, type: 'presence', data, id: undefined, key: 'now', tombstone, private: false };

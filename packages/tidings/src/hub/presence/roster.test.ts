@@ -4,7 +4,7 @@ import { type Presence, Roster, type RosterRule } from './roster.ts';
 
 const RULE = { grace: 100, interval: 10, members: 2 };
 
-/** What the roster announces until `end`, each with its time, if somebody calls `settle` when it is due. */
+/** The roster's announcements until `end`, each with its time, if `settle` is called whenever it is due. */
 function announcements(roster: Roster, end: number): (readonly [at: number, Presence])[] {
   const announced: (readonly [number, Presence])[] = [];
   for (let at = roster.dueAt; at <= end && at !== Infinity; at = roster.dueAt) {
@@ -61,7 +61,7 @@ describe('a roster', () => {
     ]);
   });
 
-  test('that takes over announces nobody’s absence before the grace time is over', () => {
+  test('that takes over announces no absence before the grace time is over', () => {
     const roster = new Roster(RULE);
     roster.takeOver(0);
     roster.join({ id: 'ann' }, 5);
@@ -69,7 +69,7 @@ describe('a roster', () => {
     expect(announcements(roster, 1000)).toEqual([[100, listOf('ann')]]);
   });
 
-  test('ignores those who leave without having come', () => {
+  test('ignores members that leave without having come', () => {
     const roster = new Roster(RULE);
     roster.join({ id: 'ann' }, 0);
     roster.leave('bob', 1);
@@ -85,7 +85,7 @@ interface Step {
   readonly does: 'join' | 'leave';
 }
 
-/** Who is there at a time, from the whole history: no state is carried from one moment to the next. */
+/** The members present at a time, computed from the whole history, without state between moments. */
 function presentAt(history: readonly (Step & { at: number })[], time: number, rule: RosterRule): string[] {
   const came = new Map<string, number>();
   for (const who of new Set(history.map((step) => step.who))) {
@@ -107,7 +107,7 @@ function presentAt(history: readonly (Step & { at: number })[], time: number, ru
   return [...came].toSorted((a, b) => a[1] - b[1]).map(([who]) => who);
 }
 
-test('a roster announces what the history says, never more often than the interval, and the end of it', () => {
+test('a roster’s announcements match the history up to its end, never more often than the interval', () => {
   const step: fc.Arbitrary<Step> = fc.record({
     wait: fc.nat(60),
     who: fc.constantFrom('ann', 'bob', 'cid', 'dot'),

@@ -1,7 +1,7 @@
-/** Someone who is there: all connections with the same `id` are one member. */
+/** Someone who is present: all connections with the same `id` are one member. */
 export interface Member {
   readonly id: string;
-  /** Whatever the app says about them, as JSON; of several connections, the newest one's. */
+  /** The app's data about the member, as JSON; of several connections, the newest one's. */
   readonly data?: unknown;
 }
 
@@ -35,7 +35,7 @@ interface Listed {
 export class Roster {
   readonly #rule: RosterRule;
   readonly #members = new Map<string, Listed>();
-  /** When the members without a connection leave. Grace is the same for all, so whoever leaves first stands first. */
+  /** When the members without a connection leave. All have the same grace time, so the first to leave comes first. */
   readonly #leaving = new Map<string, number>();
   #announceAt = Infinity;
   #announcedAt = -Infinity;
@@ -94,11 +94,11 @@ export class Roster {
   takeOver(now: number): void {
     const { grace, interval } = this.#rule;
     this.#announceAt = now + grace;
-    // Nor may a change announce it sooner: those who haven't come back yet would be missing.
+    // No change may announce it sooner: members that haven't come back yet would be missing.
     this.#announcedAt = this.#announceAt - interval;
   }
 
-  /** Lets members go whose grace time is over. @returns what to announce now, undefined if nothing is due. */
+  /** Removes members whose grace time is over. @returns the announcement to make now; undefined if none is due. */
   settle(now: number): Presence | undefined {
     for (const [id, leavesAt] of this.#leaving) {
       if (leavesAt > now) break;

@@ -1,6 +1,6 @@
 /**
- * What zod, valibot, arktype and others have in common: https://standardschema.dev. As that page suggests, its types are
- * spelt out, which spares a dependency.
+ * The interface that zod, valibot, arktype and others share: https://standardschema.dev. As that page suggests, its
+ * types are copied here, which saves a dependency.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -20,12 +20,12 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** What a schema takes. */
+/** A schema's input type. */
 export type InputOf<Schema extends StandardSchema> = NonNullable<Schema['~standard']['types']>['input'];
-/** What it makes of that. */
+/** A schema's output type. */
 export type OutputOf<Schema extends StandardSchema> = NonNullable<Schema['~standard']['types']>['output'];
 
-/** What is left of a value once it has been JSON. */
+/** A value's type after a round trip through JSON. */
 export type Json<T> = T extends { toJSON(): infer Text }
   ? Json<Text>
   : T extends string | number | boolean | null

@@ -1,11 +1,11 @@
-import { createError } from './errors.ts';
-import { describe } from './options.ts';
+import { createError } from '../protocol/errors.ts';
+import { describe } from '../protocol/options.ts';
 import type { InputOf, StandardSchema } from './schema.ts';
 
-/** Of each topic or pattern, the schema of the data of each event type. */
+/** For each topic or pattern, a data schema per event type. */
 export type EventSchemas = Readonly<Record<string, Readonly<Record<string, StandardSchema>>>>;
 
-/** What the server publishes and the client receives, for both to share. */
+/** The event definitions that server and client share. */
 export interface Events<Schemas extends EventSchemas = EventSchemas> {
   readonly schemas: Schemas;
 }
@@ -22,7 +22,7 @@ type SegmentOf<Segment extends string> = Segment extends `:${string}` ? string :
 
 export type PatternIn<Schemas> = keyof Schemas & string;
 export type TopicIn<Schemas> = TopicOf<PatternIn<Schemas>>;
-/** The patterns that say what there is on a topic. */
+/** The patterns that define a topic's events. */
 type PatternFor<Schemas, Topic extends string> = {
   [Pattern in PatternIn<Schemas>]: Topic extends TopicOf<Pattern> ? Pattern : never;
 }[PatternIn<Schemas>];
@@ -30,7 +30,7 @@ type PatternFor<Schemas, Topic extends string> = {
 /** The types that each of the topics has. */
 export type TypeOn<Schemas, Topic extends string> = keyof Schemas[PatternFor<Schemas, Topic>] & string;
 
-/** What data of this type may be on each of these topics at once. */
+/** The data that an event of this type may carry on all of these topics at once. */
 export type DataFor<Schemas, Topic extends string, Type> = (
   PatternFor<Schemas, Topic> extends infer Pattern
     ? Pattern extends keyof Schemas
@@ -44,8 +44,8 @@ export type DataFor<Schemas, Topic extends string, Type> = (
   : never;
 
 /**
- * Says what events there are: of each topic or pattern, and each type, a schema of any library that speaks
- * Standard Schema. Types without a name are `message`.
+ * Defines your events: for each topic or pattern and each event type, a schema from any library that supports
+ * Standard Schema. Unnamed events have the type `message`.
  *
  * @throws {TidingsError} `event/invalid-option`
  */
