@@ -19,7 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const append = (log: EventLog, ...events: readonly EventInput[]): ReturnType<EventLog['append']> =>
   log.append(events.map((event) => toNewEvent(event)));
 
-/** A folder that is copied, and put back in place of the newer one. */
+/** A folder that is copied and later restored over the newer one. */
 function backedUp({ restored = false, shared = false }): LosingLogFactory {
   return (given) => {
     const path = newPath();
@@ -30,7 +30,7 @@ function backedUp({ restored = false, shared = false }): LosingLogFactory {
       keep: () => Promise.resolve(cpSync(path, backup, { recursive: true })),
       lose: async () => {
         await log.close();
-        // With the file that it knows, or without: a copy over a file leaves that one in its place.
+        // Over the existing file, or after deleting it: a copy over a file keeps the file's inode.
         if (!restored) rmSync(path, { recursive: true });
         cpSync(backup, path, { recursive: true });
         log = lmdbLog({ ...given, path, shared, restored });
@@ -61,7 +61,7 @@ describe('the epoch of an LMDB log', () => {
     await second.close();
   });
 
-  test('is followed by another after a power failure that a relaxed log may have lost events in', async () => {
+  test('changes after a power failure in which a relaxed log may have lost events', async () => {
     const path = newPath();
     const first = lmdbLog({ path, durability: 'relaxed' });
     await append(first, { topics: 'a', data: 1 });
@@ -155,7 +155,7 @@ describe('a second copy of the package in one process', () => {
     await copy.close();
   });
 
-  test('is refused it, too, if it shares no globals with the first', async () => {
+  test('is also refused if it shares no globals with the first', async () => {
     const path = newPath();
     const log = lmdbLog({ path, shared: true });
     const registry = (globalThis as Record<symbol, unknown>)[Symbol.for('tidings.lmdb.opened')] as Map<
@@ -170,7 +170,7 @@ describe('a second copy of the package in one process', () => {
   });
 });
 
-test('processes that died are looked for every ten seconds', () => {
+test('dead processes are looked for every ten seconds', () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   let checks = 0;

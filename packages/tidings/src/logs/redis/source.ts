@@ -6,14 +6,14 @@ export interface RedisSource extends LogSource {
   read(query: SourceQuery): Promise<SourcePage>;
 }
 
-/** What the follower reads. `stateOf` refuses a state that isn't this log's any more. */
+/** The follower's source. `stateOf` refuses a state that isn't this log's any more. */
 export function createSource(store: Store, stateOf: (state: State | undefined) => State): RedisSource {
   return {
     async read({ after, lossCount, limit }) {
       const { head } = stateOf(await readState(store));
       const entries = await readRange(store, after, head, limit.events);
       const next = entries.length < limit.events ? head : (entries.at(-1)?.seq ?? head);
-      // After the events, or retention might take one in between and nobody would learn of it.
+      // After the events, or a loss in between would go unnoticed.
       const state = stateOf(await readState(store));
       const lost = state.newestLoss > after ? await lostAfter(store, state, after, lossCount) : [];
       return { entries, next: Math.max(after, next), state, lost };

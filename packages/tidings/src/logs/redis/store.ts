@@ -6,12 +6,12 @@ import { toEntry } from './records.ts';
 /** Raised when keys change in a way that older code could not read. */
 export const FORMAT = 1;
 
-/** What a transaction's end looks like: how far the log has come, and what retention has taken of it. */
+/** The log's state after a transaction: its head, and how much retention has taken. */
 export interface State extends SourceState {
   readonly epoch: string;
   /** The oldest cursor anything can be read after. */
   readonly floor: number;
-  /** What topics add up to that are no longer known by name among the losses. */
+  /** The combined loss of topics that are no longer known by name. */
   readonly forgotten: { readonly seq: number; readonly count: number };
 }
 
@@ -61,7 +61,7 @@ export async function readRange(
 
 /** Those of these events that are in the log, in this order. */
 export async function readEntries({ connection, key }: Store, seqs: readonly number[]): Promise<LogEntry[]> {
-  // Sent at once: clients put what is asked for in one turn into one write.
+  // Sent at once: clients put the commands of one turn into one write.
   const replies = await Promise.all(
     seqs.map((seq) => connection.send(['XRANGE', key('log'), `${seq}-0`, `${seq}-0`])),
   );
