@@ -5,7 +5,7 @@ import { parseSync } from 'vite';
 import { describe, expect, test } from 'vitest';
 
 /**
- * Which folders the sources of a folder may import, besides `shared`. Each line names only folders of the lines above
+ * The folders that each folder's sources may import, in addition to `shared`. Each line names only folders of the lines above
  * it, so the folders can't form a ring. README.md draws the same order.
  */
 const SERVER: Readonly<Record<string, readonly string[]>> = {
@@ -22,7 +22,7 @@ const SERVER: Readonly<Record<string, readonly string[]>> = {
   dashboard: ['lib', 'events'],
   connections: ['lib', 'events'],
   streams: ['http', 'auth', 'analytics', 'dashboard', 'connections'],
-  // The files beside the folders put the parts together.
+  // The top-level files put the parts together.
   '.': [
     ...['lib', 'ops', 'database', 'http', 'events', 'auth', 'notifications', 'feed', 'analytics'],
     ...['dashboard', 'connections', 'streams'],

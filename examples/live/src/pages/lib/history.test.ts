@@ -12,7 +12,7 @@ import type { Sample } from './history.ts';
 
 const INTERVAL = 1_000;
 
-/** A sample at a second, told by one figure. */
+/** A sample at a second, with one figure. */
 function sample(second: number, connections: number | null): Sample {
   return { at: second * 1_000, metrics: { ...UNKNOWN_METRICS, connections } };
 }

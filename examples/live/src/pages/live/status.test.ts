@@ -67,7 +67,7 @@ describe('the status indicator', () => {
 describe('a screen reader', () => {
   const nothing: Announcement = { words: '' };
 
-  /** What is read out over these phases, each a millisecond or so many after the one before. */
+  /** The announcements over these phases, each one millisecond, or the given number, after the one before. */
   function heard(...phases: (StreamState['phase'] | number)[]): string[] {
     let now = NOW;
     let phase: StreamState['phase'] = 'connecting';

@@ -74,7 +74,7 @@ describe('viewers', () => {
 });
 
 describe('page views', () => {
-  // Of its own: those that other tests left are saved a moment later.
+  // A server of its own: views left by other tests are saved a moment later.
   let server: TestServer;
   beforeAll(async () => {
     server = await startServer();

@@ -5,7 +5,7 @@ import { manualClock } from '../testing/clock.ts';
 import { createViewers } from './viewers.ts';
 import type { Viewers } from './viewers.ts';
 
-/** What the hub counts, by topic. */
+/** The hub's counts, by topic. */
 let present: Record<string, number>;
 let told: ViewersDelta[];
 let viewers: Viewers;
@@ -31,14 +31,14 @@ function withRoomFor(maxPages: number): void {
   });
 }
 
-/** So many people come to a page, none of whom is on another one. */
+/** So many people come to a page; none of them is on another one. */
 function enter(page: string, people = 1): void {
   const topics = viewers.topicsOf(page);
   for (const topic of topics) present[topic] = (present[topic] ?? 0) + people;
   viewers.enter(topics);
 }
 
-/** What is told now, without the versions. */
+/** The published deltas, without their versions. */
 async function toldNow(): Promise<unknown[]> {
   await viewers.tick();
   return told.splice(0).map(({ version: _, ...delta }) => delta);

@@ -16,7 +16,7 @@ let db: Database;
 let clock: ManualClock;
 let hub: Hub;
 let removeFolder: () => Promise<void>;
-/** The data of what the hub was given and took as new, in its order. */
+/** The data of the events that the hub accepted as new, in order. */
 let published: unknown[];
 let broken: Error | undefined;
 let outbox: Outbox;
@@ -56,7 +56,7 @@ function openOutbox(): Outbox {
   });
 }
 
-/** Saves a page, and tells that a post is gone. */
+/** Saves a page, and announces that a post is gone. */
 function change(id: number, type: 'post:deleted' = 'post:deleted'): Promise<void> {
   return outbox.commit(async (transaction, tell) => {
     await transaction

@@ -29,7 +29,7 @@ afterAll(async () => {
   await removeFolder();
 });
 
-/** Sends bytes as they are, and collects what comes back until the server closes the connection. */
+/** Sends raw bytes, and collects the answer until the server closes the connection. */
 async function raw(...parts: string[]): Promise<string> {
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);
@@ -255,7 +255,7 @@ describe('too much', () => {
     const refused = await person.send(method, path, body);
     expect(refused).toMatchObject({ status: 429, body: { code: 'limit/exceeded', status: 429 } });
     expect(Number(refused.headers.get('Retry-After'))).toBeGreaterThan(0);
-    // Another user is not held back by it, unless it is by address.
+    // It limits no other user, unless it is by address.
     const others = createPerson(limited.url);
     expect((await others.get('/posts')).status).toBe(200);
     await limited.close();

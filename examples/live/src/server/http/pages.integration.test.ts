@@ -22,7 +22,7 @@ test('a browser that leaves while a page is loaded is no error', async () => {
   let sent = false;
   const app = express()
     .use(async (_request, response, next) => {
-      // From here on there is nobody to send it to.
+      // From here on the client is gone.
       await once(response, 'close');
       const callback = whenSent(response);
       next();

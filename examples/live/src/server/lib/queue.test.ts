@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { QueueFullError, createQueue } from './queue.ts';
 
-/** A task that ends when told. */
+/** A task that ends on command. */
 function held(log: string[], name: string): { task: () => Promise<string>; end: () => void } {
   let end = (): void => undefined;
   const ended = new Promise<void>((resolve) => {

@@ -38,7 +38,7 @@ test('a mention reaches the one who is mentioned, at once and in the list, and n
   });
   expect(await bob.notifications()).toEqual([mention]);
 
-  // Published after the mention, so that it would have come by now.
+  // Published after the mention, which would therefore have come already.
   const last = await ann.post('last');
   for (const stream of [eves, anybodys]) {
     await stream.next('post', ({ id }) => id === last.id);

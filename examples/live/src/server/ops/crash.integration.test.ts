@@ -19,7 +19,7 @@ afterEach(() => {
   for (const cleanup of cleanups.splice(0)) cleanup();
 });
 
-/** What one client got, over all its connections. */
+/** One client's events, over all its connections. */
 interface Reader {
   ids: number[];
   gaps: Gap[];

@@ -12,7 +12,7 @@ import { until } from '../testing/until.ts';
 
 const { folder, run, start } = useProcesses();
 
-/** What a process holds: bytes, and numbers of handles and timers. */
+/** A process's resources: bytes, and numbers of handles and timers. */
 interface Figures {
   readonly heap: number;
   readonly handles: number;
@@ -63,7 +63,7 @@ describe('SIGTERM', () => {
     const again = await start();
     const person = createPerson(again.url);
     for (const id of answered) expect((await person.get(`/posts/${id}`)).status).toBe(200);
-    // Also those that were answered when the hub took no events any more.
+    // Including those answered when the hub took no more events.
     const stream = await person.stream(`topic=posts&last_event_id=${cursor}`);
     await stream.next('post', ({ id }) => id === Math.max(...answered));
     const told = stream.events.filter(({ type }) => type === 'post').map((event) => event.json().id);
@@ -150,7 +150,7 @@ describe('a thousand streams', () => {
         };
       }
 
-      // The first round makes what is made once: compiled code, pools, prepared statements.
+      // The first round makes everything that is made once: compiled code, pools, prepared statements.
       await thousand();
       const before = await thousand();
       await thousand();

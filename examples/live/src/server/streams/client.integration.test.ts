@@ -32,7 +32,7 @@ test('a client that was refused for too many connections gets in by itself once 
   client.onError((error, { retryIn }) => errors.push([error, retryIn]));
   await until(() => errors.length > 0);
   expect(errors[0]?.[0]).toMatchObject({ status: 429 });
-  // What Retry-After says, and some more so that not all come back at once.
+  // Retry-After, and some more to keep clients from coming back all at once.
   expect(errors[0]?.[1]).toBeGreaterThanOrEqual(5000);
   await first.close();
   await until(() => client.status === 'open');

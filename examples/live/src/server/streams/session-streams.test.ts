@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createSessionStreams } from './session-streams.ts';
 
 type Disconnect = Parameters<typeof createSessionStreams>[0]['disconnect'];
-/** Ids of the connections that the hub was asked to end, of those named here. */
+/** The ids, among those named here, of the connections that the hub was asked to end. */
 const ended: string[] = [];
 const disconnect: Disconnect = (where) => {
   const connections = ['a', 'b', 'c'].map((id) => ({ id }) as Parameters<typeof where>[0]);
