@@ -5,8 +5,8 @@ import { secondsUntil } from '../lib/time.ts';
 export interface StreamState {
   /**
    * `connecting`: opened by the page's own wish, the first time or anew. `waiting`: interrupted, until it is open
-   * again. `resting`: closed while the page is out of sight. `ended`: the server said not to come back. `refused`: it said no
-   * (401, 403, …) and trying again is no use.
+   * again. `resting`: closed while the page is out of sight. `ended`: the server said not to come back. `refused`:
+   * it said no (401, 403, …) and trying again is no use.
    */
   readonly phase: 'connecting' | 'open' | 'waiting' | 'resting' | 'ended' | 'refused';
   /** When the next attempt is due, while `waiting`. */

@@ -10,7 +10,7 @@ export interface ToastOptions {
 const SHOWN = 8_000;
 const AT_MOST = 4;
 
-/** A short message in the corner, read out by screen readers when they have time. @returns a function that removes it */
+/** A short message in the corner, read out by screen readers when idle. @returns a function that removes it */
 export function showToast(text: string, options: ToastOptions = {}): () => void {
   const toast = element('div', 'toast');
   toast.dataset['tone'] = options.tone ?? 'good';

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../testing/server.ts';
 import { until } from '../testing/until.ts';
 import { pages } from './pages.ts';
 
-test('a browser that leaves while a page is loaded is no error', async () => {
+test('a browser that leaves while a page loads causes no error', async () => {
   const { folder, remove } = await temporaryFolder();
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>Home</title>');
   const errors: unknown[] = [];

@@ -20,7 +20,7 @@ interface Figures {
 }
 
 describe('SIGTERM', () => {
-  test('tells streams when to come back, ends by itself with 0 and loses no post', async () => {
+  test('tells clients when to come back, exits with 0 and loses no post', async () => {
     const server = await start({ SHUTDOWN_SECONDS: '60' });
     const people = await Promise.all(
       ['ann', 'bob', 'carl'].map(async (name) => {
@@ -72,7 +72,7 @@ describe('SIGTERM', () => {
     await stream.close();
   });
 
-  test('ends within its deadline though a request never ends', async () => {
+  test('ends within its deadline even if a request never ends', async () => {
     const server = await start({ SHUTDOWN_SECONDS: '1' });
     const person = createPerson(server.url);
     await person.signUp('ann');
@@ -102,7 +102,7 @@ describe('SIGTERM', () => {
 
 describe('a thousand streams', () => {
   test(
-    'that come and go, again and again, leave no memory, timer or handle behind',
+    'that come and go again and again leave no memory, timer or handle behind',
     async () => {
       // On demand: done at an interval, a busy machine would come to nothing else.
       const collectGarbage = 'data:text/javascript,process.on("SIGUSR2", () => gc())';
@@ -167,7 +167,7 @@ describe('a thousand streams', () => {
   );
 });
 
-describe('what nobody foresaw', () => {
+describe('an unforeseen error', () => {
   test.each([
     ['an error that nobody catches', 'throw new Error("boom")'],
     ['a promise that nobody catches', 'Promise.reject(new Error("boom"))'],

@@ -28,7 +28,7 @@ test('users are counted once, however many streams and sessions they have, until
   expect(streams.users()).toBe(0);
 });
 
-test('a session ends with its own streams, those that are still open', () => {
+test('ending a session ends its own open streams', () => {
   const streams = createSessionStreams({ disconnect });
   streams.add('one', { id: 'a', subject: '1' });
   const over = streams.add('two', { id: 'b', subject: '1' });
