@@ -22,7 +22,7 @@ const allowed = {
   fetch: ['protocol', 'log', 'hub', 'http'],
   client: ['protocol'],
   events: ['protocol'],
-  testing: ['protocol', 'log', 'hub'],
+  testing: ['protocol', 'log', 'hub', 'http'],
   '.': [
     'protocol',
     'log',

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { transportContract } from 'tidings/testing';
 import { afterAll, expect, test } from 'vitest';
 import { installPacked } from './packed.mjs';
+import { extractSnippets } from './snippets.mjs';
 
 const project = installPacked();
 afterAll(() => project.remove());
@@ -15,7 +18,21 @@ test('the packed library compiles and runs in a project of its own, by its publi
   expect(project.run('user.js')).toEqual({ status: 0, output: '0 true\n' });
   project.write('stranger.ts', `import 'tidings/dist/log/tail.js';\n`);
   expect(project.compile()).toMatch(/stranger\.ts.*TS2307|TS2882/);
+  project.write('stranger.ts', '');
 });
+
+test(
+  'the transport of the guide compiles with the packed library, and passes the contract',
+  { timeout: 120_000 },
+  () => {
+    const page = 'docs/guides/write-your-own-transport.md';
+    const [snippet] = extractSnippets(page, readFileSync(new URL(`../${page}`, import.meta.url), 'utf8'));
+    project.write('transport.ts', snippet?.text ?? '');
+    expect(project.compile()).toBe('');
+    const { status, output } = project.run('transport.js');
+    expect([status, output.match(/^ok: /gm)?.length]).toEqual([0, transportContract.length]);
+  },
+);
 
 test('the client compiles without the types of a browser, and takes the fetch of Node', () => {
   const compilerOptions = {

@@ -2,7 +2,7 @@ import { SUBSCRIBED } from '../protocol/control.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { requestChange } from './change-request.ts';
-import { readTopics } from './notices.ts';
+import { readTopics } from './read-control.ts';
 import type { Settings } from './options.ts';
 import { type KnownTopics, marksPlace, type Topics } from './plain-topics.ts';
 import type { Failure } from './response.ts';
@@ -91,7 +91,7 @@ export function takeOver(settings: Settings, known: KnownTopics, hooks: ChangeHo
       send({ type: 'request', cursor, whole });
       return state.request;
     },
-    greeted: (greeting) => send({ type: 'greeted', greeting }),
+    welcomed: (first) => send({ type: 'welcomed', first }),
     handed(item, moved) {
       if (!marksPlace(item, moved)) return;
       const told =

@@ -52,7 +52,7 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
         (topics) => topics.renew(),
         (cause: unknown) => cause as TidingsError,
       ),
-    greeted: (greeting) => current.greeted(greeting),
+    welcomed: (first) => current.welcomed(first),
     handed: (item, moved) => current.handed(item, moved),
     left: () => current.left(),
     begin: () => current.begin(),

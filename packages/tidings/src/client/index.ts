@@ -8,7 +8,7 @@ export { appEnvironment } from './environment.ts';
 export type { AppStateLike, CursorStorage, Environment, Sign } from './environment.ts';
 export type { EventClient, NextTry, ReceivedEvent } from './event-client.ts';
 export type { Status } from './machine.ts';
-export type { Opening, OpeningResponse } from './notices.ts';
+export type { Opening, OpeningResponse } from './read-control.ts';
 export type { ClientOptions, LoadRequest, Timers } from './options.ts';
 export type { Credentials, Fetch, FetchInit, FetchResponse, HeadersInput, ResponseHeaders } from './web.ts';
 export { xhrFetch } from './xhr.ts';

@@ -115,7 +115,7 @@ export function createLife(
   function perform(effect: Effect): void {
     switch (effect.type) {
       case 'connect':
-        session = openSession(shared, effect.poll);
+        session = openSession(shared, effect.poll, effect.after);
         return;
       case 'disconnect':
         session?.close();

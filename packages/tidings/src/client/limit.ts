@@ -24,3 +24,8 @@ export function within<T>(
     Promise.resolve(promise).then(resolve, reject).finally(stop);
   });
 }
+
+/** Never ends once `signal` is aborted. */
+export function pause(timers: Timers, delay: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', timers.setTimer(resolve, delay)));
+}

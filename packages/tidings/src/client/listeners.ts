@@ -3,7 +3,7 @@ import type { TidingsError } from '../protocol/tidings-error.ts';
 import { type Channel, createChannel } from './channel.ts';
 import type { NextTry } from './event-client.ts';
 import type { Status } from './machine.ts';
-import type { Opening } from './notices.ts';
+import type { Opening } from './read-control.ts';
 
 /** What an app can listen to besides events. */
 export interface Listeners {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { serveExchanges, welcome, type Exchange } from '../../test/client/exchanges.ts';
 import { observe, type Observed } from '../../test/client/observed.ts';
 import { until } from '../../test/http/deadline.ts';
+import { startNode } from '../../test/http/hub.ts';
 
 const WAIT = 25_000;
 
@@ -128,4 +129,24 @@ describe('whole answers', () => {
       }
     },
   );
+});
+
+it('A hub is polled without a gap or an event twice, and says how long to leave it alone between its answers', async () => {
+  const { hub, url } = await startNode();
+  await hub.publish('a', 'before');
+  const { clock, client, messages, statuses, gaps, errors } = observe(url, {
+    topics: ['a'],
+    longPoll: 'always',
+  });
+  for (let n = 0; n < 10; n += 1) {
+    await until('poll', () => {
+      clock.advance(50);
+      return hub.connections().some(({ phase }) => phase === 'live');
+    });
+    await Promise.all([hub.publish('a', n), hub.publish('b', n)]);
+    await until(`event ${n}`, () => messages.length > n);
+  }
+  expect(messages).toEqual(Array.from({ length: 10 }, (_, n) => String(n)));
+  expect([gaps, errors, client.status]).toEqual([[], [], 'polling']);
+  expect(statuses).toEqual(['connecting', 'polling']);
 });

@@ -59,8 +59,11 @@ export type Input =
   | { readonly type: 'replace' }
   /** Events are missing, and the app is to load what they were about. */
   | { readonly type: 'reload' }
-  /** The response came to its end. `moved`: it brought the cursor on. */
-  | { readonly type: 'finished'; readonly moved: boolean }
+  /**
+   * The response came to its end. `moved`: it brought the cursor on. `after`: milliseconds that a hub wants between two
+   * answers.
+   */
+  | { readonly type: 'finished'; readonly moved: boolean; readonly after?: number | undefined }
   /** Nothing more will come: 204, or the last event of an answer. */
   | { readonly type: 'ended' }
   /** Trying again would change nothing. */
@@ -84,8 +87,8 @@ export type Input =
 type Dropped = Extract<Input, { type: 'dropped' }>;
 
 export type Effect =
-  /** With `poll`, for a whole answer. */
-  | { readonly type: 'connect'; readonly poll: boolean }
+  /** With `poll`, for a whole answer; `after` so many milliseconds. */
+  | { readonly type: 'connect'; readonly poll: boolean; readonly after?: number | undefined }
   | { readonly type: 'disconnect' }
   /** Whether the connection is alive: the server's next heartbeat must not be late. */
   | { readonly type: 'test' }
@@ -240,10 +243,14 @@ const goOn = (memory: Connected, circumstances: Circumstances): Step => {
   return wait({ ...memory, failures }, backoff(policy, before, least, dice), false);
 };
 
-const finishPoll: Cell<'polling', 'finished'> = (state, { moved }, circumstances) => {
+const finishPoll: Cell<'polling', 'finished'> = (state, { moved, after }, circumstances) => {
   const { now } = circumstances;
   if (!moved && now - state.since < BARREN) return goOn(state, circumstances);
-  return connect({ ...state, failures: 0 }, circumstances, disconnect);
+  const step = connect({ ...state, failures: 0 }, circumstances, disconnect);
+  return {
+    ...step,
+    effects: step.effects.map((effect) => (effect.type === 'connect' ? { ...effect, after } : effect)),
+  };
 };
 
 /** An answer without a byte is one too, if an answer is what was asked for. */

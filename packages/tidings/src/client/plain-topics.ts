@@ -2,7 +2,7 @@ import { SUBSCRIBED } from '../protocol/control.ts';
 import type { DecodedEvent } from '../protocol/decode.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
-import type { ConnectionCredentials } from './notices.ts';
+import type { ConnectionCredentials } from './read-control.ts';
 import { parameterOf } from './url.ts';
 
 /** What to ask of a new connection. */
@@ -17,7 +17,7 @@ export interface Request {
 export type Handed = DecodedEvent | { readonly onlyId: string };
 
 /** What the first frame of a connection says of topics. */
-export interface Greeting {
+export interface FirstFrame {
   /** Absent if the connection can't be changed. */
   readonly credentials: ConnectionCredentials | undefined;
   /** Where topics begin that the connection was asked for. */
@@ -31,7 +31,7 @@ export interface Topics {
   /** What to ask of a connection that is to go on from `cursor`. `whole`: it can't be changed later. */
   request(cursor: string | undefined, whole: boolean): Request;
   /** The connection that was asked for is there. */
-  greeted(greeting: Greeting): void;
+  welcomed(first: FirstFrame): void;
   /** An item of the stream was handed out; `moved` if the cursor did. */
   handed(item: Handed, moved: boolean): void;
   /** The connection is over. */
@@ -48,7 +48,7 @@ export interface KnownTopics {
   /** All of it up to the client's cursor was received. */
   readonly settled: boolean;
   /** The connection there is. */
-  readonly session: Greeting | undefined;
+  readonly session: FirstFrame | undefined;
 }
 
 /** Characters that topics may take in a URL: together with the rest, servers and proxies accept 8 KB. */
@@ -61,13 +61,13 @@ export interface PlainTopics extends Topics {
 
 export function createPlainTopics(matchers: readonly Matcher[]): PlainTopics {
   let settled = false;
-  let session: Greeting | undefined;
+  let session: FirstFrame | undefined;
   return {
     request: (cursor) => ({ matchers, asNew: !settled, cursor }),
-    greeted(greeting) {
-      session = greeting;
+    welcomed(first) {
+      session = first;
       // Who doesn't announce itself knows no states, and all there is comes after the cursor.
-      settled ||= !greeting.announced;
+      settled ||= !first.announced;
     },
     handed(item, moved) {
       settled ||= session !== undefined && marksPlace(item, moved);

@@ -6,9 +6,17 @@ import { openConnection, type StreamItem } from './connection.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import type { Delivery } from './delivery.ts';
 import type { Listeners } from './listeners.ts';
+import { pause } from './limit.ts';
 import { loadCursor, staleLoad } from './load.ts';
 import type { Input } from './machine.ts';
-import { readCredentials, readExpiring, readGaps, readGoodbye, readWelcome, UNANNOUNCED } from './notices.ts';
+import {
+  readCredentials,
+  readExpiring,
+  readGaps,
+  readGoodbye,
+  readWelcome,
+  UNANNOUNCED,
+} from './read-control.ts';
 import type { Settings } from './options.ts';
 import type { FetchResponse } from './web.ts';
 
@@ -45,7 +53,7 @@ export interface Session {
 /** What moves the cursor or reaches listeners. */
 type Frame = DecodedEvent | { readonly onlyId: string };
 
-export function openSession(shared: Shared, poll: boolean): Session {
+export function openSession(shared: Shared, poll: boolean, after = 0): Session {
   const { settings, keeper, delivery, topics, listeners, send } = shared;
   let response: FetchResponse | undefined;
   /** It goes on from what `load` has just returned. */
@@ -58,7 +66,8 @@ export function openSession(shared: Shared, poll: boolean): Session {
   let moved = false;
 
   const connection = openConnection(settings, poll, {
-    prepare,
+    prepare: (signal) =>
+      after > 0 ? pause(settings.timers, after, signal).then(() => load(signal)) : load(signal),
     // What is offered will be taken, so it needn't come again.
     request: () => topics.request(delivery.offered ? delivery.offered.id || undefined : keeper.cursor, poll),
     onResponse: (its) => (response = its),
@@ -84,7 +93,7 @@ export function openSession(shared: Shared, poll: boolean): Session {
   };
   return session;
 
-  function prepare(signal: AbortSignal): Promise<void> | undefined {
+  function load(signal: AbortSignal): Promise<void> | undefined {
     if (shared.due === undefined) return undefined;
     return loadCursor(settings, { gaps: shared.due, signal }).then((cursor) => {
       if (signal.aborted) return;
@@ -99,7 +108,7 @@ export function openSession(shared: Shared, poll: boolean): Session {
     if ('retry' in item) send({ type: 'retry', delay: item.retry });
     else if ('comment' in item) listeners.comments.emit(item.comment);
     else {
-      if (!begun) greet(item);
+      if (!begun) welcome(item);
       const { offered } = delivery;
       return offered === undefined ? handOut(item) : offered.taken.then(() => handOut(item));
     }
@@ -107,13 +116,13 @@ export function openSession(shared: Shared, poll: boolean): Session {
   }
 
   /** The first frame: a hub introduces itself, other servers just begin. */
-  function greet(item: Frame): void {
+  function welcome(item: Frame): void {
     begun = true;
     const welcome = 'type' in item && item.type === WELCOME ? item.data : undefined;
     open(welcome);
     if (!shared.isCurrent(session)) return;
     fresh = false;
-    topics.greeted({
+    topics.welcomed({
       credentials: welcome === undefined || poll ? undefined : readCredentials(welcome),
       cursor: 'onlyId' in item ? item.onlyId : item.id,
       announced: welcome !== undefined,
@@ -143,7 +152,7 @@ export function openSession(shared: Shared, poll: boolean): Session {
 
   /** The cursor moves only once everyone has been given the event: what a drop or a reload cuts off comes again. */
   function handOut(item: Frame): Promise<void> | undefined {
-    // Whoever was greeted, or was given an event, may have closed the client.
+    // Whoever was welcomed, or was given an event, may have closed the client.
     if (!shared.isCurrent(session)) return undefined;
     if ('onlyId' in item) {
       moveTo(item, item.onlyId);
@@ -167,8 +176,11 @@ export function openSession(shared: Shared, poll: boolean): Session {
     moveTo(item, item.id);
     if (isLast(item)) send({ type: 'ended' });
     if (!shared.isCurrent(session)) return;
-    if (item.type === GOODBYE) send({ type: 'goodbye', retry: readGoodbye(item.data) });
-    else if (item.type === EXPIRING) void renew(readExpiring(item.data));
+    if (item.type === GOODBYE) {
+      const { retry, isAnswer } = readGoodbye(item.data);
+      send(poll && isAnswer ? { type: 'finished', moved, after: retry } : { type: 'goodbye', retry });
+    }
+    if (item.type === EXPIRING) void renew(readExpiring(item.data));
   }
 
   function isLast(event: DecodedEvent): boolean {

@@ -15,7 +15,7 @@ import {
 const credentials = { connection: 'c1', secret: 's' };
 const error = new TidingsError('client/closed', 'closed');
 const order = (id: number, ...add: string[]): Order => ({ id, add, drop: [] });
-const greeting = (cursor = 'e.1') => ({ credentials, cursor, announced: true });
+const firstFrame = (cursor = 'e.1') => ({ credentials, cursor, announced: true });
 const run = (state: State, ...inputs: Input[]): Step =>
   inputs.reduce<Step>(
     (step, input) => {
@@ -27,7 +27,7 @@ const run = (state: State, ...inputs: Input[]): Step =>
 const types = ({ state, effects }: Step): string[] => [state.phase, ...effects.map(({ type }) => type)];
 
 const away = begin({ matchers: ['a'], settled: false, session: undefined });
-const idle = begin({ matchers: ['a'], settled: true, session: greeting() });
+const idle = begin({ matchers: ['a'], settled: true, session: firstFrame() });
 const asking = run(idle, { type: 'wish', order: order(1, 'b') }).state;
 const over = run(idle, { type: 'finish', error }).state;
 const states: Record<Phase, State> = { away, idle, asking, over };
@@ -35,7 +35,7 @@ const states: Record<Phase, State> = { away, idle, asking, over };
 const inputs: { [I in Input['type']]: Extract<Input, { type: I }> } = {
   wish: { type: 'wish', order: order(2, 'c') },
   request: { type: 'request', cursor: 'e.1', whole: false },
-  greeted: { type: 'greeted', greeting: greeting() },
+  welcomed: { type: 'welcomed', first: firstFrame() },
   marked: { type: 'marked', told: undefined },
   left: { type: 'left' },
   begin: { type: 'begin' },
@@ -45,7 +45,7 @@ const inputs: { [I in Input['type']]: Extract<Input, { type: I }> } = {
 
 /** What each input leads to, and what is done on the way; inputs that are not listed keep the phase and do nothing. */
 const expected: Record<Phase, Partial<Record<Input['type'], string[]>>> = {
-  away: { greeted: ['idle'], left: ['away', 'cancel'], finish: ['over', 'cancel'] },
+  away: { welcomed: ['idle'], left: ['away', 'cancel'], finish: ['over', 'cancel'] },
   idle: { wish: ['asking', 'ask'], left: ['away', 'cancel'], finish: ['over', 'cancel'] },
   asking: {
     replied: ['idle', 'resolve'],
@@ -94,18 +94,18 @@ describe('an order', () => {
 
   it('is carried out by the connection itself when requests have missed their server twice', () => {
     const missed: Input = { type: 'replied', reply: { type: 'missed', error } };
-    const once = run(asking, missed, inputs.left, inputs.request, inputs.greeted);
+    const once = run(asking, missed, inputs.left, inputs.request, inputs.welcomed);
     expect(once.effects.map(({ type }) => type)).toEqual(['replace', 'cancel', 'ask']);
     const twice = run(once.state, missed, inputs.left, inputs.request);
     expect(twice.state.request).toEqual({ matchers: ['a', 'b'], asNew: true, cursor: 'e.1' });
-    expect(run(twice.state, inputs.greeted).effects).toMatchObject([{ type: 'resolve', order: { id: 1 } }]);
+    expect(run(twice.state, inputs.welcomed).effects).toMatchObject([{ type: 'resolve', order: { id: 1 } }]);
   });
 
   it('is asked of another connection if this one can not be changed', () => {
     const plain = begin({
       matchers: ['a'],
       settled: true,
-      session: { ...greeting(), credentials: undefined },
+      session: { ...firstFrame(), credentials: undefined },
     });
     const step = run(plain, inputs.wish, inputs.left, inputs.request);
     expect(step.effects.map(({ type }) => type)).toEqual(['replace', 'cancel']);
@@ -125,7 +125,7 @@ describe('topics that a URL has no room for', () => {
     const asked = first.state.request.matchers;
     expect(asked.length).toBeGreaterThan(20);
     expect(asked.map(String).join('').length).toBeLessThan(6_000);
-    const { state, effects } = run(first.state, inputs.greeted, inputs.replied);
+    const { state, effects } = run(first.state, inputs.welcomed, inputs.replied);
     expect(effects).toMatchObject([{ type: 'ask', change: { add: many.slice(asked.length) } }]);
     expect(state.phase).toBe('idle');
   });
@@ -134,7 +134,7 @@ describe('topics that a URL has no room for', () => {
     const later = run(
       begin({ matchers: many, settled: true, session: undefined }),
       inputs.request,
-      inputs.greeted,
+      inputs.welcomed,
     );
     const changed = (cursor: string): Input => ({ type: 'replied', reply: { type: 'changed', cursor } });
     expect(run(later.state, changed('e.1')).effects).toEqual([]);
@@ -145,8 +145,8 @@ describe('topics that a URL has no room for', () => {
 
   it('all stand in the URL for a server that lets nothing be changed', () => {
     const plain: Input = {
-      type: 'greeted',
-      greeting: { ...greeting(), credentials: undefined, announced: false },
+      type: 'welcomed',
+      first: { ...firstFrame(), credentials: undefined, announced: false },
     };
     const { state, effects } = run(first.state, plain, inputs.request);
     expect(effects).toEqual([{ type: 'replace' }]);
@@ -174,7 +174,7 @@ it('answers each order once, asks only while connected, and one thing at a time'
     { weight: 4, arbitrary: reply },
     {
       weight: 4,
-      arbitrary: fc.constantFrom<Input>(inputs.request, inputs.greeted, inputs.marked, inputs.left),
+      arbitrary: fc.constantFrom<Input>(inputs.request, inputs.welcomed, inputs.marked, inputs.left),
     },
     { weight: 1, arbitrary: fc.constantFrom<Input>(inputs.begin, inputs.finish) },
   );

@@ -3,7 +3,7 @@ import { type Matcher, matcherKey } from '../protocol/matcher.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import type { ChangeReply } from './change-request.ts';
 import {
-  type Greeting,
+  type FirstFrame,
   type KnownTopics,
   type Request,
   ROOM_FOR_TOPICS,
@@ -27,7 +27,7 @@ import {
  * What the client is for, and the requests that change that, as values: a state and an input give the next state and what
  * is to be done.
  *
- *   away ──greeted──► idle ──wish, or topics that are missing──► asking ──replied──► idle
+ *   away ──welcomed──► idle ──wish, or topics that are missing──► asking ──replied──► idle
  *
  * `left` leads from everywhere to `away`, `finish` to `over`. Orders are carried out one after the other: by a request
  * while there is a connection, or by the connection itself, if it is asked for what the first order wants.
@@ -59,7 +59,7 @@ export interface Memory {
 
 /** One connection. */
 export interface Session {
-  readonly credentials: Greeting['credentials'];
+  readonly credentials: FirstFrame['credentials'];
   /** What was asked for, until the stream has shown that all of it up to a cursor was sent. */
   readonly asked: { readonly matchers: readonly Matcher[]; readonly since: string } | undefined;
   /** What has to be added to it, because the request could not ask for it. */
@@ -84,7 +84,7 @@ export type Input =
   | { readonly type: 'wish'; readonly order: Order }
   /** A connection that is to go on from `cursor` is about to be asked for. `whole`: it can't be changed later. */
   | { readonly type: 'request'; readonly cursor: string | undefined; readonly whole: boolean }
-  | { readonly type: 'greeted'; readonly greeting: Greeting }
+  | { readonly type: 'welcomed'; readonly first: FirstFrame }
   /** The stream has shown where it is. `told`: what it is for. */
   | { readonly type: 'marked'; readonly told: Session['told'] }
   | { readonly type: 'left' }
@@ -215,8 +215,8 @@ const plan = (
   return stay({ ...state, request, absorbed });
 };
 
-const greet = (state: Away, { greeting }: { greeting: Greeting }): Step => {
-  const { credentials, cursor, announced } = greeting;
+const welcome = (state: Away, { first }: { first: FirstFrame }): Step => {
+  const { credentials, cursor, announced } = first;
   const { request, absorbed, orders } = state;
   const carriedOut = absorbed !== undefined && orders[0] === absorbed;
   const wanted = carriedOut ? applyWish(state.topics, absorbed, cursor) : state.topics;
@@ -240,9 +240,9 @@ const greet = (state: Away, { greeting }: { greeting: Greeting }): Step => {
     fixed: request.matchers.length === 0,
     misses: Math.min(state.misses, 1),
   };
-  const greeted = idle(memory, session);
+  const welcomed = idle(memory, session);
   // Who doesn't announce itself knows no states, and all there is comes after the cursor.
-  const step = proceed(announced ? greeted : settleAsked(greeted));
+  const step = proceed(announced ? welcomed : settleAsked(welcomed));
   return carriedOut ? withEffects([{ type: 'resolve', order: absorbed, cursor }], step) : step;
 };
 
@@ -320,7 +320,7 @@ const table: { readonly [P in Phase]: { readonly [I in Input['type']]: Cell<P, I
   away: {
     wish: (state, input) => stay(enqueue(state, input)),
     request: plan,
-    greeted: greet,
+    welcomed: welcome,
     marked: stay,
     left: leave,
     begin: forget,
@@ -330,7 +330,7 @@ const table: { readonly [P in Phase]: { readonly [I in Input['type']]: Cell<P, I
   idle: {
     wish: (state, input) => proceed(enqueue(state, input)),
     request: stay,
-    greeted: stay,
+    welcomed: stay,
     marked: mark,
     left: leave,
     begin: stay,
@@ -340,7 +340,7 @@ const table: { readonly [P in Phase]: { readonly [I in Input['type']]: Cell<P, I
   asking: {
     wish: (state, input) => stay(enqueue(state, input)),
     request: stay,
-    greeted: stay,
+    welcomed: stay,
     marked: mark,
     left: leave,
     begin: stay,
@@ -350,7 +350,7 @@ const table: { readonly [P in Phase]: { readonly [I in Input['type']]: Cell<P, I
   over: {
     wish: (state, { order }) => ({ state, effects: [{ type: 'reject', order, error: state.error }] }),
     request: stay,
-    greeted: stay,
+    welcomed: stay,
     marked: stay,
     left: stay,
     begin: stay,

@@ -1,4 +1,4 @@
-export { defineEvents, type Events, type EventSchemas } from '../protocol/events.ts';
-export type { StandardSchema } from '../protocol/schema.ts';
+export { defineEvents, type Events, type EventSchemas } from './define-events.ts';
+export type { StandardSchema } from './schema.ts';
 export { typedClient, type TypedClient, type TypedClientOptions, type TypedEvent } from './typed-client.ts';
 export { typedHub, type EventFor, type TypedHub, type TypedOptions } from './typed-hub.ts';

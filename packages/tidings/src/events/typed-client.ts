@@ -1,7 +1,7 @@
 import { createError } from '../protocol/errors.ts';
-import type { Events, EventSchemas, PatternIn } from '../protocol/events.ts';
+import type { Events, EventSchemas, PatternIn } from './define-events.ts';
 import { type Checks, aBoolean, aFunction, assertOptions } from '../protocol/options.ts';
-import { describeIssue, type Json, type OutputOf, type StandardSchema } from '../protocol/schema.ts';
+import { describeIssue, type Json, type OutputOf, type StandardSchema } from './schema.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 
 /** The part of a client that is needed here. */

@@ -1,16 +1,8 @@
 import { createError } from '../protocol/errors.ts';
 import type { EventInput, EventOptions } from '../protocol/event.ts';
-import type {
-  DataFor,
-  Events,
-  EventSchemas,
-  PatternIn,
-  TopicIn,
-  TopicOf,
-  TypeOn,
-} from '../protocol/events.ts';
+import type { DataFor, Events, EventSchemas, PatternIn, TopicIn, TopicOf, TypeOn } from './define-events.ts';
 import { Pattern } from '../protocol/pattern.ts';
-import { describeIssue, type InputOf, type StandardSchema } from '../protocol/schema.ts';
+import { describeIssue, type InputOf, type StandardSchema } from './schema.ts';
 
 /** The part of a hub that is needed here. */
 interface Publisher<Published> {

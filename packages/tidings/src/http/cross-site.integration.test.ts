@@ -68,6 +68,19 @@ describe('A change that a page has sent', () => {
     expect((await change(headers)).status).toBe(200);
   });
 
+  test('from an origin that middleware in front allows is taken', async () => {
+    const events = sse(startHub());
+    const { url } = await serve((req, res) => {
+      res.setHeader('Access-Control-Allow-Origin', APP);
+      events(req, res);
+    });
+    const json = { ...(await welcomeOf(await ask(`${url}/?topic=a`))), add: ['b'] };
+    const post = (origin: string): Promise<Reply> =>
+      ask(url, { method: 'POST', headers: { origin, 'sec-fetch-site': 'cross-site' }, json });
+    expect((await post(APP)).status).toBe(200);
+    await expectProblem(await post('https://evil.example'), 403, 'auth/forbidden');
+  });
+
   test('from the same origin is taken by `tidings/fetch`, whose requests may have no Host', async () => {
     const handle = fetchSse(startHub());
     const post = (origin: string): Promise<Response> =>

@@ -31,6 +31,8 @@ export interface RequestFacts {
   readonly json: () => Promise<unknown>;
   /** Whether the peer left, or was answered by something else, while the app was asked for topics and authorization. */
   readonly gone: () => boolean;
+  /** What middleware in front has put into `Access-Control-Allow-Origin`, as far as the transport can see. */
+  readonly allowedOrigin?: () => string | undefined;
   /** Throws `limit/connections` if the transport has no room for another stream of this peer. */
   readonly assertRoom?: () => void;
   /** Takes what the app's own functions threw, where the answer doesn't tell of it. Default: the hub's `onError`. */
@@ -168,13 +170,13 @@ async function accept<Req, Stream>(
   gateway.assertRoom({ remote: facts.remote });
   const visit = gateway.visit();
   try {
-    return await welcome(gateway, options, facts, req, begin, visit);
+    return await admitVisitor(gateway, options, facts, req, begin, visit);
   } finally {
     visit.over();
   }
 }
 
-async function welcome<Req, Stream>(
+async function admitVisitor<Req, Stream>(
   gateway: Gateway,
   options: HandlerOptions<Req>,
   facts: RequestFacts,

@@ -9,7 +9,10 @@ import type { RequestFacts } from './negotiation.ts';
  *
  * @throws {TidingsError} `request/unsupported-media-type` (415), `auth/forbidden` (403).
  */
-export function assertMayPost(cors: CorsOptions | undefined, { header }: Pick<RequestFacts, 'header'>): void {
+export function assertMayPost(
+  cors: CorsOptions | undefined,
+  { header, allowedOrigin: permitted }: Pick<RequestFacts, 'header' | 'allowedOrigin'>,
+): void {
   const type = header('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== 'application/json') {
     throw createError('request/unsupported-media-type', 'Send the change as `application/json`.');
@@ -20,6 +23,8 @@ export function assertMayPost(cors: CorsOptions | undefined, { header }: Pick<Re
   if (site === 'same-origin' || site === 'none') return;
   if (site === undefined && isOwn(origin, header)) return;
   if (cors !== undefined && origin !== undefined && allowedOrigin(cors, origin) !== undefined) return;
+  const byMiddleware = permitted?.();
+  if (origin !== undefined && (byMiddleware === origin || byMiddleware === '*')) return;
   throw createError(
     'auth/forbidden',
     `Pages of ${origin ?? 'another origin'} may not change connections here; \`cors\` names those that may.`,

@@ -38,6 +38,7 @@ export {
   boundsOf,
   createTopicRules,
   isCounted,
+  isHubs,
   isState,
   keysOf,
 } from './topic-rules.ts';

@@ -145,6 +145,6 @@ export function boundsOf(rules: TopicRules, event: LogEntry): Bounds | undefined
 }
 
 /** Whether the hub itself has appended the event: publishers can't use its topics. */
-function isHubs(event: LogEntry): boolean {
+export function isHubs(event: LogEntry): boolean {
   return canonicalOf(event).startsWith(PRESENCE_PREFIX);
 }

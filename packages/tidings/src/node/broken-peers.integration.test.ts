@@ -155,7 +155,8 @@ describe.each(sockets)('A peer%s that speaks HTTP oddly', (_name, options) => {
   ])('that sends a body without end with %s is answered %i and hung up on', async (method, status) => {
     const { hub, url, port } = await startNode(options);
     const peer = await RawClient.connect(port);
-    peer.read().send(`${method} /?topic=a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
+    const head = 'Host: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked';
+    peer.read().send(`${method} /?topic=a HTTP/1.1\r\n${head}\r\n\r\n`);
     const timer = setInterval(() => peer.send(`10000\r\n${'x'.repeat(0x10000)}\r\n`), 1);
     await peer.closed();
     clearInterval(timer);

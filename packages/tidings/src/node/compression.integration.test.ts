@@ -5,7 +5,7 @@ import { stacks } from '../../test/http/stacks.ts';
 import { observe } from '../../test/client/observed.ts';
 import type { HubOptions } from '../index.ts';
 import { gzip } from './gzip.ts';
-import { remembering } from './remembering.ts';
+import { remembering } from './once-for-all.ts';
 
 const accepting = (encodings: string) => ({ headers: { 'accept-encoding': encodings } });
 

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Hub } from '../hub/hub.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
 import { createNodeHandler } from './handler.ts';
-import type { NodeRequest, NodeResponse, SocketOptions } from './node-stream.ts';
+import type { SocketOptions } from './node-stream.ts';
 
 /** A plugin for `app.register`: its `prefix` is the URL of the stream. */
 export type FastifyEvents = (app: FastifyInstance) => Promise<void>;
@@ -26,16 +26,18 @@ export function sse(hub: Hub, options: HandlerOptions<FastifyRequest> & SocketOp
     app.route({
       method: ['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'],
       url: '/',
-      handler: (request, reply) =>
-        handle(request, request.raw as NodeRequest, reply.raw as NodeResponse, () => takeOver(reply)),
+      handler: (request, reply) => {
+        passHeaders(reply);
+        return handle(request, request.raw, reply.raw, () => void reply.hijack());
+      },
     });
   };
 }
 
-function takeOver(reply: FastifyReply): void {
+/** Fastify keeps what hooks have set to itself until it sends a reply of its own. */
+function passHeaders(reply: FastifyReply): void {
   for (const [name, value] of Object.entries(reply.getHeaders()))
     if (value !== undefined) reply.raw.setHeader(name, value);
-  reply.hijack();
 }
 
 export type { SocketOptions } from './node-stream.ts';

@@ -1,4 +1,4 @@
-import { remembering } from './remembering.ts';
+import { remembering } from './once-for-all.ts';
 
 /** What a flush's bytes become on the wire. */
 type Framing = (bytes: Uint8Array) => Buffer;

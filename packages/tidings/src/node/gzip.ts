@@ -2,7 +2,7 @@ import { constants, crc32, deflateRawSync } from 'node:zlib';
 import { concat } from '../protocol/bytes.ts';
 import type { CompressedStream, Compression } from '../hub/compression.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
-import { remembering } from './remembering.ts';
+import { remembering } from './once-for-all.ts';
 
 export interface GzipOptions {
   /** 1, the fastest, to 9, the smallest. Default 6. */

@@ -7,7 +7,7 @@ import { bodyAlreadyRead, readJson } from '../http/body.ts';
 import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, type Answer, negotiate } from '../http/negotiation.ts';
-import { assertRoomForStream } from './streams.ts';
+import { assertRoomForStream } from './stream-limit.ts';
 import {
   type NodeRequest,
   type NodeResponse,
@@ -69,6 +69,7 @@ export function createNodeHandler<Req>(
       protocol: `HTTP/${req.httpVersion}`,
       json: () => readBody(req, bodyOf(appRequest)),
       gone: () => isSettled(req, res),
+      allowedOrigin: () => res.getHeader('access-control-allow-origin')?.toString(),
       assertRoom: () => assertRoomForStream(req, gateway.connectionsPerSession),
       report: (error: unknown) => report(error, appRequest),
     };

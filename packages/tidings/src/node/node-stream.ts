@@ -8,7 +8,7 @@ import { toBuffer, toChunk } from './framing.ts';
 import { type Handle, type Writer, handleOf, writeToHandle } from './handle.ts';
 import { HijackedSink, type PlainResponse, canHijack, hijackSocket } from './hijack.ts';
 import type { Acceptance } from '../http/negotiation.ts';
-import { countStream } from './streams.ts';
+import { countStream } from './stream-limit.ts';
 
 /** What `node:http`, `node:https` and `node:http2` (its compatibility API) call a handler with. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;

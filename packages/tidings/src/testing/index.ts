@@ -10,3 +10,9 @@ export {
 } from './lineage-contract.ts';
 export { type ManualClock, createManualClock } from './manual-clock.ts';
 export { type SharedContractCase, type SharedLogFactory, sharedLogContract } from './shared-log-contract.ts';
+export {
+  type RunningTransport,
+  type TransportCase,
+  type TransportFactory,
+  transportContract,
+} from './transport-contract.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
-import { checksum } from './checksum.ts';
+import { beginChecksum, checksumOfData, mixNumber, mixText } from './checksum.ts';
 import { type Lineage, type LogEntry, type LogTime, START } from '../../log/index.ts';
 
 /** Raised when records change in a way that older code could not read. */
@@ -16,7 +16,8 @@ export type EventRecord = readonly [
   key: string | null,
   isPrivate: boolean,
   isTombstone: boolean,
-  checksum: number,
+  headSum: number,
+  dataSum: number,
   canonical?: string,
 ];
 
@@ -135,8 +136,16 @@ export function writeState(store: Store, state: LogState): void {
 
 /** @throws {Error} if the record differs from the written one. */
 export function toEntry(seq: number, record: EventRecord): LogEntry {
-  const [time, topics, type, data, id, key, isPrivate, isTombstone, sum, canonical] = record;
-  if (sum !== checksumOf(seq, record)) throw new Error(`The record of event ${seq} is damaged.`);
+  const [, , , data, , , , , , dataSum] = record;
+  if (dataSum !== checksumOfData(data)) throw damaged(seq);
+  return toDoomedEntry(seq, record);
+}
+
+/** An entry whose data nobody will read any more, so that need not be looked at. Throws for all else. */
+export function toDoomedEntry(seq: number, record: EventRecord): LogEntry {
+  const [time, topics, type, data, id, key, isPrivate, isTombstone, headSum, , canonical] = record;
+  const flags = (isPrivate ? 1 : 0) + (isTombstone ? 2 : 0);
+  if (headSum !== checksumOfHead(seq, time, topics, flags, type, id, key, canonical)) throw damaged(seq);
   return {
     seq,
     time,
@@ -152,11 +161,23 @@ export function toEntry(seq: number, record: EventRecord): LogEntry {
   };
 }
 
-function checksumOf(seq: number, record: EventRecord): number {
-  const [time, topics, type, data, id, key, isPrivate, isTombstone, , canonical] = record;
-  // No topic has a line end, so no two records have one text.
-  const head = `${seq} ${time} ${isPrivate} ${isTombstone} ${type} ${id} ${key} ${canonical}`;
-  return checksum(`${head}\n${topics.length === 1 ? topics[0] : topics.join('\n')}\n\n${data}`);
+function damaged(seq: number): Error {
+  return new Error(`The record of event ${seq} is damaged.`);
+}
+
+function checksumOfHead(
+  seq: number,
+  time: number,
+  topics: readonly string[],
+  flags: number,
+  type: string | null,
+  id: string | null,
+  key: string | null,
+  canonical: string | undefined,
+): number {
+  let sum = mixNumber(mixNumber(beginChecksum(seq), time), flags);
+  for (const topic of topics) sum = mixText(sum, topic);
+  return mixText(mixText(mixText(mixText(sum, type), id), key), canonical) >>> 0;
 }
 
 /** LMDB's keys end at 1,978 bytes; a topic may have 3,072. A longer one is known by its beginning and its hash. */
@@ -190,12 +211,13 @@ export function findEntry(store: Store, seq: number): LogEntry | undefined {
 export function* entriesFrom(
   store: Store,
   range: { readonly start: number; readonly end?: number; readonly limit?: number },
+  toEntryOf: typeof toEntry = toEntry,
 ): Generator<readonly [seq: number, entry: LogEntry | undefined]> {
   let { start } = range;
   let given = 0;
   try {
     for (const { key: seq, value } of store.events.getRange(range)) {
-      const entry = toEntry(seq, value);
+      const entry = toEntryOf(seq, value);
       start = seq + 1;
       given += 1;
       yield [seq, entry];
@@ -216,9 +238,15 @@ function noteDamage({ damage }: Store, seq: number): void {
 /** Adds an event to the tables. Like all functions below, it runs inside of a write transaction. */
 export function putEntry(store: Store, entry: LogEntry): void {
   const { seq, time, topics, type = null, data, id = null, key = null, tombstone, canonical } = entry;
-  const fields = [time, topics, type, data, id, key, entry.private, tombstone] as const;
-  const sum = checksumOf(seq, canonical === undefined ? [...fields, 0] : [...fields, 0, canonical]);
-  store.events.putSync(seq, canonical === undefined ? [...fields, sum] : [...fields, sum, canonical]);
+  const flags = (entry.private ? 1 : 0) + (tombstone ? 2 : 0);
+  const headSum = checksumOfHead(seq, time, topics, flags, type, id, key, canonical);
+  const dataSum = checksumOfData(data);
+  store.events.putSync(
+    seq,
+    canonical === undefined
+      ? [time, topics, type, data, id, key, entry.private, tombstone, headSum, dataSum]
+      : [time, topics, type, data, id, key, entry.private, tombstone, headSum, dataSum, canonical],
+  );
   for (const topic of topics) store.topics.putSync([topicKey(topic), seq], 0);
 }
 

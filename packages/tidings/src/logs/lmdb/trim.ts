@@ -1,6 +1,6 @@
 import { type LogEntry, type Retention, boundsOf, isCounted, sizeOf } from '../../log/index.ts';
 import { forgetState, isKept } from './states.ts';
-import { entriesFrom, findEntry, removeEntry, topicKey } from './store.ts';
+import { entriesFrom, findEntry, removeEntry, toDoomedEntry, topicKey } from './store.ts';
 import type { Transaction } from './write.ts';
 
 /** The most events a transaction trims beyond those it appends, which bounds its time. */
@@ -16,7 +16,7 @@ export function trimLog(context: Transaction, most: number): void {
   if (!isFull() && age === Infinity) return;
   for (let looked = 0, limit = 0; looked < most; looked += limit) {
     limit = Math.min(Math.max(TRIM_PAGE.least, state.events - events), TRIM_PAGE.most);
-    const page = [...entriesFrom(store, { start: state.trimmedTo + 1, limit })];
+    const page = [...entriesFrom(store, { start: state.trimmedTo + 1, limit }, toDoomedEntry)];
     for (const [seq, entry] of page) {
       if (!isFull() && entry !== undefined && state.time.last - entry.time <= age) return;
       state.trimmedTo = seq;

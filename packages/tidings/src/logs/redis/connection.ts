@@ -5,6 +5,8 @@ export type Reply = string | number | null | readonly Reply[];
 
 /** A connection to Redis, made with any client. */
 export interface Connection {
+  /** Whether the client needs a key to know where a command goes. */
+  readonly isCluster: boolean;
   /** @throws {TidingsError} `log/unavailable` if there is no answer in time; the client's error if Redis refuses it. */
   send(command: readonly string[]): Promise<Reply>;
   /** Another connection, for commands that block. */
@@ -15,6 +17,7 @@ export interface Connection {
 
 /** The interface of an ioredis client or cluster. */
 interface Ioredis {
+  readonly isCluster?: boolean;
   call(command: string, ...args: string[]): Promise<unknown>;
   duplicate(): Ioredis;
   disconnect(): void;
@@ -71,6 +74,7 @@ export function connectionOf(client: RedisClient, options: ConnectionOptions, ow
 
 function ofIoredis(client: Ioredis, options: ConnectionOptions, owned: boolean): Connection {
   return {
+    isCluster: client.isCluster === true,
     send: ([command = '', ...args]) => inTime(client.call(command, ...args), options.timeout),
     fork: () => {
       const other = client.duplicate();
@@ -92,6 +96,7 @@ function ofNodeRedis(
   const send = (command: readonly string[]): Promise<unknown> =>
     'slots' in client ? client.sendCommand(options.key, false, command) : client.sendCommand(command);
   return {
+    isCluster: 'slots' in client,
     send: (command) => inTime(send(command), options.timeout),
     fork: async () => {
       const other = client.duplicate();

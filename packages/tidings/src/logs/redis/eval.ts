@@ -1,31 +1,89 @@
-import type { Connection, Reply } from './connection.ts';
-import { isReplyError } from './connection.ts';
+import { createHash } from 'node:crypto';
+import { createLogError, extendLineage } from '../../log/index.ts';
+import { isReplyError, type Reply } from './connection.ts';
+import { APPEND } from './script.ts';
+import { type Store, readState } from './store.ts';
 
-/** A script that Redis knows by its hash, once it has seen it. */
-export class Script {
-  readonly #connection: Connection;
-  readonly #text: string;
-  #hash: string | undefined;
+/**
+ * Begins a new epoch, unless somebody else just has: the log goes on from the head it has, and remembers where the old
+ * epoch ended.
+ */
+const BEGIN = `#!lua
+local meta = ARGV[1] .. 'meta'
+if redis.call('HGET', meta, 'view') ~= ARGV[2] then return 0 end
+redis.call('HSET', meta, 'view', ARGV[3], 'epoch', ARGV[4], 'lineage', ARGV[5])
+redis.call('XADD', ARGV[1] .. 'wake', 'MAXLEN', 1, '*', 'head', redis.call('HGET', meta, 'head') or '0')
+return 1
+`;
 
-  constructor(connection: Connection, text: string) {
-    this.#connection = connection;
-    this.#text = text;
+/** How often a call tries to agree with others on a view. */
+const TRIES = 10;
+
+/**
+ * The script that changes the log, fenced by what a server knows of it. Its text names a *view*, which is a random id in
+ * the log. Scripts are neither replicated nor stored, so a server that was started anew, or took over from another one,
+ * knows no script of that view, and writes nothing: it may have lost the log's end. Then a new epoch begins, with a new
+ * view.
+ */
+export class FencedScript {
+  readonly #store: Store;
+  #view: string;
+
+  constructor(store: Store, view: string) {
+    this.#store = store;
+    this.#view = view;
   }
 
-  async run(keys: readonly string[], args: readonly string[]): Promise<Reply> {
-    this.#hash ??= await this.#load();
-    const rest = [String(keys.length), ...keys, ...args];
-    try {
-      return await this.#connection.send(['EVALSHA', this.#hash, ...rest]);
-    } catch (error) {
-      // A server that was started anew, or took over, knows no scripts.
-      if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT ')) throw error;
-      this.#hash = await this.#load();
-      return this.#connection.send(['EVALSHA', this.#hash, ...rest]);
+  /** Makes a server know the script of this view. */
+  static load({ connection, key }: Store, view: string): Promise<Reply> {
+    const text = textOf(view);
+    // A cluster's client finds the node by a key. To be run, the script is cached first; without arguments it fails then.
+    return connection.isCluster
+      ? connection.send(['EVAL', text, '1', key('log')]).catch((error: unknown) => {
+          if (!isReplyError(error)) throw error;
+          return null;
+        })
+      : connection.send(['SCRIPT', 'LOAD', text]);
+  }
+
+  /** @throws {TidingsError} `log/unavailable`. */
+  async run(args: readonly string[]): Promise<Reply> {
+    const { connection, key } = this.#store;
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      try {
+        const hash = createHash('sha1').update(textOf(this.#view)).digest('hex');
+        return await connection.send(['EVALSHA', hash, '1', key('log'), ...args]);
+      } catch (error) {
+        // The code that Redis puts first.
+        if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT ')) throw error;
+        await this.#renew();
+      }
     }
+    throw createLogError('log/unavailable', 'The processes that share the log don’t agree on its epoch.');
   }
 
-  async #load(): Promise<string> {
-    return String(await this.#connection.send(['SCRIPT', 'LOAD', this.#text]));
+  async #renew(): Promise<void> {
+    const { connection, key, prefix } = this.#store;
+    const view = String(await connection.send(['HGET', key('meta'), 'view']));
+    const before = await readState(this.#store);
+    if (view !== this.#view || before === undefined) {
+      // Somebody else has renewed it, or the log was replaced by another.
+      this.#view = view;
+      return;
+    }
+    const next = randomId();
+    await FencedScript.load(this.#store, next);
+    const lineage = extendLineage(before.lineage, before.epoch, before.head);
+    const args = [prefix, view, next, randomId(), JSON.stringify(lineage)];
+    const isBegun = await connection.send(['EVAL', BEGIN, '1', key('log'), ...args]);
+    this.#view = Number(isBegun) === 1 ? next : String(await connection.send(['HGET', key('meta'), 'view']));
   }
+}
+
+export function randomId(): string {
+  return crypto.randomUUID().replaceAll('-', '').slice(0, 16);
+}
+
+function textOf(view: string): string {
+  return `${APPEND}-- ${view}\n`;
 }

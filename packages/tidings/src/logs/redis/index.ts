@@ -18,9 +18,9 @@ import {
   assertNow,
   assertOptions,
   closedError,
-  createLogError,
   createTopicRules,
   entryOf,
+  isCounted,
   invalidOption,
   oneOf,
   options,
@@ -30,10 +30,8 @@ import { type Durability, confirm } from './durability.ts';
 import { openLog } from './open.ts';
 import { readLosses, readPage, readValues } from './read.ts';
 import { toArguments, toBounds } from './records.ts';
-import { APPEND } from './script.ts';
-import { createSource } from './source.ts';
-import { type State, createStore, readNames, readState } from './store.ts';
-import { Script } from './eval.ts';
+import { createSource, stateOf } from './source.ts';
+import { type State, createStore, readNames } from './store.ts';
 import { follow } from './follow.ts';
 
 export interface RedisLogOptions {
@@ -100,12 +98,11 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   const settings = JSON.stringify([retention, given.topics ?? []]);
   const connection = await connect(given, { key: `${prefix}log`, timeout });
   const store = createStore(connection, prefix);
-  const opened = await openLog(store, settings).catch(async (error: unknown) => {
+  const { script, state: opened } = await openLog(store, settings).catch(async (error: unknown) => {
     await connection.close();
     throw error;
   });
   const canAge = [{ retention }, ...(given.topics ?? [])].some((rule) => rule.retention?.age !== undefined);
-  const script = new Script(connection, APPEND);
   const writerId = crypto.randomUUID();
   const bounds = toBounds(retention);
   let state: State = opened;
@@ -115,9 +112,14 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   let closing: Promise<void> | undefined;
 
   const follower = new Follower({
-    source: createSource(store, sameLog),
+    source: createSource(store, fence),
     rules,
-    tail: { epoch: opened.epoch, head: opened.head, retention: { ...DEFAULT_TAIL, ...given.tail } },
+    tail: {
+      epoch: opened.epoch,
+      head: opened.head,
+      retention: { ...DEFAULT_TAIL, ...given.tail },
+      counts: (entry) => isCounted(rules, entry),
+    },
     lossCount: opened.lossCount,
     onState: (read) => learn(read as State),
     defer: (task) => void setImmediate(task),
@@ -130,21 +132,19 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   });
 
   function learn(read: State): void {
-    if (read.head >= state.head) state = { ...read, newestLoss: Math.max(state.newestLoss, read.newestLoss) };
+    if (read.epoch !== state.epoch) state = read;
+    else if (read.head >= state.head)
+      state = { ...read, newestLoss: Math.max(state.newestLoss, read.newestLoss) };
   }
 
-  /** Someone may have deleted the keys, or put others back. */
-  function sameLog(read: State | undefined): State {
-    if (read?.epoch === opened.epoch) return read;
-    const message = 'The log in Redis was deleted or replaced while it was open; start the process anew.';
-    throw createLogError('log/unavailable', message, { details: { prefix } });
-  }
-
-  async function write(events: readonly NewEvent[]): Promise<readonly Appended[]> {
-    const time = now();
-    const swept = events.length === 0 ? await topicsToSweep() : [];
+  /** Without events it trims, and finds out whether the server may have lost the end of the log. */
+  function change(
+    time: number,
+    events: readonly NewEvent[] = [],
+    swept: readonly string[] = [],
+  ): Promise<Reply> {
     calls += 1;
-    const reply = await runUntilAnswered([
+    return runUntilAnswered([
       prefix,
       events.length === 0 ? '' : writerId,
       String(calls),
@@ -157,21 +157,39 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
       ...events.flatMap((event) => toArguments(event, rules)),
       ...swept,
     ]);
-    const [answer, epoch, head, floor, newestLoss, lossCount] = reply as readonly [
+  }
+
+  async function fence(): Promise<void> {
+    await change(now());
+  }
+
+  async function write(events: readonly NewEvent[]): Promise<readonly Appended[]> {
+    const time = now();
+    const swept = events.length === 0 ? await topicsToSweep() : [];
+    const reply = await change(time, events, swept);
+    const [answer, epoch, head, floor, newestLoss, lossCount, at, left] = reply as readonly [
       readonly string[],
       ...string[],
     ];
+    store.hasLeft = Number(left) > 0;
     await confirm(connection, durability, timeout);
-    const next = { ...state, epoch: String(epoch), head: Number(head), floor: Number(floor) };
     const appended = answer.map((seq) => ({ seq: Math.abs(Number(seq)), duplicate: seq.startsWith('-') }));
     const entries = events.flatMap((event, i) => {
       const { seq, duplicate } = appended[i] as Appended;
-      return duplicate ? [] : [entryOf(event, seq, time)];
+      return duplicate ? [] : [entryOf(event, seq, Number(at))];
     });
-    sameLog({ ...next, newestLoss: Number(newestLoss), lossCount: Number(lossCount) });
-    if (Number(head) >= state.head)
-      state = { ...next, newestLoss: Number(newestLoss), lossCount: Number(lossCount) };
+    if (epoch === state.epoch) {
+      learn({
+        ...state,
+        head: Number(head),
+        floor: Number(floor),
+        newestLoss: Number(newestLoss),
+        lossCount: Number(lossCount),
+      });
+    }
     const newest = entries.at(-1)?.seq;
+    // In a new epoch, what this process had may be lost: only reading can tell.
+    if (epoch !== tail.epoch) await follower.catchUp();
     await follower.push(
       entries,
       newest === undefined ? Math.max(0, ...appended.map(({ seq }) => seq)) : newest - entries.length,
@@ -184,7 +202,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     const deadline = performance.now() + timeout;
     for (;;) {
       try {
-        return await script.run([`${prefix}log`], args);
+        return await script.run(args);
       } catch (error) {
         if (!(error instanceof TidingsError) || performance.now() + RETRY > deadline) throw error;
         await new Promise((resolve) => void setTimeout(resolve, RETRY));
@@ -223,7 +241,9 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   return {
     tail,
     rules,
-    lineage: [],
+    get lineage() {
+      return state.lineage;
+    },
     shared: true,
     get floor() {
       return Math.min(state.floor, tail.head);
@@ -236,7 +256,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     read: (query) =>
       whileOpen(() => (query.snapshot === true ? readValues : readPage)(store, query, tail.head)),
     losses: (after, matchers) =>
-      whileOpen(async () => readLosses(store, sameLog(await readState(store)), after, matchers)),
+      whileOpen(async () => readLosses(store, await stateOf(store), after, matchers)),
     trim: (time) => whileOpen(() => trim(time)),
     catchUp: () => whileOpen(() => follower.catchUp()),
     close: () => (closing ??= close()),

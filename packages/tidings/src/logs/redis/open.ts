@@ -1,5 +1,6 @@
 import { TidingsError, createLogError } from '../../log/index.ts';
 import { isReplyError } from './connection.ts';
+import { FencedScript, randomId } from './eval.ts';
 import { FORMAT, type State, type Store, readState } from './store.ts';
 
 /** All processes that use a log at the same time must trim and supersede by the same rules. */
@@ -7,17 +8,23 @@ const OPEN = `#!lua
 local meta = ARGV[1] .. 'meta'
 redis.call('HSETNX', meta, 'epoch', ARGV[2])
 redis.call('HSETNX', meta, 'format', ARGV[3])
+redis.call('HSETNX', meta, 'view', ARGV[5])
 redis.call('HSET', meta, 'settings', ARGV[4])
-return redis.call('HMGET', meta, 'format')
+return redis.call('HMGET', meta, 'format', 'view')
 `;
 
 /** @throws {TidingsError} `log/unavailable`. */
-export async function openLog(store: Store, settings: string): Promise<State> {
+export async function openLog(
+  store: Store,
+  settings: string,
+): Promise<{ readonly script: FencedScript; readonly state: State }> {
   const { connection, key, prefix } = store;
   await assertNoEviction(store);
-  const epoch = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
-  const args = [prefix, epoch, String(FORMAT), settings];
-  const [format] = (await connection.send(['EVAL', OPEN, '1', key('log'), ...args])) as readonly string[];
+  const candidate = randomId();
+  await FencedScript.load(store, candidate);
+  const args = [prefix, randomId(), String(FORMAT), settings, candidate];
+  const found = (await connection.send(['EVAL', OPEN, '1', key('log'), ...args])) as readonly string[];
+  const [format, view = ''] = found;
   if (format !== String(FORMAT)) {
     const message = `The log has format ${format}; this version reads format ${FORMAT}.`;
     throw createLogError('log/unavailable', message, { details: { format } });
@@ -25,7 +32,7 @@ export async function openLog(store: Store, settings: string): Promise<State> {
   const state = await readState(store);
   if (state === undefined)
     throw createLogError('log/unavailable', 'The log was deleted while it was opened.');
-  return state;
+  return { script: new FencedScript(store, view), state };
 }
 
 /** Where Redis may evict keys to make room, events would vanish without a trace. */

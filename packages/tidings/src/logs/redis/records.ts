@@ -3,29 +3,35 @@ import {
   type NewEvent,
   type Retention,
   type TopicRules,
+  boundsOf,
+  entryOf,
+  isHubs,
   isState,
+  keysOf,
   sizeOf,
 } from '../../log/index.ts';
 import type { Reply } from './connection.ts';
 
-/** An event as the eleven arguments of the script. Topics and ids have no line ends, so these separate them. */
+/** An event as the fourteen arguments of the script. Topics and ids have no line ends, so these separate them. */
 export function toArguments(event: NewEvent, rules: TopicRules): string[] {
   const { topics, type = '', data, id = '', key = '', tombstone, supersededIds = [] } = event;
-  const rule = rules.of(topics[0]);
+  const entry = entryOf(event, 0, 0);
   const state = isState(rules, event);
-  const bounds = state ? undefined : rule?.retention;
-  const flags = `${state ? 's' : ''}${event.private ? 'p' : ''}${tombstone ? 't' : ''}${bounds === undefined ? '' : 'b'}`;
-  const size = sizeOf({ ...event, seq: 0, time: 0, frame: undefined });
+  const bounds = boundsOf(rules, entry);
+  const flags = [state && 's', event.private && 'p', tombstone && 't', isHubs(entry) && 'h'].filter(Boolean);
   return [
     topics.join('\n'),
     type,
     data,
     id,
     key,
-    flags,
-    String(size),
-    ...toBounds(bounds),
+    flags.join(''),
+    String(sizeOf(entry)),
+    ...toBounds(bounds?.retention),
     supersededIds.join('\n'),
+    bounds?.group ?? '',
+    state ? topics.map((topic) => (rules.of(topic)?.state === true ? '1' : '0')).join('') : '',
+    state ? String(keysOf(rules, topics[0])) : '',
   ];
 }
 
@@ -38,16 +44,23 @@ function toBound(bound: number | undefined): string {
   return bound === undefined || bound === Infinity ? '-1' : String(bound);
 }
 
-/** An entry of the stream: its id, and a list of names and values. */
-export function toEntry(reply: Reply): LogEntry {
+/**
+ * An entry of the stream: its id, and a list of names and values.
+ *
+ * @param left the topics that it still has, if newer values of its key have taken some
+ */
+export function toEntry(reply: Reply, left?: string | null): LogEntry {
   const [id, fields] = reply as readonly [string, readonly string[]];
   const found = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) found.set(fields[i] ?? '', fields[i + 1] ?? '');
   const flags = found.get('f') ?? '';
+  const topics = toTopics(found.get('t') ?? '');
+  const isLeft = typeof left === 'string';
   return {
     seq: Number.parseInt(id, 10),
     time: Number(found.get('m')),
-    topics: (found.get('t') ?? '').split('\n') as [string, ...string[]],
+    topics: isLeft ? toTopics(left) : topics,
+    ...(isLeft && { canonical: topics[0] }),
     type: found.get('y'),
     data: found.get('d') ?? '',
     id: found.get('i'),
@@ -56,4 +69,8 @@ export function toEntry(reply: Reply): LogEntry {
     private: flags.includes('p'),
     frame: undefined,
   };
+}
+
+function toTopics(text: string): [string, ...string[]] {
+  return text.split('\n') as [string, ...string[]];
 }

@@ -6,6 +6,8 @@ import { until, untilAsync } from '../../../test/http/deadline.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
 import { logContract } from '../../testing/log-contract.ts';
+import { locate } from '../../log/lineage.ts';
+import { lineageContract } from '../../testing/lineage-contract.ts';
 import { sharedLogContract } from '../../testing/shared-log-contract.ts';
 import { type RedisLogOptions, redisLog } from './index.ts';
 
@@ -38,6 +40,34 @@ describe.runIf(hasRedis)('the Redis log for several processes', () => {
     run(async (given) => {
       const prefix = newPrefix();
       return [await open({ ...given, prefix }), await open({ ...given, prefix })];
+    }),
+  );
+});
+
+describe.runIf(hasRedis)('a Redis log whose server comes back with less than it had', () => {
+  /** A server that keeps nothing by itself: `keep` writes its memory to the disk, and a crash goes back to that. */
+  test.each(lineageContract)('$name', ({ run }) =>
+    run(async (given) => {
+      const started = await startRedis();
+      onTestFinished(() => started.stop());
+      const log = await redisLog({ ...given, url: started.url });
+      const client = new Ioredis(started.url);
+      client.on('error', () => {});
+      onTestFinished(() => client.disconnect());
+      return {
+        log,
+        keep: () => client.save().then(() => {}),
+        async lose() {
+          const { epoch } = log.tail;
+          await started.kill();
+          await started.start();
+          await untilAsync('the log has gone back', async () => {
+            await log.catchUp().catch(() => {});
+            return log.tail.epoch !== epoch;
+          });
+          return log;
+        },
+      };
     }),
   );
 });
@@ -103,6 +133,7 @@ describe.runIf(hasRedis)('a Redis log', () => {
   test('goes on after a crash of the server, with everything that was on the disk', async () => {
     const started = await fresh('--appendonly', 'yes', '--appendfsync', 'always');
     const log = await redisLog({ url: started.url, timeout: 1000 });
+    const { epoch } = log.tail;
     await log.append([event('1')]);
     await started.kill();
     await expect(log.append([event('lost')])).rejects.toMatchObject({ code: 'log/unavailable' });
@@ -114,7 +145,15 @@ describe.runIf(hasRedis)('a Redis log', () => {
     });
     const other = await redisLog({ url: started.url });
     expect(other.tail.head).toBe(seq);
+    // The server might have lost something, for all that the log knows. Nobody who saw nothing lost notices.
     expect(other.tail.epoch).toBe(log.tail.epoch);
+    expect(other.lineage).toEqual([{ epoch, end: 1 }]);
+    expect(locate({ epoch, seq: 1 }, { epoch: other.tail.epoch, head: seq, lineage: other.lineage })).toEqual(
+      {
+        is: 'known',
+        seq: 1,
+      },
+    );
     await Promise.all([log.close(), other.close()]);
   });
 

@@ -5,41 +5,50 @@
  *
  * KEYS[1]: the stream. ARGV: see `write` in `index.ts`; `records.ts` has those of an event.
  *
- * Keys, all behind the prefix: `log` the stream of events, with ids `seq-0`; `meta` the log's own state;
- * `ids` publisher's id → seq; `old` ids of superseded events by seq; `topics` all topics, in order of their names;
- * `t:TOPIC` its seqs; `states` topic and key → seq of the value; `values` seqs of all values; `stopics` topics with
- * values; `s:TOPIC` seqs of its values; `lost` topic → its newest loss; `losses` topics by when they lost something;
- * `bounded` topics with a bound of their own; `b:TOPIC` their seqs; `sizes` their bytes; `w:NODE` a writer's last call.
+ * Keys, all behind the prefix: `log` the stream of events, with ids `seq-0`; `left` seq → the topics that a superseded
+ * event still has; `meta` what the log knows of itself; `ids` publisher's id → seq; `old` ids of superseded events, by
+ * the seq that superseded them; `topics` all topics, in order of their names; `t:TOPIC` its seqs; `states` topic and key →
+ * seqs of its values; `k:TOPIC` its keys, by their newest seq; `values` seqs of all values; `stopics` topics with values;
+ * `s:TOPIC` seqs of its values; `lost` topic → its newest loss; `losses` topics by when they lost something; `bounded`
+ * groups with a bound of their own; `b:GROUP` their seqs; `sizes` their bytes; `w:NODE` a writer's last call.
  */
-export const APPEND = `#!lua
+export const APPEND: string = `#!lua
 local p = ARGV[1]
 local writer, call = ARGV[2], ARGV[3]
 local now = tonumber(ARGV[4])
 local maxEvents, maxBytes, maxAge = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local idWindow, trimStep, maxLosses = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local count = tonumber(ARGV[11])
-local FIRST, FIELDS = 12, 11
-local LOG, META, IDS, OLD, TOPICS = p .. 'log', p .. 'meta', p .. 'ids', p .. 'old', p .. 'topics'
+local FIRST, FIELDS = 12, 14
+local LOG, LEFT, META, IDS, OLD, TOPICS = p .. 'log', p .. 'left', p .. 'meta', p .. 'ids', p .. 'old', p .. 'topics'
 local STATES, VALUES, STOPICS = p .. 'states', p .. 'values', p .. 'stopics'
 local LOST, LOSSES, BOUNDED, SIZES = p .. 'lost', p .. 'losses', p .. 'bounded', p .. 'sizes'
 local redisCall = redis.call
 
 local function text(n) return string.format('%.0f', n) end
 
-local NAMES = { 'head', 'events', 'bytes', 'floor', 'newestLoss', 'lossCount', 'trimmedTo', 'lossRecords', 'forgottenSeq', 'forgottenCount' }
+local NAMES = { 'head', 'events', 'bytes', 'floor', 'newestLoss', 'lossCount', 'trimmedTo', 'lossRecords',
+  'forgottenSeq', 'forgottenCount', 'time', 'ahead', 'left' }
 local found = redisCall('HMGET', META, 'epoch', unpack(NAMES))
 local epoch = found[1]
 if not epoch then return redis.error_reply('TIDINGS-EMPTY there is no log behind this prefix') end
 local state = {}
 for i, name in ipairs(NAMES) do state[name] = tonumber(found[i + 1] or 0) or 0 end
 
+local function reply(answer)
+  return { answer, epoch, text(state.head), text(state.floor), text(state.newestLoss), text(state.lossCount),
+    text(state.time), text(state.left) }
+end
+
 -- A call that is sent again, since its answer was lost, is answered again.
 if writer ~= '' and count > 0 then
   local last = redisCall('HMGET', p .. 'w:' .. writer, 'call', 'answer')
-  if last[1] == call then
-    return { cjson.decode(last[2]), epoch, text(state.head), text(state.floor), text(state.newestLoss), text(state.lossCount) }
-  end
+  if last[1] == call then return reply(cjson.decode(last[2])) end
 end
+
+-- The log's time never goes back: where a clock was set back, it goes on from where it was.
+if now + state.ahead >= state.time then state.time = now + state.ahead else state.ahead = state.time - now end
+now = state.time
 
 local function split(list)
   local parts = {}
@@ -47,116 +56,207 @@ local function split(list)
   return parts
 end
 
-local function get(seq)
-  local entries = redisCall('XRANGE', LOG, seq .. '-0', seq .. '-0')
-  if #entries == 0 then return nil end
-  local entry, fields = { seq = seq }, entries[1][2]
-  for i = 1, #fields, 2 do entry[fields[i]] = fields[i + 1] end
-  entry.topics = split(entry.t)
-  return entry
-end
+local function has(entry, flag) return entry.f and string.find(entry.f, flag, 1, true) ~= nil end
 
 local function toEntry(raw)
   local entry = { seq = string.match(raw[1], '^%d+') }
   for i = 1, #raw[2], 2 do entry[raw[2][i]] = raw[2][i + 1] end
-  entry.topics = split(entry.t)
+  entry.all = split(entry.t)
+  local left = state.left > 0 and redisCall('HGET', LEFT, entry.seq)
+  entry.topics = left and split(left) or entry.all
+  entry.isLeft = left and true or false
   return entry
 end
 
-local function has(entry, flag) return entry.f and string.find(entry.f, flag, 1, true) ~= nil end
-local function placeOf(entry) return entry.topics[1] .. '\\n' .. entry.k end
+local function get(seq)
+  local entries = redisCall('XRANGE', LOG, seq .. '-0', seq .. '-0')
+  if #entries == 0 then return nil end
+  return toEntry(entries[1])
+end
+
+local function placeOf(entry) return entry.all[1] .. '\\n' .. entry.k end
+
+-- Of an event that lost topics to a newer value, the topics that it still has decide.
+local function isState(entry)
+  if not has(entry, 's') then return false end
+  if not entry.isLeft then return true end
+  for _, topic in ipairs(entry.topics) do
+    for i, each in ipairs(entry.all) do
+      if each == topic and string.sub(entry.q, i, i) == '1' then return true end
+    end
+  end
+  return false
+end
+
+local function isValue(entry) return isState(entry) and not has(entry, 't') end
+
+-- Values don't count against the log's bounds, and neither do the hub's own events.
+local function count1(entry, sign)
+  if has(entry, 'h') or isValue(entry) then return end
+  state.events = state.events + sign
+  state.bytes = state.bytes + sign * tonumber(entry.s)
+end
 
 local function drop(key, member, index, name)
   redisCall('ZREM', key, member)
   if redisCall('EXISTS', key) == 0 then redisCall('ZREM', index, name) end
 end
 
--- Values don't count against retention, deletions do.
-local function uncount(entry)
-  state.events = state.events - 1
-  state.bytes = state.bytes - tonumber(entry.s)
+local function leaveGroup(entry)
+  if not entry.g or redisCall('ZREM', p .. 'b:' .. entry.g, entry.seq) == 0 then return end
+  if redisCall('EXISTS', p .. 'b:' .. entry.g) == 0 then redisCall('ZREM', BOUNDED, entry.g) end
+  if redisCall('HINCRBY', SIZES, entry.g, -tonumber(entry.s)) <= 0 then redisCall('HDEL', SIZES, entry.g) end
+end
+
+local function leaveValues(entry, topics)
+  for _, topic in ipairs(topics) do drop(p .. 's:' .. topic, entry.seq, STOPICS, topic) end
 end
 
 local removed = false
 local function remove(entry)
   removed = true
+  count1(entry, -1)
   redisCall('XDEL', LOG, entry.seq .. '-0')
   for _, topic in ipairs(entry.topics) do drop(p .. 't:' .. topic, entry.seq, TOPICS, topic) end
-  if has(entry, 'b') then
-    local topic = entry.topics[1]
-    drop(p .. 'b:' .. topic, entry.seq, BOUNDED, topic)
-    if redisCall('HINCRBY', SIZES, topic, -tonumber(entry.s)) <= 0 then redisCall('HDEL', SIZES, topic) end
+  if isValue(entry) then
+    leaveValues(entry, entry.topics)
+    redisCall('ZREM', VALUES, entry.seq)
+  end
+  if entry.isLeft then
+    redisCall('HDEL', LEFT, entry.seq)
+    state.left = state.left - 1
+  end
+  leaveGroup(entry)
+end
+
+local function leavePlace(entry)
+  if not has(entry, 's') then return end
+  local place = placeOf(entry)
+  local rest = {}
+  for seq in string.gmatch(redisCall('HGET', STATES, place) or '', '%d+') do
+    if seq ~= entry.seq then rest[#rest + 1] = seq end
+  end
+  if #rest > 0 then
+    redisCall('HSET', STATES, place, table.concat(rest, ','))
+  else
+    redisCall('HDEL', STATES, place)
+    redisCall('ZREM', p .. 'k:' .. entry.all[1], entry.k)
   end
 end
 
 local lostBefore, lostNow = {}, {}
-local function lose(entry)
-  remove(entry)
-  uncount(entry)
-  if entry.i and redisCall('HGET', IDS, entry.i) == entry.seq then redisCall('HDEL', IDS, entry.i) end
-  local seq = tonumber(entry.seq)
+local function recordLoss(seq, topics)
+  seq = tonumber(seq)
   state.newestLoss = math.max(state.newestLoss, seq)
   state.lossCount = state.lossCount + 1
-  for _, topic in ipairs(entry.topics) do
+  for _, topic in ipairs(topics) do
     local newest = lostNow[topic]
     if not newest then lostBefore[#lostBefore + 1] = topic end
     lostNow[topic] = { math.max(newest and newest[1] or 0, seq), state.lossCount }
   end
 end
 
-local function leaveStates(entry)
-  for _, topic in ipairs(entry.topics) do drop(p .. 's:' .. topic, entry.seq, STOPICS, topic) end
-  redisCall('ZREM', VALUES, entry.seq)
+local function lose(entry)
+  remove(entry)
+  leavePlace(entry)
+  if entry.i and redisCall('HGET', IDS, entry.i) == entry.seq then
+    redisCall('HDEL', IDS, entry.i)
+    redisCall('ZREM', OLD, entry.i)
+  end
+  recordLoss(entry.seq, entry.topics)
 end
 
-local function isValue(entry)
-  return has(entry, 's') and not has(entry, 't') and redisCall('HGET', STATES, placeOf(entry)) == entry.seq
+-- A newer value takes the topics that both have, unless some of the older one's readers may not read it.
+local function leftOf(older, newer)
+  if has(newer, 'p') and not has(older, 'p') then return older.topics end
+  local taken, left = {}, {}
+  for _, topic in ipairs(newer.topics) do taken[topic] = true end
+  for _, topic in ipairs(older.topics) do if not taken[topic] then left[#left + 1] = topic end end
+  return left
 end
 
--- A newer value stands for an older one only where it is read, too: on all of its topics, and by all of its readers.
-local function standsFor(newer, older)
-  if has(newer, 'p') and not has(older, 'p') then return false end
-  local topics = {}
-  for _, topic in ipairs(newer.topics) do topics[topic] = true end
-  for _, topic in ipairs(older.topics) do if not topics[topic] then return false end end
-  return true
+-- Keeps what a newer value leaves of an event. Returns whether it is still a value of its key.
+local function leave(older, left)
+  count1(older, -1)
+  if isValue(older) then
+    leaveValues(older, older.topics)
+    redisCall('ZREM', VALUES, older.seq)
+  end
+  leaveGroup(older)
+  local stays = {}
+  for _, topic in ipairs(left) do stays[topic] = true end
+  for _, topic in ipairs(older.topics) do
+    if not stays[topic] then drop(p .. 't:' .. topic, older.seq, TOPICS, topic) end
+  end
+  redisCall('HSET', LEFT, older.seq, table.concat(left, '\\n'))
+  if not older.isLeft then state.left = state.left + 1 end
+  older.isLeft = true
+  older.topics = left
+  count1(older, 1)
+  if isValue(older) then
+    for _, topic in ipairs(left) do
+      redisCall('ZADD', p .. 's:' .. topic, older.seq, older.seq)
+      redisCall('ZADD', STOPICS, 0, topic)
+    end
+    redisCall('ZADD', VALUES, older.seq, older.seq)
+  end
+  if isState(older) then return true end
+  -- Retention has passed it, and would not come back.
+  if tonumber(older.seq) <= state.trimmedTo then
+    remove(older)
+    if older.i and redisCall('HGET', IDS, older.i) == older.seq then redisCall('HDEL', IDS, older.i) end
+    recordLoss(older.seq, left)
+  end
+  return false
 end
 
 local function supersede(entry)
   local place = placeOf(entry)
-  local before = redisCall('HGET', STATES, place)
-  redisCall('HSET', STATES, place, entry.seq)
-  if not has(entry, 't') then
-    for _, topic in ipairs(entry.topics) do
-      redisCall('ZADD', p .. 's:' .. topic, entry.seq, entry.seq)
-      redisCall('ZADD', STOPICS, 0, topic)
+  local kept = {}
+  for seq in string.gmatch(redisCall('HGET', STATES, place) or '', '%d+') do
+    local older = get(seq)
+    local left = older and leftOf(older, entry)
+    if not older then -- Gone already.
+    elseif #left == #older.topics then
+      kept[#kept + 1] = seq
+    elseif #left > 0 then
+      if leave(older, left) then kept[#kept + 1] = seq end
+    else
+      remove(older)
+      if older.i then redisCall('ZADD', OLD, entry.seq, older.i) end
     end
-    redisCall('ZADD', VALUES, entry.seq, entry.seq)
   end
-  local older = before and get(before)
-  if not older then return end
-  local counted = has(older, 't')
-  if not counted then leaveStates(older) end
-  if standsFor(entry, older) then
-    if counted then uncount(older) end
-    remove(older)
-    if older.i then redisCall('ZADD', OLD, older.seq, older.seq .. ':' .. older.i) end
-    return
+  kept[#kept + 1] = entry.seq
+  redisCall('HSET', STATES, place, table.concat(kept, ','))
+  redisCall('ZADD', p .. 'k:' .. entry.all[1], entry.seq, entry.k)
+  if has(entry, 't') then return end
+  for _, topic in ipairs(entry.topics) do
+    redisCall('ZADD', p .. 's:' .. topic, entry.seq, entry.seq)
+    redisCall('ZADD', STOPICS, 0, topic)
   end
-  if not counted then
-    state.events = state.events + 1
-    state.bytes = state.bytes + tonumber(older.s)
-  end
-  -- Retention has passed it, and would not come back.
-  if tonumber(older.seq) <= state.trimmedTo then lose(older) end
+  redisCall('ZADD', VALUES, entry.seq, entry.seq)
 end
 
-local function trimTopic(topic, most, events, bytes, age)
-  local key = p .. 'b:' .. topic
+-- The key changed longest ago goes first.
+local function boundKeys(topic, most)
+  for _ = 1, trimStep do
+    if redisCall('ZCARD', p .. 'k:' .. topic) <= most then return end
+    local key = redisCall('ZRANGE', p .. 'k:' .. topic, 0, 0)[1]
+    for seq in string.gmatch(redisCall('HGET', STATES, topic .. '\\n' .. key) or '', '%d+') do
+      local entry = get(seq)
+      if entry then lose(entry) end
+    end
+    redisCall('ZREM', p .. 'k:' .. topic, key)
+    redisCall('HDEL', STATES, topic .. '\\n' .. key)
+  end
+end
+
+local function trimGroup(group, most, events, bytes, age)
+  local key = p .. 'b:' .. group
   for _ = 1, most do
     local oldest = redisCall('ZRANGE', key, 0, 0)[1]
     if not oldest then return end
-    local size = tonumber(redisCall('HGET', SIZES, topic) or 0)
+    local size = tonumber(redisCall('HGET', SIZES, group) or 0)
     local isFull = (events >= 0 and redisCall('ZCARD', key) > events) or (bytes >= 0 and size > bytes)
     if not isFull and age < 0 then return end
     local entry = get(oldest)
@@ -167,18 +267,21 @@ local function trimTopic(topic, most, events, bytes, age)
 end
 
 local function append(at)
-  local entry = { t = ARGV[at], d = ARGV[at + 2], s = ARGV[at + 6], m = ARGV[4] }
+  local entry = { t = ARGV[at], d = ARGV[at + 2], s = ARGV[at + 6], m = text(now), isLeft = false }
   if ARGV[at + 1] ~= '' then entry.y = ARGV[at + 1] end
   if ARGV[at + 3] ~= '' then entry.i = ARGV[at + 3] end
   if ARGV[at + 4] ~= '' then entry.k = ARGV[at + 4] end
   if ARGV[at + 5] ~= '' then entry.f = ARGV[at + 5] end
+  if ARGV[at + 11] ~= '' then entry.g = ARGV[at + 11] end
+  if ARGV[at + 12] ~= '' then entry.q = ARGV[at + 12] end
   local known = entry.i and redisCall('HGET', IDS, entry.i)
   if known then return '-' .. known end
   state.head = state.head + 1
   entry.seq = text(state.head)
-  entry.topics = split(entry.t)
+  entry.all = split(entry.t)
+  entry.topics = entry.all
   local fields = { 'm', entry.m, 't', entry.t, 's', entry.s, 'd', entry.d }
-  for _, name in ipairs({ 'y', 'i', 'k', 'f' }) do
+  for _, name in ipairs({ 'y', 'i', 'k', 'f', 'g', 'q' }) do
     if entry[name] then fields[#fields + 1] = name; fields[#fields + 1] = entry[name] end
   end
   redisCall('XADD', LOG, entry.seq .. '-0', unpack(fields))
@@ -188,19 +291,18 @@ local function append(at)
   end
   if entry.i then redisCall('HSET', IDS, entry.i, entry.seq) end
   for _, id in ipairs(split(ARGV[at + 10])) do
-    if redisCall('HSETNX', IDS, id, entry.seq) == 1 then redisCall('ZADD', OLD, entry.seq, entry.seq .. ':' .. id) end
+    if redisCall('HSETNX', IDS, id, entry.seq) == 1 then redisCall('ZADD', OLD, entry.seq, id) end
   end
-  if not (has(entry, 's') and not has(entry, 't')) then
-    state.events = state.events + 1
-    state.bytes = state.bytes + tonumber(entry.s)
+  count1(entry, 1)
+  if has(entry, 's') then
+    supersede(entry)
+    boundKeys(entry.all[1], tonumber(ARGV[at + 13]))
   end
-  if has(entry, 's') then supersede(entry) end
-  if has(entry, 'b') then
-    local topic = entry.topics[1]
-    redisCall('ZADD', p .. 'b:' .. topic, entry.seq, entry.seq)
-    redisCall('ZADD', BOUNDED, 0, topic)
-    redisCall('HINCRBY', SIZES, topic, entry.s)
-    trimTopic(topic, trimStep, tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9]))
+  if entry.g then
+    redisCall('ZADD', p .. 'b:' .. entry.g, entry.seq, entry.seq)
+    redisCall('ZADD', BOUNDED, 0, entry.g)
+    redisCall('HINCRBY', SIZES, entry.g, entry.s)
+    trimGroup(entry.g, trimStep, tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9]))
   end
   return entry.seq
 end
@@ -208,11 +310,15 @@ end
 local answer = {}
 for i = 0, count - 1 do answer[i + 1] = append(FIRST + i * FIELDS) end
 
-for _, member in ipairs(redisCall('ZRANGEBYSCORE', OLD, '-inf', text(state.head - idWindow), 'LIMIT', 0, trimStep)) do
-  local seq, id = string.match(member, '^(%d+):(.*)$')
-  redisCall('ZREM', OLD, member)
-  if redisCall('HGET', IDS, id) == seq then redisCall('HDEL', IDS, id) end
+local function forgetIds(ids)
+  for _, id in ipairs(ids) do
+    redisCall('ZREM', OLD, id)
+    redisCall('HDEL', IDS, id)
+  end
 end
+forgetIds(redisCall('ZRANGEBYSCORE', OLD, '-inf', text(state.head - idWindow), 'LIMIT', 0, trimStep))
+local tooMany = math.min(redisCall('ZCARD', OLD) - idWindow, trimStep)
+if tooMany > 0 then forgetIds(redisCall('ZRANGE', OLD, 0, tooMany - 1)) end
 
 local function isFull()
   return (maxEvents >= 0 and state.events > maxEvents) or (maxBytes >= 0 and state.bytes > maxBytes)
@@ -227,10 +333,7 @@ local function trimLog()
       local entry = toEntry(raw)
       if not isFull() and not (maxAge >= 0 and now - tonumber(entry.m) > maxAge) then return end
       state.trimmedTo = tonumber(entry.seq)
-      if not isValue(entry) then
-        if has(entry, 's') and redisCall('HGET', STATES, placeOf(entry)) == entry.seq then redisCall('HDEL', STATES, placeOf(entry)) end
-        lose(entry)
-      end
+      if not isValue(entry) then lose(entry) end
     end
     if #page < limit then return end
     most = most - limit
@@ -238,9 +341,9 @@ local function trimLog()
 end
 trimLog()
 
--- Topics that nobody publishes to, four arguments each.
+-- Groups that nobody publishes to, four arguments each.
 for i = FIRST + count * FIELDS, #ARGV, 4 do
-  trimTopic(ARGV[i], trimStep, tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]))
+  trimGroup(ARGV[i], trimStep, tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]))
 end
 
 for _, topic in ipairs(lostBefore) do
@@ -276,5 +379,5 @@ if count > 0 then
     redisCall('EXPIRE', p .. 'w:' .. writer, 86400)
   end
 end
-return { answer, epoch, text(state.head), text(state.floor), text(state.newestLoss), text(state.lossCount) }
+return reply(answer)
 `;

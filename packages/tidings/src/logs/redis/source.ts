@@ -1,4 +1,4 @@
-import type { LogSource, SourcePage, SourceQuery } from '../../log/index.ts';
+import { type LogSource, type SourcePage, type SourceQuery, createLogError } from '../../log/index.ts';
 import { type State, type Store, readEntries, readRange, readState } from './store.ts';
 import { topicsLost } from './read.ts';
 
@@ -6,20 +6,31 @@ export interface RedisSource extends LogSource {
   read(query: SourceQuery): Promise<SourcePage>;
 }
 
-/** The follower's source. `stateOf` refuses a state that isn't this log's any more. */
-export function createSource(store: Store, stateOf: (state: State | undefined) => State): RedisSource {
+/** What the follower reads. `fence` is called if the log has less than it had: its server may have lost the end. */
+export function createSource(store: Store, fence: () => Promise<void>): RedisSource {
   return {
     async read({ after, lossCount, limit }) {
-      const { head } = stateOf(await readState(store));
+      const first = await stateOf(store);
+      if (first.head < after) await fence();
+      const { head, epoch } = first.head < after ? await stateOf(store) : first;
       const entries = await readRange(store, after, head, limit.events);
       const next = entries.length < limit.events ? head : (entries.at(-1)?.seq ?? head);
       // After the events, or a loss in between would go unnoticed.
-      const state = stateOf(await readState(store));
+      const state = await stateOf(store);
+      // A page of an epoch that has ended since may have what is lost.
+      if (state.epoch !== epoch) return { entries: [], next: after, state, lost: [] };
       const lost = state.newestLoss > after ? await lostAfter(store, state, after, lossCount) : [];
       return { entries, next: Math.max(after, next), state, lost };
     },
     find: (seqs) => readEntries(store, seqs),
   };
+}
+
+/** @throws {TidingsError} `log/unavailable` if somebody has deleted the log. */
+export async function stateOf(store: Store): Promise<State> {
+  const state = await readState(store);
+  if (state !== undefined) return state;
+  throw createLogError('log/unavailable', 'The log was deleted from Redis while it was open.');
 }
 
 async function lostAfter(

@@ -1,4 +1,4 @@
-import type { SourceState } from '../../log/index.ts';
+import type { Lineage, SourceState } from '../../log/index.ts';
 import type { LogEntry } from '../../log/index.ts';
 import type { Connection, Reply } from './connection.ts';
 import { toEntry } from './records.ts';
@@ -8,7 +8,6 @@ export const FORMAT = 1;
 
 /** The log's state after a transaction: its head, and how much retention has taken. */
 export interface State extends SourceState {
-  readonly epoch: string;
   /** The oldest cursor anything can be read after. */
   readonly floor: number;
   /** The combined loss of topics that are no longer known by name. */
@@ -17,28 +16,40 @@ export interface State extends SourceState {
 
 /** The commands that read a log. */
 export interface Store {
+  /** Whether newer values have taken topics from events that are still in the log, as far as is known. */
+  hasLeft: boolean;
   readonly prefix: string;
   readonly connection: Connection;
   readonly key: (name: string) => string;
 }
 
 export function createStore(connection: Connection, prefix: string): Store {
-  return { prefix, connection, key: (name) => prefix + name };
+  return { hasLeft: true, prefix, connection, key: (name) => prefix + name };
 }
 
-const STATE = ['epoch', 'head', 'floor', 'newestLoss', 'lossCount', 'forgottenSeq', 'forgottenCount'];
+const STATE = [
+  'epoch',
+  'lineage',
+  'head',
+  'floor',
+  'newestLoss',
+  'lossCount',
+  'forgottenSeq',
+  'forgottenCount',
+  'left',
+];
 
 /** Undefined if there is no log yet. */
-export async function readState({ connection, key }: Store): Promise<State | undefined> {
+export async function readState(store: Store): Promise<State | undefined> {
+  const { connection, key } = store;
   const reply = await connection.send(['HMGET', key('meta'), ...STATE]);
-  const [epoch, head, floor, newestLoss, lossCount, forgottenSeq, forgottenCount] = reply as readonly (
-    | string
-    | null
-  )[];
+  const [epoch, lineage, head, floor, newestLoss, lossCount, forgottenSeq, forgottenCount, left] =
+    reply as readonly (string | null)[];
   if (typeof epoch !== 'string') return undefined;
+  store.hasLeft = Number(left ?? 0) > 0;
   return {
     epoch,
-    lineage: [],
+    lineage: typeof lineage === 'string' ? (JSON.parse(lineage) as Lineage) : [],
     head: Number(head ?? 0),
     floor: Number(floor ?? 0),
     newestLoss: Number(newestLoss ?? 0),
@@ -49,23 +60,34 @@ export async function readState({ connection, key }: Store): Promise<State | und
 
 /** In seq order: entries after the cursor, up to and including `end`. */
 export async function readRange(
-  { connection, key }: Store,
+  store: Store,
   after: number,
   end: number,
   count: number,
 ): Promise<LogEntry[]> {
   if (after >= end) return [];
-  const range = ['XRANGE', key('log'), `(${after}-0`, `${end}-0`, 'COUNT', String(count)];
-  return ((await connection.send(range)) as readonly Reply[]).map(toEntry);
+  const range = ['XRANGE', store.key('log'), `(${after}-0`, `${end}-0`, 'COUNT', String(count)];
+  return toEntries(store, (await store.connection.send(range)) as readonly Reply[]);
 }
 
 /** Those of these events that are in the log, in this order. */
-export async function readEntries({ connection, key }: Store, seqs: readonly number[]): Promise<LogEntry[]> {
+export async function readEntries(store: Store, seqs: readonly number[]): Promise<LogEntry[]> {
+  const { connection, key } = store;
   // Sent at once: clients put the commands of one turn into one write.
   const replies = await Promise.all(
     seqs.map((seq) => connection.send(['XRANGE', key('log'), `${seq}-0`, `${seq}-0`])),
   );
-  return replies.flatMap((reply) => (reply as readonly Reply[]).map(toEntry));
+  return toEntries(store, replies.flat());
+}
+
+async function toEntries(
+  { hasLeft, connection, key }: Store,
+  replies: readonly Reply[],
+): Promise<LogEntry[]> {
+  if (!hasLeft || replies.length === 0) return replies.map((reply) => toEntry(reply));
+  const seqs = replies.map((reply) => String(toEntry(reply).seq));
+  const left = (await connection.send(['HMGET', key('left'), ...seqs])) as readonly (string | null)[];
+  return replies.map((reply, i) => toEntry(reply, left[i]));
 }
 
 /** The members of a sorted set of seqs after the cursor, up to and including `end`. */

@@ -7,7 +7,7 @@ import {
   readTopics,
   readWelcome,
   UNANNOUNCED,
-} from './notices.ts';
+} from './read-control.ts';
 
 describe('a notice', () => {
   it('says what the server told', () => {
@@ -15,7 +15,7 @@ describe('a notice', () => {
     const welcome = { connection: 'c1', resumed: true, gaps, heartbeat: 15_000 };
     expect(readWelcome(JSON.stringify(welcome))).toEqual(welcome);
     expect(readGaps(JSON.stringify({ gaps }))).toEqual(gaps);
-    expect(readGoodbye(JSON.stringify({ reason: 'drain', retry: 0 }))).toBe(0);
+    expect(readGoodbye(JSON.stringify({ reason: 'drain', retry: 0 })).retry).toBe(0);
     expect(readTopics('{"topics":["a",{"pattern":"b/*"}]}')).toEqual(['a', { pattern: 'b/*' }]);
     expect(readExpiring('{"within":841}')).toBe(841);
   });
@@ -39,7 +39,7 @@ describe('a notice', () => {
     ]) {
       expect(readWelcome(data)).toEqual(UNANNOUNCED);
       expect(readGaps(data)).toEqual([]);
-      expect(readGoodbye(data)).toBeUndefined();
+      expect(readGoodbye(data).retry).toBeUndefined();
       expect(readCredentials(data)).toBeUndefined();
       expect(readTopics(data)).toEqual([]);
       expect(readExpiring(data)).toBe(0);

@@ -65,10 +65,13 @@ export function readGaps(data: string): readonly Gap[] {
   return readGapList(parse<GapNotice>(data).gaps);
 }
 
-/** @returns milliseconds to wait, unless the server left it open. */
-export function readGoodbye(data: string): number | undefined {
-  const { retry } = parse<Goodbye>(data);
-  return isDelay(retry) ? retry : undefined;
+/** What a goodbye says: milliseconds to wait, unless the server left it open; and whether an answer is complete. */
+export function readGoodbye(data: string): {
+  readonly retry: number | undefined;
+  readonly isAnswer: boolean;
+} {
+  const { reason, retry } = parse<Goodbye>(data);
+  return { retry: isDelay(retry) ? retry : undefined, isAnswer: reason === 'wait' };
 }
 
 /** A notice that is not what it should be says nothing: the stream around it is still worth reading. */

@@ -1,5 +1,5 @@
-import { createError } from './errors.ts';
-import { describe } from './options.ts';
+import { createError } from '../protocol/errors.ts';
+import { describe } from '../protocol/options.ts';
 import type { InputOf, StandardSchema } from './schema.ts';
 
 /** For each topic or pattern, a data schema per event type. */
