@@ -24,7 +24,7 @@ describe('an `authorize` that forgets to return', () => {
     { subject: 7 },
     { subject: '' },
     { member: 'ann' },
-  ])('%o is refused, and as the app’s fault', async (answer) => {
+  ])('%o is refused as the app’s fault', async (answer) => {
     const handle = sse(createHub(), { authorize: () => anything(answer) });
     await expect(handle(new Request('http://hub.test/?topic=a'))).rejects.toThrow(invalid);
   });

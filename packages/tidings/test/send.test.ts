@@ -83,7 +83,7 @@ describe('an event for one connection alone', () => {
     ['a reserved type', { type: 'tidings:welcome', data: 1 }, 'event/invalid-type'],
     ['data that JSON does not have', { data: () => 1 }, 'event/invalid-data'],
     ['an option that events in the log have', { data: 1, private: true }, 'event/invalid-option'],
-  ])('is refused for %s, whoever is there', (_, event, code) => {
+  ])('is refused for %s, even if the connection is unknown', (_, event, code) => {
     const { hub } = startHub();
     const peer = new Peer({ topics: ['a'] }).connect(hub);
     expect(() => hub.send(peer.connection?.info.id ?? '', event)).toThrow(expect.objectContaining({ code }));

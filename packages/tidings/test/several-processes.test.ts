@@ -53,7 +53,7 @@ describe('a hub on a log that other processes append to', () => {
   test.each([
     ['a topic that it reads', ['a']],
     ['some topic', undefined],
-  ])('sends who is live to the log when %s lacks something', async (_, topics) => {
+  ])('makes live readers read the log when %s lacks events', async (_, topics) => {
     const fixture = startHub();
     const { follow, publish } = fixture;
     const peer = await follow();

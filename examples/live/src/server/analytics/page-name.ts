@@ -11,7 +11,7 @@ export const OTHER: PageName = '(other)';
 const PATH = /^\/[!-"$->@-~]*$/;
 
 /**
- * The name under which the page that sends this request is counted. Its site is told by the browser, so that no
+ * The name under which the page that sends this request is counted. The browser names its site, so no
  * page can have itself counted as another site's.
  *
  * @throws HttpProblem 400 `page/invalid`

@@ -54,7 +54,7 @@ test.each([
   ['loopback', 'loopback'],
   ['10.0.0.0/8, 192.0.2.1', '10.0.0.0/8, 192.0.2.1'],
   ['', false],
-])('TRUST_PROXY=%s is %j for Express', async (TRUST_PROXY, trustProxy) => {
+])('TRUST_PROXY=%s becomes %j for Express', async (TRUST_PROXY, trustProxy) => {
   expect(await loadConfig({ TRUST_PROXY, SESSION_SECRET: 's'.repeat(32) })).toMatchObject({ trustProxy });
 });
 

@@ -171,7 +171,7 @@ describe('an unforeseen error', () => {
   test.each([
     ['an error that nobody catches', 'throw new Error("boom")'],
     ['a promise that nobody catches', 'Promise.reject(new Error("boom"))'],
-  ])('%s is logged, and the process ends with another code than 0', async (_, failure) => {
+  ])('%s is logged, and the process exits with a code other than 0', async (_, failure) => {
     const crash = `data:text/javascript,process.on("SIGUSR2", () => { ${failure} })`;
     const { child, exit, output } = await start({}, ['--import', crash]);
     child.kill('SIGUSR2');

@@ -57,7 +57,7 @@ describe('the topic of a stream', () => {
     ['malformed', 'garbage', 'unknown-cursor'],
     ['of another log', 'other.5', 'epoch'],
     ['with a line break', 'a%0Ab', 'unknown-cursor'],
-  ])('may come with a cursor %s: the page is told of a gap', async (_, cursor, reason) => {
+  ])('may come with a cursor %s: the page gets a gap', async (_, cursor, reason) => {
     const server = await start();
     const stream = await server.person().stream(`topic=posts&last_event_id=${cursor}`);
     const welcome = (await stream.next('tidings:welcome')).json();

@@ -42,9 +42,9 @@ function backedUp({ restored = false, shared = false }): LosingLogFactory {
 
 describe.each([
   ['finds itself in another file', {}],
-  ['is told of it, though the file is the same', { restored: true }],
+  ['is opened with `restored`, though the file is the same', { restored: true }],
   ['is shared', { shared: true }],
-])('an LMDB log that was put back from a backup, and %s,', (_, options) => {
+])('an LMDB log that was restored from a backup, and %s,', (_, options) => {
   test.each(lineageContract)('$name', ({ run }) => run(backedUp(options)));
 });
 
@@ -111,7 +111,7 @@ describe('the folder of an LMDB log', () => {
         cpSync(join(folder, `${folders}`), path, { recursive: true });
       },
     ],
-  ])('that is %s while the log is open is a failure that publishers are told', async (_, change) => {
+  ])('that is %s while the log is open makes publishes reject', async (_, change) => {
     const path = newPath();
     const log = lmdbLog({ path });
     await append(log, { topics: 'a', data: 1 });

@@ -111,19 +111,22 @@ describe('an LMDB log that several processes share', () => {
   test.each([
     ['topics', { topics: [{ match: 's', state: true }] }],
     ['retention', { retention: { events: 3 } }],
-  ])('is refused to a process with other %s, which would lose what the others keep', async (_, settings) => {
-    const path = newFolder();
-    const other = await startOther();
-    await other.tell({ open: { path, shared: true } });
-    expect(() => lmdbLog({ path, shared: true, ...settings })).toThrow(
-      expect.objectContaining({ code: 'log/in-use', message: expect.stringContaining('retention') }),
-    );
-    await other.kill();
-    const log = lmdbLog({ path, shared: true, ...settings });
-    expect(() => lmdbLog({ path, shared: true })).toThrow(expect.objectContaining({ code: 'log/in-use' }));
-    await log.close();
-    await lmdbLog({ path, shared: true }).close();
-  });
+  ])(
+    'is refused to a process with other %s, which would drop events that the others keep',
+    async (_, settings) => {
+      const path = newFolder();
+      const other = await startOther();
+      await other.tell({ open: { path, shared: true } });
+      expect(() => lmdbLog({ path, shared: true, ...settings })).toThrow(
+        expect.objectContaining({ code: 'log/in-use', message: expect.stringContaining('retention') }),
+      );
+      await other.kill();
+      const log = lmdbLog({ path, shared: true, ...settings });
+      expect(() => lmdbLog({ path, shared: true })).toThrow(expect.objectContaining({ code: 'log/in-use' }));
+      await log.close();
+      await lmdbLog({ path, shared: true }).close();
+    },
+  );
 
   test('is not kept open by a process that has ended but was not reaped by its parent', async () => {
     const path = newFolder();

@@ -188,7 +188,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
       });
     }
     const newest = entries.at(-1)?.seq;
-    // In a new epoch, what this process had may be lost: only reading can tell.
+    // In a new epoch, this process's events may be lost: only reading can tell.
     if (epoch !== tail.epoch) await follower.catchUp();
     await follower.push(
       entries,

@@ -6,7 +6,7 @@
  * KEYS[1]: the stream. ARGV: see `write` in `index.ts`; `records.ts` has those of an event.
  *
  * Keys, all behind the prefix: `log` the stream of events, with ids `seq-0`; `left` seq → the topics that a superseded
- * event still has; `meta` what the log knows of itself; `ids` publisher's id → seq; `old` ids of superseded events, by
+ * event still has; `meta` the log's own state; `ids` publisher's id → seq; `old` ids of superseded events, by
  * the seq that superseded them; `topics` all topics, in order of their names; `t:TOPIC` its seqs; `states` topic and key →
  * seqs of its values; `k:TOPIC` its keys, by their newest seq; `values` seqs of all values; `stopics` topics with values;
  * `s:TOPIC` seqs of its values; `lost` topic → its newest loss; `losses` topics by when they lost something; `bounded`

@@ -70,7 +70,7 @@ export async function readRange(
   return toEntries(store, (await store.connection.send(range)) as readonly Reply[]);
 }
 
-/** Those of these events that are in the log, in this order. */
+/** The events among these that are in the log, in this order. */
 export async function readEntries(store: Store, seqs: readonly number[]): Promise<LogEntry[]> {
   const { connection, key } = store;
   // Sent at once: clients put the commands of one turn into one write.
