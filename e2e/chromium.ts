@@ -5,12 +5,12 @@ import { chromium as need } from '../scripts/needs.mjs';
 
 /**
  * Starts the system's Chromium, or skips the test that asked for it, saying what to install.
- * playwright-core brings no browser of its own, so that `npm ci` downloads none.
+ * playwright-core brings no browser of its own, so `npm ci` downloads none.
  */
 export async function launchChromium(context: Pick<TestContext, 'skip'>): Promise<Browser> {
   const executablePath = need.find();
   if (executablePath === undefined) return context.skip(`${need.name} is missing: ${need.howTo}`);
-  // Chromium refuses to sandbox itself as root, which is what a container runs tests as.
+  // Chromium refuses to sandbox itself as root, the usual user in a container.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   return chromium.launch({ executablePath, args, timeout: DEADLINE });
 }

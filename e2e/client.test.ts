@@ -14,7 +14,7 @@ const app = useLiveApp();
 
 const built = fileURLToPath(new URL('../packages/tidings/dist/', import.meta.url));
 
-/** What the scripts of these tests put into their page. */
+/** The globals that the scripts of these tests add to their page. */
 interface PageGlobals {
   tidings: typeof Tidings;
   client: Tidings.EventClient;
@@ -22,7 +22,7 @@ interface PageGlobals {
   log: string[];
 }
 
-/** A page of the app's origin with `tidings/client` as it is published, and nothing else. */
+/** A page of the app's origin with the published form of `tidings/client`, and nothing else. */
 async function withClient(page: Page): Promise<void> {
   await page.route('**/tidings/**', async (route) => {
     const path = new URL(route.request().url()).pathname.replace('/tidings/', '');
@@ -61,7 +61,7 @@ async function followPosts(page: Page, options: Tidings.ClientOptions = {}): Pro
   );
 }
 
-/** Chromium's own switch tells pages that there is no network, and leaves connections alone that are open. */
+/** Chromium's own switch makes pages see no network, but leaves open connections alone. */
 async function goOffline(visitor: Visitor, proxy: CuttableProxy): Promise<void> {
   await visitor.context.setOffline(true);
   proxy.block(true);
@@ -127,9 +127,7 @@ describe('tidings/client in a browser', () => {
     expect((await log(page)).at(-1)).toBe('opened, resumed true, 0 gaps');
   });
 
-  test('goes on where it was after the page was reloaded, if it was told to keep its place', async ({
-    newVisitor,
-  }) => {
+  test('goes on where it was after a reload of the page, if its cursor is stored', async ({ newVisitor }) => {
     const reader = await newVisitor(app.url);
     const page = await reader.context.newPage();
     await withClient(page);
@@ -149,7 +147,7 @@ describe('tidings/client in a browser', () => {
   });
 });
 
-test('a page of the app tells that it is offline, and catches up once it is back', async ({ newVisitor }) => {
+test('a page of the app shows that it is offline, and catches up once it is back', async ({ newVisitor }) => {
   const proxy = await proxyTo(app.url);
   const reader = await newVisitor(proxy.url);
   const page = await reader.open('/feed');

@@ -12,7 +12,7 @@ import { eventually, test } from './test.ts';
 
 const built = fileURLToPath(new URL('../packages/tidings/dist/', import.meta.url));
 
-/** A hub that compresses, an empty page, and the library's client as it is published. */
+/** A hub that compresses, an empty page, and the published form of the library's client. */
 async function serveCompressed(encodings: (string | undefined)[]): Promise<{ hub: Hub; url: string }> {
   const hub = createHub({ compression: gzip(), heartbeat: 60_000 });
   const handle = sse(hub, { topics: ['a'] });

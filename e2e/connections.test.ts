@@ -6,7 +6,9 @@ import { eventually, screenshot, test } from './test.ts';
 
 const app = useLiveApp();
 
-test('every open connection is listed as it comes and goes, the own one marked', async ({ newVisitor }) => {
+test('every open connection is listed as it comes and goes, with the page’s own one marked', async ({
+  newVisitor,
+}) => {
   const proxy = await proxyTo(app.url);
   const watcher = await newVisitor(proxy.url);
   const page = await watcher.open('/connections');

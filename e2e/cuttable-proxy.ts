@@ -2,16 +2,16 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A network between browser and server that fails when it is told to. It knows bytes, nothing of HTTP. */
+/** A network between browser and server that fails on command. It passes bytes and doesn't parse HTTP. */
 export interface CuttableProxy {
   readonly url: string;
   /** Ends all connections at once, without a word. */
   cut(): void;
-  /** From now on nobody gets through, or everybody does again. */
+  /** Blocks all traffic from now on, or lets it through again. */
   block(blocked: boolean): void;
-  /** What browsers sent, connection by connection. */
+  /** The bytes that browsers sent, connection by connection. */
   readonly sent: readonly string[];
-  /** What the server sent, connection by connection. */
+  /** The bytes that the server sent, connection by connection. */
   readonly received: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export async function proxyTo(target: string): Promise<CuttableProxy> {
     ] as const) {
       sockets.add(socket);
       socket.pipe(other);
-      // A reset is told as an error, then as a close.
+      // A reset comes as an error, then as a close.
       socket.on('error', () => other.destroy());
       socket.on('close', () => {
         sockets.delete(socket);

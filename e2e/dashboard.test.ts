@@ -17,7 +17,7 @@ const app = useLiveApp();
 const tile = (page: Page, figure: string): Promise<string> =>
   page.locator(`[data-figure=${figure}] .tile-value`).innerText();
 
-/** What a chart shows, in the words meant for those who cannot see it. */
+/** A chart's text for people who cannot see it. */
 const chart = (page: Page, title: string): Promise<string | null> =>
   page
     .getByTestId('chart')
@@ -25,7 +25,7 @@ const chart = (page: Page, title: string): Promise<string | null> =>
     .locator('[data-chart-summary]')
     .textContent();
 
-test('the figures move with what happens, and the charts keep their history over a cut and a restart', async ({
+test('the figures follow the activity, and the charts keep their history over a cut and a restart', async ({
   newVisitor,
 }) => {
   const proxy = await proxyTo(app.url);
@@ -75,7 +75,7 @@ test('the figures move with what happens, and the charts keep their history over
 
   await page.getByText('The same as a table').click();
   const row = page.getByRole('row', { name: 'Connections' });
-  // The table is filled after the click, when the browser tells of the opening.
+  // The table is filled after the click, at the browser's `toggle` event.
   await eventually(() => row.getByRole('cell').nth(3).innerText()).toBe('5');
   expect(await accessibilityProblems(page)).toEqual([]);
   expect(await overflowing(page)).toEqual([]);

@@ -9,7 +9,7 @@ import { checks } from '../packages/tidings/test/event-source/checks.ts';
 import { answerScript, type ScriptedRequests } from '../packages/tidings/test/event-source/server.ts';
 import { launchChromium } from './chromium.ts';
 
-/** What the script of the page offers. */
+/** The globals of the page's script. */
 interface PageGlobals {
   runCheck(name: string, which: 'native' | 'ours', base: string, otherBase: string): Promise<string>;
 }
@@ -88,7 +88,7 @@ describe('EventSource in Chromium', () => {
     return page;
   }
 
-  /** Where Chromium itself is not to the letter, with what it does instead. */
+  /** Where Chromium deviates from the standard, with its own behaviour. */
   const deviations: Readonly<Record<string, string>> = {
     'a stream is UTF-8, whatever its content type says': 'error 2',
   };

@@ -7,7 +7,7 @@ export interface Dispatched {
   readonly lastEventId: string;
 }
 
-/** A native `EventSource` in a page, and what it got. */
+/** A native `EventSource` in a page, and its events. */
 export interface NativeSource {
   /** All events so far, in order, those of reserved types as well. */
   events(): Promise<Dispatched[]>;
@@ -21,7 +21,7 @@ export const CLOSED = 2;
 
 const reserved = ['tidings:welcome', 'tidings:gap', 'tidings:goodbye'];
 
-/** Opens an `EventSource` in a page, as anybody would who does not know our client. */
+/** Opens an `EventSource` in a page, as anyone would without our client. */
 export async function openEventSource(
   page: Page,
   path: string,

@@ -15,7 +15,7 @@ async function mark(page: Page): Promise<() => Promise<boolean>> {
   return () => page.evaluate(() => document.body.hasAttribute('data-mark'));
 }
 
-test('somebody signs up, posts, and others see the post, the likes and its end without a reload', async ({
+test('somebody signs up and posts, and others see the post, its likes and its deletion without a reload', async ({
   newVisitor,
 }) => {
   const reader = await newVisitor(app.url);
@@ -108,7 +108,7 @@ test('a post made while the list is on its way appears, once', async ({ newVisit
   const released = new Promise<void>((resolve) => (deliver = resolve));
   let answered = 0;
   await page.route(/\/posts\?/, async (route) => {
-    // The server has answered: what is posted from here on is not in the list.
+    // The server has answered: later posts are not in the list.
     const response = await route.fetch();
     answered += 1;
     await released;
@@ -127,7 +127,7 @@ test('a post made while the list is on its way appears, once', async ({ newVisit
   ]);
 });
 
-test('what somebody posts is text, whatever it looks like', async ({ newVisitor }) => {
+test('a post is shown as text, even if it looks like HTML', async ({ newVisitor }) => {
   const author = await newVisitor(app.url);
   await author.signUp('fritz');
   const reader = await newVisitor(app.url);
@@ -141,7 +141,7 @@ test('what somebody posts is text, whatever it looks like', async ({ newVisitor 
   expect(await here.locator('img, b').count()).toBe(0);
 });
 
-test('a reader who has scrolled down is told of new posts and is not moved', async ({ newVisitor }) => {
+test('a reader who has scrolled down gets a notice of new posts and is not moved', async ({ newVisitor }) => {
   const author = await newVisitor(app.url);
   await author.signUp('emil');
   for (let count = 1; count <= 12; count += 1)

@@ -7,7 +7,7 @@ import { eventually, screenshot, test } from './test.ts';
 describe('too many posts', () => {
   const app = useLiveApp({ POSTS_PER_MINUTE: '2' });
 
-  test('are refused with words that say when one may post again', async ({ newVisitor }) => {
+  test('are refused with a message that says when you may post again', async ({ newVisitor }) => {
     const author = await newVisitor(app.url);
     await author.signUp('hasty');
     await author.post('The first');
@@ -40,9 +40,7 @@ describe('too many posts', () => {
 describe('too many connections of one address', () => {
   const app = useLiveApp({ CONNECTIONS_PER_ADDRESS: '2' });
 
-  test('are refused, and a page that was refused comes back by itself once there is room', async ({
-    newVisitor,
-  }) => {
+  test('are refused, and a refused page comes back by itself once there is room', async ({ newVisitor }) => {
     const crowd = await newVisitor(app.url);
     const quiet = await crowd.open('/healthz');
     const sources = [
@@ -76,9 +74,7 @@ describe('too many connections of one address', () => {
 describe('too many connects a minute', () => {
   const app = useLiveApp({ CONNECTS_PER_MINUTE: '1' });
 
-  test('are refused, and a page that was refused waits as long as it was told, then comes back', async ({
-    newVisitor,
-  }) => {
+  test('are refused, and a refused page comes back after Retry-After', async ({ newVisitor }) => {
     const early = await newVisitor(app.url);
     const source = await openEventSource(await early.open('/healthz'), '/events?topic=posts', []);
     await eventually(source.openings).toBe(1);
@@ -103,7 +99,7 @@ describe('too many connects a minute', () => {
     await page.clock.fastForward((told - 10) * 1000);
     expect(await statusLabel(page)).toMatch(/^Reconnecting in \d+ s$/);
     expect(attempts).toBe(1);
-    // It waits some random time more than it was told.
+    // It waits a random time longer than Retry-After.
     await page.clock.fastForward(20_000);
     await untilLive(page);
     expect(attempts).toBe(2);

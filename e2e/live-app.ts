@@ -39,7 +39,7 @@ export function useLiveApp(settings: Record<string, string> = {}): LiveApp {
   async function start(): Promise<void> {
     if (!existsSync(main)) throw new Error('The live app is not built: run npm run build.');
     child = spawn(process.execPath, ['--enable-source-maps', main], {
-      // Nothing of the test runner's environment, which is not what the app runs in.
+      // Without the test runner's environment, which isn't the app's.
       env: {
         PATH: process.env['PATH'],
         HOST: '127.0.0.1',

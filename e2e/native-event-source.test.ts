@@ -12,7 +12,7 @@ const POST_TYPES = ['post', 'post:liked', 'post:deleted'];
 
 const app = useLiveApp({ HEARTBEAT_SECONDS: '1' });
 
-/** What happened to posts, in words that can be compared. */
+/** The changes of posts, as comparable text. */
 function told(events: readonly Dispatched[]): string[] {
   return events.flatMap(({ type, data }) => {
     if (!POST_TYPES.includes(type)) return [];
@@ -21,7 +21,7 @@ function told(events: readonly Dispatched[]): string[] {
   });
 }
 
-/** Posts, likes and deletes without a pause until it is told to stop; `done` is what the server confirmed, in order. */
+/** Posts, likes and deletes without a pause until stopped; `done` has the confirmed changes, in order. */
 function keepPosting(author: Visitor, text: string): { done: string[]; stop: () => Promise<void> } {
   const done: string[] = [];
   let going = true;
@@ -44,7 +44,7 @@ function keepPosting(author: Visitor, text: string): { done: string[]; stop: () 
   };
 }
 
-/** Cuts the connection again and again while events come; `openings` tells how often it was open. */
+/** Cuts the connection again and again while events come; `openings` counts how often it was open. */
 async function cutRepeatedly(
   proxy: CuttableProxy,
   times: number,
@@ -60,7 +60,7 @@ async function cutRepeatedly(
 }
 
 describe('a native EventSource', () => {
-  test('gets every event of every topic, by its name', async ({ newVisitor }) => {
+  test('gets every event of every topic, by type', async ({ newVisitor }) => {
     const reader = await newVisitor(app.url);
     const me = await reader.signUp('native_all');
     const page = await reader.open(QUIET_PAGE);
@@ -96,14 +96,12 @@ describe('a native EventSource', () => {
     );
     const [welcome, ...others] = await source.events();
     expect(welcome?.type).toBe('tidings:welcome');
-    // A snapshot comes before any cursor: whoever is cut off in the middle of it is sent it again.
+    // A snapshot comes before any cursor: a client cut off in the middle of it gets it again.
     const later = others.filter(({ type }) => !type.endsWith(':snapshot'));
     for (const { type, lastEventId } of later) expect(lastEventId, type).toMatch(/^[\w-]{1,64}\.\d+$/);
   });
 
-  test('loses nothing and gets nothing twice while its connection is cut again and again', async ({
-    newVisitor,
-  }) => {
+  test('gets every event once while its connection is cut again and again', async ({ newVisitor }) => {
     const proxy = await proxyTo(app.url);
     const reader = await newVisitor(proxy.url);
     const page = await reader.open(QUIET_PAGE);
@@ -126,7 +124,7 @@ describe('a native EventSource', () => {
     expect(welcomes.flatMap(({ gaps }) => gaps)).toEqual([]);
   });
 
-  test('is moved on by heartbeats while nothing comes for it', async ({ newVisitor }) => {
+  test('moves on with heartbeats while there are no events for it', async ({ newVisitor }) => {
     const proxy = await proxyTo(app.url);
     const reader = await newVisitor(proxy.url);
     const me = await reader.signUp('native_quiet');
@@ -153,7 +151,7 @@ describe('a native EventSource', () => {
 describe('a native EventSource whose connections the server ends', () => {
   const brief = useLiveApp({ MAX_LIFETIME_SECONDS: '1' });
 
-  test('is told to come back, and loses nothing and gets nothing twice', async ({ newVisitor }) => {
+  test('comes back, and gets every event once', async ({ newVisitor }) => {
     const reader = await newVisitor(brief.url);
     const page = await reader.open(QUIET_PAGE);
     const source = await openEventSource(page, '/events?topic=posts', POST_TYPES);

@@ -10,7 +10,7 @@ const app = useLiveApp();
 const streamOf = (userId: number): string =>
   `/events?topic=posts&topic=${encodeURIComponent(userTopic(userId))}`;
 
-test('a mention reaches the one who is mentioned, and nobody else', async ({ newVisitor }) => {
+test('a mention reaches only the mentioned user', async ({ newVisitor }) => {
   const [bob, carol, ann] = [await newVisitor(app.url), await newVisitor(app.url), await newVisitor(app.url)];
   await bob.signUp('bob');
   const { id: carolsId } = await carol.signUp('carol');
@@ -27,7 +27,7 @@ test('a mention reaches the one who is mentioned, and nobody else', async ({ new
   await eventually(() => bobs.getByTestId('unread').innerText()).toBe('1');
   await screenshot(bobs, 'mention arrives');
 
-  // There is one log: what comes after the mention proves that the mention did not come.
+  // There is one log: a later event proves that the mention did not come.
   await ann.post('Nobody is named here.');
   await eventually(async () => (await carolsEvents.events()).map(({ type }) => type)).toEqual([
     'tidings:welcome',

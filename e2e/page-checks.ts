@@ -12,7 +12,7 @@ export async function untilLive(page: Page): Promise<void> {
   await eventually(() => statusLabel(page)).toMatch(/^Live/);
 }
 
-/** What axe-core finds against WCAG 2.2 A and AA and its own good practice, as one line for each place. */
+/** Violations of WCAG 2.2 A and AA and of good practice that axe-core finds, one line per element. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(async () => {
@@ -24,7 +24,7 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
   );
 }
 
-/** What makes the page wider than its window, if anything does. */
+/** The elements that make the page wider than its window. */
 export function overflowing(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const { scrollWidth, clientWidth } = document.documentElement;

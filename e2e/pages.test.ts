@@ -10,7 +10,7 @@ const app = useLiveApp();
 const desktop: VisitorOptions = { viewport: { width: 1280, height: 800 } };
 const phone: VisitorOptions = { viewport: { width: 375, height: 740 }, isMobile: true, hasTouch: true };
 
-/** Every page, with what has to be there once it has loaded. */
+/** Every page, with a check that it has loaded. */
 const pages: readonly { path: string; name: string; ready: (page: Page) => Promise<unknown> }[] = [
   { path: '/', name: 'home', ready: (page) => eventually(() => textOf(page, 'home-posts')).toMatch(/\d/) },
   {
@@ -110,7 +110,7 @@ test('panels and dialogs fit a phone', async ({ newVisitor }) => {
   }
 });
 
-test('a reader with nothing but a keyboard gets everywhere', async ({ newVisitor }) => {
+test('a reader can get everywhere with the keyboard alone', async ({ newVisitor }) => {
   const reader = await newVisitor(app.url);
   const page = await reader.open('/feed');
   await untilLive(page);
@@ -135,7 +135,7 @@ test('a reader with nothing but a keyboard gets everywhere', async ({ newVisitor
   await eventually(() => page.locator(':popover-open').count()).toBe(0);
 });
 
-test('the colours that a reader chose stay chosen', async ({ newVisitor }) => {
+test('the reader’s choice of colours is kept', async ({ newVisitor }) => {
   const reader = await newVisitor(app.url, { colorScheme: 'light' });
   const page = await reader.open('/feed');
   const ink = (): Promise<string> => page.evaluate(() => getComputedStyle(document.body).color);
@@ -166,7 +166,7 @@ async function liven(reader: Visitor, name: string): Promise<void> {
   await reader.post('שלום עולם 👋🏽 مرحبا 你好 <b>not bold</b> &amp; not decoded');
 }
 
-test('an address that leads nowhere is a page that leads on', async ({ newVisitor }) => {
+test('an unknown address shows a page with links to the others', async ({ newVisitor }) => {
   const reader = await newVisitor(app.url, phone);
   const page = await reader.open('/no/where');
   await page.getByRole('heading', { name: 'There is nothing at this address.' }).waitFor();

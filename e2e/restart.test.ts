@@ -7,7 +7,7 @@ import { statusLabel, untilLive } from './page-checks.ts';
 import { eventually, screenshot, test } from './test.ts';
 import type { Visitor } from './visitor.ts';
 
-/** Posts one after another until the server takes none any more; resolves to what it has answered with 201. */
+/** Posts one after another until the server refuses; resolves to the posts answered with 201. */
 async function postUntilRefused(author: Visitor, text: string): Promise<string[]> {
   const posted: string[] = [];
   for (;;) {
@@ -15,7 +15,7 @@ async function postUntilRefused(author: Visitor, text: string): Promise<string[]
     try {
       await author.post(next);
     } catch {
-      return posted; // The server is gone, which is what this waits for.
+      return posted; // The server is gone, as expected.
     }
     posted.push(next);
   }
@@ -117,7 +117,7 @@ describe.each(['memory', 'lmdb'] as const)('on the %s log', (log) => {
         (await native.events()).filter(({ type }) => type === 'tidings:welcome');
       await eventually(async () => (await welcomes()).length).toBe(2);
       if (log === 'memory') {
-        // The log died with the process: the page was told, and fetched everything anew.
+        // The log died with the process: the page got a gap, and fetched everything anew.
         expect(await fact(page, 'Last gap')).toMatch(/\(epoch\)/);
         expect(await labels()).toContain('Live, caught up');
         expect(lists).not.toEqual([]);

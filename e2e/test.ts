@@ -52,7 +52,7 @@ export async function screenshotOfAll(page: Page, name: string): Promise<void> {
   await page.setViewportSize(size);
 }
 
-/** Looks again and again until what it sees is as expected. */
+/** Repeats an expectation until it is met. */
 export function eventually<T>(look: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> {
   return expect.poll(look, { timeout: DEADLINE, interval: 50 });
 }

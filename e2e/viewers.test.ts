@@ -8,7 +8,7 @@ import { otherSite } from './other-site.ts';
 import { eventually, screenshot, screenshotOfAll, test } from './test.ts';
 import type { Visitor } from './visitor.ts';
 
-/** What the analytics page shows: people in all, and viewers of one page. */
+/** The analytics page's numbers: people in all, and viewers of one page. */
 async function shown(page: Page, name: string): Promise<[people: string, viewers: string | undefined]> {
   const [viewers] = await page
     .locator(`[data-testid=viewers] [data-page="${name}"] .bar-count`)
@@ -16,7 +16,7 @@ async function shown(page: Page, name: string): Promise<[people: string, viewers
   return [await page.getByTestId('people').innerText(), viewers];
 }
 
-/** Every number of viewers of a page that is told from now on, in order. */
+/** Every published number of a page's viewers from now on, in order. */
 async function follow(visitor: Visitor, name: string): Promise<() => Promise<number[]>> {
   const page = await visitor.open('/healthz');
   const source = await openEventSource(page, '/events?topic=viewers', ['viewers:delta']);
@@ -33,7 +33,7 @@ async function follow(visitor: Visitor, name: string): Promise<() => Promise<num
 describe('people are counted, not sockets', () => {
   const app = useLiveApp({ VIEWER_GRACE_SECONDS: '1' });
 
-  test('up and down, and one person with two tabs is one', async ({ newVisitor }) => {
+  test('as they come and go, and one person with two tabs counts once', async ({ newVisitor }) => {
     const observer = await newVisitor(app.url);
     const told = await follow(observer, '/feed');
     const analytics = await observer.open('/analytics');
@@ -59,7 +59,7 @@ describe('people are counted, not sockets', () => {
     expect(await told()).toEqual([1, 2, 1, 0]);
   });
 
-  test('also on the pages of another site that has the script', async ({ newVisitor }) => {
+  test('on pages of another site with the script, too', async ({ newVisitor }) => {
     const shop = await otherSite(`<h1>Shop</h1><script async src="${app.url}/embed.js"></script>`);
     const name = `${new URL(shop).host}/cart`;
     const observer = await newVisitor(app.url);
@@ -92,7 +92,7 @@ describe('with some grace', () => {
   // A reload takes a fraction of it, also on a busy machine.
   const app = useLiveApp({ VIEWER_GRACE_SECONDS: '15' });
 
-  test('a reload moves nothing', async ({ newVisitor }) => {
+  test('a reload does not change the numbers', async ({ newVisitor }) => {
     const observer = await newVisitor(app.url);
     const told = await follow(observer, '/feed');
     const [ann, bob] = [await newVisitor(app.url), await newVisitor(app.url)];

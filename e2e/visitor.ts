@@ -9,15 +9,15 @@ export type VisitorOptions = Pick<
 
 export interface Visitor {
   readonly context: BrowserContext;
-  /** Errors thrown by scripts of any of its pages, and what the security policy refused. */
+  /** Errors thrown by scripts of any of its pages, and violations of the security policy. */
   readonly scriptErrors: readonly string[];
-  /** Requests that failed, as a page's console tells them. */
+  /** Requests that failed, from a page's console. */
   readonly failedRequests: readonly string[];
   /** A new tab. */
   open(path: string): Promise<Page>;
   /** Signs up without a page: the cookie is there when one is opened. */
   signUp(name: string): Promise<User>;
-  /** Without a page; resolves to what the server saved. */
+  /** Posts without a page; resolves to the saved post. */
   post(text: string): Promise<Post>;
   /** @throws if the answer is no success */
   send<Answer>(method: string, path: string, data?: unknown): Promise<Answer>;

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const src = 'packages/tidings/src';
 
-/** What each folder may import; `.` is src/index.ts. Everything else is forbidden. */
+/** The imports that each folder may have; `.` is src/index.ts. Everything else is forbidden. */
 const allowed = {
   protocol: [],
   log: ['protocol'],

@@ -1,4 +1,4 @@
-// Packs the packages from a copy of the sources, without anything that was built before, and checks what comes out.
+// Packs the packages from a copy of the sources, without earlier builds, and checks the result.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';

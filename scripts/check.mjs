@@ -1,5 +1,5 @@
 // `npm run check`: all scripts of package.json that are named `check:…`, in their order. A failing one does not
-// stop the others, so that one round shows all there is to fix.
+// stop the others: one round shows everything there is to fix.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 

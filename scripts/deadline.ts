@@ -4,7 +4,7 @@
  */
 export const DEADLINE = 60_000;
 
-/** Milliseconds of work that this process has done: what a test limits that is about cost, since load doesn't change it. */
+/** This process's CPU time in milliseconds, which tests of cost can limit: the machine's load doesn't change it. */
 export function cpuTime(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

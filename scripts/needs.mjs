@@ -1,4 +1,4 @@
-// What the tests need beyond npm packages, and where it is looked for. scripts/setup.mjs installs it, tests
+// The tests' needs beyond npm packages, and where to look for them. scripts/setup.mjs installs it, tests
 // that miss it skip themselves with the reason given here.
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -8,7 +8,7 @@ import { delimiter, join } from 'node:path';
  * @property {string} name
  * @property {string} debianPackage
  * @property {string} tests which tests are skipped without it
- * @property {string} howTo what a person has to do where setup.mjs does not install
+ * @property {string} howTo the steps for a person where setup.mjs does not install
  * @property {() => string | undefined} find the path of the program, if there is one
  */
 
@@ -39,7 +39,7 @@ export const redis = {
   find: () => onPath('redis-server', 'valkey-server'),
 };
 
-/** What is found is `postgres`; `initdb` and the others stand beside it. @type {Need} */
+/** Finds `postgres`; `initdb` and the others are in the same folder. @type {Need} */
 export const postgres = {
   name: 'PostgreSQL',
   debianPackage: 'postgresql',

@@ -1,4 +1,4 @@
-// The packages that get published: which they are, packing them, and checking what was packed.
+// The published packages: lists them, packs them, and checks the results.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -37,7 +37,7 @@ export function packAll(root, destination) {
 /**
  * @param {readonly Packed[]} packed
  * @param {string} root where the tools are installed, and the packages that ours have as peers
- * @returns {string[]} what is wrong with them, one problem a line
+ * @returns {string[]} their faults, one problem per line
  */
 export function checkPacked(packed, root) {
   const problems = packed.flatMap(({ manifest, file }) => {
@@ -57,7 +57,7 @@ export function checkPacked(packed, root) {
   return problems.length > 0 ? problems : installProblems(packed, root);
 }
 
-/** What belongs to the repository and not to a package. */
+/** Files that belong to the repository and not to a package. */
 const foreign = /\.test(-d)?\.|\.tsbuildinfo$|(^|\/)(tsconfig[^/]*\.json|node_modules|test)(\/|$)|\.tgz$/;
 
 /** @param {Manifest} manifest @param {string} folder the package, unpacked */
@@ -103,7 +103,7 @@ function sourcesOf(map) {
   return JSON.parse(readFileSync(map, 'utf8')).sources;
 }
 
-/** All the strings in what may be nested conditions. @param {unknown} value @returns {string[]} */
+/** All strings in a value that may be nested conditions. @param {unknown} value @returns {string[]} */
 function paths(value) {
   if (typeof value === 'string') return [value];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(paths) : [];
@@ -169,7 +169,7 @@ function installProblems(packed, root) {
   }
 }
 
-/** What can be imported of a package, by the names to import it by. @param {Manifest} manifest */
+/** A package's entries, by the names to import them by. @param {Manifest} manifest */
 function exportedNames({ name, exports = {} }) {
   return Object.keys(/** @type {object} */ (exports))
     .filter((path) => !path.endsWith('.json'))
@@ -183,7 +183,7 @@ export function run(command, args, cwd) {
 
 /**
  * @param {string} root @param {string} tool one of node_modules/.bin @param {readonly string[]} args @param {string} [cwd]
- * @returns {string[]} what it had to say, if it failed
+ * @returns {string[]} its output, if it failed
  */
 function outputOf(root, tool, args, cwd = root) {
   const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin', tool), args, {

@@ -1,5 +1,5 @@
 // The library as its users get it: packed into a tarball and installed into a project outside of the repository, where
-// only public exports resolve. For tests of what people write with it.
+// only public exports resolve. For tests of programs that people write with it.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * @property {string} folder
  * @property {(from: string, to?: string) => void} add copies a file or folder of the repository into the project
  * @property {(path: string, text: string) => void} write writes a file of the project
- * @property {() => string} compile compiles every `.ts` file beside itself; returns the compiler's complaints, '' if none
+ * @property {() => string} compile compiles every `.ts` file of the folder; returns its complaints, '' if none
  * @property {(script: string, ...args: string[]) => { status: number | null, output: string }} run runs a script with
  * Node, for 60 seconds at most
  * @property {() => void} remove
@@ -72,7 +72,7 @@ function tsconfig() {
     declarationMap: false,
     sourceMap: false,
     isolatedDeclarations: false,
-    // What the library's declarations say has to hold in a user's project.
+    // The library's declarations have to compile in a user's project.
     skipLibCheck: false,
     types: ['node'],
     lib: ['ES2023', 'ES2024.String', 'DOM', 'DOM.Iterable'],

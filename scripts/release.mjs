@@ -1,5 +1,5 @@
 // Packs the packages from a clean clone of HEAD, checks the tarballs and leaves them in release/. With `--publish`
-// it then publishes those that the registry doesn't have, and tags them. `--dry-run` does all but publish and tag.
+// it then publishes those that the registry doesn't have, and tags them. `--dry-run` only skips publishing and tags.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// Runs before the tests: on Debian as root it installs what they need, elsewhere it says what is missing.
+// Runs before the tests: on Debian as root it installs their needs, elsewhere it names the missing ones.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { needs } from './needs.mjs';
@@ -39,7 +39,7 @@ function mayInstall() {
  */
 function withoutServices(install) {
   const policy = '/usr/sbin/policy-rc.d';
-  // The machine's own, as container images have one, is left as it is.
+  // The machine's own policy, as in container images, is left alone.
   if (existsSync(policy)) return install();
   writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   try {

@@ -1,5 +1,5 @@
-// What the client costs a page: each entry bundled alone, minified and compressed, against a budget. `npm run check`
-// fails if one is exceeded. On the sources, so that it needs no build.
+// The client's cost for a page: each entry bundled alone, minified and compressed, against a budget. `npm run check`
+// fails if one is exceeded. It bundles the sources, so it needs no build.
 import { gzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -7,10 +7,10 @@ import { rolldown } from 'rolldown';
 /**
  * @typedef {object} Budget
  * @property {string} name
- * @property {string} code imports what is measured, from the folder of the library's sources
+ * @property {string} code imports the code to measure, from the folder of the library's sources
  * @property {number} bytes the most it may take, minified and compressed by gzip
- * @property {number} [goal] what it is to take one day, if that is less
- * @property {boolean} [withLater] counts what is only loaded once it is needed, too
+ * @property {number} [goal] the budget for the future, if that is less
+ * @property {boolean} [withLater] also counts code that is loaded on demand
  */
 
 /** @type {readonly Budget[]} A kB is 1,000 bytes. */

@@ -1,5 +1,5 @@
-// Takes the ```ts and ```js blocks out of the Markdown pages and lays them down as modules, so that
-// snippets.integration.test.ts can compile and run what the docs show.
+// Extracts the ```ts and ```js blocks of the Markdown pages as modules, which snippets.integration.test.ts compiles
+// and runs.
 //
 // A block's info string may go on with `run` (execute it: it must end by itself, with exit code 0) and
 // `file=NAME` (the blocks of one page with the same NAME are one module: a later one continues an earlier one).
@@ -12,7 +12,7 @@ import { basename, join } from 'node:path';
  * @property {string} name its file name, made of the page and the line (or the name) of the block
  * @property {string} page
  * @property {boolean} run
- * @property {string} text every block stands on the lines it has in the page, so that errors name the page's lines
+ * @property {string} text every block is on the lines it has in the page, so errors name the page's lines
  */
 
 const fence = /^(?<indent> *)(?<ticks>`{3,})(?<info>[^`\n]*)\n(?<body>.*?)^ *\k<ticks>`*[ \t]*$/gms;
@@ -70,7 +70,7 @@ export function extractSnippets(page, markdown) {
 
 /**
  * @param {string} root the repository
- * @returns {string[]} the pages that are held to their snippets, relative to `root`
+ * @returns {string[]} the pages whose snippets are checked, relative to `root`
  */
 export function findPages(root) {
   const packages = ['packages', 'examples'].flatMap((folder) =>

@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 
 /**
- * Ends a run with what was skipped and why. A run in which nothing ran fails, and with `CI=true` so does one
+ * Ends a run with a list of skipped tests and the reasons. A run without tests fails, and with `CI=true` so does one
  * that skipped something: both would otherwise look like success.
  *
  * `TEST_COUNTS_FILE` names a file to which one line `passed failed` is added per run, and one `Failed: …` per

@@ -12,7 +12,7 @@ export async function openChanger(port: number): Promise<Changer> {
   const request = get(url, { agent: false, headers: { accept: 'text/event-stream' } });
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   const who = await readWelcome(response);
-  // Whoever doesn't read on would be behind.
+  // A reader that stops reading would fall behind.
   response.resume();
   const toMatchers = (patterns: readonly string[] = []) => patterns.map((pattern) => ({ pattern }));
   return {
@@ -27,7 +27,7 @@ export async function openChanger(port: number): Promise<Changer> {
   };
 }
 
-/** What allows a change, out of the stream's first event. */
+/** The credentials for a change, from the stream's first event. */
 async function readWelcome(response: IncomingMessage): Promise<{ connection: string; secret: string }> {
   let text = '';
   for (;;) {

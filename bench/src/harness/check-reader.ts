@@ -3,9 +3,9 @@ import { type IncomingMessage, get } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import { MARKER } from './event.ts';
 
-/** One connection that decodes what it gets, where the load client only counts bytes. */
+/** One connection that decodes its events, where the load client only counts bytes. */
 export interface CheckReader {
-  /** What the response was encoded with. */
+  /** The response's content encoding. */
   readonly coding: string | undefined;
   /** So far. */
   events(): number;

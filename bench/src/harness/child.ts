@@ -18,7 +18,7 @@ export interface ChildOptions {
   readonly core: Core;
 }
 
-/** What is measured runs on one core, what measures it on the other; or on both, if it is several processes. */
+/** The subject runs on one core and the load on the other; a subject of several processes runs on both. */
 export type Core = 'subject' | 'load' | 'both';
 const CORES: Record<Core, string> = { subject: '0', load: '1', both: '0,1' };
 
@@ -30,7 +30,7 @@ const STOP_TIMEOUT = 5000;
 
 export const canPin: boolean = spawnSync('taskset', ['-c', '1', 'true']).status === 0;
 
-/** Pins this process, and so what it computes itself, to the core of the load. */
+/** Pins this process, and so its own computations, to the core of the load. */
 export function pinSelf(): void {
   if (canPin) spawnSync('taskset', ['-a', '-c', '-p', CORES.load, String(process.pid)]);
 }
@@ -76,7 +76,7 @@ export function startChild({ name, command, core }: ChildOptions): Child {
 /** A child without commands. */
 export function launch({ name, command, core }: ChildOptions) {
   const [file, ...args] = canPin ? ['taskset', '-c', CORES[core], ...command] : command;
-  // A group of its own, so that what it starts in turn can be counted and stopped with it.
+  // A group of its own: its child processes can be counted and stopped with it.
   const started: Process = spawn(file, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
@@ -87,7 +87,7 @@ export function launch({ name, command, core }: ChildOptions) {
   let stopping = false;
   let how: string | undefined;
   started.stderr.setEncoding('utf8').on('data', (text: string) => (last = (last + text).slice(-4000)));
-  // Its end is told below; a write that comes too late for it is no other news.
+  // Its exit is reported below; a write that comes too late for it adds nothing.
   started.stdin.on('error', () => undefined);
   const ended = new Promise<string>((resolve) => {
     started.on('error', (error) => resolve(`could not be started: ${error.message}`));

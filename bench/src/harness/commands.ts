@@ -20,7 +20,7 @@ export type Handlers = Record<string, (args: any) => unknown>;
 export function answerCommands(handlers: Handlers): void {
   const lines = createInterface({ input: process.stdin });
   lines.on('line', (line) => void answer(handlers, JSON.parse(line) as Command).then(say));
-  // Whoever started this process is gone, or wants it to go.
+  // The parent process is gone, or wants this one to end.
   lines.on('close', () => process.exit());
 
   function say(reply: Answer): void {
@@ -39,7 +39,7 @@ export async function answer(handlers: Handlers, { id, name, args }: Command): P
   }
 }
 
-/** Only objects in use are left to be counted. Twice, for what the first run's finalizers let go. */
+/** Leaves only objects in use to be counted. Twice, since the first run's finalizers free more. */
 export function collectGarbage(): { heapUsed: number } {
   if (gc === undefined) throw new Error('Start this process with --expose-gc.');
   gc();

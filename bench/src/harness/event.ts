@@ -8,7 +8,7 @@
 export const MARKER = 0x7e;
 const STAMP_DIGITS = 16;
 const NUMBER_DIGITS = 10;
-/** Bytes of a JSON event besides its objects. */
+/** Bytes of a JSON event without its objects. */
 const JSON_FRAME = 49;
 const COLOURS = ['Amber', 'Crimson', 'Indigo', 'Olive', 'Teal', 'Umber', 'Violet'];
 const METALS = ['Copper', 'Nickel', 'Palladium', 'Platinum', 'Silver', 'Tin', 'Titanium', 'Zinc'];

@@ -2,7 +2,7 @@ import type { Counts } from './load/client.ts';
 import { type Spent, type Stage, measure } from './stage.ts';
 import type { Bench } from './suite.ts';
 
-/** A rate is sustained if 99 % of what is published at it arrives within so many ms. */
+/** A rate is sustained if 99 % of its events arrive within so many ms. */
 export const BEARABLE_MS = 250;
 /** More samples than this a second would be a burden to the load client. */
 const SAMPLES = 100_000;
@@ -42,8 +42,8 @@ export async function runAt(stage: Stage, burst: Burst, rate: number, seconds: n
 }
 
 /**
- * What it takes at a rate that is easily kept. Before, what is done for each event, and not only for each delivery, gets
- * hot enough to be compiled: compilers share the core with what is measured.
+ * The cost at a rate that is easily sustained. First, the code that runs once per event, not only per delivery, gets
+ * hot enough to be compiled: compilers share the core with the subject.
  */
 export async function costsAt(bench: Bench, stage: Stage, burst: Burst, rate: number) {
   const warmUpRate = Math.min(WARM_UP.events, WARM_UP.deliveries / burst.connections);

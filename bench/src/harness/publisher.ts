@@ -50,7 +50,7 @@ export function createPublisher(send: (data: string, number: number) => unknown)
         );
       }
       if (sent.length >= batches) break;
-      // Even if the next one is due already, what was written gets its turn.
+      // Even if the next one is due already, written bytes get their turn.
       await sleep(Math.max(0, Math.round((due - micros()) / 1000)));
     }
     await Promise.all(sent);

@@ -3,7 +3,7 @@ import { cpus, release } from 'node:os';
 
 export type Params = Readonly<Record<string, string | number>>;
 
-/** What one subject did in one run. */
+/** One subject's results in one run. */
 export interface Sample {
   readonly subject: string;
   readonly params: Params;
@@ -30,7 +30,7 @@ export interface Row {
 /** Metrics that say something about the measuring alone. */
 const NOT_COMPARED = new Set(['client cpu', 'served', 'busiest worker', 'memory growth', 'log growth']);
 
-/** What differs between a row and the one that its ratio is to. */
+/** The setting in which a row differs from the one that its ratio refers to. */
 export interface Reference {
   readonly subject?: string;
   readonly params?: Params;
@@ -131,7 +131,7 @@ function printLines(lines: readonly Record<string, string>[]): void {
   console.log('');
 }
 
-/** Puts the rows in the place of those that their suite had. */
+/** Replaces the suite's earlier rows. */
 export function writeResults(path: string, suite: string, rows: readonly Row[]): void {
   const present = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Row[]) : [];
   const others = present.filter((row) => row.suite !== suite);

@@ -41,7 +41,7 @@ export async function onStage<T>(
     try {
       await load.stop();
     } finally {
-      // Also tells of a subject that has crashed.
+      // Also reports a subject that has crashed.
       await server.stop();
     }
   }
@@ -56,7 +56,7 @@ export interface Spent {
   /** Of the subject, with all its processes. */
   readonly cpuNanoseconds: number;
   readonly seconds: number;
-  /** How much of its core the load client took, in percent: near 100, it is what limits. */
+  /** How much of its core the load client took, in percent: near 100, it is the bottleneck. */
   readonly clientPercent: number;
 }
 

@@ -1,7 +1,7 @@
 import { type Child, type Core, startNode } from './child.ts';
 import type { Pace } from './publisher.ts';
 
-/** What is measured: a server that pushes events to whoever connects. */
+/** The thing to measure: a server that pushes events to every connection. */
 export interface Subject {
   readonly name: string;
   /** Why it can't be measured here, and what to do about it. */
@@ -13,7 +13,7 @@ export interface Server {
   readonly pid: number;
   readonly port: number;
   readonly path: string;
-  /** How many connections would get what is published now. */
+  /** How many connections would get an event published now. */
   connections(): Promise<number>;
   publish(pace: Pace, timeout?: number): Promise<void>;
   /** A command that only this subject knows. */

@@ -3,9 +3,9 @@ import type { Subject } from './subject.ts';
 
 export interface Suite {
   readonly name: string;
-  /** What is measured and how it is decided, in a sentence or two for the reader of the table. */
+  /** The question and the method, in a sentence or two for the reader of the table. */
   readonly about: string;
-  /** What ratios are to. */
+  /** The subject that ratios refer to. */
   readonly reference?: Reference;
   run(bench: Bench): Promise<void>;
 }
@@ -15,11 +15,11 @@ export interface BenchOptions {
   readonly runs: number;
   /** Parts of names; none: all subjects. */
   readonly only: readonly string[];
-  /** Numbers of connections instead of those that a suite has by itself. */
+  /** Numbers of connections, instead of the suite's own. */
   readonly connections: readonly number[];
 }
 
-/** What a suite is handed. */
+/** The input of a suite. */
 export interface Bench {
   readonly samples: readonly Sample[];
   /** Sizes for real, or the smallest that still show that it works. */
@@ -33,7 +33,7 @@ export interface Bench {
 
 export type Candidate = Pick<Subject, 'name'> & Partial<Pick<Subject, 'missing'>>;
 
-/** By the metric's name: its unit and value. What could not be measured is NaN, and left out. */
+/** By the metric's name: its unit and value. NaN, which could not be measured, is left out. */
 export type Metrics = Readonly<Record<string, readonly [unit: string, value: number]>>;
 
 export function createBench({ tiny, runs, only, connections }: BenchOptions): Bench {

@@ -1,9 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs';
 
-/** Whether what a process takes can be read from outside: in the same way for all subjects, or not at all. */
+/** Whether a process's usage can be read from outside: in the same way for all subjects, or not at all. */
 export const canMeasure: boolean = process.platform === 'linux';
 
-/** Nanoseconds of CPU that a process and its group have taken so far; NaN where it can't be told. */
+/** Nanoseconds of CPU that a process and its group have taken so far; NaN where that is unknown. */
 export function cpuTime(pid: number): number {
   if (!canMeasure) return Number.NaN;
   let total = 0;

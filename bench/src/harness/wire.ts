@@ -1,11 +1,11 @@
 import { generate } from 'selfsigned';
 
-/** What streams are carried by: HTTP/1.1, the same over TLS, or HTTP/2 over TLS. */
+/** The protocol under the streams: HTTP/1.1, the same over TLS, or HTTP/2 over TLS. */
 export type Wire = 'http' | 'tls' | 'http2';
 
 const PREFIX = 'wire=';
 
-/** An argument that tells a subject which wire to serve. */
+/** The argument that selects a subject's wire. */
 export function wireArgument(wire: Wire): string {
   return PREFIX + wire;
 }

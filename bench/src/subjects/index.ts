@@ -16,7 +16,7 @@ export const subjects: readonly Subject[] = [sendLoop, resWriteLoop, betterSse, 
 
 export const bareWriteLoop: Subject = nodeSubject('bare write loop', 'subjects/bare-write-loop.js');
 
-/** Those that speak TLS, and HTTP/2. */
+/** The subjects that speak TLS and HTTP/2. */
 export const secureSubjects: readonly Subject[] = [
   bareWriteLoop,
   nodeSubject('res.write loop', 'subjects/res-write-plain.js'),

@@ -69,7 +69,7 @@ async function startIn(folder: string, wire: Wire): Promise<Server> {
   };
 }
 
-/** What makes a server listen in TLS as well. */
+/** The lines that make a server listen with TLS as well. */
 function listenSecurely(wire: Wire, port: number): string {
   if (wire === 'http') return '';
   return `
@@ -81,7 +81,7 @@ function listenSecurely(wire: Wire, port: number): string {
 
 /** `more`: further directives of the server. */
 function configuration(port: number, more: string): string {
-  // The worker of a root's nginx would run as nobody, who can't use the folder.
+  // As root, nginx runs its worker as the user `nobody`, which can't use the folder.
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   return `
     load_module ${module};
@@ -130,7 +130,7 @@ function call(agent: Agent, port: number, path: string, body?: string): Promise<
   });
 }
 
-/** nginx can't be told to take any that is free. */
+/** nginx can't choose a free port by itself. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,4 +1,4 @@
-/** What everybody writes by hand to compress a stream, as the documentation of `compression` shows it. */
+/** The usual hand-written compressed stream, as the documentation of `compression` shows it. */
 import compression from 'compression';
 import express, { type Response } from 'express';
 import { serve } from './serve.ts';

@@ -1,4 +1,4 @@
-/** What everybody writes by hand. */
+/** The usual hand-written loop. */
 import express, { type Response } from 'express';
 import { serve } from './serve.ts';
 

@@ -1,4 +1,4 @@
-/** What is written by hand on `node:http`, `node:https` and `node:http2` alike, without a framework. */
+/** The hand-written loop on `node:http`, `node:https` and `node:http2`, without a framework. */
 import type { ServerResponse } from 'node:http';
 import { serve } from './serve.ts';
 

@@ -8,7 +8,7 @@ import { type Subject, toServer } from '../harness/subject.ts';
 const source = fileURLToPath(new URL('../../src/subjects/send-loop.c', import.meta.url));
 const name = 'send() loop (C)';
 
-/** The floor: what the kernel takes for one `send()` per connection and event, and next to nothing else. */
+/** The floor: the kernel's cost of one `send()` per connection and event, and next to nothing else. */
 export const sendLoop: Subject = {
   name,
   missing:

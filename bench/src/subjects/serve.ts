@@ -16,7 +16,7 @@ export interface Served {
 /** For requests of HTTP/1.1, or of HTTP/2 as if they were. */
 export type AnyListener = RequestListener & ((req: Http2ServerRequest, res: Http2ServerResponse) => unknown);
 
-/** What the subjects in Node have in common: a server of the wire that was asked for, and the commands of the harness. */
+/** The common part of the subjects in Node: a server of the requested wire, and the commands of the harness. */
 export function serve({ listener, ...served }: Served & { readonly listener: RequestListener }): void {
   serveOn(() => createAnyServer(listener), served);
 }

@@ -1,5 +1,5 @@
 /**
- * Arguments: `hijack`, the option of that name. `idle`: time stands still until it is told to pass. `large-log`: in
+ * Arguments: `hijack`, the option of that name. `idle`: time stands still until a command lets it pass. `large-log`: in
  * memory, for more events than by default. `lmdb=PATH`: a log in a folder. `gzip`: compressed streams.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,11 +24,11 @@ function options(): HubOptions {
   if (args.includes('large-log')) return { stallTimeout, log: memoryLog({ retention }) };
   const path = args.find((arg) => arg.startsWith('lmdb='))?.slice('lmdb='.length);
   if (path === undefined) return {};
-  // The tail is small, so that the log itself is read, whatever its length.
+  // The tail is small, to measure reads of the log itself, whatever its length.
   return { log: lmdbLog({ path, retention, tail: { events: 1000 } }) };
 }
 
-/** Lets as much time pass for the hub, in steps that leave what it writes time to go out. */
+/** Lets as much time pass for the hub, in steps that leave its writes time to go out. */
 async function passTime(milliseconds: number): Promise<void> {
   for (let passed = 0; passed < milliseconds; passed += 1000) {
     const before = hub.stats().bytes;
@@ -37,7 +37,7 @@ async function passTime(milliseconds: number): Promise<void> {
   }
 }
 
-/** What the hub has in use besides the log, whose events are a text and a frame each. */
+/** The hub's memory without the log, whose events are a text and a frame each. */
 function weigh() {
   const { heapUsed } = collectGarbage();
   const { behind, tail } = hub.stats();

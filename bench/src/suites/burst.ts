@@ -5,7 +5,7 @@ import type { Suite } from '../harness/suite.ts';
 
 const SIZE = 100;
 
-/** Events that come faster than a write each could carry them: whoever can put several into one write does. */
+/** Events that come too fast for a write each: subjects that can put several into one write do. */
 export const burst: Suite = {
   name: 'burst',
   about:

@@ -21,7 +21,7 @@ const subjects = [
   { ...nodeSubject('gzip per connection (Express)', 'subjects/res-write-gzip.js'), coding: 'gzip' },
 ];
 
-/** What compression spares on the wire, and what it takes to do it once for all or for each connection anew. */
+/** The bytes that compression saves on the wire, and its cost, once for all or anew for each connection. */
 export const compression: Suite = {
   name: 'compression',
   about:

@@ -4,10 +4,10 @@ import { sendLoop, subjects } from '../subjects/index.ts';
 import type { Bench, Suite } from '../harness/suite.ts';
 
 const SIZE = 100;
-/** Deliveries a second, alike for all: a seventh of what the floor can do, so that the slowest subject can, too. */
+/** Deliveries a second, the same for all: a seventh of the floor's maximum, which the slowest subject can reach too. */
 const PACE = 20_000;
 
-/** What one event costs that goes out in a write of its own: nothing is there to be put together with it. */
+/** The cost of one event in a write of its own, with no other event to join it. */
 export const fanout: Suite = {
   name: 'fanout',
   about:
@@ -29,8 +29,8 @@ export const fanout: Suite = {
 };
 
 /**
- * From the second after the first was received by all, and so on: nobody can put two together. Each costs two messages
- * between processes besides, which would be most of it with few connections.
+ * Sends each event after all received the one before: no subject can put two together. Each also costs two messages
+ * between processes, which would be most of it with few connections.
  */
 async function measureBackToBack(bench: Bench, { server, load }: Stage, connections: number) {
   if (connections < bench.pick(1000, 1)) return {};

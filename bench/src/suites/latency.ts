@@ -9,7 +9,7 @@ const FIRST_GUESS = 32;
 /** Events a second to a hub that has nothing else to do. */
 const IDLE_RATE = 50;
 
-/** How long an event takes while there is time enough: at a rate that all can do, and with nobody else there. */
+/** How long an event takes without time pressure: at a rate that all can sustain, and without other load. */
 export const latency: Suite = {
   name: 'latency',
   about:

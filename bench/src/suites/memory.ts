@@ -8,7 +8,7 @@ const MIB = 1_048_576;
 const own = [tidings, hijacked];
 const HEARTBEATS_MS = 600_000;
 
-/** What a connection takes that nothing is sent to, and whether what connections took is given back. */
+/** The memory of an idle connection, and whether it is freed afterwards. */
 export const memory: Suite = {
   name: 'memory',
   about:
@@ -19,7 +19,7 @@ export const memory: Suite = {
   async run(bench) {
     const connections = bench.pick(10_000, 100);
     for (const subject of bench.rounds(subjects)) {
-      // Some come and go first, so that what is loaded and compiled once is not counted.
+      // Some come and go first, to exclude code that is loaded and compiled once.
       await onStage(subject, { connections: bench.pick(200, 10), args: ['idle'] }, async (stage) => {
         const metrics = await measureIdle(bench, stage, connections, own.includes(subject));
         bench.record(subject.name, { connections }, metrics);

@@ -17,7 +17,7 @@ const subjects = [
   nodeSubject('two processes, both cores', script, ['workers=2'], 'both'),
 ];
 
-/** What a second process on the same log adds, and what the way through the log takes. */
+/** The gain of a second process on the same log, and the cost of the way through the log. */
 export const processes: Suite = {
   name: 'processes',
   about:

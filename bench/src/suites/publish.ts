@@ -6,7 +6,7 @@ import type { PublishCase } from '../subjects/workers/publish.ts';
 const ways = ['one at a time', '1000 at a time', 'batches of 1000'] as const;
 const logs = [{ name: 'tidings, memory' }, { name: 'tidings, LMDB' }];
 
-/** How fast the log takes events that nobody listens to. */
+/** How fast the log takes events without subscribers. */
 export const publish: Suite = {
   name: 'publish',
   about:

@@ -12,7 +12,7 @@ const MISSED = 100;
 const TOPICS = 100;
 const SHORT = 10_000;
 const LONG = 1_000_000;
-/** Whoever has not been served within so many ms is not waited for. */
+/** Clients that were not served within so many ms are not waited for. */
 const LIMIT = 60_000;
 
 interface Filled {
@@ -29,7 +29,7 @@ interface Cursors {
   readonly head: string;
 }
 
-/** What it costs that all clients drop at once and come back, by the length of the log. */
+/** The cost of all clients dropping at once and coming back, by the length of the log. */
 export const resume: Suite = {
   name: 'resume',
   about:

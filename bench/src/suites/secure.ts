@@ -11,7 +11,7 @@ const PACE = 10_000;
 
 const about = `Events of ${SIZE} bytes, each in a write of its own to each connection, ${PACE} deliveries a second.`;
 
-/** What encryption costs, and what is spent besides. */
+/** The cost of encryption, and the cost without it. */
 export const tls: Suite = {
   name: 'tls',
   about: `HTTP/1.1 over TLS. ${about} The bare loop has no HTTP server: it is what Node's TLS takes for the same bytes.`,

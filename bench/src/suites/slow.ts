@@ -8,7 +8,7 @@ const RATE = 500;
 const SIZE = 1000;
 const MIB = 1_048_576;
 
-/** Readers that stop reading, beside readers that don't. */
+/** Readers that stop reading, together with readers that don't. */
 export const slow: Suite = {
   name: 'slow',
   about:
@@ -40,10 +40,10 @@ async function measureBeside(bench: Bench, stage: Stage, stalled: number) {
   await window(times.warmUp);
   const { port, path } = server;
   await load.open({ port, path, count: stalled, group: 'stalled', stalled: true, ordered: true });
-  // Until the kernel's buffers are full, even a reader that reads nothing costs what one that reads does.
+  // Until the kernel's buffers are full, a stalled reader costs as much as one that reads.
   await window(times.fill);
   const before = await server.ask<Weight>('weigh');
-  // What waited for the garbage collection is not counted.
+  // Garbage that waits for collection is not counted.
   await window(1);
   let beside = await load.report();
   const spent = await measure(stage, async () => {

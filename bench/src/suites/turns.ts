@@ -71,7 +71,7 @@ async function measureRequests(
     try {
       await onStage(subject, { connections: 0, args }, async (stage) => {
         await stage.server.ask('fill', { kind, size } satisfies Filling, TIMEOUT);
-        // The first compiles what all run.
+        // The first one compiles the code that all of them run.
         await request(stage, query);
         const took = performance.now();
         const longest = await longestTurn(stage, () => requestAll(bench, stage, query));

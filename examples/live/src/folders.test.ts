@@ -5,8 +5,8 @@ import { parseSync } from 'vite';
 import { describe, expect, test } from 'vitest';
 
 /**
- * Which folders the sources of a folder may import, besides `shared`. Each line names only folders of the lines above
- * it, so the folders can't form a ring. README.md draws the same order.
+ * The folders that each folder's sources may import, in addition to `shared`. Each line names only folders of the lines
+ * above it, so the folders can't form a ring. README.md draws the same order.
  */
 const SERVER: Readonly<Record<string, readonly string[]>> = {
   lib: [],
@@ -22,7 +22,7 @@ const SERVER: Readonly<Record<string, readonly string[]>> = {
   dashboard: ['lib', 'events'],
   connections: ['lib', 'events'],
   streams: ['http', 'auth', 'analytics', 'dashboard', 'connections'],
-  // The files beside the folders put the parts together.
+  // The top-level files put the parts together.
   '.': [
     ...['lib', 'ops', 'database', 'http', 'events', 'auth', 'notifications', 'feed', 'analytics'],
     ...['dashboard', 'connections', 'streams'],
@@ -100,7 +100,7 @@ describe('the order of folders', () => {
     expect(violations(root, order)).toEqual([]);
   });
 
-  test('is kept by src/shared, which imports nothing but itself', () => {
+  test('is kept by src/shared, which imports only itself', () => {
     expect(violations('shared', { '.': [] })).toEqual([]);
   });
 
@@ -116,7 +116,7 @@ describe('the order of folders', () => {
     expect(folders.filter((folder) => !existing.has(folder))).toEqual([]);
   });
 
-  test('is broken by each kind of import that goes up', () => {
+  test('is violated by each kind of import that goes up', () => {
     const lines = [
       `import { streamRoutes } from '../streams/routes.ts';`,
       `import type { Feed } from '../feed/feed.ts';`,

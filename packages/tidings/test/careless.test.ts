@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createHub, memoryLog } from '../src/index.ts';
 import { sse } from '../src/fetch/index.ts';
 
-/** What a caller without types, or in a hurry, hands in. */
+/** Values that a caller without types, or in a hurry, might pass. */
 const anything = (value: unknown): never => value as never;
 const invalid = expect.objectContaining({ code: 'hub/invalid-option' }) as Error;
 
@@ -24,13 +24,13 @@ describe('an `authorize` that forgets to return', () => {
     { subject: 7 },
     { subject: '' },
     { member: 'ann' },
-  ])('%o is refused, and as the app’s fault', async (answer) => {
+  ])('%o is refused as the app’s fault', async (answer) => {
     const handle = sse(createHub(), { authorize: () => anything(answer) });
     await expect(handle(new Request('http://hub.test/?topic=a'))).rejects.toThrow(invalid);
   });
 });
 
-describe('options that mean something else than was meant', () => {
+describe('options that do not mean what they seem to', () => {
   test.each([
     { heartBeat: 10 },
     { limits: { connection: 5 } },
@@ -62,7 +62,7 @@ describe('options that mean something else than was meant', () => {
     expect(hub.cursor()).toBe('e.0');
   });
 
-  test('data that is a promise is refused, and what JSON can’t say with the reason', async () => {
+  test('data that is a promise is refused, and data that JSON can’t represent is refused with the reason', async () => {
     const hub = createHub();
     await expect(hub.publish('a', Promise.resolve(1))).rejects.toMatchObject({ code: 'event/invalid-data' });
     await expect(hub.publish('a', 1n)).rejects.toThrow(/BigInt/);

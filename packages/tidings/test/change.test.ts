@@ -28,12 +28,12 @@ function setUp() {
 const dataOf = (peer: Peer): unknown[] => peer.received.map(({ data }) => JSON.parse(data) as unknown);
 
 describe('a connection whose topics are changed', () => {
-  test('gets events of a topic it gained from the stated point on, and none of the one it dropped', async () => {
+  test('gets events of an added topic from the stated cursor on, and none of a dropped one', async () => {
     const { hub, change, pass } = setUp();
     const peer = new Peer({ topics: ['a'] }).connect(hub);
     await pass(peer);
     await hub.publish('b', 'b before');
-    // Not flushed yet: it belongs to what was asked for before.
+    // Not flushed yet: it belongs to the topics of before the change.
     await hub.publish('a', 'a before');
     const cursor = await change(peer, ['b']);
     expect(cursor).toBe(hub.cursor());
@@ -45,7 +45,7 @@ describe('a connection whose topics are changed', () => {
     expect(told).toEqual({ type: 'tidings:subscribed', id: cursor, data: '{"topics":["b"]}' });
   });
 
-  test('that is behind gets the gained topic’s events from its own cursor on, none twice', async () => {
+  test('that is behind gets an added topic’s events from its own cursor on, none twice', async () => {
     const { hub, change, pass } = setUp();
     const peer = new Peer({ topics: ['a'], capacity: 1 }).connect(hub);
     await settle();
@@ -58,7 +58,7 @@ describe('a connection whose topics are changed', () => {
     expect(cursor).toMatch(/\.0$/);
   });
 
-  test('gets the state of a topic it gained, and not again that of one it had', async () => {
+  test('gets the state of an added topic, and not again that of one it had', async () => {
     const { hub, change, pass } = setUp();
     await hub.publish('state', 'on', { key: 'lamp' });
     const peer = new Peer({ topics: ['a'] }).connect(hub);
@@ -69,7 +69,7 @@ describe('a connection whose topics are changed', () => {
     expect(dataOf(peer)).toEqual(['on']);
   });
 
-  test('leaves no more waiting after many changes that its peer did not read than after one', async () => {
+  test('has no more waiting after many changes that its peer did not read than after one', async () => {
     const asked: number[] = [];
     const { hub, follow } = startHub({
       wrapLog: () => {
@@ -97,7 +97,7 @@ describe('a connection whose topics are changed', () => {
     expect(peer.events.filter(({ type }) => type === 'tidings:subscribed')).toHaveLength(1);
   });
 
-  test('resumes with the cursor it had, on the topics it asks for then', async () => {
+  test('resumes with its cursor, on the topics it then asks for', async () => {
     const { hub, change, pass } = setUp();
     const peer = new Peer({ topics: ['a'] }).connect(hub);
     await pass(peer);
@@ -109,7 +109,7 @@ describe('a connection whose topics are changed', () => {
     expect(dataOf(again)).toEqual(['missed']);
   });
 
-  test('is present where its topics are now', async () => {
+  test('is present on its new topics', async () => {
     const { hub, change, clock, pass } = setUp();
     const peer = new Peer({ topics: ['room/a'], subject: 'ann' }).connect(hub);
     await pass(peer);
@@ -123,7 +123,7 @@ describe('a connection whose topics are changed', () => {
 });
 
 describe('an authorization that ends', () => {
-  test('is announced, and ends the stream unless it is renewed', async () => {
+  test('is announced beforehand, and ends the stream unless it is renewed', async () => {
     const { hub, change, clock, pass } = setUp();
     const expiresAt = clock.now() + 60_000;
     const peers = ['ann', 'bob'].map((subject) =>

@@ -28,11 +28,11 @@ describe('the first frame of a connection', () => {
     expect(greeted.text()).toMatch(/^retry: 2000\nid: e\.0\n.*\n\ndata: hello\n\n$/s);
   });
 
-  test('has the cursor of where the connection stands, and what is published meanwhile comes after it', async () => {
+  test('has the connection’s cursor, and events published meanwhile come after it', async () => {
     const { hub, publish } = startHub();
     await publish('a', 1, 2);
     const peer = new Peer({ topics: ['a'] }).connect(hub);
-    // Before the welcome was written: the place was taken nevertheless.
+    // Before the welcome was written, but the cursor was settled already.
     await publish('a', 3);
     await settle();
     peer.receive();
@@ -43,8 +43,8 @@ describe('the first frame of a connection', () => {
   });
 });
 
-describe('what the hub knows of a connection', () => {
-  test('is who it is, what it asked for and how it fares', async () => {
+describe('the hub’s record of a connection', () => {
+  test('has its identity, its topics and its progress', async () => {
     const { hub, clock, follow, publish } = startHub();
     clock.advance(5000);
     const topics = ['a', { pattern: 'b/*' }];
@@ -93,10 +93,10 @@ describe('what the hub knows of a connection', () => {
     fc.record({ do: fc.constant('wait' as const), milliseconds: fc.constantFrom(0, 1000, 20_000) }),
   );
 
-  test('counts each byte it was handed, alone or with others, live or behind', async () => {
+  test('counts each byte sent, alone or with others, live or behind', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(act, { maxLength: 40 }), async (acts) => {
-        // A peer takes what it likes, so none of them stalls.
+        // Peers read at any pace, but none of them stalls.
         const { hub, clock } = startHub({ stallTimeout: 1e9 });
         const peers = [['a'], ['a'], ['a', 'b']].map((names) =>
           new Peer({ topics: names, capacity: 600 }).connect(hub),
@@ -126,7 +126,7 @@ describe('what the hub knows of a connection', () => {
     expect(hub.connections()).toMatchObject([{ phase: 'opening', lag: 0, bytes: 0 }]);
   });
 
-  test('is gone when the peer leaves, whatever state it was in', async () => {
+  test('is gone when the peer leaves, in any phase', async () => {
     const { hub, clock, follow, publish, failures } = startHub();
     const opening = new Peer({ topics: ['a'] }).connect(hub);
     opening.drop();
@@ -144,7 +144,7 @@ describe('what the hub knows of a connection', () => {
     expect([clock.timers, failures]).toEqual([0, []]);
   });
 
-  test('is nothing after a thousand connects and disconnects', async () => {
+  test('leaves nothing behind after a thousand connects and disconnects', async () => {
     const { hub, clock, follow, publish } = startHub();
     for (let i = 0; i < 1000; i += 1) {
       const peer = await follow({
@@ -161,7 +161,7 @@ describe('what the hub knows of a connection', () => {
 });
 
 describe('listeners for the end of a connection', () => {
-  test('are called once each, in their order, and at once if it is over', async () => {
+  test('are called once each, in order, and at once if it is over', async () => {
     const { follow } = startHub();
     const peer = await follow();
     const calls: string[] = [];
@@ -177,7 +177,7 @@ describe('listeners for the end of a connection', () => {
     expect(calls).toEqual(['first', 'second', 'late']);
   });
 
-  test('may fail: the hub is told, the others are called and the connection is off the books', async () => {
+  test('may throw: the hub reports it, calls the others and removes the connection', async () => {
     const { hub, follow, failures } = startHub();
     const peer = await follow();
     const failure = new Error('listener');

@@ -3,7 +3,7 @@ import { record, startHub, told } from './fixture.ts';
 import { Peer, settle } from './peer.ts';
 
 describe('disconnecting', () => {
-  test('ends those that were picked, with a goodbye, and no other', async () => {
+  test('ends the picked connections with a goodbye, and no other', async () => {
     const { hub, follow } = startHub({ retry: 700, random: () => 0 });
     const ann = await follow({ subject: 'ann' });
     const bob = await follow({ subject: 'bob' });
@@ -19,7 +19,7 @@ describe('disconnecting', () => {
     expect(hub.connections()).toMatchObject([{ subject: 'bob' }]);
   });
 
-  test('tells the retry that was asked for, in whole milliseconds', async () => {
+  test('sends the given retry, in whole milliseconds', async () => {
     const { hub, follow } = startHub();
     const peer = await follow();
     hub.disconnect(() => true, { retry: 60_000.4 });
@@ -29,7 +29,7 @@ describe('disconnecting', () => {
     );
   });
 
-  test('of many spreads their return, a thousand in each second', async () => {
+  test('many connections spreads their return, a thousand in each second', async () => {
     let calls = 0;
     const { hub } = startHub({ retry: 500, random: () => (calls++ % 4) / 4 });
     const recorders = Array.from({ length: 4000 }, () => record(hub));
@@ -41,7 +41,7 @@ describe('disconnecting', () => {
     }
   });
 
-  test('of nobody is 0, and of somebody twice says goodbye once', async () => {
+  test('no connection returns 0, and one connection twice says goodbye once', async () => {
     const { hub, follow } = startHub();
     expect(hub.disconnect(() => true)).toBe(0);
     const peer = await follow();
@@ -52,7 +52,7 @@ describe('disconnecting', () => {
     expect(told(peer, 'goodbye')).toHaveLength(1);
   });
 
-  test('loses nothing: the peer comes back to what it was not given', async () => {
+  test('loses nothing: the peer comes back and gets the events it missed', async () => {
     const { hub, clock, follow, publish } = startHub();
     const peer = await follow();
     await publish('a', 1);
@@ -69,7 +69,7 @@ describe('disconnecting', () => {
     expect(told(peer, 'welcome').at(-1)).toMatchObject({ resumed: true });
   });
 
-  test('ends a connection that is opening without a word, for its welcome would come first', async () => {
+  test('ends a connection that is opening without a goodbye, since the welcome would have to come first', async () => {
     const { hub } = startHub();
     const peer = new Peer({ topics: ['a'] }).connect(hub);
     expect(hub.disconnect(() => true)).toBe(1);
@@ -79,7 +79,7 @@ describe('disconnecting', () => {
     expect(hub.connections()).toEqual([]);
   });
 
-  test('ends a peer within a flush, after it was given what the flush has for it', async () => {
+  test('ends a connection within a flush, after its events of that flush', async () => {
     const { hub, clock } = startHub();
     const first = record(hub);
     const second = record(hub);

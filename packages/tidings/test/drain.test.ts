@@ -13,7 +13,7 @@ async function isDone(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('closing a hub', () => {
-  test('tells each connection when to come back, between the retry and a second later', async () => {
+  test('tells each client when to come back: after the retry, or up to a second later', async () => {
     const shares = [0, 0.25, 0.999];
     const { hub, follow } = startHub({ retry: 2000, random: () => shares.shift() ?? 0.5 });
     const peers = [await follow(), await follow(), await follow()];
@@ -30,7 +30,7 @@ describe('closing a hub', () => {
     );
   });
 
-  test('spreads many over so long that no second sees more than a thousand', async () => {
+  test('spreads many reconnects, at most a thousand in a second', async () => {
     let calls = 0;
     const { hub } = startHub({ retry: 0, random: () => (calls++ % 100) / 100 });
     const recorders = Array.from({ length: 5000 }, () => record(hub, { closesAtOnce: true }));
@@ -43,7 +43,7 @@ describe('closing a hub', () => {
     }
   });
 
-  test('sends what was published before the goodbye', async () => {
+  test('sends every published event before the goodbye', async () => {
     const { hub, follow, publish } = startHub({ flushWindow: 10_000 });
     const peer = await follow();
     await publish('a', 1);
@@ -53,7 +53,7 @@ describe('closing a hub', () => {
     expect(peer.events.map(({ type }) => type)).toEqual(['tidings:welcome', 'message', 'tidings:goodbye']);
   });
 
-  test('waits until all peers have taken what was sent', async () => {
+  test('waits until all peers have taken the bytes sent to them', async () => {
     const { hub, follow } = startHub();
     const [quick, slow] = [await follow(), await follow()];
     const closed = hub.close();
@@ -63,7 +63,7 @@ describe('closing a hub', () => {
     expect(await isDone(closed)).toBe(true);
   });
 
-  test('drops after the deadline who has not, and no sooner', async () => {
+  test('drops peers that have not, after the deadline and no sooner', async () => {
     const { hub, clock, follow } = startHub();
     const [quick, stuck] = [await follow(), await follow()];
     const closed = hub.close({ within: 3000 });
@@ -76,7 +76,7 @@ describe('closing a hub', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test('gives them 5 seconds unless told otherwise', async () => {
+  test('gives peers 5 seconds by default', async () => {
     const { hub, clock, follow } = startHub();
     const stuck = await follow();
     const closed = hub.close();
@@ -86,7 +86,7 @@ describe('closing a hub', () => {
     expect(await isDone(closed)).toBe(true);
   });
 
-  test('of no time at all drops everybody who is still there', async () => {
+  test('with a deadline of 0 drops everyone still connected', async () => {
     const { hub, clock, follow } = startHub();
     await follow();
     const closed = hub.close({ within: 0 });
@@ -95,7 +95,7 @@ describe('closing a hub', () => {
     expect(hub.connections()).toEqual([]);
   });
 
-  test('ends a connection that is opening without a word', async () => {
+  test('ends a connection that is opening without a goodbye', async () => {
     const { hub } = startHub();
     const peer = new Peer({ topics: ['a'] }).connect(hub);
     await hub.close();
@@ -123,7 +123,7 @@ describe('closing a hub', () => {
     await expect(follow()).rejects.toMatchObject(refused);
   });
 
-  test('takes events until the end, for whoever comes back to the log', async () => {
+  test('accepts events until the end, for clients that come back to the log', async () => {
     const { hub, follow, publish, log } = startHub();
     const peer = await follow();
     const closed = hub.close();
@@ -135,7 +135,7 @@ describe('closing a hub', () => {
     await expect(publish('a', 2)).rejects.toMatchObject({ code: 'log/closed' });
   });
 
-  test('twice is once: both calls wait for the same end', async () => {
+  test('twice closes it once: both calls wait for the same end', async () => {
     const { hub, clock, follow } = startHub();
     const peer = await follow();
     const first = hub.close({ within: 1000 });
@@ -170,7 +170,7 @@ describe('closing a hub', () => {
     expect(refused).toMatchObject([{ code: 'hub/unavailable' }]);
   });
 
-  test('says goodbye once to who was told already', async () => {
+  test('says goodbye only once to a connection that was ended before', async () => {
     const { hub, follow } = startHub();
     const peer = await follow();
     hub.disconnect(() => true, { retry: 2000 });
@@ -180,7 +180,7 @@ describe('closing a hub', () => {
     expect(told(peer, 'goodbye')).toEqual([{ reason: 'evicted', retry: 2000 }]);
   });
 
-  test('leaves no timer, connection or listener behind, in whatever state connections were', async () => {
+  test('leaves no timer, connection or listener behind, in any phase of a connection', async () => {
     const { hub, clock, follow, publish, log } = startHub({ flushWindow: 50 });
     await follow();
     await follow({ capacity: 1 });
@@ -194,7 +194,7 @@ describe('closing a hub', () => {
     await closed;
     expect(hub.stats()).toMatchObject({ connections: 0, live: 0, behind: 0, topics: 0 });
     expect(clock.timers).toBe(0);
-    // Nobody listens to the tail any more.
+    // No listener is left on the tail.
     const { flushes } = hub.stats();
     const entry = {
       topics: ['a'] as [string],
@@ -210,7 +210,7 @@ describe('closing a hub', () => {
     expect(hub.stats().flushes).toBe(flushes);
   });
 
-  test('rejects with what the log failed to close with, each time', async () => {
+  test('rejects with the log’s error if that fails to close, each time', async () => {
     const failure = new Error('disk');
     const { hub } = startHub({
       wrapLog: (log) => withMethods(log, { close: () => Promise.reject(failure) }),
@@ -219,7 +219,7 @@ describe('closing a hub', () => {
     await expect(hub.close()).rejects.toBe(failure);
   });
 
-  test('lets the log close only after the last connection is gone', async () => {
+  test('closes the log only after the last connection is gone', async () => {
     const steps: string[] = [];
     const { hub, follow } = startHub({
       wrapLog: (log) =>

@@ -5,7 +5,7 @@ import { Peer, settle } from './peer.ts';
 const HOUR = 3_600_000;
 
 describe('a connection whose authorization expires', () => {
-  test('is told so and ended within a second, with the hub’s retry', async () => {
+  test('gets a goodbye and ends within a second, with the hub’s retry', async () => {
     const { hub, clock, follow } = startHub();
     const peer = await follow({ expiresAt: clock.now() + 10_000 });
     const other = await follow({ expiresAt: clock.now() + HOUR });
@@ -21,7 +21,7 @@ describe('a connection whose authorization expires', () => {
     expect(hub.stats().connections).toBe(1);
   });
 
-  test('gets nothing that is published later', async () => {
+  test('gets no event published later', async () => {
     const { clock, follow, publish } = startHub();
     const peer = await follow({ expiresAt: clock.now() + 1000 });
     clock.advance(2000);
@@ -31,7 +31,7 @@ describe('a connection whose authorization expires', () => {
     expect(peer.received).toEqual([]);
   });
 
-  test('expires by the wall clock, since that is what the authorization was written in', async () => {
+  test('expires by the wall clock, in which the authorization states its end', async () => {
     const { clock, follow } = startHub();
     const peer = await follow({ expiresAt: clock.now() + HOUR });
     clock.jump(HOUR);
@@ -39,7 +39,7 @@ describe('a connection whose authorization expires', () => {
     expect(peer.ended).toBe(true);
   });
 
-  test('while the log is still asked for its place is ended without a word', async () => {
+  test('while the log is still asked where it begins ends without a goodbye', async () => {
     const { hub, clock, publish } = startHub({
       retention: { events: 1 },
       wrapLog: (log) => withMethods(log, { losses: () => new Promise(() => {}) }),
@@ -67,7 +67,7 @@ describe('a connection’s lifetime', () => {
     expect(peer.ended).toBe(true);
   });
 
-  test('is 90 to 100 % of the maximum, spread evenly over those that came together', async () => {
+  test('is 90 to 100 % of the maximum, spread evenly over connections that came together', async () => {
     const { hub, clock, follow } = startHub({ maxLifetime: 1_000_000 });
     const count = 1000;
     for (let i = 0; i < count; i += 1) await follow();
@@ -82,7 +82,7 @@ describe('a connection’s lifetime', () => {
     expect(toldUntil(1_001_000)).toBe(count);
   });
 
-  test('ends, too, while the authorization is about to expire, as a short one always is', async () => {
+  test('ends even while the authorization is about to expire, as a short one always is', async () => {
     const { clock, follow } = startHub({ maxLifetime: 10_000, expiryNotice: 30_000 });
     const peer = await follow({ expiresAt: clock.now() + 25_000 });
     clock.advance(11_000);
@@ -90,7 +90,7 @@ describe('a connection’s lifetime', () => {
     expect(told(peer, 'goodbye')).toMatchObject([{ reason: 'lifetime' }]);
   });
 
-  test('is not cut short or drawn out by a wall clock that jumps', async () => {
+  test('is unaffected by a wall clock that jumps', async () => {
     const { clock, follow } = startHub({ maxLifetime: HOUR });
     const peer = await follow();
     clock.jump(10 * HOUR);
@@ -101,7 +101,7 @@ describe('a connection’s lifetime', () => {
     expect(peer.ended).toBe(true);
   });
 
-  test('is an hour unless another maximum is set, or none', async () => {
+  test('is an hour by default, and can be unlimited', async () => {
     const [byDefault, endless] = [startHub(), startHub({ heartbeat: HOUR, maxLifetime: Infinity })];
     const [peer, stays] = [await byDefault.follow(), await endless.follow()];
     byDefault.clock.advance(0.9 * HOUR - 1000);

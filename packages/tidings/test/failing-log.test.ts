@@ -13,7 +13,7 @@ describe.each([
   ['rejects', fails],
   ['throws', throws as () => Promise<never>],
 ])('a log that %s', (_, fail) => {
-  test('in append gives the publisher the error, and nobody else notices', async () => {
+  test('in append gives the publisher the error, without other effects', async () => {
     const fixture = broken(['append'], fail);
     const { hub, clock, follow, publish, failures } = fixture;
     const peer = await follow();
@@ -34,7 +34,7 @@ describe.each([
     expect(failures).toEqual([]);
   });
 
-  test('in losses when a connection opens ends that connection, and tells the hub’s owner', async () => {
+  test('in losses when a connection opens ends that connection, and reports the error', async () => {
     const fixture = broken(['losses'], fail);
     const { hub, follow, publish, failures } = fixture;
     const other = await follow();
@@ -87,7 +87,7 @@ describe.each([
     },
   );
 
-  test('in read ends a connection no sooner than it asks', async () => {
+  test('in read ends a connection only when that reads', async () => {
     const fixture = broken(['read', 'losses'], fail);
     const { hub, clock, follow, publish, failures } = fixture;
     fixture.break();

@@ -8,7 +8,7 @@ const fail = (): never => {
 };
 
 describe('a transport that throws', () => {
-  test('in a flush takes down its own connection, and no event from any other', async () => {
+  test('in a flush ends its own connection, and no other one loses an event', async () => {
     const { hub, clock, publish, failures } = startHub();
     const before = record(hub);
     const bad = record(hub);
@@ -27,7 +27,7 @@ describe('a transport that throws', () => {
     expect(hub.stats()).toMatchObject({ connections: 3, live: 3 });
   });
 
-  test('at the welcome is reported, and not as a rejection that nobody takes', async () => {
+  test('at the welcome is reported, without an unhandled rejection', async () => {
     const { hub, failures } = startHub();
     const bad = record(hub);
     bad.onWrite = fail;
@@ -36,7 +36,7 @@ describe('a transport that throws', () => {
     expect(failures).toEqual([failure]);
   });
 
-  test('when it catches up is reported, and whoever told it that there is room is spared', async () => {
+  test('when it catches up is reported, and does not throw into `drained`', async () => {
     const { hub, clock, publish, failures } = startHub();
     const bad = record(hub);
     await settle();
@@ -72,7 +72,7 @@ describe('a transport that throws', () => {
     expect(failures).toEqual([failure]);
   });
 
-  test('even when it is destroyed is off the books all the same', async () => {
+  test('even when it is destroyed is removed from the hub', async () => {
     const { hub, clock, failures } = startHub();
     const bad = record(hub);
     await settle();

@@ -24,7 +24,7 @@ export interface Fixture {
   readonly hub: Hub;
   readonly clock: ManualClock;
   readonly log: EventLog;
-  /** What the hub had nobody else to tell. */
+  /** Errors that the hub passed to `onError`. */
   readonly failures: unknown[];
   /** A peer that is at the head, or as far as it can get, and has read all that was sent to it. */
   follow(options?: Partial<PeerOptions>, cursor?: string): Promise<Peer>;
@@ -74,14 +74,14 @@ export function withMethods(log: EventLog, methods: Partial<EventLog>): EventLog
   return wrapped;
 }
 
-/** A peer that looks at nothing but what it is handed: each write as the very object. */
+/** A peer that only records its writes, as the same objects. */
 export interface Recorder {
   readonly connection: OwnConnection;
   readonly writes: Uint8Array[];
   /** The last bytes, once the server has ended the stream. */
   end: string | undefined;
   destroyed: boolean;
-  /** What `write` answers. */
+  /** The return value of `write`. */
   takes: boolean;
   /** Called in each write, at the end, when it is destroyed. */
   onWrite: () => void;

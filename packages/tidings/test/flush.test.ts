@@ -21,7 +21,7 @@ describe('a flush', () => {
     expect([a.writes, ab.writes].map(({ length }) => length)).toEqual([2, 2]);
   });
 
-  test('comes at the end of the tick in which an idle hub got an event, without any time passing', async () => {
+  test('comes at the end of the tick in which an idle hub got an event, without delay', async () => {
     const { hub, clock, publish } = startHub();
     const peer = record(hub);
     await settle();
@@ -33,7 +33,7 @@ describe('a flush', () => {
     expect(hub.stats()).toMatchObject({ flushes: 3, deliveryLag: { p50: 0, p99: 0 } });
   });
 
-  test('writes nothing to those who asked for none of it', async () => {
+  test('writes nothing to connections that want none of its events', async () => {
     const { hub, clock, publish } = startHub();
     const [other, privately] = [record(hub, { topics: ['other', { pattern: 'o/*' }] }), record(hub)];
     await settle();
@@ -43,7 +43,7 @@ describe('a flush', () => {
     expect([other.writes, privately.writes].map(({ length }) => length)).toEqual([1, 1]);
   });
 
-  test('hands the same bytes to all connections whose events are the same, whatever else they ask for', async () => {
+  test('gives the same bytes to all connections whose events are the same', async () => {
     const { hub, clock, publish } = startHub();
     const peers = [
       record(hub),
@@ -64,7 +64,7 @@ describe('a flush', () => {
     }
   });
 
-  test('gives connections that got as many events, but other ones, their own', async () => {
+  test('gives connections with equally many but different events their own bytes', async () => {
     const { hub, clock, publish } = startHub();
     const peers = ['a', 'b', 'c'].map((topic) => record(hub, { topics: [topic] }));
     await settle();
@@ -79,7 +79,7 @@ describe('a flush', () => {
     ]);
   });
 
-  test('hands the frame of a single event out as it was encoded, once for all time', async () => {
+  test('sends the frame of a single event as it was first encoded', async () => {
     const { hub, clock, publish, follow } = startHub();
     const live = record(hub);
     await settle();
@@ -117,7 +117,7 @@ describe('a flush', () => {
     await publish('a', 1);
     expect(peer.writes).toHaveLength(1);
     await hub.publish('other', data, { raw: true });
-    // What is for others counts as well: the bound is on what waits in memory.
+    // Events for others count as well: the bound is on the memory of waiting events.
     expect(peer.writes.slice(1).map(decode)).toEqual(['id: e.4\ndata: 1\n\n']);
     // And then it counts anew.
     await publish('a', 2);
@@ -134,7 +134,7 @@ describe('a flush', () => {
     expect(counts).toEqual([1024, 1024, 1024, 1024, 904]);
   });
 
-  test('may be met by a publish: what comes in meanwhile goes out next, in order and once', async () => {
+  test('can be interrupted by a publish: later events go out next, in order and once', async () => {
     const { hub, clock, publish } = startHub();
     const [first, second] = [record(hub), record(hub)];
     await settle();
@@ -150,7 +150,7 @@ describe('a flush', () => {
     expect(decode(concat(second.writes.slice(1)))).toBe(expected);
   });
 
-  test('may be met by a flood: nothing is lost, repeated or out of order', async () => {
+  test('can be interrupted by a flood: no event is lost, repeated or out of order', async () => {
     const { hub, clock } = startHub();
     const [first, second] = [record(hub), record(hub)];
     await settle();
@@ -168,7 +168,7 @@ describe('a flush', () => {
     }
   });
 
-  test('may be met by a connect, which gets what comes after its welcome and nothing before', async () => {
+  test('can be interrupted by a connect, which gets the events after its welcome and none before', async () => {
     const { hub, clock, publish } = startHub();
     const first = record(hub);
     await settle();
@@ -187,7 +187,7 @@ describe('a flush', () => {
     expect(text).not.toContain('data: 1\n');
   });
 
-  test('is no longer waited for by a peer that left in it', async () => {
+  test('is over at once for a peer that leaves during it', async () => {
     const { hub, clock, publish } = startHub();
     const [first, second] = [record(hub), record(hub)];
     await settle();
@@ -205,7 +205,7 @@ describe('a flush', () => {
 });
 
 describe('a flush window', () => {
-  test('gathers events for so long from the first one on', async () => {
+  test('gathers events for its length, from the first one on', async () => {
     const { hub, clock, publish } = startHub({ flushWindow: 100 });
     const peer = record(hub);
     await settle();
@@ -238,7 +238,7 @@ describe('a flush window', () => {
     expect(peer.writes).toHaveLength(3);
   });
 
-  test('is not waited for by a connection that gets to the head, nor does it get anything twice', async () => {
+  test('does not delay a connection that reaches the head, which gets no event twice', async () => {
     const { hub, clock, follow, publish } = startHub({ flushWindow: 100 });
     const live = record(hub);
     await settle();
@@ -252,7 +252,7 @@ describe('a flush window', () => {
     expect(late.received.map(({ data }) => data)).toEqual(['1', '2', '3']);
   });
 
-  test('leaves no timer behind, not even of what is published while the hub closes', async () => {
+  test('leaves no timer behind, not even for events published while the hub closes', async () => {
     const { hub, clock, follow, publish } = startHub({ flushWindow: 100 });
     const peer = await follow();
     await publish('a', 1);
@@ -264,7 +264,7 @@ describe('a flush window', () => {
   });
 });
 
-test('connections at the same place below the head share the bytes they catch up with', async () => {
+test('connections that are behind at the same cursor share the bytes they catch up with', async () => {
   const { hub, clock, publish } = startHub();
   const peers = [record(hub), record(hub), record(hub)];
   await settle();

@@ -27,7 +27,7 @@ describe('a heartbeat', () => {
     expect(peers[0]?.writes[1]).toBe(peers[1]?.writes[1]);
   });
 
-  test('moves the cursor on past what was not for the connection, and dispatches nothing', async () => {
+  test('moves the cursor past events for others, and dispatches nothing', async () => {
     const { clock, follow, publish } = startHub({ retention: { events: 1 } });
     const peer = await follow();
     await publish('other', 1, 2, 3);
@@ -35,7 +35,7 @@ describe('a heartbeat', () => {
     peer.receive();
     expect(peer.lastEventId).toBe('e.3');
     expect(peer.events.map(({ type }) => type)).toEqual(['tidings:welcome']);
-    // So the connection resumes exactly, although retention took what it had seen go by.
+    // So the connection resumes exactly, although retention took events that weren't for it.
     peer.drop();
     await publish('a', 4);
     const again = await follow({}, peer.lastEventId);
@@ -58,7 +58,7 @@ describe('a heartbeat', () => {
     );
   });
 
-  test('never overtakes an event: what is gathered is flushed first', async () => {
+  test('never overtakes an event: gathered events are flushed first', async () => {
     const { hub, clock, publish } = startHub({ flushWindow: 20_000 });
     const [peer, other] = [record(hub), record(hub, { topics: ['other'] })];
     await settle();
@@ -81,7 +81,7 @@ describe('a heartbeat', () => {
     expect(peer.received.map(({ data }) => data)).toEqual(['1', '2']);
   });
 
-  test('that fills the peer’s buffer puts it behind, and nothing is lost by that', async () => {
+  test('that fills the peer’s buffer puts it behind, without a loss', async () => {
     const { hub, clock, publish } = startHub();
     const peer = record(hub);
     await settle();
@@ -97,7 +97,7 @@ describe('a heartbeat', () => {
     expect(hub.stats()).toMatchObject({ live: 1, behind: 0 });
   });
 
-  test('keeps its time when the wall clock is set back or forth', async () => {
+  test('stays on time when the wall clock is set back or forward', async () => {
     const { hub, clock } = startHub();
     const peer = record(hub);
     await settle();
@@ -113,7 +113,7 @@ describe('a heartbeat', () => {
     expect(peer.writes).toHaveLength(3);
   });
 
-  test('needs no timer while there is nobody, and a single one however many there are', async () => {
+  test('needs no timer without connections, and a single one for any number of them', async () => {
     const { clock, follow } = startHub({ maxLifetime: Infinity });
     expect(clock.timers).toBe(0);
     const peers = [await follow(), await follow(), await follow()];
@@ -128,7 +128,7 @@ describe('a heartbeat', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test('keeps the promise of the welcome: no connection is quiet for longer, whatever goes on', async () => {
+  test('keeps the promise of the welcome: no connection is ever quiet for longer', async () => {
     const heartbeat = fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 50, max: 40_000 }));
     const pause = fc.record({
       share: fc.double({ min: 0, max: 1.5, noNaN: true }),

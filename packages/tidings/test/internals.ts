@@ -1,4 +1,4 @@
-/** What the tests of whole hubs need from inside the library. */
+/** Parts from inside the library for tests of whole hubs. */
 import type { Connection } from '../src/hub/delivery/connection.ts';
 import type { OwnConnection } from '../src/hub/gateway.ts';
 
@@ -12,7 +12,7 @@ export type { EventLog } from '../src/log/event-log.ts';
 export type { Matcher } from '../src/protocol/matcher.ts';
 export type { Gap } from '../src/protocol/control.ts';
 
-/** What a client learns from its welcome. */
+/** The data of a client's welcome. */
 export function secretOf(connection: OwnConnection): string {
   return (connection as Connection).secret;
 }

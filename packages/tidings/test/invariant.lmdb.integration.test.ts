@@ -13,13 +13,13 @@ describe('on a log that outlives the process', () => {
   test('resume is exact across restarts too', { timeout: 5 * DEADLINE + runs * 500 }, () => check({}));
 
   test(
-    'resume is exact across several processes too, each of which publishes',
+    'resume is exact across several processes that all publish',
     { timeout: 5 * DEADLINE + runs * 500 },
     () => check({ shared: true }),
   );
 
   test(
-    'resume is exact across them, too, if all work is cut into the smallest pieces',
+    'resume is exact across processes even if all work is cut into the smallest pieces',
     { timeout: 5 * DEADLINE + runs * 500 },
     () => check({ shared: true, tuning: SMALLEST }),
   );
@@ -39,7 +39,7 @@ async function check(options: { readonly shared?: boolean; readonly tuning?: Tun
         return {
           openLog: open,
           processes: shared ? 3 : 1,
-          // What another one's retention takes meanwhile.
+          // Another process's retention may take events meanwhile.
           answersLate: shared,
           volatile: false,
           settle: settleWrites,

@@ -7,7 +7,7 @@ import { settle } from './peer.ts';
 
 const runs = Number(process.env['TIDINGS_MODEL_RUNS'] ?? 1500);
 
-/** Takes longer for each question than the model waits for anything, so that publishing and retention come in between. */
+/** Takes longer for each answer than the model ever waits: publishing and retention come in between. */
 function slow(log: EventLog): EventLog {
   const turn = async (): Promise<void> => {
     await settle();
@@ -25,9 +25,9 @@ function slow(log: EventLog): EventLog {
   }) as EventLog;
 }
 
-describe('with a log that takes its time', () => {
+describe('with a slow log', () => {
   test(
-    'retention that runs between two questions is not missed',
+    'retention that runs between two calls is not missed',
     { timeout: 5 * DEADLINE + runs * 100 },
     async () => {
       await checkInvariant(runs, (clock) => ({

@@ -10,7 +10,7 @@ describe('for every connection, over any sequence of drops, stalls, trims and re
   const timeout = 5 * DEADLINE + runs * 100;
 
   test(
-    'what it receives is the matching events in order, none twice, none missing without a gap notice',
+    'it receives the matching events in order, none twice, none missing without a gap notice',
     { timeout },
     async () => {
       await checkInvariant(runs, (clock) => ({
@@ -22,7 +22,7 @@ describe('for every connection, over any sequence of drops, stalls, trims and re
   );
 
   test(
-    'it receives just that, too, if every flush and all reading is cut into the smallest pieces',
+    'it receives the same if every flush and all reading is cut into the smallest pieces',
     { timeout },
     async () => {
       await checkInvariant(

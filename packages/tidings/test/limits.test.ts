@@ -3,7 +3,7 @@ import { startHub } from './fixture.ts';
 import { Peer } from './peer.ts';
 
 describe('limits on connections', () => {
-  test('refuse with 503 and a time to come back, until one leaves', async () => {
+  test('refuse with 503 and Retry-After, until a connection leaves', async () => {
     const { hub, follow } = startHub({ limits: { connections: 2 } });
     const first = await follow();
     await follow();
@@ -18,7 +18,7 @@ describe('limits on connections', () => {
     expect(hub.stats()).toMatchObject({ connections: 2, connected: 3 });
   });
 
-  test('for one subject and for one address refuse with 429, and nobody else', async () => {
+  test('for one subject and for one address refuse only these with 429', async () => {
     const { follow } = startHub({ limits: { connectionsPerSubject: 1, connectionsPerAddress: 2 } });
     await follow({ subject: 'ann', remote: '1' });
     await expect(follow({ subject: 'ann', remote: '2' })).rejects.toMatchObject({
@@ -35,7 +35,7 @@ describe('limits on connections', () => {
     await follow({ subject: 'cat', remote: '2' });
   });
 
-  test('count a refused connection nowhere', async () => {
+  test('do not count a refused connection', async () => {
     const { hub, clock, follow } = startHub({ limits: { connectionsPerSubject: 1 } });
     const peer = await follow({ subject: 'ann' });
     for (let i = 0; i < 3; i += 1) await expect(follow({ subject: 'ann', topics: ['b'] })).rejects.toThrow();
@@ -46,7 +46,7 @@ describe('limits on connections', () => {
     expect(clock.timers).toBe(1);
   });
 
-  test('count who is told goodbye until it is gone, since it still holds a socket', async () => {
+  test('count a connection that was sent its goodbye until it is gone, since it still has a socket', async () => {
     const { hub, follow } = startHub({ limits: { connections: 1 } });
     const peer = await follow();
     hub.disconnect(() => true);
@@ -57,7 +57,7 @@ describe('limits on connections', () => {
 });
 
 describe('limits on events', () => {
-  test('are those of the hub that publishes', async () => {
+  test('are those of the publishing hub', async () => {
     const { hub } = startHub({ limits: { topicLength: 3, topicsPerEvent: 2, eventLength: 5 } });
     await expect(hub.publish('abcd', 1)).rejects.toMatchObject({ code: 'topic/too-long', status: 400 });
     await expect(hub.publish(['a', 'b', 'c'], 1)).rejects.toMatchObject({

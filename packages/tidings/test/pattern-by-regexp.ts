@@ -3,7 +3,7 @@ import type { TidingsError } from '../src/protocol/tidings-error.ts';
 import { MAX_TOPIC_LENGTH, UNUSABLE } from '../src/protocol/matcher.ts';
 
 /**
- * Patterns by regular expressions: a second implementation of what `src/protocol/pattern.ts` says, which that one is held
+ * Patterns by regular expressions: a second implementation of `src/protocol/pattern.ts`, which that one is checked
  * against. It is quick to see that it is right, but an expression and a closure for each pattern take much memory.
  */
 
@@ -38,9 +38,9 @@ export function compileByRegExp(
 }
 
 /**
- * `parts` are the expressions for what stands between the `*`. With two of them in one expression, each place of the
- * first would be tried with each of the second. But the earliest place of the part in the middle leaves the most for
- * the last part, so if that one doesn't do, none does.
+ * `parts` are the expressions between the `*`. With two of them in one expression, each position of the first would be
+ * tried with each of the second. But the earliest match of the middle part leaves the most for the last part, so if
+ * that one fails, all do.
  */
 function toPredicate(parts: readonly string[]): (topic: string) => boolean {
   if (parts.length <= MAX_WILDCARDS) {

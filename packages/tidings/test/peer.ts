@@ -97,7 +97,7 @@ export class Peer {
     }
   }
 
-  /** The network breaks: what is in flight is lost. */
+  /** The network breaks: bytes in flight are lost. */
   drop(): void {
     this.#inFlight = [];
     this.#hangUp();
@@ -148,7 +148,7 @@ function requestFor({ topics, granted = [], subject, remote, expiresAt }: PeerOp
   };
 }
 
-/** Changes what a connected peer's connection is for, also before its welcome came. @returns the cursor. */
+/** Changes the topics of a connected peer, even before its welcome. @returns the cursor. */
 export async function changeTerms(hub: Hub, peer: Peer, terms: ConnectionTerms): Promise<string> {
   if (peer.connection === undefined) throw new Error('not connected');
   const claim = { connection: peer.connection.info.id, secret: secretOf(peer.connection) };

@@ -13,7 +13,7 @@ function setUp(log: EventLog = memoryLog(), clock = createManualClock()) {
     clock,
     log,
     enter: (subject: string) => new Peer({ topics: ['room/a'], subject }).connect(hub),
-    /** What the watcher was told while `milliseconds` went by. */
+    /** The watcher's events while `milliseconds` pass. */
     async told(milliseconds: number): Promise<unknown[]> {
       await settle();
       const before = watcher.received.length;
@@ -40,7 +40,7 @@ describe('presence', () => {
     expect(hub.presence('elsewhere')).toEqual({ count: 0, members: [] });
   });
 
-  test('lets someone come back within the grace time unnoticed', async () => {
+  test('announces nothing if a member comes back within the grace time', async () => {
     const { enter, told } = setUp();
     const ann = enter('ann');
     await told(250);
@@ -50,7 +50,7 @@ describe('presence', () => {
     expect(await told(20_000)).toEqual([]);
   });
 
-  test('tells who left once the grace time is over, and that nobody is there', async () => {
+  test('announces that a member left, and that the topic is empty, once the grace time is over', async () => {
     const { enter, told } = setUp();
     const ann = enter('ann');
     const bob = enter('bob');
@@ -61,7 +61,7 @@ describe('presence', () => {
     expect(await told(5300)).toEqual([{ topic: 'room/a', count: 0, members: [] }]);
   });
 
-  test('tells of 5,000 who come within a second in a few events, with an exact count and a bounded list', async () => {
+  test('announces 5,000 members within a second in a few events, with an exact count and a bounded list', async () => {
     const { hub, enter, told } = setUp();
     const events: unknown[] = [];
     for (let i = 0; i < 5000; i += 1) {
@@ -78,7 +78,7 @@ describe('presence', () => {
     expect(hub.presence('room/a').members).toHaveLength(3);
   });
 
-  test('is a state: who watches later gets it at once', async () => {
+  test('is a state: later subscribers get it at once', async () => {
     const { hub, enter, told } = setUp();
     enter('ann');
     await told(250);
@@ -90,7 +90,7 @@ describe('presence', () => {
     ]);
   });
 
-  test('leaves no ghosts after a crash, and no dip either for those who come back in time', async () => {
+  test('leaves no ghosts after a crash, and no dip if members come back in time', async () => {
     const log = memoryLog();
     const before = setUp(log);
     before.enter('ann');
@@ -104,7 +104,7 @@ describe('presence', () => {
     expect(await after.told(300)).toEqual([{ topic: 'room/a', count: 1, members: [{ id: 'ann' }] }]);
   });
 
-  test('refuses events that an app publishes in its name', async () => {
+  test('refuses an app’s own presence events', async () => {
     const { hub } = setUp();
     await expect(hub.publish('presence/room/a', null)).rejects.toMatchObject({ code: 'topic/reserved' });
   });

@@ -13,7 +13,7 @@ describe('publishing', () => {
     expect(dataOf(await follow({}, 'e.1'))).toEqual(['2', '3']);
   });
 
-  test('sends JSON, or text as it is if asked to', async () => {
+  test('sends JSON, or raw text if asked to', async () => {
     const { hub, clock, follow } = startHub();
     const peer = await follow();
     const from = peer.wire.length;
@@ -26,7 +26,7 @@ describe('publishing', () => {
     );
   });
 
-  test('reaches each connection once that asked for one of the topics', async () => {
+  test('reaches each connection on any of the topics once', async () => {
     const { clock, follow, publish } = startHub();
     const peers = await Promise.all([
       follow({ topics: ['a', 'b', { pattern: '*' }] }),
@@ -39,7 +39,7 @@ describe('publishing', () => {
     expect(peers.map(dataOf)).toEqual([['1'], ['1'], []]);
   });
 
-  test('keeps the order in which it was called, also for calls that don’t wait for each other', async () => {
+  test('keeps the order of the calls, even if they don’t wait for each other', async () => {
     const { hub, clock, follow } = startHub();
     const peer = await follow();
     const numbers = Array.from({ length: 100 }, (_, i) => i);
@@ -49,7 +49,7 @@ describe('publishing', () => {
     expect(dataOf(peer)).toEqual(numbers.map(String));
   });
 
-  test('of an event that is known by its id answers with the first one’s cursor and sends nothing', async () => {
+  test('an event with a known id answers with the first one’s cursor and sends nothing', async () => {
     const { hub, clock, follow } = startHub();
     const peer = await follow({ topics: ['a', 'b'] });
     await hub.publish('a', 1, { id: 'once' });
@@ -76,7 +76,7 @@ describe('publishing', () => {
     expect(hub.cursor()).toBe('e.0');
   });
 
-  test('takes topics and data from its arguments, whatever else the options carry', async () => {
+  test('takes topics and data only from its arguments, not from the options', async () => {
     const { hub, clock, follow } = startHub();
     const peer = await follow();
     await hub.publish('a', 1, { topics: 'b', data: 2 } as object);
@@ -87,7 +87,7 @@ describe('publishing', () => {
 });
 
 describe('publishing several at once', () => {
-  test('answers in their order and puts them side by side', async () => {
+  test('answers in their order and appends them side by side', async () => {
     const { hub } = startHub();
     const first = hub.publishAll([
       { topics: 'a', data: 1 },
@@ -107,14 +107,14 @@ describe('publishing several at once', () => {
     ]);
   });
 
-  test('of none is none', async () => {
+  test('with an empty list appends nothing', async () => {
     const { hub, clock } = startHub();
     expect(await hub.publishAll([])).toEqual([]);
     clock.tick();
     expect(hub.stats()).toMatchObject({ published: 0, flushes: 0 });
   });
 
-  test('appends none of them if one is in disorder, wherever it stands', async () => {
+  test('appends none of them if one is invalid, in any position', async () => {
     const good = { topics: 'a', data: 1, id: 'good' };
     const bad = { topics: 'a\n', data: 1 };
     for (const events of [
@@ -132,7 +132,7 @@ describe('publishing several at once', () => {
 });
 
 describe('a private event', () => {
-  test('is for those who were granted one of its topics by name, live and later', async () => {
+  test('reaches only connections that were granted one of its topics by name, live and from the log', async () => {
     const { hub, clock, follow } = startHub();
     const granted = await follow({ topics: ['user/1'], granted: ['user/1'] });
     const byPattern = await follow({ topics: [{ pattern: '*' }], granted: [{ pattern: 'user/:id' }] });
@@ -151,7 +151,7 @@ describe('a private event', () => {
     expect(await Promise.all(again)).toEqual(expected);
   });
 
-  test('is no secret to be had by sharing a subscription', async () => {
+  test('does not leak to connections with the same topics but other grants', async () => {
     // Same topics asked for, other grants; and patterns that look like lists of topics.
     const { hub, clock, follow } = startHub();
     const stranger = await follow({ topics: ['a', 'b'], granted: [] });
@@ -166,7 +166,7 @@ describe('a private event', () => {
   });
 });
 
-test('whatever is published comes out the same, live and from the log, and injects nothing', async () => {
+test('every published event comes out the same, live and from the log, and injects nothing', async () => {
   const text = fc
     .array(
       fc.constantFrom(

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { dataOf, startHub, told } from './fixture.ts';
 import { settle } from './peer.ts';
 
-describe('the cursor that a connection comes with', () => {
+describe('a connection’s cursor', () => {
   test.each([
     ['none: begins at the head', undefined, [], { resumed: false, gaps: [] }],
     ['an empty one: begins at the head', '', [], { resumed: false, gaps: [] }],
@@ -60,14 +60,14 @@ describe('the cursor that a connection comes with', () => {
     const connection = peer.connection?.info.id;
     const secret = expect.any(String) as string;
     expect(told(peer, 'welcome')).toEqual([{ ...welcome, connection, secret, heartbeat: 15_000 }]);
-    // Whatever came before, it is live now, once.
+    // It is live now in any case, and only once.
     await publish('a', 5);
     clock.tick();
     peer.receive();
     expect(dataOf(peer)).toEqual([...data, '5']);
   });
 
-  test('of another epoch leads to a cursor that does resume', async () => {
+  test('of another epoch leads to a new cursor that resumes', async () => {
     const { follow, publish } = startHub();
     await publish('a', 1);
     const peer = await follow({}, 'old.7');
@@ -80,8 +80,8 @@ describe('the cursor that a connection comes with', () => {
   });
 });
 
-describe('a cursor below what retention has left', () => {
-  test('resumes with a gap that names just the matchers that lost something, and gets the rest', async () => {
+describe('a cursor older than the retained events', () => {
+  test('resumes with a gap that names only the matchers with losses, and gets the rest', async () => {
     const { follow, publish } = startHub({ retention: { events: 3 } });
     await publish('a', 1);
     await publish('b', 2);
@@ -95,13 +95,13 @@ describe('a cursor below what retention has left', () => {
       { resumed: false, gaps: [{ topics: ['b', { pattern: 'c/:id' }], reason: 'trimmed' }] },
     ]);
     expect(dataOf(peer)).toEqual(['4', '5', '6']);
-    // A loss that the welcome has told is not told again.
+    // The stream doesn't repeat a loss that was in the welcome.
     expect(told(peer, 'gap')).toEqual([]);
-    // Who has welcome, but nothing after it, is told the same on the next attempt.
+    // A client that got only the welcome gets the same gap on the next attempt.
     expect(peer.events[0]?.id).toBe('e.1');
   });
 
-  test('resumes exactly if only others lost something', async () => {
+  test('resumes exactly if only other topics lost events', async () => {
     const { follow, publish } = startHub({ retention: { events: 2 } });
     await publish('a', 1);
     await publish('other', 2, 3, 4);
@@ -111,7 +111,7 @@ describe('a cursor below what retention has left', () => {
     expect(dataOf(peer)).toEqual(['5']);
   });
 
-  test('is none if it stands right where retention cut', async () => {
+  test('is not one if it is exactly where retention cut', async () => {
     const { follow, publish } = startHub({ retention: { events: 2 } });
     await publish('a', 1, 2, 3, 4);
     const [at, below] = [await follow({}, 'e.2'), await follow({}, 'e.1')];
@@ -125,7 +125,7 @@ describe('a cursor below what retention has left', () => {
     ]);
   });
 
-  test('is no gap for who asks for the earliest, since it asks for what there is', async () => {
+  test('gives no gap with `earliest`, which asks only for retained events', async () => {
     const { follow, publish } = startHub({ retention: { events: 2 } });
     await publish('a', 1, 2, 3, 4);
     const peer = await follow({}, 'earliest');
@@ -133,7 +133,7 @@ describe('a cursor below what retention has left', () => {
     expect(dataOf(peer)).toEqual(['3', '4']);
   });
 
-  test('counts what grew too old by the time of the connect, though nobody published since', async () => {
+  test('includes events that are too old at the connect, even without a publish since', async () => {
     const { clock, follow, publish } = startHub({ retention: { age: 60_000 } });
     await publish('a', 1);
     clock.advance(60_001);
@@ -144,7 +144,7 @@ describe('a cursor below what retention has left', () => {
     expect(dataOf(peer)).toEqual([]);
   });
 
-  test('survives a drop before anything but the welcome came through', async () => {
+  test('survives a drop right after the welcome', async () => {
     const { follow, publish, hub } = startHub({ retention: { events: 2 } });
     await publish('a', 1, 2, 3, 4);
     const peer = await follow({ capacity: 10 }, 'e.1');
@@ -160,7 +160,7 @@ describe('a cursor below what retention has left', () => {
 });
 
 describe('a gap that a slow reader meets later', () => {
-  test('is told in the stream, before what comes after it, byte for byte', async () => {
+  test('is in the stream, before the events after it, byte for byte', async () => {
     const { clock, follow, publish } = startHub({ retention: { events: 2 } });
     const peer = await follow({ capacity: 1, topics: ['a', 'b', 'c'] });
     await publish('a', 1);
@@ -182,7 +182,7 @@ describe('a gap that a slow reader meets later', () => {
     );
   });
 
-  test('is told again only when more is lost', async () => {
+  test('is repeated only when more is lost', async () => {
     const { clock, follow, publish } = startHub({ retention: { events: 1 } });
     const peer = await follow({ capacity: 1 });
     const readAll = async (): Promise<void> => {
@@ -209,7 +209,7 @@ describe('a gap that a slow reader meets later', () => {
     expect(dataOf(peer)).toEqual(['1', '3', '4', '7', '9']);
   });
 
-  test('is not told to a reader whose topics lost nothing', async () => {
+  test('is not sent to a reader whose topics lost nothing', async () => {
     const { clock, follow, publish } = startHub({ retention: { events: 2 } });
     const peer = await follow({ capacity: 1 });
     await publish('a', 1);

@@ -49,7 +49,7 @@ describe('options that would keep nothing, or never end', () => {
     expect(() => lmdbLog(undefined as unknown as LmdbLogOptions)).toThrow(invalid);
   });
 
-  test('a `retry` that is no number is refused before anybody is disconnected', () => {
+  test('a `retry` that isn’t a number is refused before any connection ends', () => {
     expect(() => createHub().disconnect(() => true, { retry: NaN })).toThrow(invalid);
   });
 });

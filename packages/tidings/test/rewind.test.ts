@@ -35,7 +35,7 @@ async function receive(...peers: readonly Peer[]): Promise<void> {
 const gap = { gaps: [{ topics: ['a'], reason: 'epoch' }] };
 
 describe('a log that lost its end', () => {
-  test('gives a gap to those who were given some of it, and to nobody else', async () => {
+  test('sends a gap only to connections that received lost events', async () => {
     const { clock, hub, publish, follow, lose } = startLosing();
     const [behind, live] = [await follow(), await follow()];
     await publish('a', 1, 2);
@@ -63,7 +63,7 @@ describe('a log that lost its end', () => {
     expect(live.lastEventId).toBe('after-e.3');
   });
 
-  test('is told in the welcome to those who come back later, who then miss nothing of the new epoch', async () => {
+  test('is a gap in the welcome of clients that come back later, which then miss nothing of the new epoch', async () => {
     const { clock, hub, publish, follow, lose } = startLosing();
     const peer = await follow();
     await publish('a', 1, 2, 3);
@@ -78,7 +78,7 @@ describe('a log that lost its end', () => {
     expect(dataOf(peer)).toEqual(['1', '2', '3', '4']);
   });
 
-  test('is told of to a peer that can take nothing just then, once it can', async () => {
+  test('sends the gap to a stalled peer once that can take it', async () => {
     const { clock, publish, follow, lose } = startLosing();
     const slow = await follow({ capacity: 30 });
     await publish('a', 1, 2, 3);
@@ -93,7 +93,7 @@ describe('a log that lost its end', () => {
     expect(slow.lastEventId).toBe('after-e.1');
   });
 
-  test('may lose its end twice before a peer is told', async () => {
+  test('may lose its end twice before a peer gets the gap', async () => {
     const { clock, publish, follow, lose } = startLosing();
     const peer = await follow();
     await publish('a', 1, 2, 3);

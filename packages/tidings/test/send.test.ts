@@ -3,7 +3,7 @@ import { record, startHub } from './fixture.ts';
 import { Peer, settle } from './peer.ts';
 
 describe('an event for one connection alone', () => {
-  test('comes to that one, after what was published before, and leaves its cursor where it is', async () => {
+  test('comes after events published before, and leaves its cursor unchanged', async () => {
     const { hub, clock, publish } = startHub();
     const [peer, other] = [record(hub), record(hub)];
     await settle();
@@ -19,7 +19,7 @@ describe('an event for one connection alone', () => {
     expect(hub.stats()).toMatchObject({ live: 2, tail: { events: 2 } });
   });
 
-  test('waits for a peer that is behind, and comes before what it reads then', async () => {
+  test('waits for a peer that is behind, and comes before the events it then reads', async () => {
     const { hub, clock, follow, publish } = startHub();
     const peer = await follow({ capacity: 1 });
     await publish('a', 1);
@@ -47,7 +47,7 @@ describe('an event for one connection alone', () => {
     expect(peer.text()).toMatch(/^retry.*\n\ndata: hello\n\ndata: 1\n\n$/s);
   });
 
-  test('sent within a flush comes after what the flush has for the connection', async () => {
+  test('sent within a flush comes after that flush’s events for the connection', async () => {
     const { hub, clock, publish } = startHub();
     const [first, second] = [record(hub), record(hub)];
     await settle();
@@ -63,7 +63,7 @@ describe('an event for one connection alone', () => {
     expect(first.text().match(/^data: [^{\n]+$/gm)).toEqual(['data: 1', 'data: 2']);
   });
 
-  test('is refused once 64 KiB wait, and for a connection that is not there, or ends', async () => {
+  test('is refused once 64 KiB wait, and for a connection that is unknown or ending', async () => {
     const { hub, clock, follow, publish } = startHub();
     const peer = await follow({ capacity: 1 });
     const id = peer.connection?.info.id ?? '';
@@ -83,7 +83,7 @@ describe('an event for one connection alone', () => {
     ['a reserved type', { type: 'tidings:welcome', data: 1 }, 'event/invalid-type'],
     ['data that JSON does not have', { data: () => 1 }, 'event/invalid-data'],
     ['an option that events in the log have', { data: 1, private: true }, 'event/invalid-option'],
-  ])('is refused for %s, whoever is there', (_, event, code) => {
+  ])('is refused for %s, even if the connection is unknown', (_, event, code) => {
     const { hub } = startHub();
     const peer = new Peer({ topics: ['a'] }).connect(hub);
     expect(() => hub.send(peer.connection?.info.id ?? '', event)).toThrow(expect.objectContaining({ code }));

@@ -5,7 +5,7 @@ import { createHub } from './internals.ts';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { settle } from './peer.ts';
 
-/** A hub whose log says, before an append, that what comes leaves something out of these topics, or of any. */
+/** A hub whose log says, before an append, that the next push leaves out events of these topics, or of any. */
 async function publishWithMiss(fixture: Fixture, missed: readonly string[] | undefined): Promise<void> {
   const { tail }: { readonly tail: Tail } = fixture.log;
   tail.miss(missed);
@@ -16,7 +16,7 @@ async function publishWithMiss(fixture: Fixture, missed: readonly string[] | und
 }
 
 describe('a hub on a log that other processes append to', () => {
-  test('catches up before it says that it does not know a cursor', async () => {
+  test('catches up before it calls a cursor unknown', async () => {
     let catchUps = 0;
     const { publish, follow } = startHub({
       wrapLog: (log) =>
@@ -35,7 +35,7 @@ describe('a hub on a log that other processes append to', () => {
     expect(catchUps, 'not for what it knows').toBe(1);
   });
 
-  test('catches up before it says what is the earliest', async () => {
+  test('catches up before it decides where `earliest` begins', async () => {
     const { publish, follow } = startHub({
       retention: { events: 2 },
       wrapLog: (log) =>
@@ -53,7 +53,7 @@ describe('a hub on a log that other processes append to', () => {
   test.each([
     ['a topic that it reads', ['a']],
     ['some topic', undefined],
-  ])('sends who is live to the log when %s lacks something', async (_, topics) => {
+  ])('makes live readers read the log when %s lacks events', async (_, topics) => {
     const fixture = startHub();
     const { follow, publish } = fixture;
     const peer = await follow();
@@ -67,14 +67,14 @@ describe('a hub on a log that other processes append to', () => {
     expect(dataOf(peer)).toEqual(['1', '2', '3', '4']);
   });
 
-  test('leaves who reads other topics live', async () => {
+  test('keeps readers of other topics live', async () => {
     const fixture = startHub();
     const peer = await fixture.follow();
     fixture.log.tail.miss(['b', 'c']);
     expect(peer.connection?.info.phase).toBe('live');
   });
 
-  test('does not count who is present, and says so at the start', () => {
+  test('does not count presence, and says so at the start', () => {
     const log = Object.create(memoryLog(), { shared: { value: true } }) as ReturnType<typeof memoryLog>;
     const presence = [{ match: 'room' }];
     expect(() => createHub({ log, presence })).toThrow(

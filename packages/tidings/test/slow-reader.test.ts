@@ -10,7 +10,7 @@ async function readAll(peer: Peer): Promise<void> {
 }
 
 describe('a peer that reads slowly', () => {
-  test('holds nothing back for the others', async () => {
+  test('delays no other peer', async () => {
     const { clock, follow, publish } = startHub();
     const slow = await follow({ capacity: 1 });
     const fast = await follow();
@@ -24,7 +24,7 @@ describe('a peer that reads slowly', () => {
     expect(dataOf(slow)).toEqual(dataOf(fast));
   });
 
-  test('has the bytes of one write waiting, however much is published', async () => {
+  test('has only the bytes of one write waiting, however much is published', async () => {
     const { hub, clock, follow } = startHub();
     const slow = await follow({ capacity: 1000 });
     const data = 'x'.repeat(990);
@@ -36,7 +36,7 @@ describe('a peer that reads slowly', () => {
     }
     expect(most).toBeLessThan(2100);
     slow.receive();
-    // A page, since that is what it reads at a time.
+    // One page, the unit of its reads.
     expect(slow.inFlight).toBeLessThan(70_000);
     await readAll(slow);
     expect(slow.received).toHaveLength(300);
@@ -57,7 +57,7 @@ describe('a peer that reads slowly', () => {
     expect(hub.stats()).toMatchObject({ live: 1, behind: 0 });
   });
 
-  test('catches up in turns with others, however fast it takes what it missed', async () => {
+  test('catches up in turns with others, however fast it reads', async () => {
     const { hub, clock, follow } = startHub();
     const missed = Array.from({ length: 2000 }, (_, i) => ({ topics: 'a', data: `${i} ${'x'.repeat(990)}` }));
     await hub.publishAll(missed);
@@ -66,7 +66,7 @@ describe('a peer that reads slowly', () => {
     const fast = await follow({ capacity: Infinity }, 'e.0');
     fast.receive();
     const turns: number[] = [fast.received.length];
-    // The clock runs what is deferred in rounds, as an event loop does.
+    // The clock runs deferred tasks in rounds, as an event loop does.
     const lookEachTurn = (): void => {
       fast.receive();
       turns.push(fast.received.length - turns.reduce((sum, count) => sum + count, 0));
@@ -149,7 +149,7 @@ describe('a peer that reads slowly', () => {
     expect(slow.text().match(/^data: \d/gm)).toEqual(['data: 1', 'data: 2', 'data: 3', 'data: 4']);
   });
 
-  test('may be told of room more often than it asked for it', async () => {
+  test('may report room more often than it was asked to', async () => {
     const { hub, clock, publish } = startHub();
     const peer = record(hub);
     for (let i = 0; i < 3; i += 1) peer.connection.drained();
@@ -195,7 +195,7 @@ describe('a peer that takes nothing', () => {
     expect(hub.stats()).toMatchObject({ connections: 0, stalled: 1 });
   });
 
-  test('comes back to what it missed', async () => {
+  test('comes back and gets the events it missed', async () => {
     const { hub, clock, follow, publish } = startHub({ stallTimeout: 1000 });
     const peer = await follow({ capacity: 1 });
     await publish('a', 1, 2);
@@ -208,7 +208,7 @@ describe('a peer that takes nothing', () => {
     expect(dataOf(peer)).toEqual(['1', '2']);
   });
 
-  test('has the time anew whenever it took what was there', async () => {
+  test('gets the whole time again whenever it has taken everything', async () => {
     const { hub, clock, follow, publish } = startHub({ stallTimeout: 10_000 });
     const peer = await follow({ capacity: 1 });
     for (let i = 0; i < 10; i += 1) {
@@ -221,14 +221,14 @@ describe('a peer that takes nothing', () => {
     expect(hub.stats()).toMatchObject({ connections: 1, stalled: 0 });
   });
 
-  test('while nothing waits for it is left alone', async () => {
+  test('stays connected while nothing waits for it', async () => {
     const { hub, clock, follow } = startHub({ stallTimeout: 1000, heartbeat: 3_600_000 });
     await follow({ capacity: 1 });
     clock.advance(3_000_000);
     expect(hub.stats()).toMatchObject({ connections: 1, stalled: 0 });
   });
 
-  test('is not taken for stalled because the wall clock was set, in either direction', async () => {
+  test('does not count as stalled because the wall clock was set, in either direction', async () => {
     const { clock, follow, publish } = startHub({ stallTimeout: 30_000 });
     const peer = await follow({ capacity: 1 });
     await publish('a', 1);
@@ -241,7 +241,7 @@ describe('a peer that takes nothing', () => {
     expect(peer.ended).toBe(true);
   });
 
-  test('is dropped, too, if it was told goodbye and does not take that', async () => {
+  test('is also dropped if it does not take its goodbye', async () => {
     const { hub, clock, follow } = startHub({ stallTimeout: 30_000 });
     const peer = await follow();
     hub.disconnect(() => true);
@@ -252,7 +252,7 @@ describe('a peer that takes nothing', () => {
     expect(hub.stats()).toMatchObject({ connections: 0, stalled: 1 });
   });
 
-  test('is dropped, too, if it was told goodbye and does not take that, though it drained in between', async () => {
+  test('is also dropped if it does not take its goodbye, even if it drained in between', async () => {
     const { hub, clock, follow, publish } = startHub({ stallTimeout: 30_000 });
     const peer = await follow({ capacity: 1 });
     await publish('a', 1);

@@ -21,7 +21,7 @@ function setUp() {
 }
 
 describe('a snapshot', () => {
-  test('is read and encoded once for all connections that come at once for the same', async () => {
+  test('is read and encoded once for all connections that ask for it at once', async () => {
     const { hub, reads } = setUp();
     await hub.publish('s', 1, { key: 'a' });
     await hub.publish('s', 2, { key: 'b' });

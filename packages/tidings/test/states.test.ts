@@ -35,11 +35,11 @@ const action = fc.oneof(
   },
 );
 
-/** What a page would show: the last value of each key, in the order in which it was told. */
+/** The values that a page would show: the last one of each key, in the order of their arrival. */
 function viewOf(peer: Peer): Record<string, number> {
   let view: Record<string, number> = {};
   for (const { type, data } of peer.events) {
-    // Whoever has no place in the log, or lost something, gets the whole state anew.
+    // A peer without a cursor, or with a loss, gets the whole state anew.
     if (type === 'tidings:welcome' && !(JSON.parse(data) as { resumed: boolean }).resumed) view = {};
     if (type === 'tidings:gap') view = {};
     if (type !== 'state') continue;
@@ -51,7 +51,7 @@ function viewOf(peer: Peer): Record<string, number> {
 }
 
 describe('a topic that is a state', () => {
-  test('is the same for every reader in the end, however it was cut off, stalled or late', async () => {
+  test('ends up the same for every reader, even if cut off, stalled or late', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(action, { maxLength: 50, size: 'max' }),

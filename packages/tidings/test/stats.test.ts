@@ -17,7 +17,7 @@ describe('watchers of a topic', () => {
     expect(hub.watchers('user/1')).toBe(3);
   });
 
-  test('are those behind as well', async () => {
+  test('include connections that are behind', async () => {
     const { hub, clock, follow, publish } = startHub();
     await follow({ capacity: 1 });
     await publish('a', 1);
@@ -64,7 +64,7 @@ describe('stats', () => {
     });
   });
 
-  test('tell the milliseconds from append to the write', async () => {
+  test('give the milliseconds from append to write', async () => {
     const { hub, clock, follow, publish } = startHub({ flushWindow: 300 });
     await follow();
     await publish('a', 1);
@@ -74,7 +74,7 @@ describe('stats', () => {
     expect(hub.stats().deliveryLag).toEqual({ p50: 300, p99: 300 });
   });
 
-  test('count no duplicate as published', async () => {
+  test('do not count duplicates as published', async () => {
     const { hub } = startHub();
     await hub.publish('a', 1, { id: 'x' });
     await hub.publish('a', 1, { id: 'x' });

@@ -12,7 +12,7 @@ async function take(loop: Loop): Promise<Item> {
   return value;
 }
 
-/** What an item says, in short. */
+/** An item in short form. */
 function brief(item: Item): string {
   if (item.kind === 'event') return `${item.cursor} ${item.data}`;
   if (item.kind === 'state') return `state ${item.data}`;
@@ -20,7 +20,7 @@ function brief(item: Item): string {
 }
 
 describe('a loop over the events of a hub', () => {
-  test('begins with where it stands, then has every event as it was published', async () => {
+  test('begins with its cursor, then has every published event', async () => {
     const { hub, clock, publish } = startHub();
     await publish('a', 1);
     const loop = hub.subscribe(['a', { pattern: 'b/*' }]);
@@ -46,7 +46,7 @@ describe('a loop over the events of a hub', () => {
     expect(hub.stats()).toMatchObject({ connections: 0, inProcess: 0, topics: 0 });
   });
 
-  test('takes a single topic by its name, and private events only where they are granted', async () => {
+  test('takes a single topic by its name, and private events only on granted topics', async () => {
     const { hub, clock } = startHub();
     const loop = hub.subscribe('a', { granted: ['b'] });
     await take(loop);
@@ -74,7 +74,7 @@ describe('a loop over the events of a hub', () => {
     expect([brief(await take(again)), brief(await take(again))]).toEqual(['start e.3', 'e.4 4']);
   });
 
-  test('that is busy holds nothing back, and reads on where it was', async () => {
+  test('that is busy delays nothing, and reads on where it was', async () => {
     const { hub, clock, publish } = startHub();
     const loop = hub.subscribe('a');
     const peer = record(hub);
@@ -93,7 +93,7 @@ describe('a loop over the events of a hub', () => {
     expect(hub.stats()).toMatchObject({ live: 2, behind: 0 });
   });
 
-  test('learns of a gap if retention was faster', async () => {
+  test('gets a gap if retention was faster', async () => {
     const { hub, clock, publish } = startHub({ retention: { events: 2 } });
     const loop = hub.subscribe('a');
     await take(loop);
@@ -106,7 +106,7 @@ describe('a loop over the events of a hub', () => {
     expect(items[0]).toEqual({ kind: 'gap', cursor: 'e.0', gaps: [{ topics: ['a'], reason: 'trimmed' }] });
   });
 
-  test('ends when it is left, when its signal aborts, and when the hub closes, and then holds nothing', async () => {
+  test('ends when it is left, when its signal aborts, and when the hub closes, and leaves nothing behind', async () => {
     const { hub, clock, publish } = startHub();
     const abort = new AbortController();
     const [left, aborted, closed] = [hub.subscribe('a'), hub.subscribe('a', abort), hub.subscribe('a')];
@@ -120,7 +120,7 @@ describe('a loop over the events of a hub', () => {
     expect(await waiting[0]).toEqual({ done: true, value: undefined });
     expect(hub.stats()).toMatchObject({ inProcess: 1 });
     await publish('a', 1);
-    // What was published before is still given.
+    // Events published before are still delivered.
     await hub.close();
     expect(brief(((await waiting[1]) as { value: Item }).value)).toBe('e.1 1');
     expect(await closed.next()).toEqual({ done: true, value: undefined });
@@ -128,7 +128,7 @@ describe('a loop over the events of a hub', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test('throws if it was cut off, after what it had been given', async () => {
+  test('throws if it was cut off, after the events it was given', async () => {
     let isBroken = false;
     const failure = new Error('disk');
     const { hub, clock, publish, failures } = startHub({

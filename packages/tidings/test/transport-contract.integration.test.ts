@@ -99,7 +99,7 @@ describe('The contract catches a transport that', () => {
     [
       'is done before the peer is',
       startWith((sink, connection) => ({ ...sink, end: (bytes) => (sink.end(bytes), connection.closed()) })),
-      'has the hub wait',
+      'makes a closing hub wait',
     ],
     ['does not notice that peers leave', startWith(asItIs, 'the peer'), 'forgets a peer'],
     [

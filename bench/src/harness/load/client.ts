@@ -44,7 +44,7 @@ interface InGroup {
   readonly group?: string;
 }
 
-/** Connections that are being made at a time: fewer than a backlog holds. */
+/** Connections to open at a time: fewer than a backlog takes. */
 const CONCURRENCY = 100;
 
 const groups = new Map<string, Group>();
@@ -169,7 +169,7 @@ function resume(group: InGroup): void {
   }
 }
 
-/** With a reset, so that no port waits for a last packet. */
+/** With a reset, to keep no port waiting for a last packet. */
 function close(group: InGroup): void {
   const { readers, sessions } = Object.assign(groupOf(group), { closed: true });
   for (const reader of readers.splice(0)) {
@@ -180,7 +180,7 @@ function close(group: InGroup): void {
 }
 
 function endWithReset({ socket }: Reader): void {
-  // Over TLS a reset is none of the layer's business.
+  // A TLS socket has no reset of its own.
   if (socket instanceof Socket && !(socket instanceof TLSSocket)) socket.resetAndDestroy();
   else socket.destroy();
 }

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { ReaderOptions } from './reader.ts';
 
-/** What a reader makes of what comes. */
+/** Processes the bytes that a reader receives. */
 export interface LineHandlers {
   /** Into this, all lines are read. */
   readonly buffer: Buffer;
@@ -12,7 +12,7 @@ export interface LineHandlers {
   readonly head: string;
   /** So many bytes are in the buffer. @returns false to read no further. */
   readonly onRead: (length: number) => boolean;
-  /** Over HTTP/2: the response has begun. Else its head is among what is read. */
+  /** Over HTTP/2: the response has begun. Otherwise its head is among the bytes read. */
   readonly onResponse: (status: number | undefined) => void;
 }
 

@@ -9,7 +9,7 @@ export interface ReaderOptions {
   readonly port: number;
   readonly path: string;
   readonly lastEventId?: string | undefined;
-  /** The content coding that it accepts. Events can't be told in it, so what is counted is bytes. */
+  /** The content coding that it accepts. It hides the events, so bytes are counted. */
   readonly encoding?: string | undefined;
   /** Whether every event's number has to be that of the one before, plus one. */
   readonly ordered: boolean;
@@ -24,7 +24,7 @@ export interface Reader {
   readonly socket: Duplex;
   /** Events since the last reset, or bytes. */
   count: number;
-  /** Number of the newest event, if they are checked for order; and how many were not what came next. */
+  /** Number of the newest event, if order is checked; and how many came out of order. */
   last: number;
   broken: number;
   /** Whether it has stopped reading. */
@@ -33,19 +33,19 @@ export interface Reader {
   leaving: boolean;
 }
 
-/** All sockets are read into one buffer, so that reading costs no memory; one byte more, to stop searches. */
+/** All sockets are read into one buffer, which saves memory; one byte more, to stop searches. */
 const READ_BYTES = 262_144;
 const buffer = Buffer.alloc(READ_BYTES + 1);
 const onreadBuffer = buffer.subarray(0, READ_BYTES);
 
-/** Opens a connection and counts what comes. `onOpen` is called once the response has begun. */
+/** Opens a connection and counts its events. `onOpen` is called once the response has begun. */
 export function openReader(
   options: ReaderOptions,
   tally: Tally,
   onOpen: (error?: Error) => void,
   onBody?: () => void,
 ): Reader {
-  // HTTP/2 tells the head apart.
+  // HTTP/2 separates the head.
   let head: string | undefined = options.wire === 'http2' ? undefined : '';
   let cut: Buffer | undefined;
 

@@ -1,6 +1,6 @@
 import { type RecordableHistogram, createHistogram } from 'node:perf_hooks';
 
-/** What a group of readers has received since the last reset. */
+/** A group of readers' totals since the last reset. */
 export interface Tally {
   readonly latency: RecordableHistogram;
   received: number;
@@ -17,7 +17,7 @@ export interface Tally {
   lost: number;
 }
 
-/** In µs: what is later counts as two minutes late. */
+/** In µs: later events count as two minutes late. */
 const HIGHEST = 120e6;
 
 export function createTally(): Tally {

@@ -4,7 +4,7 @@ import { answerCommands } from '../../harness/commands.ts';
 
 export interface ParseCase {
   readonly subject: keyof typeof decoders;
-  /** Bytes of data in an event, and of the stream in what is fed at a time. */
+  /** Bytes of data in an event, and bytes of the stream to feed at a time. */
   readonly size: number;
   readonly chunk: number;
   readonly megabytes: number;

@@ -1,4 +1,4 @@
-/** How long the hub itself takes for an event: connections are there, but what they are sent goes nowhere. */
+/** How long the hub itself takes for an event: there are connections, but their bytes go nowhere. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Clock, type Hub, type Matcher, createHub, memoryLog } from 'tidings';
 import { lmdbLog } from 'tidings/lmdb';
@@ -42,7 +42,7 @@ export interface PublishCase {
   readonly subscribers: number;
   /** Topics that a connection asks for. */
   readonly each: number;
-  /** Patterns that somebody asks for and none of the topics matches. */
+  /** Patterns with subscribers that match none of the topics. */
   readonly patterns: number;
   readonly events: number;
 }
@@ -69,7 +69,7 @@ async function publish({ topics, subscribers, each, patterns, events }: PublishC
   return nanoseconds / 1000 / events;
 }
 
-/** One a turn, so that each has a flush of its own. */
+/** One per turn, to give each a flush of its own. */
 async function publishTo(hub: Hub, names: readonly string[], events: number): Promise<void> {
   const data = makeData(0, 0, 100);
   for (let sent = 0; sent < events; sent += 1) {
@@ -86,10 +86,10 @@ export interface QuietCase {
   readonly path: string;
 }
 
-/** The median of what resuming takes for a client of a quiet topic, whose 100 events lie evenly in a long log. */
+/** The median time of a resume for a client of a quiet topic, whose 100 events lie evenly in a long log. */
 async function resumeQuiet({ length, resumes, path }: QuietCase): Promise<number> {
   const retention = { events: length + 1000 };
-  // The tail is small, so that the log itself is read.
+  // The tail is small, to measure reads of the log itself.
   const log =
     path === ''
       ? memoryLog({ retention: { ...retention, bytes: Infinity } })

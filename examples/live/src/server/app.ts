@@ -27,9 +27,9 @@ export interface App {
   readonly hub: Hub;
   /** Answers `/healthz` with 503 from now on, and keeps no connection alive. */
   drain(): void;
-  /** Ends the streams, telling each when to come back: after so many milliseconds at the latest. */
+  /** Ends the streams within so many milliseconds, with a goodbye that says when to come back. */
   endStreams(within: number): Promise<void>;
-  /** Saves what is still to be saved and closes the database. To be called when no request runs any more. */
+  /** Saves pending changes and closes the database. Call it when no request is running any more. */
   close(): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       lifecycle.draining = true;
     },
     async endStreams(within) {
-      // While they can still be told.
+      // While they can still get a goodbye.
       await services.pageViews.flush();
       await services.hub.close({ within });
     },
@@ -83,7 +83,7 @@ function mountRoutes(app: Express, services: Services, clock: Clock, lifecycle: 
   app.use(analyticsRoutes(pageViews, hub));
 }
 
-/** What the API answers is true at that moment, for that user. */
+/** An answer of the API is true only at that moment, for that user. */
 const noStore: RequestHandler = (_request, response, next) => {
   response.set('Cache-Control', 'no-store');
   next();

@@ -3,13 +3,13 @@ import type { Config } from './ops/config.ts';
 import { createLogger } from './ops/logger.ts';
 import { serve } from './serve.ts';
 
-/** Beyond the time the server allows itself: for what hangs although it should not. */
+/** Added to the server's own deadline, in case something hangs although it should not. */
 const LAST_RESORT = 2000;
 
 async function main(config: Config): Promise<void> {
   const log = createLogger(config.logLevel);
 
-  // The state of the process is unknown then; whoever started it starts it anew. What was answered is on the disk.
+  // The state of the process is unknown then; its supervisor restarts it. Every answered change is on the disk.
   process.on('uncaughtException', (error, origin) => {
     log.fatal({ err: error, origin }, 'crashed');
     process.exit(1);

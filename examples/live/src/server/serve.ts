@@ -12,7 +12,7 @@ export interface RunningServer {
   readonly hub: Hub;
   readonly server: Server;
   /**
-   * Stops taking connections, lets requests that run come to their end, tells streams when to come back, then
+   * Stops taking connections, lets running requests finish, tells streams when to come back, then
    * closes the database: by `config.shutdownTimeout` at the latest. Calls after the first wait for the same.
    */
   close(): Promise<void>;
@@ -20,7 +20,7 @@ export interface RunningServer {
 
 /** Sockets beyond one for each stream: for requests, and for browsers that open some for later. */
 const SPARE_SOCKETS = 5000;
-/** Share of the time for shutting down that streams get, so that something is left for the rest. */
+/** The streams' share of the time for shutting down; the rest needs some too. */
 const STREAMS_SHARE = 0.6;
 
 /**
@@ -96,7 +96,7 @@ function listen(server: Server, port: number, host: string | undefined): Promise
   });
 }
 
-/** What the operator can do something about, in words. */
+/** The causes that the operator can fix, in words. */
 function explain(error: NodeJS.ErrnoException, port: number): Error {
   if (error.code === 'EADDRINUSE') {
     const message = `Port ${port} is in use by another program: stop that, or set PORT to another number.`;

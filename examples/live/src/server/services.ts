@@ -46,7 +46,7 @@ export interface ServiceOptions {
   readonly passwordCost?: PasswordCost | undefined;
 }
 
-/** What the routes are made of. */
+/** The parts that the routes use. */
 export interface Services {
   readonly db: Database;
   readonly hub: Hub;
@@ -67,13 +67,13 @@ export interface Services {
 }
 
 const SECOND = 1000;
-/** How soon a change in the number of viewers is told. */
+/** How soon a change in the number of viewers is published. */
 const VIEWERS_INTERVAL = 250;
 const HOUR = 3_600_000;
 const MAX_PAGES_VIEWED = 500;
 const MAX_PAGES_COUNTED = 2000;
 
-/** Puts the parts together. One function, longer than others, since it is the one place where all of them meet. */
+/** Assembles the parts. One function, longer than others, since all of them meet here and nowhere else. */
 export async function createServices({
   config,
   log,

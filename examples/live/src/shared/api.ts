@@ -1,6 +1,6 @@
 /**
- * What the server and the pages of the live app agree on: paths, JSON bodies, topics, event types, limits.
- * Types and constants only, so that a page's bundle pays for nothing else. One file, longer than others, since it is
+ * The contract between the server and the pages of the live app: paths, JSON bodies, topics, event types, limits.
+ * Types and constants only, which keep a page's bundle small. One file, longer than others, since it is
  * read as one: the contract.
  *
  * Conventions
@@ -25,7 +25,7 @@ export const LIMITS = {
   mentionsPerPost: 10,
   /** Notifications that are kept for a user, the newest. */
   notificationsKept: 500,
-  /** Posts or notifications in one answer, and what is sent when `limit` is left out. */
+  /** Posts or notifications in one answer, at most and by default. */
   pageSizeMax: 100,
   pageSize: 30,
   /** Minutes that `GET /analytics/pageviews` looks back at most. */
@@ -99,14 +99,14 @@ export const ROUTES = {
   metrics: '/metrics',
 } as const;
 
-/** RFC 9457 problem details. `code` is stable and what a page should branch on. */
+/** RFC 9457 problem details. Pages should branch on `code`, which is stable. */
 export interface Problem {
   type: 'about:blank';
   title: string;
   status: number;
   detail: string;
   code: string;
-  /** For `request/invalid`: what is wrong with which field (`''` is the body as a whole). */
+  /** For `request/invalid`: the faults of each field (`''` is the body as a whole). */
   errors?: { field: string; message: string }[];
 }
 
@@ -141,13 +141,13 @@ export interface Post {
   liked: boolean;
 }
 
-/** A post as everybody sees it: what the `post` event carries. */
+/** A post as everyone sees it: the data of the `post` event. */
 export type PublicPost = Omit<Post, 'liked'>;
 
 export interface PostList {
   /**
    * Taken before the posts were read: subscribe to `posts` from here and nothing is missing. Something may be
-   * told again, so insert or replace posts by id.
+   * sent again, so insert or replace posts by id.
    */
   cursor: string;
   posts: Post[];
@@ -175,7 +175,7 @@ export interface LikeState {
 export interface Notification {
   id: number;
   type: 'mention';
-  /** Who mentioned you. */
+  /** The user who mentioned you. */
   from: User;
   post: { id: number; text: string };
   createdAt: number;
@@ -203,14 +203,14 @@ export interface UnreadCount {
 
 /**
  * A page's name: its path (`/feed`) if it is of this site, else host and path (`shop.example/cart`).
- * There is room for a number of distinct pages; those that are viewed least are counted together, as `(other)`.
+ * There is room for a number of distinct pages; the least viewed ones are counted together, as `(other)`.
  */
 export type PageName = string;
 
 export interface PageViews {
   /** As in {@link PostList.cursor}, for the topic `pageviews`. */
   cursor: string;
-  /** Every minute asked for, oldest first, also those without a view. `at` is the minute's start. */
+  /** Every requested minute, oldest first, including those without a view. `at` is the minute's start. */
   minutes: { at: number; views: number }[];
   /** The most viewed pages of all time, most viewed first. */
   pages: PageTotal[];
@@ -241,10 +241,10 @@ export interface PageTotal {
  *
  * Snapshots come on every connect, also after a reconnect, when older deltas may still follow: deltas and
  * snapshots carry a `version`. Replace all you have by the snapshot; ignore a delta whose `version` is not
- * greater than that of what you have. (A snapshot always wins, whatever its version.)
+ * greater than your own. (A snapshot always wins, regardless of its version.)
  *
  * Counting the page: `page=<location.pathname>` with `view=<random id>` ({@link LIMITS.randomId}), made once per
- * page load and kept over reconnects, so that a load counts once. Who views is told by a first-party cookie the
+ * page load and kept over reconnects, so a load counts once. Viewers are recognized by a first-party cookie the
  * server sets. A page is viewed as long as a connection naming it is open, plus a short grace time. A page
  * that wants no topic gives just these two.
  */
@@ -337,7 +337,7 @@ export interface DashboardSnapshot {
 
 /**
  * Metrics that changed, with those that change together with them; the others are as they were. No delta for a
- * second in which nothing changed. The topic is a state: who was away is told the newest delta of each group.
+ * second in which nothing changed. The topic is a state: a page that was away gets the newest delta of each group.
  */
 export interface DashboardDelta {
   version: number;
@@ -358,7 +358,7 @@ export interface ViewersSnapshot {
   people: number;
 }
 
-/** Pages whose number changed, with the number now; 0 means nobody is left. */
+/** Pages whose number changed, with the new number; 0 means that everyone left. */
 export interface ViewersDelta {
   version: number;
   pages: PageViewers[];
@@ -376,13 +376,13 @@ export interface PageViewsDelta {
 
 /** One open event stream. Addresses are cut (`192.0.2.x`) and private topics have no id (`user/…`). */
 export interface ConnectionRow {
-  /** As the stream's own `tidings:welcome` tells it, so that a page can mark itself. */
+  /** The id in the stream's own `tidings:welcome`, by which a page can mark itself. */
   id: string;
   connectedAt: number;
   remote: string;
   signedIn: boolean;
   topics: string[];
-  /** `opening`: has just come. `live`: is given events as they come. `behind`: catches up. `ending`: was told to go. */
+  /** `opening`: just connected. `live`: gets events as they happen. `behind`: catches up. `ending`: got its goodbye. */
   state: string;
   /** Events it has yet to be given. */
   lag: number;
@@ -411,7 +411,7 @@ export interface ConnectionsSnapshot {
   at: number;
   /** Oldest first, at most a few hundred of them. */
   connections: ConnectionRow[];
-  /** How many there are, also those not listed. */
+  /** How many there are, including unlisted ones. */
   total: number;
   hub: HubFigures;
 }

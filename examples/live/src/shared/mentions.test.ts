@@ -8,7 +8,7 @@ test('finds names at the beginning, in the middle, at the end and next to punctu
   expect(names('@ann, (@bob)! and @c_3.')).toEqual(['ann', 'bob', 'c_3']);
 });
 
-test('says where the name stands, with its @', () => {
+test('gives the position of the name, with its @', () => {
   const [mention] = findMentions('hi @ann!');
   expect(mention).toEqual({ name: 'ann', start: 3, end: 7 });
 });

@@ -5,7 +5,7 @@ export interface Mention {
   end: number;
 }
 
-// Not after a word character, so that the domain of an e-mail address mentions nobody; and never a part of a
+// Not after a word character: the domain of an e-mail address is no mention; and never a part of a
 // longer word, which would mention @ann where @annabel is meant.
 const MENTION = /(?<![\p{L}\p{N}_@.-])@([A-Za-z0-9_]{2,24})(?![\p{L}\p{N}_])/gu;
 

@@ -45,7 +45,7 @@ async function failureOf(promise: Promise<unknown>): Promise<TidingsError> {
 }
 
 describe('typedHub', () => {
-  it('publishes what the schemas make of the data', async () => {
+  it('publishes the output of the schemas', async () => {
     const { hub, received } = await start('posts', 'user/1', 'clock/a/b');
     const typed = typedHub(hub, events);
     const withSecret = { id: '1', password: 'secret' };
@@ -90,7 +90,7 @@ describe('typedHub', () => {
     ]);
   });
 
-  it('publishes nothing of a list in which one is refused', async () => {
+  it('publishes no event of a list if one is refused', async () => {
     const hub = createHub();
     const list = [
       { topics: 'user/1', data: { text: 'good' } },
@@ -100,7 +100,7 @@ describe('typedHub', () => {
     expect(hub.stats().published).toBe(0);
   });
 
-  it('holds a topic to its own definition before that of a pattern', async () => {
+  it('prefers a topic’s own definition to a pattern’s', async () => {
     const typed = typedHub(createHub(), events);
     expect((await failureOf(typed.publish('user/me', { text: 'other' as 'mine' }))).code).toBe(
       'event/invalid-data',
@@ -115,7 +115,7 @@ describe('typedHub', () => {
     expect(error.code).toBe('event/invalid-data');
   });
 
-  it('waits for schemas that take time', async () => {
+  it('waits for asynchronous schemas', async () => {
     const slow = z.string().refine(async (value) => Promise.resolve(value === 'good'));
     const typed = typedHub(createHub(), defineEvents({ a: { message: slow } }));
     await typed.publish('a', 'good');
@@ -124,7 +124,7 @@ describe('typedHub', () => {
 });
 
 describe('typedClient', () => {
-  it('hands on what comes in, to listeners and loops, and skips types that nobody defined', async () => {
+  it('passes events to listeners and loops, and skips undefined types', async () => {
     const { hub, client } = await start('posts', 'user/1');
     const typed = typedClient(client, events);
     const heard: unknown[] = [];
@@ -150,7 +150,7 @@ describe('typedClient', () => {
     ]);
   });
 
-  it('checks what comes in if it is to, and hands out what the schema makes of it', async () => {
+  it('checks received data if asked to, and returns the schema’s output', async () => {
     const { hub, client } = await start('posts', 'clock/1', 'user/1');
     const invalid: unknown[] = [];
     const typed = typedClient(client, events, {
@@ -173,7 +173,7 @@ describe('typedClient', () => {
     ]);
   });
 
-  it('cannot wait for a schema that takes time', async () => {
+  it('refuses asynchronous schemas', async () => {
     const { hub, client } = await start('a');
     const slow = defineEvents({ a: { message: z.string().refine(async () => Promise.resolve(true)) } });
     const invalid: string[] = [];
@@ -194,7 +194,7 @@ describe('typedClient', () => {
   });
 });
 
-it('defineEvents refuses what is no schema', () => {
+it('defineEvents refuses a value that isn’t a schema', () => {
   const notSchemas: unknown[] = [null, { posts: z.string() }, { posts: { post: String } }, { posts: null }];
   for (const schemas of notSchemas) {
     expect(() => defineEvents(schemas as Record<string, Record<string, StandardSchema>>)).toThrow(

@@ -43,7 +43,7 @@ export function publish(): void {
 
   // @ts-expect-error no such topic
   void typed.publish('post', { id: '1' }, { type: 'post:deleted' });
-  // @ts-expect-error any string is no topic
+  // @ts-expect-error a string is not a known topic
   void typed.publish(anyTopic, { id: '1' }, { type: 'post:deleted' });
   // @ts-expect-error no such type on this topic
   void typed.publish('posts', { by: 'ann' }, { type: 'mention' });
@@ -57,11 +57,11 @@ export function publish(): void {
   void typed.publish('posts', { id: '1', likes: 'many', at: 0 }, { type: 'post' });
   // @ts-expect-error data of the wrong type (arktype)
   void typed.publish('user/1', { text: 1 });
-  // @ts-expect-error data that suits one of the topics only
+  // @ts-expect-error data that suits only one of the topics
   void typed.publish(['user/1', 'rooms/1/2'], { text: 'hello' });
-  // @ts-expect-error data that has a schema is no raw text
+  // @ts-expect-error data with a schema can't be raw text
   void typed.publish('clock', '2026', { raw: true });
-  // @ts-expect-error an option that is misspelt
+  // @ts-expect-error a misspelt option
   void typed.publish('clock', '2026', { privat: true });
   // @ts-expect-error a type of another topic
   void typed.publishAll([{ topics: 'clock', type: 'post:deleted', data: { id: '1' } }]);
@@ -89,9 +89,9 @@ export async function receive(): Promise<void> {
     else if (event.type === 'mention') expectType<string>(event.json().by);
     else expectType<'message' | 'post:deleted'>(event.type);
   }
-  // @ts-expect-error an option that is misspelt
+  // @ts-expect-error a misspelt option
   typedClient(connect('https://example.com/events'), events, { validates: true });
 }
 
-// @ts-expect-error what is no schema
+// @ts-expect-error not a schema
 defineEvents({ posts: { post: String } });

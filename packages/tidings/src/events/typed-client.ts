@@ -4,7 +4,7 @@ import { type Checks, aBoolean, aFunction, assertOptions } from '../protocol/opt
 import { describeIssue, type Json, type OutputOf, type StandardSchema } from './schema.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 
-/** As much of a client as is needed here. */
+/** The part of a client that is needed here. */
 interface Source<Event extends Received> extends AsyncIterable<Event, undefined> {
   on(type: string, listener: (event: Event) => void): () => void;
 }
@@ -17,7 +17,7 @@ interface Received {
 
 type TypeIn<Schemas> = { [Name in PatternIn<Schemas>]: keyof Schemas[Name] & string }[PatternIn<Schemas>];
 
-/** What may come of a type, on whichever topic. */
+/** The data that an event of this type may have, on any topic. */
 type DataOf<Schemas, Type> = {
   [Name in PatternIn<Schemas>]: Type extends keyof Schemas[Name]
     ? OutputOf<Schemas[Name][Type] & StandardSchema>
@@ -26,7 +26,7 @@ type DataOf<Schemas, Type> = {
 
 export interface TypedEvent<Type extends string, Data> {
   readonly type: Type;
-  /** The text as it came. */
+  /** The received text. */
   readonly data: string;
   readonly cursor: string;
   json(): Data;
@@ -41,11 +41,11 @@ type AnyTypedEvent<Schemas, Checked> = {
 
 export interface TypedClientOptions<Checked extends boolean> {
   /**
-   * Whether what comes in is checked, too; `json()` returns what the schema makes of it then. The schema is given what
-   * it once made itself, after a way through JSON. Default: false, the server's check is trusted.
+   * Whether to check received data; `json()` then returns the schema's output. The schema's input is its own output of
+   * the server's check, after a round trip through JSON. Default: false, the server's check is trusted.
    */
   readonly validate?: Checked;
-  /** Takes the events that are not what was defined, instead of the listener or loop. Default: `console.error`. */
+  /** Gets the events that don't match their definition, instead of the listener or loop. Default: `console.error`. */
   readonly onInvalid?: (error: TidingsError, event: Received) => void;
 }
 
@@ -54,7 +54,7 @@ export interface TypedClient<Schemas extends EventSchemas, Checked extends boole
   AnyTypedEvent<Schemas, Checked>,
   undefined
 > {
-  /** @returns what removes the listener. */
+  /** @returns a function that removes the listener. */
   on<Type extends TypeIn<Schemas>>(
     type: Type,
     listener: (event: Extract<AnyTypedEvent<Schemas, Checked>, { readonly type: Type }>) => void,
@@ -66,7 +66,7 @@ export const TYPED_CLIENT_OPTIONS: Checks<TypedClientOptions<boolean>> = {
   onInvalid: aFunction,
 };
 
-/** Reads a client, which goes on as it is, with the types of the events. */
+/** Adds the types of your events to a client, which itself stays the same. */
 export function typedClient<Schemas extends EventSchemas, const Checked extends boolean = false>(
   client: Source<Received>,
   events: Events<Schemas>,
@@ -84,7 +84,7 @@ export function typedClient<Schemas extends EventSchemas, const Checked extends 
     }
   }
 
-  /** @returns nothing for an event that was not what it should have been. */
+  /** @returns undefined for an event that doesn't match its definition. */
   function read(event: Received): TypedEvent<string, unknown> | undefined {
     const { type, data, cursor } = event;
     if (!validate) return { type, data, cursor, json: () => JSON.parse(data) as unknown };
@@ -128,7 +128,7 @@ function check({ type, data }: Received, schemas: readonly StandardSchema[]): un
     const result = schema['~standard'].validate(value);
     if ('then' in result) {
       result.catch(() => {
-        // Its answer is of no use here.
+        // Its result isn't needed here.
       });
       issues.push('the schema is asynchronous, and what comes in is checked at once');
     } else if (result.issues === undefined) {

@@ -4,15 +4,15 @@ import type { DataFor, Events, EventSchemas, PatternIn, TopicIn, TopicOf, TypeOn
 import { Pattern } from '../protocol/pattern.ts';
 import { describeIssue, type InputOf, type StandardSchema } from './schema.ts';
 
-/** As much of a hub as is needed here. */
+/** The part of a hub that is needed here. */
 interface Publisher<Published> {
   publishAll(events: readonly EventInput[]): Promise<readonly Published[]>;
 }
 
-/** The type stands on its own, and data that has a schema is no raw text. */
+/** The type is an argument of its own, and data with a schema is never raw text. */
 export type TypedOptions = Omit<EventOptions, 'type' | 'raw'>;
 
-/** Any event there is, as `publishAll` takes it. */
+/** Any defined event, in the form of `publishAll`. */
 export type EventFor<Schemas extends EventSchemas> = {
   [Name in PatternIn<Schemas>]: {
     [Type in keyof Schemas[Name] & string]: TypedOptions & {
@@ -24,11 +24,11 @@ export type EventFor<Schemas extends EventSchemas> = {
 
 export interface TypedHub<Schemas extends EventSchemas, Published> {
   /**
-   * Publishes what the schema makes of the data: with its defaults, and without what it doesn't know. Of an event on
-   * several topics, the data suits each of them, and what the first one's schema makes of it is published.
+   * Publishes the schema's output: with its defaults, and without properties it doesn't know. The data of an event on
+   * several topics must suit all of them; the first topic's schema gives the output.
    *
    * @throws {TidingsError} `event/undeclared` if there is no such type on one of the topics, `event/invalid-data` with
-   * `details.issues`, and what `hub.publish` throws.
+   * `details.issues`, and the errors of `hub.publish`.
    */
   publish<const Topic extends TopicIn<Schemas>, const Type extends TypeOn<Schemas, Topic>>(
     topics: Topic | readonly Topic[],
@@ -44,7 +44,7 @@ export interface TypedHub<Schemas extends EventSchemas, Published> {
   publishAll(events: readonly EventFor<Schemas>[]): Promise<readonly Published[]>;
 }
 
-/** Publishes on a hub, and only what is defined. The hub itself is as it was. */
+/** Publishes only defined events on a hub, which itself stays the same. */
 export function typedHub<Schemas extends EventSchemas, Published>(
   hub: Publisher<Published>,
   events: Events<Schemas>,

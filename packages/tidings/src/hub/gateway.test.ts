@@ -72,7 +72,7 @@ describe('a change of a connection', () => {
     expect(seen).toMatchObject([{ subject: 'ann', wanted: { matchers: ['a'] } }]);
   });
 
-  test('is decided anew if another one came first, so that neither undoes the other', async () => {
+  test('is decided anew if another one came first, and neither undoes the other', async () => {
     const { gateway, claim, wanted } = setUp();
     const asked: unknown[] = [];
     const add = async (topic: string, turns: number): Promise<unknown> => {

@@ -40,7 +40,7 @@ export class Versions {
     return this.#candidates.length < 2;
   }
 
-  /** @returns the version, so that the same `id` can be found again. */
+  /** @returns the version, by which the same `id` can be found again. */
   add(event: NewEvent, publisher: Publisher): Version {
     if (event.id === undefined) this.#supersedeAll();
     const version = { event, publishers: [publisher] };

@@ -90,7 +90,7 @@ describe('text that is not a Tidings cursor', () => {
     ['the one after that, which would round to it', 'epoch.9007199254740993'],
     ['two of them, as a proxy joins headers', 'epoch.1, epoch.2'],
     ['a megabyte', `${'e'.repeat(1_000_000)}.1`],
-  ])('is told by undefined: %s', (_, text) => {
+  ])('gives undefined: %s', (_, text) => {
     expect(parseCursor(text)).toBeUndefined();
   });
 

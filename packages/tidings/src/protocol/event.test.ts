@@ -62,7 +62,7 @@ describe('a valid event', () => {
     [{ gone: undefined }, '{}'],
     [new Date(0), '"1970-01-01T00:00:00.000Z"'],
     ['\ud800', String.raw`"\ud800"`],
-  ])('has data as JSON says it: %j', (data, text) => {
+  ])('has its data as JSON: %j', (data, text) => {
     expect(toNewEvent({ topics: 'a', data }).data).toBe(text);
   });
 
@@ -140,7 +140,7 @@ describe('an event is refused', () => {
     [{ topic: 'a' }, 'Events have no option "topic". Did you mean "topics"?'],
     [{ private: 'yes' }, 'Expected `private` of an event to be true or false, got "yes" (string).'],
     [{ raw: 1 }, 'Expected `raw` of an event to be true or false, got 1 (number).'],
-  ])('naming the slip in the options: %o', (input, message) => {
+  ])('with a message that names the slip in the options: %o', (input, message) => {
     expect(refusal(input)).toMatchObject({ code: 'event/invalid-option', message });
   });
 

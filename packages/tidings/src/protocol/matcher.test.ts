@@ -24,7 +24,7 @@ describe('a topic', () => {
     '\u0085',
     '\u2028',
     ' ',
-  ])('may be any text people would use: %j', (topic) => expect(codeOf(topic)).toBeUndefined());
+  ])('may be any ordinary text: %j', (topic) => expect(codeOf(topic)).toBeUndefined());
 
   test.each([undefined, null, 5, 5n, true, {}, [], ['a'], () => 'a', Symbol('a'), ''])(
     'is a non-empty string, not %s',

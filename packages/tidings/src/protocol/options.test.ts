@@ -102,7 +102,7 @@ suite('the options of a bag', () => {
     [{ name: '' }, 'name', 'Expected `name` to be a non-empty string, got "" (string).'],
     ['none', 'options', 'Expected `options` to be an object, got "none" (string).'],
     [null, 'options', 'Expected `options` to be an object, got null.'],
-  ])('are refused with a message that says what was expected: %j', (given, option, message) => {
+  ])('are refused with a message that names the expected type: %j', (given, option, message) => {
     expect(refusal(given)).toEqual(['hub/invalid-option', option, message]);
   });
 

@@ -40,7 +40,7 @@ describe('a pattern', () => {
     ['*/:a/*', ['x/y/', '/y/z', 'a/b/c/d'], ['x/y', 'x//', '//']],
     ['a/', ['a/'], ['a', 'a//']],
     ['a', ['a'], ['aa', 'ab', 'a/']],
-  ])('%s matches what it should', (pattern, matching, others) => {
+  ])('%s matches its topics and no others', (pattern, matching, others) => {
     const matches = compilePattern(pattern);
     expect(matching.filter((topic) => !matches(topic))).toEqual([]);
     expect(others.filter(matches)).toEqual([]);
@@ -73,7 +73,7 @@ describe('a pattern', () => {
     ['a.b', 'a.b', 'axb'],
     ['^[a]|b$', '^[a]|b$', 'b'],
     ['a-z', 'a-z', 'b'],
-  ])('takes as it is what is escaped or means nothing: %s', (pattern, matching, other) => {
+  ])('takes escaped and ordinary characters literally: %s', (pattern, matching, other) => {
     const matches = compilePattern(pattern);
     expect(matches(matching)).toBe(true);
     expect(matches(other)).toBe(false);

@@ -1,4 +1,4 @@
-/** How a case of a log's contract is run: in bounded time, and with its logs closed in the end. */
+/** Runs one case of a log's contract in bounded time, and closes its logs at the end. */
 import assert from 'node:assert/strict';
 import type { EventLog } from '../log/event-log.ts';
 import type { Retention } from '../log/retention.ts';
@@ -8,7 +8,7 @@ export interface OpenLogOptions {
   readonly retention: Retention;
   /** For `createTopicRules`. */
   readonly topics: readonly TopicRule[];
-  /** Milliseconds since 1970: the log is to take its time from here. */
+  /** Milliseconds since 1970: the log must take its time from here. */
   readonly now: () => number;
 }
 
@@ -16,11 +16,11 @@ export interface OpenLogOptions {
 export type LogFactory = (options: OpenLogOptions) => EventLog | Promise<EventLog>;
 
 export interface ContractCase {
-  /** A sentence about what an engine owes. */
+  /** A sentence that states one duty of an engine. */
   readonly name: string;
   /**
-   * Rejects with an AssertionError if the engine doesn't. A log that never answers counts as one that doesn't, after
-   * `within` milliseconds; default 20,000.
+   * Rejects with an AssertionError if the engine fails it. A log that doesn't answer within `within` milliseconds fails
+   * too; default 20,000.
    */
   readonly run: (open: LogFactory, within?: number) => Promise<void>;
 }

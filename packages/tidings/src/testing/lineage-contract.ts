@@ -7,9 +7,9 @@ import { append, dataAfter, snapshotOf } from './log-steps.ts';
 /** A log that can be made to lose its end. */
 export interface LosingLog {
   readonly log: EventLog;
-  /** Keeps what the log has now, as a backup does, or a copy that falls behind. */
+  /** Saves the log's present state, as a backup or a lagging copy does. */
   keep(): Promise<void>;
-  /** Makes the log lose what came after that. @returns the log from then on: the same one, or opened anew. */
+  /** Makes the log lose everything after that. @returns the log from then on: the same one, or one opened anew. */
   lose(): Promise<EventLog>;
 }
 
@@ -17,12 +17,12 @@ export interface LosingLog {
 export type LosingLogFactory = (options: OpenLogOptions) => Promise<LosingLog>;
 
 export interface LineageContractCase {
-  /** A sentence about what an engine owes. */
+  /** A sentence that states one duty of an engine. */
   readonly name: string;
   readonly run: (open: LosingLogFactory, within?: number) => Promise<void>;
 }
 
-/** What an `EventLog` owes besides `logContract` if it can lose events that it gave out, and goes on after that. */
+/** The duties of an `EventLog`, in addition to `logContract`, if it can lose events that it gave out and go on. */
 export const lineageContract: readonly LineageContractCase[] = [
   losing('begins a new epoch, and remembers where the old one ended', async ({ log, keep, lose }) => {
     await append(log, { topics: 'a', data: 1 }, { topics: 'a', data: 2 });
@@ -39,7 +39,7 @@ export const lineageContract: readonly LineageContractCase[] = [
     assert.deepEqual(await dataAfter(after, 0), ['1', '2']);
   }),
   losing(
-    'goes on with the next seq, and tells cursors of the old epoch apart',
+    'goes on with the next seq, and recognizes cursors of the old epoch',
     async ({ log, keep, lose }) => {
       await append(log, { topics: 'a', data: 1 });
       const { epoch, head: end } = log.tail;
@@ -54,7 +54,7 @@ export const lineageContract: readonly LineageContractCase[] = [
       assert.deepEqual(await dataAfter(after, end), ['"new"']);
     },
   ),
-  losing('knows nothing of what it lost: no id, no value', async ({ log, keep, lose }) => {
+  losing('forgets the ids and values of lost events', async ({ log, keep, lose }) => {
     const topics = 'presence/room';
     const value = { type: 'presence', id: undefined, tombstone: false, private: false };
     await log.append([{ ...value, topics: [topics], key: 'now', data: 'old' }]);

@@ -5,10 +5,10 @@ import type { EventLog } from '../log/event-log.ts';
 import { type ContractCase, oneLog } from './contract-case.ts';
 import { append, appendMany, dataAfter, lost, read, readAll } from './log-steps.ts';
 
-/** What a log owes of retention, and of saying what it took. */
+/** A log's duties in retention, and in reporting its losses. */
 export const retentionCases: readonly ContractCase[] = [
   oneLog(
-    'keeps what retention by count says and tells which topics lost something',
+    'keeps as many events as retention allows, and names the topics that lost some',
     { retention: { events: 10 } },
     async (log, time) => {
       const start = log.tail.head;
@@ -26,13 +26,13 @@ export const retentionCases: readonly ContractCase[] = [
       ]);
     },
   ),
-  oneLog('tells of losses by each topic of an event', { retention: { events: 1 } }, async (log) => {
+  oneLog('reports a loss for each topic of an event', { retention: { events: 1 } }, async (log) => {
     await append(log, { topics: ['one', 'two'], data: 1 });
     await appendMany(log, 'noise', 2);
     assert.deepEqual(await lost(log, 0, ['one', 'two', 'three']), ['one', 'two']);
   }),
   oneLog(
-    'keeps what retention by age says, even if nobody appends',
+    'keeps no event older than retention allows, even without appends',
     { retention: { age: 1000 } },
     async (log, time) => {
       await append(log, { topics: 'old', data: 1 });
@@ -58,7 +58,7 @@ export const retentionCases: readonly ContractCase[] = [
     await log.trim(time.now);
     assert.deepEqual(await dataAfter(log, log.floor), []);
   }),
-  oneLog('keeps what retention by bytes says', { retention: { bytes: 20_000 } }, async (log) => {
+  oneLog('keeps no more bytes than retention allows', { retention: { bytes: 20_000 } }, async (log) => {
     for (let i = 0; i < 50; i += 1) await append(log, { topics: 'a', data: 'x'.repeat(1000) });
     const { entries } = await read(log, log.floor);
     assert.ok(
@@ -76,7 +76,7 @@ export const retentionCases: readonly ContractCase[] = [
     assert.notEqual(second?.seq, first?.seq);
   }),
   oneLog(
-    'bounds each topic by its rule, by itself, and leaves the others alone',
+    'bounds each topic separately by its rule, and leaves other topics alone',
     { topics: [{ match: { pattern: 'few/*' }, retention: { events: 2 } }] },
     async (log) => {
       const start = log.tail.head;
@@ -96,7 +96,7 @@ export const retentionCases: readonly ContractCase[] = [
     },
   ),
   oneLog(
-    'bounds a topic by bytes and by age as well, even if nobody appends',
+    'bounds a topic by bytes and by age as well, even without appends',
     {
       topics: [
         { match: 'small', retention: { bytes: 3000 } },
@@ -115,7 +115,7 @@ export const retentionCases: readonly ContractCase[] = [
     },
   ),
   oneLog(
-    'comes to the head over seqs that are no longer there',
+    'reads up to the head over seqs that are gone',
     {
       topics: [
         { match: 'none', retention: { events: 0 } },
@@ -143,7 +143,7 @@ export const retentionCases: readonly ContractCase[] = [
     },
   ),
   oneLog(
-    'counts losses, since they don’t go in the order of seqs',
+    'counts losses, which don’t happen in the order of seqs',
     { retention: { events: 4 }, topics: [{ match: 'few', retention: { events: 1 } }] },
     async (log) => {
       await append(log, { topics: ['first', 'x'], data: 1 });
@@ -170,7 +170,7 @@ export const retentionCases: readonly ContractCase[] = [
       })();
       let done = false;
       const ended = appending.then(() => (done = true));
-      // Told where it is awaited, unless the case has failed before.
+      // The rejection is handled where this is awaited, unless the case has failed before.
       ended.catch(() => {});
       for (let after = start; !done || after < log.tail.head;) {
         const page = await read(log, after, wanted, { events: 3, length: 1e6 });

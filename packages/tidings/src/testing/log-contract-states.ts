@@ -20,7 +20,7 @@ const topics: readonly TopicRule[] = [
   { match: { pattern: 'm/*' }, state: true },
 ];
 
-/** What a log owes for topics that are states. */
+/** A log's duties for state topics. */
 export const stateCases: readonly ContractCase[] = [
   oneLog('says by its rules which topics are states, presence among them', { topics }, (log) => {
     const { rules } = log;
@@ -57,7 +57,7 @@ export const stateCases: readonly ContractCase[] = [
     assert.deepEqual(await snapshotOf(log, ['state']), ['3', '4']);
   }),
   oneLog(
-    'leaves events alone that have no key, or whose first topic is no state',
+    'leaves events alone that have no key, or whose first topic isn’t a state',
     { topics },
     async (log) => {
       const start = log.tail.head;
@@ -69,39 +69,35 @@ export const stateCases: readonly ContractCase[] = [
       assert.deepEqual(await snapshotOf(log, ['state']), []);
     },
   ),
-  oneLog('tells the same key of two topics apart', { topics }, async (log) => {
+  oneLog('keeps the same key of two topics apart', { topics }, async (log) => {
     await append(log, { topics: 'm/1', data: 1, key: 'k' }, { topics: 'm/2', data: 2, key: 'k' });
     await append(log, { topics: 'm/1', data: 3, key: 'k' });
     assert.deepEqual(await snapshotOf(log, [{ pattern: 'm/*' }]), ['2', '3']);
   }),
-  oneLog(
-    'gives in a snapshot what a subscriber asks for, in seq order, and only values',
-    { topics },
-    async (log) => {
-      for (const [topic, key, data] of [
-        ['m/2', 'a', 1],
-        ['m/1', 'a', 2],
-        ['m/1', 'b', 3],
-        ['m/2', 'a', 4],
-      ] as const)
-        await append(log, { topics: topic, data, key });
-      await append(log, { topics: 'm/1', data: 'no value' }, { topics: 'other', data: 'no state', key: 'k' });
-      assert.deepEqual(await snapshotOf(log), ['2', '3', '4']);
-      assert.deepEqual(await snapshotOf(log, ['m/1']), ['2', '3']);
-      assert.deepEqual(await snapshotOf(log, ['m/2', 'other']), ['4']);
-      assert.deepEqual(await snapshotOf(log, [{ pattern: 'm/:id' }]), ['2', '3', '4']);
-      const matchers = createMatcherSet(['m/1']);
-      const limit = { events: 10, length: 1e6 };
-      const picky = await log.read({
-        after: 0,
-        matchers,
-        wants: ({ data }) => data === '3',
-        limit,
-        snapshot: true,
-      });
-      assert.deepEqual(dataOf(picky.entries), ['3']);
-    },
-  ),
+  oneLog('gives in a snapshot the values of the wanted topics, in seq order', { topics }, async (log) => {
+    for (const [topic, key, data] of [
+      ['m/2', 'a', 1],
+      ['m/1', 'a', 2],
+      ['m/1', 'b', 3],
+      ['m/2', 'a', 4],
+    ] as const)
+      await append(log, { topics: topic, data, key });
+    await append(log, { topics: 'm/1', data: 'no value' }, { topics: 'other', data: 'no state', key: 'k' });
+    assert.deepEqual(await snapshotOf(log), ['2', '3', '4']);
+    assert.deepEqual(await snapshotOf(log, ['m/1']), ['2', '3']);
+    assert.deepEqual(await snapshotOf(log, ['m/2', 'other']), ['4']);
+    assert.deepEqual(await snapshotOf(log, [{ pattern: 'm/:id' }]), ['2', '3', '4']);
+    const matchers = createMatcherSet(['m/1']);
+    const limit = { events: 10, length: 1e6 };
+    const picky = await log.read({
+      after: 0,
+      matchers,
+      wants: ({ data }) => data === '3',
+      limit,
+      snapshot: true,
+    });
+    assert.deepEqual(dataOf(picky.entries), ['3']);
+  }),
   oneLog('finds values in a snapshot by their second topic, too', { topics }, async (log) => {
     await append(log, { topics: ['m/a', 'm/b', 'plain'], data: 1, key: 'k' });
     await append(log, { topics: ['state', 'm/c'], data: 2, key: 'k' });
@@ -109,7 +105,7 @@ export const stateCases: readonly ContractCase[] = [
     assert.deepEqual(await snapshotOf(log, [{ pattern: '*/c' }]), ['2']);
     assert.deepEqual(await snapshotOf(log, ['m/a', 'm/b', { pattern: 'm/*' }]), ['1', '2']);
   }),
-  oneLog('gives a snapshot in pages, which what changes meanwhile doesn’t upset', { topics }, async (log) => {
+  oneLog('gives a snapshot in pages that stays consistent while values change', { topics }, async (log) => {
     for (let i = 0; i < 10; i += 1) await append(log, { topics: 'state', data: i, key: `k${i}` });
     const until = log.tail.head;
     const limit = { events: 3, length: 1e6 };
@@ -133,7 +129,7 @@ export const stateCases: readonly ContractCase[] = [
     assert.equal(long.entries.length, 2);
   }),
   oneLog(
-    'leaves deleted keys out of a snapshot, but tells followers of the deletion',
+    'leaves deleted keys out of a snapshot, but gives followers the deletion',
     { topics },
     async (log) => {
       const start = log.tail.head;
@@ -147,7 +143,7 @@ export const stateCases: readonly ContractCase[] = [
     },
   ),
   oneLog(
-    'keeps the newest value of each key, whatever retention takes',
+    'keeps the newest value of each key, even beyond the bounds of retention',
     { topics, retention: { events: 5 } },
     async (log) => {
       const start = log.tail.head;
@@ -163,7 +159,7 @@ export const stateCases: readonly ContractCase[] = [
     },
   ),
   oneLog(
-    'lets retention take deletions, which are told as losses',
+    'lets retention take deletions, and reports them as losses',
     { topics, retention: { events: 5 } },
     async (log) => {
       const start = log.tail.head;
@@ -191,7 +187,7 @@ export const stateCases: readonly ContractCase[] = [
     assert.deepEqual(retried, [{ seq: first?.seq, duplicate: true }]);
   }),
   oneLog(
-    'lets values take no room from ordinary events, nor the hub’s own events from publishers’',
+    'counts neither values nor the hub’s own events against the log’s bounds',
     { topics, retention: { events: 10 } },
     async (log, time) => {
       const start = log.tail.head;
@@ -221,7 +217,7 @@ export const stateCases: readonly ContractCase[] = [
   ),
 ];
 
-/** What the hub tells of who is there. */
+/** One of the hub's presence events. */
 function presence(topic: string, isEmpty: boolean): NewEvent {
   const name: [string] = [`presence/${topic}`];
   return {

@@ -8,7 +8,7 @@ const topics: readonly TopicRule[] = [
   { match: { pattern: 'm/*' }, state: true },
 ];
 
-/** What a newer value of a key may take from older ones, and what stays of them. */
+/** Which topics a newer value of a key takes from older ones, and which remain. */
 export const supersedingCases: readonly ContractCase[] = [
   oneLog(
     'takes a superseded event only from the topics that the newer one is on',
@@ -42,7 +42,7 @@ export const supersedingCases: readonly ContractCase[] = [
     },
   ),
   oneLog(
-    'calls it a loss if what a newer value leaves of an event is older than all that retention has left',
+    'reports a loss if the rest of a superseded event is older than all retained events',
     { topics, retention: { events: 5 } },
     async (log) => {
       const start = log.tail.head;
@@ -56,7 +56,7 @@ export const supersedingCases: readonly ContractCase[] = [
     },
   ),
   oneLog(
-    'leaves a public value to those who may not read the private one that supersedes it',
+    'keeps a public value for readers who may not read the private one that supersedes it',
     { topics },
     async (log) => {
       const start = log.tail.head;
@@ -71,7 +71,7 @@ export const supersedingCases: readonly ContractCase[] = [
     },
   ),
   oneLog(
-    'bounds how many keys a topic has, and tells of those it lost',
+    'bounds how many keys a topic has, and reports the lost ones',
     { topics: [{ match: { pattern: 'state/:id' }, state: true, keys: 3 }] },
     async (log) => {
       const start = log.tail.head;

@@ -11,7 +11,7 @@ function caseOf(name: string): (typeof logContract)[number] {
 }
 
 const faults = [...brokenLogs, ...brokenStates];
-/** Milliseconds that a log which never answers is waited for. */
+/** Milliseconds to wait for a log that never answers. */
 const WITHIN = 200;
 
 describe('the contract of logs', () => {
@@ -19,7 +19,7 @@ describe('the contract of logs', () => {
     await expect(caseOf(caughtBy).run(open, WITHIN)).rejects.toThrow();
   });
 
-  test('says what is wrong with an AssertionError', async () => {
+  test('reports a failure with an AssertionError', async () => {
     const open = withFault(() => ({ losses: () => Promise.resolve([]) }));
     const caught: unknown[] = [];
     for (const { run } of logContract) await run(open).catch((error: unknown) => caught.push(error));
@@ -32,7 +32,7 @@ describe('the contract of logs', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test('has no case that no broken log needs', () => {
+  test('has a broken log for each case', () => {
     const needed = new Set(faults.map(([, caughtBy]) => caughtBy));
     expect(logContract.map(({ name }) => name).filter((name) => !needed.has(name))).toEqual([]);
   });

@@ -52,7 +52,7 @@ const appendCases: readonly ContractCase[] = [
     assert.equal((await read(log, log.floor)).entries.length, 2);
   }),
   oneLog(
-    'takes for its own the ids of events that an event superseded before it was appended',
+    'treats the ids of events superseded before the append as the newer event’s own',
     {},
     async (log) => {
       const [first] = await append(log, { topics: 'a', data: 1, id: 'first' });
@@ -82,7 +82,7 @@ const appendCases: readonly ContractCase[] = [
     assert.deepEqual(await dataAfter(log, head - 1), ['"before"', '"whole"']);
     assert.equal(pushed.length, 2);
   }),
-  oneLog('has all that was appended before, once it is asked to catch up', {}, async (log) => {
+  oneLog('has every earlier event once catchUp resolves', {}, async (log) => {
     const appending = append(log, { topics: 'a', data: 1 });
     await log.catchUp();
     const [appended] = await appending;
@@ -113,7 +113,7 @@ const readCases: readonly ContractCase[] = [
     assert.deepEqual(fieldsOf(plain), { ...toNewEvent({ topics: 'plain', data: null }), time: time.now });
   }),
   oneLog(
-    'reads from a cursor, what is wanted only, in pages that a reader can go on from',
+    'reads only wanted events after a cursor, in pages that a reader can go on from',
     {},
     async (log) => {
       const start = log.tail.head;
@@ -143,7 +143,7 @@ const readCases: readonly ContractCase[] = [
     for (const topics of [['one'], ['two/y'], [{ pattern: 'two/*' }], ['one', 'two/x', { pattern: '*/y' }]])
       assert.deepEqual(await dataAfter(log, start, topics), ['1']);
   }),
-  oneLog('reads the same as the tail holds', {}, async (log) => {
+  oneLog('reads the same events as its tail', {}, async (log) => {
     const start = log.tail.head;
     for (let i = 0; i < 20; i += 1) await append(log, { topics: `t/${i % 3}`, data: i });
     const [inTail, inLog] = await tailAndLog(log, start);
@@ -155,7 +155,7 @@ const readCases: readonly ContractCase[] = [
     const appending = Promise.all(
       Array.from({ length: 20 }, (_, i) => append(log, { topics: 'a', data: i })),
     ).then(() => (appended = true));
-    // Told where it is awaited, unless the case has failed before.
+    // The rejection is handled where this is awaited, unless the case has failed before.
     appending.catch(() => {});
     for (let reads = 0; !appended && reads < 1000; reads += 1) {
       const { entries, next } = await read(log, 0);
@@ -168,14 +168,14 @@ const readCases: readonly ContractCase[] = [
 ];
 
 const closeCases: readonly ContractCase[] = [
-  oneLog('refuses to append and to read once it is closed, which may be said twice', {}, async (log) => {
+  oneLog('refuses to append and to read once it is closed, and can be closed twice', {}, async (log) => {
     await append(log, { topics: 'a', data: 1 });
     await log.close();
     await log.close();
     await assert.rejects(append(log, { topics: 'a', data: 2 }), isClosed);
     await assert.rejects(read(log, 0), isClosed);
   }),
-  oneLog('has pushed what it acknowledges, also while it is being closed', {}, async (log) => {
+  oneLog('has pushed every event it acknowledges, even while it is being closed', {}, async (log) => {
     const pushed = collect(log);
     const calls = Array.from({ length: 10 }, (_, i) => append(log, { topics: 'a', data: i }));
     const closing = log.close();
@@ -191,7 +191,7 @@ const closeCases: readonly ContractCase[] = [
 ];
 
 /**
- * What every `EventLog` owes, as cases for any test runner:
+ * The duties of every `EventLog`, as cases for any test runner:
  * `for (const { name, run } of logContract) test(name, () => run(openMyLog));`
  */
 export const logContract: readonly ContractCase[] = [

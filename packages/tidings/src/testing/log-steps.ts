@@ -1,4 +1,4 @@
-/** What the cases of the contracts do with a log. */
+/** Steps that the cases of the contracts share. */
 import assert from 'node:assert/strict';
 import type { LogEntry } from '../log/entry.ts';
 import type { EventLog } from '../log/event-log.ts';
@@ -76,14 +76,14 @@ export async function lost(log: EventLog, after: number, matchers: readonly Matc
   return (await log.losses(after, createMatcherSet(matchers))).map(({ matcher }) => matcher);
 }
 
-/** What the tail pushes from now on. */
+/** The entries that the tail pushes from now on. */
 export function collect({ tail }: EventLog): LogEntry[] {
   const pushed: LogEntry[] = [];
   tail.onPush((entries) => void pushed.push(...entries));
   return pushed;
 }
 
-/** What the tail holds of the events after a cursor, and what the log has from there on. */
+/** The events after a cursor: those in the tail, and those in the log. */
 export async function tailAndLog(log: EventLog, after: number): Promise<readonly [LogEntry[], LogEntry[]]> {
   const { tail } = log;
   const from = Math.max(after, tail.floor);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createManualClock } from './manual-clock.ts';
 
 describe('a clock turned by hand', () => {
-  test('stands still until it is turned', () => {
+  test('stands still until it is moved', () => {
     const clock = createManualClock(1000);
     expect([clock.now(), clock.monotonic()]).toEqual([1000, 0]);
     clock.tick();
@@ -11,7 +11,7 @@ describe('a clock turned by hand', () => {
     expect([clock.now(), clock.monotonic()]).toEqual([1005, 5]);
   });
 
-  test('jumps in the time of day only, and fires nothing by that', () => {
+  test('can jump in the time of day alone, without firing timers', () => {
     const clock = createManualClock(1000);
     const fired: string[] = [];
     clock.setTimer(() => fired.push('timer'), 10);
@@ -42,7 +42,7 @@ describe('a clock turned by hand', () => {
     expect([clock.monotonic(), clock.timers]).toEqual([109, 1]);
   });
 
-  test('runs a timer set by a timer within the same turn, if it is due by then', () => {
+  test('runs a timer that another timer set within the same move, if it is due', () => {
     const clock = createManualClock(0);
     const fired: number[] = [];
     const again = (): void => {
@@ -67,7 +67,7 @@ describe('a clock turned by hand', () => {
     cancels.forEach((cancel) => cancel());
   });
 
-  test('runs what is deferred at the tick, with what that defers, and between timers', () => {
+  test('runs deferred tasks, and those they defer, at the tick and between timers', () => {
     const clock = createManualClock(0);
     const done: string[] = [];
     clock.defer(() => {

@@ -1,13 +1,13 @@
 import type { Clock } from '../hub/clock.ts';
 
 export interface ManualClock extends Clock {
-  /** Runs what was deferred, and what that defers in turn. */
+  /** Runs deferred tasks, and those that they defer in turn. */
   tick(): void;
-  /** Lets time pass: runs the timers that fall due, in their order, each at its time, and what they defer. */
+  /** Lets time pass: runs the timers that fall due, in order and each at its time, and tasks that they defer. */
   advance(milliseconds: number): void;
   /** Moves the wall clock alone, as a correction by NTP or an operator does. */
   jump(milliseconds: number): void;
-  /** Timers that wait. */
+  /** Pending timers. */
   readonly timers: number;
 }
 

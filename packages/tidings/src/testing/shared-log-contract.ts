@@ -12,24 +12,24 @@ export type SharedLogFactory = (
 ) => readonly [EventLog, EventLog] | Promise<readonly [EventLog, EventLog]>;
 
 export interface SharedContractCase {
-  /** A sentence about what an engine owes. */
+  /** A sentence that states one duty of an engine. */
   readonly name: string;
-  /** Rejects with an AssertionError if the engine doesn't, or doesn't answer within so many milliseconds. */
+  /** Rejects with an AssertionError if the engine fails it, or doesn't answer within so many milliseconds. */
   readonly run: (openTwice: SharedLogFactory, within?: number) => Promise<void>;
 }
 
-/** Milliseconds in which one process has to learn by itself of what another one appended. */
+/** Milliseconds within which a process must notice another one's appends by itself. */
 const SOON = 60_000;
-/** An event of who is present, which is a state on any log: only the newest of each key is kept. */
+/** A presence event. Presence is a state on any log: only the newest of each key is kept. */
 function state(key: string, data: string): NewEvent {
   const topics: [string] = ['presence/contract'];
   return { topics, key, data, type: undefined, id: undefined, tombstone: false, private: false };
 }
 
-/** What an `EventLog` owes besides `logContract` if it is `shared`, as cases for any test runner. */
+/** The duties of a `shared` `EventLog`, in addition to `logContract`, as cases for any test runner. */
 export const sharedLogContract: readonly SharedContractCase[] = [
   {
-    name: 'says that it is shared, and is the same log for all',
+    name: 'says that it is shared, and is the same log for all processes',
     run: withTwo({}, (one, two) => {
       assert.equal(one.shared, true);
       assert.equal(two.shared, true);
@@ -63,7 +63,7 @@ export const sharedLogContract: readonly SharedContractCase[] = [
     }),
   },
   {
-    name: 'pushes what others appended before its own events, and all of it before append resolves',
+    name: 'pushes other processes’ earlier events before its own, and all of them before append resolves',
     run: withTwo({}, async (one, two) => {
       const pushed = collect(two);
       for (let i = 0; i < 20; i += 1) {
@@ -80,7 +80,7 @@ export const sharedLogContract: readonly SharedContractCase[] = [
     }),
   },
   {
-    name: 'learns by itself of what others appended',
+    name: 'notices other processes’ events by itself',
     run: withTwo({}, async (one, two) => {
       const pushed = collect(two);
       const [appended] = await append(one, { topics: 'a', data: 1 });
@@ -93,7 +93,7 @@ export const sharedLogContract: readonly SharedContractCase[] = [
     }),
   },
   {
-    name: 'has, once asked to catch up, what was in the log by then, however much',
+    name: 'has every event that was in the log once catchUp resolves, however many',
     run: withTwo({}, async (one, two) => {
       const pushed = collect(two);
       const events = Array.from({ length: 5000 }, (_, i) => ({ topics: `t/${i % 50}`, data: i }));
@@ -107,7 +107,7 @@ export const sharedLogContract: readonly SharedContractCase[] = [
     }),
   },
   {
-    name: 'appends an event of an id that another process appended once, and has it then',
+    name: 'appends an event only once if another process appended the same id, and then has it',
     run: withTwo({}, async (one, two) => {
       const pushed = collect(two);
       const [first] = await append(one, { topics: 'a', data: 1, id: 'same' });
@@ -121,7 +121,7 @@ export const sharedLogContract: readonly SharedContractCase[] = [
     }),
   },
   {
-    name: 'takes out of the tail what others superseded, also if they did so several times',
+    name: 'removes from the tail events that others superseded, even several times over',
     run: withTwo({}, async (one, two) => {
       const start = two.tail.head;
       await two.append([state('other', 'stays'), state('k', '1')]);
@@ -135,7 +135,7 @@ export const sharedLogContract: readonly SharedContractCase[] = [
     }),
   },
   {
-    name: 'says which topics lack something, if retention took it before it could be pushed',
+    name: 'names the topics of events that retention took before they could be pushed',
     run: withTwo({ events: 10 }, async (one, two) => {
       const start = two.tail.head;
       const pushed = collect(two);

@@ -45,8 +45,8 @@ function transportCase(
 
 const requests: readonly TransportCase[] = [
   transportCase(
-    'brings welcome, greeting and events, in this order and each as it comes',
-    // No heartbeat is to push out what a transport keeps back.
+    'sends welcome, greeting and events, in this order and without delay',
+    // No heartbeat may push out bytes that a transport keeps back.
     { hub: { heartbeat: 600_000 }, handler: { greeting: () => ({ type: 'hello', data: 'you' }) } },
     async ({ hub, url }) => {
       const reader = await TestReader.open(`${url}?topic=a`);
@@ -116,7 +116,7 @@ const requests: readonly TransportCase[] = [
     assert.equal(bad.status, 400);
   }),
   transportCase(
-    'leaves nothing behind of a failure of the app',
+    'leaves nothing behind after a failure of the app',
     {
       handler: {
         greeting: () => {
@@ -148,7 +148,7 @@ const DATA = 'x'.repeat(50_000);
 
 const streams: readonly TransportCase[] = [
   transportCase(
-    'holds little for a peer that does not read, and brings it everything in order when it does',
+    'keeps little for a peer that does not read, and sends it everything in order once it does',
     {},
     async ({ hub, url }) => {
       const reader = await TestReader.open(`${url}?topic=a`, { idle: true });
@@ -176,7 +176,7 @@ const streams: readonly TransportCase[] = [
     await eventually('no connections', () => hub.connections().length === 0);
   }),
   transportCase(
-    'drops a peer that takes nothing for the stall time',
+    'drops a peer that reads nothing for the stall time',
     { hub: { stallTimeout: 200 } },
     async ({ hub, url }) => {
       const reader = await TestReader.open(`${url}?topic=a`, { idle: true });
@@ -203,28 +203,24 @@ const streams: readonly TransportCase[] = [
     assert.equal(reader.error, undefined);
     await eventually('no connections', () => hub.connections().length === 0);
   }),
-  transportCase(
-    'has the hub wait, when it closes, until a peer has taken the goodbye',
-    {},
-    async ({ hub, url }) => {
-      const reader = await TestReader.open(`${url}?topic=a`, { idle: true });
-      await eventually('a live connection', () => hub.stats().live === 1);
-      for (let n = 0; n < 400; n += 1) await hub.publish('a', `${n} ${DATA}`, { raw: true });
-      await blocked(hub);
-      let isClosed = false;
-      const closed = hub.close({ within: 20_000 }).then(() => (isClosed = true));
-      for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-      assert.equal(isClosed, false, 'The hub closed before the peer had read anything.');
-      reader.read();
-      await closed;
-      await reader.ended();
-      assert.equal(reader.types.at(-1), 'tidings:goodbye');
-    },
-  ),
+  transportCase('makes a closing hub wait until a peer has taken the goodbye', {}, async ({ hub, url }) => {
+    const reader = await TestReader.open(`${url}?topic=a`, { idle: true });
+    await eventually('a live connection', () => hub.stats().live === 1);
+    for (let n = 0; n < 400; n += 1) await hub.publish('a', `${n} ${DATA}`, { raw: true });
+    await blocked(hub);
+    let isClosed = false;
+    const closed = hub.close({ within: 20_000 }).then(() => (isClosed = true));
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(isClosed, false, 'The hub closed before the peer had read anything.');
+    reader.read();
+    await closed;
+    await reader.ended();
+    assert.equal(reader.types.at(-1), 'tidings:goodbye');
+  }),
 ];
 
 /**
- * What a transport owes, as tests over a real network. Run each case on your own: `for (const { name, run } of
+ * The duties of a transport, as tests over a real network. Run each case on your own: `for (const { name, run } of
  * transportContract) test(name, () => run(start))`.
  */
 export const transportContract: readonly TransportCase[] = [...requests, ...streams];

@@ -3,7 +3,7 @@ import { json } from 'node:stream/consumers';
 import { within } from '../http/deadline.ts';
 import { serve } from '../http/server.ts';
 
-/** One request, and what the test answers to it. */
+/** One request, and the test's response to it. */
 export interface Exchange {
   readonly method: string | undefined;
   readonly url: URL;

@@ -9,7 +9,7 @@ import {
 import { createManualClock, type ManualClock } from '../../src/testing/manual-clock.ts';
 import { until } from '../http/deadline.ts';
 
-/** A client, and all that it told its listeners. */
+/** A client, and everything its listeners got. */
 export interface Observed {
   readonly client: EventClient;
   readonly clock: ManualClock;

@@ -3,7 +3,7 @@ import { listen } from '../http/server.ts';
 
 type Method = 'GET' | 'POST';
 
-/** A network between client and server that holds back answers to one method, or breaks them off, when told to. */
+/** A network between client and server that delays or breaks answers to one method on command. */
 export interface SlowNetwork {
   readonly url: string;
   /** Requests that came through, by their methods. */
@@ -11,7 +11,7 @@ export interface SlowNetwork {
   /** From now on nothing of the answers gets through. */
   hold(method: Method): void;
   release(method: Method): void;
-  /** Breaks the connections off that such a request was the last one on, and forgets what was held back. */
+  /** Breaks the connections whose last request was such a one, and drops delayed answers. */
   cut(method: Method): void;
 }
 

@@ -16,7 +16,7 @@ export interface RedisServer {
   kill(): Promise<void>;
   /** Starts it again on the same port and folder. */
   start(): Promise<void>;
-  /** Stops the process, so that it answers nothing while its connections stay open; and lets it go on. */
+  /** Pauses the process, which then answers nothing while its connections stay open; and lets it go on. */
   pause(): void;
   resume(): void;
   stop(): Promise<void>;

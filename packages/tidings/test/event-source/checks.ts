@@ -1,9 +1,9 @@
 /**
- * What the HTML standard says of `EventSource`, as checks that any implementation can be held against, in any runtime:
- * this file imports nothing. The behaviours are those that web-platform-tests look at.
+ * The HTML standard's rules for `EventSource`, as checks for any implementation in any runtime: this file imports
+ * nothing. The behaviours are those that web-platform-tests look at.
  */
 
-/** What the server of test/event-source/server.ts does with one request. */
+/** The response of test/event-source/server.ts to one request. */
 export interface Answer {
   readonly status?: number;
   /** The content type; null for none. */

@@ -11,12 +11,12 @@ import { DEADLINE } from '../../../../scripts/deadline.ts';
 import { until } from '../http/deadline.ts';
 import { freePort } from './free-port.ts';
 
-/** More of both by these variables. What was counted is printed. */
+/** These variables raise both. The counts are printed. */
 const kills = Number(process.env['TIDINGS_KILLS'] ?? 50);
 const clients = Number(process.env['TIDINGS_CLIENTS'] ?? 200);
 const seed = Number(process.env['TIDINGS_SEED'] ?? Date.now() % 1_000_000);
 
-/** So that a kill finds several calls in one commit, and others waiting for the next. */
+/** Enough for a kill to hit several calls in one commit, and others waiting for the next. */
 const PUBLISHERS = 6;
 const TOPICS = ['a', 'b', 'c'];
 
@@ -27,7 +27,7 @@ interface Payload {
   readonly size: number;
 }
 
-/** A client and what it has seen. */
+/** A client and the events it has seen. */
 interface Subscriber {
   readonly client: EventClient;
   readonly topics: ReadonlySet<string>;

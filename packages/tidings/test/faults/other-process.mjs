@@ -1,4 +1,4 @@
-// Another process with an LMDB log open. Takes what to do over IPC, and says what came of it.
+// Another process with an LMDB log open. Takes commands over IPC, and answers with their results.
 import { lmdbLog } from 'tidings/lmdb';
 
 let log;

@@ -12,7 +12,7 @@ export class Reader {
   readonly topics: readonly string[];
   readonly seen: Seen[] = [];
   readonly gaps: unknown[] = [];
-  /** By `x-worker`: who served it, and who ended the stream without being asked to. */
+  /** By `x-worker`: the processes that served it, and those that ended the stream unasked. */
   readonly workers: Set<number> = new Set();
   readonly cutBy: number[] = [];
   readonly #url: string;
@@ -45,7 +45,7 @@ export class Reader {
     outgoing.on('response', (response) => this.#read(response, outgoing));
     outgoing.on('timeout', () => outgoing.destroy());
     outgoing.on('error', () => {
-      // Nobody took the connection, or it broke: 'close' follows.
+      // The connection was refused, or it broke: 'close' follows.
     });
     outgoing.on('close', () => setTimeout(() => this.#connect(), 10)).end();
   }

@@ -13,7 +13,7 @@ import { until } from '../http/deadline.ts';
 import { freePort } from './free-port.ts';
 import { Reader } from './reader.ts';
 
-/** More of it by this variable. What was counted is printed. */
+/** This variable raises it. The counts are printed. */
 const kills = Number(process.env['TIDINGS_KILLS'] ?? 8);
 const PUBLISHERS = 4;
 const READERS = 12;
@@ -21,7 +21,7 @@ const TOPICS = ['a', 'b', 'c'];
 
 interface Workers {
   readonly url: string;
-  /** Those that listen. */
+  /** The processes that listen. */
   readonly pids: readonly number[];
   readonly killed: ReadonlySet<number>;
   /** Kills one of them, which is replaced. */
@@ -64,7 +64,7 @@ describe('several processes on one log and one port', () => {
     },
   );
 
-  test('let a client change its topics, whichever of them is asked', async () => {
+  test('let a client change its topics through any of them', async () => {
     const workers = await startWorkers(2);
     const answers: { readonly method: string; readonly status: number }[] = [];
     const client = connect(workers.url, {
@@ -99,7 +99,7 @@ describe('several processes on one log and one port', () => {
   });
 });
 
-/** A change reached a process that doesn't have the connection, so that the client connected anew. */
+/** A change reached a process that doesn't have the connection, and the client connected anew. */
 function isMissed(answers: readonly { readonly method: string; readonly status: number }[]): boolean {
   const missed = answers.findIndex(({ method, status }) => method === 'POST' && status === 404);
   return missed !== -1 && answers.slice(missed).some(({ method }) => method === 'GET');
@@ -160,7 +160,7 @@ const GIVE_UP = 2000;
 /** @returns whether it was acknowledged. */
 function post(url: string, events: unknown): Promise<boolean> {
   return new Promise((resolve) => {
-    // On a connection of its own, so that any of the processes gets it.
+    // On a connection of its own, which any of the processes may get.
     const outgoing = request(`${url}publish`, { method: 'POST', agent: false, timeout: GIVE_UP });
     outgoing.on('response', (response) => {
       response.on('error', () => resolve(false)).on('end', () => resolve(response.statusCode === 201));

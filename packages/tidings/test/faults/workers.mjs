@@ -18,7 +18,7 @@ function startWorker() {
   const hub = createHub({ log: lmdbLog({ path, shared: true }), heartbeat: 500, retry: 20 });
   const serve = sse(hub, { headers: { 'x-worker': String(process.pid) } });
   createServer((req, res) => {
-    // So that the next request may come to another process.
+    // The next request may then reach another process.
     if (req.method === 'POST') res.setHeader('connection', 'close');
     if (req.url !== '/publish') return serve(req, res);
     publish(hub, req, res).catch((/** @type {unknown} */ error) => res.writeHead(500).end(String(error)));

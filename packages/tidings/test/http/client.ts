@@ -13,7 +13,7 @@ export interface AskOptions {
   readonly json?: unknown;
   /** Leaves the body where it is until `read` is called: a peer that takes nothing. */
   readonly idle?: boolean;
-  /** Gives up, also before there is a response. */
+  /** Aborts the request, even before there is a response. */
   readonly signal?: AbortSignal;
 }
 
@@ -83,12 +83,12 @@ export async function askHttp2(url: string, options: AskOptions = {}): Promise<R
   return { status, headers: rest, ...body, cut: () => session.destroy() };
 }
 
-/** Certificates of tests are signed by nobody. */
+/** The tests' certificates are self-signed. */
 export const INSECURE = { rejectUnauthorized: false } as const;
 
 const open = new Set<{ destroy(): unknown }>();
 
-/** Lets go of what has ended before, so that tests of memory measure something else than this. */
+/** Frees resources of earlier tests, which would distort tests of memory. */
 export function endWithTest(peer: {
   destroy(): unknown;
   on(event: 'close', listener: () => void): unknown;

@@ -1,4 +1,4 @@
-/** Waiting for what a test expects, for a bounded time: a condition that never comes true fails by its name. */
+/** Waits for a test's condition, for a bounded time: one that never comes true fails by its name. */
 import { DEADLINE } from '../../../../scripts/deadline.ts';
 
 export async function within<T>(what: string, promise: Promise<T>): Promise<T> {
@@ -13,7 +13,7 @@ export async function within<T>(what: string, promise: Promise<T>): Promise<T> {
   }
 }
 
-/** For state that tells nobody when it changes, such as a registry. */
+/** For state without change events, such as a registry. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
   const deadline = performance.now() + DEADLINE;
   while (!condition()) {
@@ -36,7 +36,7 @@ export async function turn(): Promise<void> {
   for (let i = 0; i < 2; i += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A promise to be settled by hand, for hooks that a test wants to hold up. */
+/** A promise to settle by hand, for hooks that a test wants to delay. */
 export interface Gate<T = void> {
   readonly passed: Promise<T>;
   open(value: T): void;

@@ -4,7 +4,7 @@ import { within } from './deadline.ts';
 import { Frames } from './frames.ts';
 
 /**
- * A bare TCP socket that speaks what it is told: for peers that HTTP clients are too polite to be. It reads
+ * A bare TCP socket that sends the given bytes: for peers less polite than any HTTP client. It reads
  * nothing before `read` is called, and `read` can be taken back.
  */
 export class RawClient {

@@ -21,7 +21,7 @@ import { type SocketOptions, sse as nodeSse } from '../../src/node/index.ts';
 import { type Ask, ask, askHttp2 } from './client.ts';
 import { type Running, certificate, listen } from './server.ts';
 
-/** Options that look at no request, so that one set goes for all stacks. */
+/** Options that don't look at the request, which lets all stacks share them. */
 export type AnyOptions = Omit<HandlerOptions<unknown>, 'address'>;
 
 /** A way to put the hub on the network. `/events` serves it. */
@@ -167,7 +167,7 @@ async function startExpress4(
 ): Promise<Running> {
   const app = express4();
   for (const each of middleware) app.use(each);
-  // The types of Express 5 are the ones installed here; who has Express 4 has its types.
+  // The installed types are those of Express 5; users of Express 4 have its own.
   app.use('/events', expressSse(hub, options) as unknown as express4.RequestHandler);
   app.use((error: unknown, _req: express4.Request, res: express4.Response, _next: express4.NextFunction) => {
     onError(error);

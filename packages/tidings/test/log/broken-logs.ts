@@ -31,7 +31,7 @@ function forgettingRetention(forget: 'events' | 'bytes' | 'age'): (options: Open
 
 const plain = { type: undefined, id: undefined, key: undefined, tombstone: false, private: false };
 
-/** What an engine could get wrong, the case that has to notice, and such a log. */
+/** A fault of an engine, the case that has to notice it, and a log with that fault. */
 export type BrokenLog = readonly [
   does: string,
   caughtBy: string,
@@ -45,7 +45,7 @@ export const brokenLogs: readonly (readonly [
 ])[] = [
   [
     'leaves a seq out now and then',
-    'comes to the head over seqs that are no longer there',
+    'reads up to the head over seqs that are gone',
     withFault((log) => ({
       append: async (events) => {
         const appended = await log.append(events);
@@ -124,18 +124,18 @@ export const brokenLogs: readonly (readonly [
     ),
   ],
   [
-    'gives what is not wanted',
-    'reads from a cursor, what is wanted only, in pages that a reader can go on from',
+    'gives events that are not wanted',
+    'reads only wanted events after a cursor, in pages that a reader can go on from',
     withFault((log) => ({ read: (query) => log.read({ ...query, wants: () => true }) })),
   ],
   [
     'gives the event at the cursor again',
-    'reads from a cursor, what is wanted only, in pages that a reader can go on from',
+    'reads only wanted events after a cursor, in pages that a reader can go on from',
     withFault((log) => ({ read: (query) => log.read({ ...query, after: Math.max(0, query.after - 1) }) })),
   ],
   [
     'ignores how many events a page may have',
-    'reads from a cursor, what is wanted only, in pages that a reader can go on from',
+    'reads only wanted events after a cursor, in pages that a reader can go on from',
     withFault((log) => ({
       read: (query) => log.read({ ...query, limit: { ...query.limit, events: Infinity } }),
     })),
@@ -165,7 +165,7 @@ export const brokenLogs: readonly (readonly [
   ],
   [
     'says that it looked no further than the last event found',
-    'reads from a cursor, what is wanted only, in pages that a reader can go on from',
+    'reads only wanted events after a cursor, in pages that a reader can go on from',
     withFault((log) => ({
       read: async (query) => {
         const page = await log.read(query);
@@ -196,7 +196,7 @@ export const brokenLogs: readonly (readonly [
     withFault((log) => rememberingIds(log)),
   ],
   [
-    'forgets to tell of duplicates',
+    'does not report duplicates',
     'appends an event of a known id once and gives the first one’s seq',
     withFault((log) => ({
       append: async (events) => (await log.append(events)).map(({ seq }) => ({ seq, duplicate: false })),
@@ -204,64 +204,64 @@ export const brokenLogs: readonly (readonly [
   ],
   [
     'does not trim by count',
-    'keeps what retention by count says and tells which topics lost something',
+    'keeps as many events as retention allows, and names the topics that lost some',
     forgettingRetention('events'),
   ],
-  ['does not trim by bytes', 'keeps what retention by bytes says', forgettingRetention('bytes')],
+  ['does not trim by bytes', 'keeps no more bytes than retention allows', forgettingRetention('bytes')],
   [
     'does not trim by age',
-    'keeps what retention by age says, even if nobody appends',
+    'keeps no event older than retention allows, even without appends',
     forgettingRetention('age'),
   ],
   [
-    'trims by age only when something is appended',
-    'keeps what retention by age says, even if nobody appends',
+    'trims by age only on appends',
+    'keeps no event older than retention allows, even without appends',
     withFault(() => ({ trim: () => Promise.resolve() })),
   ],
   [
-    'tells of no losses',
-    'keeps what retention by count says and tells which topics lost something',
+    'reports no losses',
+    'keeps as many events as retention allows, and names the topics that lost some',
     withFault(() => ({ losses: () => Promise.resolve([]) })),
   ],
   [
-    'tells of no losses to patterns',
-    'keeps what retention by count says and tells which topics lost something',
+    'reports no losses to patterns',
+    'keeps as many events as retention allows, and names the topics that lost some',
     withFault((log) => ({
       losses: async (after, matchers) =>
         (await log.losses(after, matchers)).filter(({ matcher }) => typeof matcher === 'string'),
     })),
   ],
   [
-    'tells everybody of losses whatever they ask for',
-    'keeps what retention by count says and tells which topics lost something',
+    'reports losses for topics that lost nothing',
+    'keeps as many events as retention allows, and names the topics that lost some',
     withFault((log) => ({
       losses: (_, { matchers }) =>
         Promise.resolve(matchers.map((matcher) => ({ matcher, seq: log.tail.head, count: 1 }))),
     })),
   ],
   [
-    'tells of losses before the cursor',
-    'keeps what retention by count says and tells which topics lost something',
+    'reports losses before the cursor',
+    'keeps as many events as retention allows, and names the topics that lost some',
     withFault((log) => ({ losses: (_, matchers) => log.losses(0, matchers) })),
   ],
   [
-    'has nothing that it could have lost',
-    'keeps what retention by count says and tells which topics lost something',
+    'says that nothing could be lost',
+    'keeps as many events as retention allows, and names the topics that lost some',
     withFault(() => ({ newestLoss: 0 })),
   ],
   [
-    'lets readers begin below what it has',
-    'keeps what retention by count says and tells which topics lost something',
+    'lets readers begin below its oldest event',
+    'keeps as many events as retention allows, and names the topics that lost some',
     withFault(() => ({ floor: 0 })),
   ],
   [
     'appends after it was closed',
-    'refuses to append and to read once it is closed, which may be said twice',
+    'refuses to append and to read once it is closed, and can be closed twice',
     withFault((log) => ({ close: () => (log.tail, Promise.resolve()) })),
   ],
   [
-    'can be closed once only',
-    'refuses to append and to read once it is closed, which may be said twice',
+    'can be closed only once',
+    'refuses to append and to read once it is closed, and can be closed twice',
     withFault((log) => closingOnce(log)),
   ],
 ];

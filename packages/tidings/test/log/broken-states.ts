@@ -1,4 +1,4 @@
-/** Logs that break what is owed for states, snapshots, ids, topics' bounds and waiting. */
+/** Logs that fail their duties for states, snapshots, ids, topics' bounds and waiting. */
 import type { EventLog } from '../../src/log/event-log.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import { type Page, toPage } from '../../src/log/page.ts';
@@ -10,12 +10,12 @@ import { type BrokenLog, changing, withFault } from './broken-logs.ts';
 export const brokenStates: readonly BrokenLog[] = [
   [
     'reads all events for a snapshot',
-    'gives in a snapshot what a subscriber asks for, in seq order, and only values',
+    'gives in a snapshot the values of the wanted topics, in seq order',
     withFault((log) => ({ read: ({ snapshot: _, ...query }) => log.read(query) })),
   ],
   [
     'has nothing in its snapshots',
-    'gives in a snapshot what a subscriber asks for, in seq order, and only values',
+    'gives in a snapshot the values of the wanted topics, in seq order',
     withFault((log) => ({
       read: (query) =>
         query.snapshot === true ? Promise.resolve({ entries: [], next: log.tail.head }) : log.read(query),
@@ -23,12 +23,12 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'gives a snapshot newest first',
-    'gives in a snapshot what a subscriber asks for, in seq order, and only values',
+    'gives in a snapshot the values of the wanted topics, in seq order',
     withFault((log) => changingSnapshots(log, (page) => ({ ...page, entries: page.entries.toReversed() }))),
   ],
   [
     'gives a snapshot on one page, however large',
-    'gives a snapshot in pages, which what changes meanwhile doesn’t upset',
+    'gives a snapshot in pages that stays consistent while values change',
     withFault((log) => ({
       read: (query) =>
         log.read(
@@ -38,19 +38,19 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'begins each page of a snapshot anew',
-    'gives a snapshot in pages, which what changes meanwhile doesn’t upset',
+    'gives a snapshot in pages that stays consistent while values change',
     withFault((log) => ({
       read: (query) => log.read(query.snapshot === true ? { ...query, after: 0 } : query),
     })),
   ],
   [
     'ends a snapshot after its first page',
-    'gives a snapshot in pages, which what changes meanwhile doesn’t upset',
+    'gives a snapshot in pages that stays consistent while values change',
     withFault((log) => changingSnapshots(log, (page) => ({ ...page, next: log.tail.head }))),
   ],
   [
     'gives deleted keys in a snapshot',
-    'leaves deleted keys out of a snapshot, but tells followers of the deletion',
+    'leaves deleted keys out of a snapshot, but gives followers the deletion',
     withFault((log) => ({
       append: (events) => log.append(events.map((event) => ({ ...event, tombstone: false }))),
     })),
@@ -71,8 +71,8 @@ export const brokenStates: readonly BrokenLog[] = [
     })),
   ],
   [
-    'gives every value in a snapshot, whatever is asked for',
-    'gives in a snapshot what a subscriber asks for, in seq order, and only values',
+    'gives every value in a snapshot, wanted or not',
+    'gives in a snapshot the values of the wanted topics, in seq order',
     withFault((log) => ({
       read: (query) =>
         log.read(
@@ -83,13 +83,13 @@ export const brokenStates: readonly BrokenLog[] = [
     })),
   ],
   [
-    'never comes to an end of catching up',
-    'has all that was appended before, once it is asked to catch up',
+    'never finishes catching up',
+    'has every earlier event once catchUp resolves',
     withFault(() => ({ catchUp: () => new Promise(() => {}) })),
   ],
   [
     'never closes',
-    'refuses to append and to read once it is closed, which may be said twice',
+    'refuses to append and to read once it is closed, and can be closed twice',
     withFault(() => ({ close: () => new Promise(() => {}) })),
   ],
   [
@@ -98,17 +98,17 @@ export const brokenStates: readonly BrokenLog[] = [
     withFault(() => ({ read: () => new Promise(() => {}) })),
   ],
   [
-    'has rules that know no topic',
+    'has rules for no topic',
     'says by its rules which topics are states, presence among them',
     withFault(() => ({ rules: { of: () => undefined, canBeState: () => false } })),
   ],
   [
-    'is told of no rules',
+    'ignores its topic rules',
     'says by its rules which topics are states, presence among them',
     ({ retention, now }) => memoryLog({ retention, now }),
   ],
   [
-    'takes every pattern for one of states',
+    'treats every pattern as one of states',
     'says by its rules which topics are states, presence among them',
     withFault((log) => ({ rules: { of: (topic) => log.rules.of(topic), canBeState: () => true } })),
   ],
@@ -119,7 +119,7 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'supersedes by the key alone',
-    'leaves events alone that have no key, or whose first topic is no state',
+    'leaves events alone that have no key, or whose first topic isn’t a state',
     ({ topics, ...given }) =>
       memoryLog({ ...given, topics: [{ match: { pattern: '*' }, state: true }, ...topics] }),
   ],
@@ -134,7 +134,7 @@ export const brokenStates: readonly BrokenLog[] = [
     })),
   ],
   [
-    'appends what it can of a call that fails',
+    'appends some events of a call that fails',
     'appends all events of a call or none',
     withFault((log) => appendingOneByOne(log)),
   ],
@@ -144,8 +144,8 @@ export const brokenStates: readonly BrokenLog[] = [
     withFault((log) => rememberingFailedIds(log)),
   ],
   [
-    'forgets what an event superseded before it was appended',
-    'takes for its own the ids of events that an event superseded before it was appended',
+    'forgets the events superseded before the append',
+    'treats the ids of events superseded before the append as the newer event’s own',
     withFault(changing((event) => ({ ...event, supersededIds: [] }))),
   ],
   [
@@ -155,13 +155,13 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'bounds no topic by itself',
-    'bounds each topic by its rule, by itself, and leaves the others alone',
+    'bounds each topic separately by its rule, and leaves other topics alone',
     ({ topics, ...given }) =>
       memoryLog({ ...given, topics: topics.map(({ retention: _, ...rule }) => rule) }),
   ],
   [
     'bounds all topics of a rule together',
-    'bounds each topic by its rule, by itself, and leaves the others alone',
+    'bounds each topic separately by its rule, and leaves other topics alone',
     ({ topics, ...given }) =>
       memoryLog({
         ...given,
@@ -170,7 +170,7 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'bounds topics by count alone',
-    'bounds a topic by bytes and by age as well, even if nobody appends',
+    'bounds a topic by bytes and by age as well, even without appends',
     ({ topics, ...given }) =>
       memoryLog({
         ...given,
@@ -182,15 +182,15 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'calls the first loss of a topic its last',
-    'counts losses, since they don’t go in the order of seqs',
+    'counts losses, which don’t happen in the order of seqs',
     withFault((log) => ({
       losses: async (after, matchers) =>
         (await log.losses(after, matchers)).map((loss) => ({ ...loss, count: 1 })),
     })),
   ],
   [
-    'tells of losses by the first topic only',
-    'tells of losses by each topic of an event',
+    'reports losses for the first topic only',
+    'reports a loss for each topic of an event',
     withFault((log) => ({
       losses: async (after, matchers) =>
         (await log.losses(after, matchers)).filter(({ matcher }) => matcher !== 'two' && matcher !== 'also'),
@@ -208,7 +208,7 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'loses what is appended while it is closed, having acknowledged it',
-    'has pushed what it acknowledges, also while it is being closed',
+    'has pushed every event it acknowledges, even while it is being closed',
     withFault((log) => acknowledgingAfterClose(log)),
   ],
   [
@@ -218,7 +218,7 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'lets retention take values',
-    'keeps the newest value of each key, whatever retention takes',
+    'keeps the newest value of each key, even beyond the bounds of retention',
     ({ topics, retention, now }) =>
       memoryLog({
         retention,
@@ -232,7 +232,7 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'keeps deletions for good',
-    'lets retention take deletions, which are told as losses',
+    'lets retention take deletions, and reports them as losses',
     withFault((log) => ({
       losses: async (after, matchers) =>
         (await log.losses(after, matchers)).filter(({ matcher }) => matcher !== 'state'),
@@ -245,7 +245,7 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'stops reading where an event is no longer there',
-    'comes to the head over seqs that are no longer there',
+    'reads up to the head over seqs that are gone',
     withFault((log) => ({
       read: async (query) => {
         const page = await log.read(query);
@@ -267,7 +267,7 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'forgets what is left of an event once it has trimmed the tail',
-    'calls it a loss if what a newer value leaves of an event is older than all that retention has left',
+    'reports a loss if the rest of a superseded event is older than all retained events',
     withFault((log) => ({
       losses: async (after, matchers) =>
         (await log.losses(after, matchers)).filter(({ matcher }) => matcher !== 'audit'),
@@ -275,7 +275,7 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'lets a private value take the public one from everybody',
-    'leaves a public value to those who may not read the private one that supersedes it',
+    'keeps a public value for readers who may not read the private one that supersedes it',
     withFault(changing((event) => ({ ...event, private: false }))),
   ],
   [
@@ -285,17 +285,17 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'lets a topic have any number of keys',
-    'bounds how many keys a topic has, and tells of those it lost',
+    'bounds how many keys a topic has, and reports the lost ones',
     ({ topics, ...given }) => memoryLog({ ...given, topics: topics.map(({ keys: _, ...rule }) => rule) }),
   ],
   [
     'counts values as ordinary events',
-    'lets values take no room from ordinary events, nor the hub’s own events from publishers’',
+    'counts neither values nor the hub’s own events against the log’s bounds',
     ({ topics, ...given }) => memoryLog({ ...given, topics: topics.map(({ state: _, ...rule }) => rule) }),
   ],
   [
     'counts the hub’s own events as a publisher’s',
-    'lets values take no room from ordinary events, nor the hub’s own events from publishers’',
+    'counts neither values nor the hub’s own events against the log’s bounds',
     withFault(
       changing((event) => ({
         ...event,
@@ -310,7 +310,7 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'reads newest first',
-    'reads the same as the tail holds',
+    'reads the same events as its tail',
     withFault((log) => ({
       read: async (query) => {
         const page = await log.read(query);
@@ -330,7 +330,7 @@ export const brokenStates: readonly BrokenLog[] = [
   ],
   [
     'takes all topics of a rule for one',
-    'tells the same key of two topics apart',
+    'keeps the same key of two topics apart',
     withFault(
       changing((event) => (event.topics[0].startsWith('m/') ? { ...event, topics: ['m/1'] } : event)),
     ),
@@ -364,7 +364,7 @@ function changingSnapshots(log: EventLog, change: (page: Page) => Page): Partial
   };
 }
 
-/** A log whose rules speak of states, but that keeps none. */
+/** A log whose rules declare states, but that keeps none. */
 function withoutStates(name: (topic: string) => string): (options: OpenLogOptions) => EventLog {
   return ({ topics, ...given }) => {
     const log = memoryLog({ ...given, topics: topics.map(({ state: _, ...rule }) => rule) });
@@ -463,7 +463,7 @@ function acknowledgingAfterClose(log: EventLog): Partial<EventLog> {
   };
 }
 
-/** Reads every event that was ever pushed, also those that retention took or that were superseded. */
+/** Reads every event that was ever pushed, including trimmed and superseded ones. */
 function readingHistory(log: EventLog): Partial<EventLog> {
   const history: LogEntry[] = [];
   log.tail.onPush((entries) => void history.push(...entries));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Matcher } from '../internals.ts';
 
-/** What can happen, on a few topics and peers so that things meet. Peers are picked modulo how many there are. */
+/** The possible actions, on few topics and peers to make them interact. Peers are picked modulo their number. */
 export type Action =
   | { readonly do: 'publish'; readonly events: readonly PublishedEvent[] }
   | {

@@ -7,7 +7,7 @@ import { type Action, actions } from './actions.ts';
 import { inTurns } from './turns.ts';
 import { type LogUnderTest, World } from './world.ts';
 
-/** Small, so that readers are often outlived by it. */
+/** Small, to make readers often fall behind it. */
 export const retention: Retention = { events: 12, age: 60_000 };
 export const topics: readonly TopicRule[] = [{ match: 'b', retention: { events: 2, age: 10_000 } }];
 

@@ -1,8 +1,8 @@
 import type { ManualClock } from '../../src/testing/manual-clock.ts';
 
-/** A clock whose deferred tasks run one turn at a time, so that anything can happen between two of them. */
+/** A clock whose deferred tasks run one turn at a time: anything can happen between two of them. */
 export interface TurnedClock extends ManualClock {
-  /** Runs what was deferred before, and nothing of what that defers. */
+  /** Runs the deferred tasks, but not those that they defer. */
   turn(): void;
 }
 

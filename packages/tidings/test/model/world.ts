@@ -19,7 +19,7 @@ export interface LogUnderTest {
   readonly settle: () => Promise<void>;
 }
 
-/** An event the model knows to be in the log; its place in `World.events` is the order of all. */
+/** An event the model knows to be in the log; its index in `World.events` is its order. */
 interface KnownEvent extends PublishedEvent {
   readonly cursor: string;
   readonly data: string;
@@ -35,19 +35,19 @@ interface Follower {
   readonly peer: Peer;
   /** Which server it is connected to, or was: it comes back to the next one. */
   server: number;
-  /** How many events there were when it first took its place: it is owed those after. */
+  /** How many events there were when it first got a cursor: it must get all later ones. */
   owedFrom: number;
   /** Cursors of events that were gone before it asked for the earliest. */
   readonly notOwed: ReadonlySet<string>;
-  /** Whether it has a place, which it keeps over drops. Until the welcome came through, it has none. */
+  /** Whether it has a cursor, which it keeps over drops. It has none before its first welcome. */
   placed: boolean;
-  /** For each event that the peer has read: how many had been published by then. */
+  /** For each event that the peer has read: how many were published at that moment. */
   readonly readAt: number[];
 }
 
 const ALL_OWED: ReadonlySet<string> = new Set();
 
-/** A hub, or several on one log, and its peers, beside the plain list of all events that says what each peer must get. */
+/** A hub, or several on one log, with its peers, and a plain list of all events to derive what each peer must get. */
 export class World {
   readonly #log: LogUnderTest;
   readonly #clock: TurnedClock;
@@ -100,11 +100,11 @@ export class World {
         await this.#restart();
         break;
     }
-    // Half of what can go wrong is in what happens between a promise and its continuation.
+    // Half of all faults happen between a promise and its continuation.
     if (action.do !== 'publish') await this.#log.settle();
   }
 
-  /** Lets every peer come back and read to the end, then compares with what it was owed. */
+  /** Lets every peer come back and read to the end, then compares with the expected events. */
   async finish(): Promise<void> {
     await this.#startAll();
     for (const follower of this.#followers) await this.#reconnect(follower);
@@ -181,7 +181,7 @@ export class World {
     if (this.#followers.length >= 8) return;
     const server = this.#followers.length;
     const { hub, log } = this.#server(server);
-    // Where a hub begins, and so what it owes, is known only of one that is up to date.
+    // Where a hub begins, and so which events it must deliver, is known only if it is up to date.
     await log.catchUp();
     const readAt: number[] = [];
     const peer = new Peer({ topics, granted, capacity, onEvent: () => readAt.push(this.#events.length) });
@@ -209,7 +209,7 @@ export class World {
     follower.placed ||= (follower.peer.lastEventId ?? '') !== '';
     follower.server += 1;
     const { hub, log } = this.#server(follower.server);
-    // Who never got a cursor begins anew, at the head.
+    // A peer that never got a cursor begins anew, at the head.
     if (!follower.placed) {
       await log.catchUp();
       follower.owedFrom = this.#events.length;
@@ -217,7 +217,7 @@ export class World {
     follower.peer.connect(hub);
   }
 
-  /** As a crash of one of the processes does it: what was in flight is lost. */
+  /** Like a crash of one process: bytes in flight are lost. */
   async #restart(): Promise<void> {
     const index = (this.#restarts += 1) % this.#servers.length;
     for (const { peer, server } of this.#followers) if (server % this.#servers.length === index) peer.drop();
@@ -232,9 +232,9 @@ export class World {
       wanted.matches(event.topics) && (!event.private || granted.matches(event.topics));
     const place = new Map(this.#events.map((event, i) => [event.data, i]));
     let next = owedFrom;
-    /** What gap notices told of, and how many events there were when they were read: later losses need their own. */
+    /** The gap notices, and how many events there were when they were read: later losses need their own. */
     const excuses: { readonly lost: MatcherSet; readonly until: number }[] = [];
-    // Who asks for the earliest is given what is left when the answer comes.
+    // `earliest` gives the events that are left when the answer comes.
     const isLate = this.#log.answersLate === true && notOwed !== ALL_OWED;
     if (isLate) excuses.push({ lost: createMatcherSet([{ pattern: '*' }]), until: readAt[0] ?? 0 });
     const skipTo = (end: number): void => {

@@ -6,15 +6,15 @@ import { ask, untilAnswered } from '../lib/http.ts';
 /** Why the user of the page is another one now. `ended`: the session ran out, or ended in another tab. */
 export type AccountChange = 'signed-in' | 'signed-out' | 'ended';
 
-/** Who is signed in on this page. */
+/** The user signed in on this page. */
 export interface Account {
   user(): User | null;
-  /** Asks the server who is signed in. */
+  /** Asks the server for the signed-in user. */
   refresh(): Promise<void>;
   signIn(credentials: Credentials): Promise<void>;
   signUp(credentials: Credentials): Promise<void>;
   signOut(): Promise<void>;
-  /** Not called for what the first `refresh` finds. */
+  /** Not called for the result of the first `refresh`. */
   onChange(listener: (why: AccountChange) => void): void;
 }
 

@@ -29,13 +29,13 @@ export function createBell(account: Account, stream: Stream): Bell {
     createNotice,
     (item, notice) => updateNotice(item, notice, shownAsNew.has(notice.id)),
   );
-  /** Unread when the list was opened: marked until it is closed, so that one sees what was new. */
+  /** Unread when the list was opened: marked as new until it is closed. */
   const shownAsNew = new Set<number>();
   let notices = NO_NOTICES;
   /** Takes away the toast of a notification, by its id. */
   const toasts = new Map<number, () => void>();
 
-  /** What was read, here or elsewhere, needs no toast any more. */
+  /** Notices that were read, here or elsewhere, need no toast any more. */
   function dismissUpTo(id: number): void {
     for (const [toastId, dismiss] of toasts) {
       if (toastId > id) continue;
@@ -55,7 +55,7 @@ export function createBell(account: Account, stream: Stream): Bell {
     list.show(notices.list);
   }
 
-  /** Who opens the list has seen it, and who closes it has seen what arrived meanwhile. */
+  /** Opening the list marks it as read, and closing it marks later arrivals. */
   async function markRead(): Promise<void> {
     const newest = notices.list[0];
     if (newest === undefined || notices.unread === 0) return;

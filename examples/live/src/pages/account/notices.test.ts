@@ -12,12 +12,12 @@ test('a mention comes first and counts as unread', () => {
   expect(notices.unread).toBe(2);
 });
 
-test('a mention that is told again counts once', () => {
+test('a repeated mention counts once', () => {
   const once = mentioned(NO_NOTICES, notice(1));
   expect(mentioned(once, notice(1))).toBe(once);
 });
 
-test('reading in another tab marks all up to there as read', () => {
+test('reading in another tab marks all notices up to there as read', () => {
   const notices = mentioned(mentioned(NO_NOTICES, notice(1)), notice(2));
   const after = counted(notices, { unread: 1, readUpTo: 1 });
   expect(after.unread).toBe(1);

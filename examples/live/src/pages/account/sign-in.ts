@@ -4,7 +4,7 @@ import { need, setText } from '../ui/dom.ts';
 import type { Account } from './account.ts';
 
 export interface SignIn {
-  /** @param note why the dialog opened, if it was not the user who asked for it */
+  /** @param note why the dialog opened, if the user did not ask for it */
   open(note?: string): void;
 }
 

@@ -20,7 +20,7 @@ test('the chart ends with the running minute and has no holes', () => {
   expect(minutes.at(-2)).toEqual({ at: NOON - MINUTE, views: 0 });
 });
 
-test('minutes move on while nothing happens', () => {
+test('minutes move on without new views', () => {
   expect(
     lastMinutes(state, NOON + 2 * MINUTE)
       .map(({ views }) => views)
@@ -43,7 +43,7 @@ test('a delta applied twice counts once', () => {
   expect(lastMinutes(once, NOON).at(-1)?.views).toBe(3);
 });
 
-test('a page that the server gave up goes', () => {
+test('a page that the server dropped goes', () => {
   const delta = {
     minutes: [],
     pages: [
@@ -55,7 +55,7 @@ test('a page that the server gave up goes', () => {
   expect(applyViews(state, delta).pages).toEqual([{ page: '(other)', total: 5 }]);
 });
 
-test('minutes that no chart shows any more are forgotten', () => {
+test('minutes beyond every chart are forgotten', () => {
   const later = { minutes: [{ at: NOON + SHOWN_MINUTES * MINUTE, views: 1 }], pages: [], total: 6 };
   expect(applyViews(state, later).minutes.size).toBe(1);
 });

@@ -21,7 +21,7 @@ export function viewsOf(answer: PageViews): ViewsState {
   };
 }
 
-/** Counts in a delta are what they are now, so applying one again changes nothing. */
+/** A delta has the new totals, so applying one again changes nothing. */
 export function applyViews(have: ViewsState, delta: PageViewsDelta): ViewsState {
   const minutes = new Map(have.minutes);
   for (const { at, views } of delta.minutes) minutes.set(at, views);

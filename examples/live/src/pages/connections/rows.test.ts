@@ -50,15 +50,15 @@ describe('the open streams', () => {
     expect(applyDelta(state, old)).toBe(state);
   });
 
-  test('know how far the server’s clock is ahead, which ages need', () => {
+  test('know how far the server’s clock is ahead, to show ages', () => {
     expect(state.ahead).toBe(1_000);
   });
 
-  test('are summed up, with those that are not listed counted as open', () => {
+  test('are summed up, with unlisted ones counted as open', () => {
     expect(totals(state)).toEqual({ open: 3, signedIn: 1, bytes: 150 });
   });
 
-  test('sorted by age, the youngest is the one opened last', () => {
+  test('sorted by age begin with the one opened last', () => {
     expect(sortRows(state, { column: 'age', direction: 'ascending' }).map(({ id }) => id)).toEqual([
       'b',
       'a',

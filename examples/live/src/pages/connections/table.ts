@@ -31,7 +31,7 @@ export function createTable(sorting: Sorting): ConnectionsTable {
 
   function createRow(): HTMLElement {
     const item = fromTemplate('row-template', HTMLElement);
-    // Those that were there before the page was are not news.
+    // Connections older than the page are not news.
     item.toggleAttribute('data-new', drawn);
     return item;
   }
@@ -78,7 +78,7 @@ function updateRow(item: HTMLElement, row: ConnectionRow): void {
   drawTopics(cell('topics'), row.topics);
 }
 
-/** Topics as small labels, made anew only when they are others. */
+/** Topics as small labels, made anew only when they change. */
 function drawTopics(cell: HTMLElement, topics: readonly string[]): void {
   const text = topics.join(' ');
   if (cell.dataset['shown'] === text) return;

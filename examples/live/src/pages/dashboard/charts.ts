@@ -85,7 +85,7 @@ function createKey(
   return { swatch, output };
 }
 
-/** What a line looks like, in words. */
+/** A description of a line, in words. */
 function sentence(
   { figure, label }: ChartPlan['lines'][number],
   samples: readonly Sample[],

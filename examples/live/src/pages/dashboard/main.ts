@@ -32,11 +32,11 @@ function draw(): void {
   const now = Date.now() + (state?.ahead ?? 0);
   const open = stream.state().phase === 'open';
   const last = state?.samples.at(-1);
-  // Without a stream, nobody knows whether the server is still up.
+  // Without a stream, the page can't know whether the server is still up.
   tiles.draw(state, open ? now : (last?.at ?? now));
   if (state === undefined) return;
   const span = spanTo(now);
-  // Connected and told nothing new: the last figures still hold.
+  // Connected, and nothing new came: the last figures are still valid.
   const holds = open && last !== undefined && last.at < now;
   charts.draw(holds ? [...state.samples, { at: now, metrics: last.metrics }] : state.samples, span);
   table.draw(state, span);

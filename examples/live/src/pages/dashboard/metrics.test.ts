@@ -16,7 +16,7 @@ function snapshot(version: number, at: number, connections: number): DashboardSn
   };
 }
 
-test('a delta changes what it names and leaves the rest as it was', () => {
+test('a delta changes only the figures it names', () => {
   const first = applySnapshot(undefined, snapshot(1, 1_000, 4), 1_000);
   const next = applyDelta(first, { version: 2, at: 2_000, metrics: { rss: 7 } }, 1_900);
   expect(next?.metrics).toMatchObject({ connections: 4, rss: 7 });

@@ -6,7 +6,7 @@ import { isNews } from '../lib/versioned.ts';
 /** The longest time the page can show. */
 export const KEPT = 30 * 60_000;
 
-/** What the page knows of the server's metrics. */
+/** The page's copy of the server's metrics. */
 export interface MetricsState {
   readonly version: number;
   readonly startedAt: number;
@@ -47,7 +47,7 @@ export function applyDelta(
     version: delta.version,
     metrics,
     samples: trimHistory(samples, delta.at - KEPT),
-    // A snapshot tells of a moment before it was sent; what is newer comes nearer to the server's clock.
+    // A snapshot describes a moment before it was sent; later deltas come closer to the server's clock.
     ahead: Math.max(have.ahead, delta.at - now),
   };
 }

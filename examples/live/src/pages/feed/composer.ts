@@ -17,7 +17,7 @@ export interface ComposerOptions {
   readonly signedOut: () => void;
 }
 
-/** From this many characters on, what is left is shown in another colour. */
+/** With this few characters left, the counter changes its colour. */
 const LOW = 50;
 // A text half written survives a reload of the tab, and a session that ended.
 const DRAFT = 'tidings:draft';

@@ -14,8 +14,8 @@ export function fetchPost(id: number): Promise<Post> {
 }
 
 /**
- * The newest posts, down to `oldest` if that is given: what a page has fetched so far, fetched again. The cursor
- * is the first answer's, so that nothing that happens between two answers is missed.
+ * The newest posts, down to `oldest` if given: everything a page has fetched so far, fetched again. The cursor is the
+ * first answer's, which covers events between two answers.
  */
 export async function fetchPostsDownTo(oldest: number | undefined): Promise<PostList> {
   const first = await fetchPosts(undefined, oldest === undefined ? undefined : LIMITS.pageSizeMax);

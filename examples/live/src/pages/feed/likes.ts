@@ -3,17 +3,17 @@ import type { LikeState } from '../../shared/api.ts';
 import { ask } from '../lib/http.ts';
 
 export interface Likes {
-  /** Tells the server what the reader wants; a change of mind is told after the answer. */
+  /** Sends the reader's wish to the server; a change of mind is sent after the answer. */
   send(id: number, wanted: boolean): void;
 }
 
 export interface LikesOptions {
-  /** The server's answer, once it is what the reader wants. */
+  /** The server's answer, once it agrees with the reader's wish. */
   readonly confirmed: (state: LikeState) => void;
   readonly failed: (id: number, error: unknown) => void;
 }
 
-/** One request per post at a time, so that quick presses end as the last one wants it. */
+/** One request per post at a time: the last of several quick presses decides. */
 export function createLikes(options: LikesOptions): Likes {
   const wishes = new Map<number, boolean>();
 

@@ -36,7 +36,7 @@ export function createPostView(post: FeedPost, actions: PostActions): HTMLElemen
   return item;
 }
 
-/** What may change: likes, the time that has passed, and who is looking. */
+/** Updates the parts that may change: likes, the age, and the reader. */
 export function updatePostView(item: HTMLElement, post: FeedPost, reader: User | null, now: number): void {
   const { likes, liked } = shownLike(post);
   const like = need(item, '.like', HTMLButtonElement);

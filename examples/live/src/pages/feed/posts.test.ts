@@ -36,15 +36,15 @@ function shown(posts: readonly FeedPost[], id: number): { likes: number; liked: 
 }
 
 describe('the list of posts', () => {
-  test('is newest first, whatever the order they arrive in', () => {
+  test('is newest first, in any order of arrival', () => {
     expect(ids(upsertPosts([], [post(2), post(9), post(4)]))).toEqual([9, 4, 2]);
   });
 
-  test('shows a post that is told twice once', () => {
+  test('shows a repeated post once', () => {
     expect(ids(upsertPost([post(3)], post(3)))).toEqual([3]);
   });
 
-  test('keeps what only the reader’s own answer told when the public event follows', () => {
+  test('keeps data from the reader’s own answer when the public event follows', () => {
     const { liked: _, ...told } = post(3, { likes: 4 });
     expect(upsertPost([post(3, { likes: 1, liked: true })], told)).toEqual([
       post(3, { likes: 4, liked: true }),
@@ -57,12 +57,12 @@ describe('the list of posts', () => {
 });
 
 describe('likes', () => {
-  test('show at once what the reader wants', () => {
+  test('show the reader’s wish at once', () => {
     const list = wantLike([post(1, { likes: 2 })], 1, true);
     expect(shown(list, 1)).toEqual({ likes: 3, liked: true });
   });
 
-  test('go back to what the server last told when it refuses', () => {
+  test('go back to the server’s last figures when it refuses', () => {
     let list: readonly FeedPost[] = wantLike([post(1, { likes: 2 })], 1, true);
     list = applyLike(list, { id: 1, likes: 5, userId: 9, liked: true }, READER);
     expect(shown(list, 1)).toEqual({ likes: 6, liked: true });
@@ -78,7 +78,7 @@ describe('likes', () => {
     expect(list[0]).not.toHaveProperty('wanted');
   });
 
-  test('of somebody else change the count, not the reader’s heart', () => {
+  test('of another user change the count, not the reader’s heart', () => {
     const list = applyLike([post(1)], { id: 1, likes: 1, userId: 9, liked: true }, READER);
     expect(shown(list, 1)).toEqual({ likes: 1, liked: false });
   });

@@ -5,7 +5,7 @@ export interface FeedPost extends Post {
   readonly wanted?: boolean;
 }
 
-/** Newest first, each post once: what is already there is replaced, and keeps what only the page knows. */
+/** Newest first, each post once: a known post is replaced, but keeps the data that only the page has. */
 export function upsertPost(posts: readonly FeedPost[], post: PublicPost | Post): FeedPost[] {
   const known = posts.find((other) => other.id === post.id);
   const merged: FeedPost = { liked: false, ...known, ...post };
@@ -22,7 +22,7 @@ export function removePost(posts: readonly FeedPost[], id: number): FeedPost[] {
   return posts.filter((post) => post.id !== id);
 }
 
-/** Somebody's like, told by an event. `reader`: the id of who is looking, whose own likes fill the heart. */
+/** A like, from an event. `reader`: the id of the reader, whose own likes fill the heart. */
 export function applyLike(
   posts: readonly FeedPost[],
   event: Events['post:liked'],
@@ -35,7 +35,7 @@ export function applyLike(
   }));
 }
 
-/** The reader pressed the heart: shown at once, whatever the server will say. */
+/** The reader pressed the heart: shown at once, before the server answers. */
 export function wantLike(posts: readonly FeedPost[], id: number, wanted: boolean): FeedPost[] {
   return change(posts, id, (post) => ({ ...post, wanted }));
 }
@@ -45,12 +45,12 @@ export function confirmLike(posts: readonly FeedPost[], state: LikeState): FeedP
   return change(posts, state.id, ({ wanted: _, ...post }) => ({ ...post, ...state }));
 }
 
-/** The server refused it: back to what it last told. */
+/** The server refused it: back to its last figures. */
 export function rollBackLike(posts: readonly FeedPost[], id: number): FeedPost[] {
   return change(posts, id, ({ wanted: _, ...post }) => post);
 }
 
-/** What the heart shows: the server's figures, with the unconfirmed press counted in. */
+/** The heart's display: the server's figures, with the unconfirmed press counted in. */
 export function shownLike(post: FeedPost): { likes: number; liked: boolean } {
   const { likes, liked, wanted } = post;
   if (wanted === undefined || wanted === liked) return { likes, liked };

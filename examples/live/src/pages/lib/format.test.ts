@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { formatBytes, formatByteRate, formatCount, formatMs, formatRate, plural, UNKNOWN } from './format.ts';
 
 describe('formatting', () => {
-  test('what is not known yet is a dash, never a zero', () => {
+  test('an unknown figure is a dash, never a zero', () => {
     for (const format of [formatCount, formatRate, formatBytes, formatByteRate, formatMs]) {
       expect(format(null)).toBe(UNKNOWN);
       expect(format(undefined)).toBe(UNKNOWN);

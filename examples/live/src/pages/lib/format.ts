@@ -1,4 +1,4 @@
-/** What stands where a figure is not known yet. */
+/** Shown for a figure that is not known yet. */
 export const UNKNOWN = '–';
 
 const whole = new Intl.NumberFormat('en');

@@ -12,7 +12,7 @@ import type { Sample } from './history.ts';
 
 const INTERVAL = 1_000;
 
-/** A sample at a second, told by one figure. */
+/** A sample at a second, with one figure. */
 function sample(second: number, connections: number | null): Sample {
   return { at: second * 1_000, metrics: { ...UNKNOWN_METRICS, connections } };
 }
@@ -22,14 +22,14 @@ function told(samples: readonly Sample[]): (readonly [number, number | null])[] 
 }
 
 describe('merging a snapshot into the history of a page', () => {
-  test('a page without history takes the snapshot as it is', () => {
+  test('a page without history takes the whole snapshot', () => {
     expect(told(mergeHistory([], [sample(1, 5), sample(2, 6)], INTERVAL))).toEqual([
       [1, 5],
       [2, 6],
     ]);
   });
 
-  test('the snapshot wins where both know something, and older samples stay', () => {
+  test('the snapshot wins where both have samples, and older samples stay', () => {
     const merged = mergeHistory(
       [sample(1, 1), sample(2, 2), sample(3, 3)],
       [sample(2, 20), sample(3, 30)],
@@ -42,7 +42,7 @@ describe('merging a snapshot into the history of a page', () => {
     ]);
   });
 
-  test('time that neither of them knows becomes a gap, not a line and not a zero', () => {
+  test('a time without samples in either becomes a gap, not a line or a zero', () => {
     const merged = mergeHistory([sample(1, 1)], [sample(10, 10)], INTERVAL);
     expect(told(merged)).toEqual([
       [1, 1],
@@ -88,7 +88,7 @@ describe('appending a sample', () => {
     ]);
   });
 
-  test('seconds without news are held at the last figures', () => {
+  test('seconds without news repeat the last figures', () => {
     expect(told(appendSample([sample(1, 1)], sample(10, 2), INTERVAL))).toEqual([
       [1, 1],
       [9, 1],
@@ -96,7 +96,7 @@ describe('appending a sample', () => {
     ]);
   });
 
-  test('a sample of a time that is there already replaces it', () => {
+  test('a sample of a known time replaces the old one', () => {
     expect(told(appendSample([sample(1, 1), sample(2, 2)], sample(2, 3), INTERVAL))).toEqual([
       [1, 1],
       [2, 3],
@@ -118,12 +118,12 @@ describe('trimming', () => {
 });
 
 describe('summarizing', () => {
-  test('counts known values of the time asked for only', () => {
+  test('counts only known values of the requested time', () => {
     const samples = [sample(1, 100), sample(2, 4), sample(3, null), sample(4, 8)];
     expect(summarize(samples, 'connections', 2_000)).toEqual({ min: 4, mean: 6, max: 8 });
   });
 
-  test('says nothing of a figure that was never known', () => {
+  test('gives undefined for a figure that was never known', () => {
     expect(summarize([sample(1, 1)], 'lagP99', 0)).toBeUndefined();
   });
 });

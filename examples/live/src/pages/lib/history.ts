@@ -38,7 +38,7 @@ export function samplesOf(history: DashboardSnapshot['history']): Sample[] {
 }
 
 /**
- * What a page has, continued by what a snapshot tells: the told samples win over the time they cover, the older
+ * A page's history, continued by a snapshot: the snapshot's samples win over the time they cover, the older
  * ones stay, and where the two do not meet (the page was away, or the server) there is a gap.
  */
 export function mergeHistory(have: readonly Sample[], told: readonly Sample[], interval: number): Sample[] {
@@ -53,8 +53,8 @@ export function mergeHistory(have: readonly Sample[], told: readonly Sample[], i
 }
 
 /**
- * One more sample. While connected, no news means no change: seconds that were not told are held at the last
- * figures, so that a chart draws a step where a straight line between the two would claim a slow change.
+ * One more sample. While connected, no news means no change: seconds without a sample repeat the last figures, which
+ * makes a chart draw a step where a straight line between the two would claim a slow change.
  */
 export function appendSample(have: readonly Sample[], next: Sample, interval: number): Sample[] {
   const last = have.at(-1);
@@ -64,7 +64,7 @@ export function appendSample(have: readonly Sample[], next: Sample, interval: nu
   return quiet ? [...have, { at: next.at - interval, metrics: last.metrics }, next] : [...have, next];
 }
 
-/** Without what is older than `from`, except the one sample before it, which the line of a chart starts from. */
+/** Drops samples older than `from`, except the last one before it, where a chart's line starts. */
 export function trimHistory(have: readonly Sample[], from: number): Sample[] {
   const first = have.findIndex((sample) => sample.at >= from);
   if (first === -1) return have.slice(-1);

@@ -84,7 +84,7 @@ function sleep(ms: number): Promise<void> {
   });
 }
 
-/** What to tell the user about something that was thrown. */
+/** The message for the user about an error. */
 export function words(error: unknown): string {
   return error instanceof ApiError ? error.message : 'Something went wrong on this page.';
 }

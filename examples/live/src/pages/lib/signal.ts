@@ -1,4 +1,4 @@
-/** Who wants to know, and the means to tell them. */
+/** Listeners, and the function that calls them. */
 export interface Signal<Args extends unknown[]> {
   add(listener: (...args: Args) => void): void;
   tell(...args: Args): void;

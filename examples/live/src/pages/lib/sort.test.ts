@@ -20,14 +20,14 @@ describe('sorting', () => {
     expect(sortBy(rows, (row) => row.size, 'descending').map((row) => row.name)).toEqual(['b', 'a9', 'a10']);
   });
 
-  test('the rows given stay as they are', () => {
+  test('the given rows stay unchanged', () => {
     sortBy(rows, (row) => row.size, 'ascending');
     expect(rows[0]?.name).toBe('b');
   });
 });
 
 describe('pressing a header', () => {
-  test('turns the direction of the column that is sorted already', () => {
+  test('reverses the direction of the sorted column', () => {
     const order = nextOrder({ column: 'age', direction: 'ascending' }, 'age', 'ascending');
     expect(order).toEqual({ column: 'age', direction: 'descending' });
     expect(nextOrder(order, 'age', 'ascending')).toEqual({ column: 'age', direction: 'ascending' });

@@ -5,7 +5,7 @@ export interface SortOrder<Column extends string> {
   readonly direction: Direction;
 }
 
-/** What pressing a column's header leads to: the other direction, or that column in its natural direction. */
+/** The order after pressing a column's header: the other direction, or that column in its natural direction. */
 export function nextOrder<Column extends string>(
   order: SortOrder<Column>,
   column: Column,

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { hueOf, splitMentions } from './text.ts';
 
 describe('splitting a text at its mentions', () => {
-  test('a text without mentions is one piece, an empty one is none', () => {
+  test('a text without mentions is one piece, an empty text has none', () => {
     expect(splitMentions('hello')).toEqual([{ kind: 'text', text: 'hello' }]);
     expect(splitMentions('')).toEqual([]);
   });
 
-  test('mentions are pieces of their own, wherever they stand', () => {
+  test('mentions are pieces of their own, in any position', () => {
     expect(splitMentions('@ada and @grace')).toEqual([
       { kind: 'mention', text: '@ada' },
       { kind: 'text', text: ' and ' },

@@ -6,7 +6,7 @@ export interface TextPart {
   readonly text: string;
 }
 
-/** A post's text in pieces, so that the `@names` can be set off. */
+/** A post's text in pieces, to set off the `@names`. */
 export function splitMentions(text: string): TextPart[] {
   const parts: TextPart[] = [];
   let from = 0;

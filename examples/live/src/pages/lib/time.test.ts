@@ -21,7 +21,7 @@ describe('time ago', () => {
     expect(timeAgo(NOW - age, NOW)).toBe(words);
   });
 
-  test('after a week it is the date, with the year if that is another one', () => {
+  test('after a week it is the date, with the year if it is not the current one', () => {
     expect(timeAgo(new Date(2026, 5, 1).getTime(), NOW)).toBe('Jun 1');
     expect(timeAgo(new Date(2025, 11, 31).getTime(), NOW)).toBe('Dec 31, 2025');
   });

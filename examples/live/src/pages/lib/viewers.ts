@@ -1,7 +1,7 @@
 import type { PageName, ViewersDelta, ViewersSnapshot } from '../../shared/api.ts';
 import { isNews } from './versioned.ts';
 
-/** What a delta makes of it: pages with nobody left go, the most viewed come first. */
+/** Applies a delta: pages without viewers go, the most viewed come first. */
 export function applyViewers(
   have: ViewersSnapshot | undefined,
   delta: ViewersDelta,

@@ -39,7 +39,7 @@ test('a page that is hidden for long is absent until it is shown', () => {
   expect(told).toEqual(['begins', 'ends']);
 });
 
-test('a look at another tab is no absence, however often', () => {
+test('a brief look at another tab is not an absence, however often', () => {
   watch();
   for (let look = 0; look < 5; look += 1) {
     page.show(false);

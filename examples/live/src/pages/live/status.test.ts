@@ -14,7 +14,7 @@ describe('the status indicator', () => {
     expect(label({ phase: 'open' })).toBe('Live');
   });
 
-  test('says so when a heartbeat is overdue, and is live again with the next', () => {
+  test('shows that a heartbeat is overdue, and is live again with the next', () => {
     const open = { phase: 'open', heartbeat: 15_000 } as const;
     expect(label({ ...open, heardAt: NOW - 16_000 })).toBe('Live');
     expect(label({ ...open, heardAt: NOW - 18_500 })).toBe('Silent for 18 s');
@@ -33,7 +33,7 @@ describe('the status indicator', () => {
     expect(label({ phase: 'open', offline: true })).toBe('Live');
   });
 
-  test('tells of a gap until it is closed, and for a while that it was', () => {
+  test('shows a gap until it is closed, and the closing for a while', () => {
     const gap = { at: NOW, reasons: ['epoch'] };
     expect(label({ phase: 'open', gap })).toBe('Catching up…');
     expect(label({ phase: 'open', gap, caughtUpAt: NOW - 1 })).toBe('Catching up…');
@@ -41,7 +41,7 @@ describe('the status indicator', () => {
     expect(label({ phase: 'open', gap, caughtUpAt: NOW + 5 }, NOW + 60_000)).toBe('Live');
   });
 
-  test('rests without alarm while nobody looks, with a network or without', () => {
+  test('rests without alarm while the page is out of sight, with or without a network', () => {
     expect(describeStatus({ ...INITIAL_STATE, phase: 'resting' }, NOW)).toMatchObject({
       tone: 'busy',
       label: 'Resting',
@@ -54,7 +54,7 @@ describe('the status indicator', () => {
     expect(text).toEqual({ tone: 'down', label: 'Refused', detail: 'Not for you.' });
   });
 
-  test('lists what is known, and says what is not', () => {
+  test('lists known details, and names the unknown ones', () => {
     const facts = new Map(
       statusFacts({ ...INITIAL_STATE, events: 1, gap: { at: NOW - 4_000, reasons: ['trimmed'] } }, NOW),
     );
@@ -67,7 +67,7 @@ describe('the status indicator', () => {
 describe('a screen reader', () => {
   const nothing: Announcement = { words: '' };
 
-  /** What is read out over these phases, each a millisecond or so many after the one before. */
+  /** The announcements over these phases, each one millisecond, or the given number, after the one before. */
   function heard(...phases: (StreamState['phase'] | number)[]): string[] {
     let now = NOW;
     let phase: StreamState['phase'] = 'connecting';
@@ -84,7 +84,7 @@ describe('a screen reader', () => {
   }
   const LOST = 'The connection was lost. What is missed meanwhile comes after.';
 
-  test('hears nothing of a page that opens its stream, or opens it anew', () => {
+  test('hears nothing when a page opens its stream, or opens it anew', () => {
     expect(heard('connecting', 'open', 5_000, 'connecting', 'open')).toEqual([]);
     expect(heard('open', 30_000, 'resting', 60_000, 'connecting', 1_000, 'open')).toEqual([]);
   });
@@ -95,7 +95,7 @@ describe('a screen reader', () => {
     expect(heard('open', 'waiting', 3_000, 'connecting', 3_000, 'open')).toEqual([LOST, 'Live again.']);
   });
 
-  test('hears that it came to the worst', () => {
+  test('hears that the stream has ended', () => {
     expect(heard('open', 'waiting', 3_000, 'ended')).toEqual([
       LOST,
       'The server ended this stream for good.',

@@ -1,12 +1,12 @@
 import { formatCount, formatMs, plural } from '../lib/format.ts';
 import { secondsUntil } from '../lib/time.ts';
 
-/** What is known of the page's event stream; the indicator in the top bar is drawn from it. */
+/** The state of the page's event stream, which the indicator in the top bar shows. */
 export interface StreamState {
   /**
    * `connecting`: opened by the page's own wish, the first time or anew. `waiting`: interrupted, until it is open
-   * again. `resting`: closed while nobody looks. `ended`: the server said not to come back. `refused`: it said no
-   * (401, 403, …) and trying again is no use.
+   * again. `resting`: closed while the page is out of sight. `ended`: the server said not to come back. `refused`:
+   * it said no (401, 403, …) and trying again is no use.
    */
   readonly phase: 'connecting' | 'open' | 'waiting' | 'resting' | 'ended' | 'refused';
   /** When the next attempt is due, while `waiting`. */
@@ -26,9 +26,9 @@ export interface StreamState {
   readonly lastEventAt?: number;
   /** Connections opened after the first. */
   readonly reconnects: number;
-  /** The last time the server told of events it could not send again. */
+  /** The last time the server reported events that it could not send again. */
   readonly gap?: { readonly at: number; readonly reasons: readonly string[] };
-  /** When the page had fetched what the gap had swallowed; absent while it has not. */
+  /** When the page had fetched the data that the gap had swallowed; absent while it has not. */
   readonly caughtUpAt?: number;
 }
 
@@ -108,19 +108,19 @@ function describeOpen(state: StreamState, now: number): StatusText {
   return { tone: 'live', label: 'Live', detail: 'Every event arrives as it happens.' };
 }
 
-/** What was read out last, and what may have to be. */
+/** The last announcement, and the one that may be due. */
 export interface Announcement {
   readonly words: string;
   /** Since when the stream is interrupted. */
   readonly since?: number;
-  /** Whether, and as what, the interruption was read out. */
+  /** The announcement of the interruption, if there was one. */
   readonly told?: 'waiting' | 'down';
 }
 
 /** Shorter interruptions are not read out, such as when the server renews a stream. */
 const READ_OUT_AFTER = 2_000;
 
-/** Reads out what changed for better or worse, not each second of a countdown, nor that all is well at first. */
+/** Announces changes for better or worse, but neither each second of a countdown nor a good start. */
 export function announce(last: Announcement, { tone, detail }: StatusText, now: number): Announcement {
   if (tone === 'busy') return last;
   if (tone === 'live') return { words: last.told === undefined ? last.words : 'Live again.' };

@@ -8,7 +8,7 @@ import { watchAbsence } from './absence.ts';
 import { INITIAL_STATE, wordsForGoodbye } from './status.ts';
 import type { StreamState } from './status.ts';
 
-/** What arrived, for pages that show the stream itself. */
+/** Received events, for pages that show the stream itself. */
 export interface Receipt {
   readonly type: string;
   readonly at: number;
@@ -21,7 +21,7 @@ export interface Stream {
   on<Type extends keyof Events>(type: Type, handle: (data: Events[Type]) => void): void;
   onReceipt(listener: (receipt: Receipt) => void): void;
   onState(listener: () => void): void;
-  /** The server told that events are missing. */
+  /** The server reported missing events. */
   onGap(listener: () => void): void;
   /** The server refused the stream, and it does not try again by itself. */
   onRefused(listener: (status: number | undefined) => void): void;
@@ -30,7 +30,7 @@ export interface Stream {
   open(topics: readonly string[], cursor?: string): void;
   /** Keeps events back, in order, until the returned function is called: for the time a list is fetched. */
   hold(): () => void;
-  /** What a gap had swallowed is on the page now. */
+  /** The page has caught up with a gap. */
   caughtUp(): void;
   /** Opens it anew, now. */
   retry(): void;
@@ -45,7 +45,7 @@ const LONGEST_WAIT = 10_000;
  */
 const REST_AFTER = 30_000;
 
-/** `fetch`, calling `heard` for whatever arrives: heartbeats are no events, and the client keeps them to itself. */
+/** `fetch` that calls `heard` for all received bytes: heartbeats are not events, and the client doesn't report them. */
 async function listen(url: string, init: RequestInit, heard: () => void): Promise<Response> {
   const response = await fetch(url, init);
   if (response.body === null) return response;
@@ -125,7 +125,7 @@ export function createStream(page: string): Stream {
     refusals.tell(error.status);
   }
 
-  /** Other than after a failure, nobody is told why the stream ends and when it comes back but by this event. */
+  /** Except after a failure, only this event says why the stream ends and when it comes back. */
   function farewell(event: ReceivedEvent): void {
     const { reason, retry } = event.json<{ reason: string; retry: number }>();
     change({ problem: wordsForGoodbye(reason), retryAt: Date.now() + retry });
@@ -160,7 +160,7 @@ export function createStream(page: string): Stream {
     fresh.onOpen(opened);
     fresh.onGap(missed);
     fresh.onError(failed);
-    // The last thing a client says is that it was closed, which is no news of those closed here.
+    // A client's last event says that it was closed, which is no news for one closed here.
     fresh.onStatus((status) => {
       if (client === fresh) changed(status);
     });

@@ -29,7 +29,7 @@ export function createAccountMenu(account: Account, signIn: SignIn): AccountMenu
   return {
     show() {
       const user = account.user();
-      // Signing out hides the button that holds the focus.
+      // Signing out hides the focused button.
       const left = user === null && document.activeElement === button;
       enter.hidden = user !== null;
       button.hidden = user === null;

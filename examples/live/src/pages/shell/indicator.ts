@@ -23,7 +23,7 @@ export function startIndicator(stream: Stream): void {
     setAttribute(button, 'data-tone', text.tone);
     setAttribute(button, 'aria-label', `Event stream: ${text.label}. Show details.`);
     setText(detail, text.detail);
-    // Figures that are no longer told of are shown paler, see `.live`.
+    // Figures without updates are shown paler, see `.live`.
     setAttribute(document.documentElement, 'data-stream', state.phase === 'open' ? 'open' : 'down');
     retry.hidden = text.tone === 'live' || text.tone === 'busy';
     if (panel.matches(':popover-open')) drawFacts(facts, statusFacts(state, now));

@@ -11,7 +11,7 @@ import { startIndicator } from './indicator.ts';
 import { createStream } from '../live/stream.ts';
 import type { Stream } from '../live/stream.ts';
 
-/** What every page has: its stream, who is signed in, and the top bar that shows both. */
+/** The parts that every page has: its stream, the signed-in user, and the top bar that shows both. */
 export interface Page {
   readonly stream: Stream;
   readonly account: Account;
@@ -23,7 +23,7 @@ export interface Page {
 export interface PagePlan {
   readonly topics: readonly string[];
   /**
-   * Fetches what the page shows besides its events; resolves to the cursor it is true at. Called at the start,
+   * Fetches the data that the page shows in addition to its events; resolves to their cursor. Called at the start,
    * after a gap, and when another user signed in; events wait until it is done.
    */
   readonly load?: () => Promise<string>;

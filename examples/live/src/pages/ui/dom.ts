@@ -5,7 +5,7 @@ export function need<T extends Element>(root: ParentNode, selector: string, type
   return found;
 }
 
-/** A copy of what stands in `<template id="…">`. */
+/** A copy of the content of `<template id="…">`. */
 export function fromTemplate<T extends Element>(id: string, type: new () => T): T {
   const template = need(document, `#${id}`, HTMLTemplateElement);
   const copy = document.importNode(template.content, true).firstElementChild;

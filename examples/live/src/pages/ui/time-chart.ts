@@ -11,7 +11,7 @@ export interface ChartSeries {
 export interface TimeChartOptions {
   readonly series: readonly ChartSeries[];
   readonly format: (value: number) => string;
-  /** The top of the scale is never below this, so that noise around zero looks like what it is. */
+  /** The top of the scale is never below this, which keeps noise around zero small. */
   readonly floor: number;
   /** Whether values are whole, which keeps fractions off the axis. */
   readonly whole?: boolean;
@@ -27,7 +27,7 @@ export interface TimeSpan {
 }
 
 export interface TimeChart {
-  /** `columns[i][row]` is what series `i` was at `at[row]`; null is a gap. Times in ms, ascending. */
+  /** `columns[i][row]` is the value of series `i` at `at[row]`; null is a gap. Times in ms, ascending. */
   draw(at: number[], columns: (number | null)[][], span: TimeSpan): void;
 }
 

@@ -3,14 +3,14 @@ import { element, fromTemplate, need } from './dom.ts';
 export interface ToastOptions {
   readonly tone?: 'good' | 'bad';
   readonly action?: { readonly label: string; readonly run: () => void };
-  /** Stays until it is used or dismissed: for what is told nowhere else. */
+  /** Stays until it is used or dismissed, for news that is shown nowhere else. */
   readonly stay?: boolean;
 }
 
 const SHOWN = 8_000;
 const AT_MOST = 4;
 
-/** A short message in the corner, read out by screen readers when they have time. @returns what takes it away */
+/** A short message in the corner, read out by screen readers when idle. @returns a function that removes it */
 export function showToast(text: string, options: ToastOptions = {}): () => void {
   const toast = element('div', 'toast');
   toast.dataset['tone'] = options.tone ?? 'good';

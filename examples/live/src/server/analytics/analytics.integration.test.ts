@@ -22,7 +22,7 @@ async function watch(): Promise<Stream> {
 }
 
 describe('viewers', () => {
-  test('are people: two tabs are one, a reload moves nothing, and who closes all is gone', async () => {
+  test('are people: two tabs count once, a reload changes nothing, and closing all tabs leaves', async () => {
     const watching = await watch();
     const [ann, bob] = [server.person(), server.person()];
     const told = async (viewers: number): Promise<void> => {
@@ -46,7 +46,7 @@ describe('viewers', () => {
     await watching.close();
   });
 
-  test('are told by a cookie that the server sets once', async () => {
+  test('are recognized by a cookie that the server sets once', async () => {
     const ann = server.person();
     const stream = await ann.stream(`page=/feed&${newView()}`);
     expect(stream.response.headers.getSetCookie().join()).toMatch(
@@ -74,14 +74,14 @@ describe('viewers', () => {
 });
 
 describe('page views', () => {
-  // Of its own: those that other tests left are saved a moment later.
+  // A server of its own: views left by other tests are saved a moment later.
   let server: TestServer;
   beforeAll(async () => {
     server = await startServer();
   });
   afterAll(() => server.close());
 
-  test('are stored once for each load, however often it reconnects, and told', async () => {
+  test('are stored once for each load, however often it reconnects, and published', async () => {
     const watching = await server.person().stream('topic=pageviews');
     const before = (await server.person().get('/analytics/pageviews?minutes=5')).body;
     const ann = server.person();
@@ -100,7 +100,7 @@ describe('page views', () => {
     await watching.close();
   });
 
-  test('follow a cursor: what was counted in between comes, in numbers that may come twice', async () => {
+  test('follow a cursor: views counted in between come, in totals that may be repeated', async () => {
     const { cursor, total } = (await server.person().get('/analytics/pageviews')).body;
     await (await server.person().stream(`page=/later&${newView()}`)).close();
     const stream = await server.person().stream(`topic=pageviews&last_event_id=${cursor}`);
@@ -123,7 +123,7 @@ describe('another site', () => {
   const count = (query: string, headers: Record<string, string> = { Origin: origin }): Promise<Stream> =>
     openStream(`${server.url}/count?${query}`, headers);
 
-  test('may load the script and is told so by the headers', async () => {
+  test('may load the script, as its headers say', async () => {
     const answer = await server.person().send('GET', '/embed.js', undefined, { Origin: origin });
     expect(answer.status).toBe(200);
     expect(answer.headers.get('Content-Type')).toMatch('text/javascript');
@@ -131,7 +131,7 @@ describe('another site', () => {
     expect(answer.headers.get('Access-Control-Allow-Origin')).toBe('*');
   });
 
-  test('is counted under its own name, as told by the browser, and gets no cookie', async () => {
+  test('is counted under its own name, which the browser sends, and gets no cookie', async () => {
     const watching = await watch();
     const one = await count(`page=/cart&${newView()}&${visitor}`);
     expect(one.response.headers.get('Access-Control-Allow-Origin')).toBe('*');
@@ -147,7 +147,7 @@ describe('another site', () => {
     await watching.close();
   });
 
-  test('reads nothing there, and nothing of the streams of this site', async () => {
+  test('cannot read its stream, or any stream of this site', async () => {
     const stream = await count(`topic=posts&page=/x&${newView()}&${visitor}`);
     await stream.next('tidings:welcome');
     expect(server.hub.watchers('posts')).toBe(0);

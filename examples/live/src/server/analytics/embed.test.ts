@@ -83,7 +83,7 @@ test('counts without storage, too', () => {
   expect(param(load(locked).opened[0], 'visitor')).toMatch(/^[0-9a-f]{32}$/);
 });
 
-test('is gone with the page, and back with it', () => {
+test('closes with the page, and comes back with it', () => {
   load();
   page.listeners.get('pagehide')?.({ persisted: true });
   expect(page.opened[0]?.readyState).toBe(2);
@@ -93,7 +93,7 @@ test('is gone with the page, and back with it', () => {
   expect(param(page.opened[1], 'view')).toBe(param(page.opened[0], 'view'));
 });
 
-test('comes back by itself when it was refused, but leaves a lost connection to the browser', () => {
+test('comes back by itself after a refusal, but leaves a lost connection to the browser', () => {
   load();
   page.opened[0]?.onerror?.();
   expect(page.timers).toHaveLength(0);

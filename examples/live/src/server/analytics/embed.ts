@@ -1,7 +1,7 @@
 import { ROUTES } from '../../shared/api.ts';
 
 /**
- * What another site includes to have its pages counted:
+ * The script that another site includes to have its pages counted:
  *
  *     <script async src="https://…/embed.js"></script>
  *

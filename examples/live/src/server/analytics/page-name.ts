@@ -4,14 +4,14 @@ import type { PageName } from '../../shared/api.ts';
 import { hostOf } from '../http/cross-site.ts';
 import { HttpProblem } from '../http/problem.ts';
 
-/** What pages that there is no room for are counted as, all together. */
+/** The name under which pages beyond the maximum are counted together. */
 export const OTHER: PageName = '(other)';
 
-// Visible ASCII, as a browser's `location.pathname` is; no query and no fragment, which may hold secrets.
+// Visible ASCII, like a browser's `location.pathname`; without query and fragment, which may contain secrets.
 const PATH = /^\/[!-"$->@-~]*$/;
 
 /**
- * The name under which the page that sends this request is counted. Its site is told by the browser, so that no
+ * The name under which the page that sends this request is counted. The browser names its site, so no
  * page can have itself counted as another site's.
  *
  * @throws HttpProblem 400 `page/invalid`

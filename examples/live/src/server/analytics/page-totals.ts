@@ -4,15 +4,15 @@ import type { Database } from '../database/schema.ts';
 import { OTHER } from './page-name.ts';
 import { rankAfter } from './rank.ts';
 
-/** This app's own pages, and the sum of those that were given up, keep their rows. */
+/** This app's own pages, and the sum of dropped pages, always keep their rows. */
 const KEPT: readonly PageName[] = [...Object.keys(PAGES), OTHER];
 const TOP_PAGES = 50;
 
 /**
  * Adds views to the totals of their pages. Anybody may make up names, so there is room for `maxPages` of them: a new
- * page takes the place of the one that is viewed least of late, whose views are then counted as those of {@link OTHER}.
+ * page replaces the one that was viewed least of late, whose views then count as those of {@link OTHER}.
  *
- * @returns the pages that changed, with their totals now; 0 for one that was given up
+ * @returns the pages that changed, with their new totals; 0 for a dropped page
  */
 export async function addPageViews(
   db: Database,

@@ -83,7 +83,7 @@ test('made-up names leave room for a page that people view', async () => {
   expect(await totals()).toMatchObject({ '/shop': 3, '/new': 2 });
 });
 
-test('made-up names that were viewed often give way to what is viewed now, within days', async () => {
+test('made-up names with many views give way to present pages within days', async () => {
   for (let i = 0; i < MAX_PAGES; i += 1) await view(`/made-up-${i}`, 40);
   clock.advance(6 * DAY);
   await view('/one');
@@ -99,7 +99,7 @@ test('this app’s own pages always keep their row', async () => {
   for (const page of Object.keys(PAGES)) expect(shown[page]).toBe(1);
 });
 
-test('the views of a page that is given up are told, and none is lost from the sum', async () => {
+test('the loss of a dropped page is published, and its views stay in the sum', async () => {
   for (let i = 0; i < 30; i += 1) await view(`/page-${i}`);
   const { pages, total } = await read();
   expect(total).toBe(30);
@@ -112,7 +112,7 @@ test('the views of a page that is given up are told, and none is lost from the s
   expect(again.total()).toBe(30);
 });
 
-test('what is told of a batch fits an event, however long the names are', async () => {
+test('the delta of a batch fits into an event, however long the names are', async () => {
   const name = (kind: string, i: number): string =>
     `${'x'.repeat(190)}.example/${kind}${'y'.repeat(190)}${i}`;
   for (const kind of ['first', 'second']) {
@@ -148,7 +148,7 @@ test('minutes are sums: they stay when the ids of their views are forgotten', as
   expect(told.at(-1)).toMatchObject({ minutes: [{ views: 4 }] });
 });
 
-test('old minutes go, and ids that are too many, however many there are', async () => {
+test('old minutes and excess ids are deleted, however many there are', async () => {
   await view('/feed');
   clock.advance(31 * DAY);
   for (let i = 0; i < 15; i += 1) await view(`/page-${i}`, 100);

@@ -14,11 +14,11 @@ export interface PageViewCounter {
   record(page: PageName, viewId: string): void;
   /** Page views of all time that are in the database. */
   total(): number;
-  /** What happened in the last so many minutes. */
+  /** The views of the last so many minutes. */
   read(minutes: number): Promise<Omit<PageViews, 'cursor'>>;
   /** Forgets the ids of views, and minutes, that are old; they stay in the totals. */
   prune(): Promise<void>;
-  /** Saves what has been recorded so far. */
+  /** Saves all views recorded so far. */
   flush(): Promise<void>;
 }
 

@@ -7,7 +7,7 @@
  */
 const HALF_LIFE = 86_400_000;
 
-/** @param rank what it was; undefined for a page that was not viewed yet */
+/** @param rank the old rank; undefined for a page without views */
 export function rankAfter(rank: number | undefined, views: number, at: number): number {
   const added = at / HALF_LIFE + Math.log2(views);
   if (rank === undefined) return added;

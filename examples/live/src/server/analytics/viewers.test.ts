@@ -5,7 +5,7 @@ import { manualClock } from '../testing/clock.ts';
 import { createViewers } from './viewers.ts';
 import type { Viewers } from './viewers.ts';
 
-/** What the hub counts, by topic. */
+/** The hub's counts, by topic. */
 let present: Record<string, number>;
 let told: ViewersDelta[];
 let viewers: Viewers;
@@ -31,20 +31,20 @@ function withRoomFor(maxPages: number): void {
   });
 }
 
-/** So many people come to a page, none of whom is on another one. */
+/** So many people come to a page; none of them is on another one. */
 function enter(page: string, people = 1): void {
   const topics = viewers.topicsOf(page);
   for (const topic of topics) present[topic] = (present[topic] ?? 0) + people;
   viewers.enter(topics);
 }
 
-/** What is told now, without the versions. */
+/** The published deltas, without their versions. */
 async function toldNow(): Promise<unknown[]> {
   await viewers.tick();
   return told.splice(0).map(({ version: _, ...delta }) => delta);
 }
 
-test('pages whose number has changed are told, and nothing if none has', async () => {
+test('only pages whose number has changed are published, and nothing if there are none', async () => {
   enter('/feed');
   enter('/', 2);
   expect(await toldNow()).toEqual([
@@ -63,14 +63,14 @@ test('pages whose number has changed are told, and nothing if none has', async (
   expect(await toldNow()).toEqual([]);
 });
 
-test('people are told also when one left a page just as another came', async () => {
+test('the number of people is published even if one left a page just as another came', async () => {
   enter('/feed', 2);
   await toldNow();
   present['pages'] = 1;
   expect(await toldNow()).toEqual([{ pages: [], people: 1 }]);
 });
 
-test('a snapshot lists the pages that somebody views, most viewed first', () => {
+test('a snapshot lists the pages with viewers, most viewed first', () => {
   enter('/a');
   enter('/b', 5);
   enter('/c');
@@ -84,7 +84,7 @@ test('a snapshot lists the pages that somebody views, most viewed first', () => 
   });
 });
 
-test('pages beyond the maximum are counted together, until others have nobody left', async () => {
+test('pages beyond the maximum are counted together, until others have no viewers left', async () => {
   for (const page of ['/1', '/2', '/3', '/4', '/5', '/feed']) enter(page);
   expect(present['page//feed']).toBe(1);
   expect(present).toMatchObject({ 'page//3': 1, 'page/(other)': 2 });
@@ -99,7 +99,7 @@ test('a connection that shows no page counts for none', async () => {
   expect(await toldNow()).toEqual([]);
 });
 
-test('versions grow, so that a delta from before a snapshot can be told', async () => {
+test('versions grow, to recognize a delta from before a snapshot', async () => {
   enter('/feed');
   const first = viewers.snapshot().version;
   await viewers.tick();
@@ -108,7 +108,7 @@ test('versions grow, so that a delta from before a snapshot can be told', async 
   expect(viewers.snapshot().version).toBeGreaterThan(delta?.version ?? Infinity);
 });
 
-test('pages that came at the same moment take no more room than there is', async () => {
+test('pages that come at the same moment do not exceed the maximum', async () => {
   const topics = Array.from({ length: 100 }, (_, i) => viewers.topicsOf(`/page-${i}`));
   for (const each of topics) {
     for (const topic of each) present[topic] = 1;
@@ -117,7 +117,7 @@ test('pages that came at the same moment take no more room than there is', async
   expect(viewers.snapshot().pages).toHaveLength(3);
 });
 
-test('a crowd of pages with long names is told in events that the hub takes, and greeted with a short list', async () => {
+test('many pages with long names are published in events of valid size, and greeted with a short list', async () => {
   withRoomFor(500);
   for (let i = 0; i < 500; i += 1) enter(longName(i));
   await viewers.tick();

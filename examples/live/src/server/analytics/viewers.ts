@@ -10,11 +10,11 @@ import { OTHER } from './page-name.ts';
 
 /** How many people view which page right now. The hub counts them, as present on a topic of each page. */
 export interface Viewers {
-  /** What a connection that shows this page subscribes to, to be counted. */
+  /** The topics that count a connection as a viewer of this page. */
   topicsOf(page: PageName): readonly string[];
   /** A connection with these topics has come. */
   enter(topics: readonly Matcher[]): void;
-  /** To be called a few times a second: tells what has changed since. */
+  /** Call it a few times a second: publishes the changes since the last call. */
   tick(): Promise<void>;
   snapshot(): ViewersSnapshot;
 }
@@ -23,20 +23,20 @@ export interface ViewersOptions {
   readonly hub: Pick<Hub, 'presence'>;
   readonly announce: Announce;
   readonly clock: Clock;
-  /** Pages besides this app's own that are told apart; further ones are counted together. */
+  /** How many pages, in addition to this app's own, are counted separately; others are counted together. */
   readonly maxPages: number;
 }
 
 /** Pages of one event. The longest names that a site can have make it 30 KB; the hub takes 64. */
 const PAGES_PER_EVENT = 50;
-/** Pages of a snapshot: everybody who comes is sent one. */
+/** The most pages in a snapshot: every new connection gets one. */
 const MAX_LISTED = 100;
-/** They have room whatever other sites do. */
+/** They always have room, regardless of other sites. */
 const OWN: ReadonlySet<PageName> = new Set([...Object.keys(PAGES), OTHER]);
 
 export function createViewers({ hub, announce, clock, maxPages }: ViewersOptions): Viewers {
   const nextVersion = createVersions(clock);
-  /** Pages that somebody may be viewing, with the number that was told last. */
+  /** Pages that may have viewers, with the last published number. */
   const told = new Map<PageName, number>();
   let toldPeople = 0;
 

@@ -48,13 +48,13 @@ describe('accounts', () => {
     );
   });
 
-  test('refuse one of two that sign up with one name at the same moment', async () => {
+  test('refuse one of two that sign up with the same name at the same moment', async () => {
     const body = { name: 'twins', password: PASSWORD };
     const answers = await Promise.all([1, 2].map(() => server.person().send('POST', '/users', body)));
     expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([201, 409]);
   });
 
-  test('do not tell a wrong password from a wrong name', async () => {
+  test('do not reveal whether the password or the name is wrong', async () => {
     const wrongPassword = await server
       .person()
       .send('POST', '/session', { name: 'Taken', password: 'wrong' });
@@ -64,7 +64,7 @@ describe('accounts', () => {
     expect(wrongPassword.headers.getSetCookie()).toEqual([]);
   });
 
-  test('let their owner in whatever the case of the name', async () => {
+  test('let their owner in with any case of the name', async () => {
     const answer = await server.person().send('POST', '/session', { name: 'TAKEN', password: PASSWORD });
     expect(answer).toMatchObject({ status: 200, body: { user: { name: 'Taken' } } });
   });
@@ -79,7 +79,7 @@ describe('guessing a password', () => {
   });
   afterAll(() => server.close());
 
-  test('is limited for each account, from however many addresses, and locks nobody out at home', async () => {
+  test('is limited for each account from any number of addresses, without locking out known browsers', async () => {
     const ann = await server.signedUp('ann');
     await ann.send('DELETE', '/session');
     const attempt = (address: number, body: unknown, person = server.person()): Promise<{ status: number }> =>
@@ -99,7 +99,7 @@ describe('guessing a password', () => {
     expect(await attempt(100, { ...guess, password: PASSWORD }, ann)).toMatchObject({ status: 200 });
   });
 
-  test('is not made easier by a cookie of another user, or a made-up one', async () => {
+  test('is not easier with the cookie of another user, or a made-up one', async () => {
     const eve = await server.signedUp('eve');
     await server.signedUp('bob');
     const forged = `${eve.cookies.get('tidings_browser')}x`;
@@ -123,7 +123,7 @@ describe('sessions', () => {
     for (const server of servers.splice(0)) await server.close();
   });
 
-  test('are told by a cookie that scripts and other sites cannot use', async () => {
+  test('are identified by a cookie that scripts and other sites cannot use', async () => {
     const server = await start();
     const answer = await server.person().send('POST', '/users', { name: 'ann', password: PASSWORD });
     const cookie = answer.headers.getSetCookie().find((line) => line.startsWith('tidings_session='));
@@ -139,7 +139,7 @@ describe('sessions', () => {
     for (const cookie of cookies) expect(cookie).toMatch(/; Secure/);
   });
 
-  test('get a new id on signing in, so that one planted before is worth nothing', async () => {
+  test('get a new id on signing in, which makes one planted before worthless', async () => {
     const server = await start();
     const person = await server.signedUp('ann');
     const before = person.cookies.get('tidings_session') ?? '';
@@ -150,7 +150,7 @@ describe('sessions', () => {
     expect((await thief.get('/session')).body.user).toBeNull();
   });
 
-  test('end on signing out, and a copy of the cookie is worth nothing then', async () => {
+  test('end on signing out, which makes a copy of the cookie worthless', async () => {
     const server = await start();
     const person = await server.signedUp('ann');
     const copy = server.person();

@@ -4,11 +4,11 @@ import { ROUTES } from '../../shared/api.ts';
 import { readCookie } from '../http/cookies.ts';
 import { nameKey } from './users.ts';
 
-/** Which browsers have signed in to an account before: each holds a cookie that says so, and the server nothing. */
+/** Recognizes browsers that have signed in to an account before, by a cookie. The server stores nothing. */
 export interface KnownBrowsers {
   /** The browser's own number, if it has signed in with this name before. */
   recognise(request: Request, name: string): string | undefined;
-  /** To be called when it has. The browser forgets a user who signed in before. */
+  /** Call it after a sign-in. The browser forgets a user who signed in before. */
   remember(response: Response, name: string): void;
 }
 

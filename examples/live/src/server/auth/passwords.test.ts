@@ -12,14 +12,14 @@ test('a password fits its own hash only', async () => {
   expect(await passwords.verify('', stored)).toBe(false);
 });
 
-test('the same password has another hash each time, and none holds the password', async () => {
+test('the same password has another hash each time, and none contains the password', async () => {
   const passwords = createPasswords(cheap);
   const [one, two] = [await passwords.hash('secret-secret'), await passwords.hash('secret-secret')];
   expect(one).not.toBe(two);
   expect(one).not.toContain('secret');
 });
 
-test('nobody signs in as a user who does not exist', async () => {
+test('signing in as a user who does not exist fails', async () => {
   expect(await createPasswords(cheap).verify('anything', undefined)).toBe(false);
 });
 
@@ -35,12 +35,12 @@ test('the default cost works within the memory that is allowed', async () => {
   expect(await passwords.verify('correct horse', stored)).toBe(true);
 });
 
-test('one typed as other code points of the same characters fits', async () => {
+test('a password typed as other code points of the same characters fits', async () => {
   const passwords = createPasswords(cheap);
   expect(await passwords.verify('cafe\u0301-latte', await passwords.hash('caf\u00e9-latte'))).toBe(true);
 });
 
-test('beyond a number of people who wait, the rest is told to come later', async () => {
+test('people beyond the maximum of waiting ones are asked to come back later', async () => {
   const passwords = createPasswords(cheap);
   const outcomes = await Promise.allSettled(
     Array.from({ length: 110 }, () => passwords.hash('correct horse')),

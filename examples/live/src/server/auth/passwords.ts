@@ -9,7 +9,7 @@ export interface PasswordCost {
 }
 
 /**
- * One of the settings OWASP's password storage cheat sheet holds equal: 32 MiB and about 0.2 s a hash. It comes
+ * One of the settings that OWASP's password storage cheat sheet rates as equal: 32 MiB and about 0.2 s a hash. It comes
  * from Node's own OpenSSL, so there is no dependency to keep up; each hash names its cost, so raising it later
  * leaves old ones valid.
  */
@@ -17,7 +17,7 @@ export const defaultCost: PasswordCost = { N: 2 ** 15, r: 8, p: 3 };
 
 export interface Passwords {
   hash(password: string): Promise<string>;
-  /** Takes as long when there is no such user (`stored` undefined), so that the time tells nobody who exists. */
+  /** Takes as long if there is no such user (`stored` undefined), which keeps the time from revealing who exists. */
   verify(password: string, stored: string | undefined): Promise<boolean>;
 }
 
@@ -25,14 +25,14 @@ const KEY_LENGTH = 32;
 const MAX_WAITING = 100;
 
 export function createPasswords(cost: PasswordCost = defaultCost): Passwords {
-  // Two at a time: hashes run on the thread pool that also reads files, and each holds its memory.
+  // Two at a time: hashes run on the thread pool that also reads files, and each needs its memory.
   const queue = createQueue({ width: 2, maxWaiting: MAX_WAITING });
   const nobody = encode(cost, randomBytes(16), randomBytes(KEY_LENGTH));
 
   function derive(password: string, salt: Buffer, { N, r, p }: PasswordCost): Promise<Buffer> {
-    // Normalised, so that the same characters typed on another device are the same bytes.
+    // Normalized: the same characters typed on another device must give the same bytes.
     const text = password.normalize('NFKC');
-    // Node refuses more than 32 MiB unless told; this is twice what RFC 7914 needs.
+    // By default, Node refuses more than 32 MiB; this is twice what RFC 7914 needs.
     const options = { N, r, p, maxmem: 256 * r * (N + p + 2) };
     return queue.run(
       () =>

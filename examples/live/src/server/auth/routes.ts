@@ -24,7 +24,7 @@ const newUser = z.strictObject({
   password,
 });
 
-// Whoever signs in need not be told how a new password has to look.
+// Signing in needs no rules for new passwords.
 const credentials = z.strictObject({
   name: z.string().max(LIMITS.nameMax),
   password: z.string().max(LIMITS.passwordMax),

@@ -23,7 +23,7 @@ const MAX_ENDED = 10_000;
 const BATCH = 500;
 
 /**
- * Keeps sessions in the database, so that they outlive the process. (express-session demands inheritance.)
+ * Keeps sessions in the database, where they outlive the process. (express-session demands inheritance.)
  *
  * There is no `touch`: it would write on every request. A session is renewed by being changed, see `sessions.ts`.
  */
@@ -71,7 +71,7 @@ export class SessionStore extends session.Store {
     answer(this.#remove(sessionId), callback);
   }
 
-  /** Deletes what has expired. */
+  /** Deletes expired sessions. */
   async prune(): Promise<void> {
     const now = this.#clock.now();
     await inTurns(async () => {
@@ -129,7 +129,7 @@ function hash(sessionId: string): string {
   return createHash('sha256').update(sessionId).digest('base64url');
 }
 
-/** Hands a promise's outcome to a callback, outside of the promise: what the callback throws is not its error. */
+/** Passes a promise's outcome to a callback, outside of the promise, which must not catch the callback's errors. */
 function answer<T>(work: Promise<T>, callback?: (error: unknown, value?: T) => void): void {
   work.then(
     (value) => process.nextTick(() => callback?.(null, value)),

@@ -13,7 +13,7 @@ export interface SessionOptions {
   readonly lifetime: number;
 }
 
-/** Reads the session of a request. Writes nothing for who has none. */
+/** Reads the session of a request. Writes nothing for requests without one. */
 export function readSession({ store, secret, lifetime }: SessionOptions): RequestHandler {
   return session({
     store,
@@ -40,14 +40,14 @@ export function currentUser(request: Request): User {
   return user;
 }
 
-/** Starts a session under a new id, so that one planted before the sign-in is worth nothing. */
+/** Starts a session under a new id, which makes one planted before the sign-in worthless. */
 export async function startSession(request: Request, user: User, now: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     request.session.regenerate((error: unknown) => (error ? reject(toError(error)) : resolve()));
   });
   request.session.user = user;
   request.session.renewedAt = now;
-  // Saved before it is announced, so that the next request finds it.
+  // Saved before it is announced: the next request must find it.
   await new Promise<void>((resolve, reject) => {
     request.session.save((error: unknown) => (error ? reject(toError(error)) : resolve()));
   });

@@ -24,7 +24,7 @@ async function fail(times: number, name = 'ann', browser?: string): Promise<void
 const signIn = (name = 'ann', browser?: string): Promise<string> => guard.watch(name, browser, right);
 
 describe('strangers to an account', () => {
-  test('may fail so many times together, and again later', async () => {
+  test('may fail a number of times together, and again later', async () => {
     await fail(3);
     await expect(signIn()).rejects.toMatchObject(exceeded);
     clock.advance(15 * 60_000);
@@ -37,7 +37,7 @@ describe('strangers to an account', () => {
     await expect(signIn()).rejects.toMatchObject({ headers: { 'Retry-After': '840' } });
   });
 
-  test('are limited whatever the case in which they write the name', async () => {
+  test('are limited regardless of the name’s case', async () => {
     await fail(2, 'ann');
     await fail(1, 'ANN');
     await expect(signIn('Ann')).rejects.toMatchObject(exceeded);
@@ -85,7 +85,7 @@ describe('a browser that has signed in before', () => {
     expect(await signIn('ann', 'home')).toBe('in');
   });
 
-  test('may fail so many times itself, and then counts as a stranger', async () => {
+  test('may fail a number of times itself, and then counts as a stranger', async () => {
     await fail(3, 'ann', 'home');
     await fail(3, 'ann', 'home');
     await expect(signIn('ann', 'home')).rejects.toMatchObject(exceeded);

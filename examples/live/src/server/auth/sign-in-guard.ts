@@ -7,7 +7,7 @@ import { nameKey } from './users.ts';
  * Limits guesses at one account's password, from however many addresses they come.
  *
  * A count per account alone would let anybody lock its owner out, by failing on purpose. So a browser that has signed
- * in to the account before counts for itself, and never pays for what strangers do
+ * in to the account before counts for itself, and never pays for strangers' attempts
  * (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
  */
 export interface SignInGuard {
@@ -16,7 +16,7 @@ export interface SignInGuard {
    * until it turns out otherwise: many sent at once are no way around the limit.
    *
    * @param browser the known browser it comes from
-   * @throws HttpProblem 429 `limit/exceeded`, also for names that nobody has, so it does not tell who exists
+   * @throws HttpProblem 429 `limit/exceeded`, even for unknown names, to not reveal who exists
    */
   watch<T>(name: string, browser: string | undefined, check: () => Promise<T>): Promise<T>;
 }

@@ -8,7 +8,7 @@ import type { Passwords } from './passwords.ts';
 export interface Users {
   /** @throws HttpProblem 409 `user/name-taken` */
   add(name: string, password: string): Promise<User>;
-  /** @throws HttpProblem 401 `session/wrong-credentials`, which does not tell whether the user exists */
+  /** @throws HttpProblem 401 `session/wrong-credentials`, which does not reveal whether the user exists */
   check(name: string, password: string): Promise<User>;
 }
 

@@ -39,7 +39,7 @@ test('a browser with a version of eight thousand digits gets no row of eight tho
   expect(nameAgent(`Mozilla/5.0 Chrome/${'9'.repeat(8000)}`)).toBe('Chrome 9999');
 });
 
-test('a row tells neither who somebody is, nor whose notifications are read, nor which page', () => {
+test('a row reveals no user, no private topic and no page', () => {
   const row = toRow({
     id: 'c1',
     subject: '42',

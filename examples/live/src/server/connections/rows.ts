@@ -4,7 +4,7 @@ import type { ConnectionRow } from '../../shared/api.ts';
 import { isForCounting } from '../events/topics.ts';
 
 /**
- * What everybody may know of a connection. The page is public, so addresses are cut to their network, private
+ * The public details of a connection. The page is public, so addresses are cut to their network, private
  * topics lose whose they are, which page somebody views is left out, and of the user agent only the kind of
  * program is left.
  */
@@ -25,7 +25,7 @@ export function toRow(connection: ConnectionInfo): ConnectionRow {
   };
 }
 
-/** Three of four bytes of IPv4, the first 48 bits of IPv6; this machine by its name, as it gives nobody away. */
+/** Three of four bytes of IPv4, the first 48 bits of IPv6; this machine by its name, which identifies no visitor. */
 export function maskAddress(address: string | undefined): string {
   if (address === undefined) return 'unknown';
   const v4 = address.replace(/^::ffff:/i, '');
@@ -35,7 +35,7 @@ export function maskAddress(address: string | undefined): string {
   return `${head.split(':').slice(0, 3).join(':')}::x`;
 }
 
-// Most browsers name others as well; the one that is most particular comes first.
+// Most browsers name others as well; the most specific name comes first.
 const agents: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['Edge', /Edg\/(\d{1,4})/],
   ['Opera', /OPR\/(\d{1,4})/],

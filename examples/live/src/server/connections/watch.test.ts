@@ -56,7 +56,7 @@ async function tick(): Promise<{ upserted: string[]; removed: string[]; total: n
   );
 }
 
-test('tells what is new, what has changed and what is gone, and nothing else', async () => {
+test('publishes new, changed and removed connections, and nothing else', async () => {
   connections = [connection('a'), connection('b')];
   expect(watch.snapshot()).toMatchObject({ total: 2, connections: [{ id: 'a' }, { id: 'b' }] });
   expect(await tick()).toBeUndefined();
@@ -65,7 +65,7 @@ test('tells what is new, what has changed and what is gone, and nothing else', a
   expect(await tick()).toBeUndefined();
 });
 
-test('does nothing while nobody watches, and begins anew with the next who does', async () => {
+test('does nothing while no page watches, and begins anew with the next one', async () => {
   watchers = 0;
   connections = [connection('a')];
   expect(await tick()).toBeUndefined();
@@ -74,7 +74,7 @@ test('does nothing while nobody watches, and begins anew with the next who does'
   expect(await tick()).toBeUndefined();
 });
 
-test('a snapshot for one who comes later hides no change from those who watch already', async () => {
+test('a snapshot for a later page hides no change from earlier ones', async () => {
   watch.snapshot();
   connections = [connection('a')];
   const { version } = watch.snapshot();
@@ -83,7 +83,7 @@ test('a snapshot for one who comes later hides no change from those who watch al
   expect(told[0]?.version).toBeGreaterThan(version);
 });
 
-test('lists a few hundred at most, the oldest, but counts all', async () => {
+test('lists at most a few hundred, the oldest, but counts all', async () => {
   connections = Array.from({ length: 1000 }, (_, i) => connection(`c${i}`));
   const snapshot = watch.snapshot();
   expect(snapshot.connections).toHaveLength(300);
@@ -92,7 +92,7 @@ test('lists a few hundred at most, the oldest, but counts all', async () => {
   expect(await tick()).toEqual({ upserted: [], removed: [], total: 999 });
 });
 
-test('tells the figures of the hub, as they change', async () => {
+test('publishes the hub’s figures as they change', async () => {
   const { tail } = stats;
   expect(watch.snapshot().hub).toEqual({ behind: 0, stalled: 0, head: 0, tailEvents: 0, tailBytes: 0 });
   stats = { ...stats, behind: 2, stalled: 1, tail: { ...tail, head: 7, events: 5, bytes: 900 } };
@@ -102,7 +102,7 @@ test('tells the figures of the hub, as they change', async () => {
   ]);
 });
 
-test('strangers who come in numbers share one list of all connections each second', () => {
+test('many visitors at once share one list of all connections each second', () => {
   for (let i = 0; i < 100; i += 1) watch.snapshot();
   expect(lists).toBe(1);
   clock.advance(1000);
@@ -111,7 +111,7 @@ test('strangers who come in numbers share one list of all connections each secon
   expect(lists).toBe(2);
 });
 
-test('a busy hub is told of in events that the hub takes', async () => {
+test('a busy hub’s connections are published in events of valid size', async () => {
   connections = Array.from({ length: 300 }, (_, i) => connection(`c${i}-${'x'.repeat(30)}`));
   watch.snapshot();
   connections = connections.map((row) => ({

@@ -7,11 +7,11 @@ import { inParts } from '../lib/in-parts.ts';
 import type { Announce } from '../events/announce.ts';
 import { toRow } from './rows.ts';
 
-/** Shows the hub's registry to those who watch it. */
+/** Shows the hub's registry to watching pages. */
 export interface ConnectionWatch {
-  /** To be called once a second: tells what has changed since. Does nothing while nobody watches. */
+  /** Call it once a second: publishes the changes since the last call. Does nothing while no page watches. */
   tick(): Promise<void>;
-  /** For who has just come. */
+  /** The snapshot for a page that starts watching. */
   snapshot(): ConnectionsSnapshot;
 }
 
@@ -21,11 +21,11 @@ export interface ConnectionWatchOptions {
   readonly clock: Clock;
 }
 
-/** Rows that are listed: a table of thousands helps nobody, and each change is sent to all who watch. */
+/** The most rows to list: a table of thousands helps no one, and each change goes to all watching pages. */
 const MAX_ROWS = 300;
 /** Rows of one event: when the hub is busy, all of them change at once, and an event has a maximum length. */
 const ROWS_PER_EVENT = 100;
-/** Listing all connections takes time, however few are shown: strangers who come in numbers share one list. */
+/** Listing all connections takes time, however few are shown: many visitors at once share one list. */
 const LIST_FOR = 1000;
 
 interface List {
@@ -36,9 +36,9 @@ interface List {
 
 export function createConnectionWatch({ hub, announce, clock }: ConnectionWatchOptions): ConnectionWatch {
   const nextVersion = createVersions(clock);
-  /** What those who watch know: each row, and the rest, as JSON. */
+  /** The state that watching pages have: each row, and the rest, as JSON. */
   let told: { rows: Map<string, string>; rest: string } | undefined;
-  /** What was read last, and when. */
+  /** The last list, and when it was read. */
   let listed: { at: number; list: List } | undefined;
 
   function read(): List {
@@ -84,7 +84,7 @@ export function createConnectionWatch({ hub, announce, clock }: ConnectionWatchO
 
     snapshot() {
       const { rows, ...rest } = readLately();
-      // Not for who watches already: they have yet to be told what changed since the last tick.
+      // Not for pages that watch already: they still need the changes since the last tick.
       if (told === undefined) remember({ rows, ...rest });
       return { version: nextVersion(), at: clock.now(), connections: rows, ...rest };
     },

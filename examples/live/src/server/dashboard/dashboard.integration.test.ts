@@ -46,7 +46,7 @@ describe('the dashboard', () => {
     await Promise.all([stream.close(), bobs.close()]);
   });
 
-  test('tells who was away the newest of each group of figures, not all there were', async () => {
+  test('gives a page that was away only the newest of each group of figures', async () => {
     const dan = await server.signedUp('dan');
     const watching = await server.person().stream('topic=dashboard');
     const { posts } = (await watching.next('dashboard:snapshot')).json().metrics;
@@ -64,7 +64,7 @@ describe('the dashboard', () => {
     await Promise.all([watching.close(), away.close()]);
   });
 
-  test('publishes nothing while nobody watches', async () => {
+  test('publishes nothing while no page watches', async () => {
     await until(() => server.hub.connections().length === 0);
     const stream = await server.person().stream('topic=posts');
     await stream.next('tidings:welcome');
@@ -76,7 +76,7 @@ describe('the dashboard', () => {
 });
 
 describe('the connections page', () => {
-  test('lists every stream as it comes and goes, telling nobody who somebody is', async () => {
+  test('lists every stream as it comes and goes, without revealing its user', async () => {
     const ann = await server.signedUp('carl');
     const watching = await server.person().stream('topic=connections', { 'User-Agent': 'curl/8.1' });
     const { connection: own } = (await watching.next('tidings:welcome')).json();
@@ -105,7 +105,7 @@ describe('operations', () => {
     expect(await server.person().get('/healthz')).toMatchObject({ status: 200, body: { status: 'ok' } });
   });
 
-  test('GET /metrics tells the state of process and hub to Prometheus', async () => {
+  test('GET /metrics gives the state of process and hub to Prometheus', async () => {
     const stream = await server.person().stream('topic=posts');
     await stream.next('tidings:welcome');
     const { status, text, headers } = await server.person().get('/metrics');

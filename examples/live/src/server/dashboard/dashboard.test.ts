@@ -45,7 +45,7 @@ async function second(): Promise<void> {
   await dashboard.tick();
 }
 
-test('samples while nobody watches, and tells nobody', async () => {
+test('samples while no page watches, and publishes nothing', async () => {
   await second();
   current.posts = 1;
   await second();
@@ -55,7 +55,7 @@ test('samples while nobody watches, and tells nobody', async () => {
   expect(dashboard.snapshot().history.series.posts).toEqual([0, 1]);
 });
 
-test('gives who comes a snapshot at once, and samples once for all of them', async () => {
+test('gives new pages a snapshot at once, and samples once for all of them', async () => {
   watchers = 1;
   current.posts = 3;
   const first = dashboard.snapshot();
@@ -67,7 +67,7 @@ test('gives who comes a snapshot at once, and samples once for all of them', asy
   expect(samples).toBe(2);
 });
 
-test('tells only groups in which something has changed, each as a whole under its key', async () => {
+test('publishes only changed groups, each as a whole under its key', async () => {
   watchers = 1;
   const { version } = dashboard.snapshot();
   await second();
@@ -91,7 +91,7 @@ test('the groups are all the figures', async () => {
   expect(told.flatMap(({ metrics }) => Object.keys(metrics)).sort()).toEqual([...metricNames].sort());
 });
 
-test('tells totals as they change, once, and not while nobody watches', async () => {
+test('publishes totals as they change, once, and not while no page watches', async () => {
   await dashboard.tellTotals();
   expect(told).toEqual([]);
   watchers = 1;
@@ -104,7 +104,7 @@ test('tells totals as they change, once, and not while nobody watches', async ()
   expect(told).toHaveLength(1);
 });
 
-test('a snapshot counts the page that it greets, and hides that from nobody', async () => {
+test('a snapshot counts the page that it greets, and other pages get the change too', async () => {
   watchers = 1;
   await second();
   current.connections = 1;
@@ -114,7 +114,7 @@ test('a snapshot counts the page that it greets, and hides that from nobody', as
   expect(told).toMatchObject([{ key: 'streams', metrics: { connections: 1 } }]);
 });
 
-test('a snapshot holds the history in columns, ending with its own metrics', async () => {
+test('a snapshot contains the history in columns, ending with its own metrics', async () => {
   watchers = 1;
   dashboard.snapshot();
   for (let i = 1; i <= 3; i += 1) {
@@ -128,7 +128,7 @@ test('a snapshot holds the history in columns, ending with its own metrics', asy
   expect(metrics.posts).toBe(3);
 });
 
-test('the history is half an hour, whether somebody watched or not', async () => {
+test('the history is half an hour, watched or not', async () => {
   for (let i = 0; i < 4000; i += 1) await second();
   const { history, at } = dashboard.snapshot();
   expect(at - (history.at[0] ?? 0)).toBeGreaterThan(29 * 60_000);

@@ -7,11 +7,11 @@ import type { Announce, Announcement } from '../events/announce.ts';
 import { createHistory } from './history.ts';
 import type { Sampler } from './sampler.ts';
 
-/** Samples once for all, watched or not, and tells those who watch what has changed. */
+/** Samples once for all pages, watched or not, and publishes changes to those that watch. */
 export interface Dashboard {
-  /** To be called once an `interval`. */
+  /** Call it once an `interval`. */
   tick(): Promise<void>;
-  /** To be called when one of the `totals` has changed, however often that is. */
+  /** Call it whenever one of the `totals` has changed. */
   tellTotals(): Promise<void>;
   /** For a page that has just come. */
   snapshot(): DashboardSnapshot;
@@ -30,7 +30,7 @@ export interface DashboardOptions {
 const MINUTE = 60_000;
 /** Half an hour, as far as pages show it, in some 450 rows. */
 const KEPT = { span: 30 * MINUTE, fine: 5 * MINUTE, step: 10_000 };
-/** Samples further apart than so many intervals have a gap between them. */
+/** Samples more than this many intervals apart have a gap between them. */
 const GAP_INTERVALS = 3;
 
 interface Sample {
@@ -39,7 +39,7 @@ interface Sample {
   metrics: Metrics;
 }
 
-/** Figures that change together are told together: each group is one key of the topic, which is a state. */
+/** Figures that change together are published together: each group is one key of the topic, which is a state. */
 const GROUPS = {
   streams: ['connections', 'usersOnline'],
   traffic: ['publishedPerSecond', 'deliveredPerSecond', 'bytesPerSecond'],
@@ -55,7 +55,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const { hub, sampler, announce, clock, interval, startedAt } = options;
   const nextVersion = createVersions(clock);
   const history = createHistory({ ...KEPT, gap: GAP_INTERVALS * interval });
-  /** What those who watch know. */
+  /** The figures that watching pages have. */
   let latest: Sample | undefined;
 
   function takeSample(): Sample {

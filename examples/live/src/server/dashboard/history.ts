@@ -70,7 +70,7 @@ const mean: Merge = (values) => Math.round(values.reduce((sum, value) => sum + v
 const worst: Merge = (values) => Math.max(...values);
 const last: Merge = (values) => values.at(-1) ?? 0;
 
-/** Every name once (the compiler refuses a missing one), with what many samples of it become. */
+/** Every name once (the compiler refuses a missing one), with the way to merge its samples. */
 const merges: Record<MetricName, Merge> = {
   connections: worst,
   usersOnline: worst,

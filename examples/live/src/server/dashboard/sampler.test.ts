@@ -37,7 +37,7 @@ test('rates are those since the sample before, and unknown at first', () => {
   });
 });
 
-test('snapshots that greet connections are no traffic', () => {
+test('snapshots that greet connections do not count as traffic', () => {
   sampler.sample();
   clock.advance(1000);
   stats = { ...stats, bytes: 40_100 };

@@ -7,9 +7,9 @@ import type { Clock } from '../lib/clock.ts';
 export interface Sampler {
   /** Rates and delays are those since the call before; null at the first one. */
   sample(): Metrics;
-  /** Those that change one by one. */
+  /** The figures that change one by one. */
   totals(): Pick<Metrics, 'posts' | 'pageViews'>;
-  /** Who is connected right now. */
+  /** The people connected right now. */
   streams(): Pick<Metrics, 'connections' | 'usersOnline'>;
   /** Stops measuring the event loop. */
   close(): void;
@@ -46,7 +46,7 @@ export function createSampler(sources: SamplerSources): Sampler {
 
   function loopDelayAt(percentile: number): number | null {
     if (loopDelay.count === 0) return null;
-    // What is recorded is the time from timer to timer.
+    // It records the time from timer to timer.
     return round(Math.max(0, loopDelay.percentile(percentile) / 1e6 - RESOLUTION), 1);
   }
 
@@ -57,7 +57,7 @@ export function createSampler(sources: SamplerSources): Sampler {
       const at = clock.now();
       const { connections, published, delivered, flushes, deliveryLag, ...stats } = hub.stats();
       const bytes = stats.bytes - greetedBytes();
-      // The hub's percentiles are those of its newest flushes, however long ago: old news is none.
+      // The hub's percentiles are those of its newest flushes, however old: without new flushes there is no figure.
       const isNew = flushes > (before?.flushes ?? 0);
       const seconds = before === undefined ? 0 : (at - before.at) / 1000;
       const rate = (now: number, then: number | undefined): number | null =>
@@ -73,7 +73,7 @@ export function createSampler(sources: SamplerSources): Sampler {
         lagP99: !isNew ? null : round(deliveryLag.p99, 2),
         loopDelayP50: loopDelayAt(50),
         loopDelayP99: loopDelayAt(99),
-        // Finer than this nobody reads a chart, and it would change at every sample.
+        // A chart needs no finer figures, which would change at every sample.
         rss: roundTo(rss, 65_536),
         heapUsed: roundTo(heapUsed, 65_536),
         ...totals(),

@@ -39,7 +39,7 @@ test('opening it again finds what was saved, and migrates nothing twice', async 
   await second.destroy();
 });
 
-test('a value that is there already is told from other failures', async () => {
+test('a duplicate value is distinguished from other failures', async () => {
   const db = await openDatabase(join(folder, 'live.sqlite'));
   const user = { name: 'ann', name_key: 'ann', password: 'x', created_at: 1 };
   await db.insertInto('users').values(user).execute();
@@ -60,7 +60,7 @@ test('a value that is there already is told from other failures', async () => {
   await db.destroy();
 });
 
-test('a database of the release before keeps its users, posts, likes and counts', async () => {
+test('a database of the previous release keeps its users, posts, likes and counts', async () => {
   const file = join(folder, 'live.sqlite');
   const day = 86_400_000;
   const now = Math.floor(Date.now() / day) * day;
@@ -109,7 +109,7 @@ test('a database of the release before keeps its users, posts, likes and counts'
   await db.destroy();
 });
 
-test('a file that is no database is refused, by name', async () => {
+test('a file that is not a database is refused by name', async () => {
   const file = join(folder, 'live.sqlite');
   await writeFile(file, 'This is a letter, not a database.'.repeat(100));
   await expect(openDatabase(file)).rejects.toThrow(/live\.sqlite/);

@@ -18,7 +18,7 @@ export async function openDatabase(file: string): Promise<Database> {
 async function openMigrated(file: string): Promise<Database> {
   const sqlite = new SqliteFile(file);
   sqlite.pragma('journal_mode = WAL');
-  // With NORMAL, a commit could still be lost with the power. What was answered 201 has to be on the disk.
+  // With NORMAL, a power failure could still lose a commit. A change answered with 201 has to be on the disk.
   sqlite.pragma('synchronous = FULL');
   sqlite.pragma('foreign_keys = ON');
   sqlite.pragma('busy_timeout = 5000');

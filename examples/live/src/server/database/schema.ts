@@ -1,6 +1,6 @@
 import type { Generated, Kysely } from 'kysely';
 
-/** The tables. `migrations` create what this describes; times are milliseconds since 1970. */
+/** The tables, as `migrations` create them; times are milliseconds since 1970. */
 export interface Schema {
   users: UsersTable;
   sessions: SessionsTable;
@@ -26,7 +26,7 @@ interface UsersTable {
 }
 
 interface SessionsTable {
-  /** A hash of what the cookie holds, so that a copy of the database signs nobody in. */
+  /** A hash of the cookie's token: a copy of the database lets no one sign in. */
   id: string;
   data: string;
   expires_at: number;
@@ -37,9 +37,9 @@ interface PostsTable {
   author_id: number;
   text: string;
   created_at: number;
-  /** How many rows of `likes` there are, kept so that a list need not count them. */
+  /** The number of rows of `likes`, stored to spare lists the count. */
   likes: number;
-  /** What the author's browser calls it, to recognise a repeated request. Unique per author. */
+  /** A key from the author's browser, to recognize a repeated request. Unique per author. */
   key: string | null;
 }
 
@@ -56,7 +56,7 @@ interface RemovedPostsTable {
 
 interface NotificationsTable {
   id: Generated<number>;
-  /** Whom it is for. */
+  /** The mentioned user. */
   user_id: number;
   from_id: number;
   post_id: number;

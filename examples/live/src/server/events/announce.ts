@@ -18,7 +18,7 @@ export type Announce = (...announcements: Announcement[]) => Promise<void>;
 
 /**
  * For figures that live and die with the process. Should the hub refuse (it is draining, say), pages get them when
- * they connect again. What is in the database is told of by the outbox.
+ * they connect again. The outbox announces changes of the database.
  */
 export function createAnnounce(hub: Hub, log: Logger): Announce {
   return async (...announcements) => {

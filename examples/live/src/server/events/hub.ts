@@ -11,14 +11,14 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const MEBIBYTE = 1_048_576;
 
-/** How long a page may be away and still get exactly what it missed. */
+/** How long a page may be away and still get exactly the events it missed. */
 const ON_DISK: Retention = { events: 1_000_000, bytes: 1024 * MEBIBYTE, age: 30 * DAY };
 const IN_MEMORY: Retention = { events: 50_000, bytes: 64 * MEBIBYTE, age: HOUR };
 
 const RULES: readonly TopicRule[] = [
-  // Posts and page views are told of as they happen: of a rush of them, a reader sees four counts a second.
+  // Posts and page views are published as they happen: in a rush, a reader sees four counts a second.
   { match: TOPICS.dashboard, state: true, interval: 250 },
-  // What is chatty is not to push posts out of the log. Who was away for longer gets it all anew.
+  // Chatty topics must not push posts out of the log. A page that was away for longer gets everything anew.
   { match: TOPICS.connections, retention: { events: 1000 } },
   { match: TOPICS.viewers, retention: { events: 10_000 } },
   { match: TOPICS.pageViews, retention: { events: 10_000 } },
@@ -31,7 +31,7 @@ export function openHub(config: Config, log: Logger): Hub {
     stallTimeout: config.stallTimeout,
     maxLifetime: config.maxLifetime,
     limits: { ...config.connectionLimits, topicsPerConnection: 16, eventLength: 65_536 },
-    // Nobody learns who views a page, only how many do.
+    // Pages learn only how many people view them, not who.
     presence: [ANY_PAGE, EACH_PAGE].map((match) => ({ match, grace: config.viewerGrace, members: 0 })),
     onError: (error) => log.error({ err: error }, 'hub'),
   });

@@ -16,7 +16,7 @@ let db: Database;
 let clock: ManualClock;
 let hub: Hub;
 let removeFolder: () => Promise<void>;
-/** The data of what the hub was given and took as new, in its order. */
+/** The data of the events that the hub accepted as new, in order. */
 let published: unknown[];
 let broken: Error | undefined;
 let outbox: Outbox;
@@ -56,7 +56,7 @@ function openOutbox(): Outbox {
   });
 }
 
-/** Saves a page, and tells that a post is gone. */
+/** Saves a page, and announces that a post is gone. */
 function change(id: number, type: 'post:deleted' = 'post:deleted'): Promise<void> {
   return outbox.commit(async (transaction, tell) => {
     await transaction
@@ -79,7 +79,7 @@ test('a change is saved, then published', async () => {
   expect(await savedPages()).toEqual(['/1', '/2']);
 });
 
-test('a change that fails saves nothing and tells nothing, and holds up nobody', async () => {
+test('a failing change saves and publishes nothing, and blocks no other', async () => {
   const failing = outbox.commit(async (transaction, tell) => {
     await transaction.insertInto('pages').values({ name: '/bad', views: 0 }).execute();
     tell({ topics: 'posts', type: 'post:deleted', data: { id: 666 } });
@@ -91,7 +91,7 @@ test('a change that fails saves nothing and tells nothing, and holds up nobody',
   expect(await savedPages()).toEqual(['/1']);
 });
 
-test('what was saved but not published when the process died is published by the next one', async () => {
+test('an event saved but not published when the process died is published by the next one', async () => {
   broken = new Error('killed');
   await change(1);
   await change(2);
@@ -100,14 +100,14 @@ test('what was saved but not published when the process died is published by the
   expect(published).toEqual([{ id: 1 }, { id: 2 }]);
 });
 
-test('what was published when the process died, with nobody left to remember it, is not published again', async () => {
+test('an event published just before the process died is not published again', async () => {
   await change(1);
   await change(2);
   await openOutbox().publish();
   expect(published).toEqual([{ id: 1 }, { id: 2 }]);
 });
 
-test('while the hub fails changes are saved, and published in their order once it works again', async () => {
+test('while the hub fails, changes are saved, and published in order once it works again', async () => {
   broken = new Error('disk full');
   await change(1);
   await change(2);
@@ -128,7 +128,7 @@ test('an event that the hub refuses is dropped, and those after it are published
   expect(published).toEqual([{ id: 2 }]);
 });
 
-test('what is published is forgotten', async () => {
+test('published events are deleted from the outbox', async () => {
   for (let id = 1; id <= 10; id += 1) await change(id);
   const rows = () => db.selectFrom('outbox').selectAll().execute();
   expect(await rows()).toHaveLength(1);

@@ -7,18 +7,18 @@ import { inTurns } from '../lib/in-turns.ts';
 import { createQueue } from '../lib/queue.ts';
 import type { Announcement } from './announce.ts';
 
-/** Changes the database and tells subscribers: both or neither, at whatever moment the process dies. */
+/** Changes the database and publishes the change: both or neither, whenever the process dies. */
 export interface Outbox {
   /**
-   * Runs `change` in a transaction that also saves what it has to `tell`, then publishes that. One change at a time,
-   * each published before the next is saved: whoever follows a topic sees the changes in the order in which the
-   * database has them. Rejects with what `change` threw, or with `QueueFullError`, and nothing has happened then;
-   * when it resolves, what could not be published yet will be.
+   * Runs `change` in a transaction that also saves the events it wants to `tell`, then publishes those. One change at a
+   * time, each published before the next is saved: subscribers see the changes in the order of the database. Rejects
+   * with the error of `change`, or with `QueueFullError`, and then nothing has changed. Once it resolves, events that
+   * could not be published yet will be published later.
    */
   commit<T>(change: (transaction: Database, tell: Tell) => Promise<T>): Promise<T>;
-  /** Publishes what is waiting: at the start, what an earlier process left. */
+  /** Publishes waiting events; at the start, those of an earlier process. */
   publish(): Promise<void>;
-  /** Forgets what is published. */
+  /** Deletes published events. */
   prune(): Promise<void>;
   close(): Promise<void>;
 }
@@ -76,7 +76,7 @@ export function createOutbox({ db, hub, clock, log }: OutboxOptions): Outbox {
     return queue.runAnyway(publishWaiting);
   }
 
-  /** Forgets a batch of what is published. @returns how many events */
+  /** Deletes a batch of published events. @returns how many */
   async function prune(within: Database): Promise<number> {
     const published = within.selectFrom('outbox').select('id').where('id', '<=', publishedTo);
     const oldest = published.orderBy('id').limit(BATCH);
@@ -116,7 +116,7 @@ export function createOutbox({ db, hub, clock, log }: OutboxOptions): Outbox {
   };
 }
 
-/** With an id: published a second time, because nobody knew that it was, the log refuses it. */
+/** With an id: the log drops an event that is published a second time because its success went unrecorded. */
 function toJson(announcement: Announcement): string {
   const event: EventInput = { ...announcement, id: crypto.randomUUID() };
   return JSON.stringify(event);

@@ -2,8 +2,8 @@ import type { Matcher } from 'tidings';
 import type { PageName } from '../../shared/api.ts';
 
 /**
- * Connections that show a page are subscribed to these two besides, so that the hub counts whose they are. Nothing
- * is published there, and nobody can ask for them.
+ * Connections that show a page are also subscribed to these two topics, by which the hub counts them. Nothing is
+ * published there, and clients can't ask for them.
  */
 export const ANY_PAGE = 'pages';
 const PAGE_PREFIX = 'page/';

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe('posting', () => {
-  test('saves the post, answers 201 with it and tells everybody', async () => {
+  test('saves the post, answers 201 with it and publishes it', async () => {
     const stream = await server.person().stream('topic=posts');
     await stream.next('tidings:welcome');
     const answer = await ann.send('POST', '/posts', { text: '  Hello  ' });
@@ -55,7 +55,7 @@ describe('posting', () => {
     expect((await ann.get('/posts')).body.posts).toHaveLength(before);
   });
 
-  test('keeps CR, LF, quotes and what looks like a frame as they are, in the event as in the list', async () => {
+  test('keeps CR, LF, quotes and text like a frame unchanged, in the event and in the list', async () => {
     const stream = await ann.stream('topic=posts');
     await stream.next('tidings:welcome');
     const text = 'a\r\nb\rc\n\nevent: fake\ndata: {"x":1}\n\n"<script>alert(1)</script>\u2028é🙂';
@@ -86,7 +86,7 @@ describe('the list', () => {
     expect(second.posts.map((post: { text: string }) => post.text)).toEqual(['page 2', 'page 1']);
   });
 
-  test('gives the cursor it is true at: a post made in between comes once', async () => {
+  test('comes with its cursor: a post made in between comes once', async () => {
     const list = (await bob.get('/posts')).body;
     const between = await ann.post('in between');
     const stream = await bob.stream(`topic=posts&last_event_id=${list.cursor}`);
@@ -116,7 +116,7 @@ describe('the list', () => {
 });
 
 describe('liking', () => {
-  test('counts each person once, however often they like, and tells everybody', async () => {
+  test('counts each person once, however often they like, and publishes the count', async () => {
     const post = await ann.post('Like me');
     const stream = await ann.stream('topic=posts');
     await stream.next('tidings:welcome');
@@ -141,7 +141,7 @@ describe('liking', () => {
     await stream.close();
   });
 
-  test('tells the counts in the order of the database when many like at once', async () => {
+  test('publishes the counts in the order of the database when many like at once', async () => {
     const post = await ann.post('Rush');
     const people = await Promise.all(Array.from({ length: 12 }, (_, i) => server.signedUp(`rush${i}`)));
     const stream = await ann.stream('topic=posts');
@@ -155,7 +155,7 @@ describe('liking', () => {
     await stream.close();
   });
 
-  test('answers 404 for a post that is not there and 401 without a session', async () => {
+  test('answers 404 for an unknown post and 401 without a session', async () => {
     expect(await ann.send('PUT', '/posts/999999/like')).toMatchObject({
       status: 404,
       body: { code: 'post/not-found' },
@@ -170,7 +170,7 @@ describe('liking', () => {
 });
 
 describe('deleting', () => {
-  test("is for one's own posts: 204, and everybody is told", async () => {
+  test('answers 204 for your own post, and publishes the deletion', async () => {
     const post = await ann.post('Short-lived');
     const stream = await bob.stream('topic=posts');
     await stream.next('tidings:welcome');

@@ -8,7 +8,7 @@ import { inTurns } from '../lib/in-turns.ts';
 import { createNotifications } from '../notifications/notifications.ts';
 import { createPosts } from './posts.ts';
 
-/** What users do to the feed: saved first, then published, then answered. */
+/** Users' changes of the feed: saved first, then published, then answered. */
 export interface Feed {
   add(author: User, text: string, key: string | undefined): Promise<PublicPost>;
   /** @throws HttpProblem 403 `post/not-yours`, 404 `post/not-found` */
@@ -17,7 +17,7 @@ export interface Feed {
   setLike(user: User, id: number, liked: boolean): Promise<LikeState>;
   /** Posts that exist. */
   count(): number;
-  /** Deletes what posts that were removed have left. */
+  /** Deletes the likes of removed posts. */
   prune(): Promise<void>;
 }
 

@@ -2,7 +2,7 @@ import type { Post, PublicPost, User } from '../../shared/api.ts';
 import type { Database } from '../database/schema.ts';
 import { HttpProblem } from '../http/problem.ts';
 
-/** Reading and writing posts. Who may do it, and who is told, is decided elsewhere. */
+/** Reads and writes posts. Authorization and publishing are elsewhere. */
 export interface Posts {
   /** Newest first. @param viewer whose likes are marked */
   list(query: { before?: number | undefined; limit: number; viewer: User | undefined }): Promise<Post[]>;
@@ -17,7 +17,7 @@ export interface Posts {
   }): Promise<PublicPost>;
   /** Its likes stay until `sweep`: there may be too many for one turn. */
   remove(id: number): Promise<void>;
-  /** Deletes a batch of likes of a post that was removed. @returns 0 once there are none */
+  /** Deletes a batch of likes of removed posts. @returns 0 once there are none */
   sweep(): Promise<number>;
   /** @returns the count afterwards, and whether anything changed */
   setLike(id: number, user: User, liked: boolean): Promise<{ likes: number; changed: boolean }>;
@@ -27,7 +27,7 @@ const SWEEP_BATCH = 500;
 
 /** @param db the database, or a transaction on it */
 export function createPosts(db: Database): Posts {
-  // A user id that nobody has stands for a viewer who is signed out.
+  // An unused user id stands for a viewer who is signed out.
   function select(viewer: User | undefined) {
     return db
       .selectFrom('posts')

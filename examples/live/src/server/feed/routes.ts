@@ -40,7 +40,7 @@ export function feedRoutes({ db, hub, feed, limits }: FeedRoutesOptions): Router
     .route(ROUTES.posts)
     .get(async (request, response) => {
       const { before, limit } = parseQuery(pageSchema, request);
-      // Before the query: a post is saved first and published afterwards, so what this misses is yet to come.
+      // Read before the query: posts are saved first and published afterwards, so a post missing here is yet to come.
       const cursor = hub.cursor();
       const found = await posts.list({ before, limit, viewer: request.session.user });
       const next = found.length === limit ? (found.at(-1)?.id ?? null) : null;

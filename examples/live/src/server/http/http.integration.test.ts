@@ -29,7 +29,7 @@ afterAll(async () => {
   await removeFolder();
 });
 
-/** Sends bytes as they are, and collects what comes back until the server closes the connection. */
+/** Sends raw bytes, and collects the answer until the server closes the connection. */
 async function raw(...parts: string[]): Promise<string> {
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);
@@ -75,7 +75,7 @@ describe('a bad body', () => {
     },
   );
 
-  test('in an encoding or charset nobody knows is refused with 415', async () => {
+  test('in an unknown encoding or charset is refused with 415', async () => {
     const encoded = await ann.send('POST', '/posts', '{"text":"x"}', { 'Content-Encoding': 'nonsense' });
     expect(encoded).toMatchObject({ status: 415, body: { code: 'body/unsupported-encoding' } });
     const type = { 'Content-Type': 'application/json; charset=klingon' };
@@ -93,13 +93,13 @@ describe('a bad body', () => {
     await expectUnharmed();
   });
 
-  test('that never comes is cut after a time', async () => {
+  test('that never comes ends with a timeout', async () => {
     const head = `POST /posts HTTP/1.1\r\nHost: x\r\n${sessionCookie()}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n`;
     expect(await raw(head, '{"text":')).toMatch(/^HTTP\/1\.1 408 /);
     await expectUnharmed();
   });
 
-  test('of somebody without a session is not waited for', async () => {
+  test('without a session is not waited for', async () => {
     const head =
       'POST /posts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n';
     expect(await raw(head, '{"text":')).toMatch(/^HTTP\/1\.1 401 .*session\/required/s);
@@ -198,7 +198,7 @@ describe('pages', () => {
     expect((await server.person().get('/')).text).toContain('Home');
   });
 
-  test('have assets that are kept forever, and other files that are asked for anew', async () => {
+  test('have assets cached forever, and other files that are revalidated', async () => {
     const asset = await server.person().get('/assets/feed-abc123.js');
     expect(asset.headers.get('Cache-Control')).toBe('public, max-age=31536000, immutable');
     const icon = await server.person().get('/favicon.svg');
@@ -207,14 +207,14 @@ describe('pages', () => {
     expect((await server.person().get('/assets/missing.js')).body).toMatchObject({ code: 'route/not-found' });
   });
 
-  test('that are not built are answered 503, saying what to do', async () => {
+  test('that are not built get a 503 that says what to do', async () => {
     expect(await server.person().get('/analytics')).toMatchObject({
       status: 503,
       body: { code: 'pages/not-built' },
     });
   });
 
-  test('that are not there are a page for people, and a problem for programs', async () => {
+  test('that do not exist are a page for people, and a problem for programs', async () => {
     const browser = { Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
     const ask = (path: string, headers = browser): Promise<Answer> =>
       server.person().send('GET', path, undefined, headers);
@@ -232,7 +232,7 @@ describe('pages', () => {
     expect(posted).toMatchObject({ status: 404, body: { code: 'route/not-found' } });
   });
 
-  test('know a browser again, and start no session', async () => {
+  test('recognize a browser, and start no session', async () => {
     const person = server.person();
     const first = await person.get('/feed');
     expect(first.headers.getSetCookie()).toEqual([
@@ -255,7 +255,7 @@ describe('too much', () => {
     const refused = await person.send(method, path, body);
     expect(refused).toMatchObject({ status: 429, body: { code: 'limit/exceeded', status: 429 } });
     expect(Number(refused.headers.get('Retry-After'))).toBeGreaterThan(0);
-    // Another user is not held back by it, unless it is by address.
+    // It limits no other user, unless it is by address.
     const others = createPerson(limited.url);
     expect((await others.get('/posts')).status).toBe(200);
     await limited.close();

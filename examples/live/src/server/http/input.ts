@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { LIMITS } from '../../shared/api.ts';
 import { HttpProblem } from './problem.ts';
 
-/** Reads a JSON body, and refuses bodies that are something else rather than to take them for none. */
+/** Reads a JSON body, and refuses other bodies rather than treating them as absent. */
 export function jsonBody(): RequestHandler {
   const parse = express.json({ limit: LIMITS.bodyBytes, strict: false });
   return (request, response, next) => {

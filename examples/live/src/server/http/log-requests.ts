@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Logger } from '../ops/logger.ts';
 
-/** One line a request, once it is over. Without the query, which may hold a visitor's id. */
+/** Logs one line per request, once it is over. Without the query, which may contain a visitor's id. */
 export function logRequests(log: Logger): RequestHandler {
   return (request, response, next) => {
     const started = performance.now();

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../testing/server.ts';
 import { until } from '../testing/until.ts';
 import { pages } from './pages.ts';
 
-test('a browser that leaves while a page is loaded is no error', async () => {
+test('a browser that leaves while a page loads causes no error', async () => {
   const { folder, remove } = await temporaryFolder();
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>Home</title>');
   const errors: unknown[] = [];
@@ -22,7 +22,7 @@ test('a browser that leaves while a page is loaded is no error', async () => {
   let sent = false;
   const app = express()
     .use(async (_request, response, next) => {
-      // From here on there is nobody to send it to.
+      // From here on the client is gone.
       await once(response, 'close');
       const callback = whenSent(response);
       next();

@@ -7,7 +7,7 @@ import { HttpProblem, methodNotAllowed } from './problem.ts';
 
 const YEAR = 31_536_000_000;
 
-/** Serves what Vite built. */
+/** Serves the pages that Vite built. */
 export function pages(folder: string): Router {
   const router = express.Router();
   for (const [path, file] of Object.entries(PAGES)) {
@@ -21,7 +21,7 @@ export function pages(folder: string): Router {
           headers: { 'Cache-Control': 'private, no-cache' },
         };
         response.sendFile(file, options, (error) => {
-          // The browser went away, and nobody is left to tell.
+          // The browser went away, and no client is left to answer.
           if (error === undefined || response.headersSent || isAborted(error)) return;
           next(isMissing(error) ? notBuilt(error) : error);
         });
@@ -39,7 +39,7 @@ export function pages(folder: string): Router {
   return router;
 }
 
-/** Shows people a page for what is not there. Programs, and browsers that want a script or a picture, get a problem. */
+/** Shows people a page for unknown addresses. Programs, and browsers that want a script or a picture, get a problem. */
 export function notFoundPage(folder: string): RequestHandler {
   return (request, response, next) => {
     if (request.method !== 'GET' || request.accepts(['json', 'html']) !== 'html') return next();

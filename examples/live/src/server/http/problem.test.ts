@@ -6,7 +6,7 @@ import { QueueFullError } from '../lib/queue.ts';
 import { createLogger } from '../ops/logger.ts';
 import { answerErrors } from './problem.ts';
 
-test('work that would wait behind too much other work is answered 503 with Retry-After', async () => {
+test('work beyond a full queue is answered 503 with Retry-After', async () => {
   const app = express();
   app.get('/', () => {
     throw new QueueFullError('full');

@@ -14,7 +14,7 @@ export interface ProblemOptions {
 /** Milliseconds to go on reading, and ignoring, a body that was refused. */
 const LINGER = 2000;
 
-/** A request that fails in a way its sender is told about. Throw it from any handler. */
+/** The failure of a request, with details for its sender. Throw it from any handler. */
 export class HttpProblem extends Error {
   override readonly name = 'HttpProblem';
   readonly status: number;
@@ -62,7 +62,7 @@ export const notFound: RequestHandler = () => {
   throw new HttpProblem(404, 'route/not-found', 'There is nothing at this address.');
 };
 
-/** Turns whatever a handler threw into an answer. What nobody foresaw is logged and answered with a bare 500. */
+/** Turns a handler's error into an answer. Unexpected errors are logged and answered with a bare 500. */
 export function answerErrors(log: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     const problem = toProblem(error);
@@ -70,7 +70,7 @@ export function answerErrors(log: Logger): ErrorRequestHandler {
       log.error({ err: error, method: request.method, path: request.path }, 'request failed');
     }
     if (response.headersSent) {
-      // Too late for an answer; Express then cuts the connection, so that half a body is not taken for all.
+      // Too late for an answer; Express then cuts the connection, to keep half a body from passing for all of it.
       next(error);
       return;
     }
@@ -80,7 +80,7 @@ export function answerErrors(log: Logger): ErrorRequestHandler {
 }
 
 /**
- * Cuts a sender that goes on sending what was refused. Not at once: closing on data that was not read yet resets
+ * Cuts a sender that keeps sending a refused body. Not at once: closing on data that was not read yet resets
  * the connection, and takes the answer with it.
  */
 function endWithRequest(request: Request): void {

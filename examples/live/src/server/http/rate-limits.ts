@@ -41,11 +41,11 @@ export function createRateLimits(
       identifier: what,
       standardHeaders: 'draft-8',
       legacyHeaders: false,
-      // Anybody may send this header. Whether it is believed is what TRUST_PROXY says.
+      // Anyone may send this header. TRUST_PROXY decides whether to believe it.
       validate: { xForwardedForHeader: false },
       // Without a key generator it is the address, IPv6 ones by their network.
       ...(perUser ? { keyGenerator: userOf } : {}),
-      // It has set `Retry-After` by then.
+      // It has already set `Retry-After`.
       handler: (_request, response) =>
         sendProblem(
           response,

@@ -14,7 +14,7 @@ test('requests are counted per sender until the window is over', async () => {
   expect(await store.increment('b')).toMatchObject({ totalHits: 2 });
 });
 
-test('a request that is taken back does not count', async () => {
+test('a withdrawn request does not count', async () => {
   const store = createRateStore({ clock: manualClock(), window: 60_000, max: 10 });
   await store.increment('a');
   await store.decrement('a');
@@ -22,7 +22,7 @@ test('a request that is taken back does not count', async () => {
   expect(await store.increment('a')).toMatchObject({ totalHits: 1 });
 });
 
-test('a flood of senders forgets those whose window began first, and none that began later', async () => {
+test('a flood of senders makes it forget the oldest windows, and no later one', async () => {
   const store = createRateStore({ clock: manualClock(), window: 60_000, max: 100 });
   await store.increment('first');
   for (let i = 0; i < 99; i += 1) await store.increment(`sender ${i}`);

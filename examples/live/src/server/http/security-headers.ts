@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
-/** Headers that keep a browser from doing with our pages what they were not made for. */
+/** Headers that restrict what a browser may do with the app's pages. */
 export function securityHeaders(): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
@@ -16,7 +16,7 @@ export function securityHeaders(): RequestHandler {
         // No `upgrade-insecure-requests`: it would break the app on plain HTTP, behind no proxy.
       },
     },
-    // What is not a page is left to each route: the counting script has to be usable from other sites.
+    // Other answers are up to each route: the counting script has to be usable from other sites.
     crossOriginResourcePolicy: { policy: 'same-origin' },
     referrerPolicy: { policy: 'same-origin' },
     // Other names below this one are not ours to decide on.
@@ -25,7 +25,7 @@ export function securityHeaders(): RequestHandler {
   });
 }
 
-/** Lets pages of other origins use what a route answers. */
+/** Lets pages of other origins use a route's answers. */
 export const openToOtherSites: RequestHandler = (_request, response, next) => {
   response.set({ 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' });
   next();

@@ -1,8 +1,8 @@
-/** Time as the app sees it. Tests hand in one that they turn by hand. */
+/** Time as the app sees it. Tests pass a clock that they turn by hand. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls `task` once after `delay` milliseconds. @returns what cancels it. */
+  /** Calls `task` once after `delay` milliseconds. @returns a function that cancels it. */
   setTimer(task: () => void, delay: number): () => void;
 }
 
@@ -15,7 +15,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Calls `task` every `interval` milliseconds. @returns what ends that. */
+/** Calls `task` every `interval` milliseconds. @returns a function that stops it. */
 export function repeat(clock: Clock, task: () => void, interval: number): () => void {
   let cancel = clock.setTimer(again, interval);
   function again(): void {
@@ -26,8 +26,8 @@ export function repeat(clock: Clock, task: () => void, interval: number): () => 
 }
 
 /**
- * Numbers that grow with every call, also from one process to the next (unless the clock was set back), so
- * that whoever still holds something from before a restart can tell what is newer.
+ * Numbers that grow with every call, even from one process to the next (unless the clock was set back). A page that
+ * still has data from before a restart can see which is newer.
  */
 export function createVersions(clock: Clock): () => number {
   let last = 0;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { QueueFullError, createQueue } from './queue.ts';
 
-/** A task that ends when told. */
+/** A task that ends on command. */
 function held(log: string[], name: string): { task: () => Promise<string>; end: () => void } {
   let end = (): void => undefined;
   const ended = new Promise<void>((resolve) => {
@@ -19,7 +19,7 @@ function held(log: string[], name: string): { task: () => Promise<string>; end: 
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('runs one after the other, in the order given', async () => {
+test('runs tasks one after the other, in the given order', async () => {
   const queue = createQueue({ maxWaiting: 10 });
   const log: string[] = [];
   const [a, b] = [held(log, 'a'), held(log, 'b')];
@@ -33,7 +33,7 @@ test('runs one after the other, in the order given', async () => {
   expect(log).toEqual(['a', 'b']);
 });
 
-test('runs as many at once as it is wide', async () => {
+test('runs as many tasks at once as its width', async () => {
   const queue = createQueue({ width: 2, maxWaiting: 10 });
   const log: string[] = [];
   const tasks = ['a', 'b', 'c'].map((name) => held(log, name));
@@ -53,7 +53,7 @@ test('goes on after a task that failed', async () => {
   expect(queue.waiting).toBe(0);
 });
 
-test('refuses a task once as many wait as may, and takes more when one was run', async () => {
+test('refuses a task once it is full, and takes more when one has run', async () => {
   const queue = createQueue({ maxWaiting: 2 });
   const log: string[] = [];
   const tasks = ['a', 'b', 'c'].map((name) => held(log, name));

@@ -15,7 +15,7 @@ export class QueueFullError extends Error {
 
 export interface QueueOptions {
   readonly width?: number;
-  /** Each waiting task holds memory, and its sender may have given up by its turn. */
+  /** Each waiting task takes memory, and its sender may have given up before its turn. */
   readonly maxWaiting: number;
 }
 
@@ -24,7 +24,7 @@ export function createQueue({ width = 1, maxWaiting }: QueueOptions): Queue {
   let running = 0;
 
   async function runAnyway<T>(task: () => Promise<T>): Promise<T> {
-    // A task that is woken takes over the place of the one that finished, so nobody can slip in between.
+    // A woken task takes over the slot of the finished one, so no other task can slip in between.
     if (running >= width) await new Promise<void>((resolve) => waiters.push(resolve));
     else running += 1;
     try {

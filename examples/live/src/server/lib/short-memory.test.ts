@@ -23,7 +23,7 @@ test('setting an entry again starts its time anew', () => {
   expect([memory.get('a'), memory.get('b'), memory.size]).toEqual([3, 2, 2]);
 });
 
-test('entries whose time is over give back their memory when another comes', () => {
+test('expired entries free their memory when another comes', () => {
   const clock = manualClock();
   const memory = createShortMemory<number>({ clock, keep: 1000, max: 1000 });
   for (let i = 0; i < 500; i += 1) memory.set(`old ${i}`, i);

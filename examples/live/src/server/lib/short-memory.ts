@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 /** A map that outsiders may fill: each entry is forgotten after a while, and the oldest ones once there are too many. */
 export interface ShortMemory<Value> {
   get(key: string): Value | undefined;
-  /** Remembers it from now on, also if the key was known. */
+  /** Remembers it from now on, even if the key was known. */
   set(key: string, value: Value): void;
   delete(key: string): void;
   /** Entries that take up memory. */

@@ -20,7 +20,7 @@ afterAll(() => server.close());
 
 const topicOf = (person: Person): string => `topic=user/${person.user.id}`;
 
-test('a mention reaches the one who is mentioned, at once and in the list, and nobody else', async () => {
+test('a mention reaches only the mentioned user, at once and in the list', async () => {
   const bobs = await bob.stream(`topic=posts&${topicOf(bob)}`);
   const eves = await eve.stream(`topic=posts&${topicOf(eve)}`);
   const anybodys = await server.person().stream('topic=posts');
@@ -38,7 +38,7 @@ test('a mention reaches the one who is mentioned, at once and in the list, and n
   });
   expect(await bob.notifications()).toEqual([mention]);
 
-  // Published after the mention, so that it would have come by now.
+  // Published after the mention, which would therefore have come already.
   const last = await ann.post('last');
   for (const stream of [eves, anybodys]) {
     await stream.next('post', ({ id }) => id === last.id);
@@ -58,7 +58,7 @@ test('a resumed stream gets the private events it missed, and only its own', asy
   await stream.close();
 });
 
-test('one does not mention oneself, and one post mentions each once', async () => {
+test('users do not mention themselves, and one post mentions each user once', async () => {
   const before = (await bob.notifications()).length;
   await bob.post('@bob @bob');
   expect(await bob.notifications()).toHaveLength(before);
@@ -73,7 +73,7 @@ describe('the private topic', () => {
     expect(response.headers.get('Content-Type')).toMatch('application/problem+json');
   });
 
-  test("is refused with 403 to somebody else, also beside one's own", async () => {
+  test('is refused with 403 to other users, even together with their own', async () => {
     expect((await eve.stream(topicOf(ann))).response.status).toBe(403);
     expect((await eve.stream(`${topicOf(eve)}&${topicOf(ann)}`)).response.status).toBe(403);
     expect((await eve.stream('topic=user/999999')).response.status).toBe(403);
@@ -92,7 +92,7 @@ describe('the private topic', () => {
     }
   });
 
-  test('ends with the session: its streams are closed, those of another session stay', async () => {
+  test('ends with the session: its streams close, those of another session stay', async () => {
     const fay = await server.signedUp('fay');
     const elsewhere = server.person();
     await elsewhere.send('POST', '/session', { name: 'fay', password: 'correct horse battery' });
@@ -118,7 +118,7 @@ describe('the list of notifications', () => {
     expect((await server.person().send('PUT', '/notifications/read', { upTo: 1 })).status).toBe(401);
   });
 
-  test('counts what is unread, marks as read, and tells the other pages of its owner', async () => {
+  test('counts unread ones, marks them as read, and updates its owner’s other pages', async () => {
     const gil = await server.signedUp('gil');
     for (let i = 0; i < 3; i += 1) await ann.post(`@gil ${i}`);
     const stream = await gil.stream(topicOf(gil));
@@ -136,14 +136,14 @@ describe('the list of notifications', () => {
     await stream.close();
   });
 
-  test("cannot mark somebody else's as read", async () => {
+  test('cannot mark another user’s as read', async () => {
     const hal = await server.signedUp('hal');
     await ann.post('@hal');
     await eve.send('PUT', '/notifications/read', { upTo: 1_000_000 });
     expect((await hal.get('/notifications')).body.unread).toBe(1);
   });
 
-  test('loses the mention when the post is deleted, and says so', async () => {
+  test('loses the mention when the post is deleted, and publishes that', async () => {
     const ida = await server.signedUp('ida');
     const post = await ann.post('@ida');
     const stream = await ida.stream(topicOf(ida));

@@ -30,7 +30,7 @@ export function createNotifications(db: Database): Notifications {
     return rows.map(({ id }) => id);
   }
 
-  /** Anybody can mention anybody, as often as they like; counting what is unread reads all that is kept. */
+  /** Anyone can mention anyone, any number of times, and counting unread ones reads all that are kept. */
   async function dropOld(userId: number): Promise<void> {
     await db
       .deleteFrom('notifications')

@@ -23,7 +23,7 @@ test('everything has a default', async () => {
   expect(config.pagesFolder).toMatch(/examples\/live\/dist\/pages$/);
 });
 
-test('what makes no sense is named, all of it', async () => {
+test('every invalid variable is named', async () => {
   const loading = loadConfig({
     PORT: 'http',
     LOG_LEVEL: 'loud',
@@ -44,7 +44,7 @@ test.each([
   expect(await loadConfig({ ...variables, SESSION_SECRET: 's'.repeat(32) })).toMatchObject({ eventLog });
 });
 
-test('a variable set to nothing is not set', async () => {
+test('an empty variable counts as unset', async () => {
   const config = await loadConfig({ PORT: '', HOST: '', SESSION_SECRET: 's'.repeat(32) });
   expect(config).toMatchObject({ port: 3000, host: undefined });
 });
@@ -54,11 +54,11 @@ test.each([
   ['loopback', 'loopback'],
   ['10.0.0.0/8, 192.0.2.1', '10.0.0.0/8, 192.0.2.1'],
   ['', false],
-])('TRUST_PROXY=%s is %j for Express', async (TRUST_PROXY, trustProxy) => {
+])('TRUST_PROXY=%s becomes %j for Express', async (TRUST_PROXY, trustProxy) => {
   expect(await loadConfig({ TRUST_PROXY, SESSION_SECRET: 's'.repeat(32) })).toMatchObject({ trustProxy });
 });
 
-test('without a secret one is made, kept beside the database and readable by its owner only', async () => {
+test('without a secret, one is made and stored next to the database, readable only by its owner', async () => {
   const folder = await folderForTest();
   const variables = { DATABASE_FILE: join(folder, 'sub/live.sqlite') };
   const first = await loadConfig(variables);
@@ -67,7 +67,7 @@ test('without a secret one is made, kept beside the database and readable by its
   expect((await stat(join(folder, 'sub/session-secret'))).mode & 0o777).toBe(0o600);
 });
 
-test('a file that holds no secret is refused', async () => {
+test('a file without a secret is refused', async () => {
   const folder = await folderForTest();
   await writeFile(join(folder, 'session-secret'), '');
   await expect(loadConfig({ DATABASE_FILE: join(folder, 'live.sqlite') })).rejects.toThrow(/session-secret/);

@@ -48,7 +48,7 @@ const environment = z.object({
   SHUTDOWN_SECONDS: seconds(10),
 });
 
-/** What the operator decides. README.md says what each variable means. Durations are milliseconds here. */
+/** The operator's settings. README.md explains each variable. Durations are milliseconds here. */
 export interface Config {
   readonly port: number;
   /** undefined: every interface. */
@@ -59,7 +59,7 @@ export interface Config {
   readonly pagesFolder: string;
   readonly sessionSecret: string;
   readonly sessionLifetime: number;
-  /** As Express takes it: number of proxies, their addresses, or false for none. */
+  /** Express's format: number of proxies, their addresses, or false for none. */
   readonly trustProxy: number | string | false;
   readonly logLevel: (typeof logLevels)[number];
   readonly ratesPerMinute: { signIn: number; posting: number; changing: number; connecting: number };
@@ -128,7 +128,7 @@ export async function loadConfig(variables: NodeJS.ProcessEnv): Promise<Config> 
   };
 }
 
-/** The secret made at the first start, kept beside the database so that sessions outlive a restart. */
+/** The secret made at the first start. It is stored next to the database, to let sessions outlive a restart. */
 async function keptSecret(folder: string): Promise<string> {
   const file = join(folder, 'session-secret');
   await mkdir(folder, { recursive: true });

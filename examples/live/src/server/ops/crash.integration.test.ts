@@ -19,7 +19,7 @@ afterEach(() => {
   for (const cleanup of cleanups.splice(0)) cleanup();
 });
 
-/** What one client got, over all its connections. */
+/** One client's events, over all its connections. */
 interface Reader {
   ids: number[];
   gaps: Gap[];
@@ -122,7 +122,7 @@ describe('kill -9', () => {
     await stream.close();
   });
 
-  test('leaves no viewers behind who are not there any more', async () => {
+  test('leaves no viewers behind who are gone', async () => {
     const first = await start({ VIEWER_GRACE_SECONDS: '1' });
     const [ann, bob] = [createPerson(first.url), createPerson(first.url)];
     const query = (): string => `topic=viewers&page=/feed&view=${crypto.randomUUID()}`;

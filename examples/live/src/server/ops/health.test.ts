@@ -9,7 +9,7 @@ const lifecycle = { draining: false };
 const server = createServer(express().use(endConnections(lifecycle)).get('/healthz', health(lifecycle)));
 afterEach(() => server.close());
 
-test('answers 200, and 503 on connections that end with it once the process is draining', async () => {
+test('answers 200, and once the process is draining 503 with `Connection: close`', async () => {
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   const before = await fetch(`http://127.0.0.1:${port}/healthz`);

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Health } from '../../shared/api.ts';
 
-/** What the process is about to do, as far as others have to know. */
+/** The process's state, as far as others have to know. */
 export interface Lifecycle {
   draining: boolean;
 }
@@ -14,7 +14,7 @@ export function endConnections(lifecycle: Lifecycle): RequestHandler {
   };
 }
 
-/** 503 while draining, so that a load balancer sends nobody new. */
+/** 503 while draining, which keeps load balancers from sending new clients. */
 export function health(lifecycle: Lifecycle): RequestHandler {
   return (_request, response) => {
     const body: Health = { status: lifecycle.draining ? 'draining' : 'ok' };

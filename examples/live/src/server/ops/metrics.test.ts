@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { manualClock } from '../testing/clock.ts';
 import { metrics } from './metrics.ts';
 
-test('however many ask, the figures are read once a second', async () => {
+test('the figures are read once a second for any number of requests', async () => {
   const clock = manualClock();
   const hub = createHub();
   let reads = 0;

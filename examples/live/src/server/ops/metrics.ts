@@ -3,12 +3,12 @@ import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Hub, HubStats } from 'tidings';
 import type { Clock } from '../lib/clock.ts';
 
-/** Those of the process (memory, CPU, event loop, garbage collection): once, however many apps a test makes. */
+/** The process's metrics (memory, CPU, event loop, garbage collection): once, however many apps a test makes. */
 const processRegistry = new Registry();
 let collecting = false;
 
 /**
- * How long one answer stands for all who ask, in milliseconds. Reading the process' figures walks its open files and
+ * How long one answer serves all requests, in milliseconds. Reading the process' figures walks its open files and
  * handles, which is long with thousands of connections.
  */
 const ANSWER_FOR = 1000;

@@ -12,7 +12,7 @@ import { until } from '../testing/until.ts';
 
 const { folder, run, start } = useProcesses();
 
-/** What a process holds: bytes, and numbers of handles and timers. */
+/** A process's resources: bytes, and numbers of handles and timers. */
 interface Figures {
   readonly heap: number;
   readonly handles: number;
@@ -20,7 +20,7 @@ interface Figures {
 }
 
 describe('SIGTERM', () => {
-  test('tells streams when to come back, ends by itself with 0 and loses no post', async () => {
+  test('tells clients when to come back, exits with 0 and loses no post', async () => {
     const server = await start({ SHUTDOWN_SECONDS: '60' });
     const people = await Promise.all(
       ['ann', 'bob', 'carl'].map(async (name) => {
@@ -63,7 +63,7 @@ describe('SIGTERM', () => {
     const again = await start();
     const person = createPerson(again.url);
     for (const id of answered) expect((await person.get(`/posts/${id}`)).status).toBe(200);
-    // Also those that were answered when the hub took no events any more.
+    // Including those answered when the hub took no more events.
     const stream = await person.stream(`topic=posts&last_event_id=${cursor}`);
     await stream.next('post', ({ id }) => id === Math.max(...answered));
     const told = stream.events.filter(({ type }) => type === 'post').map((event) => event.json().id);
@@ -72,7 +72,7 @@ describe('SIGTERM', () => {
     await stream.close();
   });
 
-  test('ends within its deadline though a request never ends', async () => {
+  test('ends within its deadline even if a request never ends', async () => {
     const server = await start({ SHUTDOWN_SECONDS: '1' });
     const person = createPerson(server.url);
     await person.signUp('ann');
@@ -102,7 +102,7 @@ describe('SIGTERM', () => {
 
 describe('a thousand streams', () => {
   test(
-    'that come and go, again and again, leave no memory, timer or handle behind',
+    'that come and go again and again leave no memory, timer or handle behind',
     async () => {
       // On demand: done at an interval, a busy machine would come to nothing else.
       const collectGarbage = 'data:text/javascript,process.on("SIGUSR2", () => gc())';
@@ -150,7 +150,7 @@ describe('a thousand streams', () => {
         };
       }
 
-      // The first round makes what is made once: compiled code, pools, prepared statements.
+      // The first round makes everything that is made once: compiled code, pools, prepared statements.
       await thousand();
       const before = await thousand();
       await thousand();
@@ -167,11 +167,11 @@ describe('a thousand streams', () => {
   );
 });
 
-describe('what nobody foresaw', () => {
+describe('an unforeseen error', () => {
   test.each([
     ['an error that nobody catches', 'throw new Error("boom")'],
     ['a promise that nobody catches', 'Promise.reject(new Error("boom"))'],
-  ])('%s is logged, and the process ends with another code than 0', async (_, failure) => {
+  ])('%s is logged, and the process exits with a code other than 0', async (_, failure) => {
     const crash = `data:text/javascript,process.on("SIGUSR2", () => { ${failure} })`;
     const { child, exit, output } = await start({}, ['--import', crash]);
     child.kill('SIGUSR2');

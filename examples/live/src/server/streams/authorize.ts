@@ -11,7 +11,7 @@ const MAX_TOPICS = 10;
 /**
  * The topics that the query asks for.
  *
- * @throws HttpProblem 400 `topic/unknown` for what no page could want: a mistake is told, not waited on forever
+ * @throws HttpProblem 400 `topic/unknown` for unknown topics: a mistake is reported, not waited on forever
  */
 export function wantedTopics(params: URLSearchParams): string[] {
   const topics = [...new Set(params.getAll('topic'))];
@@ -26,7 +26,7 @@ export function wantedTopics(params: URLSearchParams): string[] {
 }
 
 /**
- * Who may read what: the public topics everybody, `user/<id>` that user.
+ * Decides who may read a topic: everyone the public ones, and only that user `user/<id>`.
  *
  * @throws TidingsError 401 without a session, 403 for somebody else's topic
  */
@@ -43,7 +43,7 @@ export function authorizeTopics(
   if (isPrivate.some((topic) => topic !== userTopic(user.id))) {
     throw forbidden('These notifications are for somebody else.');
   }
-  // Streams that began with a session end with it, also those of public topics only: they count as that user's.
+  // Streams that began with a session end with it, even those of public topics only: they count as that user's.
   return { subject: String(user.id), topics, expiresAt };
 }
 

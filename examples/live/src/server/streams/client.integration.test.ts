@@ -23,7 +23,7 @@ function follow(...parameters: Parameters<typeof openClient>): EventClient {
   return client;
 }
 
-test('a client that was refused for too many connections gets in by itself once there is room', async () => {
+test('a client refused for too many connections gets in by itself once there is room', async () => {
   const server = await start({ CONNECTIONS_PER_USER: '1' });
   const ann = await server.signedUp('ann');
   const first = await ann.stream('topic=posts');
@@ -32,7 +32,7 @@ test('a client that was refused for too many connections gets in by itself once 
   client.onError((error, { retryIn }) => errors.push([error, retryIn]));
   await until(() => errors.length > 0);
   expect(errors[0]?.[0]).toMatchObject({ status: 429 });
-  // What Retry-After says, and some more so that not all come back at once.
+  // Retry-After, and some more to keep clients from coming back all at once.
   expect(errors[0]?.[1]).toBeGreaterThanOrEqual(5000);
   await first.close();
   await until(() => client.status === 'open');
@@ -76,7 +76,7 @@ describe('a page that was open over a restart', () => {
     expect([resumed, gaps]).toEqual([[true, true], []]);
   });
 
-  test('is told of the gap if events are kept in memory, and catches up from the database', async () => {
+  test('gets a gap if events are kept in memory, and catches up from the database', async () => {
     const { ann, gaps, resumed, texts } = await openOverRestart('memory');
     expect(texts).toEqual(['one', 'after']);
     expect([resumed, gaps]).toEqual([[true, false], [{ topics: ['posts'], reason: 'epoch' }]]);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createSessionStreams } from './session-streams.ts';
 
 type Disconnect = Parameters<typeof createSessionStreams>[0]['disconnect'];
-/** Ids of the connections that the hub was asked to end, of those named here. */
+/** The ids, among those named here, of the connections that the hub was asked to end. */
 const ended: string[] = [];
 const disconnect: Disconnect = (where) => {
   const connections = ['a', 'b', 'c'].map((id) => ({ id }) as Parameters<typeof where>[0]);
@@ -28,7 +28,7 @@ test('users are counted once, however many streams and sessions they have, until
   expect(streams.users()).toBe(0);
 });
 
-test('a session ends with its own streams, those that are still open', () => {
+test('ending a session ends its own open streams', () => {
   const streams = createSessionStreams({ disconnect });
   streams.add('one', { id: 'a', subject: '1' });
   const over = streams.add('two', { id: 'b', subject: '1' });

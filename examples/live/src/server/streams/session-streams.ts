@@ -1,8 +1,8 @@
 import type { ConnectionInfo, Hub } from 'tidings';
 
-/** Which streams are open with which session, so that they can end with it, and of how many users. */
+/** Knows each session's open streams, to end them with it, and counts their users. */
 export interface SessionStreams {
-  /** @returns to be called once the stream is over */
+  /** @returns a function to call once the stream is over */
   add(sessionId: string, connection: Pick<ConnectionInfo, 'id' | 'subject'>): () => void;
   /** Ends the streams of a session. Their clients come back, without it. */
   end(sessionId: string): void;
@@ -31,7 +31,7 @@ export function createSessionStreams(hub: Pick<Hub, 'disconnect'>): SessionStrea
   };
 }
 
-/** Connections by what they have in common. A group that has none left takes no memory. */
+/** Connections in groups. An empty group takes no memory. */
 function createGroups() {
   const groups = new Map<string, Set<string>>();
 

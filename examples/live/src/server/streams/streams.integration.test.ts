@@ -15,8 +15,8 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
 
-describe('what is asked for', () => {
-  test('has to be a topic there is', async () => {
+describe('the topic of a stream', () => {
+  test('has to exist', async () => {
     const server = await start();
     const person = server.person();
     const queries = [
@@ -39,7 +39,7 @@ describe('what is asked for', () => {
     expect(server.hub.stats().connected).toBe(0);
   });
 
-  test('has to be asked for with GET, and as an event stream', async () => {
+  test('has to be requested with GET, and as an event stream', async () => {
     const server = await start();
     const wrongMethod = await server.person().send('PUT', '/events?topic=posts', {});
     expect(wrongMethod).toMatchObject({ status: 405, body: { code: 'request/method-not-allowed' } });
@@ -57,7 +57,7 @@ describe('what is asked for', () => {
     ['malformed', 'garbage', 'unknown-cursor'],
     ['of another log', 'other.5', 'epoch'],
     ['with a line break', 'a%0Ab', 'unknown-cursor'],
-  ])('may come with a cursor %s: the page is told of a gap', async (_, cursor, reason) => {
+  ])('may come with a cursor %s: the page gets a gap', async (_, cursor, reason) => {
     const server = await start();
     const stream = await server.person().stream(`topic=posts&last_event_id=${cursor}`);
     const welcome = (await stream.next('tidings:welcome')).json();
@@ -65,7 +65,7 @@ describe('what is asked for', () => {
     await stream.close();
   });
 
-  test('may come with a cursor of the future: the page is told of a gap', async () => {
+  test('may come with a cursor from the future: the page gets a gap', async () => {
     const server = await start();
     const [epoch] = server.hub.cursor().split('.');
     const stream = await server.person().stream(`topic=posts&last_event_id=${epoch}.999`);
@@ -74,7 +74,7 @@ describe('what is asked for', () => {
   });
 });
 
-test('after a restart with another log a page is told of the gap', async () => {
+test('after a restart with another log a page gets a gap', async () => {
   const first = await start();
   const cursor = first.hub.cursor();
   await first.close();
@@ -144,7 +144,7 @@ describe('limits', () => {
     expect(seconds).toBeLessThanOrEqual(60);
   });
 
-  test('on the address heed the proxy that is trusted, and nobody else', async () => {
+  test('on the address trust only the configured proxy', async () => {
     const trusting = await start({ CONNECTIONS_PER_ADDRESS: '1', TRUST_PROXY: 'loopback' });
     const doubting = await start({ CONNECTIONS_PER_ADDRESS: '1' });
     const from = (address: string): Record<string, string> => ({ 'X-Forwarded-For': address });
@@ -158,8 +158,8 @@ describe('limits', () => {
   });
 });
 
-describe('connections go', () => {
-  test('after their maximum lifetime, told when to come back', async () => {
+describe('connections end', () => {
+  test('after their maximum lifetime, with a time to come back', async () => {
     const server = await start({ MAX_LIFETIME_SECONDS: '0.5' });
     const stream = await server.person().stream('topic=posts');
     const goodbye = (await stream.next('tidings:goodbye')).json();

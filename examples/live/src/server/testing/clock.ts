@@ -2,9 +2,9 @@ import type { Clock } from '../lib/clock.ts';
 
 /** Time that stands still until a test turns it. */
 export interface ManualClock extends Clock {
-  /** Lets so many milliseconds pass, running what falls due, in its order. */
+  /** Lets so many milliseconds pass and runs the tasks that fall due, in order. */
   advance(milliseconds: number): void;
-  /** Lets so many milliseconds pass in one leap, as for a machine that slept: what falls due meanwhile runs once. */
+  /** Lets so many milliseconds pass in one leap, as for a machine that slept: tasks due meanwhile run once. */
   sleep(milliseconds: number): void;
   /** Timers that are still to run. */
   readonly timers: number;

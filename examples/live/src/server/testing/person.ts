@@ -6,7 +6,7 @@ export interface Answer {
   status: number;
   headers: Headers;
   text: string;
-  /** The body as JSON; the test asserts what it is. */
+  /** The body as JSON; the test asserts its shape. */
   body: Json;
 }
 
@@ -50,7 +50,7 @@ export function createPerson(origin: string): Person {
         method,
         redirect: 'manual',
         headers: {
-          // One that is kept may be closed by the server at the very moment when it is used again.
+          // The server may close a kept-alive connection at the very moment when it is used again.
           Connection: 'close',
           ...cookieHeader(),
           ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),

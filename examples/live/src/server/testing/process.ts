@@ -6,12 +6,12 @@ import { afterEach, beforeEach } from 'vitest';
 import { temporaryFolder } from './server.ts';
 import { until } from './until.ts';
 
-// What `npm start` runs; the build has to be there, as it is after `npm test` has built it.
+// The entry point of `npm start`; it needs a build, which `npm test` makes.
 const main = fileURLToPath(new URL('../../../dist/server/main.js', import.meta.url));
 
 export interface Process {
   child: ChildProcess;
-  /** What it wrote so far. */
+  /** Its output so far. */
   output: () => string;
   exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }

@@ -27,7 +27,7 @@ export async function temporaryFolder(): Promise<{ folder: string; remove: () =>
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-/** The app on a free port, with a database file of its own. `variables` are those of the environment. */
+/** The app on a free port, with a database file of its own. `variables`: environment variables. */
 export async function startServer(
   variables: Record<string, string> = {},
   options: Partial<AppOptions> = {},

@@ -1,6 +1,6 @@
 import { DEADLINE } from '../../../../../scripts/deadline.ts';
 
-/** JSON that came from the server: the test's assertions say what it has to be. */
+/** JSON from the server; the test asserts its shape. */
 export type Json = ReturnType<(typeof JSON)['parse']>;
 
 /** One event of a stream, as it came. */

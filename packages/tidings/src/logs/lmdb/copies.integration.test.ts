@@ -19,7 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const append = (log: EventLog, ...events: readonly EventInput[]): ReturnType<EventLog['append']> =>
   log.append(events.map((event) => toNewEvent(event)));
 
-/** A folder that is copied, and put back in place of the newer one. */
+/** A folder that is copied and later restored over the newer one. */
 function backedUp({ restored = false, shared = false }): LosingLogFactory {
   return (given) => {
     const path = newPath();
@@ -30,7 +30,7 @@ function backedUp({ restored = false, shared = false }): LosingLogFactory {
       keep: () => Promise.resolve(cpSync(path, backup, { recursive: true })),
       lose: async () => {
         await log.close();
-        // With the file that it knows, or without: a copy over a file leaves that one in its place.
+        // Over the existing file, or after deleting it: a copy over a file keeps the file's inode.
         if (!restored) rmSync(path, { recursive: true });
         cpSync(backup, path, { recursive: true });
         log = lmdbLog({ ...given, path, shared, restored });
@@ -42,9 +42,9 @@ function backedUp({ restored = false, shared = false }): LosingLogFactory {
 
 describe.each([
   ['finds itself in another file', {}],
-  ['is told of it, though the file is the same', { restored: true }],
+  ['is opened with `restored`, though the file is the same', { restored: true }],
   ['is shared', { shared: true }],
-])('an LMDB log that was put back from a backup, and %s,', (_, options) => {
+])('an LMDB log that was restored from a backup, and %s,', (_, options) => {
   test.each(lineageContract)('$name', ({ run }) => run(backedUp(options)));
 });
 
@@ -61,7 +61,7 @@ describe('the epoch of an LMDB log', () => {
     await second.close();
   });
 
-  test('is followed by another after a power failure that a relaxed log may have lost events in', async () => {
+  test('changes after a power failure in which a relaxed log may have lost events', async () => {
     const path = newPath();
     const first = lmdbLog({ path, durability: 'relaxed' });
     await append(first, { topics: 'a', data: 1 });
@@ -111,7 +111,7 @@ describe('the folder of an LMDB log', () => {
         cpSync(join(folder, `${folders}`), path, { recursive: true });
       },
     ],
-  ])('that is %s while the log is open is a failure that publishers are told', async (_, change) => {
+  ])('that is %s while the log is open makes publishes reject', async (_, change) => {
     const path = newPath();
     const log = lmdbLog({ path });
     await append(log, { topics: 'a', data: 1 });
@@ -154,7 +154,7 @@ describe('a second copy of the package in one process', () => {
     await copy.close();
   });
 
-  test('is refused it, too, if it shares no globals with the first', async () => {
+  test('is also refused if it shares no globals with the first', async () => {
     const path = newPath();
     const log = lmdbLog({ path, shared: true });
     const registry = (globalThis as Record<symbol, unknown>)[Symbol.for('tidings.lmdb.opened')] as Map<
@@ -169,7 +169,7 @@ describe('a second copy of the package in one process', () => {
   });
 });
 
-test('processes that died are looked for every ten seconds', () => {
+test('dead processes are looked for every ten seconds', () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   let checks = 0;

@@ -38,7 +38,7 @@ function alter(path: string, text: string, change: (bytes: Buffer, at: number) =
   writeFileSync(file, bytes);
 }
 
-/** What a reader gets, page by page, and which topics it is told of as having lost something. */
+/** A reader's events, page by page, and the topics reported as having lost some. */
 async function readThrough(
   log: EventLog,
   topics: readonly string[],
@@ -108,7 +108,7 @@ describe('an LMDB log on a disk that lies', () => {
     await log.close();
   });
 
-  test('says so to the tail, if another process has not read an event before it was altered', async () => {
+  test('reports to the tail an event that was altered before another process had read it', async () => {
     const path = await written([]);
     const [one, two] = [lmdbLog({ path, shared: true }), lmdbLog({ path, shared: true })];
     const [first] = await one.append(texts.map((data) => toNewEvent({ topics: 'all', data, raw: true })));

@@ -6,7 +6,7 @@ import { createLogError } from '../../log/index.ts';
 /** The one file that LMDB keeps everything in. */
 const FILE = 'data.mdb';
 
-/** Tells the file of a log from a copy of it; undefined if it isn't there. */
+/** Identifies a log's file, as different from a copy of it; undefined if there is no file. */
 export function identityOf(folder: string): string | undefined {
   const stat = statSync(join(folder, FILE), { throwIfNoEntry: false, bigint: true });
   return stat === undefined ? undefined : `${stat.ino}-${stat.birthtimeNs}`;
@@ -17,7 +17,7 @@ const MAGIC = { at: 24, number: 0xbeefc0de };
 const PAGE_SIZES = [4096, 8192, 16_384, 32_768, 65_536];
 
 /**
- * LMDB ends the process when it opens what only looks like one of its files.
+ * LMDB ends the process when it opens a file that only looks like one of its own.
  *
  * @throws {TidingsError} `log/unavailable`.
  */
@@ -41,7 +41,7 @@ export function assertFormat(path: string): void {
 }
 
 /**
- * LMDB maps its file into memory: what lies beyond the end of a file that was cut ends the process when it is looked at.
+ * LMDB maps its file into memory: reading beyond the end of a truncated file ends the process.
  *
  * @throws {TidingsError} `log/unavailable`.
  */

@@ -1,2 +1,2 @@
-/** In a file of its own, since what imports lmdb's types makes users compile them. */
+/** In a file of its own: a module that imports lmdb's types makes users compile them. */
 export type Durability = 'commit' | 'relaxed';

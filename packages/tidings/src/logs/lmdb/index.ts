@@ -36,10 +36,10 @@ export interface LmdbLogOptions {
   /** Default: a million events, any size and age. */
   readonly retention?: Retention;
   readonly topics?: readonly TopicRule[];
-  /** What is kept in memory as well. Default: 10,000 events, 16 MiB. */
+  /** The newest events, also kept in memory. Default: 10,000 events, 16 MiB. */
   readonly tail?: Retention;
   /**
-   * Whether several processes of this machine have the log open at once: each appends to it, and each has what all of
+   * Whether several processes of this machine have the log open at once: each appends to it, and each gets what all of
    * them appended. All of them say so, and give the same options. Default false: it is for one process.
    */
   readonly shared?: boolean;
@@ -49,7 +49,7 @@ export interface LmdbLogOptions {
    */
   readonly durability?: Durability;
   /**
-   * Say `true`, once, when you open a log whose folder was put back from a backup in place of a newer one. Clients
+   * Pass `true`, once, when you open a log whose folder was restored from a backup over a newer one. Clients
    * that were given events which it doesn't have learn of a gap; all others resume. A log that finds itself in
    * another file than before does so by itself.
    */
@@ -70,12 +70,12 @@ const OPTIONS: Checks<LmdbLogOptions> = {
 };
 const DEFAULT_RETENTION: Retention = { events: 1_000_000 };
 const DEFAULT_TAIL: Retention = { events: 10_000, bytes: 16_777_216 };
-/** Milliseconds, for what has grown too old: each time takes a transaction. */
+/** Milliseconds between trims by age, each of which takes a transaction. */
 const TRIM_EVERY = 1000;
 
 /**
- * A log on this machine's disk, in LMDB, which needs the package `lmdb`. Its epoch outlives restarts, so that
- * clients resume across them. While one commit is under way, what is published gathers for the next.
+ * A log on this machine's disk, in LMDB, which needs the package `lmdb`. Its epoch outlives restarts: clients resume
+ * across them. While one commit is under way, published events gather for the next.
  *
  * @throws {TidingsError} `package/missing` without the package, `log/unavailable` if the folder can't be used,
  * `log/in-use` if another process has it open and they don't share it (known on Linux only), `hub/invalid-option`.
@@ -122,7 +122,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
     return written.appended;
   }
 
-  /** Sends what was appended to the tail; if others append as well, what they did comes first. */
+  /** Pushes appended events to the tail; those of other processes come first. */
   async function announce({ entries, changes, state }: Written): Promise<void> {
     newestLoss = Math.max(newestLoss, state.newestLoss);
     if (shared) return follower.push(entries, state.head - entries.length);
@@ -136,7 +136,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   function wake(): void {
     if (!shared) return;
     follower.catchUp().catch(() => {
-      // Who asks for it by `catchUp` is told; and it is tried again with each commit, and now and then.
+      // A caller of `catchUp` gets the error. It is tried again with each commit, and now and then.
     });
   }
 
@@ -169,7 +169,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   }
 
   const wakeUps = shared ? listen() : undefined;
-  // For what was appended since the state was read.
+  // For events appended since the state was read.
   wake();
 
   return {
@@ -182,7 +182,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
       return oldest === undefined ? tail.head : oldest - 1;
     },
     get newestLoss() {
-      // What the tail has not come to yet is told of when it does.
+      // Losses ahead of the tail are reported when it gets there.
       return Math.min(Math.max(newestLoss, store.damage.newest), tail.head);
     },
     append: (events) => whileOpen(() => writer.append(events)),
@@ -211,7 +211,7 @@ async function transact<T>(store: Store, work: () => T): Promise<T> {
   try {
     return await store.root.childTransaction(work);
   } catch (error) {
-    // LMDB tells the reason in a promise of its own, which comes a little later.
+    // LMDB gives the reason in a separate promise, a little later.
     throw (
       (await (error as { commitError?: Promise<unknown> }).commitError?.catch((reason: unknown) => reason)) ??
       error

@@ -80,7 +80,7 @@ describe('an LMDB log that is opened again', () => {
     await log.close();
   });
 
-  test('knows the ids it has, and what retention took', async () => {
+  test('knows its ids, and the losses to retention', async () => {
     const log = await reopen({ retention: { events: 2 } }, async (first) => {
       for (const id of ['x', 'y', 'z']) await append(first, { topics: id, data: id, id });
     });
@@ -148,7 +148,7 @@ describe('the LMDB log', () => {
     await log.close();
   });
 
-  test('looks for what has grown too old once a second, however often it is asked', async () => {
+  test('looks for old events once a second, however often it is asked', async () => {
     let transactions = 0;
     const now = (): number => (transactions += 1);
     const log = lmdbLog({ path: newFolder(), retention: { age: 10_000 }, now });
@@ -159,7 +159,7 @@ describe('the LMDB log', () => {
     await log.close();
   });
 
-  test('is for one process at a time, which is told who has it', async () => {
+  test('opens for one process at a time, and tells another one which process has it', async () => {
     const path = newFolder();
     const log = lmdbLog({ path });
     expect(() => lmdbLog({ path })).toThrow(
@@ -170,7 +170,7 @@ describe('the LMDB log', () => {
     await lmdbLog({ path }).close();
   });
 
-  test('can be opened after a crash, even if another process has got the number since', async () => {
+  test('can be opened after a crash, even if another process has got its pid since', async () => {
     const path = newFolder();
     await lmdbLog({ path }).close();
     const root = open({ path, maxDbs: 12 });

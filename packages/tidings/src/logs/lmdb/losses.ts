@@ -4,7 +4,7 @@ import { type LogState, type LossRecord, type Store, topicKey } from './store.ts
 /** Topics whose newest loss is known; beyond, those lost longest ago are only known together. */
 const MAX_LOSSES = 100_000;
 
-/** What retention takes within one transaction, so that each topic is written once, however much it lost. */
+/** Retention's losses within one transaction: each topic is written once, however many events it lost. */
 export class Losses {
   readonly #byTopic = new Map<string, LossRecord>();
 

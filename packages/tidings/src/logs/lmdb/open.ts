@@ -12,7 +12,7 @@ export interface OpenOptions {
   readonly durability: Durability;
   /** Whether others may have the log open at the same time. */
   readonly shared: boolean;
-  /** What they then have to agree on, as text. */
+  /** The settings that all processes have to agree on, as text. */
   readonly settings: string;
   /** Whether the folder was put back from a backup, or is a copy. */
   readonly restored: boolean;
@@ -100,7 +100,7 @@ function openFolder(lmdb: typeof import('lmdb'), options: OpenOptions): Store {
   }
 }
 
-/** Closes in order, which lets a relaxed log keep its epoch: what it has written is on the disk then. */
+/** Closes in order, with everything on the disk, which lets a relaxed log keep its epoch. */
 export async function closeStore(store: Store, durability: Durability): Promise<void> {
   const { root } = store;
   const entry = [...openedHere].find(([, opened]) => opened.store === store);
@@ -167,7 +167,7 @@ function inUse(pid: number, path: string): TidingsError {
   return createLogError('log/in-use', message, { details: { pid, path } });
 }
 
-/** Each would trim and supersede by rules of its own, also what the others are to keep. */
+/** With rules of its own, each process would trim and supersede events that others should keep. */
 function disagreeing(pid: number, path: string): TidingsError {
   const message = `Process ${pid} has the log open with other \`retention\` or \`topics\`. Stop all that share it first.`;
   return createLogError('log/in-use', message, { details: { pid, path } });
@@ -175,8 +175,8 @@ function disagreeing(pid: number, path: string): TidingsError {
 
 /**
  * The log begins a new epoch where it may not have all that it gave out: a power failure may take the newest events of a
- * relaxed log, and a copy knows nothing of what came after it was made. The seqs of those would be given to others, so
- * cursors beyond what is here must not count as known.
+ * relaxed log, and a copy lacks all events after it was made. Their seqs would be given to other events, so cursors
+ * beyond this log's end must not count as known.
  */
 function identify(store: Store, { path, durability, restored }: OpenOptions, others: number): void {
   const { meta } = store;

@@ -11,7 +11,7 @@ export interface Owner {
   readonly bootId: string;
   /** Whether others may have the log open at the same time. */
   readonly shared: boolean;
-  /** What all of them have to agree on, as text. */
+  /** The settings that all of them have to agree on, as text. */
   readonly settings: string;
 }
 

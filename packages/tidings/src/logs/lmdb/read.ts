@@ -26,7 +26,7 @@ type TopicTable = Store['topics'];
 
 /** Topics followed one by one for a pattern; with more of them the log is read through. */
 const MAX_TOPICS = 200;
-/** Events looked at for one page, so that nobody else waits long. */
+/** The most events to look at for one page, to keep other readers from waiting long. */
 const MAX_SCANNED = 5000;
 
 /** `end`: entries beyond it have not been announced yet, so they don't exist for readers. */
@@ -117,9 +117,9 @@ function topicsOf(index: TopicTable, matchers: MatcherSet): readonly string[] | 
   return [...topics];
 }
 
-/** Jumps from one topic to the next in the index, within what begins like the pattern. */
+/** Jumps from topic to topic in the index, among those that begin like the pattern. */
 function* topicsMatching(index: TopicTable, compiled: CompiledPattern): Generator<string> {
-  // No longer than what is left of a shortened topic.
+  // No longer than a shortened topic.
   const prefix = literalPrefix(compiled.pattern).slice(0, KEPT_LENGTH);
   let start: [string, number] = [prefix, 0];
   for (let jumps = 0; jumps <= MAX_SCANNED; jumps += 1) {
@@ -136,7 +136,7 @@ function* topicsMatching(index: TopicTable, compiled: CompiledPattern): Generato
 export function readLosses(store: Store, after: number, matchers: MatcherSet): readonly Loss[] {
   const state = readState(store);
   const { damage } = store;
-  // What was on a damaged record nobody knows.
+  // The topics of a damaged record are unknown.
   const count = state.lossCount + damage.seqs.size;
   if (damage.newest > after)
     return matchers.matchers.map((matcher) => ({ matcher, seq: damage.newest, count }));

@@ -111,21 +111,24 @@ describe('an LMDB log that several processes share', () => {
   test.each([
     ['topics', { topics: [{ match: 's', state: true }] }],
     ['retention', { retention: { events: 3 } }],
-  ])('is refused to a process with other %s, which would lose what the others keep', async (_, settings) => {
-    const path = newFolder();
-    const other = await startOther();
-    await other.tell({ open: { path, shared: true } });
-    expect(() => lmdbLog({ path, shared: true, ...settings })).toThrow(
-      expect.objectContaining({ code: 'log/in-use', message: expect.stringContaining('retention') }),
-    );
-    await other.kill();
-    const log = lmdbLog({ path, shared: true, ...settings });
-    expect(() => lmdbLog({ path, shared: true })).toThrow(expect.objectContaining({ code: 'log/in-use' }));
-    await log.close();
-    await lmdbLog({ path, shared: true }).close();
-  });
+  ])(
+    'is refused to a process with other %s, which would drop events that the others keep',
+    async (_, settings) => {
+      const path = newFolder();
+      const other = await startOther();
+      await other.tell({ open: { path, shared: true } });
+      expect(() => lmdbLog({ path, shared: true, ...settings })).toThrow(
+        expect.objectContaining({ code: 'log/in-use', message: expect.stringContaining('retention') }),
+      );
+      await other.kill();
+      const log = lmdbLog({ path, shared: true, ...settings });
+      expect(() => lmdbLog({ path, shared: true })).toThrow(expect.objectContaining({ code: 'log/in-use' }));
+      await log.close();
+      await lmdbLog({ path, shared: true }).close();
+    },
+  );
 
-  test('is not kept by a process that has ended, though its parent has not heard of that yet', async () => {
+  test('is not kept open by a process that has ended but was not reaped by its parent', async () => {
     const path = newFolder();
     // The shell becomes a program that never asks after its child.
     const script = `import { lmdbLog } from 'tidings/lmdb'; lmdbLog({ path: ${JSON.stringify(path)} }); console.log('open'); setInterval(() => {}, 1000);`;
@@ -148,7 +151,7 @@ describe('an LMDB log that several processes share', () => {
     await lmdbLog({ path }).close();
   });
 
-  test('that can not be listened to is not kept open', async () => {
+  test('is closed again if its wake-ups can’t be listened to', async () => {
     const path = newFolder();
     mkdirSync(join(path, 'appended'), { recursive: true });
     expect(() => lmdbLog({ path, shared: true })).toThrow(
@@ -186,7 +189,7 @@ describe('an LMDB log that several processes share', () => {
     expect(await next.tell({ open: { path, shared: theirs } })).toEqual({ head: 0 });
   });
 
-  test('is not free before the last of them has closed it', async () => {
+  test('is not free until the last process has closed it', async () => {
     const path = newFolder();
     const log = lmdbLog({ path, shared: true });
     const [other, killed] = await Promise.all([startOther(), startOther()]);
@@ -198,11 +201,11 @@ describe('an LMDB log that several processes share', () => {
     await lmdbLog({ path }).close();
   });
 
-  test('has what another process appended, though nothing told of it', async () => {
+  test('finds another process’s events without a wake-up', async () => {
     const path = newFolder();
     const log = lmdbLog({ path, shared: true });
     onTestFinished(() => log.close());
-    // What the other process touches then is another file than the one that is watched here.
+    // Afterwards the other process touches a different file from the one watched here.
     rmSync(join(path, 'appended'));
     const other = await startOther();
     await other.tell({ open: { path, shared: true } });
@@ -213,7 +216,7 @@ describe('an LMDB log that several processes share', () => {
     ).toHaveLength(2);
   });
 
-  test('is told of each commit, and does not wait until it looks by itself', async () => {
+  test('gets a wake-up for each commit, without waiting for its next look', async () => {
     const [log, other] = openTwice({});
     onTestFinished(async () => {
       await log.close();
@@ -241,12 +244,12 @@ describe('an LMDB log that several processes share', () => {
     }
   });
 
-  test('sees what another process committed since it last read, within the same turn', async () => {
+  test('sees another process’s commit since its last read, within the same turn', async () => {
     const path = newFolder();
     const log = lmdbLog({ path, shared: true });
     onTestFinished(() => log.close());
     await log.append([event('1')]);
-    // Begins a read transaction, which the event loop would end; but that is held up until the other one is done.
+    // Begins a read transaction, which the event loop would end; but that is blocked until the other one is done.
     expect(log.floor).toBe(0);
     const script = `
       import { lmdbLog } from 'tidings/lmdb';
@@ -260,7 +263,7 @@ describe('an LMDB log that several processes share', () => {
     expect(log.tail.head).toBe(2);
   });
 
-  test('says before each page that something on it is lost, and calls nothing lost that is ahead', async () => {
+  test('reports losses before the page that lacks them, and none that are still ahead', async () => {
     const topics = [{ match: 'few', retention: { events: 1 } }];
     const [log, other] = openTwice({ topics });
     onTestFinished(async () => {
@@ -279,7 +282,7 @@ describe('an LMDB log that several processes share', () => {
       Array.from({ length: 5000 }, (_, i) => ({ ...event(String(i)), topics: [isFew(i) ? 'few' : 'a'] })),
     );
     await log.catchUp();
-    // The first of the two lost its place to the second.
+    // The second event superseded the first.
     expect(pages).toEqual([1000, 2000, 3001, 4001, 5000]);
     expect(missed).toEqual([
       [['few'], 0],
@@ -289,7 +292,7 @@ describe('an LMDB log that several processes share', () => {
     expect(log.newestLoss).toBe(2500);
   });
 
-  test('comes to the head, even if nothing is kept of what is there', async () => {
+  test('reaches the head, even if none of the events is kept', async () => {
     const [log, other] = openTwice({ topics: [{ match: 'a', retention: { events: 0 } }] });
     onTestFinished(async () => {
       await log.close();
@@ -300,7 +303,7 @@ describe('an LMDB log that several processes share', () => {
     expect(log.tail).toMatchObject({ head: 2, length: 1 });
   });
 
-  test('leaves to its readers what is more than they had better read together', async () => {
+  test('leaves events to its readers if there are too many to read once for all', async () => {
     const path = newFolder();
     const tail = { events: 100 };
     const [log, other] = [lmdbLog({ path, shared: true, tail }), lmdbLog({ path, shared: true, tail })];

@@ -2,11 +2,11 @@ import type { LogEntry, LogSource, SourcePage } from '../../log/index.ts';
 import { scanLog, topicsLost } from './read.ts';
 import { type Store, findEntry, lineageOf, readState } from './store.ts';
 
-/** What the processes that share a log follow it by. */
+/** The follower's source for processes that share a log. */
 export function lmdbSource(store: Store): LogSource {
   return {
     read({ after, lossCount, limit }): SourcePage {
-      // The transaction would go on showing what there was when it began.
+      // The transaction would keep showing the state at its beginning.
       store.root.resetReadTxn();
       const { head, newestLoss, lossCount: count, ...rest } = readState(store);
       const page = scanLog(store, { after, wants: () => true, limit }, head);

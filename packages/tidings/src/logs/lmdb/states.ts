@@ -8,7 +8,7 @@ export function placeOf(entry: LogEntry): Place {
   return [topicKey(canonicalOf(entry)), entry.key ?? ''];
 }
 
-/** Whether the event is the newest of its key, or an older one that the newest doesn't stand for everywhere. */
+/** Whether the event is the newest of its key, or an older one that the newest doesn't replace on all topics. */
 export function isKept(store: Store, entry: LogEntry): boolean {
   return store.states.get(placeOf(entry))?.includes(entry.seq) ?? false;
 }

@@ -6,7 +6,7 @@ import { type Lineage, type LogEntry, type LogTime, START } from '../../log/inde
 /** Raised when records change in a way that older code could not read. */
 export const FORMAT = 2;
 
-/** An event as it is stored: msgpack of a tuple, shorter than one of an object. */
+/** A stored event: msgpack of a tuple, which is shorter than of an object. */
 export type EventRecord = readonly [
   time: number,
   topics: readonly [string, ...string[]],
@@ -21,10 +21,10 @@ export type EventRecord = readonly [
   canonical?: string,
 ];
 
-/** What the log knows of itself as a whole; one record, written with each transaction. */
+/** The log's own state: one record, written with each transaction. */
 export interface LogState {
   head: number;
-  /** Of what counts against the log's bounds. */
+  /** Of the events that count against the log's bounds. */
   events: number;
   bytes: number;
   time: LogTime;
@@ -34,7 +34,7 @@ export interface LogState {
   newestLoss: number;
   /** How many events retention has taken. */
   lossCount: number;
-  /** How many topics have a record of what they lost; and what the others add up to. */
+  /** How many topics have a record of their loss; and the combined loss of the others. */
   lossRecords: number;
   forgotten: LossRecord;
   /** The last topic that was looked at for events too old. */
@@ -60,7 +60,7 @@ export interface Store {
    * for everywhere.
    */
   readonly states: Database<readonly number[], [string, string]>;
-  /** [topic, seq], for each topic of each of those that is a value, and for `ANY`. */
+  /** [topic, seq], for each topic of each value, and for `ANY`. */
   readonly values: Database<0, [string, number]>;
   /** Topic → how many values it has. */
   readonly valueCounts: Database<number, string>;
@@ -68,18 +68,18 @@ export interface Store {
   readonly ids: Database<number, string>;
   /** [seq of the newer event, number] → id, of superseded events. */
   readonly supersededIds: Database<string, [number, number]>;
-  /** Topic → what it lost; and [count, topic] → seq, to forget what was lost longest ago first. */
+  /** Topic → its loss; and [count, topic] → seq, to forget the oldest losses first. */
   readonly losses: Database<LossRecord, string>;
   readonly lossOrder: Database<number, [number, string]>;
-  /** What is bounded together, mostly a topic → what it holds; and [group, seq] for each event of it. */
+  /** Group bounded together, mostly a topic → its size; and [group, seq] for each event of it. */
   readonly sizes: Database<GroupSize, string>;
   readonly members: Database<0, [string, number]>;
   readonly meta: Database<unknown, string>;
-  /** What this process has found to be unreadable. */
+  /** The records that this process couldn't read. */
   readonly damage: Damage;
 }
 
-/** Records that the disk has altered are as lost as those that retention took, of whatever topics they were. */
+/** Records that the disk has altered count as lost, like those that retention took, for any topic. */
 export interface Damage {
   /** The newest seq of them, and how many there are. */
   newest: number;
@@ -134,7 +134,7 @@ export function writeState(store: Store, state: LogState): void {
   store.meta.putSync('state', state);
 }
 
-/** @throws {Error} if the record isn't what was written. */
+/** @throws {Error} if the record differs from the written one. */
 export function toEntry(seq: number, record: EventRecord): LogEntry {
   const [, , , data, , , , , , dataSum] = record;
   if (dataSum !== checksumOfData(data)) throw damaged(seq);
@@ -190,7 +190,7 @@ export function topicKey(topic: string): string {
   return `${topic.slice(0, KEPT_LENGTH)}\uffff${createHash('sha256').update(topic).digest('base64url')}`;
 }
 
-/** Whether `topicKey` shortened it, so that it can't be told from it whether a pattern matches. */
+/** Whether `topicKey` shortened it; then it can't show whether a pattern matches. */
 export function isShortened(key: string): boolean {
   return key.includes('\uffff');
 }
@@ -201,7 +201,7 @@ export function findEntry(store: Store, seq: number): LogEntry | undefined {
     const record = store.events.get(seq);
     return record === undefined ? undefined : toEntry(seq, record);
   } catch {
-    // What else fails in LMDB fails for all that follows, too; this is about the one record.
+    // Other LMDB errors concern all later records too; this one is about a single record.
     noteDamage(store, seq);
     return undefined;
   }
@@ -235,7 +235,7 @@ function noteDamage({ damage }: Store, seq: number): void {
   damage.seqs.add(seq);
 }
 
-/** An event's place in the tables. All of these run inside of a write transaction. */
+/** Adds an event to the tables. Like all functions below, it runs inside of a write transaction. */
 export function putEntry(store: Store, entry: LogEntry): void {
   const { seq, time, topics, type = null, data, id = null, key = null, tombstone, canonical } = entry;
   const flags = (entry.private ? 1 : 0) + (tombstone ? 2 : 0);

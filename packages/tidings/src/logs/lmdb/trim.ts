@@ -3,7 +3,7 @@ import { forgetState, isKept } from './states.ts';
 import { entriesFrom, findEntry, removeEntry, toDoomedEntry, topicKey } from './store.ts';
 import type { Transaction } from './write.ts';
 
-/** What one transaction trims beyond what it appends, so that none takes long. */
+/** The most events a transaction trims beyond those it appends, which bounds its time. */
 export const TRIM_STEP = 1000;
 /** Events read at once to see whether they are to go: at least, since mostly few are, and at most. */
 const TRIM_PAGE = { least: 16, most: 256 };
@@ -27,7 +27,7 @@ export function trimLog(context: Transaction, most: number): void {
   }
 }
 
-/** Topics nobody publishes to are trimmed in turns. */
+/** Topics without new events are trimmed in turns. */
 export function trimGroups(context: Transaction): void {
   const { store, rules, state } = context;
   const groups = Array.from(store.sizes.getKeys({ start: state.sweptTo, limit: TRIM_STEP }));
@@ -61,7 +61,7 @@ function loseDamaged({ store, state }: Transaction, seq: number): void {
   state.forgotten = [Math.max(state.forgotten[0], seq), state.lossCount];
 }
 
-/** Takes the event out of the log, and out of what is bounded together with it. */
+/** Removes the event from the log and from its bounded group. */
 export function takeOut(context: Transaction, entry: LogEntry): void {
   removeEntry(context.store, entry);
   countEntry(context, entry, -1);
@@ -97,7 +97,7 @@ function leaveGroup({ store, rules, hasGroups }: Transaction, entry: LogEntry): 
   else store.sizes.putSync(group, { events: size.events - 1, bytes: size.bytes - sizeOf(entry) });
 }
 
-/** Takes the oldest events of what is bounded together until it is within its bounds. */
+/** Removes a group's oldest events until it is within its bounds. */
 function trimGroup(context: Transaction, group: string, retention: Retention): void {
   const { store, state } = context;
   const { events = Infinity, bytes = Infinity, age = Infinity } = retention;

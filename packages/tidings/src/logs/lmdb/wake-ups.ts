@@ -1,7 +1,7 @@
 import { closeSync, futimesSync, openSync, watch } from 'node:fs';
 import { join } from 'node:path';
 
-/** Tells the processes that share a log that something was appended. */
+/** Notifies the processes that share a log of appends. */
 export interface WakeUps {
   /** After a commit. */
   send(): void;
@@ -10,9 +10,9 @@ export interface WakeUps {
 
 /** A file that is touched after each commit. */
 const FILE = 'appended';
-/** Milliseconds. A process that dies right after its commit touches nothing, and not every system tells of touches. */
+/** Milliseconds. A process that dies right after its commit touches nothing, and not every system reports touches. */
 const LOOK_EVERY = 1000;
-/** Looks after which those that died are looked for: a process that is killed while it reads keeps LMDB from reusing space. */
+/** Every so many looks, dead processes are looked for: one killed while it reads keeps LMDB from reusing space. */
 const LOOKS_PER_CHECK = 10;
 
 /**
@@ -35,7 +35,7 @@ export function openWakeUps(folder: string, wake: () => void, checkReaders: () =
       try {
         futimesSync(file, now, now);
       } catch {
-        // The others find what was appended when they look by themselves.
+        // The others find the events when they look by themselves.
       }
     },
     close() {

@@ -28,7 +28,7 @@ export interface WriteContext {
 export interface Transaction extends WriteContext {
   readonly losses: Losses;
   readonly state: LogState;
-  /** Whether there are events with a bound besides the log's own. */
+  /** Whether there are events with a bound in addition to the log's own. */
   hasGroups: boolean;
   readonly changes: Change[];
 }
@@ -122,7 +122,7 @@ function supersede(context: Transaction, entry: LogEntry, ids: number): void {
   addValue(store, entry);
 }
 
-/** Keeps what is left of a superseded event. @returns whether it is still the value of its key. */
+/** Keeps a superseded event on its remaining topics. @returns whether it is still the value of its key. */
 function leave(context: Transaction, left: LogEntry): boolean {
   const { store, rules, state, losses } = context;
   const stays = isState(rules, left);

@@ -1,6 +1,6 @@
 import { type LogEntry, SUPERSEDED_ID_WINDOW } from '../../log/index.ts';
 
-/** Which ids are in the log; for a while also those of superseded events, since their publishers may try again. */
+/** The ids in the log, and for a while those of superseded events, since their publishers may try again. */
 export class Ids {
   readonly #seqs = new Map<string, number>();
   /** Id → the log's head when its event was superseded, in that order. */
@@ -10,7 +10,7 @@ export class Ids {
     return this.#seqs.get(id);
   }
 
-  /** Ids with the seqs they stand for: of `entries`, and of events that those superseded before they were appended. */
+  /** Ids and their seqs: of `entries`, and of events that those superseded before they were appended. */
   addAll(ids: ReadonlyMap<string, number>, entries: readonly LogEntry[], head: number): void {
     const own = new Set(entries.map(({ id }) => id));
     for (const [id, seq] of ids) {

@@ -35,7 +35,7 @@ export interface MemoryLogOptions {
   /** Default: 100,000 events, 64 MiB, any age. */
   readonly retention?: Retention;
   readonly topics?: readonly TopicRule[];
-  /** Default: random, so that cursors of an earlier process are known to be foreign. */
+  /** Default: random, which makes cursors of an earlier process foreign. */
   readonly epoch?: string;
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
@@ -51,7 +51,7 @@ const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 67_108_864 };
 
 /**
  * A log that lives and dies with the process: a tail that is all there is, and the newest event of each key on
- * topics that are states. After a restart clients are told of a gap with the reason `epoch`.
+ * topics that are states. After a restart clients get a gap with the reason `epoch`.
  *
  * @throws {TidingsError} `hub/invalid-option`; `cursor/invalid` for the epoch; `topic/*` for the rules.
  */
@@ -103,7 +103,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
         if (fresh?.has(each) !== true) (fresh ??= new Map<string, number>()).set(each, seq);
       return { seq, duplicate: false };
     });
-    // Nothing fails from here on: all of the call's events are in the log, or none is.
+    // Nothing fails from here on: the call is appended as a whole or not at all.
     time = next;
     if (fresh !== undefined) ids.addAll(fresh, entries, tail.head);
     tail.push(entries);
@@ -165,7 +165,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   return {
     tail,
     rules,
-    // What it loses, it loses with its process, and there is nothing left to go on from.
+    // It loses events only together with its process, which leaves nothing to go on from.
     lineage: [],
     shared: false,
     get floor() {

@@ -6,7 +6,7 @@ import { memoryLog } from './index.ts';
 describe('the memory log', () => {
   test.each(logContract)('$name', ({ run }) => run(memoryLog));
 
-  test('has another epoch each time, so that old cursors are known to be foreign', () => {
+  test('has a new epoch each time, which makes old cursors foreign', () => {
     expect(memoryLog().tail.epoch).not.toBe(memoryLog().tail.epoch);
   });
 

@@ -9,7 +9,7 @@ import {
   leftOf,
 } from '../../log/index.ts';
 
-/** What became of an older event of a key. */
+/** The effect of a new value on an older event of its key. */
 export interface Superseded {
   readonly older: LogEntry;
   /** Undefined: nothing. Otherwise the event by the topics that it still has; it may be the older one itself. */
@@ -41,7 +41,7 @@ export class States {
     return this.#entries.get(entry.seq) === entry;
   }
 
-  /** @returns what became of older events of its key. */
+  /** @returns the effect on older events of its key. */
   set(entry: LogEntry): readonly Superseded[] {
     const topic = canonicalOf(entry);
     const { key = '' } = entry;
@@ -69,7 +69,7 @@ export class States {
     if (states === undefined) return;
     const { key = '' } = entry;
     const rest = (states.keys.get(key) ?? []).filter(({ seq }) => seq !== entry.seq);
-    // A key that is set keeps its place in the order.
+    // Setting a key of a Map again keeps its position.
     if (rest.length > 0) states.keys.set(key, rest);
     else states.keys.delete(key);
     states.count -= 1;

@@ -1,6 +1,6 @@
 import { type LogEntry, type Retention, type TopicRules, boundsOf, sizeOf } from '../../log/index.ts';
 
-interface Held {
+interface BoundedEntry {
   readonly group: Group;
   readonly seq: number;
   readonly time: number;
@@ -8,7 +8,7 @@ interface Held {
   isGone: boolean;
 }
 
-/** What is bounded together: mostly a topic. */
+/** Events that are bounded together: mostly a topic. */
 interface Group {
   readonly name: string;
   readonly retention: Retention;
@@ -17,19 +17,19 @@ interface Group {
   bytes: number;
 }
 
-/** First in, first out. What was taken from within stands there until half of it is like that. */
+/** First in, first out. Entries removed from within remain as holes until half of it is holes. */
 class Queue {
-  #items: Held[] = [];
+  #items: BoundedEntry[] = [];
   #start = 0;
   #gone = 0;
 
-  get first(): Held | undefined {
+  get first(): BoundedEntry | undefined {
     while (this.#items[this.#start]?.isGone === true) this.#start += 1;
     if (this.#start > 1024 && this.#start > this.#items.length / 2) this.#pack();
     return this.#items[this.#start];
   }
 
-  push(item: Held): void {
+  push(item: BoundedEntry): void {
     this.#items.push(item);
   }
 
@@ -46,13 +46,13 @@ class Queue {
   }
 }
 
-/** Keeps count, for topics whose rule bounds them, of what is held, and says what has to go. */
+/** Counts the entries of topics whose rule bounds them, and says which ones have to go. */
 export class TopicRetention {
   readonly #rules: TopicRules;
   readonly #take: (seq: number) => void;
   readonly #groups = new Map<string, Group>();
-  readonly #bySeq = new Map<number, Held>();
-  /** What grows too old, of all groups of a rule, so that nobody has to look at each topic. */
+  readonly #bySeq = new Map<number, BoundedEntry>();
+  /** The entries of all groups of a rule by age, to find old ones without looking at each topic. */
   readonly #aging = new Map<Retention, Queue>();
 
   /** Calls `take` with each seq that a topic's bounds no longer cover. */
@@ -71,7 +71,7 @@ export class TopicRetention {
       this.#groups.set(name, group);
     }
     const { seq, time } = entry;
-    const held: Held = { group, seq, time, bytes: sizeOf(entry), isGone: false };
+    const held: BoundedEntry = { group, seq, time, bytes: sizeOf(entry), isGone: false };
     group.held.push(held);
     this.#bySeq.set(seq, held);
     group.events += 1;
@@ -81,7 +81,7 @@ export class TopicRetention {
     this.trim(time);
   }
 
-  /** The entry is no longer held, for another reason. */
+  /** The entry was removed for another reason. */
   forget(entry: LogEntry): void {
     const held = this.#bySeq.get(entry.seq);
     if (held !== undefined) this.#drop(held);
@@ -113,7 +113,7 @@ export class TopicRetention {
     return queue;
   }
 
-  #drop(held: Held): void {
+  #drop(held: BoundedEntry): void {
     const { group } = held;
     held.isGone = true;
     this.#bySeq.delete(held.seq);

@@ -3,11 +3,11 @@ import { TidingsError, createLogError, invalidOption } from '../../log/index.ts'
 /** An answer of Redis, as clients give it: text, numbers, null, and lists of these. */
 export type Reply = string | number | null | readonly Reply[];
 
-/** A connection to Redis, whatever client it is made with. */
+/** A connection to Redis, made with any client. */
 export interface Connection {
   /** Whether the client needs a key to know where a command goes. */
   readonly isCluster: boolean;
-  /** @throws {TidingsError} `log/unavailable` if there is no answer in time; what Redis refused, as the client says it. */
+  /** @throws {TidingsError} `log/unavailable` if there is no answer in time; the client's error if Redis refuses it. */
   send(command: readonly string[]): Promise<Reply>;
   /** Another connection, for commands that block. */
   fork(): Promise<Connection>;
@@ -15,7 +15,7 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-/** What an ioredis client, or a cluster of it, has. */
+/** The interface of an ioredis client or cluster. */
 interface Ioredis {
   readonly isCluster?: boolean;
   call(command: string, ...args: string[]): Promise<unknown>;
@@ -24,7 +24,7 @@ interface Ioredis {
   on(event: 'error', listener: (error: unknown) => void): unknown;
 }
 
-/** What a client of `redis` or `@redis/client` has. */
+/** The interface of a client of `redis` or `@redis/client`. */
 interface NodeRedis {
   sendCommand(command: readonly string[]): Promise<unknown>;
   duplicate(): NodeRedis;
@@ -33,7 +33,7 @@ interface NodeRedis {
   on(event: 'error', listener: (error: unknown) => void): unknown;
 }
 
-/** The cluster of `redis` or `@redis/client`, which has to be told the key that a command is about. */
+/** The cluster of `redis` or `@redis/client`, which needs each command's key. */
 interface NodeRedisCluster {
   sendCommand(key: string, isReadonly: boolean, command: readonly string[]): Promise<unknown>;
   readonly slots: unknown;
@@ -62,7 +62,7 @@ export function isRedisClient(value: unknown): value is RedisClient {
   );
 }
 
-/** Uses the app's client for commands, and clients like it for those that block. */
+/** Uses the app's client for commands, and duplicates of it for commands that block. */
 export function connectionOf(client: RedisClient, options: ConnectionOptions, owned = false): Connection {
   if (!isRedisClient(client)) {
     throw invalidOption('client', 'Expected `client` to be a client of ioredis, redis or @redis/client.');
@@ -111,10 +111,10 @@ function ofNodeRedis(
   };
 }
 
-/** The client connects anew by itself; until it has, commands fail or wait, and that is what callers see. */
+/** The client reconnects by itself; until then commands fail or wait, which callers see. */
 function ignore(): void {}
 
-/** Clients hold commands back for as long as it takes while they have no connection. */
+/** Without a connection, clients queue commands for any length of time. */
 function inTime<T>(answer: Promise<T>, timeout: number): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(unanswered(timeout)), timeout);
@@ -147,7 +147,7 @@ function unanswered(timeout: number): TidingsError {
   return createLogError('log/unavailable', message, { details: { retryAfter: 5 } });
 }
 
-/** Makes a client with `@redis/client`, which is installed beside. */
+/** Makes a client with `@redis/client`, an optional peer dependency. */
 export async function connectTo(url: string, options: ConnectionOptions): Promise<Connection> {
   const { createClient } = await loadClient();
   const client = createClient({

@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 /** Where an event is when `publish` resolves. */
 export type Durability = 'server' | 'replica' | 'disk';
 
-/** Waits until what this connection wrote is as safe as was asked for. */
+/** Waits until this connection's writes are as safe as the `durability` option demands. */
 export async function confirm(
   connection: Connection,
   durability: Durability,

@@ -1,7 +1,7 @@
 import type { Connection } from './connection.ts';
 import type { Store } from './store.ts';
 
-/** Milliseconds that one wait lasts; whatever went wrong unseen is made up for after it. */
+/** The length of one wait in milliseconds; a missed notification is made up for after it. */
 const WAIT = 1000;
 /** Milliseconds before another try after a failure. */
 const RETRY = 200;
@@ -10,7 +10,7 @@ export interface Following {
   stop(): Promise<void>;
 }
 
-/** Waits for what any process appends, on a connection of its own, and calls `catchUp` then and once a second. */
+/** Waits for any process's appends on a connection of its own, and calls `catchUp` then and once a second. */
 export async function follow(
   store: Store,
   catchUp: () => Promise<void>,

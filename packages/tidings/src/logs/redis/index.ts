@@ -39,12 +39,12 @@ export interface RedisLogOptions {
   readonly url?: string;
   /** The app's own client: of ioredis, `redis` or `@redis/client`, also for Sentinel or a cluster. It stays the app's to close. */
   readonly client?: RedisClient;
-  /** What all of the log's keys begin with; one log, one prefix. Default `{tidings}:`; the braces keep a cluster's keys together. */
+  /** The prefix of the log's keys. Default `{tidings}:`; in a cluster the braces keep the keys together. */
   readonly prefix?: string;
   /** Default: 100,000 events, 256 MiB, any age: Redis keeps all of it in memory. */
   readonly retention?: Retention;
   readonly topics?: readonly TopicRule[];
-  /** What each process keeps in its own memory as well. Default: 10,000 events, 16 MiB. */
+  /** The newest events, also kept in each process's memory. Default: 10,000 events, 16 MiB. */
   readonly tail?: Retention;
   /**
    * When `publish` resolves. `server`, the default: once Redis has the event, which is as safe as Redis is set up to
@@ -71,12 +71,12 @@ const OPTIONS: Checks<RedisLogOptions> = {
 
 const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 268_435_456 };
 const DEFAULT_TAIL: Retention = { events: 10_000, bytes: 16_777_216 };
-/** What one script takes on beside a single call's events: Redis serves nobody else meanwhile. */
+/** The most events a script takes in addition to a single call's: Redis serves no one else meanwhile. */
 const MAX_GROUP = 1000;
-/** What a script trims beyond what it appends, and topics that one trims. */
+/** The most events a script trims beyond those it appends, and the most topics it trims. */
 const TRIM_STEP = 1000;
 const SWEEP_STEP = 200;
-/** Milliseconds, for what has grown too old. */
+/** Milliseconds between trims by age. */
 const TRIM_EVERY = 1000;
 /** Milliseconds before a call without an answer is sent again. */
 const RETRY = 50;
@@ -188,7 +188,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
       });
     }
     const newest = entries.at(-1)?.seq;
-    // In a new epoch, what this process had may be lost: only reading can tell.
+    // In a new epoch, this process's events may be lost: only reading can tell.
     if (epoch !== tail.epoch) await follower.catchUp();
     await follower.push(
       entries,
@@ -210,7 +210,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     }
   }
 
-  /** Topics with a bound of their own that nobody publishes to are trimmed in turns. */
+  /** Topics with a bound of their own but without new events are trimmed in turns. */
   async function topicsToSweep(): Promise<string[]> {
     const topics = await readNames(store, 'bounded', '', sweptTo, SWEEP_STEP);
     sweptTo = topics.length < SWEEP_STEP ? undefined : topics.at(-1);
@@ -249,7 +249,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
       return Math.min(state.floor, tail.head);
     },
     get newestLoss() {
-      // What the tail has not come to yet is told of when it does.
+      // Losses ahead of the tail are reported when it gets there.
       return Math.min(state.newestLoss, tail.head);
     },
     append: (events) => whileOpen(() => (events.length === 0 ? [] : writer.append(events))),

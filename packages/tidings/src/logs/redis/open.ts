@@ -3,7 +3,7 @@ import { isReplyError } from './connection.ts';
 import { FencedScript, randomId } from './eval.ts';
 import { FORMAT, type State, type Store, readState } from './store.ts';
 
-/** All those that use a log at the same time have to trim and supersede by the same rules. */
+/** All processes that use a log at the same time must trim and supersede by the same rules. */
 const OPEN = `#!lua
 local meta = ARGV[1] .. 'meta'
 redis.call('HSETNX', meta, 'epoch', ARGV[2])

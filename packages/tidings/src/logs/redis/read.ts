@@ -13,7 +13,7 @@ import { type State, type Store, readEntries, readNames, readRange, readSeqs } f
 
 /** Topics followed one by one; with more of them the log is read through. */
 const MAX_TOPICS = 200;
-/** Names looked at for one pattern, and events looked at for one page: neither Redis nor this process is held up. */
+/** The most names to compare with a pattern, and events to look at for a page, to block neither Redis nor this process. */
 const MAX_NAMES = 5000;
 const MAX_SCANNED = 5000;
 const STEP = 1000;
@@ -45,7 +45,7 @@ async function followSets(
   const { after, wants, limit } = query;
   const count = Math.min(STEP, limit.events + 1);
   const found = await Promise.all(sets.map((set) => readSeqs(store, set, after, end, count)));
-  // A set that has more than this says nothing about what comes after its last.
+  // If a set has more than this, entries after its last are unknown.
   const known = Math.min(end, ...found.map((seqs) => (seqs.length < count ? end : (seqs.at(-1) ?? end))));
   const seqs = [...new Set(found.flat())]
     .filter((seq) => seq <= known)

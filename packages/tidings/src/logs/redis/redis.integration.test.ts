@@ -118,13 +118,13 @@ describe.runIf(hasRedis)('a Redis log', () => {
     });
   });
 
-  test('says in a stated time that no server is there', async () => {
+  test('says within its timeout that there is no server', async () => {
     const { url, stop } = await startRedis();
     await stop();
     await expect(redisLog({ url, timeout: 300 })).rejects.toMatchObject({ code: 'log/unavailable' });
   });
 
-  test('says that no replica confirmed what it appended', async () => {
+  test('rejects if no replica confirms the append', async () => {
     const log = await open({ durability: 'replica', timeout: 2000 });
     await expect(log.append([event('1')])).rejects.toMatchObject({ code: 'log/write-failed' });
     await log.close();
@@ -157,7 +157,7 @@ describe.runIf(hasRedis)('a Redis log', () => {
     await Promise.all([log.close(), other.close()]);
   });
 
-  test('fails to publish in a stated time while the server answers nothing, and follows again afterwards', async () => {
+  test('rejects a publish within its timeout while the server doesn’t answer, and follows again afterwards', async () => {
     const started = await fresh();
     const [log, other] = [
       await redisLog({ url: started.url, timeout: 300 }),

@@ -1,12 +1,12 @@
 /**
- * One script for whatever changes the log: it appends a group, supersedes, trims. Redis runs it as a whole, and writes
+ * One script for every change of the log: it appends a group, supersedes, trims. Redis runs it as a whole, and writes
  * its effects to replicas and to the append-only file as one transaction, so a group is in the log as a whole or not at
  * all. Without events it only trims.
  *
  * KEYS[1]: the stream. ARGV: see `write` in `index.ts`; `records.ts` has those of an event.
  *
  * Keys, all behind the prefix: `log` the stream of events, with ids `seq-0`; `left` seq → the topics that a superseded
- * event still has; `meta` what the log knows of itself; `ids` publisher's id → seq; `old` ids of superseded events, by
+ * event still has; `meta` the log's own state; `ids` publisher's id → seq; `old` ids of superseded events, by
  * the seq that superseded them; `topics` all topics, in order of their names; `t:TOPIC` its seqs; `states` topic and key →
  * seqs of its values; `k:TOPIC` its keys, by their newest seq; `values` seqs of all values; `stopics` topics with values;
  * `s:TOPIC` seqs of its values; `lost` topic → its newest loss; `losses` topics by when they lost something; `bounded`

@@ -6,7 +6,7 @@ export interface RedisSource extends LogSource {
   read(query: SourceQuery): Promise<SourcePage>;
 }
 
-/** What the follower reads. `fence` is called if the log has less than it had: its server may have lost the end. */
+/** The follower's source. `fence` is called if the log has less than it had: its server may have lost the end. */
 export function createSource(store: Store, fence: () => Promise<void>): RedisSource {
   return {
     async read({ after, lossCount, limit }) {
@@ -15,9 +15,9 @@ export function createSource(store: Store, fence: () => Promise<void>): RedisSou
       const { head, epoch } = first.head < after ? await stateOf(store) : first;
       const entries = await readRange(store, after, head, limit.events);
       const next = entries.length < limit.events ? head : (entries.at(-1)?.seq ?? head);
-      // After the events, or retention might take one in between and nobody would learn of it.
+      // After the events, or a loss in between would go unnoticed.
       const state = await stateOf(store);
-      // A page of an epoch that has ended since may have what is lost.
+      // A page of an epoch that has ended since may have events that are lost now.
       if (state.epoch !== epoch) return { entries: [], next: after, state, lost: [] };
       const lost = state.newestLoss > after ? await lostAfter(store, state, after, lossCount) : [];
       return { entries, next: Math.max(after, next), state, lost };

@@ -6,11 +6,11 @@ import { toEntry } from './records.ts';
 /** Raised when keys change in a way that older code could not read. */
 export const FORMAT = 1;
 
-/** What a transaction's end looks like: how far the log has come, and what retention has taken of it. */
+/** The log's state after a transaction: its head, and how much retention has taken. */
 export interface State extends SourceState {
   /** The oldest cursor anything can be read after. */
   readonly floor: number;
-  /** What topics add up to that are no longer known by name among the losses. */
+  /** The combined loss of topics that are no longer known by name. */
   readonly forgotten: { readonly seq: number; readonly count: number };
 }
 
@@ -70,10 +70,10 @@ export async function readRange(
   return toEntries(store, (await store.connection.send(range)) as readonly Reply[]);
 }
 
-/** Those of these events that are in the log, in this order. */
+/** The events among these that are in the log, in this order. */
 export async function readEntries(store: Store, seqs: readonly number[]): Promise<LogEntry[]> {
   const { connection, key } = store;
-  // Sent at once: clients put what is asked for in one turn into one write.
+  // Sent at once: clients put the commands of one turn into one write.
   const replies = await Promise.all(
     seqs.map((seq) => connection.send(['XRANGE', key('log'), `${seq}-0`, `${seq}-0`])),
   );

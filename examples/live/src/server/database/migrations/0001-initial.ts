@@ -27,7 +27,7 @@ async function accounts(db: Kysely<unknown>): Promise<void> {
 async function feed(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('posts')
-    // Auto-increment, so that the id of a deleted post never comes back: pages that missed the deletion would
+    // Auto-increment: the id of a deleted post must never come back, since pages that missed the deletion would
     // take the new post for the old one.
     .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
     .addColumn('author_id', 'integer', (column) =>
