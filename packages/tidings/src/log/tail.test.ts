@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { collectGarbage } from '../../test/collect-garbage.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { type LogEntry, sizeOf } from './entry.ts';
@@ -359,6 +360,7 @@ describe('a tail with few entries left', () => {
   });
 
   test('takes no memory for removed entries', { timeout: 60_000 }, () => {
+    collectGarbage();
     const before = process.memoryUsage().heapUsed;
     const tail = filled(0);
     // Twelve keys of a state, each superseded again and again.
@@ -367,6 +369,7 @@ describe('a tail with few entries left', () => {
       if (seq > 12) tail.remove(seq - 12);
     }
     expect(tail.length).toBe(12);
+    collectGarbage();
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(16_000_000);
     expect(seqs(tail.read(tail.head - 3, all, noLimit, everything).entries)).toHaveLength(3);
   });

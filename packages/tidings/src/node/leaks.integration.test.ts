@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import http, { type ServerResponse } from 'node:http';
 import { expect, test, vi } from 'vitest';
+import { collectGarbage } from '../../test/collect-garbage.ts';
 import { type Ask, ask } from '../../test/http/client.ts';
 import { turn, until } from '../../test/http/deadline.ts';
 import { startHub } from '../../test/http/hub.ts';
@@ -10,9 +9,6 @@ import { listen } from '../../test/http/server.ts';
 import { stacks } from '../../test/http/stacks.ts';
 import type { Hub } from '../index.ts';
 import { sse } from './index.ts';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 const MEGABYTE = 1_000_000;
 
