@@ -185,7 +185,18 @@ const METHOD: Check = {
     !/^(connect|trace|track)$/i.test(value),
 };
 
-const CHECKS: Checks<ClientOptions> = {
+export const RETRY_OPTIONS: Checks<RetryPolicy> = {
+  base: aNumber({ min: 0 }),
+  max: aNumber({ min: 0 }),
+  attempts: aNumber({ min: 0 }),
+};
+export const TIMEOUTS: Checks<NonNullable<ClientOptions['timeouts']>> = {
+  hooks: wait,
+  firstByte: wait,
+  read: wait,
+};
+
+export const CLIENT_OPTIONS: Checks<ClientOptions> = {
   topics: TOPICS,
   cursor: text,
   cursorIn: either(oneOf('header', 'query'), anObjectWith('{ query }', 'query')),
@@ -196,13 +207,13 @@ const CHECKS: Checks<ClientOptions> = {
   headers: HEADERS,
   credentials: oneOf('omit', 'same-origin', 'include'),
   signal: anObjectWith('an AbortSignal', 'aborted', 'addEventListener'),
-  retry: bag({ base: aNumber({ min: 0 }), max: aNumber({ min: 0 }), attempts: aNumber({ min: 0 }) }),
+  retry: bag(RETRY_OPTIONS),
   shouldRetry: aFunction,
   once: aBoolean,
   isLast: aFunction,
   whileHidden: oneOf('keep', 'pause'),
   longPoll: oneOf('auto', 'always', 'never'),
-  timeouts: bag({ hooks: wait, firstByte: wait, read: wait }),
+  timeouts: bag(TIMEOUTS),
   maxEventBytes: aNumber({ min: 1 }),
   fetch: aFunction,
   environment: anObjectWith('an environment', 'watch'),
@@ -215,7 +226,7 @@ const invalid = (option: string, message: string, value?: unknown, cause?: unkno
 
 /** @throws {TidingsError} `client/invalid-option` */
 export function resolveSettings(url: string | URL, options: ClientOptions): Settings {
-  checkOptions(options, CHECKS, '', invalid);
+  checkOptions(options, CLIENT_OPTIONS, '', invalid);
   const environment = options.environment ?? webEnvironment();
   const resolved = resolveUrl(url, environment.base);
   if (typeof resolved === 'string') throw invalid('url', resolved, String(url));

@@ -61,7 +61,10 @@ export interface TypedClient<Schemas extends EventSchemas, Checked extends boole
   ): () => void;
 }
 
-const OPTIONS: Checks<TypedClientOptions<boolean>> = { validate: aBoolean, onInvalid: aFunction };
+export const TYPED_CLIENT_OPTIONS: Checks<TypedClientOptions<boolean>> = {
+  validate: aBoolean,
+  onInvalid: aFunction,
+};
 
 /** Adds the types of your events to a client, which itself stays the same. */
 export function typedClient<Schemas extends EventSchemas, const Checked extends boolean = false>(
@@ -69,7 +72,7 @@ export function typedClient<Schemas extends EventSchemas, const Checked extends 
   events: Events<Schemas>,
   options: TypedClientOptions<Checked> = {},
 ): TypedClient<Schemas, Checked> {
-  assertOptions(options, OPTIONS, '', (option, message) =>
+  assertOptions(options, TYPED_CLIENT_OPTIONS, '', (option, message) =>
     createError('client/invalid-option', message, { details: { option } }),
   );
   const { validate = false, onInvalid = (error) => console.error(error) } = options;

@@ -16,7 +16,7 @@ import type { Authorization } from './handler-options.ts';
  * a 400 of the client's: `hub/invalid-option` goes where the app's own failures go.
  */
 
-const AUTHORIZATION: Checks<Authorization> = {
+export const AUTHORIZATION: Checks<Authorization> = {
   subject: aString,
   topics: { expected: 'a list of topics and patterns', accepts: Array.isArray },
   member: anObjectWith('a member, such as { id: "ann" }', 'id'),

@@ -14,7 +14,7 @@ import type { Matcher } from '../protocol/matcher.ts';
 import { CORS_OPTIONS, assertCors } from './cors.ts';
 import type { HandlerOptions } from './handler-options.ts';
 
-const HANDLER_OPTIONS: Checks<HandlerOptions<never>> = {
+export const HANDLER_OPTIONS: Checks<HandlerOptions<never>> = {
   topics: either({ expected: 'a list of topics', accepts: Array.isArray }, aFunction),
   authorize: aFunction,
   greeting: aFunction,

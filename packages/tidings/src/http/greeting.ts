@@ -13,7 +13,7 @@ import {
 import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Greeting } from './handler-options.ts';
 
-const GREETING: Checks<Greeting> = {
+export const GREETING: Checks<Greeting> = {
   data: { expected: 'what JSON can say', accepts: () => true },
   type: aString,
   raw: aBoolean,

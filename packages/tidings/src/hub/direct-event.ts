@@ -8,7 +8,7 @@ export interface DirectEvent extends Pick<EventOptions, 'type' | 'raw'> {
   readonly data: unknown;
 }
 
-const CHECKS: Checks<DirectEvent> = {
+export const DIRECT_EVENT: Checks<DirectEvent> = {
   data: { expected: 'a value', accepts: () => true },
   type: aString,
   raw: aBoolean,
@@ -20,7 +20,7 @@ const CHECKS: Checks<DirectEvent> = {
  * @throws {TidingsError} `event/invalid-option`, `event/invalid-type`, `event/invalid-data`.
  */
 export function encodeDirect(event: DirectEvent): string {
-  assertOptions(event, CHECKS, '', (option, message) =>
+  assertOptions(event, DIRECT_EVENT, '', (option, message) =>
     createError('event/invalid-option', message, { details: { option } }),
   );
   const { type, data, raw = false } = event;

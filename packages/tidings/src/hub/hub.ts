@@ -64,8 +64,8 @@ export interface CloseOptions {
   readonly within?: number;
 }
 
-const DISCONNECT_OPTIONS: Checks<DisconnectOptions> = { retry: aNumber({ min: 0, finite: true }) };
-const CLOSE_OPTIONS: Checks<CloseOptions> = { within: aNumber({ min: 0 }) };
+export const DISCONNECT_OPTIONS: Checks<DisconnectOptions> = { retry: aNumber({ min: 0, finite: true }) };
+export const CLOSE_OPTIONS: Checks<CloseOptions> = { within: aNumber({ min: 0 }) };
 
 /** Your app's interface to the hub, which takes events and delivers them to connections. Made by `createHub`. */
 export interface Hub {

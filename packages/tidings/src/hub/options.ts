@@ -70,7 +70,7 @@ export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compressi
 const limit = aNumber({ min: 1 });
 const duration = aNumber({ min: 0, finite: true });
 
-const LIMITS: Checks<HubLimits> = {
+export const LIMITS: Checks<HubLimits> = {
   topicLength: limit,
   topicsPerEvent: limit,
   eventLength: limit,
@@ -83,7 +83,7 @@ const LIMITS: Checks<HubLimits> = {
   connectionsPerSession: limit,
 };
 
-const OPTIONS: Checks<HubOptions> = {
+export const HUB_OPTIONS: Checks<HubOptions> = {
   log: anObjectWith('an event log, such as `memoryLog()`', 'tail', 'append', 'read'),
   // Not Infinity: neither JSON nor the stream can represent it.
   heartbeat: aNumber({ min: 1, finite: true }),
@@ -113,7 +113,7 @@ const DEFAULT_LIMITS: HubLimits = {
 
 /** @throws {TidingsError} `hub/invalid-option` naming the option. */
 export function resolveOptions(given: HubOptions & { readonly log: EventLog }): ResolvedHubOptions {
-  assertOptions(given, OPTIONS);
+  assertOptions(given, HUB_OPTIONS);
   if (given.log.shared && given.presence !== undefined && given.presence.length > 0) {
     throw invalidOption(
       'presence',

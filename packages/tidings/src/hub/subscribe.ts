@@ -20,7 +20,7 @@ export interface SubscribeOptions {
   readonly granted?: readonly Matcher[];
 }
 
-const OPTIONS: Checks<SubscribeOptions> = {
+export const SUBSCRIBE_OPTIONS: Checks<SubscribeOptions> = {
   cursor: aString,
   signal: anObjectWith('an AbortSignal', 'aborted', 'addEventListener'),
   granted: {
@@ -40,7 +40,7 @@ export function subscribe(
   topics: Matcher | readonly Matcher[],
   options: SubscribeOptions = {},
 ): AsyncIterableIterator<Item> {
-  assertOptions(options, OPTIONS);
+  assertOptions(options, SUBSCRIBE_OPTIONS);
   const { cursor, signal, granted = EVERYTHING } = options;
   const start = parseStart(cursor);
   if (start === 'unknown') {

@@ -43,7 +43,7 @@ export interface TopicRules {
   canBeState(wanted: MatcherSet): boolean;
 }
 
-const TOPIC_RULE: Checks<TopicRule> = {
+export const TOPIC_RULE: Checks<TopicRule> = {
   match: either(aString, anObjectWith('an object with `pattern`', 'pattern')),
   retention: options(RETENTION),
   state: aBoolean,

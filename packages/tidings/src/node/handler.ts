@@ -42,7 +42,7 @@ export type NodeHandler<Req> = (
   takeOver?: () => void,
 ) => Promise<void>;
 
-const SOCKET_OPTIONS: Checks<SocketOptions> = { hijack: aBoolean };
+export const SOCKET_OPTIONS: Checks<SocketOptions> = { hijack: aBoolean };
 
 /**
  * For adapters of frameworks that handle errors themselves.

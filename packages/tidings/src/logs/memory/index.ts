@@ -41,7 +41,7 @@ export interface MemoryLogOptions {
   readonly now?: () => number;
 }
 
-const OPTIONS: Checks<MemoryLogOptions> = {
+export const MEMORY_LOG_OPTIONS: Checks<MemoryLogOptions> = {
   retention: bag(RETENTION),
   topics: TOPIC_RULES,
   epoch: aString,
@@ -56,7 +56,7 @@ const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 67_108_864 };
  * @throws {TidingsError} `hub/invalid-option`; `cursor/invalid` for the epoch; `topic/*` for the rules.
  */
 export function memoryLog(options: MemoryLogOptions = {}): EventLog {
-  assertOptions(options, OPTIONS);
+  assertOptions(options, MEMORY_LOG_OPTIONS);
   const { now = Date.now, epoch = randomEpoch() } = options;
   assertNow(now);
   assertEpoch(epoch);

@@ -1,0 +1,214 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { CLIENT_OPTIONS, RETRY_OPTIONS, TIMEOUTS } from '../packages/tidings/src/client/options.ts';
+import type { EventSourceOptions } from '../packages/tidings/src/client/event-source/types.ts';
+import { TYPED_CLIENT_OPTIONS } from '../packages/tidings/src/events/typed-client.ts';
+import { AUTHORIZATION } from '../packages/tidings/src/http/answers.ts';
+import { HANDLER_OPTIONS } from '../packages/tidings/src/http/check-options.ts';
+import { CORS_OPTIONS } from '../packages/tidings/src/http/cors.ts';
+import { GREETING } from '../packages/tidings/src/http/greeting.ts';
+import { DIRECT_EVENT } from '../packages/tidings/src/hub/direct-event.ts';
+import { CLOSE_OPTIONS, DISCONNECT_OPTIONS } from '../packages/tidings/src/hub/hub.ts';
+import { HUB_OPTIONS, LIMITS } from '../packages/tidings/src/hub/options.ts';
+import { PRESENCE_RULE } from '../packages/tidings/src/hub/presence/presence.ts';
+import { SUBSCRIBE_OPTIONS } from '../packages/tidings/src/hub/subscribe.ts';
+import { RETENTION } from '../packages/tidings/src/log/retention.ts';
+import { TOPIC_RULE } from '../packages/tidings/src/log/topic-rules.ts';
+import type { LmdbLogOptions } from '../packages/tidings/src/logs/lmdb/index.ts';
+import { MEMORY_LOG_OPTIONS } from '../packages/tidings/src/logs/memory/index.ts';
+import type { RedisLogOptions } from '../packages/tidings/src/logs/redis/index.ts';
+import type { GzipOptions } from '../packages/tidings/src/node/gzip.ts';
+import { SOCKET_OPTIONS } from '../packages/tidings/src/node/handler.ts';
+import type { EventOptions } from '../packages/tidings/src/protocol/event.ts';
+
+/** An option bag whose checks aren't exported: the compiler holds this list to the bag's type. */
+type Names<Options> = { readonly [Name in keyof Required<Options>]: true };
+
+const LMDB_LOG: Names<LmdbLogOptions> = {
+  path: true,
+  retention: true,
+  topics: true,
+  tail: true,
+  shared: true,
+  durability: true,
+  restored: true,
+  now: true,
+};
+const REDIS_LOG: Names<RedisLogOptions> = {
+  url: true,
+  client: true,
+  prefix: true,
+  retention: true,
+  topics: true,
+  tail: true,
+  durability: true,
+  timeout: true,
+  now: true,
+};
+const GZIP: Names<GzipOptions> = { level: true };
+const EVENT: Names<EventOptions> = {
+  type: true,
+  id: true,
+  key: true,
+  tombstone: true,
+  private: true,
+  raw: true,
+};
+const EVENT_SOURCE: Names<EventSourceOptions> = {
+  withCredentials: true,
+  headers: true,
+  method: true,
+  body: true,
+  fetch: true,
+};
+
+/** What the table under each heading has to list. */
+const expected: Readonly<Record<string, object>> = {
+  createHub: HUB_OPTIONS,
+  compression: GZIP,
+  limits: LIMITS,
+  presence: PRESENCE_RULE,
+  'disconnect and close': {
+    ...prefixed('disconnect', DISCONNECT_OPTIONS),
+    ...prefixed('close', CLOSE_OPTIONS),
+  },
+  'Logs, memoryLog': MEMORY_LOG_OPTIONS,
+  'Logs, lmdbLog': LMDB_LOG,
+  redisLog: REDIS_LOG,
+  Retention: RETENTION,
+  'Topic rules': TOPIC_RULE,
+  publish: EVENT,
+  'subscribe and send': SUBSCRIBE_OPTIONS,
+  send: DIRECT_EVENT,
+  sse: { ...HANDLER_OPTIONS, ...SOCKET_OPTIONS, onError: true },
+  greeting: GREETING,
+  'What authorize returns': AUTHORIZATION,
+  cors: CORS_OPTIONS,
+  connect: {
+    ...without(CLIENT_OPTIONS, 'retry', 'timeouts'),
+    ...prefixed('retry', RETRY_OPTIONS),
+    ...prefixed('timeouts', TIMEOUTS),
+  },
+  EventSource: EVENT_SOURCE,
+  defineEvents: TYPED_CLIENT_OPTIONS,
+};
+
+function prefixed(prefix: string, options: object): Record<string, true> {
+  return Object.fromEntries(Object.keys(options).map((name) => [`${prefix}.${name}`, true]));
+}
+
+function without(options: object, ...names: readonly string[]): object {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
+}
+
+/**
+ * The options that a page names, by heading: the code in the first cells of each table whose header speaks of options.
+ * A table with a column for each log counts once for each, without the rows that are `–` there.
+ */
+function documentedOptions(page: string): Record<string, string[]> {
+  const documented: Record<string, string[]> = {};
+  let heading = '';
+  let header: readonly string[] | undefined;
+  for (const line of page.split('\n')) {
+    const title = /^#+ (.*)$/.exec(line);
+    if (title?.[1] !== undefined) heading = title[1].replaceAll('`', '');
+    if (!line.startsWith('|')) {
+      header = undefined;
+      continue;
+    }
+    const cells = line
+      .split(/(?<!\\)\|/)
+      .slice(1, -1)
+      .map((cell) => cell.trim());
+    header ??= cells;
+    const [kind = ''] = header;
+    if (header === cells || cells[0]?.startsWith('-') === true || kind === '`item.kind`') continue;
+    const names = [...(cells[0] ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+    const logs = header.flatMap((title, column) => (/^`\w+Log`$/.test(title) ? [column] : []));
+    if (logs.length === 0) (documented[heading] ??= []).push(...names);
+    for (const column of logs) {
+      const key = `${heading}, ${header[column]?.replaceAll('`', '')}`;
+      if (cells[column] !== '–') (documented[key] ??= []).push(...names);
+    }
+  }
+  return documented;
+}
+
+/** Options without a row, rows without an option, and options with two rows, as `heading: option`. */
+function compare(page: string): { missing: string[]; invented: string[] } {
+  const documented = documentedOptions(page);
+  const rows = Object.entries(documented).flatMap(([heading, names]) =>
+    names.map((name) => `${heading}: ${name}`),
+  );
+  const options = Object.entries(expected).flatMap(([heading, names]) =>
+    Object.keys(names).map((name) => `${heading}: ${name}`),
+  );
+  return {
+    missing: options.filter((option) => !rows.includes(option)),
+    invented: rows.filter((row, index) => !options.includes(row) || rows.indexOf(row) !== index),
+  };
+}
+
+const page = readFileSync(new URL('../docs/options.md', import.meta.url), 'utf8');
+
+it('docs/options.md has a row for every option, and none for an option that does not exist', () => {
+  expect(compare(page)).toEqual({ missing: [], invented: [] });
+});
+
+it('every table of checks in the sources belongs to a table of docs/options.md', () => {
+  const sources = new URL('../packages/tidings/src/', import.meta.url);
+  const files = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /(?<!\.test|\.test-d)\.ts$/.test(name),
+  );
+  const checked = files.flatMap((name) =>
+    [...readFileSync(new URL(name, sources), 'utf8').matchAll(/const \w+: Checks<([^=]+)> =/g)].map(
+      ([, bag]) => bag,
+    ),
+  );
+  // The bags of `expected`: a new one gets a line there, a table on the page and its name here.
+  expect(new Set(checked)).toEqual(
+    new Set([
+      'Authorization',
+      'ClientOptions',
+      'CloseOptions',
+      'CorsOptions',
+      'DirectEvent',
+      'DisconnectOptions',
+      'Greeting',
+      'GzipOptions',
+      'HandlerOptions<never>',
+      'HubLimits',
+      'HubOptions',
+      'LmdbLogOptions',
+      'MemoryLogOptions',
+      "NonNullable<ClientOptions['timeouts']>",
+      'PresenceRule',
+      'RedisLogOptions',
+      'Retention',
+      'RetryPolicy',
+      'SocketOptions',
+      'SubscribeOptions',
+      'TopicRule',
+      'TypedClientOptions<boolean>',
+    ]),
+  );
+});
+
+it('an option without a row is noticed', () => {
+  const row = /^\| `heartbeat` .*\n/m;
+  expect(page).toMatch(row);
+  expect(compare(page.replace(row, ''))).toEqual({ missing: ['createHub: heartbeat'], invented: [] });
+});
+
+it('an option that one of two logs lacks is noticed', () => {
+  const renamed = page.replace('| `restored` | – |', '| `restored` | `false` |');
+  expect(compare(renamed)).toEqual({ missing: [], invented: ['Logs, memoryLog: restored'] });
+});
+
+it('a row for an option that does not exist is noticed', () => {
+  const renamed = page.replace(/^\| `heartbeat` /m, '| `heartbeats` ');
+  expect(compare(renamed)).toEqual({
+    missing: ['createHub: heartbeat'],
+    invented: ['createHub: heartbeats'],
+  });
+});
