@@ -43,6 +43,8 @@ async function give(
   response.writeHead(status, {
     ...(type !== null && { 'content-type': type }),
     ...(location !== undefined && { location }),
+    // RFC 9110 §15.3.6: it has no content. Chromium leaves the end of chunks in the socket, before the next answer.
+    ...(status === 205 && { 'content-length': 0 }),
     ...(request.headers.origin !== undefined && {
       'access-control-allow-origin': request.headers.origin,
       'access-control-allow-headers': '*, last-event-id',
