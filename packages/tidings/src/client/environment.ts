@@ -76,7 +76,7 @@ function sessionStorageIfAny(): CursorStorage | undefined {
   }
 }
 
-/** `AppState` of React Native, as far as it is used. */
+/** The part of React Native's `AppState` that the client uses. */
 export interface AppStateLike {
   readonly currentState?: string | null;
   addEventListener(type: 'change', listener: (state: string) => void): { remove(): void };

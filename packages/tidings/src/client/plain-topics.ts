@@ -66,7 +66,7 @@ export function createPlainTopics(matchers: readonly Matcher[]): PlainTopics {
     request: (cursor) => ({ matchers, asNew: !settled, cursor }),
     welcomed(first) {
       session = first;
-      // Who doesn't announce itself knows no states, and all there is comes after the cursor.
+      // A server that announces nothing has no state topics: everything comes after the cursor.
       settled ||= !first.announced;
     },
     handed(item, moved) {

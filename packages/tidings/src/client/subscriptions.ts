@@ -241,7 +241,7 @@ const welcome = (state: Away, { first }: { first: FirstFrame }): Step => {
     misses: Math.min(state.misses, 1),
   };
   const welcomed = idle(memory, session);
-  // Who doesn't announce itself knows no states, and all there is comes after the cursor.
+  // A server that announces nothing has no state topics: everything comes after the cursor.
   const step = proceed(announced ? welcomed : settleAsked(welcomed));
   return carriedOut ? withEffects([{ type: 'resolve', order: absorbed, cursor }], step) : step;
 };

@@ -16,7 +16,7 @@ export interface ParsedBody {
 /**
  * Serves the hub's events to `Request → Response`: Hono, Next.js route handlers, Bun, Deno, service workers.
  * A `Request` doesn't know its peer: give `address` if limits per address are wanted. In Hono, pass `context.req` as the
- * second argument, so that middleware may have read the body.
+ * second argument: middleware may have read the body.
  *
  * The promise rejects with what the app's own functions threw, for the framework to handle.
  *

@@ -56,7 +56,7 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
-/** Adding what is there changes nothing, so that a request which got no answer can be sent again. */
+/** Idempotent: a client that got no answer can send its request again. */
 function applyChange(
   before: readonly Matcher[],
   add: readonly Matcher[],

@@ -74,7 +74,7 @@ function assertHeaders(headers: Readonly<Record<string, unknown>>): void {
   }
 }
 
-/** A `Headers` or a `Map` has no properties, so that none of its headers would be sent. */
+/** A `Headers` or a `Map` has no properties: none of its headers would be sent. */
 function isPlainObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -53,7 +53,7 @@ export interface FollowerOptions {
   readonly tail: Omit<TailOptions, 'onTrim'>;
   /** Losses that had been counted when the tail's head was read. */
   readonly lossCount: number;
-  /** Takes the log's state as it is read, before the events up to there are pushed. */
+  /** Takes each state that was read, before the events up to its head are pushed. */
   readonly onState: (state: SourceState) => void;
   /** Runs a task in a later turn of the event loop. Reading gives way to others after each page. */
   readonly defer: (task: () => void) => void;

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import { type DecodedEvent, createDecoder } from '../protocol/decode.ts';
 
-/** Milliseconds until a wait has failed: long, so that a loaded machine is slow instead of wrong. */
+/** Milliseconds until a wait has failed: long enough for a loaded machine to be slow instead of wrong. */
 const DEADLINE = 20_000;
 
 /** Waits for what tells nobody when it changes. */

@@ -141,7 +141,7 @@ export function toEntry(seq: number, record: EventRecord): LogEntry {
   return toDoomedEntry(seq, record);
 }
 
-/** An entry whose data nobody will read any more, so that need not be looked at. Throws for all else. */
+/** An entry that is about to be removed: its data is not checked. Throws if anything else is damaged. */
 export function toDoomedEntry(seq: number, record: EventRecord): LogEntry {
   const [time, topics, type, data, id, key, isPrivate, isTombstone, headSum, , canonical] = record;
   const flags = (isPrivate ? 1 : 0) + (isTombstone ? 2 : 0);

@@ -28,10 +28,13 @@ const TRIES = 10;
 export class FencedScript {
   readonly #store: Store;
   #view: string;
+  /** Of the script's text with this view. */
+  #hash: string;
 
   constructor(store: Store, view: string) {
     this.#store = store;
     this.#view = view;
+    this.#hash = hashOf(view);
   }
 
   /** Makes a server know the script of this view. */
@@ -51,37 +54,39 @@ export class FencedScript {
     const { connection, key } = this.#store;
     for (let tries = 0; tries < TRIES; tries += 1) {
       try {
-        const hash = createHash('sha1').update(textOf(this.#view)).digest('hex');
-        return await connection.send(['EVALSHA', hash, '1', key('log'), ...args]);
+        return await connection.send(['EVALSHA', this.#hash, '1', key('log'), ...args]);
       } catch (error) {
         // The code that Redis puts first.
         if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT ')) throw error;
-        await this.#renew();
+        this.#view = await this.#renew();
+        this.#hash = hashOf(this.#view);
       }
     }
     throw createLogError('log/unavailable', 'The processes that share the log don’t agree on its epoch.');
   }
 
-  async #renew(): Promise<void> {
+  /** @returns the view to go on with. */
+  async #renew(): Promise<string> {
     const { connection, key, prefix } = this.#store;
     const view = String(await connection.send(['HGET', key('meta'), 'view']));
     const before = await readState(this.#store);
-    if (view !== this.#view || before === undefined) {
-      // Somebody else has renewed it, or the log was replaced by another.
-      this.#view = view;
-      return;
-    }
+    // Somebody else has renewed it, or the log was replaced by another.
+    if (view !== this.#view || before === undefined) return view;
     const next = randomId();
     await FencedScript.load(this.#store, next);
     const lineage = extendLineage(before.lineage, before.epoch, before.head);
     const args = [prefix, view, next, randomId(), JSON.stringify(lineage)];
     const isBegun = await connection.send(['EVAL', BEGIN, '1', key('log'), ...args]);
-    this.#view = Number(isBegun) === 1 ? next : String(await connection.send(['HGET', key('meta'), 'view']));
+    return Number(isBegun) === 1 ? next : String(await connection.send(['HGET', key('meta'), 'view']));
   }
 }
 
 export function randomId(): string {
   return crypto.randomUUID().replaceAll('-', '').slice(0, 16);
+}
+
+function hashOf(view: string): string {
+  return createHash('sha1').update(textOf(view)).digest('hex');
 }
 
 function textOf(view: string): string {

@@ -88,17 +88,16 @@ const MAX_LOSSES = 100_000;
  * order, and a cursor is good on each.
  *
  * @throws {TidingsError} `hub/invalid-option`, `package/missing`, `log/unavailable` if Redis can't be reached or
- * may evict keys, `log/in-use` if others use the log with another `retention` or `topics`.
+ * may evict keys. Give all processes the same `retention` and `topics`: that is not checked.
  */
 export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   assertRedisOptions(given);
   const { prefix = '{tidings}:', durability = 'server', now = Date.now, timeout = 5000 } = given;
   const retention = { ...DEFAULT_RETENTION, ...given.retention };
   const rules = createTopicRules(given.topics ?? []);
-  const settings = JSON.stringify([retention, given.topics ?? []]);
   const connection = await connect(given, { key: `${prefix}log`, timeout });
   const store = createStore(connection, prefix);
-  const { script, state: opened } = await openLog(store, settings).catch(async (error: unknown) => {
+  const { script, state: opened } = await openLog(store).catch(async (error: unknown) => {
     await connection.close();
     throw error;
   });
@@ -193,6 +192,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     await follower.push(
       entries,
       newest === undefined ? Math.max(0, ...appended.map(({ seq }) => seq)) : newest - entries.length,
+      epoch,
     );
     return appended;
   }

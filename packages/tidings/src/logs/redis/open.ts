@@ -8,21 +8,19 @@ const OPEN = `#!lua
 local meta = ARGV[1] .. 'meta'
 redis.call('HSETNX', meta, 'epoch', ARGV[2])
 redis.call('HSETNX', meta, 'format', ARGV[3])
-redis.call('HSETNX', meta, 'view', ARGV[5])
-redis.call('HSET', meta, 'settings', ARGV[4])
+redis.call('HSETNX', meta, 'view', ARGV[4])
 return redis.call('HMGET', meta, 'format', 'view')
 `;
 
 /** @throws {TidingsError} `log/unavailable`. */
 export async function openLog(
   store: Store,
-  settings: string,
 ): Promise<{ readonly script: FencedScript; readonly state: State }> {
   const { connection, key, prefix } = store;
   await assertNoEviction(store);
   const candidate = randomId();
   await FencedScript.load(store, candidate);
-  const args = [prefix, randomId(), String(FORMAT), settings, candidate];
+  const args = [prefix, randomId(), String(FORMAT), candidate];
   const found = (await connection.send(['EVAL', OPEN, '1', key('log'), ...args])) as readonly string[];
   const [format, view = ''] = found;
   if (format !== String(FORMAT)) {

@@ -44,23 +44,16 @@ function toBound(bound: number | undefined): string {
   return bound === undefined || bound === Infinity ? '-1' : String(bound);
 }
 
-/**
- * An entry of the stream: its id, and a list of names and values.
- *
- * @param left the topics that it still has, if newer values of its key have taken some
- */
-export function toEntry(reply: Reply, left?: string | null): LogEntry {
+/** An entry of the stream: its id, and a list of names and values. */
+export function toEntry(reply: Reply): LogEntry {
   const [id, fields] = reply as readonly [string, readonly string[]];
   const found = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) found.set(fields[i] ?? '', fields[i + 1] ?? '');
   const flags = found.get('f') ?? '';
-  const topics = toTopics(found.get('t') ?? '');
-  const isLeft = typeof left === 'string';
   return {
     seq: Number.parseInt(id, 10),
     time: Number(found.get('m')),
-    topics: isLeft ? toTopics(left) : topics,
-    ...(isLeft && { canonical: topics[0] }),
+    topics: toTopics(found.get('t') ?? ''),
     type: found.get('y'),
     data: found.get('d') ?? '',
     id: found.get('i'),
@@ -69,6 +62,11 @@ export function toEntry(reply: Reply, left?: string | null): LogEntry {
     private: flags.includes('p'),
     frame: undefined,
   };
+}
+
+/** The entry by the topics that it still has, since newer values of its key have taken the others. */
+export function leaving(entry: LogEntry, topics: string): LogEntry {
+  return { ...entry, canonical: entry.topics[0], topics: toTopics(topics) };
 }
 
 function toTopics(text: string): [string, ...string[]] {

@@ -1,7 +1,7 @@
 import type { Lineage, SourceState } from '../../log/index.ts';
 import type { LogEntry } from '../../log/index.ts';
 import type { Connection, Reply } from './connection.ts';
-import { toEntry } from './records.ts';
+import { leaving, toEntry } from './records.ts';
 
 /** Raised when keys change in a way that older code could not read. */
 export const FORMAT = 1;
@@ -84,10 +84,14 @@ async function toEntries(
   { hasLeft, connection, key }: Store,
   replies: readonly Reply[],
 ): Promise<LogEntry[]> {
-  if (!hasLeft || replies.length === 0) return replies.map((reply) => toEntry(reply));
-  const seqs = replies.map((reply) => String(toEntry(reply).seq));
+  const entries = replies.map(toEntry);
+  if (!hasLeft || entries.length === 0) return entries;
+  const seqs = entries.map(({ seq }) => String(seq));
   const left = (await connection.send(['HMGET', key('left'), ...seqs])) as readonly (string | null)[];
-  return replies.map((reply, i) => toEntry(reply, left[i]));
+  return entries.map((entry, i) => {
+    const topics = left[i];
+    return typeof topics === 'string' ? leaving(entry, topics) : entry;
+  });
 }
 
 /** The members of a sorted set of seqs after the cursor, up to and including `end`. */
