@@ -1,4 +1,4 @@
-import type { ConnectionInfo } from '../hub/request.ts';
+import type { ConnectionInfo } from '../hub/connection-info.ts';
 import type { Member } from '../hub/presence/presence.ts';
 import type { EventOptions } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';

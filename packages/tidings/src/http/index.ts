@@ -17,7 +17,8 @@ export {
 export { toProblem } from './problem.ts';
 export type { CompressedStream, Compression } from '../hub/compression.ts';
 export type { Sink } from '../hub/delivery/sink.ts';
-export type { ConnectRequest, ConnectionInfo, ConnectionPhase } from '../hub/request.ts';
+export type { ConnectRequest } from '../hub/connect-request.ts';
+export type { ConnectionInfo, ConnectionPhase } from '../hub/connection-info.ts';
 export { type Gateway, type OwnConnection, type Visit, gatewayOf } from '../hub/gateway.ts';
 export { type Start, parseStart } from '../protocol/cursor.ts';
 export type { MatcherSet } from '../protocol/matcher-set.ts';

@@ -8,7 +8,8 @@ import type { Compression } from './compression.ts';
 import type { Core, PendingVisit } from './core.ts';
 import type { Connection } from './delivery/connection.ts';
 import type { Sink } from './delivery/sink.ts';
-import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.ts';
+import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
+import type { ConnectionInfo } from './connection-info.ts';
 
 /** A connection that a transport admitted: it opens and ends it, and reports what its peer does. */
 export interface OwnConnection {
@@ -175,7 +176,7 @@ export function createGateway(core: Core): Gateway {
     connectionsPerSession: limits.connectionsPerSession,
     report: core.options.onError,
     get closing() {
-      return core.closing;
+      return core.drain.begun;
     },
     wanted(matchers) {
       assertMatchers(matchers, limits);
