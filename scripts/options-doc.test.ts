@@ -6,7 +6,6 @@ import { TYPED_CLIENT_OPTIONS } from '../packages/tidings/src/events/typed-clien
 import { AUTHORIZATION } from '../packages/tidings/src/http/answers.ts';
 import { HANDLER_OPTIONS } from '../packages/tidings/src/http/check-options.ts';
 import { CORS_OPTIONS } from '../packages/tidings/src/http/cors.ts';
-import { GREETING } from '../packages/tidings/src/http/greeting.ts';
 import { DIRECT_EVENT } from '../packages/tidings/src/hub/direct-event.ts';
 import { CLOSE_OPTIONS, DISCONNECT_OPTIONS } from '../packages/tidings/src/hub/hub.ts';
 import { HUB_OPTIONS, LIMITS } from '../packages/tidings/src/hub/options.ts';
@@ -81,7 +80,6 @@ const expected: Readonly<Record<string, object>> = {
   'subscribe and send': SUBSCRIBE_OPTIONS,
   send: DIRECT_EVENT,
   sse: { ...HANDLER_OPTIONS, ...SOCKET_OPTIONS, onError: true },
-  greeting: GREETING,
   'What authorize returns': AUTHORIZATION,
   cors: CORS_OPTIONS,
   connect: {
@@ -174,7 +172,6 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'CorsOptions',
       'DirectEvent',
       'DisconnectOptions',
-      'Greeting',
       'GzipOptions',
       'HandlerOptions<never>',
       'HubLimits',

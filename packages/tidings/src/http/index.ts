@@ -5,7 +5,7 @@
 export { readJson } from './body.ts';
 export { assertHandlerOptions } from './check-options.ts';
 export { CompressedSink } from './compressed-sink.ts';
-export type { Authorization, CorsOptions, Greeting, HandlerOptions } from './handler-options.ts';
+export type { Authorization, CorsOptions, HandlerOptions } from './handler-options.ts';
 export {
   type Acceptance,
   type Answer,
