@@ -138,7 +138,7 @@ describe('A private event', () => {
       ann: 'topic=user/ann&topic=news',
       admin: 'pattern=user/:id&topic=news',
       bob: 'topic=user/bob&topic=news',
-      // Asking is not being granted.
+      // Asking for a topic doesn't grant it.
       nobody: 'pattern=*&topic=user/ann',
     };
     const expected = {

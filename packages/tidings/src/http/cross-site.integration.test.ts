@@ -97,7 +97,7 @@ describe('A change that a page has sent', () => {
 });
 
 describe('Without a subject, a change', () => {
-  /** Who says `as=` what may read it. */
+  /** Each user, named by the cookie, may read the news and a topic of their own. */
   function byCookie(expiresAt?: Readonly<Record<string, number>>) {
     return startNode({
       authorize: ({ headers }): Authorization => {

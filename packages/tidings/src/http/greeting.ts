@@ -3,7 +3,7 @@ import { createError } from '../protocol/errors.ts';
 import { assertNoPromise, describe, invalidOption } from '../protocol/options.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 
-/** The frames of what `greeting` returned. */
+/** The frames of the events that `greeting` returned. */
 export function encodeGreeting(answer: unknown): string {
   assertNoPromise('greeting', answer);
   if (answer === undefined) return '';

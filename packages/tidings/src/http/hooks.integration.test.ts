@@ -242,7 +242,7 @@ test('An app may end the response by itself, and nothing comes after that', asyn
   await peer.frames.nextEvent();
   await hub.publish('a', 'before');
   expect(await peer.frames.nextEvent()).toMatchObject({ data: '"before"' });
-  // With the socket full, the end waits, and the hub hears that there is room before it hears of the end.
+  // With the socket full the end is delayed, and the hub learns that there is room before it learns of the end.
   peer.stopReading();
   for (let n = 0; n < 200; n += 1) await hub.publish('a', 'x'.repeat(50_000));
   await until('behind', () => hub.stats().behind === 1);
@@ -269,7 +269,7 @@ test('Of a hijacked socket, the request is over when the stream begins, and onCo
   const { frames, cut } = await ask(url);
   await frames.nextEvent();
   expect(onResponseClose).toHaveBeenCalledOnce();
-  // The server waits for no stream, and the stream goes on.
+  // `server.close` doesn't wait for the stream, which goes on.
   await new Promise((resolve) => server.close(resolve));
   await hub.publish('a', 1);
   expect(await frames.nextEvent()).toMatchObject({ data: '1' });

@@ -39,7 +39,7 @@ describe('A connection too many', () => {
     const [, retry] = /^: hub\/unavailable: [^\n]+\nretry: (\d+)\n\n$/.exec(text) ?? [];
     expect(Number(retry)).toBeGreaterThanOrEqual(5000);
     expect(Number(retry)).toBeLessThanOrEqual(7500);
-    // What won't help by waiting stays a refusal.
+    // Where waiting won't help, a refusal stays a refusal.
     const { url: closed } = await startNode({
       topics: ['a'],
       authorize: () => {

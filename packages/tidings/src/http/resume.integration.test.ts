@@ -18,7 +18,7 @@ interface Begun {
   readonly events: readonly string[];
 }
 
-/** Connects, publishes "end" on topic `a`, and takes what comes until then. */
+/** Connects, publishes "end" on topic `a`, and collects everything up to it. */
 async function begin(hub: Hub, url: string, options: AskOptions = {}): Promise<Begun> {
   const { frames } = await ask(url, options);
   const { id: cursor, type, data } = await frames.nextEvent();
@@ -185,7 +185,7 @@ test('Over any number of cuts a subscriber gets each event once and in order', a
     const reply: Reply = await ask(`${url}/?topic=a&topic=b`, { headers: { 'last-event-id': cursor } });
     await reply.frames.nextEvent();
     const during = publishSome();
-    // Cut in the middle of a stream that goes on.
+    // Read only a part, while more is being published.
     for (let i = 0; i < 20 + round * 5; i += 1) {
       const { data, id } = await reply.frames.nextEvent();
       received.push(Number(data));

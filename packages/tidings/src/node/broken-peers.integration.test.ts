@@ -32,7 +32,7 @@ async function expectUnharmed(hub: Hub, url: string): Promise<void> {
   await until('no connections', () => hub.connections().length === 0);
 }
 
-/** A raw peer that has had its welcome. */
+/** A raw peer that has received its welcome. */
 async function subscribe(
   port: number,
   options: { readonly allowHalfOpen?: boolean } = {},
@@ -186,7 +186,7 @@ describe.each(sockets)('A peer%s that speaks HTTP oddly', (_name, options) => {
   });
 });
 
-/** A hub, and at `/slow` an answer that a stream has to wait behind until `finish` is called. */
+/** A hub, and at `/slow` a response that holds up streams behind it until `finish` is called. */
 async function startBehind(
   options: NodeHandlerOptions<IncomingMessage> = {},
   hubOptions: HubOptions = {},

@@ -5,7 +5,7 @@ import { expectProblem, startHub, startNode } from '../../test/http/hub.ts';
 import { RawClient } from '../../test/http/raw-client.ts';
 import { stacks } from '../../test/http/stacks.ts';
 
-/** What keeps the process alive, of the kinds that a hub and its server have. */
+/** The resources of a hub and its server that keep the process alive, by kind. */
 function handles(): string[] {
   return process.getActiveResourcesInfo().filter((kind) => /^(TCP|TLS|HTTP|Timeout|Immediate)/i.test(kind));
 }
@@ -29,7 +29,7 @@ describe.each(networks)('On $name, a drain', (stack) => {
     await reading.frames.until('all events', () => reading.frames.events.length === 300);
     const before = performance.now();
     await within('end of the drain', hub.close({ within: 200 }));
-    // The deadline that it would have by default.
+    // The default deadline of `close`.
     expect(performance.now() - before).toBeLessThan(5000);
     expect(hub.connections()).toEqual([]);
     await reading.frames.end();

@@ -8,7 +8,7 @@ const json = encoder.encode(
   JSON.stringify(Array.from({ length: 500 }, (_, id) => ({ id, name: `No. ${id}` }))),
 );
 
-/** What can be read of a body that has not ended. */
+/** The readable part of a body that hasn't ended. */
 function readSoFar(parts: readonly Uint8Array[]): Buffer {
   return gunzipSync(Buffer.concat(parts), { finishFlush: constants.Z_SYNC_FLUSH });
 }

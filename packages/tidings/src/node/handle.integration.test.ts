@@ -13,7 +13,7 @@ import { serve } from '../../test/http/server.ts';
 import { type Handle, handleOf, writeToHandle } from './handle.ts';
 import { sse } from './index.ts';
 
-/** A server's side of a connection, with its handle, and the port that its peer may connect to. */
+/** The server's side of a connection, its handle, and the port for the peer. */
 async function accept(connect: (port: number) => void): Promise<{ socket: Socket; handle: Handle }> {
   const server = net.createServer();
   onTestFinished(() => void server.close());
@@ -107,7 +107,7 @@ describe('What is written to a handle', () => {
     expect(writeToHandle(handle, Buffer.from('later'), { written: vi.fn() })).toBe('failed');
   });
 
-  // What the kernel refuses it may take a moment later, when Node tries again before it returns.
+  // Bytes that the kernel refuses it may accept a moment later, when Node retries before it returns.
   test('arrives whole and in order at peers that stop reading for a while, and read at the same time', async () => {
     const peer = startPeers();
     const servers = await Promise.all(Array.from({ length: 20 }, () => accept((port) => peer.connect(port))));
@@ -134,7 +134,7 @@ describe('What is written to a handle', () => {
   });
 });
 
-/** In another thread, so that they read while this one writes. */
+/** In another thread: they read while this one writes. */
 function startPeers() {
   const worker = new Worker(
     `const { parentPort } = require('node:worker_threads');

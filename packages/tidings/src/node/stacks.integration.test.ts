@@ -4,7 +4,7 @@ import { startHub } from '../../test/http/hub.ts';
 import { stacks } from '../../test/http/stacks.ts';
 import { memoryLog, unauthorized } from '../index.ts';
 
-/** What has to hold wherever the hub is put on the network. */
+/** The behaviour of a hub in every framework and server. */
 describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
   test('a stream has the headers that keep proxies, caches and compression off', async () => {
     const hub = startHub();
@@ -199,7 +199,7 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
       ['e.4', '3'],
       ['e.5', '4'],
     ]);
-    // That a peer left is no news.
+    // A peer that left is nothing to report.
     expect(log).not.toHaveBeenCalled();
     log.mockRestore();
   });

@@ -18,7 +18,7 @@ async function startSession(hub: ReturnType<typeof startHub>): Promise<{
   return { session: http2.connect(url, INSECURE), url, server };
 }
 
-/** The status of a request in this session, once its head is there. */
+/** The status of a request in this session, once its head has arrived. */
 async function open(
   session: http2.ClientHttp2Session,
 ): Promise<{ status: number; stream: http2.ClientHttp2Stream }> {
