@@ -8,7 +8,7 @@ import { type Hub, memoryLog } from '../index.ts';
 interface Scene extends Observed {
   readonly hub: Hub;
   readonly network: SlowNetwork;
-  /** Breaks the stream, and lets the client come back. */
+  /** Breaks the stream and waits for the client to come back. */
   reconnect(): Promise<void>;
 }
 

@@ -74,7 +74,7 @@ describe('a change that never reaches the server of the connection', () => {
     expect(second.headers['last-event-id']).toBe('e.2');
     second.stream(greeting('e.2'));
     miss(await server.next());
-    // Twice is enough: what was to be added is asked for in the URL, and with it the values of states.
+    // Twice is enough: the new URL asks for the topics to be added, and thus for the values of states.
     const third = await server.next();
     expect(third.url.search).toBe('?x=1&topic=a&topic=b&last_event_id=e.2');
     third.stream(greeting('e.2'));
@@ -120,7 +120,7 @@ describe('a change that never reaches the server of the connection', () => {
     const changed = client.subscribe('b');
     problem(await server.next(), 404, 'connection/unknown');
     const second = await server.next();
-    // The third was given to it, though it has not come for it.
+    // The third was offered to the iterator, which hasn't taken it.
     expect(second.headers['last-event-id']).toBe('e.3');
     expect(client.cursor).toBe('e.2');
     second.stream(`${greeting('e.3')}id: e.4\ndata: 4\n\n`);

@@ -30,7 +30,7 @@ const headersOf = (more: Record<string, string> = {}): Headers =>
 const respond = (body: unknown, headers = headersOf()) => Promise.resolve({ status: 200, headers, body });
 const ended = ({ client }: Observed): boolean => client.status === 'waiting' || client.status === 'failed';
 
-/** Lets time pass in steps, while it can't be seen what the client waits for. */
+/** Lets time pass in steps, because nothing shows what the client waits for. */
 function pass(clock: ManualClock, step: number): false {
   clock.advance(step);
   return false;
@@ -322,7 +322,7 @@ describe('a server that sends one frame and ends', () => {
         },
       });
       for (let passed = 0; passed < 12_000; passed += 50) {
-        // A request takes no time here, but some turns.
+        // A request takes no time here, only a few turns of the event loop.
         for (let i = 0; i < 20 && client.status !== 'waiting'; i += 1) await turn();
         clock.advance(50);
       }

@@ -6,7 +6,7 @@ import { startNode } from '../../test/http/hub.ts';
 
 const WAIT = 25_000;
 
-/** A proxy that holds back what comes before the end. */
+/** A proxy that holds a response back until it ends. */
 async function holdBack(exchange: Exchange, { clock, errors }: Observed): Promise<void> {
   const before = errors.length;
   exchange.response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();

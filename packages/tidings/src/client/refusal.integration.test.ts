@@ -93,7 +93,7 @@ describe('a server that says later', () => {
     const { client, clock } = observe(server.url);
     const exchange = await server.next();
     exchange.response.writeHead(503, { 'content-type': 'application/json' }).flushHeaders();
-    // In steps, since it can't be seen when it begins to wait for the explanation.
+    // In steps, because nothing shows when the client begins to wait for the explanation.
     await until('given up', () => {
       clock.advance(20);
       return client.status === 'waiting';

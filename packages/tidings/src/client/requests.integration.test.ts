@@ -7,7 +7,7 @@ import { turn, until } from '../../test/http/deadline.ts';
 import { type Running, serve } from '../../test/http/server.ts';
 import { connect, type TidingsError } from './index.ts';
 
-/** Notes methods and bodies, and answers with a status. */
+/** Records methods and bodies, and answers with a status. */
 function serveBodies(seen: string[], status: number): Promise<Running> {
   return serve((request, response) => {
     void text(request).then((body) => {

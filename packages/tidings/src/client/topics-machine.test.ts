@@ -43,7 +43,10 @@ const inputs: { [I in Input['type']]: Extract<Input, { type: I }> } = {
   finish: { type: 'finish', error },
 };
 
-/** What each input leads to, and what is done on the way; inputs that are not listed keep the phase and do nothing. */
+/**
+ * The phase that each input leads to, and the effects on the way; inputs that aren't listed keep the phase and do
+ * nothing.
+ */
 const expected: Record<Phase, Partial<Record<Input['type'], string[]>>> = {
   away: { welcomed: ['idle'], left: ['away', 'cancel'], finish: ['over', 'cancel'] },
   idle: { wish: ['asking', 'ask'], left: ['away', 'cancel'], finish: ['over', 'cancel'] },
