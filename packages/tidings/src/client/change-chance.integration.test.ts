@@ -114,7 +114,7 @@ async function play(steps: readonly Step[]): Promise<Story> {
 }
 
 it(
-  'Whatever is changed, and whenever streams and answers break off, nothing promised is missing without a word',
+  'Whatever changes, and whenever streams and answers break off, no promised event goes missing without a gap',
   async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {

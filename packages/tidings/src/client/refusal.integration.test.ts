@@ -88,7 +88,7 @@ describe('a server that says later', () => {
     await server.next();
   });
 
-  it('but never comes to the end of its explanation is not listened to for long', async () => {
+  it('but never ends its explanation is not listened to for long', async () => {
     const server = await serveExchanges();
     const { client, clock } = observe(server.url);
     const exchange = await server.next();
@@ -102,8 +102,8 @@ describe('a server that says later', () => {
   });
 });
 
-describe('no server', () => {
-  it('is tried again and again, but no more often than was asked for', async () => {
+describe('an unreachable server', () => {
+  it('is tried again and again, but no more often than the app asked for', async () => {
     const { url, server } = await listen(createServer((socket) => socket.destroy()));
     let connections = 0;
     server.on('connection', () => (connections += 1));

@@ -45,7 +45,7 @@ describe('A body in gzip', () => {
     );
   });
 
-  test('shares what it compressed with all bodies, whatever they were sent before', () => {
+  test('shares compressed flushes between all bodies, whatever came before in each', () => {
     const compression = gzip();
     const [first, second] = [compression.begin(), compression.begin()];
     const head = first.write(encoder.encode('first'));
@@ -58,7 +58,7 @@ describe('A body in gzip', () => {
     );
   });
 
-  test('is a fraction of what repeats itself, and five bytes more of what does not', () => {
+  test('shrinks repetitive text to a fraction, and adds five bytes to random text', () => {
     const stream = gzip().begin();
     stream.write(json);
     expect(stream.write(json).length).toBeLessThan(json.length / 4);

@@ -13,7 +13,7 @@ async function startHttp2(handle: ReturnType<typeof sse>): Promise<http2.ClientH
   return http2.connect(url, INSECURE);
 }
 
-test('Hundreds of streams share a session, and each gets its own', async () => {
+test('Hundreds of streams share a session, and each gets its own events', async () => {
   const hub = startHub();
   const session = await startHttp2(sse(hub));
   const streams = Array.from({ length: 300 }, (_, n) => {

@@ -58,7 +58,7 @@ const networks = stacks.filter(({ name }) =>
 afterEach(() => void vi.restoreAllMocks());
 
 describe.each(networks)('On $name, a peer that stops reading', (stack) => {
-  test('is handed only what the network takes, and everything once in order when it reads on', async () => {
+  test('gets only what the network takes, and everything once and in order when it reads on', async () => {
     const hub = startHub();
     const { url } = await stack.start(hub);
     const slow = await stack.ask(`${url}/events?topic=a`, { idle: true });
@@ -79,7 +79,7 @@ describe.each(networks)('On $name, a peer that stops reading', (stack) => {
     await until('both live', () => hub.stats().live === 2);
   });
 
-  test('is dropped after the stall time, and nobody else', async () => {
+  test('is dropped after the stall time, and no other peer is', async () => {
     // Hono's server logs every stream that breaks off.
     vi.spyOn(console, 'error').mockImplementation(() => {});
     const hub = startHub({ stallTimeout: 1000 });
@@ -129,7 +129,7 @@ describe('For a peer that stops reading', () => {
     expect(numbers(peer.frames)).toEqual(allNumbers);
   });
 
-  test('what retention took meanwhile is told in its place', async () => {
+  test('a gap stands in place of the events that retention took meanwhile', async () => {
     const { hub, port } = await startNode({}, { log: memoryLog({ epoch: 'e', retention: { events: 20 } }) });
     const peer = await RawClient.connect(port);
     peer.get('/?topic=a&topic=b');

@@ -32,7 +32,7 @@ async function open(
   return { status, stream };
 }
 
-test('A session of HTTP/2 carries as many streams as the limit says, and others are not concerned', async () => {
+test('An HTTP/2 session carries as many streams as the limit allows, and other sessions are unaffected', async () => {
   const hub = startHub({ limits: { connectionsPerSession: 2 } });
   const { session, url } = await startSession(hub);
   const [first, second] = [await open(session), await open(session)];
@@ -45,7 +45,7 @@ test('A session of HTTP/2 carries as many streams as the limit says, and others 
   session.destroy();
 });
 
-test('A session of HTTP/2 is closed with the hub, so that the server can close', async () => {
+test('An HTTP/2 session closes with the hub, and then the server can close', async () => {
   const hub = startHub();
   const { session, server } = await startSession(hub);
   const frames = new Frames();
