@@ -82,7 +82,7 @@ describe('a screen reader', () => {
     }
     return words;
   }
-  const LOST = 'The connection was lost. What is missed meanwhile comes after.';
+  const LOST = 'The connection was lost. The page catches up once it is back.';
 
   test('hears nothing when a page opens its stream, or opens it anew', () => {
     expect(heard('connecting', 'open', 5_000, 'connecting', 'open')).toEqual([]);
