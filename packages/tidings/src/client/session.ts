@@ -6,7 +6,7 @@ import { openConnection, type StreamItem } from './connection.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import type { Delivery } from './delivery.ts';
 import type { Listeners } from './listeners.ts';
-import { pause } from './limit.ts';
+import { pause } from './deadline.ts';
 import { loadCursor, staleLoad } from './load.ts';
 import type { Input } from './machine.ts';
 import {

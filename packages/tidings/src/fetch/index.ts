@@ -60,4 +60,4 @@ async function readBody(request: Request, parsed: ParsedBody | undefined): Promi
   }
 }
 
-export type { Authorization, CorsOptions, Greeting, HandlerOptions } from '../http/handler-options.ts';
+export type { Authorization, CorsOptions, HandlerOptions } from '../http/handler-options.ts';

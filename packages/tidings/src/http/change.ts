@@ -1,5 +1,5 @@
 import type { CurrentTerms, Gateway } from '../hub/gateway.ts';
-import type { ConnectionTerms } from '../hub/request.ts';
+import type { ConnectionTerms } from '../hub/connect-request.ts';
 import type { Change, Changed } from '../protocol/control.ts';
 import { createError, forbidden } from '../protocol/errors.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';

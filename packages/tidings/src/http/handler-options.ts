@@ -1,6 +1,6 @@
-import type { ConnectionInfo } from '../hub/request.ts';
+import type { ConnectionInfo } from '../hub/connection-info.ts';
+import type { DirectEvent } from '../hub/direct-event.ts';
 import type { Member } from '../hub/presence/presence.ts';
-import type { EventOptions } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 
 type Awaitable<T> = T | Promise<T>;
@@ -18,11 +18,6 @@ export interface Authorization {
   readonly member?: Member;
   /** Milliseconds since 1970. The stream ends then, and the client comes back with what it has by then. */
   readonly expiresAt?: number;
-}
-
-/** An event for one connection alone, outside of the log. */
-export interface Greeting extends Pick<EventOptions, 'type' | 'raw'> {
-  readonly data: unknown;
 }
 
 export interface CorsOptions {
@@ -46,7 +41,10 @@ export interface HandlerOptions<Req> {
   /** Throws `unauthorized()` or `forbidden()` to refuse. Absent: anybody may read what isn't private. */
   readonly authorize?: (req: Req, wanted: readonly Matcher[]) => Awaitable<Authorization>;
   /** What the connection gets right after the welcome, such as the state that later events change. */
-  readonly greeting?: (connection: ConnectionInfo, req: Req) => Greeting | readonly Greeting[] | undefined;
+  readonly greeting?: (
+    connection: ConnectionInfo,
+    req: Req,
+  ) => DirectEvent | readonly DirectEvent[] | undefined;
   /** Called before the first byte is sent. What it returns is called once the connection is over. */
   readonly onConnect?: (connection: ConnectionInfo, req: Req) => void | (() => void);
   readonly cors?: CorsOptions;

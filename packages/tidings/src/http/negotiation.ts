@@ -1,6 +1,6 @@
 import type { Compression } from '../hub/compression.ts';
 import type { Gateway, OwnConnection, Visit } from '../hub/gateway.ts';
-import type { ConnectRequest } from '../hub/request.ts';
+import type { ConnectRequest } from '../hub/connect-request.ts';
 import { parseStart } from '../protocol/cursor.ts';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
 import { createError } from '../protocol/errors.ts';

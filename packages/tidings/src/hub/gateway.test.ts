@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
 import { memoryLog } from '../logs/memory/index.ts';
 import type { Connection } from './delivery/connection.ts';
-import type { ConnectRequest } from './request.ts';
+import type { ConnectRequest } from './connect-request.ts';
 import { GATEWAY, type CurrentTerms, type Gateway, gatewayOf } from './gateway.ts';
 import { startHub } from './hub.ts';
 

@@ -35,4 +35,4 @@ function warnOfGetOnly(req: Request): void {
 }
 
 export type { SocketOptions } from './node-stream.ts';
-export type { Authorization, CorsOptions, Greeting, HandlerOptions } from '../http/handler-options.ts';
+export type { Authorization, CorsOptions, HandlerOptions } from '../http/handler-options.ts';

@@ -41,4 +41,4 @@ function passHeaders(reply: FastifyReply): void {
 }
 
 export type { SocketOptions } from './node-stream.ts';
-export type { Authorization, CorsOptions, Greeting, HandlerOptions } from '../http/handler-options.ts';
+export type { Authorization, CorsOptions, HandlerOptions } from '../http/handler-options.ts';

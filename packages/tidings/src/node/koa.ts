@@ -20,4 +20,4 @@ export function sse(hub: Hub, options: HandlerOptions<Context> & SocketOptions =
 }
 
 export type { SocketOptions } from './node-stream.ts';
-export type { Authorization, CorsOptions, Greeting, HandlerOptions } from '../http/handler-options.ts';
+export type { Authorization, CorsOptions, HandlerOptions } from '../http/handler-options.ts';

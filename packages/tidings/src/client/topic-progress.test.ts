@@ -7,7 +7,7 @@ import {
   settleTopics,
   type Topics,
   unsettled,
-} from './topics.ts';
+} from './topic-progress.ts';
 
 const pattern = { pattern: 'b/*' };
 const add = (topics: Topics, since: string, ...matchers: (string | typeof pattern)[]): Topics =>

@@ -55,11 +55,11 @@ export interface KnownTopics {
 export const ROOM_FOR_TOPICS = 6_000;
 
 /** Topics that never change, which is all that most clients need. */
-export interface PlainTopics extends Topics {
+export interface FixedTopics extends Topics {
   readonly known: KnownTopics;
 }
 
-export function createPlainTopics(matchers: readonly Matcher[]): PlainTopics {
+export function createFixedTopics(matchers: readonly Matcher[]): FixedTopics {
   let settled = false;
   let session: FirstFrame | undefined;
   return {

@@ -10,7 +10,7 @@ import {
   type State,
   type Step,
   transition,
-} from './subscriptions.ts';
+} from './topics-machine.ts';
 
 const credentials = { connection: 'c1', secret: 's' };
 const error = new TidingsError('client/closed', 'closed');

@@ -8,7 +8,7 @@ import {
   type Request,
   ROOM_FOR_TOPICS,
   thoseThatFit,
-} from './plain-topics.ts';
+} from './fixed-topics.ts';
 import type { Failure } from './response.ts';
 import {
   applyWish,
@@ -21,7 +21,7 @@ import {
   unsettleAll,
   unsettleOthers,
   type Wish,
-} from './topics.ts';
+} from './topic-progress.ts';
 
 /**
  * What the client is for, and the requests that change that, as values: a state and an input give the next state and what

@@ -4,10 +4,10 @@ import type { Matcher } from '../protocol/matcher.ts';
 import { requestChange } from './change-request.ts';
 import { readTopics } from './read-control.ts';
 import type { Settings } from './options.ts';
-import { type KnownTopics, marksPlace, type Topics } from './plain-topics.ts';
+import { type KnownTopics, marksPlace, type Topics } from './fixed-topics.ts';
 import type { Failure } from './response.ts';
-import { begin, type Effect, type Input, type Order, transition } from './subscriptions.ts';
-import type { Wish } from './topics.ts';
+import { begin, type Effect, type Input, type Order, transition } from './topics-machine.ts';
+import type { Wish } from './topic-progress.ts';
 
 /**
  * Topics that change while the client is open. Clients load this file when they first change a topic or renew an
@@ -33,7 +33,7 @@ interface Waiting {
   readonly reject: (error: TidingsError) => void;
 }
 
-/** Performs what `subscriptions.ts` decides. */
+/** Performs what `topics-machine.ts` decides. */
 export function takeOver(settings: Settings, known: KnownTopics, hooks: ChangeHooks): ChangingTopics {
   let state = begin(known);
   let orders = 0;
