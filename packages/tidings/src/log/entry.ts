@@ -20,7 +20,18 @@ export interface LogEntry extends NewEvent {
 /** Field by field: a spread would double the time of an append (`publish`). */
 export function entryOf(event: NewEvent, seq: number, time: number): LogEntry {
   const { topics, type, data, id, key, tombstone, ttl, pace } = event;
-  const entry = { seq, time, topics, type, data, id, key, tombstone, private: event.private, frame: undefined };
+  const entry = {
+    seq,
+    time,
+    topics,
+    type,
+    data,
+    id,
+    key,
+    tombstone,
+    private: event.private,
+    frame: undefined,
+  };
   if (ttl === undefined && pace === undefined) return entry;
   return {
     ...entry,

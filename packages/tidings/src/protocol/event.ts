@@ -1,7 +1,7 @@
 import { RESERVED_PREFIX } from './control.ts';
 import { createError } from './errors.ts';
 import type { TidingsError } from './tidings-error.ts';
-import { type Checks, aNumber, assertOptions, describe, likelyName } from './options.ts';
+import { aNumber, assertOptions, describe, likelyName } from './options.ts';
 import { assertTopic, MAX_TOPIC_LENGTH, PRESENCE_PREFIX } from './matcher.ts';
 
 /** An event's options, apart from its topics and data. */
@@ -112,7 +112,8 @@ export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVEN
 
 /** @throws {TidingsError} `event/invalid-option`. */
 function toCondition({ ifSeq, ifAbsent = false, key, ttl }: EventInput): Pick<NewEvent, 'ifSeq'> {
-  const needsKey = ttl !== undefined ? 'ttl' : ifSeq !== undefined ? 'ifSeq' : ifAbsent ? 'ifAbsent' : undefined;
+  const needsKey =
+    ttl !== undefined ? 'ttl' : ifSeq !== undefined ? 'ifSeq' : ifAbsent ? 'ifAbsent' : undefined;
   if (needsKey === undefined) return {};
   if (key === undefined) throw invalidOption(needsKey, `An event with \`${needsKey}\` needs a \`key\`.`);
   if (ifSeq !== undefined && ifAbsent)
@@ -139,10 +140,8 @@ const KNOWN = new Set([
   'ifAbsent',
 ]);
 const FLAGS = ['tombstone', 'private', 'raw', 'ifAbsent'] as const;
-const NUMBERS: Checks<Pick<EventOptions, 'ttl' | 'ifSeq'>> = {
-  ttl: aNumber({ min: 1, finite: true }),
-  ifSeq: aNumber({ min: 1, integer: true }),
-};
+const TTL = aNumber({ min: 1, finite: true });
+const SEQ = aNumber({ min: 1, integer: true });
 
 /** A misspelt `privat` must not make an event public, and `private: 'false'` must not make it private. */
 function assertKnownOptions(input: EventInput): void {
@@ -161,8 +160,8 @@ function assertKnownOptions(input: EventInput): void {
     throw createError('event/invalid-option', message, { details: { option: name } });
   }
   const { ttl, ifSeq } = input;
-  if (ttl !== undefined) assertOptions({ ttl }, NUMBERS, '', invalidOption);
-  if (ifSeq !== undefined) assertOptions({ ifSeq }, NUMBERS, '', invalidOption);
+  if (ttl !== undefined) assertOptions({ ttl }, { ttl: TTL }, '', invalidOption);
+  if (ifSeq !== undefined) assertOptions({ ifSeq }, { ifSeq: SEQ }, '', invalidOption);
 }
 
 function toTopics(topics: string | readonly string[], limits: EventLimits): readonly [string, ...string[]] {

@@ -210,7 +210,10 @@ export const sharedLogContract: readonly SharedContractCase[] = [
         state('k', '2', { pace: { interval: long, waited: 0 } }),
       ]);
       assert.equal(plain?.seq, (first?.seq ?? 0) + 1);
-      assert.ok((early?.wait ?? 0) > 0 && (early?.wait ?? 0) <= long, 'it came too soon, and was not answered so');
+      assert.ok(
+        (early?.wait ?? 0) > 0 && (early?.wait ?? 0) <= long,
+        'it came too soon, and was not answered so',
+      );
       assert.equal(two.tail.head, plain?.seq);
       // Another key has an interval of its own.
       const [other] = await two.append([state('other', '3', { pace: { interval: long, waited: 0 } })]);

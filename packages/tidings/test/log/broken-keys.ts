@@ -74,7 +74,9 @@ export const brokenKeys: readonly BrokenLog[] = [
     withFault((log) => ({
       read: async (query) => {
         const page = await log.read(query);
-        const entries = page.entries.map((entry) => (isTombstone(entry) ? { ...entry, private: false } : entry));
+        const entries = page.entries.map((entry) =>
+          isTombstone(entry) ? { ...entry, private: false } : entry,
+        );
         return { ...page, entries };
       },
     })),
@@ -85,7 +87,9 @@ export const brokenKeys: readonly BrokenLog[] = [
     withFault((log) => ({
       read: async (query) => {
         const page = await log.read(query);
-        const entries = page.entries.map((entry) => (isTombstone(entry) ? { ...entry, private: true } : entry));
+        const entries = page.entries.map((entry) =>
+          isTombstone(entry) ? { ...entry, private: true } : entry,
+        );
         return { ...page, entries };
       },
     })),

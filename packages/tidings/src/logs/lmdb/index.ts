@@ -117,7 +117,9 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
         'log/unavailable',
         `The log's folder ${path} was removed or replaced while it was open.`,
       );
-    const written = await transact(store, () => writeEvents({ store, rules, retention, now: now() }, events, calls));
+    const written = await transact(store, () =>
+      writeEvents({ store, rules, retention, now: now() }, events, calls),
+    );
     wakeUps?.send();
     await announce(written);
     return written.appended;

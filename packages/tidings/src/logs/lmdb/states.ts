@@ -62,7 +62,9 @@ export function nextExpiryOf({ expiries }: Store): number {
 /** Takes values that have expired off the table. @returns all events of their keys, each key's newest last. */
 export function takeExpired(store: Store, now: number, most: number): (readonly LogEntry[])[] {
   const expired: (readonly LogEntry[])[] = [];
-  for (const { key, value: seq } of Array.from(store.expiries.getRange({ end: [now, ANY_END, ANY_END], limit: most }))) {
+  for (const { key, value: seq } of Array.from(
+    store.expiries.getRange({ end: [now, ANY_END, ANY_END], limit: most }),
+  )) {
     const [, ...place] = key;
     store.expiries.removeSync(key);
     const seqs = store.states.get(place) ?? [];

@@ -83,10 +83,7 @@ export function writeEvents(
   return { appended, entries, changes: context.changes, state };
 }
 
-function* splitCalls(
-  events: readonly NewEvent[],
-  calls: readonly number[],
-): Generator<readonly NewEvent[]> {
+function* splitCalls(events: readonly NewEvent[], calls: readonly number[]): Generator<readonly NewEvent[]> {
   let start = 0;
   for (const length of calls) {
     yield events.slice(start, start + length);

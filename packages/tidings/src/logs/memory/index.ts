@@ -99,7 +99,8 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   function append(events: readonly NewEvent[]): readonly Appended[] {
     expire(now());
     for (const event of events) {
-      if (event.ifSeq === undefined || (event.id !== undefined && ids.seqOf(event.id) !== undefined)) continue;
+      if (event.ifSeq === undefined || (event.id !== undefined && ids.seqOf(event.id) !== undefined))
+        continue;
       const seq = valueSeqOf(states.of(event).at(-1), time.last);
       if (seq !== event.ifSeq) throw conflictError(event, seq);
     }

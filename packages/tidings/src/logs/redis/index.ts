@@ -199,11 +199,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     const newest = entries.at(-1)?.seq;
     // In a new epoch, this process's events may be lost: only reading can tell.
     if (epoch !== tail.epoch) await follower.catchUp();
-    await follower.push(
-      entries,
-      newest === undefined ? known : newest - entries.length,
-      epoch,
-    );
+    await follower.push(entries, newest === undefined ? known : newest - entries.length, epoch);
     return answers;
   }
 

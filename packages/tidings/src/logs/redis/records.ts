@@ -76,7 +76,10 @@ export function toEntry(reply: Reply): LogEntry {
 export function toAnswers(answers: readonly string[], call: readonly NewEvent[]): Answer[] {
   return answers.map((text) => {
     const code = text.charAt(0);
-    const [first = 0, second = 0] = text.replace(/^[-wx]/, '').split(',').map(Number);
+    const [first = 0, second = 0] = text
+      .replace(/^[-wx]/, '')
+      .split(',')
+      .map(Number);
     if (code === '-') return { seq: first, duplicate: true };
     if (code === 'w') return { seq: second, duplicate: false, wait: first };
     // The call's event whose condition failed, and the seq of that key's value.

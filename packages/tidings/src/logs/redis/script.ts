@@ -1,6 +1,10 @@
 import { HUBS_BOUNDS, type Retention } from '../../log/index.ts';
 
-const { events: hubsEvents = -1, bytes: hubsBytes = -1, age: hubsAge = -1 }: Retention = HUBS_BOUNDS.retention;
+const {
+  events: hubsEvents = -1,
+  bytes: hubsBytes = -1,
+  age: hubsAge = -1,
+}: Retention = HUBS_BOUNDS.retention;
 
 /**
  * One script for every change of the log: it appends a group, supersedes, trims. Redis runs it as a whole, and writes
