@@ -28,6 +28,9 @@ const EVENT: Names<EventOptions> = {
   id: true,
   key: true,
   tombstone: true,
+  ttl: true,
+  ifSeq: true,
+  ifAbsent: true,
   private: true,
   raw: true,
 };
