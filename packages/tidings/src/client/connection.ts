@@ -6,8 +6,8 @@ import type { Settings } from './options.ts';
 import type { Request } from './fixed-topics.ts';
 import { readProblem } from './problem.ts';
 import { askApp, requestHeaders, requestInit } from './request.ts';
-import { type Failure, factsOf, judgeResponse } from './response.ts';
-import { streamUrl } from './url.ts';
+import { type Failure, judgeResponse } from './response.ts';
+import { CURSOR_PARAMETER, streamUrl } from './url.ts';
 import type { FetchResponse } from './web.ts';
 
 /** What a stream consists of, for the client. */
@@ -136,14 +136,10 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
       Math.max(timeouts.firstByte ?? hooks.silence() ?? FIRST_BYTE, 1) + extra,
     );
     if (closed) return { type: 'ended' };
-    const verdict = judgeResponse(factsOf(response), timers.now());
-    if (verdict === 'accepted') return readStream(response, request);
-    if (verdict.type === 'ended' || factsOf(response).status < 400) {
-      cancelBody(response.body);
-      return verdict;
-    }
+    const verdict = judgeResponse(response, timers.now());
+    if (verdict === undefined) return readStream(response, request);
     const problem = await readProblem(timers, response, controller.signal);
-    return judgeResponse({ ...factsOf(response), problem }, timers.now()) as Input;
+    return judgeResponse(response, timers.now(), problem) ?? verdict;
   }
 
   async function ask(url: string, init: Parameters<Settings['fetch']>[1]): Promise<FetchResponse> {
@@ -156,11 +152,14 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
   /** @returns where to ask; puts the cursor into the headers unless it goes into the query. */
   function address({ cursor, matchers, asNew }: Request, headers: Headers): string {
     const place = settings.cursorIn ?? (asNew && HUB_CURSOR.test(cursor ?? '') ? 'query' : 'header');
-    if (cursor !== undefined && place === 'header') headers.set('last-event-id', toByteString(cursor));
+    const inHeader = place === 'header';
+    if (cursor !== undefined && inHeader) headers.set('last-event-id', toByteString(cursor));
     return streamUrl(settings.url, {
       topics: matchers,
       cursor:
-        cursor === undefined || place === 'header' ? undefined : { name: settings.cursorName, value: cursor },
+        cursor === undefined || inHeader
+          ? undefined
+          : { name: place === 'query' ? CURSOR_PARAMETER : place.query, value: cursor },
       wait: poll ? POLL_WAIT : undefined,
     });
   }

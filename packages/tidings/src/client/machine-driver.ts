@@ -48,7 +48,7 @@ export function createDriver(
   let session: Session | undefined;
   let stopWaiting: (() => void) | undefined;
 
-  const heartbeat = (): number | undefined => ('heartbeat' in state ? state.heartbeat : undefined);
+  const heartbeat = (): number | undefined => (state.heartbeat);
   const isOver = (): boolean => state.status === 'closed' || state.status === 'failed';
 
   const topics = createClientTopics(settings, {
@@ -153,7 +153,7 @@ export function createDriver(
   function heed(sign: Sign): void {
     if (sign === 'leave') hold('leave');
     else if (sign === 'hide') {
-      if (settings.pauseHidden) hold('hide');
+      if (settings.whileHidden === 'pause') hold('hide');
     } else {
       if (sign === 'show') release('hide');
       if (sign === 'return') release('leave');
