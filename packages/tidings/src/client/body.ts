@@ -11,15 +11,16 @@ interface Readable {
   destroy?(): void;
 }
 
-/** @returns nothing if it can't be read piece by piece. @throws what `getReader` throws, as of a body that is locked. */
-export function openBody(body: unknown): ByteSource | undefined {
+/** @throws {TypeError} if it can't be read piece by piece, or if somebody else reads it. */
+export function openBody(body: unknown): ByteSource {
   if (body === null) return { read: () => Promise.resolve({ done: true }), cancel: ignore };
   const readable = (body ?? {}) as Readable;
   const reader = readable.getReader?.();
   const iterator = reader === undefined ? readable[Symbol.asyncIterator]?.() : undefined;
-  if (reader === undefined && iterator === undefined) return undefined;
+  const read = reader === undefined ? iterator?.next.bind(iterator) : reader.read.bind(reader);
+  if (read === undefined) throw new TypeError(`Expected a stream of bytes, got ${typeof body}.`);
   return {
-    read: async () => (reader === undefined ? iterator?.next() : reader.read()) ?? { done: true },
+    read,
     cancel() {
       // While a chunk is waited for, `return` would wait as well.
       if (readable.destroy !== undefined) readable.destroy();
@@ -31,7 +32,7 @@ export function openBody(body: unknown): ByteSource | undefined {
 /** Lets go of a body that nobody will read. */
 export function cancelBody(body: unknown): void {
   try {
-    openBody(body)?.cancel();
+    openBody(body).cancel();
   } catch {
     // Somebody else reads it.
   }

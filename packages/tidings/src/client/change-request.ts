@@ -77,7 +77,7 @@ async function readChanged(response: FetchResponse): Promise<ChangeReply> {
     if (isEventStream(headers)) return missed();
     text = await readAll(source);
   } finally {
-    source?.cancel();
+    source.cancel();
   }
   try {
     const { cursor } = JSON.parse(text) as Partial<Changed>;

@@ -3,7 +3,7 @@ import { createClientTopics } from './client-topics.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import type { Delivery } from './delivery.ts';
 import type { Sign } from './environment.ts';
-import { type Listeners, removeAll } from './listeners.ts';
+import type { Listeners } from './listeners.ts';
 import {
   type Circumstances,
   type Effect,
@@ -49,7 +49,6 @@ export function createDriver(
   let stopWaiting: (() => void) | undefined;
 
   const heartbeat = (): number | undefined => (state.heartbeat);
-  const isOver = (): boolean => state.status === 'closed' || state.status === 'failed';
 
   const topics = createClientTopics(settings, {
     url: changeUrl,
@@ -65,8 +64,6 @@ export function createDriver(
     listeners,
     due: settings.load !== undefined && keeper.cursor === undefined ? [] : undefined,
     send,
-    isCurrent: (one) => one === session,
-    isOver,
     isHub: () => settings.topics.length > 0 || settings.load !== undefined || heartbeat() !== undefined,
     silence: () => longestSilence(heartbeat(), SLACK),
   };
@@ -120,7 +117,7 @@ export function createDriver(
       case 'disconnect':
         session?.close();
         session = undefined;
-        topics.left();
+        topics.current.left();
         return keeper.save();
       case 'test': {
         const limit = longestSilence(heartbeat(), SLACK, 1) ?? settings.timeouts.read;
@@ -132,12 +129,9 @@ export function createDriver(
       case 'stop-waiting':
         return stopWaiting?.();
       case 'status':
-        return listeners.statuses.emit(effect.status);
+        return listeners.emit('status', effect.status);
       case 'report':
-        return listeners.errors.emit(
-          effect.error,
-          effect.retryIn === undefined ? {} : { retryIn: effect.retryIn },
-        );
+        return listeners.emit('error', effect.error, effect.next);
       case 'finish':
         return finish(effect.error);
     }
@@ -147,7 +141,7 @@ export function createDriver(
     delivery.finish(error);
     topics.finish(error ?? new TidingsError('client/closed', 'The client is closed.'));
     for (const each of cleanUp.splice(0)) each();
-    removeAll(listeners);
+    listeners.clear();
   }
 
   function heed(sign: Sign): void {

@@ -121,7 +121,7 @@ describe('a connection that could not be made', () => {
   it('is tried again after a wait that doubles with the failures in a row', () => {
     expect(step(INITIAL, inputs.dropped)).toMatchObject({
       state: { status: 'waiting', failures: 1, told: false },
-      effects: [{}, {}, { type: 'wait', delay: 500 }, { type: 'report', error, retryIn: 500 }],
+      effects: [{}, {}, { type: 'wait', delay: 500 }, { type: 'report', error, next: { retryIn: 500 } }],
     });
     expect(waitOf(step({ ...INITIAL, failures: 3 }, inputs.dropped))).toBe(4_000);
   });

@@ -1,5 +1,6 @@
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { backoff, MAX_ASKED, MAX_DELAY, type RetryPolicy } from './backoff.ts';
+import type { NextTry } from './event-client.ts';
 
 /**
  * What the client does when, as values: a state and an input give the next state and what is to be done. Time,
@@ -86,7 +87,7 @@ export type Effect =
   | { readonly type: 'wait'; readonly delay: number }
   | { readonly type: 'stop-waiting' }
   | { readonly type: 'status'; readonly status: Status }
-  | { readonly type: 'report'; readonly error: TidingsError; readonly retryIn?: number }
+  | { readonly type: 'report'; readonly error: TidingsError; readonly next: NextTry }
   /** Nothing will ever come again. */
   | { readonly type: 'finish'; readonly error?: TidingsError };
 
@@ -182,7 +183,7 @@ const close =
     stay({ ...state, status: 'closed' }, ...leaving, { type: 'finish' });
 
 const fail = (state: State, { error }: { readonly error: TidingsError }): Step =>
-  stay({ ...state, status: 'failed' }, DISCONNECT, { type: 'report', error }, { type: 'finish', error });
+  stay({ ...state, status: 'failed' }, DISCONNECT, { type: 'report', error, next: {} }, { type: 'finish', error });
 
 const wait = (state: State, delay: number, told: boolean, ...effects: Effect[]): Step =>
   stay(
@@ -210,7 +211,7 @@ const tryAgain = (state: State, dropped: Partial<InputOf<'dropped'>>, circumstan
     { ...state, failures, silent, pollUntil: willPoll ? now + POLL_FOR : state.pollUntil },
     delay,
     retryAfter > 0,
-    ...(error === undefined ? [] : [{ type: 'report', error, retryIn: delay } as const]),
+    ...(error === undefined ? [] : [{ type: 'report', error, next: { retryIn: delay } } as const]),
   );
 };
 

@@ -47,10 +47,10 @@ export async function readProblem(
 }
 
 /** The body as text, up to 64 KB of it. */
-export async function readAll(source: ByteSource | undefined): Promise<string> {
+export async function readAll(source: ByteSource): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
-  while (source !== undefined && text.length < MAX_BYTES) {
+  while (text.length < MAX_BYTES) {
     const { done, value } = await source.read();
     if (done === true) break;
     text += decoder.decode(toBytes(value), { stream: true });

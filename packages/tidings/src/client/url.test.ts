@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { changeUrl, resolveUrl, streamUrl, takeTopics } from './url.ts';
+import { changeUrl, parameterOf, resolveUrl, streamUrl, takeTopics } from './url.ts';
 
 /** https://fetch.spec.whatwg.org/#bad-port */
 const BAD_PORTS = [
@@ -18,12 +18,12 @@ function refusal(url: string): string {
   return '';
 }
 
-const cursor = { name: 'last_event_id', value: 'a.7' };
+const cursor: [string, string] = ['last_event_id', 'a.7'];
 
 describe('the URL of a stream', () => {
   it('names topics, patterns and, for a first connect, the cursor', () => {
-    const topics = ['a&b=c ü', { pattern: 'user/:id' }];
-    const url = new URL(streamUrl('http://localhost/events?x=1', { topics, cursor }));
+    const parameters = [parameterOf('a&b=c ü'), parameterOf({ pattern: 'user/:id' }), cursor];
+    const url = new URL(streamUrl('http://localhost/events?x=1', parameters));
     expect([...url.searchParams]).toEqual([
       ['x', '1'],
       ['topic', 'a&b=c ü'],
@@ -32,14 +32,8 @@ describe('the URL of a stream', () => {
     ]);
   });
 
-  it('says for how long an answer may be held back', () => {
-    expect(streamUrl('http://localhost/', { topics: ['a'], wait: 25 })).toBe(
-      'http://localhost/?topic=a&wait=25',
-    );
-  });
-
   it('gives its topics back', () => {
-    const url = new URL(streamUrl('http://localhost/events?x=1', { topics: ['a', { pattern: 'b/*' }] }));
+    const url = new URL(streamUrl('http://localhost/events?x=1', ['a', { pattern: 'b/*' }].map(parameterOf)));
     expect(takeTopics(url)).toEqual({
       url: 'http://localhost/events?x=1',
       topics: ['a', { pattern: 'b/*' }],
@@ -50,10 +44,10 @@ describe('the URL of a stream', () => {
     'keeps the rest byte for byte: %s',
     (search) => {
       const url = `http://localhost/events${search}`;
-      expect(streamUrl(takeTopics(new URL(url)).url, { topics: [] })).toBe(
+      expect(streamUrl(takeTopics(new URL(url)).url, [])).toBe(
         new URL(url).href.replace(/[?]$/, '?'),
       );
-      const [start] = streamUrl(url, { topics: ['t'], cursor }).split(/[?&]topic=t/);
+      const [start] = streamUrl(url, [parameterOf('t'), cursor], 'last_event_id').split(/[?&]topic=t/);
       expect(start).toBe(url);
       expect(takeTopics(new URL(`${url}${search === '' ? '?' : '&'}topic=t#here`)).url).toBe(
         search === '?' ? 'http://localhost/events?' : url,
@@ -62,7 +56,7 @@ describe('the URL of a stream', () => {
   );
 
   it('has one cursor, the newest', () => {
-    const url = streamUrl('http://localhost/events?last_event_id=a.1&x=1', { topics: [], cursor });
+    const url = streamUrl('http://localhost/events?last_event_id=a.1&x=1', [cursor], 'last_event_id');
     expect(url).toBe('http://localhost/events?x=1&last_event_id=a.7');
   });
 });

@@ -42,20 +42,13 @@ export function takeTopics({ href }: URL): { readonly url: string; readonly topi
   return { url, topics };
 }
 
-/** What a stream's URL says besides the app's own parameters. */
-export interface Query {
-  readonly topics: readonly Matcher[];
-  readonly cursor?: { readonly name: string; readonly value: string } | undefined;
-  /** Seconds: the answer is to be a whole one, after no longer than this. */
-  readonly wait?: number | undefined;
-}
-
-/** Where to ask for a stream. */
-export function streamUrl(url: string, { topics, cursor, wait }: Query): string {
-  const added = topics.map(parameterOf);
-  if (cursor !== undefined) added.push([cursor.name, cursor.value]);
-  if (wait !== undefined) added.push(['wait', String(wait)]);
-  return editUrl(url, ([name]) => name === cursor?.name, new URLSearchParams(added).toString());
+/** Where to ask for a stream, with parameters besides the app's own. `replaced`: the name of one that only they have. */
+export function streamUrl(
+  url: string,
+  parameters: readonly (readonly [string, string])[],
+  replaced?: string,
+): string {
+  return editUrl(url, ([name]) => name === replaced, new URLSearchParams(parameters as never).toString());
 }
 
 /** Where to change a connection: its topics stand in the body. */
