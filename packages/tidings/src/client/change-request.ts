@@ -4,7 +4,8 @@ import type { Settings } from './options.ts';
 import { openBody } from './body.ts';
 import { readAll, readProblem } from './problem.ts';
 import { requestHeaders, requestInit } from './request.ts';
-import { type Failure, isEventStream, judgeFailure } from './response.ts';
+import { isEventStream } from './headers.ts';
+import { type Failure, judgeFailure } from './response.ts';
 import { changeUrl } from './url.ts';
 import type { FetchInit, FetchResponse } from './web.ts';
 

@@ -1,6 +1,7 @@
 import { createDecoder, type DecodedEvent } from '../protocol/decode.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { type ByteSource, cancelBody, openBody, toBytes } from './body.ts';
+import { toByteString } from './headers.ts';
 import type { Input } from './machine.ts';
 import type { Settings } from './options.ts';
 import type { Request } from './fixed-topics.ts';
@@ -127,10 +128,7 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
     if (closed) return ENDED;
     const url = address(request, headers);
     const init = requestInit(settings, settings.method, headers, body, signal);
-    const response = await watch(
-      () => ask(url, init),
-      timeouts.firstByte ?? hooks.silence() ?? FIRST_BYTE,
-    );
+    const response = await watch(() => ask(url, init), timeouts.firstByte ?? hooks.silence() ?? FIRST_BYTE);
     const verdict = judgeResponse(response, timers.now());
     if (closed) return ENDED;
     if (verdict === undefined) return readStream(response, request);
@@ -234,9 +232,4 @@ const MESSAGES = {
 
 function failed(code: keyof typeof MESSAGES, cause?: unknown): TidingsError {
   return new TidingsError(code, MESSAGES[code], { cause });
-}
-
-/** "`Last-Event-ID` … encoded as UTF-8": fetch wants the bytes as characters. Cursors are ASCII, foreign ids need not be. */
-export function toByteString(id: string): string {
-  return Array.from(new TextEncoder().encode(id), (byte) => String.fromCharCode(byte)).join('');
 }

@@ -10,7 +10,10 @@ export async function loadCursor(settings: Settings, request: LoadRequest): Prom
   const load = (): unknown => settings.load?.(request);
   const cursor = await askApp(settings, 'load', load, request.signal, 'client/load-failed', LIMIT);
   if (typeof cursor === 'string' && cursor !== '') return cursor;
-  throw new TidingsError('client/load-failed', 'Expected `load` to return a cursor, as `hub.cursor()` gives it.');
+  throw new TidingsError(
+    'client/load-failed',
+    'Expected `load` to return a cursor, as `hub.cursor()` gives it.',
+  );
 }
 
 /** For a cursor from which nothing can be resumed although it is new. */

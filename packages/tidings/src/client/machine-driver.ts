@@ -48,8 +48,6 @@ export function createDriver(
   let session: Session | undefined;
   let stopWaiting: (() => void) | undefined;
 
-  const heartbeat = (): number | undefined => (state.heartbeat);
-
   const topics = createClientTopics(settings, {
     url: changeUrl,
     onReplace: () => send({ type: 'replace' }),
@@ -64,8 +62,8 @@ export function createDriver(
     listeners,
     due: settings.load !== undefined && keeper.cursor === undefined ? [] : undefined,
     send,
-    isHub: () => settings.topics.length > 0 || settings.load !== undefined || heartbeat() !== undefined,
-    silence: () => longestSilence(heartbeat(), SLACK),
+    isHub: () => settings.topics.length > 0 || settings.load !== undefined || state.heartbeat !== undefined,
+    silence: () => longestSilence(state.heartbeat, SLACK),
   };
 
   return {
@@ -120,7 +118,7 @@ export function createDriver(
         topics.current.left();
         return keeper.save();
       case 'test': {
-        const limit = longestSilence(heartbeat(), SLACK, 1) ?? settings.timeouts.read;
+        const limit = longestSilence(state.heartbeat, SLACK, 1) ?? settings.timeouts.read;
         return limit === undefined ? undefined : session?.expect(limit);
       }
       case 'wait':
@@ -145,14 +143,11 @@ export function createDriver(
   }
 
   function heed(sign: Sign): void {
-    if (sign === 'leave') hold('leave');
-    else if (sign === 'hide') {
-      if (settings.whileHidden === 'pause') hold('hide');
-    } else {
-      if (sign === 'show') release('hide');
-      if (sign === 'return') release('leave');
-      send({ type: 'wake' });
-    }
+    if (sign === 'leave') return hold('leave');
+    if (sign === 'hide') return settings.whileHidden === 'pause' ? hold('hide') : undefined;
+    if (sign === 'show') release('hide');
+    if (sign === 'return') release('leave');
+    send({ type: 'wake' });
   }
 
   function hold(reason: Hold): void {
@@ -164,11 +159,9 @@ export function createDriver(
     if (holds.delete(reason) && holds.size === 0) send({ type: 'resume' });
   }
 
-  /** Where the stream came from, if there was a redirect: that would make a GET of a POST. */
+  /** Where the stream came from, if there was a redirect within the origin: that would make a GET of a POST. */
   function changeUrl(): string {
-    const { redirected, url } = session?.response ?? {};
-    const isNear =
-      redirected === true && url !== undefined && new URL(url).origin === new URL(settings.url).origin;
-    return isNear ? url : settings.url;
+    const { redirected, url = '' } = session?.response ?? {};
+    return redirected === true && url.startsWith(`${new URL(settings.url).origin}/`) ? url : settings.url;
   }
 }

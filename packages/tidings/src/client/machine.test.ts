@@ -161,9 +161,7 @@ describe('a connection that could not be made', () => {
       type: 'finish',
       error: { code: 'client/attempts-exhausted', cause: error },
     });
-    expect(step({ ...INITIAL, failures: 1 }, inputs.dropped, { policy }).state.status).toBe(
-      'waiting',
-    );
+    expect(step({ ...INITIAL, failures: 1 }, inputs.dropped, { policy }).state.status).toBe('waiting');
     const never = { ...DEFAULT_RETRY, attempts: 0 };
     expect(step(INITIAL, inputs.dropped, { policy: never }).state.status).toBe('failed');
   });

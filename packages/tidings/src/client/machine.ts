@@ -183,7 +183,12 @@ const close =
     stay({ ...state, status: 'closed' }, ...leaving, { type: 'finish' });
 
 const fail = (state: State, { error }: { readonly error: TidingsError }): Step =>
-  stay({ ...state, status: 'failed' }, DISCONNECT, { type: 'report', error, next: {} }, { type: 'finish', error });
+  stay(
+    { ...state, status: 'failed' },
+    DISCONNECT,
+    { type: 'report', error, next: {} },
+    { type: 'finish', error },
+  );
 
 const wait = (state: State, delay: number, told: boolean, ...effects: Effect[]): Step =>
   stay(

@@ -175,9 +175,7 @@ const HEADERS: Check = {
 const METHOD: Check = {
   expected: 'a method that `fetch` can send',
   accepts: (value) =>
-    typeof value === 'string' &&
-    /^[\w!#$%&'*+.^`|~-]+$/.test(value) &&
-    !/^(connect|trace|track)$/i.test(value),
+    typeof value === 'string' && /^(?!(connect|trace|track)$)[\w!#$%&'*+.^`|~-]+$/i.test(value),
 };
 
 export const RETRY_OPTIONS: Checks<RetryPolicy> = {

@@ -1,8 +1,9 @@
 import type { ErrorCode } from '../protocol/errors.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
+import { isEventStream } from './headers.ts';
 import type { Input } from './machine.ts';
 import type { Problem } from './problem.ts';
-import type { FetchResponse, ResponseHeaders } from './web.ts';
+import type { FetchResponse } from './web.ts';
 
 /** `refused`: trying again would change nothing. `dropped`: it may. */
 export type Failure = Extract<Input, { readonly type: 'refused' | 'dropped' }>;
@@ -44,11 +45,6 @@ export function judgeFailure(response: FetchResponse, now: number, problem: Prob
   });
   if (status < 500 && !TEMPORARY.includes(status)) return { type: 'refused', error };
   return { type: 'dropped', error, retryAfter: parseRetryAfter(headers.get('retry-after'), now) };
-}
-
-/** The essence of the MIME type; parameters don't matter: https://mimesniff.spec.whatwg.org/#mime-type-essence */
-export function isEventStream(headers: Pick<ResponseHeaders, 'get'>): boolean {
-  return /^\s*text\/event-stream\s*(;|$)/i.test(headers.get('content-type') ?? '');
 }
 
 /**

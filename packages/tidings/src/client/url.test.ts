@@ -44,9 +44,7 @@ describe('the URL of a stream', () => {
     'keeps the rest byte for byte: %s',
     (search) => {
       const url = `http://localhost/events${search}`;
-      expect(streamUrl(takeTopics(new URL(url)).url, [])).toBe(
-        new URL(url).href.replace(/[?]$/, '?'),
-      );
+      expect(streamUrl(takeTopics(new URL(url)).url, [])).toBe(new URL(url).href.replace(/[?]$/, '?'));
       const [start] = streamUrl(url, [parameterOf('t'), cursor], 'last_event_id').split(/[?&]topic=t/);
       expect(start).toBe(url);
       expect(takeTopics(new URL(`${url}${search === '' ? '?' : '&'}topic=t#here`)).url).toBe(
