@@ -1,5 +1,4 @@
 import { createError } from '../protocol/errors.ts';
-import type { TidingsError } from '../protocol/tidings-error.ts';
 import { Conflation } from './conflation.ts';
 import { Connection, type Delivery } from './delivery/connection.ts';
 import { FanOut } from './delivery/fan-out.ts';
@@ -9,7 +8,8 @@ import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
 import { Drain, reconnectSpread } from './drain.ts';
-import type { HubLimits, ResolvedHubOptions } from './options.ts';
+import { proxySuspected } from './limits.ts';
+import type { ResolvedHubOptions } from './options.ts';
 import { PresenceTracker } from './presence/presence.ts';
 import { Registry } from './registry.ts';
 import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
@@ -166,14 +166,6 @@ export class Core {
     if (expiresAt === undefined || this.options.clock.now() < expiresAt) return;
     throw createError('auth/expired', 'The authorization has expired; get a new one.');
   }
-}
-
-function proxySuspected(address: string, { connectionsPerAddress }: HubLimits): TidingsError {
-  const message =
-    `More than ${connectionsPerAddress} connections come from ${address}, which looks like a proxy of yours. They are let ` +
-    'in, but nobody is limited by address. Say whose address counts: in Express `app.set("trust proxy", 1)`, elsewhere ' +
-    'the option `address` of `sse`. Or set `limits.connectionsPerAddress` yourself.';
-  return createError('limit/connections', message, { details: { address, limit: connectionsPerAddress } });
 }
 
 function difference(from: ReadonlySet<string>, without: ReadonlySet<string>): string[] {

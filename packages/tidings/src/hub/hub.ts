@@ -8,7 +8,7 @@ import { Core } from './core.ts';
 import { frames } from './delivery/frames.ts';
 import type { Item } from './delivery/items.ts';
 import { TUNING, type Tuning } from './delivery/tuning.ts';
-import { type DirectEvent, encodeDirect } from './direct-event.ts';
+import { type DirectEvent, assertDirectEvent, encodeDirectEvent } from './direct-event.ts';
 import { reconnectSpread } from './drain.ts';
 import { GATEWAY, createGateway, type Gateway } from './gateway.ts';
 import { type HubOptions, resolveOptions } from './options.ts';
@@ -170,7 +170,8 @@ class AppHub implements Hub {
   }
 
   send(id: string, event: DirectEvent): boolean {
-    const frame = encodeDirect(event);
+    assertDirectEvent(event);
+    const frame = encodeDirectEvent(event);
     return this.#core.registry.get(id)?.send(frame) ?? false;
   }
 

@@ -7,6 +7,7 @@ export * from './delivery/sink.ts';
 export * from './direct-event.ts';
 export * from './gateway.ts';
 export * from './hub.ts';
+export type { HubLimits } from './limits.ts';
 export * from './options.ts';
 export * from './presence/presence.ts';
 export * from './subscribe.ts';
