@@ -109,7 +109,7 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
       const answer = await askApp(settings, 'shouldRetry', () => shouldRetry(error), signal);
       if (answer === false) return { type: 'refused', error };
       if (typeof answer === 'number')
-        return { type: 'dropped', error, retryAfter: Math.max(0, answer), exact: true };
+        return { type: 'dropped', error, retryAfter: Math.max(0, answer) || 0, exact: true };
       return answer === true && failure.type === 'refused' ? { type: 'dropped', error } : failure;
     } catch (thrown) {
       return { type: 'dropped', error: thrown as TidingsError };

@@ -14,7 +14,7 @@ import {
   options as bag,
 } from '../protocol/options.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { DEFAULT_RETRY, type RetryPolicy } from './backoff.ts';
+import { DEFAULT_RETRY, MAX_DELAY, type RetryPolicy } from './backoff.ts';
 import { type Environment, webEnvironment } from './environment.ts';
 import type { Gap } from '../protocol/control.ts';
 import { isMatcher } from './fixed-topics.ts';
@@ -153,7 +153,7 @@ export interface Settings
 const systemTimers: Timers = {
   now: () => Date.now(),
   setTimer(task, delay) {
-    const timer = setTimeout(task, delay);
+    const timer = setTimeout(task, Math.min(delay, MAX_DELAY));
     return () => clearTimeout(timer);
   },
 };
