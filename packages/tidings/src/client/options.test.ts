@@ -85,7 +85,7 @@ describe('options', () => {
 
   it('may set times that no timer can, which then count as the longest that one can', () => {
     vi.useFakeTimers();
-    onTestFinished(() => vi.useRealTimers());
+    onTestFinished(() => void vi.useRealTimers());
     const task = vi.fn();
     const cancel = resolveSettings('http://localhost', {}).timers.setTimer(task, Infinity);
     vi.advanceTimersByTime(1_000_000);
