@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createGzip } from 'node:zlib';
 import { type Hub, createHub } from 'tidings';
-import { type SseOptions, sse } from 'tidings/node';
+import { type NodeHandlerOptions, type NodeRequest, sse } from 'tidings/node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { haproxy, nginx } from '../../../scripts/needs.mjs';
 import { runCli } from '../src/cli/run.ts';
@@ -34,7 +34,7 @@ async function listen(listener: RequestListener): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-async function listenAsHub(options: SseOptions = {}): Promise<number> {
+async function listenAsHub(options: NodeHandlerOptions<NodeRequest> = {}): Promise<number> {
   const hub: Hub = createHub({ heartbeat: HEARTBEAT });
   cleanUps.push(() => hub.close());
   return listen(sse(hub, options));
