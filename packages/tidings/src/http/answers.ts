@@ -1,3 +1,4 @@
+import type { Member } from '../hub/presence/presence.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import {
   type Checks,
@@ -16,10 +17,18 @@ import type { Authorization } from './handler-options.ts';
  * `hub/invalid-option` goes where the app's own failures go.
  */
 
+export const MEMBER: Checks<Member> = {
+  id: aString,
+  data: { expected: 'a value', accepts: () => true },
+};
+
 export const AUTHORIZATION: Checks<Authorization> = {
   subject: aString,
   topics: { expected: 'a list of topics and patterns', accepts: Array.isArray },
-  member: anObjectWith('a member, such as { id: "ann" }', 'id'),
+  member: {
+    ...anObjectWith('a member, such as { id: "ann" }', 'id'),
+    within: { checks: MEMBER, list: false },
+  },
   expiresAt: aNumber({ min: 0 }),
 };
 
