@@ -11,27 +11,20 @@ interface Readable {
   destroy?(): void;
 }
 
-const EMPTY: ByteSource = { read: () => Promise.resolve({ done: true }), cancel: () => {} };
-
-/** @returns nothing if it can't be read piece by piece. @throws what `getReader` throws, as of a body that is locked. */
-export function openBody(body: unknown): ByteSource | undefined {
-  if (body === null) return EMPTY;
+/** @throws {TypeError} if it can't be read piece by piece, or if somebody else reads it. */
+export function openBody(body: unknown): ByteSource {
+  if (body === null) return { read: () => Promise.resolve({ done: true }), cancel: ignore };
   const readable = (body ?? {}) as Readable;
-  if (typeof readable.getReader === 'function') {
-    const reader = readable.getReader();
-    return {
-      read: () => reader.read(),
-      cancel: () => void reader.cancel().catch(ignore),
-    };
-  }
-  const iterator = readable[Symbol.asyncIterator]?.();
-  if (iterator === undefined) return undefined;
+  const reader = readable.getReader?.();
+  const iterator = reader === undefined ? readable[Symbol.asyncIterator]?.() : undefined;
+  const read = reader === undefined ? iterator?.next.bind(iterator) : reader.read.bind(reader);
+  if (read === undefined) throw new TypeError(`Expected a stream of bytes, got ${typeof body}.`);
   return {
-    read: () => iterator.next(),
+    read,
     cancel() {
       // While a chunk is waited for, `return` would wait as well.
       if (readable.destroy !== undefined) readable.destroy();
-      else iterator.return?.().catch(ignore);
+      else (reader === undefined ? iterator?.return?.() : reader.cancel())?.catch(ignore);
     },
   };
 }
@@ -39,7 +32,7 @@ export function openBody(body: unknown): ByteSource | undefined {
 /** Lets go of a body that nobody will read. */
 export function cancelBody(body: unknown): void {
   try {
-    openBody(body)?.cancel();
+    openBody(body).cancel();
   } catch {
     // Somebody else reads it.
   }
@@ -47,7 +40,6 @@ export function cancelBody(body: unknown): void {
 
 /** @throws {TypeError} for a chunk that is neither bytes nor text. */
 export function toBytes(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
   if (typeof chunk === 'string') return new TextEncoder().encode(chunk);
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   // Of another realm, it is not an instance of this one's class.

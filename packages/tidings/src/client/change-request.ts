@@ -1,10 +1,11 @@
 import type { Change, Changed } from '../protocol/control.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Settings } from './options.ts';
-import { cancelBody } from './body.ts';
+import { openBody } from './body.ts';
 import { readAll, readProblem } from './problem.ts';
 import { requestHeaders, requestInit } from './request.ts';
-import { type Failure, factsOf, isEventStream, judgeFailure } from './response.ts';
+import { isEventStream } from './headers.ts';
+import { type Failure, judgeFailure } from './response.ts';
 import { changeUrl } from './url.ts';
 import type { FetchInit, FetchResponse } from './web.ts';
 
@@ -70,12 +71,15 @@ function missed(cause?: unknown): ChangeReply {
 
 async function readChanged(response: FetchResponse): Promise<ChangeReply> {
   const { headers } = response;
-  // A redirect has turned the request into one for a stream.
-  if (isEventStream(headers.get('content-type'))) {
-    cancelBody(response.body);
-    return missed();
+  const source = openBody(response.body);
+  let text = '';
+  try {
+    // A redirect has turned the request into one for a stream.
+    if (isEventStream(headers)) return missed();
+    text = await readAll(source);
+  } finally {
+    source.cancel();
   }
-  const text = await readAll(response.body);
   try {
     const { cursor } = JSON.parse(text) as Partial<Changed>;
     if (typeof cursor === 'string') return { type: 'changed', cursor };
@@ -96,11 +100,11 @@ async function readFailure(
   response: FetchResponse,
   signal: AbortSignal,
 ): Promise<ChangeReply> {
-  const facts = factsOf(response);
+  const { status } = response;
   const problem = await readProblem(timers, response, signal);
-  const failure = judgeFailure({ ...facts, problem }, timers.now());
-  if (UNANSWERED.includes(facts.status)) return { type: 'missed', error: failure.error };
-  if (facts.status !== 404 || problem.code !== 'connection/unknown') return { type: 'refused', failure };
+  const failure = judgeFailure(response, timers.now(), problem);
+  if (UNANSWERED.includes(status)) return { type: 'missed', error: failure.error };
+  if (status !== 404 || problem.code !== 'connection/unknown') return { type: 'refused', failure };
   const message = 'The server that was asked does not have this connection.';
-  return { type: 'missed', error: new TidingsError('connection/unknown', message, { status: facts.status }) };
+  return { type: 'missed', error: new TidingsError('connection/unknown', message, { status }) };
 }

@@ -14,13 +14,9 @@ export function within<T>(
   signal: AbortSignal,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const cancel = timers.setTimer(() => reject(late()), limit);
+    const stop = timers.setTimer(() => reject(late()), limit);
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
-    function stop(): void {
-      cancel();
-      signal.removeEventListener('abort', stop);
-    }
     Promise.resolve(promise).then(resolve, reject).finally(stop);
   });
 }

@@ -3,7 +3,7 @@ import { createClientTopics } from './client-topics.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import type { Delivery } from './delivery.ts';
 import type { Sign } from './environment.ts';
-import { type Listeners, removeAll } from './listeners.ts';
+import type { Listeners } from './listeners.ts';
 import {
   type Circumstances,
   type Effect,
@@ -48,9 +48,6 @@ export function createDriver(
   let session: Session | undefined;
   let stopWaiting: (() => void) | undefined;
 
-  const heartbeat = (): number | undefined => ('heartbeat' in state ? state.heartbeat : undefined);
-  const isOver = (): boolean => state.status === 'closed' || state.status === 'failed';
-
   const topics = createClientTopics(settings, {
     url: changeUrl,
     onReplace: () => send({ type: 'replace' }),
@@ -65,10 +62,8 @@ export function createDriver(
     listeners,
     due: settings.load !== undefined && keeper.cursor === undefined ? [] : undefined,
     send,
-    isCurrent: (one) => one === session,
-    isOver,
-    isHub: () => settings.topics.length > 0 || settings.load !== undefined || heartbeat() !== undefined,
-    silence: () => longestSilence(heartbeat(), SLACK),
+    isHub: () => settings.topics.length > 0 || settings.load !== undefined || state.heartbeat !== undefined,
+    silence: () => longestSilence(state.heartbeat, SLACK),
   };
 
   return {
@@ -120,10 +115,10 @@ export function createDriver(
       case 'disconnect':
         session?.close();
         session = undefined;
-        topics.left();
+        topics.current.left();
         return keeper.save();
       case 'test': {
-        const limit = longestSilence(heartbeat(), SLACK, 1) ?? settings.timeouts.read;
+        const limit = longestSilence(state.heartbeat, SLACK, 1) ?? settings.timeouts.read;
         return limit === undefined ? undefined : session?.expect(limit);
       }
       case 'wait':
@@ -132,12 +127,9 @@ export function createDriver(
       case 'stop-waiting':
         return stopWaiting?.();
       case 'status':
-        return listeners.statuses.emit(effect.status);
+        return listeners.emit('status', effect.status);
       case 'report':
-        return listeners.errors.emit(
-          effect.error,
-          effect.retryIn === undefined ? {} : { retryIn: effect.retryIn },
-        );
+        return listeners.emit('error', effect.error, effect.next);
       case 'finish':
         return finish(effect.error);
     }
@@ -147,18 +139,15 @@ export function createDriver(
     delivery.finish(error);
     topics.finish(error ?? new TidingsError('client/closed', 'The client is closed.'));
     for (const each of cleanUp.splice(0)) each();
-    removeAll(listeners);
+    listeners.clear();
   }
 
   function heed(sign: Sign): void {
-    if (sign === 'leave') hold('leave');
-    else if (sign === 'hide') {
-      if (settings.pauseHidden) hold('hide');
-    } else {
-      if (sign === 'show') release('hide');
-      if (sign === 'return') release('leave');
-      send({ type: 'wake' });
-    }
+    if (sign === 'leave') return hold('leave');
+    if (sign === 'hide') return settings.whileHidden === 'pause' ? hold('hide') : undefined;
+    if (sign === 'show') release('hide');
+    if (sign === 'return') release('leave');
+    send({ type: 'wake' });
   }
 
   function hold(reason: Hold): void {
@@ -170,11 +159,9 @@ export function createDriver(
     if (holds.delete(reason) && holds.size === 0) send({ type: 'resume' });
   }
 
-  /** Where the stream came from, if there was a redirect: that would make a GET of a POST. */
+  /** Where the stream came from, if there was a redirect within the origin: that would make a GET of a POST. */
   function changeUrl(): string {
-    const { redirected, url } = session?.response ?? {};
-    const isNear =
-      redirected === true && url !== undefined && new URL(url).origin === new URL(settings.url).origin;
-    return isNear ? url : settings.url;
+    const { redirected, url = '' } = session?.response ?? {};
+    return redirected === true && url.startsWith(`${new URL(settings.url).origin}/`) ? url : settings.url;
   }
 }
