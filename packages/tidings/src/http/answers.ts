@@ -9,6 +9,7 @@ import {
   assertOptions,
   describe,
   invalidOption,
+  options,
 } from '../protocol/options.ts';
 import type { Authorization } from './handler-options.ts';
 
@@ -25,10 +26,7 @@ export const MEMBER: Checks<Member> = {
 export const AUTHORIZATION: Checks<Authorization> = {
   subject: aString,
   topics: { expected: 'a list of topics and patterns', accepts: Array.isArray },
-  member: {
-    ...anObjectWith('a member, such as { id: "ann" }', 'id'),
-    within: { checks: MEMBER, list: false },
-  },
+  member: { ...options(MEMBER), ...anObjectWith('a member, such as { id: "ann" }', 'id') },
   expiresAt: aNumber({ min: 0 }),
 };
 
