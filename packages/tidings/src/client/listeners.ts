@@ -15,14 +15,14 @@ export interface Signals {
 }
 
 export interface Listeners {
-  /** The same listener added twice is called twice. @returns what removes it, once. */
+  /** The same listener added twice is called twice. @returns a function that removes it, once. */
   add<Name extends keyof Signals>(name: Name, listener: (...args: Signals[Name]) => void): () => void;
-  /** Calls those that were there when it began and have not been removed since, in the order they were added. */
+  /** Calls the listeners that were there at the start and haven't been removed since, in the order they were added. */
   emit<Name extends keyof Signals>(name: Name, ...args: Signals[Name]): void;
   clear(): void;
 }
 
-/** An object of its own for each addition. */
+/** A separate object for each addition. */
 type Entry = readonly [listener: unknown];
 
 export function createListeners(): Listeners {
