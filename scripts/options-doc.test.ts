@@ -1,5 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { RUN_HANDLER_OPTIONS } from '../packages/tidings/src/ai/handlers.ts';
+import { RUNS_OPTIONS } from '../packages/tidings/src/ai/options.ts';
+import { RUNS_CLOSE_OPTIONS, START_OPTIONS } from '../packages/tidings/src/ai/runs.ts';
 import { CLIENT_OPTIONS, RETRY_OPTIONS, TIMEOUTS } from '../packages/tidings/src/client/options.ts';
 import type { EventSourceOptions } from '../packages/tidings/src/client/event-source/types.ts';
 import { TYPED_CLIENT_OPTIONS } from '../packages/tidings/src/events/typed-client.ts';
@@ -70,6 +73,9 @@ const expected: Readonly<Record<string, object>> = {
   },
   EventSource: EVENT_SOURCE,
   defineEvents: TYPED_CLIENT_OPTIONS,
+  createRuns: RUNS_OPTIONS,
+  start: START_OPTIONS,
+  'follow, stop and close of runs': { ...RUN_HANDLER_OPTIONS, ...RUNS_CLOSE_OPTIONS },
 };
 
 /** The options in a table of checks that its file doesn't export. The compiler holds the table to the bag's type. */
@@ -174,7 +180,11 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'RedisLogOptions',
       'Retention',
       'RetryPolicy',
+      'RunHandlerOptions',
+      'RunsCloseOptions',
+      'RunsOptions',
       'SocketOptions',
+      'StartOptions',
       'SubscribeOptions',
       'TopicRule',
       'TypedClientOptions<boolean>',

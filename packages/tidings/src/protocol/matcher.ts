@@ -14,6 +14,9 @@ export const MAX_TOPIC_LENGTH = 1024;
 /** The prefix of the hub's own topics: presence on the topic that follows. `publish` refuses them. */
 export const PRESENCE_PREFIX = 'presence/';
 
+/** Topics of runs (`tidings/ai`): states on any log. */
+export const RUNS_PREFIX = 'tidings/runs/';
+
 /**
  * C0 controls and DEL, which would end a line of the stream, hide in a log, or run two keys into one; and half
  * surrogate pairs, which UTF-8 can't encode.
