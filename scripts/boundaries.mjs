@@ -23,6 +23,7 @@ const allowed = {
   client: ['protocol'],
   events: ['protocol'],
   ai: ['protocol', 'log', 'hub', 'http'],
+  chat: ['protocol'],
   testing: ['protocol', 'log', 'hub', 'http'],
   '.': [
     'protocol',
@@ -37,11 +38,23 @@ const allowed = {
     'client',
     'events',
     'ai',
+    'chat',
     'testing',
   ],
 };
 /** Folders whose code runs in every runtime: no types of Node, no `node:` modules, no globals of Node. */
-const runtimeFree = ['protocol', 'log', 'logs/memory', 'hub', 'http', 'fetch', 'client', 'events', 'ai'];
+const runtimeFree = [
+  'protocol',
+  'log',
+  'logs/memory',
+  'hub',
+  'http',
+  'fetch',
+  'client',
+  'events',
+  'ai',
+  'chat',
+];
 
 const folders = Object.keys(allowed);
 const copy = mkdtempSync(join(tmpdir(), 'boundaries-'));

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { RUN_HANDLER_OPTIONS } from '../packages/tidings/src/ai/handlers.ts';
 import { RUNS_OPTIONS } from '../packages/tidings/src/ai/options.ts';
 import { RUNS_CLOSE_OPTIONS, START_OPTIONS } from '../packages/tidings/src/ai/runs.ts';
+import { CHAT_TRANSPORT_OPTIONS } from '../packages/tidings/src/chat/options.ts';
 import { CLIENT_OPTIONS, RETRY_OPTIONS, TIMEOUTS } from '../packages/tidings/src/client/options.ts';
 import type { EventSourceOptions } from '../packages/tidings/src/client/event-source/types.ts';
 import { TYPED_CLIENT_OPTIONS } from '../packages/tidings/src/events/typed-client.ts';
@@ -74,6 +75,7 @@ const expected: Readonly<Record<string, object>> = {
   EventSource: EVENT_SOURCE,
   defineEvents: TYPED_CLIENT_OPTIONS,
   createRuns: RUNS_OPTIONS,
+  createChatTransport: CHAT_TRANSPORT_OPTIONS,
   start: START_OPTIONS,
   'follow, stop and close of runs': { ...RUN_HANDLER_OPTIONS, ...RUNS_CLOSE_OPTIONS },
 };
@@ -163,6 +165,7 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
   expect(new Set(checked)).toEqual(
     new Set([
       'Authorization',
+      'ChatTransportOptions',
       'ClientOptions',
       'CloseOptions',
       'CorsOptions',
