@@ -20,6 +20,15 @@ import type { RedisLogOptions } from '../packages/tidings/src/logs/redis/index.t
 import type { GzipOptions } from '../packages/tidings/src/node/gzip.ts';
 import { SOCKET_OPTIONS } from '../packages/tidings/src/node/handler.ts';
 import type { EventOptions } from '../packages/tidings/src/protocol/event.ts';
+import {
+  EVENT_OPTIONS,
+  LATEST_OPTIONS,
+  LIST_OPTIONS,
+  PRESENCE_OPTIONS,
+  REDUCER_OPTIONS,
+  STATE_OPTIONS,
+} from '../packages/tidings/src/react/check-options.ts';
+import { PROVIDER_PROPS } from '../packages/tidings/src/react/provider.ts';
 
 /** An option bag whose checks aren't exported: the compiler holds this list to the bag's type. */
 type Names<Options> = { readonly [Name in keyof Required<Options>]: true };
@@ -91,6 +100,13 @@ const expected: Readonly<Record<string, object>> = {
   },
   EventSource: EVENT_SOURCE,
   defineEvents: TYPED_CLIENT_OPTIONS,
+  TidingsProvider: PROVIDER_PROPS,
+  useLatest: LATEST_OPTIONS,
+  useStates: STATE_OPTIONS,
+  useList: LIST_OPTIONS,
+  useEventReducer: REDUCER_OPTIONS,
+  useEvent: EVENT_OPTIONS,
+  usePresence: PRESENCE_OPTIONS,
 };
 
 function prefixed(prefix: string, options: object): Record<string, true> {
@@ -174,10 +190,17 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'CorsOptions',
       'DirectEvent',
       'DisconnectOptions',
+      'EventHookOptions<Matcher>',
       'Greeting',
       'GzipOptions',
       'HandlerOptions<never>',
       'HubLimits',
+      'LatestOptions<Matcher, unknown>',
+      'ListOptions<Matcher, unknown, ReceivedEvent>',
+      'PresenceOptions',
+      "Omit<TidingsProviderProps, 'children'>",
+      'ReducerOptions<Matcher, unknown>',
+      'StatesOptions<Matcher, unknown>',
       'HubOptions',
       'LmdbLogOptions',
       'MemoryLogOptions',

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createFakeHub, type FakeClient, type FakeHub } from '../../test/react/fake-hub.ts';
+import { TidingsError } from '../client/index.ts';
 import { manualTimers } from '../../test/react/manual-timers.ts';
+import type { Holder } from './held-topics.ts';
 import type { Loaded, Reduced } from './reduced.ts';
 import { createStore, PLAIN, type Store } from './store.ts';
 import { latestValue, stateValues } from './values.ts';
@@ -178,6 +180,7 @@ function createWorld(): {
   return { hub, store, components, act, settle, stop: () => stop() };
 }
 
+const runs = Number(process.env['TIDINGS_MODEL_RUNS'] ?? 150);
 // Short ones never get behind a mount, a drop and an answer.
 const actions = fc.array(action, { maxLength: 80, size: 'max' });
 
@@ -211,7 +214,7 @@ describe('any sequence of mounts, unmounts, drops and gaps', () => {
           }
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: runs },
     );
   });
 
@@ -235,7 +238,165 @@ describe('any sequence of mounts, unmounts, drops and gaps', () => {
         expect(store.connection.state.get()).toEqual({ status: 'idle', error: undefined });
         expect(hub.errors).toEqual([]);
       }),
-      { numRuns: 500 },
+      { numRuns: runs },
     );
+  });
+});
+
+describe('a connection', () => {
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  async function run(hub: FakeHub): Promise<void> {
+    for (let i = 0; i < 20; i += 1) {
+      await settled();
+      hub.step(() => 0);
+    }
+    await settled();
+  }
+
+  it('goes on without the topics that the server refuses', async () => {
+    const hub = createFakeHub();
+    hub.forbid('secret');
+    const { connection } = createStore(hub.opener, manualTimers());
+    connection.start();
+    const said: string[] = [];
+    const holder = (name: string): Holder => ({
+      begins: () => said.push(name),
+      refused: ({ code }) => said.push(`${name} ${code}`),
+    });
+    connection.hold(['a'], holder('a'));
+    await run(hub);
+    connection.hold(['secret'], holder('secret'));
+    connection.hold(['b'], holder('b'));
+    await run(hub);
+    expect(said).toEqual(['a', 'secret auth/forbidden', 'b']);
+    expect(connection.state.get()).toMatchObject({ status: 'open', error: { code: 'auth/forbidden' } });
+    expect(hub.errors.map(({ code }) => code)).toEqual(['auth/forbidden']);
+    expect([...hub.open].map(({ topics }) => [...topics])).toEqual([['a', 'b']]);
+  });
+
+  it('that was lent gets its topics back, and keeps no listener', async () => {
+    const hub = createFakeHub();
+    const client = hub.opener.open(['mine'], undefined) as FakeClient;
+    const { connection } = createStore(
+      { owned: false, open: () => client, onError: () => undefined },
+      manualTimers(),
+    );
+    const heard: string[] = [];
+    connection.listen('a-x', ({ data }) => heard.push(data));
+    const stop = connection.start();
+    const begun: (readonly string[])[] = [];
+    connection.hold(['a'], { begins: (begins) => begun.push(begins), refused: () => undefined });
+    await run(hub);
+    hub.publish('a', 'a-x', 1);
+    await run(hub);
+    expect([heard, begun, [...client.topics]]).toEqual([['1'], [['fake.0', 'fake.0']], ['mine', 'a']]);
+    stop();
+    await run(hub);
+    expect([client.status, [...client.topics], client.listenerCount]).toEqual(['open', ['mine'], 0]);
+  });
+
+  it('that cannot be opened says why', async () => {
+    const error = new TidingsError('client/invalid-option', 'no');
+    const errors: TidingsError[] = [];
+    const { connection } = createStore(
+      {
+        owned: true,
+        open: () => {
+          throw error;
+        },
+        onError: (reported) => errors.push(reported),
+      },
+      manualTimers(),
+    );
+    connection.start();
+    connection.hold(['a'], { begins: () => undefined, refused: () => undefined });
+    await settled();
+    expect(connection.state.get()).toEqual({ status: 'failed', error });
+    expect(errors).toEqual([error]);
+  });
+});
+
+describe('a loaded state', () => {
+  it('is tried again after a failure, later each time, also before the connection is open', async () => {
+    const hub = createFakeHub();
+    const delays: number[] = [];
+    const timers = manualTimers();
+    const store = createStore(hub.opener, {
+      ...timers,
+      setTimer: (task, delay) => (delays.push(delay), timers.setTimer(task, delay)),
+    });
+    store.connection.start();
+    const reduced = store.reduced<string>({
+      types: [],
+      topics: ['a'],
+      hearing: PLAIN,
+      initial: '',
+      cursor: undefined,
+    });
+    let failing = true;
+    let calls = 0;
+    reduced.use(
+      (state) => state,
+      () => {
+        calls += 1;
+        return failing
+          ? Promise.reject(new Error('down'))
+          : Promise.resolve({ state: 'loaded', cursor: 'fake.0' });
+      },
+    );
+    reduced.subscribe(() => undefined);
+    const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 3; i += 1) {
+      await settled();
+      expect(reduced.get()).toMatchObject({ state: '', loading: true, error: new Error('down') });
+      timers.run();
+    }
+    failing = false;
+    await settled();
+    timers.run();
+    await settled();
+    expect(delays).toEqual([1_000, 2_000, 4_000, 8_000]);
+    hub.step(() => 0);
+    await settled();
+    expect([reduced.get(), calls]).toEqual([{ state: 'loaded', loading: false, error: undefined }, 5]);
+  });
+
+  it('is not asked for where the page was rendered with it, unless events are missing since', async () => {
+    const hub = createFakeHub();
+    for (let n = 1; n <= 3; n += 1) hub.publish('a', 'a-x', { n });
+    const store = createStore(
+      { ...hub.opener, open: (topics) => hub.opener.open(topics, 'fake.2') },
+      manualTimers(),
+    );
+    store.connection.start();
+    let loads = 0;
+    const show = (cursor: string): Reduced<number> => {
+      const reduced = store.reduced<number>({
+        types: ['a-x'],
+        topics: ['a'],
+        hearing: PLAIN,
+        initial: 0,
+        cursor,
+      });
+      reduced.use(
+        (sum, event) => sum + event.json<{ n: number }>().n,
+        () => ((loads += 1), Promise.resolve({ state: 100, cursor: hub.cursor() })),
+      );
+      reduced.subscribe(() => undefined);
+      return reduced;
+    };
+    const settled = async (): Promise<void> => {
+      for (let i = 0; i < 5; i += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+        hub.step(() => 0);
+      }
+    };
+    const exact = show('fake.2');
+    await settled();
+    expect([exact.get().state, loads]).toEqual([3, 0]);
+    const stale = show('fake.1');
+    await settled();
+    expect([stale.get().state, loads]).toEqual([100, 1]);
   });
 });
