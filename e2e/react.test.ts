@@ -227,7 +227,7 @@ function serveApp(version: ReactVersion): ServedApp {
     server = createServer((request, response) => {
       const url = new URL(request.url ?? '/', origin);
       requests.push(`${request.method} ${request.url}`);
-      if (url.pathname === '/events') return void events(request, response);
+      if (url.pathname === '/events') return events(request, response);
       if (url.pathname === '/script.js') {
         return void response.setHeader('content-type', 'text/javascript').end(script);
       }

@@ -71,7 +71,7 @@ for (const [name, { mount, plugins }] of Object.entries(frameworks)) {
         const { pathname } = new URL(request.url ?? '/', 'http://localhost');
         if (pathname === '/events') {
           streams.push(request.method ?? '');
-          return void events(request, response);
+          return events(request, response);
         }
         if (pathname === '/news') {
           const news = { cursor: hub.cursor(), items };

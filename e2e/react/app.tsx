@@ -23,7 +23,7 @@ function Latest({ type = 'cpu' }: { readonly type?: string }): ReactNode {
 
 function States(): ReactNode {
   const states = useStates<number>(['cpu', 'mem'], { topics: 'load' });
-  return <>{JSON.stringify(Object.fromEntries([...states].sort()))}</>;
+  return <>{JSON.stringify({ cpu: states.get('cpu'), mem: states.get('mem') })}</>;
 }
 
 function List(): ReactNode {
@@ -32,7 +32,13 @@ function List(): ReactNode {
     limit: 50,
     load: async ({ signal }) => (await fetch('/items', { signal, cache: 'no-store' })).json(),
   });
-  return <>{error ? String(error) : `${loading ? 'loading ' : ''}${items.map(({ id }) => id).join()}`}</>;
+  return (
+    <>
+      {error instanceof Error
+        ? error.message
+        : `${loading ? 'loading ' : ''}${items.map(({ id }) => id).join()}`}
+    </>
+  );
 }
 
 function Sum(): ReactNode {

@@ -15,7 +15,9 @@ interface Received {
   readonly cursor: string;
 }
 
-export type TypeIn<Schemas> = { [Name in PatternIn<Schemas>]: keyof Schemas[Name] & string }[PatternIn<Schemas>];
+export type TypeIn<Schemas> = {
+  [Name in PatternIn<Schemas>]: keyof Schemas[Name] & string;
+}[PatternIn<Schemas>];
 
 /** The data that an event of this type may have, on any topic. */
 type DataOf<Schemas, Type> = {

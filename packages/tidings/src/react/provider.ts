@@ -1,4 +1,13 @@
-import { createContext, createElement, type ReactNode, useContext, useEffect, useMemo, useRef } from 'react';
+import {
+  createContext,
+  createElement,
+  type ReactElement,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+} from 'react';
 import { connect as connectAlone } from '../client/client.ts';
 import type { EventClient } from '../client/event-client.ts';
 import { type ClientOptions, systemTimers } from '../client/options.ts';
@@ -58,7 +67,7 @@ const Context = createContext<Store | undefined>(undefined);
  * One connection for all components below: it opens when the first of them wants something, asks for the topics they
  * want together, and closes when none wants any.
  */
-export function TidingsProvider(props: TidingsProviderProps): ReactNode {
+export function TidingsProvider(props: TidingsProviderProps): ReactElement {
   const { children, ...given } = props;
   checkOptions(given, PROVIDER_PROPS, '', invalid);
   const { client } = given;

@@ -37,7 +37,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: fc.constantFrom('step', 'answer'), which }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('rest', 'rest', 'rest', 'restart', 'fail') }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('drop'), gap: fc.boolean() }) },
-) as fc.Arbitrary<Action>;
+);
 
 /** A mounted component: what it shows, and what it should show. */
 interface Component {

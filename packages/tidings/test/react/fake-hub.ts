@@ -102,7 +102,7 @@ export function createFakeHub(stateTopics: ReadonlySet<string> = new Set()): Fak
           connection: 'fake',
           resumed,
           gaps,
-          response: { status: 200, headers: new Headers() as never, url: '' },
+          response: { status: 200, headers: new Headers(), url: '' },
         });
       }
       if (gaps.length > 0) for (const listener of [...channels.gaps]) listener(gaps);
@@ -139,7 +139,8 @@ export function createFakeHub(stateTopics: ReadonlySet<string> = new Set()): Fak
             perform();
             resolve(cursor());
           } catch (error) {
-            reject(error as Error);
+            if (!(error instanceof TidingsError)) throw error;
+            reject(error);
           }
         });
       });
