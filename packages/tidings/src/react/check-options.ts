@@ -1,5 +1,5 @@
 import type { ReceivedEvent } from '../client/event-client.ts';
-import { isMatcher } from '../client/plain-topics.ts';
+import { isMatcher } from '../client/fixed-topics.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import {
   aBoolean,
