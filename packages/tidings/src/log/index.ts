@@ -10,6 +10,7 @@ export { literalPrefix } from '../protocol/pattern.ts';
 export { type LogEntry, canonicalOf, entryOf, leftOf, sizeOf } from './entry.ts';
 export { EntryList, type Wanted } from './entry-list.ts';
 export { type LogTime, START, advanceTime } from './log-time.ts';
+export { TopicWalk, type TopicWalkOptions, TopicWalks, type WalkStep } from './topic-walk.ts';
 export { TrimmedTopics } from './trimmed-topics.ts';
 export { type Page, type PageLimit, toPage } from './page.ts';
 export {

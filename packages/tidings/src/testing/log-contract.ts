@@ -5,6 +5,7 @@ import type { LogEntry } from '../log/entry.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { type ContractCase, oneLog } from './contract-case.ts';
 import { append, collect, dataAfter, read, tailAndLog } from './log-steps.ts';
+import { pageCases } from './log-contract-pages.ts';
 import { retentionCases } from './log-contract-retention.ts';
 import { stateCases } from './log-contract-states.ts';
 import { supersedingCases } from './log-contract-superseding.ts';
@@ -197,6 +198,7 @@ const closeCases: readonly ContractCase[] = [
 export const logContract: readonly ContractCase[] = [
   ...appendCases,
   ...readCases,
+  ...pageCases,
   ...stateCases,
   ...supersedingCases,
   ...retentionCases,

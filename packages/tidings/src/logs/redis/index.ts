@@ -28,10 +28,11 @@ import {
 import { type Connection, type RedisClient, type Reply, connectTo, connectionOf } from './connection.ts';
 import { type Durability, confirm } from './durability.ts';
 import { openLog } from './open.ts';
-import { readLosses, readPage, readValues } from './read.ts';
+import { readPage, readValues } from './read.ts';
+import { readLosses } from './read-losses.ts';
 import { toArguments, toBounds } from './records.ts';
 import { createSource, stateOf } from './source.ts';
-import { type State, createStore, readNames } from './store.ts';
+import { type State, createStore, newWalks, readNames } from './store.ts';
 import { follow } from './follow.ts';
 
 export interface RedisLogOptions {
@@ -131,8 +132,10 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   });
 
   function learn(read: State): void {
-    if (read.epoch !== state.epoch) state = read;
-    else if (read.head >= state.head)
+    if (read.epoch !== state.epoch) {
+      state = read;
+      store.walks = newWalks();
+    } else if (read.head >= state.head)
       state = { ...read, newestLoss: Math.max(state.newestLoss, read.newestLoss) };
   }
 
