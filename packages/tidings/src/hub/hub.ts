@@ -8,11 +8,12 @@ import { Core } from './core.ts';
 import { frames } from './delivery/frames.ts';
 import type { Item } from './delivery/items.ts';
 import { TUNING, type Tuning } from './delivery/tuning.ts';
-import { type DirectEvent, encodeDirect } from './direct-event.ts';
+import { type DirectEvent, assertDirectEvent, encodeDirectEvent } from './direct-event.ts';
+import { reconnectSpread } from './drain.ts';
 import { GATEWAY, createGateway, type Gateway } from './gateway.ts';
 import { type HubOptions, resolveOptions } from './options.ts';
 import type { Presence } from './presence/presence.ts';
-import type { ConnectionInfo } from './request.ts';
+import type { ConnectionInfo } from './connection-info.ts';
 import { type SubscribeOptions, subscribe } from './subscribe.ts';
 
 /** The result of `publish`. */
@@ -169,7 +170,8 @@ class AppHub implements Hub {
   }
 
   send(id: string, event: DirectEvent): boolean {
-    const frame = encodeDirect(event);
+    assertDirectEvent(event);
+    const frame = encodeDirectEvent(event);
     return this.#core.registry.get(id)?.send(frame) ?? false;
   }
 
@@ -183,7 +185,7 @@ class AppHub implements Hub {
     for (const visit of visits) visit.disconnected.push(where);
     const { retry, random } = this.#core.options;
     const picked = [...registry.values()].filter((connection) => where(connection.info));
-    const spread = this.#core.spread(picked.length);
+    const spread = reconnectSpread(picked.length);
     for (const connection of picked) connection.end('evicted', options.retry ?? retry + random() * spread);
     return picked.length;
   }
@@ -213,6 +215,6 @@ class AppHub implements Hub {
 
   close(options: CloseOptions = {}): Promise<void> {
     assertOptions(options, CLOSE_OPTIONS);
-    return this.#core.close(options.within ?? 5000);
+    return this.#core.drain.close(options.within ?? 5000);
   }
 }
