@@ -1,5 +1,5 @@
-// The tests' needs beyond npm packages, and where to look for them. scripts/setup.mjs installs it, tests
-// that miss it skip themselves with the reason given here.
+// The tests' needs beyond npm packages, and where to look for them. scripts/setup.mjs installs them; a test that misses
+// one skips itself with the reason given here.
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 

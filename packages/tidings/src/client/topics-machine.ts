@@ -25,6 +25,8 @@ import {
  *
  * `left` leads from everywhere to `away`, `finish` to `over`. Orders are carried out one after the other: by a request
  * while there is a connection, or by the connection itself, if its request already asks for what the first order wants.
+ *
+ * Longer than other files because the whole table should be in one view.
  */
 
 export type Phase = 'away' | 'idle' | 'asking' | 'over';

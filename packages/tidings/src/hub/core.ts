@@ -80,6 +80,10 @@ export class Core {
       retryAfterEnd: () => options.retry * (0.5 + options.random()),
       counters: this.counters,
     });
+    log.tail.onPush((entries) => {
+      if (entries.some(({ expiresAt }) => expiresAt !== undefined)) this.#sweep.start();
+    });
+    this.#sweep.startIfNeeded();
   }
 
   /** How many connections there are, of peers and of this process. */
@@ -127,7 +131,7 @@ export class Core {
       this.#userAgents.release(connection.request.userAgent);
       this.presence.leave(connection.request.wanted.topics, connection.member.id);
     }
-    if (this.registry.size === 0) this.#sweep.stop();
+    if (!this.#sweep.isNeeded) this.#sweep.stop();
     this.drain.connectionGone();
   }
 
@@ -147,7 +151,7 @@ export class Core {
   /** Stops all timers: nobody is connected any more. */
   stop(): void {
     this.presence.stop();
-    this.#sweep.stop();
+    this.#sweep.close();
     this.fanOut.stop();
   }
 

@@ -1,6 +1,6 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
-import { type EventInput, type EventOptions, toNewEvent } from '../protocol/event.ts';
+import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
@@ -20,6 +20,8 @@ import { type SubscribeOptions, subscribe } from './subscribe.ts';
 export interface Published {
   /** The cursor right after the event: a connection that begins with it gets all later events. */
   readonly cursor: string;
+  /** The event's number in the log, for `ifSeq`. In a new epoch, read the value again instead. */
+  readonly seq: number;
   /**
    * True if nothing was appended because another event replaces this one, whose `cursor` you get: an earlier one of the
    * same `id`, or a newer one of the same `key` within the topic's interval.
@@ -73,7 +75,8 @@ export interface Hub {
   /**
    * Appends one event. Resolves when the log has it; connections get it by the end of the tick.
    *
-   * @throws {TidingsError} `event/*` or `topic/*` for invalid input; `log/closed`; the error of the log's engine.
+   * @throws {TidingsError} `event/*` or `topic/*` for invalid input; `event/conflict` (409) if `ifSeq` or `ifAbsent`
+   * doesn't hold, with the value's seq as `details.seq` (0: the key has none); `log/closed`; the error of the log's engine.
    */
   publish(topics: string | readonly string[], data: unknown, options?: EventOptions): Promise<Published>;
   /**
@@ -144,12 +147,28 @@ class AppHub implements Hub {
 
   async publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
     const { conflation, counters, options } = this.#core;
-    const appended = await conflation.append(events.map((event) => toNewEvent(event, options.limits)));
+    const appended = await conflation.append(events.map((event) => this.#toNewEvent(event)));
     const { epoch } = options.log.tail;
     return appended.map(({ seq, duplicate }) => {
       if (!duplicate) counters.published += 1;
-      return { cursor: formatCursor({ epoch, seq }), duplicate };
+      return { cursor: formatCursor({ epoch, seq }), seq, duplicate };
     });
+  }
+
+  #toNewEvent(input: EventInput): NewEvent {
+    const { limits, log } = this.#core.options;
+    const event = toNewEvent(input, limits);
+    const option = event.ttl !== undefined ? 'ttl' : event.ifSeq === 0 ? 'ifAbsent' : 'ifSeq';
+    if (event.ttl === undefined && event.ifSeq === undefined) return event;
+    const [topic] = event.topics;
+    const rule = log.rules.of(topic);
+    if (rule?.state !== true) {
+      const message = `\`${option}\` needs a topic that is a state: give "${topic}" a topic rule with \`state: true\`.`;
+      throw createError('event/invalid-option', message, { details: { option, topic } });
+    }
+    if (event.ifSeq === undefined || (rule.interval ?? 0) === 0) return event;
+    const message = `An event with a condition can't wait for the \`interval\` of "${topic}".`;
+    throw createError('event/invalid-option', message, { details: { option, topic } });
   }
 
   cursor(): string {

@@ -4,6 +4,8 @@
  *
  *   CONNECTING ──200, text/event-stream──► OPEN ──end, network error──► CONNECTING, after the reconnection time
  *        └──any other response──► CLOSED ◄──close()── from anywhere
+ *
+ * Longer than other files because it follows the standard's algorithms, which share their state.
  */
 import { createDecoder, type DecodedEvent } from '../../protocol/decode.ts';
 import { TidingsError } from '../../protocol/tidings-error.ts';
