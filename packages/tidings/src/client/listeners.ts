@@ -4,48 +4,60 @@ import type { NextTry, ReceivedEvent } from './event-client.ts';
 import type { Status } from './machine.ts';
 import type { Opening } from './read-control.ts';
 
-/** Whatever an app can listen to, and what its listeners are called with. */
-export interface Signals {
+/** What an app can listen to besides events, and what its listeners are called with. */
+export type Signals = {
   open: [opening: Opening];
   gap: [gaps: readonly Gap[]];
   error: [error: TidingsError, next: NextTry];
   status: [status: Status];
   comment: [text: string];
-  [event: `event ${string}`]: [event: ReceivedEvent];
-}
+};
 
-export interface Listeners {
+/** The types of events are not known here. */
+export type EventSignals = Record<string, [event: ReceivedEvent]>;
+
+/** Listeners by name. */
+export interface Listeners<Named extends Record<string, unknown[]>> {
   /** The same listener added twice is called twice. @returns what removes it, once. */
-  add<Name extends keyof Signals>(name: Name, listener: (...args: Signals[Name]) => void): () => void;
+  add<Name extends keyof Named & string>(name: Name, listener: (...args: Named[Name]) => void): () => void;
   /** Calls those that were there when it began and have not been removed since, in the order they were added. */
-  emit<Name extends keyof Signals>(name: Name, ...args: Signals[Name]): void;
+  emit<Name extends keyof Named & string>(name: Name, ...args: Named[Name]): void;
   clear(): void;
 }
 
-/** An object of its own for each addition. */
-type Entry = readonly [listener: unknown];
+/** An object of its own for each addition; without a listener once it is removed. */
+interface Entry {
+  listener: unknown;
+}
 
-export function createListeners(): Listeners {
-  const channels = new Map<string, Set<Entry>>();
+export function createListeners<Named extends Record<string, unknown[]>>(): Listeners<Named> {
+  /** The lists are replaced rather than changed, because one may be being gone through. */
+  const lists = new Map<string, readonly Entry[]>();
+
+  function remove(name: string, entry: Entry): void {
+    const others = lists.get(name)?.filter((other) => other !== entry) ?? [];
+    if (others.length === 0) lists.delete(name);
+    else lists.set(name, others);
+    entry.listener = undefined;
+  }
+
   return {
     add(name, listener) {
-      const entries = channels.get(name) ?? new Set();
-      channels.set(name, entries);
-      const entry: Entry = [listener];
-      entries.add(entry);
-      return () => {
-        if (entries.delete(entry) && entries.size === 0) channels.delete(name);
-      };
+      const entry: Entry = { listener };
+      lists.set(name, [...(lists.get(name) ?? []), entry]);
+      return () => remove(name, entry);
     },
     emit(name, ...args) {
-      const entries = channels.get(name);
-      for (const entry of entries === undefined ? [] : [...entries]) {
-        if (entries?.has(entry) === true) callListener(entry[0] as (...args: unknown[]) => unknown, ...args);
+      for (const entry of lists.get(name) ?? []) {
+        try {
+          (entry.listener as ((...args: unknown[]) => void) | undefined)?.(...args);
+        } catch (error) {
+          reportUncaught(error);
+        }
       }
     },
     clear() {
-      for (const entries of channels.values()) entries.clear();
-      channels.clear();
+      for (const [name, entries] of lists) for (const entry of entries) remove(name, entry);
     },
   };
 }
@@ -55,21 +67,13 @@ export function createListeners(): Listeners {
  * uncaught one. In a browser that is the `error` event of `window`; in Node it is `uncaughtException`, which ends
  * the process unless it is handled, as an error thrown in a listener of Node's own `EventTarget` does.
  */
-export function callListener<Args extends readonly unknown[], T>(
-  listener: (...args: Args) => T,
-  ...args: Args
-): T | undefined {
-  try {
-    return listener(...args);
-  } catch (error) {
-    const { reportError } = globalThis as { reportError?: (error: unknown) => void };
-    if (reportError !== undefined) reportError(error);
-    else {
-      // Node has none.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-    return undefined;
+export function reportUncaught(error: unknown): void {
+  const { reportError } = globalThis as { reportError?: (error: unknown) => void };
+  if (reportError !== undefined) reportError(error);
+  else {
+    // Node has none.
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }
