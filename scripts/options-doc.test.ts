@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { CLIENT_OPTIONS, RETRY_OPTIONS, TIMEOUTS } from '../packages/tidings/src/client/options.ts';
 import type { EventSourceOptions } from '../packages/tidings/src/client/event-source/types.ts';
 import { TYPED_CLIENT_OPTIONS } from '../packages/tidings/src/events/typed-client.ts';
-import { AUTHORIZATION } from '../packages/tidings/src/http/answers.ts';
+import { AUTHORIZATION, MEMBER } from '../packages/tidings/src/http/answers.ts';
 import { HANDLER_OPTIONS } from '../packages/tidings/src/http/check-options.ts';
 import { CORS_OPTIONS } from '../packages/tidings/src/http/cors.ts';
 import { DIRECT_EVENT } from '../packages/tidings/src/hub/direct-event.ts';
@@ -61,7 +61,7 @@ const expected: Readonly<Record<string, object>> = {
   'subscribe and send': SUBSCRIBE_OPTIONS,
   send: DIRECT_EVENT,
   sse: { ...HANDLER_OPTIONS, ...SOCKET_OPTIONS, onError: true },
-  'What authorize returns': AUTHORIZATION,
+  'What authorize returns': { ...without(AUTHORIZATION, 'member'), ...prefixed('member', MEMBER) },
   cors: CORS_OPTIONS,
   connect: {
     ...without(CLIENT_OPTIONS, 'retry', 'timeouts'),
@@ -167,6 +167,7 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'HubLimits',
       'HubOptions',
       'LmdbLogOptions',
+      'Member',
       'MemoryLogOptions',
       "NonNullable<ClientOptions['timeouts']>",
       'PresenceRule',

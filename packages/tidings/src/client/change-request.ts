@@ -10,17 +10,17 @@ import { changeUrl } from './url.ts';
 import type { FetchInit, FetchResponse } from './web.ts';
 
 export type ChangeReply =
-  /** Events of topics that were added begin after the cursor. */
+  /** The events of added topics begin after the cursor. */
   | { readonly type: 'changed'; readonly cursor: string }
   /** The server said no, and nothing changed. */
   | { readonly type: 'refused'; readonly failure: Failure }
-  /** The server doesn't know the connection, or what it made of the request isn't known: connect anew. */
+  /** The server doesn't know the connection, or nobody knows what it did with the request: connect anew. */
   | { readonly type: 'missed'; readonly error: TidingsError };
 
 /** How long to wait for an answer, in milliseconds: longer than a hub waits for a body. */
 const TIMEOUT = 15_000;
 
-/** Gateways say so of servers that may have done what they were asked to. */
+/** Gateways answer this for servers that may have carried out the request. */
 const UNANSWERED: readonly number[] = [502, 504];
 
 /** Asks the server to change an open connection, or to renew its authorization. Never rejects. */
@@ -40,7 +40,7 @@ export async function requestChange(
       reject(new Error('Nobody waits for the answer any more.')),
     );
   });
-  // It may come when nothing is waited for.
+  // It may reject when nothing awaits it.
   cut.catch(() => {});
   try {
     const own = { accept: 'application/json', 'content-type': 'application/json' };
@@ -48,13 +48,13 @@ export async function requestChange(
     const init = requestInit(settings, 'POST', headers, JSON.stringify(change), controller.signal);
     return await Promise.race([send(settings, url, init), cut]);
   } catch (cause) {
-    // Of these, only the headers are the client's own: nothing was sent.
+    // Only making the headers throws these: nothing was sent.
     if (cause instanceof TidingsError) return { type: 'refused', failure: { type: 'dropped', error: cause } };
     return missed(cause);
   } finally {
     stopTimer();
     left.removeEventListener('abort', abort);
-    // What is still on its way is let go of.
+    // Ends whatever is still in flight.
     abort();
   }
 }
@@ -84,7 +84,7 @@ async function readChanged(response: FetchResponse): Promise<ChangeReply> {
     const { cursor } = JSON.parse(text) as Partial<Changed>;
     if (typeof cursor === 'string') return { type: 'changed', cursor };
   } catch {
-    // A page of HTML, most likely; said below.
+    // Most likely a page of HTML; the error below says so.
   }
   const contentType = headers.get('content-type');
   const error = new TidingsError(

@@ -11,7 +11,7 @@ import { type Failure, judgeResponse } from './response.ts';
 import { CURSOR_PARAMETER, parameterOf, streamUrl } from './url.ts';
 import type { FetchInit, FetchResponse } from './web.ts';
 
-/** What a stream consists of, for the client. */
+/** The items of a stream, as the client sees it. */
 export type StreamItem =
   | DecodedEvent
   | { readonly onlyId: string }
@@ -19,39 +19,39 @@ export type StreamItem =
   | { readonly comment: string };
 
 export interface ConnectionHooks {
-  /** Comes before everything else, such as loading what the stream goes on from. */
+  /** Runs before everything else, such as loading the state that the stream goes on from. */
   readonly prepare: (signal: AbortSignal) => Promise<void> | undefined;
-  /** What to ask for; called when the request is made. */
+  /** The topics and the cursor to ask for; called when the request is made. */
   readonly request: () => Request | Promise<Request>;
-  /** The response is an event stream; nothing of it was read yet. */
+  /** The response is an event stream; nothing of it has been read. */
   readonly onResponse: (response: FetchResponse) => void;
-  /** How the connection fares. The last one is `refused`, `ended`, `finished` or `dropped`. */
+  /** The connection's progress. The last input is `refused`, `ended`, `finished` or `dropped`. */
   readonly onInput: (input: Input) => void;
-  /** One item after another. While a promise that it returned is pending, nothing is read. */
+  /** Receives one item after another. While a promise that it returned is pending, nothing more is read. */
   readonly onItem: (item: StreamItem) => Promise<void> | undefined;
-  /** What was read so far has been handed on. */
+  /** Everything read so far has been handed on. */
   readonly onIdle: () => void;
   /** Milliseconds without a byte after which the connection counts as dead. */
   readonly silence: () => number | undefined;
-  /** The cursor has moved since the connection began. */
+  /** Whether the cursor has moved since the connection began. */
   readonly moved: () => boolean;
 }
 
 export interface Connection {
-  /** Ends it at once: from then on no hook is called. */
+  /** Ends the connection at once: no hook is called any more. */
   close(): void;
-  /** Takes it for dead unless something comes within so many milliseconds. */
+  /** Declares the connection dead unless something comes within this many milliseconds. */
   expect(limit: number): void;
 }
 
-/** Seconds for which an answer to a poll may be held back. */
+/** How long an answer to a poll may be held back, in seconds. */
 const POLL_WAIT = 25;
 /** Milliseconds until a response begins, and until it brings a byte. */
 const FIRST_BYTE = 60_000;
 /** Milliseconds until a hub's response brings a byte, once it has begun. */
 const FIRST_BYTE_OF_HUB = 10_000;
 
-/** What a hub's cursor looks like. Others go into the header from the first request on, as `EventSource` does it. */
+/** The form of a hub's cursor. Other ids go into the header from the first request on, as with `EventSource`. */
 const HUB_CURSOR = /^([\w-]{1,64}\.\d{1,16}|earliest)$/;
 
 /** One request, and the stream that answers it. With `poll`, a whole answer. */
@@ -95,7 +95,7 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
       input = await attempt();
     } catch (cause) {
       const error = cause instanceof TidingsError ? cause : failed('client/network', cause);
-      // Another try would be answered by the same `fetch`.
+      // A retry would get the same from this `fetch`.
       input = { type: error.code === 'client/unreadable' ? 'refused' : 'dropped', error };
     }
     return 'error' in input && !closed ? reconsider(input) : input;
@@ -118,12 +118,13 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
 
   async function attempt(): Promise<Input> {
     await hooks.prepare(signal);
-    // A native `EventSource` asks for the stream alone; by this, servers know that a refusal will be understood.
+    // A native `EventSource` accepts only the stream. Accepting problem details, too, tells servers that a refusal will
+    // be understood.
     const accept = 'text/event-stream, application/problem+json';
     const headers = await requestHeaders(settings, { accept }, signal);
     const body = settings.body && (await askApp(settings, 'body', settings.body, signal));
     if (closed) return ENDED;
-    // Not earlier: what is asked for may change while the headers are made.
+    // Not earlier: the topics may change while the headers are made.
     const request = await hooks.request();
     if (closed) return ENDED;
     const url = address(request, headers);
@@ -138,7 +139,7 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
 
   async function ask(url: string, init: FetchInit): Promise<FetchResponse> {
     const response = await settings.fetch(url, init);
-    // It came too late, from a `fetch` that minds no signal.
+    // It came too late, from a `fetch` that ignores its signal.
     if (signal.aborted) cancelBody(response.body);
     return response;
   }

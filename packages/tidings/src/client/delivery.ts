@@ -7,18 +7,18 @@ import { createListeners, type EventSignals, type Listeners } from './listeners.
 /** Hands events to listeners and iterators. */
 export interface Delivery extends Pick<Feed<ReceivedEvent>, 'iterate' | 'finish'> {
   readonly on: Listeners<EventSignals>['add'];
-  /** An event that an iterator has not come for yet: nothing else is handed out before, whichever connection brings it. */
+  /** An event that an iterator hasn't taken yet: nothing else is handed out before it, from whichever connection. */
   readonly offered: Offer | undefined;
   /** @returns an offer while an iterator is behind, undefined if everybody has the event. */
   give(event: DecodedEvent): Offer | undefined;
-  /** Takes back what is offered. */
+  /** Withdraws the offer. */
   retract(): void;
 }
 
 export interface Offer {
-  /** Of the event; empty if it has none. */
+  /** The event's id; empty if it has none. */
   readonly id: string;
-  /** Resolves when everybody has the event; to false if it was taken back. */
+  /** Resolves to true when everybody has the event, to false if the offer was withdrawn. */
   readonly taken: Promise<boolean>;
 }
 

@@ -1,12 +1,12 @@
 /**
  * Async iterators over one sequence, without a queue: whoever hands a value out waits until every active iterator's
- * consumer has come for it. So a slow consumer holds back the reading of the stream, and with it the server, which
- * keeps a cursor for this connection instead of what it could not send.
+ * consumer has taken it. A slow consumer thus slows down the reading of the stream, and with it the server, which keeps
+ * a cursor for this connection instead of unsent events.
  */
 export interface Feed<T> {
   /** One value at a time. @returns a promise while a consumer is behind, undefined if all have taken the value or nobody iterates. */
   offer(value: T): Promise<unknown> | undefined;
-  /** Takes back what nobody has come for yet. */
+  /** Withdraws a value that somebody hasn't taken yet. */
   retract(): void;
   /** Ends all iterators, now and to come; with an error, each throws it once. */
   finish(error?: Error): void;

@@ -13,51 +13,49 @@ export type Signals = {
   comment: [text: string];
 };
 
-/** The types of events are not known here. */
+/** By the type of the event. */
 export type EventSignals = Record<string, [event: ReceivedEvent]>;
 
 /** Listeners by name. */
 export interface Listeners<Named extends Record<string, unknown[]>> {
-  /** The same listener added twice is called twice. @returns what removes it, once. */
+  /** The same listener added twice is called twice. @returns a function that removes it, once. */
   add<Name extends keyof Named & string>(name: Name, listener: (...args: Named[Name]) => void): () => void;
-  /** Calls those that were there when it began and have not been removed since, in the order they were added. */
+  /** Calls the listeners that were there at the start and haven't been removed since, in the order they were added. */
   emit<Name extends keyof Named & string>(name: Name, ...args: Named[Name]): void;
   clear(): void;
 }
 
-/** An object of its own for each addition; without a listener once it is removed. */
+/** A separate object for each addition. */
 interface Entry {
-  listener: unknown;
+  readonly listener: unknown;
 }
 
 export function createListeners<Named extends Record<string, unknown[]>>(): Listeners<Named> {
-  /** The lists are replaced rather than changed, because one may be being gone through. */
-  const lists = new Map<string, readonly Entry[]>();
-
-  function remove(name: string, entry: Entry): void {
-    const others = lists.get(name)?.filter((other) => other !== entry) ?? [];
-    if (others.length === 0) lists.delete(name);
-    else lists.set(name, others);
-    entry.listener = undefined;
-  }
-
+  const channels = new Map<string, Set<Entry>>();
   return {
     add(name, listener) {
+      const entries = channels.get(name) ?? new Set();
+      channels.set(name, entries);
       const entry: Entry = { listener };
-      lists.set(name, [...(lists.get(name) ?? []), entry]);
-      return () => remove(name, entry);
+      entries.add(entry);
+      return () => {
+        if (entries.delete(entry) && entries.size === 0) channels.delete(name);
+      };
     },
     emit(name, ...args) {
-      for (const entry of lists.get(name) ?? []) {
+      const entries = channels.get(name);
+      for (const entry of entries === undefined ? [] : [...entries]) {
+        if (entries?.has(entry) !== true) continue;
         try {
-          (entry.listener as ((...args: unknown[]) => void) | undefined)?.(...args);
+          (entry.listener as (...args: unknown[]) => void)(...args);
         } catch (error) {
           reportUncaught(error);
         }
       }
     },
     clear() {
-      for (const [name, entries] of lists) for (const entry of entries) remove(name, entry);
+      for (const entries of channels.values()) entries.clear();
+      channels.clear();
     },
   };
 }

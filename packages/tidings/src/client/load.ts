@@ -16,7 +16,7 @@ export async function loadCursor(settings: Settings, request: LoadRequest): Prom
   );
 }
 
-/** For a cursor from which nothing can be resumed although it is new. */
+/** The error for a cursor that can't be resumed from although it is new. */
 export function staleLoad(gaps: LoadRequest['gaps']): TidingsError {
   const message = 'The cursor that `load` returned is too old to go on from: is its answer from a cache?';
   return new TidingsError('client/load-failed', message, { details: { gaps } });

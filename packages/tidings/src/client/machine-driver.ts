@@ -18,7 +18,7 @@ import type { Settings } from './options.ts';
 import { openSession, type Session, type Shared } from './session.ts';
 import type { Wish } from './topic-progress.ts';
 
-/** Runs the machine: gives it what happens, and performs what it decides. */
+/** Drives the machine: gives it inputs, and performs the effects that it decides on. */
 export interface MachineDriver {
   readonly status: Status;
   start(signal: AbortSignal | undefined): void;
@@ -28,10 +28,10 @@ export interface MachineDriver {
   change(wish: Wish): Promise<string>;
 }
 
-/** Why there is to be no connection: the app, the page out of sight, the page being left. */
+/** A reason to stay disconnected: the app wants it, the page is hidden, the page is being left. */
 export type Hold = 'app' | 'hide' | 'leave';
 
-/** How much longer than the heartbeats it announced to believe in a server that is silent, in milliseconds. */
+/** How long a silent server still counts as alive after its announced heartbeat was due, in milliseconds. */
 const SLACK = 5_000;
 
 export function createDriver(
@@ -82,12 +82,12 @@ export function createDriver(
     release,
     change: (wish) =>
       topics.change(wish, () => {
-        // What is waited for would be an answer for other topics.
+        // The pending answer would be for the old topics.
         if (session?.poll === true) send({ type: 'replace' });
       }),
   };
 
-  /** A listener that is called for one input may cause the next: that waits until the first is through. */
+  /** A listener that is called for one input may cause another, which waits until the first is done. */
   function send(input: Input): void {
     inputs.push(input);
     if (stepping) return;
@@ -102,7 +102,7 @@ export function createDriver(
 
   function circumstances(): Circumstances {
     const { retry: policy, longPoll, random, timers } = settings;
-    // Nobody but a hub knows what is meant by asking for a whole answer.
+    // Only a hub understands a request for a whole answer.
     const knows = longPoll !== 'auto' || shared.isHub();
     return { policy, longPoll: knows ? longPoll : 'never', dice: random(), now: timers.now() };
   }
@@ -159,7 +159,7 @@ export function createDriver(
     if (holds.delete(reason) && holds.size === 0) send({ type: 'resume' });
   }
 
-  /** Where the stream came from, if there was a redirect within the origin: that would make a GET of a POST. */
+  /** The URL after a redirect within the origin: redirecting a POST would make it a GET. */
   function changeUrl(): string {
     const { redirected, url = '' } = session?.response ?? {};
     return redirected === true && url.startsWith(`${new URL(settings.url).origin}/`) ? url : settings.url;

@@ -3,7 +3,7 @@ import { backoff, MAX_ASKED, MAX_DELAY, type RetryPolicy } from './backoff.ts';
 import type { NextTry } from './event-client.ts';
 
 /**
- * What the client does when, as values: a state and an input give the next state and what is to be done. Time,
+ * The client's life cycle, as values: a state and an input give the next state and the effects to perform. Time,
  * randomness and the network are the caller's.
  *
  *   connecting ──opened──► open ──dropped, finished, goodbye──► waiting ──elapsed, wake──► connecting
@@ -21,17 +21,20 @@ export interface State {
   readonly status: Status;
   /** Connections in a row that did not last. */
   readonly failures: number;
-  /** Milliseconds: the server's last `retry:`; unknown before the first, and after a goodbye, whose own is for once. */
+  /**
+   * Milliseconds: the server's last `retry:`; unknown before the first, and after a goodbye, whose own applies only
+   * once.
+   */
   readonly retry: number | undefined;
   /** Milliseconds within which the server sends something. Unknown until it announces that. */
   readonly heartbeat: number | undefined;
-  /** Connections in a row that brought no byte, although they were made. */
+  /** Connections in a row that were made but brought no byte. */
   readonly silent: number;
   /** Until when to ask for whole answers rather than streams, in milliseconds since 1970; 0: not at all. */
   readonly pollUntil: number;
   /** Milliseconds since 1970 when the connection brought its first byte; Infinity before. */
   readonly since: number;
-  /** Milliseconds to wait: the time that is waited for, or that a pause interrupted. */
+  /** Milliseconds to wait; during a pause, the wait that it interrupted. */
   readonly delay: number;
   /** The server set that time, which nothing shortens unless it is long. */
   readonly told: boolean;
@@ -46,20 +49,17 @@ export type Input =
   | { readonly type: 'retry'; readonly delay: number }
   /** The server is about to end the stream. */
   | { readonly type: 'goodbye'; readonly retry: number | undefined }
-  /** What the connection is to be for has changed, and only another one can be asked for it. */
+  /** The topics have changed, and only a new connection can ask for them. */
   | { readonly type: 'replace' }
-  /** Events are missing, and the app is to load what they were about. */
+  /** Events are missing, and the app has to load its state. */
   | { readonly type: 'reload' }
-  /**
-   * The response came to its end. `moved`: it brought the cursor on. `after`: milliseconds that a hub wants between two
-   * answers.
-   */
+  /** The response ended. `moved`: it moved the cursor. `after`: milliseconds that a hub wants between two answers. */
   | { readonly type: 'finished'; readonly moved: boolean; readonly after?: number | undefined }
   /** Nothing more will come: 204, or the last event of an answer. */
   | { readonly type: 'ended' }
   /** Trying again would change nothing. */
   | { readonly type: 'refused'; readonly error: TidingsError }
-  /** No connection, or none any more, for what may be a passing reason. `exact`: wait for `retryAfter`, no longer. */
+  /** There is no connection, or no longer, for a reason that may pass. `exact`: wait for exactly `retryAfter`. */
   | {
       readonly type: 'dropped';
       readonly error: TidingsError;
@@ -81,7 +81,7 @@ export type Effect =
   /** With `poll`, for a whole answer; `after` so many milliseconds. */
   | { readonly type: 'connect'; readonly poll: boolean; readonly after?: number | undefined }
   | { readonly type: 'disconnect' }
-  /** Whether the connection is alive: the server's next heartbeat must not be late. */
+  /** Test whether the connection is alive: the server's next heartbeat must not be late. */
   | { readonly type: 'test' }
   /** Milliseconds until `elapsed`. */
   | { readonly type: 'wait'; readonly delay: number }
@@ -96,7 +96,7 @@ export interface Step {
   readonly effects: readonly Effect[];
 }
 
-/** What a decision depends on besides state and input. */
+/** The circumstances that a decision depends on, besides state and input. */
 export interface Circumstances {
   readonly policy: RetryPolicy;
   /** After silent connections, ask for whole answers; `always` from the beginning. */
@@ -122,15 +122,18 @@ export const INITIAL: State = {
   told: false,
 };
 
-/** Milliseconds after which a connection has proved that connecting is worth while. */
+/** Milliseconds after which a connection counts as having lasted. */
 export const LASTING = 5_000;
 /** Milliseconds to wait for a server that ended a stream early and never sent `retry:`: the standard's "few seconds". */
 const UNTOLD_RETRY = 3_000;
-/** After so many connections in a row without a byte, something holds the stream back. */
+/** After this many connections in a row without a byte, something is holding the stream back. */
 const MAX_SILENT = 2;
 /** Milliseconds after which a stream is tried again. */
 const POLL_FOR = 600_000;
-/** Milliseconds within which an answer without anything new is too fast: asking again at once would be hammering. */
+/**
+ * An answer without anything new is too fast within this many milliseconds: asking again at once would hammer the
+ * server.
+ */
 const BARREN = 1_000;
 
 const DISCONNECT: Effect = { type: 'disconnect' };
@@ -150,7 +153,7 @@ const polls = ({ pollUntil }: State, { longPoll, now }: Circumstances): boolean 
 
 const connect = (state: State, circumstances: Circumstances, leaving: Effect[], after?: number): Step => {
   const poll = polls(state, circumstances);
-  // A poll follows the other without a change of status; a stream is a new beginning.
+  // One poll follows another without a change of status; a stream begins with `connecting`.
   const goesOn = poll && isConnected(state);
   return stay(
     {
@@ -208,7 +211,7 @@ const tryAgain = (state: State, dropped: Partial<InputOf<'dropped'>>, circumstan
   const isSilent = error?.code === 'client/silent' && !isConnected(state);
   const silent = state.silent + Number(isSilent);
   const willPoll = isSilent && longPoll === 'auto' && silent >= MAX_SILENT && now >= state.pollUntil;
-  // A stream that ended at its very beginning is asked for no faster than a browser would ask.
+  // After a stream that ended right at its beginning, the client asks no faster than a browser would.
   const untold = isConnected(state) && !lasted(state, now) ? Math.min(UNTOLD_RETRY, policy.max) : 0;
   const usual = backoff(policy, before, Math.max(retryAfter, state.retry ?? untold), dice);
   const delay = willPoll ? 0 : exact === true && before === 0 ? Math.min(retryAfter, MAX_ASKED) : usual;
@@ -228,7 +231,7 @@ const finishPoll: Cell<'finished'> = (state, input, circumstances) =>
     ? goOn(state, input, circumstances)
     : connect({ ...state, failures: 0 }, circumstances, [DISCONNECT], input.after);
 
-/** An answer without a byte is one too, if an answer is what was asked for. */
+/** An empty answer counts as an answer, if the client asked for one. */
 const finishEmpty: Cell<'finished'> = (before, input, circumstances) => {
   const { state } = opened(before, input, circumstances);
   return state.status === 'open'
@@ -236,19 +239,19 @@ const finishEmpty: Cell<'finished'> = (before, input, circumstances) => {
     : finishPoll({ ...state, since: -Infinity }, input, circumstances);
 };
 
-/** Once at once; what needs it again and again has to wait. */
+/** At once the first time; if it is needed again and again, it has to wait. */
 const reload: Cell<'reload'> = (state, input, circumstances) => {
   const failures = failuresSoFar(state, circumstances.now);
   if (failures > 0) return goOn(state, input, circumstances);
   return reconnect({ ...state, failures: lasted(state, circumstances.now) ? 0 : 1 }, input, circumstances);
 };
 
-/** The server picked the time so that its clients come back one by one: no jitter on top of it. */
+/** The server picked the time so that its clients come back one by one: no jitter on top. */
 const comeBack: Cell<'goodbye'> = (state, input, circumstances) => {
   const { policy, dice, now } = circumstances;
   if (input.retry === undefined) return goOn(state, input, circumstances);
   const before = failuresSoFar(state, now);
-  // A server that says goodbye to each connection at once, and come back at once, is not followed in circles.
+  // The client doesn't go in circles with a server that ends each connection at once and asks to come back at once.
   const least = before === 0 ? 0 : backoff(policy, before, 0, dice);
   const delay = Math.max(Math.min(input.retry, MAX_ASKED), least);
   return wait({ ...state, failures: lasted(state, now) ? 0 : before + 1, retry: undefined }, delay, true);
@@ -320,7 +323,7 @@ const polling: Row = {
   finished: finishPoll,
 };
 
-/** Every input in every status: the type leaves no cell out. */
+/** Every input in every status: the type requires every cell. */
 const table: Readonly<Record<Status, Row>> = {
   connecting,
   polling,
@@ -339,7 +342,7 @@ const table: Readonly<Record<Status, Row>> = {
 };
 
 export function transition(state: State, input: Input, circumstances: Circumstances): Step {
-  // The compiler does not see that the cell's own input is the one it was picked by.
+  // The compiler can't see that the cell was picked by this input.
   const cell = table[state.status][input.type] as (state: State, input: Input, with_: Circumstances) => Step;
   const step = cell(state, input, circumstances);
   const { status } = step.state;

@@ -22,7 +22,7 @@ import { isStream } from './request.ts';
 import { resolveUrl, takeTopics } from './url.ts';
 import type { Credentials, Fetch, HeadersInput } from './web.ts';
 
-/** Why `load` is called. */
+/** The reason for a call of `load`. */
 export interface LoadRequest {
   /** Empty at the start; later, what is missing and why. */
   readonly gaps: readonly Gap[];
@@ -31,11 +31,11 @@ export interface LoadRequest {
 }
 
 export interface ClientOptions {
-  /** Added to the URL as `?topic=…&pattern=…`. What the client is for later, `subscribe` and `unsubscribe` say. */
+  /** Added to the URL as `?topic=…&pattern=…`. `subscribe` and `unsubscribe` change them later. */
   readonly topics?: readonly Matcher[] | undefined;
   /**
-   * Where to start: the cursor that the page was rendered with, or `earliest`. Default: with what comes next. The
-   * first request has the cursor of a hub as `?last_event_id=…`, which brings the values of states too.
+   * Where to start: the cursor that the page was rendered with, or `earliest`. Default: with the next event. The first
+   * request has the cursor of a hub as `?last_event_id=…`, which brings the values of states too.
    */
   readonly cursor?: string | undefined;
   /**
@@ -45,9 +45,9 @@ export interface ClientOptions {
    */
   readonly cursorIn?: 'header' | 'query' | { readonly query: string } | undefined;
   /**
-   * Keeps the cursor in `sessionStorage` under this key, so that a reloaded page goes on where it was; a stored
-   * cursor wins over `cursor`. For pages that keep their state over a reload too: one that is rendered anew knows
-   * the newer cursor it was rendered with. Without such a storage, this does nothing.
+   * Keeps the cursor in `sessionStorage` under this key: a reloaded page goes on where it was, and a stored cursor wins
+   * over `cursor`. Use it for pages that keep their state over a reload, too; a page that is rendered again has the
+   * newer cursor of its rendering. Without such a storage, this does nothing.
    */
   readonly persist?: string | undefined;
   /**
@@ -66,11 +66,11 @@ export interface ClientOptions {
   readonly signal?: AbortSignal | undefined;
   readonly retry?:
     | {
-        /** Milliseconds: the most that chance adds to the first wait. Default 1,000. */
+        /** Milliseconds: the most that jitter adds to the first wait. Default 1,000. */
         readonly base?: number | undefined;
         /** Milliseconds: the most that any wait may take, unless the server asks for more. Default 30,000. */
         readonly max?: number | undefined;
-        /** How often in a row to try again, without a connection that lasts, before failing. Default: without end. */
+        /** How many times in a row to retry without a connection that lasts, before failing. Default: no limit. */
         readonly attempts?: number | undefined;
       }
     | undefined;
@@ -83,7 +83,7 @@ export interface ClientOptions {
         error: TidingsError,
       ) => boolean | number | undefined | void | Promise<boolean | number | undefined | void>)
     | undefined;
-  /** The response is an answer with an end: when it ends, the client closes instead of asking again. */
+  /** The response is a finite answer: when it ends, the client closes instead of asking again. */
   readonly once?: boolean | undefined;
   /** Whether an event is the last one, such as `[DONE]`: it is handed out, and the client closes. */
   readonly isLast?: ((event: DecodedEvent) => boolean) | undefined;
@@ -103,7 +103,7 @@ export interface ClientOptions {
          * byte of a response to a request that names topics: a hub sends one at once.
          */
         readonly firstByte?: number | undefined;
-        /** Milliseconds without a byte, of servers that don't announce a heartbeat. Default: without end. */
+        /** How long a server that announces no heartbeat may stay silent, in milliseconds. Default: no limit. */
         readonly read?: number | undefined;
       }
     | undefined;
@@ -122,7 +122,7 @@ export interface ClientOptions {
 export interface Timers {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls `task` once after `delay` milliseconds. @returns what cancels it. */
+  /** Calls `task` once after `delay` milliseconds. @returns a function that cancels it. */
   setTimer(task: () => void, delay: number): () => void;
 }
 
@@ -231,7 +231,7 @@ export function resolveSettings(url: string | URL, options: ClientOptions): Sett
   return {
     longPoll: 'auto',
     maxEventBytes: DEFAULT_MAX_EVENT_BYTES,
-    // Looked up at each call, and called on its own: some browsers mind who `this` is.
+    // Looked up at each call, and called without a receiver: some browsers check `this`.
     fetch: (at: string, init: RequestInit) => fetch(at, init),
     random: Math.random,
     timers: systemTimers,

@@ -17,8 +17,8 @@ const TIMEOUT = 2_000;
 const MAX_BYTES = 65_536;
 
 /**
- * Reads what a server says about a failure, and lets go of the body in any case: an answer that goes on for ever, or never
- * begins, must not keep the client from its next step.
+ * Reads what a server says about a failure, and releases the body in any case: an answer that goes on for ever, or
+ * never begins, must not keep the client from its next step.
  */
 export async function readProblem(
   timers: Timers,

@@ -56,7 +56,7 @@ describe('a response', () => {
     expect(judge({ status })).toMatchObject({ type: 'refused', error: { code, status } });
   });
 
-  it.each([408, 425, 429, 500, 502, 503, 504, 599])('with status %i may do better later', (status) => {
+  it.each([408, 425, 429, 500, 502, 503, 504, 599])('with status %i may succeed later', (status) => {
     expect(judge({ status })).toMatchObject({
       type: 'dropped',
       error: { code: 'client/http-status', status },
@@ -92,7 +92,7 @@ describe('Retry-After', () => {
     expect(parseRetryAfter(' 0 ', NOW)).toBe(0);
   });
 
-  it('is a date, and one in the past means now', () => {
+  it('is a date, and a past one means now', () => {
     expect(parseRetryAfter('Thu, 01 Jan 2026 00:00:30 GMT', NOW)).toBe(30_000);
     expect(parseRetryAfter('Wed, 31 Dec 2025 23:59:30 GMT', NOW)).toBe(0);
   });

@@ -8,7 +8,7 @@ import type { FetchResponse } from './web.ts';
 /** `refused`: trying again would change nothing. `dropped`: it may. */
 export type Failure = Extract<Input, { readonly type: 'refused' | 'dropped' }>;
 
-/** Passing by nature, though they are 4xx: request timeout, too early, too many requests. */
+/** Temporary, though they are 4xx: request timeout, too early, too many requests. */
 const TEMPORARY: readonly number[] = [408, 425, 429];
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
@@ -18,8 +18,8 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 /**
- * What a response means for the connection; undefined if it is a stream. Redirects are followed by `fetch`, so none
- * arrives here.
+ * Decides what a response means for the connection; undefined if it is a stream. Redirects are followed by `fetch`, so
+ * none arrives here.
  *
  * @param now milliseconds since 1970, for a `Retry-After` that is a date.
  */
@@ -31,7 +31,7 @@ export function judgeResponse(response: FetchResponse, now: number, problem?: Pr
   return judgeFailure(response, now, problem);
 }
 
-/** What a server's no means, whatever was asked. */
+/** Decides what a server's refusal means, for any request. */
 export function judgeFailure(response: FetchResponse, now: number, problem: Problem = {}): Failure {
   const { status, headers } = response;
   const all: Record<string, string> = {};
@@ -49,13 +49,13 @@ export function judgeFailure(response: FetchResponse, now: number, problem: Prob
 }
 
 /**
- * Milliseconds; undefined for what is neither whole seconds nor an HTTP date, and for no header.
+ * Milliseconds; undefined without the header, and for anything but whole seconds or an HTTP date.
  * https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
  */
 export function parseRetryAfter(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;
   if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1_000;
-  // Date.parse alone takes nearly anything for a date.
+  // Date.parse alone accepts nearly anything as a date.
   const date = /GMT\s*$/.test(value) ? Date.parse(value) : NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

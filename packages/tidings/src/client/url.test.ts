@@ -32,7 +32,7 @@ describe('the URL of a stream', () => {
     ]);
   });
 
-  it('gives its topics back', () => {
+  it('gives back its topics', () => {
     const url = new URL(streamUrl('http://localhost/events?x=1', ['a', { pattern: 'b/*' }].map(parameterOf)));
     expect(takeTopics(url)).toEqual({
       url: 'http://localhost/events?x=1',
@@ -83,7 +83,7 @@ describe('a URL that nothing can be fetched from', () => {
     expect(blocked).toEqual(BAD_PORTS);
   });
 
-  it('is relative where nothing is known that it is relative to', () => {
+  it('is relative without a base', () => {
     expect(refusal('/events')).toMatch(/absolute/);
     expect(resolveUrl('/events', 'http://localhost/page')).toMatchObject({ href: 'http://localhost/events' });
   });

@@ -42,7 +42,9 @@ export function takeTopics({ href }: URL): { readonly url: string; readonly topi
   return { url, topics };
 }
 
-/** Where to ask for a stream, with parameters besides the app's own. `replaced`: the name of one that only they have. */
+/**
+ * The URL to ask for a stream, with parameters besides the app's own. `replaced`: the name of one that only they have.
+ */
 export function streamUrl(
   url: string,
   parameters: readonly (readonly [string, string])[],
@@ -51,7 +53,7 @@ export function streamUrl(
   return editUrl(url, ([name]) => name === replaced, new URLSearchParams(parameters as never).toString());
 }
 
-/** Where to change a connection: its topics stand in the body. */
+/** The URL for changing a connection: its topics go into the body. */
 export function changeUrl(url: string): string {
   return editUrl(url, ([name]) => ['topic', 'pattern', CURSOR_PARAMETER, 'wait'].includes(name));
 }
