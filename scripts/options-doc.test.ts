@@ -65,7 +65,7 @@ const EVENT_SOURCE: Names<EventSourceOptions> = {
   fetch: true,
 };
 
-/** What the table under each heading has to list. */
+/** The options that the table under each heading has to list. */
 const expected: Readonly<Record<string, object>> = {
   createHub: HUB_OPTIONS,
   compression: GZIP,

@@ -14,9 +14,9 @@ import type { Wish } from './topic-progress.ts';
  * authorization; the others never do.
  */
 export interface ChangingTopics extends Topics {
-  /** @returns the cursor after which the events of what was added begin. @throws {TidingsError} */
+  /** @returns the cursor after which the added topics' events begin. @throws {TidingsError} */
   change(wish: Wish): Promise<string>;
-  /** Asks to let the connection go on beyond its authorization. @returns why not, unless the connection is over. */
+  /** Renews the connection's authorization. @returns the error if that failed, unless the connection is over. */
   renew(): Promise<TidingsError | undefined>;
 }
 
@@ -37,7 +37,7 @@ interface Waiting {
 export function takeOver(settings: Settings, known: KnownTopics, hooks: ChangeHooks): ChangingTopics {
   let state = begin(known);
   let orders = 0;
-  /** Of the connection there is. */
+  /** For the current connection. */
   let controller = new AbortController();
   const waiting = new Map<number, Waiting>();
 

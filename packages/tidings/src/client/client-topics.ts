@@ -5,7 +5,7 @@ import type { Settings } from './options.ts';
 import { createFixedTopics, fitsIntoUrl, isMatcher, type Request, type Topics } from './fixed-topics.ts';
 import type { Wish } from './topic-progress.ts';
 
-/** What the client is for: topics that never change, until the app wants to change them. */
+/** The client's topics: fixed until the app first changes them. */
 export interface ClientTopics extends Omit<Topics, 'request'> {
   request(cursor: string | undefined, whole: boolean): Request | Promise<Request>;
   /** `started` is called when the change is under way. */
@@ -37,7 +37,7 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
     request(cursor, whole) {
       const ask = (): Request => current.request(cursor, whole);
       const changes = changing !== undefined || !fitsIntoUrl(settings.topics);
-      // Should that part be missing, a URL that is too long is better than none.
+      // If that part can't be loaded, a URL that is too long is better than none.
       return changes && current === plain ? changeable().then(ask, ask) : ask();
     },
     async change({ add, drop }, started) {

@@ -5,7 +5,7 @@ import { createDriver } from './machine-driver.ts';
 import { createListeners } from './listeners.ts';
 import { type ClientOptions, resolveSettings } from './options.ts';
 
-/** Older runtimes don't have it, and nobody can ask for it there. */
+/** Older runtimes don't have it, and code there can't ask for it. */
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
 /** @throws {TidingsError} `client/invalid-option` */

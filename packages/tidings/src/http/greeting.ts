@@ -1,9 +1,9 @@
-import { type DirectEvent, assertDirectEvent, encodeDirectEvent } from '../hub/direct-event.ts';
+import { assertDirectEvent, encodeDirectEvent } from '../hub/direct-event.ts';
 import { createError } from '../protocol/errors.ts';
 import { assertNoPromise, describe, invalidOption } from '../protocol/options.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 
-/** The frames of what `greeting` returned. */
+/** The frames of the events that `greeting` returned. */
 export function encodeGreeting(answer: unknown): string {
   assertNoPromise('greeting', answer);
   if (answer === undefined) return '';
@@ -18,9 +18,9 @@ function encodeOne(greeting: unknown): string {
       `Expected \`greeting\` to return { data, type?, raw? }, a list of these, or undefined; got ${describe(greeting)}.`,
     );
   }
-  assertDirectEvent(greeting as DirectEvent, 'greeting().', invalidOption);
+  assertDirectEvent(greeting, 'greeting().', invalidOption);
   try {
-    return encodeDirectEvent(greeting as DirectEvent);
+    return encodeDirectEvent(greeting);
   } catch (cause) {
     // The error's own status blames a publisher, but here neither a publisher nor the client did anything wrong.
     const reason = cause instanceof TidingsError ? cause.message : String(cause);

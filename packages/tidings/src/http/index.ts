@@ -1,6 +1,6 @@
 /**
- * What a transport is made of: `tidings/transport`. `negotiate` decides what becomes of a request; the transport says
- * what it knows of it, sends the answer, or begins the stream and lets a sink of its own write to it.
+ * `tidings/transport`: the parts of a transport. `negotiate` decides how to answer a request. The transport describes
+ * the request, then sends the answer, or begins the stream and writes it through a sink of its own.
  */
 export { readJson } from './body.ts';
 export { assertHandlerOptions } from './check-options.ts';

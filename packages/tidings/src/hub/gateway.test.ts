@@ -43,8 +43,8 @@ describe('the gateway of a hub', () => {
   });
 
   test.each([
-    ['what is no hub', {}, /first argument is a hub of `createHub`/],
-    ['a hub that was forgotten', undefined, /first argument is a hub of `createHub`/],
+    ['a value that is not a hub', {}, /first argument is a hub of `createHub`/],
+    ['a missing hub', undefined, /first argument is a hub of `createHub`/],
     [
       'a hub of another version',
       { [GATEWAY]: { version: 0 } },

@@ -8,7 +8,7 @@ import { assertTopic, MAX_TOPIC_LENGTH, PRESENCE_PREFIX } from './matcher.ts';
 export interface EventOptions {
   /** SSE event type; absent means `message`. No CR, LF or NUL, and not beginning with `tidings:`. */
   readonly type?: string;
-  /** The publisher's own name for the event: one already in the log is not appended again. 1 to 255 characters. */
+  /** The publisher's own name for the event: the log stores an id only once. 1 to 255 characters. */
   readonly id?: string;
   /** Which state this event is the newest value of. 1 to 255 characters. */
   readonly key?: string;
