@@ -21,6 +21,7 @@ export const AUTHORIZATION: Checks<Authorization> = {
   topics: { expected: 'a list of topics and patterns', accepts: Array.isArray },
   member: anObjectWith('a member, such as { id: "ann" }', 'id'),
   expiresAt: aNumber({ min: 0 }),
+  issuedAt: aNumber({ min: 0 }),
 };
 
 /** A forgotten `return` or a misspelt name must not let everybody in. */

@@ -18,6 +18,8 @@ export interface Drainable {
   all(): Iterable<Connection>;
   /** Stops all timers. */
   stop(): void;
+  /** Tells the others that this hub is gone. */
+  leave(): Promise<void>;
 }
 
 /** Closes a hub: says goodbye to every connection, waits for their peers, closes the log. */
@@ -71,6 +73,7 @@ export class Drain {
     cancel();
     await conflation.flush();
     this.#hub.stop();
+    await this.#hub.leave();
     await options.log.close();
   }
 }

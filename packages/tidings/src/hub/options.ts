@@ -5,14 +5,24 @@ import {
   type Checks,
   aFunction,
   aNumber,
+  aString,
   anObjectWith,
   assertOptions,
-  invalidOption,
   listOf,
   options,
 } from '../protocol/options.ts';
 import { DEFAULT_LIMITS, type HubLimits, LIMITS } from './limits.ts';
 import { PRESENCE_RULE, type PresenceRule } from './presence/presence.ts';
+
+export interface ClusterOptions {
+  /** The node's name in `stats({ cluster: true })`, such as the machine's. */
+  readonly name?: string;
+  /**
+   * Milliseconds after which a node that says nothing counts as gone, and its members with it. It says something three
+   * times as often. Default 5,000.
+   */
+  readonly lease?: number;
+}
 
 /** Durations in milliseconds. */
 export interface HubOptions {
@@ -41,6 +51,8 @@ export interface HubOptions {
   readonly limits?: Partial<HubLimits>;
   /** Topics with presence, which is published on `presence/` and the topic. Default: none. */
   readonly presence?: readonly PresenceRule[];
+  /** For hubs that share a log. */
+  readonly cluster?: ClusterOptions;
   /** Gets errors that no caller waits for, of a log or an `onConnect` hook. Default: logs them to the console. */
   readonly onError?: (error: unknown) => void;
   readonly clock?: Clock;
@@ -48,14 +60,20 @@ export interface HubOptions {
   readonly random?: () => number;
 }
 
-export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compression'>> &
+export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compression' | 'cluster'>> &
   Pick<HubOptions, 'compression'> & {
     readonly limits: HubLimits;
+    readonly cluster: { readonly name: string | undefined; readonly lease: number };
     /** Whether the limit per address is left to the default, which is not for private addresses. */
     readonly sparesPrivateAddresses: boolean;
   };
 
 const duration = aNumber({ min: 0, finite: true });
+
+export const CLUSTER_OPTIONS: Checks<ClusterOptions> = {
+  name: aString,
+  lease: aNumber({ min: 300, finite: true }),
+};
 
 export const HUB_OPTIONS: Checks<HubOptions> = {
   log: anObjectWith('an event log, such as `memoryLog()`', 'tail', 'append', 'read'),
@@ -69,6 +87,7 @@ export const HUB_OPTIONS: Checks<HubOptions> = {
   compression: anObjectWith('what `gzip()` of `tidings/gzip` gives', 'encoding', 'begin'),
   limits: options(LIMITS),
   presence: listOf(PRESENCE_RULE),
+  cluster: options(CLUSTER_OPTIONS),
   onError: aFunction,
   clock: anObjectWith('a clock', 'now', 'monotonic', 'setTimer', 'defer'),
   random: aFunction,
@@ -77,13 +96,6 @@ export const HUB_OPTIONS: Checks<HubOptions> = {
 /** @throws {TidingsError} `hub/invalid-option` naming the option. */
 export function resolveOptions(given: HubOptions & { readonly log: EventLog }): ResolvedHubOptions {
   assertOptions(given, HUB_OPTIONS);
-  if (given.log.shared && given.presence !== undefined && given.presence.length > 0) {
-    throw invalidOption(
-      'presence',
-      'Presence counts the connections of one process, and this log is shared by several. Leave `presence` out, or ' +
-        'open the log for one process, without `shared`.',
-    );
-  }
   return {
     log: given.log,
     heartbeat: given.heartbeat ?? 15_000,
@@ -96,6 +108,7 @@ export function resolveOptions(given: HubOptions & { readonly log: EventLog }): 
     limits: { ...DEFAULT_LIMITS, ...given.limits },
     sparesPrivateAddresses: given.limits?.connectionsPerAddress === undefined,
     presence: given.presence ?? [],
+    cluster: { name: given.cluster?.name, lease: given.cluster?.lease ?? 5000 },
     onError: given.onError ?? ((error: unknown) => console.error('tidings:', error)),
     clock: given.clock ?? systemClock,
     random: given.random ?? Math.random,

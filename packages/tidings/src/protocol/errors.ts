@@ -10,6 +10,7 @@ import { TidingsError, type TidingsErrorOptions } from './tidings-error.ts';
 const STATUS_OF = {
   'auth/expired': 401,
   'auth/forbidden': 403,
+  'auth/revoked': 401,
   'auth/unauthorized': 401,
   'client/attempts-exhausted': null,
   'client/closed': null,
