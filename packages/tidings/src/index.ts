@@ -6,6 +6,7 @@ export function createHub(options: HubOptions = {}): Hub {
   return startHub({ ...options, log: options.log ?? memoryLog() });
 }
 
+export { webhook, type WebhookOptions } from './hub/consume/webhook.ts';
 export { globalHub } from './hub/global-hub.ts';
 export { memoryLog, type MemoryLogOptions } from './logs/memory/index.ts';
 export { type ErrorCode, errorCodes, forbidden, tooManyRequests, unauthorized } from './protocol/errors.ts';
@@ -25,6 +26,11 @@ export type {
   ClusterStats,
   ConnectionInfo,
   ConnectionPhase,
+  ConsumeContext,
+  ConsumeHandler,
+  ConsumeOptions,
+  ConsumedEvent,
+  Consumer,
   DirectEvent,
   DisconnectOptions,
   DisconnectTarget,

@@ -34,6 +34,7 @@ export class Core {
   readonly fanOut: FanOut;
   readonly cluster: Cluster;
   readonly visits: Set<PendingVisit> = new Set();
+  readonly consumers: Set<{ stop(): Promise<void> }> = new Set();
   readonly drain: Drain = new Drain(this);
   readonly #delivery: Delivery;
   readonly #sweep: Sweep;
@@ -159,8 +160,13 @@ export class Core {
   }
 
   /** Gives up what other hubs on the log know of this one. */
-  leave(): Promise<void> {
-    return this.cluster.leave();
+  async leave(): Promise<void> {
+    await this.cluster.leave();
+  }
+
+  /** Stops what reads the log on the app's behalf, while there still is a log to keep its cursor. */
+  async stopConsumers(): Promise<void> {
+    await Promise.all([...this.consumers].map((consumer) => consumer.stop()));
   }
 
   /** Ends connections with a goodbye. `retry` in milliseconds; default: the hub's, spread out. */

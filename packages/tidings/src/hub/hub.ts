@@ -4,6 +4,14 @@ import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '.
 import type { Matcher } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
+import { NamedConsumer } from './consume/consumer.ts';
+import {
+  type ConsumeHandler,
+  type ConsumeOptions,
+  type Consumer,
+  assertConsumer,
+} from './consume/options.ts';
+import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { Core } from './core.ts';
 import { frames } from './delivery/frames.ts';
 import type { Item } from './delivery/items.ts';
@@ -89,6 +97,18 @@ export interface Hub {
    * off, such as by a log that failed.
    */
   subscribe(topics: Matcher | readonly Matcher[], options?: SubscribeOptions): AsyncIterableIterator<Item>;
+  /**
+   * Reads events with a cursor that the log keeps under a name: at least once each, in order, over restarts. If several
+   * hubs on a log have the consumer, one of them calls its handler at a time; another one goes on when it is gone.
+   *
+   * @throws {TidingsError} `hub/invalid-option`, `topic/*`. `onError` gets `consumer/gap` and `consumer/skipped`.
+   */
+  consume(
+    name: string,
+    topics: Matcher | readonly Matcher[],
+    handler: ConsumeHandler,
+    options?: ConsumeOptions,
+  ): Consumer;
   /** How many connections would get a public event on this topic. */
   watchers(topic: string): number;
   /**
@@ -196,6 +216,29 @@ class AppHub implements Hub {
 
   subscribe(topics: Matcher | readonly Matcher[], options?: SubscribeOptions): AsyncIterableIterator<Item> {
     return subscribe(this.#core, topics, options);
+  }
+
+  consume(
+    name: string,
+    topics: Matcher | readonly Matcher[],
+    handler: ConsumeHandler,
+    options: ConsumeOptions = {},
+  ): Consumer {
+    assertConsumer(name, handler, options);
+    createMatcherSet(Array.isArray(topics) ? (topics as readonly Matcher[]) : [topics as Matcher]);
+    const { log, clock, random, onError: report } = this.#core.options;
+    const parts = {
+      log,
+      clock,
+      random,
+      report,
+      cursor: () => this.cursor(),
+      subscribe: (matchers: Matcher | readonly Matcher[], given: SubscribeOptions) =>
+        this.subscribe(matchers, given),
+    };
+    const consumer = new NamedConsumer(name, topics, handler, options, parts);
+    this.#core.consumers.add(consumer);
+    return consumer;
   }
 
   disconnect(where: DisconnectTarget, options?: DisconnectOptions): Promise<void>;

@@ -6,6 +6,8 @@ export * from './delivery/items.ts';
 export * from './delivery/sink.ts';
 export * from './direct-event.ts';
 export * from './gateway.ts';
+export * from './consume/options.ts';
+export * from './consume/webhook.ts';
 export * from './hub.ts';
 export type { NodeInfo } from './cluster/nodes.ts';
 export type { DisconnectTarget, RevokeOptions, RevokeTarget } from './cluster/orders.ts';

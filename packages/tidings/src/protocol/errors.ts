@@ -24,6 +24,8 @@ const STATUS_OF = {
   'client/silent': null,
   'client/unreadable': null,
   'connection/unknown': 404,
+  'consumer/gap': null,
+  'consumer/skipped': null,
   'cursor/invalid': null,
   'decode/event-too-large': null,
   'event/conflict': 409,
@@ -60,6 +62,7 @@ const STATUS_OF = {
   'topic/missing': 400,
   'topic/reserved': 400,
   'topic/too-long': 400,
+  'webhook/failed': null,
 } as const;
 
 export type ErrorCode = keyof typeof STATUS_OF;

@@ -40,6 +40,7 @@ export class Cluster {
     const limit = new PlacesLimit(limits.presenceTopics, report);
     this.ledger = new Ledger({ log, clock, report, presence: log.shared });
     this.orders = new Orders({
+      head: () => log.tail.head,
       connections: () => core.registry.values(),
       end: (picked, retry) => core.evict(picked, retry),
       endVisits,

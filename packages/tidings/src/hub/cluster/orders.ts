@@ -89,6 +89,8 @@ function sum(text: string): string {
 }
 
 export interface OrdersOptions {
+  /** The seq of the log's newest event. */
+  readonly head: () => number;
   readonly connections: () => Iterable<Connection>;
   /** Ends connections, with a goodbye. */
   readonly end: (picked: readonly Connection[], retry: number | undefined) => void;
@@ -102,16 +104,18 @@ export class Orders implements LedgerReader {
   readonly #revocations = new Map<string, Revocation>();
   /** Keys of disconnect orders that were obeyed. */
   readonly #obeyed = new Set<string>();
-  #isLoaded = false;
+  /** Older orders to disconnect were for connections from before this hub. */
+  #since: number;
 
   constructor(options: OrdersOptions) {
     this.#options = options;
+    this.#since = options.head();
   }
 
-  apply({ topics: [topic], key = '', tombstone, data }: LogEntry): void {
+  apply({ topics: [topic], key = '', tombstone, data, seq }: LogEntry): void {
     if (topic === HUB_TOPICS.disconnects) {
       if (tombstone) this.#obeyed.delete(key);
-      else this.#disconnect(key, JSON.parse(data) as DisconnectOrder);
+      else if (seq > this.#since) this.#disconnect(key, JSON.parse(data) as DisconnectOrder);
     } else if (topic === HUB_TOPICS.revocations) {
       if (tombstone) this.#revocations.delete(key);
       else this.#revoke(key, JSON.parse(data) as Revocation);
@@ -120,10 +124,8 @@ export class Orders implements LedgerReader {
 
   reset(): void {
     this.#revocations.clear();
-  }
-
-  loaded(): void {
-    this.#isLoaded = true;
+    // The log may have gone back.
+    this.#since = Math.min(this.#since, this.#options.head());
   }
 
   /** @throws {TidingsError} `auth/revoked` (401). */
@@ -137,8 +139,6 @@ export class Orders implements LedgerReader {
   #disconnect(key: string, { who, retry }: DisconnectOrder): void {
     if (this.#obeyed.has(key)) return;
     this.#obeyed.add(key);
-    // It was for connections from before this hub.
-    if (!this.#isLoaded) return;
     const { connections, end, endVisits } = this.#options;
     end(
       [...connections()].filter(({ info }) => isMeant(who, info)),
