@@ -17,7 +17,6 @@ import { frames } from './delivery/frames.ts';
 import type { Item } from './delivery/items.ts';
 import { TUNING, type Tuning } from './delivery/tuning.ts';
 import { type DirectEvent, assertDirectEvent, encodeDirectEvent } from './direct-event.ts';
-import { reconnectSpread } from './drain.ts';
 import { GATEWAY, createGateway, type Gateway } from './gateway.ts';
 import { type HubOptions, resolveOptions } from './options.ts';
 import {

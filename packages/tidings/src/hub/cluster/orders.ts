@@ -65,9 +65,9 @@ export function assertDisconnectTarget(who: DisconnectTarget): void {
 
 /** @throws {TidingsError} `hub/invalid-option`. */
 export function toRevocation(who: string | RevokeTarget, now: number): Revocation {
-  const target = typeof who === 'string' ? { subject: who } : who;
+  const target: RevokeTarget = typeof who === 'string' ? { subject: who } : who;
   assertOptions(target, REVOKE_TARGET);
-  const { subject, tokensIssuedBefore } = target as RevokeTarget;
+  const { subject, tokensIssuedBefore } = target;
   if (subject === undefined && tokensIssuedBefore === undefined)
     throw invalidOption('subject', 'Say what to revoke: a `subject`, or `tokensIssuedBefore`, or both.');
   return { subject, before: tokensIssuedBefore ?? now };

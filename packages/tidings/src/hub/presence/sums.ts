@@ -51,7 +51,7 @@ export class Sums {
   /** A page's content on the log; undefined: none. */
   set(node: string, number: string, page: StoredPage | undefined): void {
     let pages = this.#pages.get(node);
-    if (pages === undefined) this.#pages.set(node, (pages = new Map()));
+    if (pages === undefined) this.#pages.set(node, (pages = new Map<string, StoredPage>()));
     const before = pages.get(number);
     if (page === undefined) pages.delete(number);
     else pages.set(number, page);
@@ -91,7 +91,7 @@ export class Sums {
 
   #count(node: string, { topic, members }: PageData): void {
     let all = this.#topics.get(topic);
-    if (all === undefined) this.#topics.set(topic, (all = new Map()));
+    if (all === undefined) this.#topics.set(topic, (all = new Map<string, ByNode>()));
     for (const { id, data } of members) {
       const byNode = all.get(id);
       if (byNode === undefined) all.set(id, new Map([[node, data]]));
