@@ -42,7 +42,7 @@ export interface Database {
 /** A connection of its own. */
 export interface Session {
   readonly run: Run;
-  onNotification(listener: () => void): void;
+  onNotification(listener: (payload: string) => void): void;
   /** Resolves when the connection is lost. */
   readonly lost: Promise<void>;
   close(): void;
@@ -176,7 +176,8 @@ async function openSession(client: PostgresClient, timeout: number): Promise<Ses
   }
   return {
     run: (text, values) => runOn(client, text, values, performance.now() + timeout, timeout),
-    onNotification: (listener) => void client.on('notification', listener),
+    onNotification: (listener) =>
+      void client.on('notification', ({ payload = '' }: { readonly payload?: string }) => listener(payload)),
     lost,
     close,
   };

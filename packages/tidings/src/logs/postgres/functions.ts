@@ -214,7 +214,7 @@ CREATE OR REPLACE FUNCTION SCHEMA.append(
   _id_window bigint, _max_losses bigint, _moved bigint[],
   OUT answer bigint[], OUT epoch text, OUT head bigint, OUT floor bigint, OUT newest_loss bigint, OUT loss_count bigint,
   OUT at double precision
-) LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+) LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   s SCHEMA.head;
   last record;
@@ -392,7 +392,7 @@ BEGIN
   IF _node IS NOT NULL THEN
     UPDATE SCHEMA.nodes n SET call = _call, answer = append.answer, at = s.time WHERE n.node = _node;
   END IF;
-  IF _channel IS NOT NULL AND total > 0 THEN PERFORM pg_notify(_channel, ''); END IF;
+  IF _channel IS NOT NULL AND total > 0 THEN PERFORM pg_notify(_channel, coalesce(_node, '')); END IF;
   SELECT s.epoch, s.head, s.floor, s.newest_loss, s.loss_count, s.time
   INTO epoch, head, floor, newest_loss, loss_count, at;
 END $$;

@@ -178,6 +178,7 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
   const wakeUps = startWakeUps({
     database,
     channel,
+    node: registration.node,
     listen,
     pollInterval,
     catchUp: async () => {

@@ -9,14 +9,17 @@ const MOST_MISSED = 2;
 /** Milliseconds for which they then aren't. */
 const DISTRUST = 600_000;
 
-/** Costs no write to the disk. */
-export const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, '')`;
+/** Says which process notifies. Doesn't wait for the disk. */
+export const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`;
 
 export interface ListenerOptions {
   readonly database: Database;
   readonly channel: string;
+  /** This process. What it appends itself, it knows. */
+  readonly node: string;
   /** An URL of its own; undefined: the database's. */
   readonly url: string | undefined;
+  /** Another process has appended. */
   readonly onNotification: () => void;
   /** Is given each new session first. */
   readonly onSession: (session: Session) => Promise<void>;
@@ -70,7 +73,7 @@ export class Listener {
   }
 
   async #connect(): Promise<void> {
-    const { database, channel, url, onSession } = this.#options;
+    const { database, channel, node, url, onSession } = this.#options;
     let session: Session | undefined;
     try {
       session = await database.connect(url);
@@ -78,7 +81,7 @@ export class Listener {
       await onSession(session);
       this.#use(session);
       // To find out whether notifications arrive.
-      await database.run(NOTIFY, [channel]);
+      await database.run(NOTIFY, [channel, node]);
     } catch {
       // Publishers and readers learn of it from their own statements.
       if (session !== this.#session) session?.close();
@@ -91,10 +94,10 @@ export class Listener {
     const before = this.#session;
     this.#session = session;
     if (before === undefined) this.#isProven = false;
-    session.onNotification(() => {
+    session.onNotification((payload) => {
       this.count += 1;
       if (this.#session === session) this.#isProven = true;
-      this.#options.onNotification();
+      if (payload !== this.#options.node) this.#options.onNotification();
     });
     void session.lost.then(() => {
       if (this.#session !== session) return;

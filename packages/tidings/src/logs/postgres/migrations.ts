@@ -64,8 +64,13 @@ export async function migrate(database: Database, schema: string, mayMigrate: bo
 /** @throws {TidingsError} `log/unavailable` if a newer version of this package has changed the schema. */
 async function versionOf(run: Run, schema: string): Promise<number> {
   const name = quoteSchema(schema);
-  const [[found] = []] = await run('SELECT to_regclass($1)::text', [`${name}.format`]);
-  if (found === null || found === undefined) return 0;
+  // The catalog itself: `to_regclass` may answer from a cache of before another process's migration.
+  const found = await run(
+    `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = 'format'`,
+    [schema],
+  );
+  if (found.length === 0) return 0;
   const [[version] = []] = await run(`SELECT version::text FROM ${name}.format`);
   if (Number(version ?? 0) <= VERSION) return Number(version ?? 0);
   const message = `The log in schema ${name} has version ${version}; this package knows version ${VERSION}.`;

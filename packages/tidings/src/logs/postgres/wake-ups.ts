@@ -11,6 +11,8 @@ const RETRY = 200;
 export interface WakeUpOptions {
   readonly database: Database;
   readonly channel: string;
+  /** This process. */
+  readonly node: string;
   /** Where to listen: an URL of its own; undefined: the database's; false: nowhere. */
   readonly listen: string | false | undefined;
   /** Milliseconds between looks at the log without notifications. */
@@ -33,7 +35,7 @@ export interface WakeUps {
  * don't arrive, as through PgBouncer in transaction mode, it looks often.
  */
 export function startWakeUps(options: WakeUpOptions): WakeUps {
-  const { database, channel, listen, pollInterval, catchUp, head, onSession } = options;
+  const { database, channel, node, listen, pollInterval, catchUp, head, onSession } = options;
   const pause = createPause();
   const listener =
     listen === false
@@ -41,6 +43,7 @@ export function startWakeUps(options: WakeUpOptions): WakeUps {
       : new Listener({
           database,
           channel,
+          node,
           url: listen,
           onSession,
           onNotification: () =>
@@ -57,7 +60,11 @@ export function startWakeUps(options: WakeUpOptions): WakeUps {
     while (!stopped) {
       listener?.tend();
       const count = listener?.count;
-      await pause.rest(listener?.isProven === true ? LOOK_EVERY : pollInterval);
+      const isNotified = listener?.isProven === true;
+      // A session that was lost is to come back soon, however seldom the log is to be looked at.
+      await pause.rest(
+        isNotified ? LOOK_EVERY : Math.min(pollInterval, listener === undefined ? Infinity : LOOK_EVERY),
+      );
       if (stopped) return;
       const before = head();
       try {
@@ -74,7 +81,7 @@ export function startWakeUps(options: WakeUpOptions): WakeUps {
     trailing ??= setTimeout(() => {
       trailing = undefined;
       notifiedAt = performance.now();
-      void database.run(NOTIFY, [channel]).catch(() => {
+      void database.run(NOTIFY, [channel, node]).catch(() => {
         // Others look now and then.
       });
     }, NOTIFY_EVERY);
