@@ -99,7 +99,7 @@ test('a post made between the list and the subscription appears, once', async ({
   ]);
 });
 
-test('a post made while the list is on its way appears, once', async ({ newVisitor }) => {
+test('a post made while the list is loading appears, once', async ({ newVisitor }) => {
   const author = await newVisitor(app.url);
   await author.signUp('dora');
   const reader = await newVisitor(app.url);

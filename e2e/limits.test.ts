@@ -37,7 +37,7 @@ describe('too many posts', () => {
   });
 });
 
-describe('too many connections of one address', () => {
+describe('too many connections from one address', () => {
   const app = useLiveApp({ CONNECTIONS_PER_ADDRESS: '2' });
 
   test('are refused, and a refused page comes back by itself once there is room', async ({ newVisitor }) => {
@@ -71,7 +71,7 @@ describe('too many connections of one address', () => {
   });
 });
 
-describe('too many connects a minute', () => {
+describe('too many connections opened per minute', () => {
   const app = useLiveApp({ CONNECTS_PER_MINUTE: '1' });
 
   test('are refused, and a refused page comes back after Retry-After', async ({ newVisitor }) => {

@@ -6,10 +6,10 @@ import { TYPED_CLIENT_OPTIONS } from '../packages/tidings/src/events/typed-clien
 import { AUTHORIZATION } from '../packages/tidings/src/http/answers.ts';
 import { HANDLER_OPTIONS } from '../packages/tidings/src/http/check-options.ts';
 import { CORS_OPTIONS } from '../packages/tidings/src/http/cors.ts';
-import { GREETING } from '../packages/tidings/src/http/greeting.ts';
 import { DIRECT_EVENT } from '../packages/tidings/src/hub/direct-event.ts';
 import { CLOSE_OPTIONS, DISCONNECT_OPTIONS } from '../packages/tidings/src/hub/hub.ts';
-import { HUB_OPTIONS, LIMITS } from '../packages/tidings/src/hub/options.ts';
+import { LIMITS } from '../packages/tidings/src/hub/limits.ts';
+import { HUB_OPTIONS } from '../packages/tidings/src/hub/options.ts';
 import { PRESENCE_RULE } from '../packages/tidings/src/hub/presence/presence.ts';
 import { SUBSCRIBE_OPTIONS } from '../packages/tidings/src/hub/subscribe.ts';
 import { RETENTION } from '../packages/tidings/src/log/retention.ts';
@@ -51,6 +51,9 @@ const EVENT: Names<EventOptions> = {
   id: true,
   key: true,
   tombstone: true,
+  ttl: true,
+  ifSeq: true,
+  ifAbsent: true,
   private: true,
   raw: true,
 };
@@ -62,7 +65,7 @@ const EVENT_SOURCE: Names<EventSourceOptions> = {
   fetch: true,
 };
 
-/** What the table under each heading has to list. */
+/** The options that the table under each heading has to list. */
 const expected: Readonly<Record<string, object>> = {
   createHub: HUB_OPTIONS,
   compression: GZIP,
@@ -81,7 +84,6 @@ const expected: Readonly<Record<string, object>> = {
   'subscribe and send': SUBSCRIBE_OPTIONS,
   send: DIRECT_EVENT,
   sse: { ...HANDLER_OPTIONS, ...SOCKET_OPTIONS, onError: true },
-  greeting: GREETING,
   'What authorize returns': AUTHORIZATION,
   cors: CORS_OPTIONS,
   connect: {
@@ -174,7 +176,6 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'CorsOptions',
       'DirectEvent',
       'DisconnectOptions',
-      'Greeting',
       'GzipOptions',
       'HandlerOptions<never>',
       'HubLimits',

@@ -82,7 +82,7 @@ describe('The contract catches a transport that', () => {
   // Side by side: most of them are found by something that doesn't come.
   test.concurrent.each<[string, TransportFactory, string]>([
     [
-      'takes everything',
+      'ignores backpressure',
       startWith((sink) => ({ ...sink, write: (bytes) => (sink.write(bytes), true) })),
       'keeps little',
     ],
@@ -97,7 +97,7 @@ describe('The contract catches a transport that', () => {
       'ends a stream with all',
     ],
     [
-      'is done before its peer',
+      'is done before its peer has everything',
       startWith((sink, connection) => ({ ...sink, end: (bytes) => (sink.end(bytes), connection.closed()) })),
       'makes a closing hub wait',
     ],
@@ -107,7 +107,7 @@ describe('The contract catches a transport that', () => {
       startWith((sink) => ({ ...sink, write: (bytes) => (sink.write(bytes), sink.write(bytes)) })),
       'sends welcome',
     ],
-    ['keeps bytes back', startWith((sink) => delayed(sink)), 'sends welcome'],
+    ['holds bytes back', startWith((sink) => delayed(sink)), 'sends welcome'],
     ['answers everything 200', startWith(asItIs, 'the answer'), 'sends refusals'],
     [
       'does not cut off a stalled peer',

@@ -1,11 +1,11 @@
 import { describe } from '../protocol/options.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import type { ChangeHooks, ChangingTopics } from './changes.ts';
+import type { ChangeHooks, ChangingTopics } from './changing-topics.ts';
 import type { Settings } from './options.ts';
-import { createPlainTopics, fitsIntoUrl, isMatcher, type Request, type Topics } from './plain-topics.ts';
-import type { Wish } from './topics.ts';
+import { createFixedTopics, fitsIntoUrl, isMatcher, type Request, type Topics } from './fixed-topics.ts';
+import type { Wish } from './topic-progress.ts';
 
-/** What the client is for: topics that never change, until the app wants to change them. */
+/** The client's topics: fixed until the app first changes them. */
 export interface ClientTopics extends Omit<Topics, 'request'> {
   request(cursor: string | undefined, whole: boolean): Request | Promise<Request>;
   /** `started` is called when the change is under way. */
@@ -14,13 +14,13 @@ export interface ClientTopics extends Omit<Topics, 'request'> {
 }
 
 export function createClientTopics(settings: Settings, hooks: ChangeHooks): ClientTopics {
-  const plain = createPlainTopics(settings.topics);
+  const plain = createFixedTopics(settings.topics);
   let current: Topics = plain;
   let changing: Promise<ChangingTopics> | undefined;
   let end: TidingsError | undefined;
 
   async function load(): Promise<ChangingTopics> {
-    const { takeOver } = await import('./changes.ts').catch((cause: unknown) => {
+    const { takeOver } = await import('./changing-topics.ts').catch((cause: unknown) => {
       changing = undefined;
       const message = 'The part of the client that changes topics could not be loaded.';
       throw new TidingsError('client/network', message, { cause });
@@ -37,7 +37,7 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
     request(cursor, whole) {
       const ask = (): Request => current.request(cursor, whole);
       const changes = changing !== undefined || !fitsIntoUrl(settings.topics);
-      // Should that part be missing, a URL that is too long is better than none.
+      // If that part can't be loaded, a URL that is too long is better than none.
       return changes && current === plain ? changeable().then(ask, ask) : ask();
     },
     async change({ add, drop }, started) {

@@ -1,11 +1,11 @@
 import { createCursorKeeper } from './cursor-keeper.ts';
 import { createDelivery } from './delivery.ts';
 import type { EventClient } from './event-client.ts';
-import { createLife } from './life.ts';
+import { createDriver } from './machine-driver.ts';
 import { createListeners } from './listeners.ts';
 import { type ClientOptions, resolveSettings } from './options.ts';
 
-/** Older runtimes don't have it, and nobody can ask for it there. */
+/** Older runtimes don't have it, and code there can't ask for it. */
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
 /** @throws {TidingsError} `client/invalid-option` */
@@ -15,12 +15,12 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
   const keeper = createCursorKeeper(options.cursor, options.persist, storage);
   const delivery = createDelivery();
   const listeners = createListeners();
-  const life = createLife(settings, keeper, delivery, listeners);
-  const close = (): void => life.send({ type: 'close' });
-  life.start(options.signal);
+  const driver = createDriver(settings, keeper, delivery, listeners);
+  const close = (): void => driver.send({ type: 'close' });
+  driver.start(options.signal);
   return {
     get status() {
-      return life.status;
+      return driver.status;
     },
     get cursor() {
       return keeper.cursor;
@@ -32,11 +32,11 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
     onStatus: listeners.statuses.add,
     onComment: listeners.comments.add,
     events: () => delivery.iterate(),
-    subscribe: (...topics) => life.change({ add: topics, drop: [] }),
-    unsubscribe: (...topics) => life.change({ add: [], drop: topics }),
-    pause: () => life.hold('app'),
-    resume: () => life.release('app'),
-    reconnect: () => life.send({ type: 'reconnect' }),
+    subscribe: (...topics) => driver.change({ add: topics, drop: [] }),
+    unsubscribe: (...topics) => driver.change({ add: [], drop: topics }),
+    pause: () => driver.hold('app'),
+    resume: () => driver.release('app'),
+    reconnect: () => driver.send({ type: 'reconnect' }),
     close,
     [Symbol.asyncIterator]: () => delivery.iterate(close),
     [asyncDispose]: async () => close(),

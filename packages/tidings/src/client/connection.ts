@@ -3,7 +3,7 @@ import { TidingsError } from '../protocol/tidings-error.ts';
 import { type ByteSource, cancelBody, openBody, toBytes } from './body.ts';
 import type { Input } from './machine.ts';
 import type { Settings } from './options.ts';
-import type { Request } from './plain-topics.ts';
+import type { Request } from './fixed-topics.ts';
 import { readProblem } from './problem.ts';
 import { askApp, requestHeaders, requestInit } from './request.ts';
 import { type Failure, factsOf, judgeResponse } from './response.ts';

@@ -1,15 +1,15 @@
 import type { CursorStorage } from './environment.ts';
 
-/** The place to resume from, kept in the browser's session storage over a reload if there is a key for it. */
+/** The cursor to resume from. With a key, it survives reloads in the browser's session storage. */
 export interface CursorKeeper {
   readonly cursor: string | undefined;
-  /** An empty id takes the cursor away, as the HTML standard has it. */
+  /** An empty id clears the cursor, as in the HTML standard. */
   move(cursor: string): void;
   /** Writes the last move to the storage: once for many moves, because storage is slow. */
   save(): void;
 }
 
-/** What is stored under `key` is where the page was, so it wins over `initial`, where a new visit begins. */
+/** The cursor stored under `key` is where the page was, so it wins over `initial`, where a new visit begins. */
 export function createCursorKeeper(
   initial: string | undefined,
   key: string | undefined,

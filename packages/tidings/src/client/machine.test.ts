@@ -51,7 +51,7 @@ const step = (state: State, input: Input, change: Partial<Circumstances> = {}): 
 const waitOf = ({ effects }: Step): number | undefined =>
   effects.flatMap((effect) => (effect.type === 'wait' ? [effect.delay] : []))[0];
 
-/** What each input leads to, and what is done on the way; inputs that are not listed change nothing. */
+/** The status that each input leads to, and the effects on the way; inputs that aren't listed change nothing. */
 const connected = {
   announced: [],
   retry: [],

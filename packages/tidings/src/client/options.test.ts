@@ -69,7 +69,7 @@ describe('options', () => {
     ).toThrow(error);
   });
 
-  it('that are misspelt are named as they were meant', () => {
+  it('that are misspelt get the likely name suggested', () => {
     const misspelt = { header: {} } as ClientOptions;
     expect(() => resolveSettings('http://localhost', misspelt)).toThrow('Did you mean `headers`?');
   });

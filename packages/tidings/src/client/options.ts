@@ -19,7 +19,7 @@ import { TidingsError } from '../protocol/tidings-error.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './backoff.ts';
 import { type Environment, webEnvironment } from './environment.ts';
 import type { Gap } from '../protocol/control.ts';
-import { isMatcher } from './plain-topics.ts';
+import { isMatcher } from './fixed-topics.ts';
 import { CURSOR_PARAMETER, resolveUrl, takeTopics } from './url.ts';
 import type { Credentials, Fetch, HeadersInput } from './web.ts';
 

@@ -1,5 +1,5 @@
 import { openBody, toBytes } from './body.ts';
-import { within } from './limit.ts';
+import { within } from './deadline.ts';
 import type { Timers } from './options.ts';
 import type { FetchResponse } from './web.ts';
 

@@ -2,27 +2,27 @@ import type { Expiring, Gap, GapNotice, Goodbye, Subscribed, Welcome } from '../
 import type { Matcher } from '../protocol/matcher.ts';
 import type { ResponseHeaders } from './web.ts';
 
-/** What the response said besides the stream. */
+/** The response, apart from its stream. */
 export interface OpeningResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
-  /** After redirects, if the `fetch` in use tells. */
+  /** After redirects, if the `fetch` in use reports it. */
   readonly url: string;
 }
 
-/** What the first frame told of a connection. A server that speaks plain SSE tells nothing. */
+/** A connection as its first frame described it. A server of plain SSE describes nothing. */
 export interface Opening {
   readonly response: OpeningResponse;
   /** Names the connection in the server's `hub.connections()` and logs. */
   readonly connection?: string;
-  /** The client came with a cursor, and nothing is missing since. */
+  /** Whether the client came with a cursor and nothing after it is missing. */
   readonly resumed: boolean;
   readonly gaps: readonly Gap[];
   /** Milliseconds within which the server sends something. */
   readonly heartbeat?: number;
 }
 
-/** What a welcome says. */
+/** The content of a welcome. */
 export type Introduction = Omit<Opening, 'response'>;
 
 /** For a server that does not announce itself. */
@@ -38,13 +38,13 @@ export function readWelcome(data: string): Introduction {
   };
 }
 
-/** Who may change a connection. */
+/** The credentials that allow changing a connection. */
 export interface ConnectionCredentials {
   readonly connection: string;
   readonly secret: string;
 }
 
-/** @returns nothing if this connection cannot be changed. */
+/** @returns undefined if this connection can't be changed. */
 export function readCredentials(data: string): ConnectionCredentials | undefined {
   const { connection, secret } = parse<Welcome>(data);
   return typeof connection === 'string' && typeof secret === 'string' ? { connection, secret } : undefined;
@@ -65,7 +65,9 @@ export function readGaps(data: string): readonly Gap[] {
   return readGapList(parse<GapNotice>(data).gaps);
 }
 
-/** What a goodbye says: milliseconds to wait, unless the server left it open; and whether an answer is complete. */
+/**
+ * The content of a goodbye: milliseconds to wait, unless the server left it open; and whether an answer is complete.
+ */
 export function readGoodbye(data: string): {
   readonly retry: number | undefined;
   readonly isAnswer: boolean;
@@ -74,7 +76,7 @@ export function readGoodbye(data: string): {
   return { retry: isDelay(retry) ? retry : undefined, isAnswer: reason === 'wait' };
 }
 
-/** A notice that is not what it should be says nothing: the stream around it is still worth reading. */
+/** A malformed notice counts as empty: the stream around it is still worth reading. */
 function parse<T>(data: string): { readonly [K in keyof T]?: unknown } {
   let value: unknown;
   try {

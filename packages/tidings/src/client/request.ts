@@ -1,5 +1,5 @@
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { within } from './limit.ts';
+import { within } from './deadline.ts';
 import type { Settings } from './options.ts';
 import type { FetchInit } from './web.ts';
 

@@ -6,7 +6,7 @@ import { openConnection, type StreamItem } from './connection.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import type { Delivery } from './delivery.ts';
 import type { Listeners } from './listeners.ts';
-import { pause } from './limit.ts';
+import { pause } from './deadline.ts';
 import { loadCursor, staleLoad } from './load.ts';
 import type { Input } from './machine.ts';
 import {
@@ -20,62 +20,62 @@ import {
 import type { Settings } from './options.ts';
 import type { FetchResponse } from './web.ts';
 
-/** What sessions share, one after the other. */
+/** What one session leaves to the next. */
 export interface Shared {
   readonly settings: Settings;
   readonly keeper: CursorKeeper;
   readonly delivery: Delivery;
   readonly topics: ClientTopics;
   readonly listeners: Listeners;
-  /** What the app has to load before anything else, because of these gaps. */
+  /** The gaps because of which the app has to load its state before anything else. */
   due: readonly Gap[] | undefined;
   /** Tells the machine. */
   send(input: Input): void;
   isCurrent(session: Session): boolean;
   isOver(): boolean;
-  /** The server is a hub, as far as can be known. */
+  /** Whether the server is a hub, as far as the client knows. */
   isHub(): boolean;
   silence(): number | undefined;
 }
 
 /** One connection, and what the client makes of its stream. */
 export interface Session {
-  /** For a whole answer. */
+  /** Whether it asks for a whole answer. */
   readonly poll: boolean;
   readonly response: FetchResponse | undefined;
   close(): void;
-  /** Takes the connection for dead unless something comes within so many milliseconds. */
+  /** Declares the connection dead unless something comes within this many milliseconds. */
   expect(limit: number): void;
-  /** Events are missing. If the app can load what they were about, nothing more is handed out before it has. */
+  /** Events are missing. If the app has a `load`, nothing more is handed out until it has run. */
   miss(gaps: readonly Gap[]): void;
 }
 
-/** What moves the cursor or reaches listeners. */
+/** An item that moves the cursor or reaches listeners. */
 type Frame = DecodedEvent | { readonly onlyId: string };
 
 export function openSession(shared: Shared, poll: boolean, after = 0): Session {
   const { settings, keeper, delivery, topics, listeners, send } = shared;
   let response: FetchResponse | undefined;
-  /** It goes on from what `load` has just returned. */
+  /** Whether it goes on from the cursor that `load` just returned. */
   let fresh = false;
-  /** Listeners know of it. */
+  /** Whether listeners know of it. */
   let opened = false;
-  /** The first frame came. */
+  /** Whether the first frame has come. */
   let begun = false;
-  /** It has moved the cursor. */
+  /** Whether it has moved the cursor. */
   let moved = false;
 
   const connection = openConnection(settings, poll, {
     prepare: (signal) =>
       after > 0 ? pause(settings.timers, after, signal).then(() => load(signal)) : load(signal),
-    // What is offered will be taken, so it needn't come again.
+    // An offered event will be taken, so it needn't be sent again.
     request: () => topics.request(delivery.offered ? delivery.offered.id || undefined : keeper.cursor, poll),
     onResponse: (its) => (response = its),
     onInput: send,
     onItem: receive,
     onIdle() {
       keeper.save();
-      // A hub begins with its welcome. Others may have nothing to say for long, but are there.
+      // A hub begins with its welcome. Other servers may stay silent for long and be there.
       if (!shared.isHub()) open(undefined);
     },
     silence: shared.silence,
@@ -150,9 +150,11 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
     send(fresh ? { type: 'dropped', error: staleLoad(gaps) } : { type: 'reload' });
   }
 
-  /** The cursor moves only once everyone has been given the event: what a drop or a reload cuts off comes again. */
+  /**
+   * The cursor moves only once everyone has been given the event: events that a drop or a reload cuts off come again.
+   */
   function handOut(item: Frame): Promise<void> | undefined {
-    // Whoever was welcomed, or was given an event, may have closed the client.
+    // A listener for the opening or for an event may have closed the client.
     if (!shared.isCurrent(session)) return undefined;
     if ('onlyId' in item) {
       moveTo(item, item.onlyId);
@@ -171,7 +173,7 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
   }
 
   function handedOut(item: DecodedEvent): void {
-    // Loading has moved the cursor, or will.
+    // `load` has moved the cursor, or will.
     if (shared.due !== undefined) return;
     moveTo(item, item.id);
     if (isLast(item)) send({ type: 'ended' });
@@ -202,7 +204,7 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
     if (!isCurrent) keeper.save();
   }
 
-  /** Should it fail, the stream ends when it was to end, and the next one is asked for with new headers. */
+  /** If it fails, the stream ends when the authorization does, and the next request has new headers. */
   async function renew(within: number): Promise<void> {
     const error = await topics.renew();
     if (error !== undefined) listeners.errors.emit(error, { retryIn: within });

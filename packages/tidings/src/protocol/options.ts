@@ -35,7 +35,7 @@ export function assertOptions<Options extends object>(
   checkOptions(options, checks, prefix, error);
 }
 
-/** The same with an error of the caller's own: a bundle for browsers leaves out the hub's, and the table behind it. */
+/** The same with the caller's own error: a bundle for browsers leaves out the hub's error and the table behind it. */
 export function checkOptions(
   bag: unknown,
   checks: Readonly<Record<string, Check>>,
@@ -179,7 +179,7 @@ export function likelyName(name: string, known: readonly string[]): string | und
   return likely;
 }
 
-/** Levenshtein's: how many characters to add, drop or replace. */
+/** Levenshtein's distance: how many characters to add, drop or replace. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i += 1) {

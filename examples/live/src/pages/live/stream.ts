@@ -40,8 +40,8 @@ export interface Stream {
 const LONGEST_WAIT = 10_000;
 
 /**
- * Over HTTP/1.1, browsers have six connections to a server for all of their tabs. Those that nobody looked at for so
- * long give theirs back, and no longer count as viewed.
+ * Over HTTP/1.1, browsers have six connections to a server for all of their tabs. Tabs that nobody has looked at for
+ * this long give theirs back, and no longer count as viewed.
  */
 const REST_AFTER = 30_000;
 
@@ -166,7 +166,7 @@ export function createStream(page: string): Stream {
     });
   }
 
-  /** It goes on from its cursor when the page is shown again. A stream that is over for good stays so. */
+  /** It resumes from its cursor when the page is shown again. A stream that is over for good stays so. */
   function rest(): void {
     if (client === undefined || state.phase === 'ended' || state.phase === 'refused') return;
     close();

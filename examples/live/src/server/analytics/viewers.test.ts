@@ -94,7 +94,7 @@ test('pages beyond the maximum are counted together, until others have no viewer
   expect(viewers.topicsOf('/4')).toEqual(['pages', 'page//4']);
 });
 
-test('a connection that shows no page counts for none', async () => {
+test('a connection without a page counts for none', async () => {
   viewers.enter(['posts']);
   expect(await toldNow()).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import type { EventSourceOptions, EventSourceRequest } from './types.ts';
 
-/** Where to ask, and what the URL itself adds to the headers. */
+/** The request's URL, and the headers that the URL itself implies. */
 export interface Target {
   /** The URL as the standard serializes it, for the `url` attribute. */
   readonly href: string;

@@ -16,10 +16,10 @@ import {
 } from './machine.ts';
 import type { Settings } from './options.ts';
 import { openSession, type Session, type Shared } from './session.ts';
-import type { Wish } from './topics.ts';
+import type { Wish } from './topic-progress.ts';
 
 /** Runs the machine: gives it what happens, and performs what it decides. */
-export interface Life {
+export interface MachineDriver {
   readonly status: Status;
   start(signal: AbortSignal | undefined): void;
   send(input: Input): void;
@@ -34,12 +34,12 @@ export type Hold = 'app' | 'hide' | 'leave';
 /** How much longer than the heartbeats it announced to believe in a server that is silent, in milliseconds. */
 const SLACK = 5_000;
 
-export function createLife(
+export function createDriver(
   settings: Settings,
   keeper: CursorKeeper,
   delivery: Delivery,
   listeners: Listeners,
-): Life {
+): MachineDriver {
   const inputs: Input[] = [];
   const holds = new Set<Hold>();
   const cleanUp: (() => void)[] = [];
