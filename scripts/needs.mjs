@@ -50,8 +50,17 @@ export const postgres = {
   find: () => firstFile(debianPostgres()) ?? onPath('postgres'),
 };
 
+/** @type {Need} */
+export const pgbouncer = {
+  name: 'PgBouncer',
+  debianPackage: 'pgbouncer',
+  tests: 'the test of the PostgreSQL log behind PgBouncer',
+  howTo: 'install PgBouncer (Debian, Ubuntu: apt-get install pgbouncer; macOS: brew install pgbouncer)',
+  find: () => onPath('pgbouncer') ?? firstFile(['/usr/sbin/pgbouncer']),
+};
+
 /** @type {readonly Need[]} */
-export const needs = [chromium, redis, postgres];
+export const needs = [chromium, redis, postgres, pgbouncer];
 
 /** Debian keeps the servers of all versions off the PATH. Newest first. */
 function debianPostgres() {

@@ -16,6 +16,7 @@ import { RETENTION } from '../packages/tidings/src/log/retention.ts';
 import { TOPIC_RULE } from '../packages/tidings/src/log/topic-rules.ts';
 import type { LmdbLogOptions } from '../packages/tidings/src/logs/lmdb/index.ts';
 import { MEMORY_LOG_OPTIONS } from '../packages/tidings/src/logs/memory/index.ts';
+import type { PostgresLogOptions } from '../packages/tidings/src/logs/postgres/index.ts';
 import type { RedisLogOptions } from '../packages/tidings/src/logs/redis/index.ts';
 import type { GzipOptions } from '../packages/tidings/src/node/gzip.ts';
 import { SOCKET_OPTIONS } from '../packages/tidings/src/node/handler.ts';
@@ -31,6 +32,22 @@ const LMDB_LOG: Names<LmdbLogOptions> = {
   tail: true,
   shared: true,
   durability: true,
+  restored: true,
+  now: true,
+};
+const POSTGRES_LOG: Names<PostgresLogOptions> = {
+  url: true,
+  pool: true,
+  schema: true,
+  migrate: true,
+  retention: true,
+  topics: true,
+  tail: true,
+  durability: true,
+  connections: true,
+  listen: true,
+  pollInterval: true,
+  timeout: true,
   restored: true,
   now: true,
 };
@@ -77,6 +94,7 @@ const expected: Readonly<Record<string, object>> = {
   },
   'Logs, memoryLog': MEMORY_LOG_OPTIONS,
   'Logs, lmdbLog': LMDB_LOG,
+  postgresLog: POSTGRES_LOG,
   redisLog: REDIS_LOG,
   Retention: RETENTION,
   'Topic rules': TOPIC_RULE,
@@ -183,6 +201,7 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'LmdbLogOptions',
       'MemoryLogOptions',
       "NonNullable<ClientOptions['timeouts']>",
+      'PostgresLogOptions',
       'PresenceRule',
       'RedisLogOptions',
       'Retention',

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { freePort } from '../faults/free-port.ts';
 import { untilAsync } from '../http/deadline.ts';
+import { pgbouncer, postgres } from '../../../../scripts/needs.mjs';
 
 /** A PostgreSQL of the test's own: a process on a free port, with a folder of its own. */
 export interface PostgresServer {
@@ -177,19 +178,10 @@ function pathOf(program: string): string {
   return programs === undefined ? program : join(programs, program);
 }
 
-/** Debian keeps them by version, outside of the PATH. */
+/** Those of the server are all in one folder. */
 function findPrograms(): string | undefined {
-  const debian = '/usr/lib/postgresql';
-  const versions = existsSync(debian)
-    ? readdirSync(debian)
-        .map(Number)
-        .toSorted((a, b) => b - a)
-    : [];
-  const folders = [
-    ...versions.map((version) => `${debian}/${version}/bin`),
-    ...(process.env['PATH'] ?? '').split(':'),
-  ];
-  return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')));
+  const found = postgres.find();
+  return found === undefined ? undefined : dirname(realpathSync(found));
 }
 
 /** A pooler that gives a connection to the server for a transaction only. */
@@ -198,7 +190,7 @@ export interface Pooler {
   stop(): Promise<void>;
 }
 
-export const hasPooler: boolean = spawnSync('pgbouncer', ['--version']).status === 0;
+export const hasPooler: boolean = pgbouncer.find() !== undefined;
 
 export async function startPooler(server: PostgresServer): Promise<Pooler> {
   const folder = newFolder();
@@ -215,7 +207,7 @@ export async function startPooler(server: PostgresServer): Promise<Pooler> {
     'default_pool_size = 4',
   ];
   writeFileSync(join(folder, 'pgbouncer.ini'), lines.join('\n'));
-  const child = spawn('pgbouncer', [join(folder, 'pgbouncer.ini')], {
+  const child = spawn(pgbouncer.find() ?? '', [join(folder, 'pgbouncer.ini')], {
     stdio: 'ignore',
     cwd: '/',
     ...asOwner(),

@@ -243,10 +243,11 @@ export function isLeaving(error: unknown): boolean {
 
 export function unavailable(cause: unknown): TidingsError {
   if (cause instanceof TidingsError) return cause;
-  return createLogError('log/unavailable', 'PostgreSQL can’t be reached.', {
-    details: { retryAfter: 5 },
-    cause,
-  });
+  const message =
+    isAnswer(cause) && !isLeaving(cause)
+      ? `PostgreSQL refused a statement: ${cause.message}.`
+      : 'PostgreSQL can’t be reached.';
+  return createLogError('log/unavailable', message, { details: { retryAfter: 5 }, cause });
 }
 
 async function loadPg(): Promise<Pg> {

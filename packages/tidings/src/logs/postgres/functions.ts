@@ -1,3 +1,9 @@
+import { HUBS_BOUNDS } from '../../log/index.ts';
+import { topicKey } from './records.ts';
+
+/** The group of the hub's own events, in a text with escapes. */
+const HUBS = topicKey(HUBS_BOUNDS.group).replace('\u0001', '\\001');
+
 /**
  * The functions that change a log, in one file because they are one program: `append` does all of a group's work in one
  * statement, so the head row is locked for as long as that takes and its commit. Seqs are therefore given in the order
@@ -6,7 +12,7 @@
  * They look things up by index even where a table's statistics are old, and see what was committed before they got the
  * lock, since each statement of theirs has a snapshot of its own (`READ COMMITTED`).
  */
-export const FUNCTIONS = `
+export const FUNCTIONS: string = `
 -- Takes events out of the log; as a loss, or because newer values have superseded them. Their ids are forgotten with a
 -- loss only.
 CREATE OR REPLACE FUNCTION SCHEMA.take(INOUT s SCHEMA.head, _seqs bigint[], _is_loss boolean)
@@ -76,6 +82,8 @@ BEGIN
     SELECT * FROM SCHEMA.events
     WHERE home = _newer.home AND key = _newer.key AND kept AND seq < _newer.seq ORDER BY seq
   LOOP
+    -- Only the newest value of a key says when it expires.
+    IF older.due THEN UPDATE SCHEMA.events SET due = false WHERE seq = older.seq; END IF;
     -- Some of its readers may not read the newer one.
     CONTINUE WHEN is_private AND older.flags NOT LIKE '%p%';
     SELECT count(*) AS topics, array_agg(k ORDER BY at) AS keys,
@@ -114,6 +122,72 @@ BEGIN
     -- As an event like any other, it may be older than all that retention has left.
     IF NOT stays AND older.seq <= s.trimmed_to THEN s := SCHEMA.take(s, ARRAY[older.seq], true); END IF;
   END LOOP;
+END $$;
+
+-- Deletes keys whose time has come: by a tombstone on all topics of their values, the newest value's first.
+CREATE OR REPLACE FUNCTION SCHEMA.expire(INOUT s SCHEMA.head, _most integer)
+LANGUAGE plpgsql AS $$
+DECLARE
+  newest SCHEMA.events;
+  values_of record;
+  deleted SCHEMA.events;
+BEGIN
+  FOR newest IN
+    SELECT * FROM SCHEMA.events WHERE due AND expires_at <= s.time ORDER BY expires_at LIMIT _most
+  LOOP
+    SELECT string_agg(t, E'\\n' ORDER BY rank, at) AS topics, string_agg(k, E'\\n' ORDER BY rank, at) AS keys,
+      array_agg(k ORDER BY rank, at) AS names, string_agg(state, '' ORDER BY rank, at) AS states,
+      sum(char_length(t)) AS length, bool_and(is_private) AS is_private
+    INTO values_of FROM (
+      SELECT DISTINCT ON (t) t, k, substr(e.states, at::integer, 1) AS state, at,
+        CASE WHEN e.seq = newest.seq THEN 0 ELSE e.seq END AS rank,
+        bool_and(e.flags LIKE '%p%') OVER () AS is_private
+      FROM SCHEMA.events e, ROWS FROM (
+        string_to_table(e.topics, E'\\n'), string_to_table(coalesce(e.keys, e.topics), E'\\n')
+      ) WITH ORDINALITY AS each(t, k, at)
+      WHERE e.home = newest.home AND e.key = newest.key AND e.kept
+      ORDER BY t, CASE WHEN e.seq = newest.seq THEN 0 ELSE e.seq END
+    ) AS topics;
+    s.head := s.head + 1;
+    INSERT INTO SCHEMA.events (seq, time, topics, keys, topic, type, data, key, flags, size, counted, home, kept, value,
+      states, grp)
+    VALUES (s.head, s.time, values_of.topics, values_of.keys, values_of.names[1], newest.type, 'null', newest.key,
+      'st' || CASE WHEN values_of.is_private THEN 'p' ELSE '' END || CASE WHEN newest.flags LIKE '%h%' THEN 'h' ELSE '' END,
+      204 + values_of.length, newest.flags NOT LIKE '%h%', newest.home, true, false, values_of.states,
+      CASE WHEN newest.flags LIKE '%h%' THEN E'${HUBS}' END)
+    RETURNING * INTO deleted;
+    INSERT INTO SCHEMA.more (topic, seq, value) SELECT unnest(values_of.names[2:]), s.head, false;
+    IF deleted.counted THEN
+      s.events := s.events + 1;
+      s.bytes := s.bytes + deleted.size;
+    ELSE
+      INSERT INTO SCHEMA.counts AS c VALUES (E'g${HUBS}', 1, deleted.size)
+      ON CONFLICT (name) DO UPDATE SET events = c.events + 1, bytes = c.bytes + excluded.bytes;
+    END IF;
+    s := SCHEMA.supersede(s, deleted);
+  END LOOP;
+END $$;
+
+-- The newest event of a key: of those that this call has appended so far, or of those in the log.
+CREATE OR REPLACE FUNCTION SCHEMA.newest(
+  s SCHEMA.head, _home text, _key text, _at integer, _previous integer[], _seqs bigint[], _flags text[],
+  _waited double precision[], OUT seq bigint, OUT appended double precision, OUT published double precision, OUT value_seq bigint
+) LANGUAGE plpgsql AS $$
+BEGIN
+  _at := _previous[_at];
+  WHILE _at IS NOT NULL AND _seqs[_at] <= 0 LOOP _at := _previous[_at]; END LOOP;
+  IF _at IS NOT NULL THEN
+    seq := _seqs[_at];
+    appended := s.time;
+    published := s.time - coalesce(_waited[_at], 0);
+    value_seq := CASE WHEN _flags[_at] LIKE '%t%' THEN 0 ELSE seq END;
+    RETURN;
+  END IF;
+  SELECT e.seq, e.time, coalesce(e.published_at, e.time),
+    CASE WHEN e.flags LIKE '%t%' OR e.expires_at <= s.time THEN 0 ELSE e.seq END
+  INTO seq, appended, published, value_seq
+  FROM SCHEMA.events e WHERE e.home = _home AND e.key = _key AND e.kept ORDER BY e.seq DESC LIMIT 1;
+  value_seq := coalesce(value_seq, 0);
 END $$;
 
 -- Takes a group's oldest events until it is within its bounds.
@@ -203,25 +277,32 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Appends a group, supersedes and trims; without events it only trims.
+-- Appends a group, supersedes, expires and trims; without events it only expires and trims.
 CREATE OR REPLACE FUNCTION SCHEMA.append(
   _node text, _call bigint, _wait integer, _clock double precision, _is_relaxed boolean, _channel text,
   _max_events double precision, _max_bytes double precision, _max_age double precision,
   _topics text[], _keys text[], _types text[], _datas text[], _ids text[], _names text[], _flags text[],
   _sizes integer[], _states text[], _groups text[], _olds text[], _first integer[], _has_more boolean,
-  _state_at integer[], _most double precision[],
+  _state_at integer[], _most double precision[], _ttls double precision[], _if_seqs bigint[],
+  _intervals double precision[], _waited double precision[], _previous integer[], _calls integer[], _epoch text,
   _group_names text[], _group_events double precision[], _group_bytes double precision[], _group_ages double precision[],
   _id_window bigint, _max_losses bigint, _moved bigint[],
-  OUT answer bigint[], OUT epoch text, OUT head bigint, OUT floor bigint, OUT newest_loss bigint, OUT loss_count bigint,
-  OUT at double precision
+  OUT answer text, OUT epoch text, OUT head bigint, OUT floor bigint, OUT newest_loss bigint, OUT loss_count bigint,
+  OUT at double precision, OUT next_expiry double precision
 ) LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   s SCHEMA.head;
   last record;
   one record;
   newer SCHEMA.events;
+  seqs bigint[];
+  notes text[];
   known bigint[];
   seq_known bigint;
+  call_start integer := 0;
+  call_length integer;
+  culprit integer;
+  head_before bigint;
   old_id text;
   total integer := coalesce(cardinality(_topics), 0);
 BEGIN
@@ -235,8 +316,8 @@ BEGIN
   IF _node IS NOT NULL THEN
     SELECT n.call, n.answer, n.at INTO last FROM SCHEMA.nodes n WHERE n.node = _node;
     IF last.call = _call THEN
-      SELECT last.answer, s.epoch, s.head, s.floor, s.newest_loss, s.loss_count, last.at
-      INTO answer, epoch, head, floor, newest_loss, loss_count, at;
+      SELECT last.answer, s.epoch, s.head, s.floor, s.newest_loss, s.loss_count, last.at, s.next_expiry
+      INTO answer, epoch, head, floor, newest_loss, loss_count, at, next_expiry;
       RETURN;
     ELSIF last.call > _call THEN
       RAISE EXCEPTION 'The process has appended more in the meantime' USING ERRCODE = 'TID02';
@@ -254,46 +335,79 @@ BEGIN
   _clock := coalesce(_clock, floor(extract(epoch FROM clock_timestamp()) * 1000));
   IF _clock + s.ahead >= s.time THEN s.time := _clock + s.ahead; ELSE s.ahead := s.time - _clock; END IF;
 
-  IF _olds IS NOT NULL THEN
-    FOR n IN 1..total LOOP
-      SELECT i.seq INTO seq_known FROM SCHEMA.ids i WHERE i.id = _ids[n];
-      IF FOUND THEN answer[n] := -seq_known; CONTINUE; END IF;
-      s.head := s.head + 1;
-      answer[n] := s.head;
-      IF _ids[n] IS NOT NULL THEN INSERT INTO SCHEMA.ids (id, seq) VALUES (_ids[n], s.head); END IF;
-      FOREACH old_id IN ARRAY string_to_array(coalesce(_olds[n], ''), E'\\n') LOOP
-        INSERT INTO SCHEMA.ids (id, seq, superseded_by) VALUES (old_id, s.head, s.head) ON CONFLICT DO NOTHING;
-        IF FOUND THEN s.old_ids := s.old_ids + 1; END IF;
+  head_before := s.head;
+  IF s.next_expiry <= s.time THEN s := SCHEMA.expire(s, 1000); END IF;
+
+  IF _olds IS NOT NULL OR _if_seqs IS NOT NULL OR _intervals IS NOT NULL THEN
+    -- An array begins where it is first written to.
+    notes := array_fill(NULL::text, ARRAY[total]);
+    FOREACH call_length IN ARRAY _calls LOOP
+      culprit := NULL;
+      FOR n IN call_start + 1..call_start + call_length LOOP
+        CONTINUE WHEN _if_seqs[n] IS NULL OR EXISTS (SELECT FROM SCHEMA.ids i WHERE i.id = _ids[n]);
+        one := SCHEMA.newest(s, split_part(coalesce(_keys[n], _topics[n]), E'\\n', 1), _names[n], n, _previous, seqs,
+          _flags, _waited);
+        IF one.value_seq <> _if_seqs[n] OR s.epoch <> _epoch THEN
+          culprit := n - call_start - 1;
+          EXIT;
+        END IF;
       END LOOP;
+      FOR n IN call_start + 1..call_start + call_length LOOP
+        seqs[n] := 0;
+        IF culprit IS NOT NULL THEN
+          notes[n] := 'x' || culprit || ',' || one.value_seq;
+          CONTINUE;
+        END IF;
+        SELECT i.seq INTO seq_known FROM SCHEMA.ids i WHERE i.id = _ids[n];
+        IF FOUND THEN seqs[n] := -seq_known; CONTINUE; END IF;
+        IF _intervals[n] IS NOT NULL THEN
+          last := SCHEMA.newest(s, split_part(coalesce(_keys[n], _topics[n]), E'\\n', 1), _names[n], n, _previous, seqs,
+            _flags, _waited);
+          IF last.published > s.time - _waited[n] THEN seqs[n] := -last.seq; CONTINUE; END IF;
+          IF last.appended + _intervals[n] > s.time THEN
+            notes[n] := 'w' || last.appended + _intervals[n] - s.time || ',' || last.seq;
+            CONTINUE;
+          END IF;
+        END IF;
+        s.head := s.head + 1;
+        seqs[n] := s.head;
+        IF _ids[n] IS NOT NULL THEN INSERT INTO SCHEMA.ids (id, seq) VALUES (_ids[n], s.head); END IF;
+        FOREACH old_id IN ARRAY string_to_array(coalesce(_olds[n], ''), E'\\n') LOOP
+          INSERT INTO SCHEMA.ids (id, seq, superseded_by) VALUES (old_id, s.head, s.head) ON CONFLICT DO NOTHING;
+          IF FOUND THEN s.old_ids := s.old_ids + 1; END IF;
+        END LOOP;
+      END LOOP;
+      call_start := call_start + call_length;
     END LOOP;
   ELSIF _ids IS NOT NULL THEN
     known := ARRAY(
       SELECT i.seq FROM unnest(_ids) WITH ORDINALITY AS given(id, n) LEFT JOIN SCHEMA.ids i ON i.id = given.id ORDER BY n
     );
     FOR n IN 1..total LOOP
-      IF known[n] IS NOT NULL THEN answer[n] := -known[n];
-      ELSIF _first[n] IS NOT NULL THEN answer[n] := -abs(answer[_first[n]]);
+      IF known[n] IS NOT NULL THEN seqs[n] := -known[n];
+      ELSIF _first[n] IS NOT NULL THEN seqs[n] := -abs(seqs[_first[n]]);
       ELSE
         s.head := s.head + 1;
-        answer[n] := s.head;
+        seqs[n] := s.head;
       END IF;
     END LOOP;
     INSERT INTO SCHEMA.ids (id, seq)
-    SELECT given.id, given.seq FROM unnest(_ids, answer) AS given(id, seq) WHERE given.seq > 0 AND given.id IS NOT NULL;
+    SELECT given.id, given.seq FROM unnest(_ids, seqs) AS given(id, seq) WHERE given.seq > 0 AND given.id IS NOT NULL;
   ELSE
-    answer := ARRAY(SELECT s.head + n FROM generate_series(1, total) AS n);
+    seqs := ARRAY(SELECT s.head + n FROM generate_series(1, total) AS n);
     s.head := s.head + total;
   END IF;
 
   IF total > 0 THEN
     INSERT INTO SCHEMA.events (seq, time, topics, keys, topic, type, data, id, key, flags, size, counted,
-      home, kept, value, states, grp)
+      home, kept, value, states, grp, expires_at, due, published_at)
     SELECT given.seq, s.time, topics, keys, split_part(coalesce(keys, topics), E'\\n', 1), type, data, id, key, flags, size,
       flags IS NULL OR (flags NOT LIKE '%h%' AND (flags NOT LIKE '%s%' OR flags LIKE '%t%')),
       CASE WHEN states IS NOT NULL THEN split_part(coalesce(keys, topics), E'\\n', 1) END,
-      states IS NOT NULL, states IS NOT NULL AND flags NOT LIKE '%t%', states, grp
-    FROM unnest(_topics, _keys, _types, _datas, _ids, _names, _flags, _sizes, _states, _groups, answer)
-      AS given(topics, keys, type, data, id, key, flags, size, states, grp, seq)
+      states IS NOT NULL, states IS NOT NULL AND flags NOT LIKE '%t%', states, grp,
+      s.time + ttl, ttl IS NOT NULL, CASE WHEN waited > 0 THEN s.time - waited END
+    FROM unnest(_topics, _keys, _types, _datas, _ids, _names, _flags, _sizes, _states, _groups, _ttls, _waited, seqs)
+      AS given(topics, keys, type, data, id, key, flags, size, states, grp, ttl, waited, seq)
     WHERE given.seq > 0;
     SELECT count(*) FILTER (WHERE counted) AS events, coalesce(sum(size) FILTER (WHERE counted), 0) AS bytes,
       count(*) FILTER (WHERE value) AS value_count
@@ -301,7 +415,7 @@ BEGIN
       SELECT size,
         flags IS NULL OR (flags NOT LIKE '%h%' AND (flags NOT LIKE '%s%' OR flags LIKE '%t%')) AS counted,
         flags IS NOT NULL AND flags LIKE '%s%' AND flags NOT LIKE '%t%' AS value
-      FROM unnest(_flags, _sizes, answer) AS given(flags, size, seq) WHERE given.seq > 0
+      FROM unnest(_flags, _sizes, seqs) AS given(flags, size, seq) WHERE given.seq > 0
     ) AS each;
     s.events := s.events + one.events;
     s.bytes := s.bytes + one.bytes;
@@ -312,21 +426,21 @@ BEGIN
   IF _has_more THEN
     INSERT INTO SCHEMA.more (topic, seq, value)
     SELECT each.topic, given.seq, states IS NOT NULL AND flags NOT LIKE '%t%'
-    FROM unnest(_topics, _keys, _flags, _states, answer) AS given(topics, keys, flags, states, seq),
+    FROM unnest(_topics, _keys, _flags, _states, seqs) AS given(topics, keys, flags, states, seq),
       string_to_table(coalesce(keys, topics), E'\\n') WITH ORDINALITY AS each(topic, n)
     WHERE given.seq > 0 AND each.n > 1;
   END IF;
 
   IF _groups IS NOT NULL THEN
     INSERT INTO SCHEMA.counts AS c (name, events, bytes)
-    SELECT 'g' || grp, count(*), sum(size) FROM unnest(_groups, _sizes, answer) AS given(grp, size, seq)
+    SELECT 'g' || grp, count(*), sum(size) FROM unnest(_groups, _sizes, seqs) AS given(grp, size, seq)
     WHERE given.seq > 0 AND grp IS NOT NULL GROUP BY grp
     ON CONFLICT (name) DO UPDATE SET events = c.events + excluded.events, bytes = c.bytes + excluded.bytes;
   END IF;
 
   FOR n IN 1..coalesce(cardinality(_state_at), 0) LOOP
-    CONTINUE WHEN answer[_state_at[n]] < 0;
-    SELECT * INTO newer FROM SCHEMA.events e WHERE e.seq = answer[_state_at[n]];
+    CONTINUE WHEN seqs[_state_at[n]] <= 0;
+    SELECT * INTO newer FROM SCHEMA.events e WHERE e.seq = seqs[_state_at[n]];
     s := SCHEMA.supersede(s, newer);
     IF newer.value THEN
       INSERT INTO SCHEMA.counts AS c VALUES ('k' || newer.home, 1, 0)
@@ -385,15 +499,24 @@ BEGIN
     s.floor := least(s.floor, s.oldest_value - 1);
   END IF;
 
+  IF s.next_expiry IS NOT NULL OR _ttls IS NOT NULL THEN
+    SELECT min(e.expires_at) INTO s.next_expiry FROM SCHEMA.events e WHERE e.due;
+  END IF;
+
   UPDATE SCHEMA.head SET head = s.head, floor = s.floor, events = s.events, bytes = s.bytes, value_count = s.value_count,
     oldest_value = s.oldest_value, trimmed_to = s.trimmed_to, newest_loss = s.newest_loss, loss_count = s.loss_count,
     loss_records = s.loss_records, forgotten_seq = s.forgotten_seq, forgotten_count = s.forgotten_count,
-    old_ids = s.old_ids, time = s.time, ahead = s.ahead;
+    old_ids = s.old_ids, time = s.time, ahead = s.ahead, next_expiry = s.next_expiry;
+  answer := array_to_string(seqs, ';');
+  IF notes IS NOT NULL THEN
+    SELECT string_agg(coalesce(note, seq::text), ';' ORDER BY n) INTO answer
+    FROM ROWS FROM (unnest(seqs), unnest(notes)) WITH ORDINALITY AS each(seq, note, n);
+  END IF;
   IF _node IS NOT NULL THEN
     UPDATE SCHEMA.nodes n SET call = _call, answer = append.answer, at = s.time WHERE n.node = _node;
   END IF;
-  IF _channel IS NOT NULL AND total > 0 THEN PERFORM pg_notify(_channel, coalesce(_node, '')); END IF;
-  SELECT s.epoch, s.head, s.floor, s.newest_loss, s.loss_count, s.time
-  INTO epoch, head, floor, newest_loss, loss_count, at;
+  IF _channel IS NOT NULL AND s.head > head_before THEN PERFORM pg_notify(_channel, coalesce(_node, '')); END IF;
+  SELECT s.epoch, s.head, s.floor, s.newest_loss, s.loss_count, s.time, s.next_expiry
+  INTO epoch, head, floor, newest_loss, loss_count, at, next_expiry;
 END $$;
 `;

@@ -1,5 +1,5 @@
 import {
-  type Appended,
+  type Answer,
   type Checks,
   type EventLog,
   Follower,
@@ -148,6 +148,8 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
   const canAge = [{ retention }, ...(given.topics ?? [])].some((rule) => rule.retention?.age !== undefined);
   let state: State = opened;
   let trimmedAt = -Infinity;
+  /** How far the log's time is ahead of this process's. */
+  let ahead = 0;
   let sweptTo = '';
   let closing: Promise<void> | undefined;
 
@@ -215,31 +217,28 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
   }
 
   async function fence(): Promise<void> {
-    assertCurrent(await appender.trim());
+    assertCurrent(await appender.trim(channel));
   }
 
-  async function write(events: readonly NewEvent[]): Promise<readonly Appended[]> {
+  async function write(events: readonly NewEvent[], lengths: readonly number[]): Promise<readonly Answer[]> {
     if (events.length === 0) {
-      await announce(await appender.trim(await groupsToSweep()));
+      await announce(await appender.trim(channel, await groupsToSweep()));
       return [];
     }
-    const written = await appender.append(events, wakeUps.take());
+    const written = await appender.append({ events, lengths, epoch: state.epoch }, wakeUps.take());
     await announce(written);
-    return written.appended;
+    return written.answers;
   }
 
-  /** Pushes appended events to the tail; those of other processes come first. */
-  async function announce({ appended, entries, ...after }: Written): Promise<void> {
+  /** Pushes appended events to the tail; those of other processes, and keys that expired, come first. */
+  async function announce({ answers: _, entries, time, ...after }: Written): Promise<void> {
     assertCurrent(after);
+    ahead = time - (now ?? Date.now)();
     if (after.epoch === state.epoch) learn({ ...state, ...after });
     const newest = entries.at(-1)?.seq;
     // In a new epoch, this process's events may be lost: only reading can tell.
     if (after.epoch !== tail.epoch) await follower.catchUp();
-    await follower.push(
-      entries,
-      newest === undefined ? Math.max(0, ...appended.map(({ seq }) => seq)) : newest - entries.length,
-      after.epoch,
-    );
+    await follower.push(entries, newest === undefined ? after.head : newest - entries.length, after.epoch);
   }
 
   /** Topics with a bound of their own but without new events are trimmed in turns. */
@@ -262,8 +261,9 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
   }
 
   async function trim(time: number): Promise<void> {
-    // By count and size the log is trimmed as it grows; this is for age alone.
-    if (!canAge || Math.abs(time - trimmedAt) < TRIM_EVERY) return;
+    // By count and size the log is trimmed as it grows; this is for age and expiry.
+    const canWait = !canAge || Math.abs(time - trimmedAt) < TRIM_EVERY;
+    if (canWait && state.nextExpiry > time + ahead) return;
     trimmedAt = time;
     await writer.append([]);
   }
@@ -298,6 +298,9 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
       // Losses ahead of the tail are reported when it gets there.
       return Math.min(state.newestLoss, tail.head);
     },
+    get nextExpiry() {
+      return state.nextExpiry;
+    },
     append: (events) => whileOpen(() => (events.length === 0 ? [] : writer.append(events))),
     read: (query) => whileOpen(() => readPage(store, query, tail.head)),
     losses: (after, matchers) =>
@@ -306,7 +309,11 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
     catchUp: () => whileOpen(() => follower.catchUp()),
     publishIn: (transaction, events) =>
       whileOpen(async () => {
-        await publishIn(store, transaction, Array.isArray(events) ? events : [events as EventInput]);
+        await publishIn(
+          { store, rules },
+          transaction,
+          Array.isArray(events) ? events : [events as EventInput],
+        );
         mover.expect();
       }),
     close: () => (closing ??= close()),

@@ -93,6 +93,10 @@ describe.runIf(hasPostgres)('publishing in a transaction of the app', () => {
       await expect(published).rejects.toMatchObject({ code: 'topic/reserved' });
       const wrong = { topics: 'a', data: 1, privat: true };
       await expect(log.publishIn(client, wrong)).rejects.toMatchObject({ code: 'event/invalid-option' });
+      for (const more of [{ ttl: 10 }, { ifSeq: 1 }, { ifAbsent: true }]) {
+        const given = { topics: 'a', key: 'k', data: 1, ...more };
+        await expect(log.publishIn(client, given)).rejects.toMatchObject({ code: 'event/invalid-option' });
+      }
     });
   });
 

@@ -1,4 +1,5 @@
-import { TidingsError, invalidOption } from '../../log/index.ts';
+import { TidingsError, type TopicRules, invalidOption } from '../../log/index.ts';
+import { createError } from '../../protocol/errors.ts';
 import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
 import type { Run } from './database.ts';
 import type { Store } from './store.ts';
@@ -34,14 +35,28 @@ const LOOK_SELDOM = 250;
 
 /** Writes the events into the app's transaction. @throws {TidingsError} as `publish` does. */
 export async function publishIn(
-  store: Store,
+  { store, rules }: { readonly store: Store; readonly rules: TopicRules },
   transaction: AppTransaction,
   inputs: readonly EventInput[],
 ): Promise<void> {
   const run = runnerOf(transaction);
-  const events = inputs.map((input) => toNewEvent(input));
+  const events = inputs.map((input) => toOutboxEvent(input, rules));
   if (events.length === 0) return;
   await run(store.sql('INSERT INTO SCHEMA.outbox (events) VALUES ('), JSON.stringify(events), ')');
+}
+
+/** The event is appended after the call: no condition of it could be refused, and `ttl` needs what it needs elsewhere. */
+function toOutboxEvent(input: EventInput, rules: TopicRules): NewEvent {
+  const event = toNewEvent(input);
+  const [topic] = event.topics;
+  if (event.ifSeq !== undefined) {
+    const option = event.ifSeq === 0 ? 'ifAbsent' : 'ifSeq';
+    const message = `\`publishIn\` takes no \`${option}\`: whether it holds is known only after the commit.`;
+    throw createError('event/invalid-option', message, { details: { option, topic } });
+  }
+  if (event.ttl === undefined || rules.of(topic)?.state === true) return event;
+  const message = `\`ttl\` needs a topic that is a state: give "${topic}" a topic rule with \`state: true\`.`;
+  throw createError('event/invalid-option', message, { details: { option: 'ttl', topic } });
 }
 
 /** Runs a statement with one parameter, which is between these texts. */

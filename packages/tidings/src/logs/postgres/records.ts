@@ -34,10 +34,11 @@ export function isShortened(key: string): boolean {
 }
 
 /** The columns of an event, which `toEntry` reads. */
-export const COLUMNS = 'e.seq, e.time, e.topics, e.canonical, e.type, e.data, e.id, e.key, e.flags';
+export const COLUMNS =
+  'e.seq, e.time, e.topics, e.canonical, e.type, e.data, e.id, e.key, e.flags, e.expires_at, e.published_at';
 
 export function toEntry(row: Row): LogEntry {
-  const [seq, time, topics, canonical, type, data, id, key, flags] = row;
+  const [seq, time, topics, canonical, type, data, id, key, flags, expiresAt, publishedAt] = row;
   const isEscaped = flags?.includes('z') === true;
   return {
     seq: Number(seq),
@@ -50,6 +51,8 @@ export function toEntry(row: Row): LogEntry {
     key: key ?? undefined,
     tombstone: flags?.includes('t') === true,
     private: flags?.includes('p') === true,
+    ...(typeof expiresAt === 'string' && { expiresAt: Number(expiresAt) }),
+    ...(typeof publishedAt === 'string' && { publishedAt: Number(publishedAt) }),
     frame: undefined,
   };
 }
@@ -64,10 +67,16 @@ function unescapeNul(data: string): string {
 }
 
 /** The events of a call as the function `append` takes them: a list per column, or null if all of it is empty. */
-export function toArguments(events: readonly NewEvent[], rules: TopicRules): readonly unknown[] {
+export function toArguments(
+  events: readonly NewEvent[],
+  calls: readonly number[],
+  epoch: string,
+  rules: TopicRules,
+): readonly unknown[] {
   const lists = new Lists(events.length);
   const groups = new Map<string, Bounds>();
   const firsts = new Map<string, number>();
+  const places = new Map<string, number>();
   const stateAt: number[] = [];
   const most: number[] = [];
   let hasMore = false;
@@ -103,6 +112,12 @@ export function toArguments(events: readonly NewEvent[], rules: TopicRules): rea
       lists.set('states', i, topics.map((topic) => (rules.of(topic)?.state === true ? '1' : '0')).join(''));
       stateAt.push(i + 1);
       most.push(keysOf(rules, topics[0]));
+      lists.set('previous', i, places.get(`${topics[0]}\n${key}`));
+      places.set(`${topics[0]}\n${key}`, i + 1);
+      if (!tombstone) lists.set('ttls', i, event.ttl);
+      lists.set('ifSeqs', i, event.ifSeq);
+      lists.set('intervals', i, event.pace?.interval);
+      lists.set('waited', i, event.pace?.waited);
     }
     const bounds = boundsOf(rules, entry);
     if (bounds !== undefined) {
@@ -115,7 +130,7 @@ export function toArguments(events: readonly NewEvent[], rules: TopicRules): rea
   return [
     ...[lists.topics, of('keys'), of('types'), lists.datas, of('ids'), of('names'), of('flags')],
     ...[lists.sizes, of('states'), of('groups'), of('olds'), of('first'), hasMore],
-    ...[stateAt, most],
+    ...[stateAt, most, of('ttls'), of('ifSeqs'), of('intervals'), of('waited'), of('previous'), calls, epoch],
     ...toGroupArguments([...groups].map(([name, { retention }]) => ({ name, retention }))),
   ];
 }
@@ -137,7 +152,9 @@ function toBound(bound: number | undefined): number | null {
   return bound === undefined || bound === Infinity ? null : bound;
 }
 
-type ListName = 'keys' | 'types' | 'ids' | 'names' | 'flags' | 'states' | 'groups' | 'olds' | 'first';
+type ListName =
+  | ('keys' | 'types' | 'ids' | 'names' | 'flags' | 'states' | 'groups' | 'olds' | 'first')
+  | ('previous' | 'ttls' | 'ifSeqs' | 'intervals' | 'waited');
 
 /** Columns of which most are empty in most calls. */
 class Lists {

@@ -8,6 +8,8 @@ import { COLUMNS, toEntry } from './records.ts';
 export interface State extends SourceState {
   /** The oldest cursor anything can be read after. */
   readonly floor: number;
+  /** When the next key expires, milliseconds since 1970; Infinity if none does. */
+  readonly nextExpiry: number;
   /** The combined loss of topics that are no longer known by name. */
   readonly forgotten: { readonly seq: number; readonly count: number };
 }
@@ -29,9 +31,10 @@ export function createStore(database: Database, name: string): Store {
   return { database, run: database.run, sql };
 }
 
-const STATE = `json_build_array(epoch, lineage, head, floor, newest_loss, loss_count, forgotten_seq, forgotten_count)::text`;
+const STATE = `json_build_array(epoch, lineage, head, floor, newest_loss, loss_count, forgotten_seq, forgotten_count,
+  next_expiry)::text`;
 
-type StateTuple = readonly [string, Lineage, number, number, number, number, number, number];
+type StateTuple = readonly [string, Lineage, number, number, number, number, number, number, number | null];
 
 export async function readState({ run, sql }: Pick<Store, 'run' | 'sql'>): Promise<State> {
   const [[text] = []] = await run(sql(`SELECT ${STATE} FROM SCHEMA.head`));
@@ -42,8 +45,19 @@ export async function readState({ run, sql }: Pick<Store, 'run' | 'sql'>): Promi
 function toState(text: string | null | undefined): State {
   if (text === null || text === undefined)
     throw createLogError('log/unavailable', 'The log was deleted from PostgreSQL while it was open.');
-  const [epoch, lineage, head, floor, newestLoss, lossCount, seq, count] = JSON.parse(text) as StateTuple;
-  return { epoch, lineage, head, floor, newestLoss, lossCount, forgotten: { seq, count } };
+  const [epoch, lineage, head, floor, newestLoss, lossCount, seq, count, expiry] = JSON.parse(
+    text,
+  ) as StateTuple;
+  return {
+    epoch,
+    lineage,
+    head,
+    floor,
+    newestLoss,
+    lossCount,
+    forgotten: { seq, count },
+    nextExpiry: expiry ?? Infinity,
+  };
 }
 
 /** No more rows than these, and no more characters of data than these, but at least one row. */
@@ -71,7 +85,7 @@ export interface Rows {
   readonly next: number;
 }
 
-const SIZE = 9;
+const SIZE = 11;
 
 function toRows(rows: readonly Row[], limit: RowLimit, end: number): Rows {
   const entries = rows.map(toEntry);
@@ -90,7 +104,8 @@ export async function readWithState(
     '$2',
     '$3',
   );
-  const columns = `NULL::bigint, NULL::double precision, ${STATE}, NULL, NULL, NULL, NULL, NULL, NULL, NULL::numeric`;
+  const columns = `NULL::bigint, NULL::double precision, ${STATE}, NULL, NULL, NULL, NULL, NULL, NULL, NULL::float8,
+    NULL::float8, NULL::numeric`;
   const text = `SELECT ${columns} FROM SCHEMA.head UNION ALL (${events})`;
   const rows = await run(sql(text), [after, limit.rows, limit.length]);
   const state = toState(rows.find(([seq]) => seq === null)?.[2]);

@@ -9,7 +9,8 @@
  * - `events`: `keys` are the names of the topics in indexes, where those differ; `topic` is the first of them. `home`, the
  *   index name of the first topic it was published on, and `key` are its place if it is a state, and `kept` as long as
  *   it is a value of that place (`value`: and no deletion). `states` has a digit per topic: whether that is a state.
- *   `counted` events count against the log's own bounds, `grp` are bounded together.
+ *   `counted` events count against the log's own bounds, `grp` are bounded together. `due`: the
+ *   newest value of its key, which is to be deleted at `expires_at`.
  * - `more`: the second and further topics of events.
  * - `counts`: `k` and a topic's index name: how many values it has; `g` and a group's name: its events and bytes.
  * - `ids`: publishers' ids. Those with `superseded_by` are of events that are gone.
@@ -38,7 +39,8 @@ CREATE TABLE SCHEMA.head (
   forgotten_count bigint NOT NULL DEFAULT 0,
   old_ids bigint NOT NULL DEFAULT 0,
   time double precision NOT NULL DEFAULT 0,
-  ahead double precision NOT NULL DEFAULT 0
+  ahead double precision NOT NULL DEFAULT 0,
+  next_expiry double precision
 ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 CREATE UNLOGGED TABLE SCHEMA.view (written_by xid NOT NULL);
@@ -61,7 +63,10 @@ CREATE TABLE SCHEMA.events (
   kept boolean NOT NULL,
   value boolean NOT NULL,
   states text,
-  grp text COLLATE "C"
+  grp text COLLATE "C",
+  expires_at double precision,
+  due boolean NOT NULL DEFAULT false,
+  published_at double precision
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX ON SCHEMA.events (topic, seq);
 CREATE INDEX ON SCHEMA.events (topic, seq) WHERE value;
@@ -69,6 +74,7 @@ CREATE INDEX ON SCHEMA.events (seq) WHERE value;
 CREATE INDEX ON SCHEMA.events (home, key) WHERE kept;
 CREATE INDEX ON SCHEMA.events (home, seq) WHERE value;
 CREATE INDEX ON SCHEMA.events (grp, seq) WHERE grp IS NOT NULL;
+CREATE INDEX ON SCHEMA.events (expires_at) WHERE due;
 
 CREATE TABLE SCHEMA.more (
   topic text COLLATE "C" NOT NULL,
@@ -103,7 +109,7 @@ CREATE TABLE SCHEMA.nodes (
   settings text NOT NULL,
   seen timestamptz NOT NULL,
   call bigint NOT NULL DEFAULT 0,
-  answer bigint[],
+  answer text,
   at double precision
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 

@@ -1,11 +1,12 @@
 import {
-  type Appended,
+  type Answer,
   type LogEntry,
   type NewEvent,
   type Retention,
   type TopicRules,
   SUPERSEDED_ID_WINDOW,
   TidingsError,
+  conflictError,
   createLogError,
   entryOf,
 } from '../../log/index.ts';
@@ -31,6 +32,13 @@ export interface WriterOptions {
   readonly timeout: number;
 }
 
+/** The events of several calls of `append`, how many each has, and the log's epoch when they were made. */
+export interface Calls {
+  readonly events: readonly NewEvent[];
+  readonly lengths: readonly number[];
+  readonly epoch: string;
+}
+
 /** A group with bounds of its own. */
 export interface Group {
   readonly name: string;
@@ -38,27 +46,31 @@ export interface Group {
 }
 
 export interface Written {
-  readonly appended: readonly Appended[];
+  readonly answers: readonly Answer[];
   readonly entries: readonly LogEntry[];
   readonly epoch: string;
   readonly head: number;
   readonly floor: number;
   readonly newestLoss: number;
   readonly lossCount: number;
+  /** When the next key expires; Infinity if none does. */
+  readonly nextExpiry: number;
+  /** The log's time. */
+  readonly time: number;
 }
 
 export interface Writer {
   /** Appends, and repeats the call until the answer comes. `channel` is notified by the same transaction. */
-  append(events: readonly NewEvent[], channel: string | null): Promise<Written>;
-  /** Trims, and finds out whether the server may have lost the end of the log. */
-  trim(groups?: readonly Group[]): Promise<Written>;
+  append(calls: Calls, channel: string | null): Promise<Written>;
+  /** Trims and expires, and finds out whether the server may have lost the end of the log. */
+  trim(channel: string | null, groups?: readonly Group[]): Promise<Written>;
   /** Appends events of the outbox, whose rows go with it, in a transaction that is under way. */
   move(run: Run, events: readonly NewEvent[], rows: readonly number[], channel: string): Promise<Written>;
 }
 
-const APPEND = `SELECT array_to_string(answer, ','), epoch, head, floor, newest_loss, loss_count, at
-  FROM SCHEMA.append(${Array.from({ length: 31 }, (_, i) => `$${i + 1}`).join(', ')})`;
-const NO_EVENTS: readonly unknown[] = Array.from({ length: 15 }, () => null);
+const APPEND = `SELECT answer, epoch, head, floor, newest_loss, loss_count, at, next_expiry
+  FROM SCHEMA.append(${Array.from({ length: 38 }, (_, i) => `$${i + 1}`).join(', ')})`;
+const NO_EVENTS: readonly unknown[] = Array.from({ length: 22 }, () => null);
 
 export function createWriter(options: WriterOptions): Writer {
   const { store, node, rules, retention, now, isRelaxed, timeout } = options;
@@ -103,40 +115,76 @@ export function createWriter(options: WriterOptions): Writer {
   }
 
   return {
-    async append(events, channel) {
+    async append({ events, lengths, epoch }, channel) {
       calls += 1;
-      const values = argumentsOf(calls, channel, toArguments(events, rules));
-      return toWritten(await runUntilAnswered(values), events);
+      const values = argumentsOf(calls, channel, toArguments(events, lengths, epoch, rules));
+      return toWritten(await runUntilAnswered(values), events, lengths);
     },
-    async trim(groups = []) {
-      const values = argumentsOf(null, null, [...NO_EVENTS, ...toGroupArguments(groups)]);
-      return toWritten(await runUntilAnswered(values), []);
+    async trim(channel, groups = []) {
+      const values = argumentsOf(null, channel, [...NO_EVENTS, ...toGroupArguments(groups)]);
+      return toWritten(await runUntilAnswered(values), [], []);
     },
     async move(run, events, rows, channel) {
-      const values = argumentsOf(null, channel, toArguments(events, rules), rows);
+      const lengths = [events.length];
+      const values = argumentsOf(null, channel, toArguments(events, lengths, '', rules), rows);
       const [row] = await run(sql(APPEND), values);
-      return toWritten(row as Row, events);
+      return toWritten(row as Row, events, lengths);
     },
   };
 }
 
-function toWritten(row: Row, events: readonly NewEvent[]): Written {
-  const [answer, epoch, head, floor, newestLoss, lossCount, at] = row;
-  const seqs = events.length === 0 ? [] : (answer ?? '').split(',').map(Number);
-  const appended = seqs.map((seq) => ({ seq: Math.abs(seq), duplicate: seq < 0 }));
+function toWritten(row: Row, events: readonly NewEvent[], lengths: readonly number[]): Written {
+  const [answer, epoch, head, floor, newestLoss, lossCount, at, nextExpiry] = row;
+  const answers = toAnswers(events.length === 0 ? [] : (answer ?? '').split(';'), events, lengths);
   const entries = events.flatMap((event, i) => {
-    const { seq, duplicate } = appended[i] as Appended;
-    return duplicate ? [] : [entryOf(event, seq, Number(at))];
+    const each = answers[i] as Answer;
+    if (each instanceof TidingsError || each.duplicate || each.wait !== undefined) return [];
+    return [entryOf(event, each.seq, Number(at))];
   });
   return {
-    appended,
+    answers,
     entries,
     epoch: epoch ?? '',
     head: Number(head),
     floor: Number(floor),
     newestLoss: Number(newestLoss),
     lossCount: Number(lossCount),
+    nextExpiry: typeof nextExpiry === 'string' ? Number(nextExpiry) : Infinity,
+    time: Number(at),
   };
+}
+
+/** The function's answers, an event each: see its end. */
+function toAnswers(
+  texts: readonly string[],
+  events: readonly NewEvent[],
+  lengths: readonly number[],
+): readonly Answer[] {
+  let start = 0;
+  return lengths.flatMap((length) => {
+    const call = events.slice(start, start + length);
+    const answers = texts.slice(start, start + length).map((text) => toAnswer(text, call));
+    start += length;
+    return answers;
+  });
+}
+
+function toAnswer(text: string, call: readonly NewEvent[]): Answer {
+  const [first = 0, second = 0] = text
+    .replace(/^[-wx]/, '')
+    .split(',')
+    .map(Number);
+  switch (text.charAt(0)) {
+    case '-':
+      return { seq: first, duplicate: true };
+    case 'w':
+      return { seq: second, duplicate: false, wait: first };
+    case 'x':
+      // The call's event whose condition failed, and the seq of that key's value.
+      return conflictError(call[first] as NewEvent, second);
+    default:
+      return { seq: first, duplicate: false };
+  }
 }
 
 /** `functions.ts` has the codes that begin with TID. */
