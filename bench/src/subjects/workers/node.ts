@@ -74,7 +74,7 @@ async function size(): Promise<number> {
     const client = await createClient({ url: opened.url }).connect();
     const info = await client.sendCommand(['INFO', 'memory']);
     client.destroy();
-    return Number(/^used_memory:(\d+)/m.exec(String(info))?.[1]);
+    return Number(/^used_memory:(\d+)/m.exec(info as string)?.[1]);
   }
   const client = new pg.Client({ connectionString: opened.url });
   await client.connect();

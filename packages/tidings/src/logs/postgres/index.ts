@@ -9,7 +9,6 @@ import {
   RETENTION,
   type Retention,
   TOPIC_RULES,
-  TidingsError,
   type TopicRule,
   aBoolean,
   aNumber,
