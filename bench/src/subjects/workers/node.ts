@@ -72,9 +72,9 @@ async function publishOne(): Promise<number> {
 async function size(): Promise<number> {
   if (opened.engine === 'redis') {
     const client = await createClient({ url: opened.url }).connect();
-    const info = await client.sendCommand(['INFO', 'memory']);
+    const info = await client.sendCommand<string>(['INFO', 'memory']);
     client.destroy();
-    return Number(/^used_memory:(\d+)/m.exec(info as string)?.[1]);
+    return Number(/^used_memory:(\d+)/m.exec(info)?.[1]);
   }
   const client = new pg.Client({ connectionString: opened.url });
   await client.connect();
