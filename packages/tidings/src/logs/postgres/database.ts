@@ -21,8 +21,8 @@ interface PooledClient extends PostgresClient {
 /** A pool of the app's own, of `pg`. */
 export interface PostgresPool {
   connect(): Promise<object>;
-  on(event: 'connect' | 'error', listener: (event: never) => void): unknown;
-  off(event: 'connect' | 'error', listener: (event: never) => void): unknown;
+  on(event: 'connect', listener: (client: object) => void): unknown;
+  off(event: 'connect', listener: (client: object) => void): unknown;
   readonly options: object;
 }
 

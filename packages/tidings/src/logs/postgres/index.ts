@@ -207,9 +207,10 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
 
   /** A new connection may lead to another server than those of the pool. */
   async function onSession({ run }: Session): Promise<void> {
+    const { head } = tail;
     const found = await readState({ run, sql: store.sql });
     const isNewer = found.lineage.some((past) => past.epoch === state.epoch);
-    if (!isNewer && found.head >= tail.head) return;
+    if (!isNewer && found.head >= head) return;
     database.renew();
     if (!isNewer) await fence();
     await follower.catchUp();

@@ -24,8 +24,9 @@ interface DrizzleTransaction {
   execute(query: string): unknown;
 }
 
-/** The most rows moved into the log by one transaction. */
+/** The most rows moved into the log by one transaction, and characters, but at least one row. */
 const MOST_ROWS = 500;
+const MOST_LENGTH = 4_000_000;
 /** Milliseconds until the first look for what was just published, and between later ones at most. */
 const FIRST_LOOK = 2;
 const LOOK_EVERY = 25;
@@ -122,7 +123,10 @@ export function startMover(
   const { database, sql } = store;
   const some = sql('SELECT EXISTS (SELECT FROM SCHEMA.outbox)::text');
   const take = sql(`WITH lease AS MATERIALIZED (SELECT FROM SCHEMA.mover FOR UPDATE SKIP LOCKED)
-    SELECT n, events FROM SCHEMA.outbox WHERE EXISTS (SELECT FROM lease) ORDER BY n LIMIT ${MOST_ROWS}`);
+    SELECT n, events FROM (
+      SELECT n, events, sum(length(events)) OVER (ORDER BY n) - length(events) AS before
+      FROM (SELECT n, events FROM SCHEMA.outbox ORDER BY n LIMIT ${MOST_ROWS}) AS oldest
+    ) AS each WHERE before < ${MOST_LENGTH} AND EXISTS (SELECT FROM lease) ORDER BY n`);
   let expectedUntil = -Infinity;
   let pause = LOOK_SELDOM;
   let stopped = false;
@@ -136,7 +140,7 @@ export function startMover(
       pause = performance.now() < expectedUntil ? Math.min(LOOK_EVERY, pause * 2) : LOOK_SELDOM;
       try {
         const [[isSome] = []] = await database.run(some);
-        while (isSome === 'true' && !stopped && (await moveSome()));
+        while (isSome === 'true' && !stopped && (await moveSome()) > 0);
       } catch {
         // Without a server, or because another process was faster. The rows are still there, or in the log.
         pause = LOOK_SELDOM;
@@ -144,12 +148,12 @@ export function startMover(
     }
   }
 
-  /** @returns whether there may be more. */
-  async function moveSome(): Promise<boolean> {
+  /** @returns how many rows it moved: none if there are none, or another process is at it. */
+  async function moveSome(): Promise<number> {
     const moved = await database.transaction((inTransaction) => moveIn(inTransaction));
-    if (moved === undefined) return false;
+    if (moved === undefined) return 0;
     await announce(moved.written);
-    return moved.rows === MOST_ROWS;
+    return moved.rows;
   }
 
   async function moveIn(inTransaction: Run): Promise<{ written: Written; rows: number } | undefined> {

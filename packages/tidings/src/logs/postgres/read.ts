@@ -22,8 +22,9 @@ const STEP = 1000;
 export async function readPage(store: Store, query: LogQuery, end: number): Promise<Page> {
   const { after, limit, snapshot: isValue = false } = query;
   if (after >= end) return { entries: [], next: end };
-  const topics = await topicsOf(store, query.matchers, isValue);
-  const rows = { rows: Math.min(STEP, limit.events + 1), length: Math.max(1, limit.length) };
+  const topics = await topicsOf(store, query.matchers, isValue, limit.looks);
+  const most = Math.max(1, Math.min(STEP, limit.events + 1, limit.looks ?? STEP));
+  const rows = { rows: most, length: Math.max(1, limit.length) };
   if (topics !== undefined) {
     return toWanted(await readTopics(store, topics, { after, end, isValue }, rows), query);
   }
@@ -39,8 +40,10 @@ function toWanted({ entries, next }: Rows, { wants, limit }: LogQuery): Page {
 async function scan(store: Store, { after, wants, limit }: LogQuery, end: number): Promise<Page> {
   const found: LogEntry[] = [];
   let next = after;
-  for (let scanned = 0; scanned < MAX_SCANNED && next < end;) {
-    const page = await readRange(store, { after: next, end }, { rows: STEP, length: 4 * limit.length });
+  const looks = Math.max(1, Math.min(MAX_SCANNED, limit.looks ?? MAX_SCANNED));
+  for (let scanned = 0; scanned < looks && next < end;) {
+    const rows = Math.min(STEP, looks - scanned);
+    const page = await readRange(store, { after: next, end }, { rows, length: 4 * limit.length });
     next = page.next;
     scanned += page.entries.length;
     found.push(...page.entries.filter(wants));
@@ -50,39 +53,46 @@ async function scan(store: Store, { after, wants, limit }: LogQuery, end: number
   return toPage(found, limit, next);
 }
 
-/** The topics that are asked for, by their names in the index; undefined if there are too many to follow. */
+/**
+ * The topics that are asked for, by their names in the index; undefined if there are too many to follow, or to compare
+ * with the patterns.
+ */
 async function topicsOf(
   store: Store,
-  matchers: MatcherSet,
+  { topics: given, patterns }: MatcherSet,
   isValue: boolean,
+  looks: number = MAX_NAMES,
 ): Promise<readonly string[] | undefined> {
-  const topics = new Set([...matchers.topics].map(topicKey));
-  for (const pattern of matchers.patterns) {
-    const found = await topicsMatching(store, pattern, isValue, MAX_TOPICS - topics.size);
-    if (found === undefined) return undefined;
-    for (const topic of found) topics.add(topic);
+  const topics = new Set([...given].map(topicKey));
+  const budget = { names: Math.min(MAX_NAMES, looks) };
+  for (const pattern of patterns) {
+    if (topics.size > MAX_TOPICS) return undefined;
+    const isWhole = await addMatching(topics, store, pattern, isValue, budget);
+    if (!isWhole) return undefined;
   }
   return topics.size > MAX_TOPICS ? undefined : [...topics];
 }
 
-async function topicsMatching(
+/** @returns whether these are all. */
+async function addMatching(
+  topics: Set<string>,
   store: Store,
   compiled: CompiledPattern,
   isValue: boolean,
-  most: number,
-): Promise<readonly string[] | undefined> {
+  budget: { names: number },
+): Promise<boolean> {
   // No longer than a shortened topic.
   const prefix = literalPrefix(compiled.pattern).slice(0, KEPT_LENGTH).toWellFormed();
-  const found: string[] = [];
   let start: string | undefined;
-  for (let looked = 0; looked < MAX_NAMES; looked += STEP) {
-    const names = await readTopicNames(store, { prefix, start, isValue }, STEP);
-    found.push(...names.filter((name) => isShortened(name) || compiled.matches(name)));
-    if (found.length > most) return undefined;
-    if (names.length < STEP) return found;
+  while (budget.names > 0 && topics.size <= MAX_TOPICS) {
+    const count = Math.min(STEP, budget.names);
+    const names = await readTopicNames(store, { prefix, start, isValue }, count);
+    budget.names -= Math.max(1, names.length);
+    for (const name of names) if (isShortened(name) || compiled.matches(name)) topics.add(name);
+    if (names.length < count) return true;
     start = names.at(-1);
   }
-  return undefined;
+  return false;
 }
 
 export async function readLosses(
