@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
-import type * as Tidings from '../packages/tidings/src/client/index.ts';
+import type * as Tidings from 'tidings/client';
 import { userTopic } from '../examples/live/src/shared/api.ts';
 import { proxyTo, type CuttableProxy } from './cuttable-proxy.ts';
 import { useLiveApp } from './live-app.ts';

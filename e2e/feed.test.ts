@@ -9,7 +9,7 @@ const app = useLiveApp();
 
 const postOf = (page: Page, text: string): Locator => page.getByTestId('post').filter({ hasText: text });
 
-/** A page that is loaded anew has forgotten the mark. */
+/** A page that was reloaded has forgotten the mark. */
 async function mark(page: Page): Promise<() => Promise<boolean>> {
   await page.evaluate(() => document.body.setAttribute('data-mark', ''));
   return () => page.evaluate(() => document.body.hasAttribute('data-mark'));

@@ -92,8 +92,7 @@ describe('too many connections opened per minute', () => {
     expect(told).toBeGreaterThan(30);
     await eventually(() => statusLabel(page)).toMatch(/^Reconnecting in \d+ s$/);
 
-    // The minute passes for the page, and the server forgets as it is started anew. Ten seconds are left for what
-    // this takes.
+    // The restarted server has forgotten the requests. For the page, all but ten seconds of the wait pass.
     await app.stop();
     await app.start();
     await page.clock.fastForward((told - 10) * 1000);

@@ -63,14 +63,14 @@ describe('publishing under a condition', () => {
   });
 
   test.each([
-    ['a topic that is no state', ['a', { key: 'k', ttl: 10 }], 'ttl'],
-    ['a topic that is no state', ['a', { key: 'k', ifAbsent: true }], 'ifAbsent'],
+    ['a topic without states', ['a', { key: 'k', ttl: 10 }], 'ttl'],
+    ['a topic without states', ['a', { key: 'k', ifAbsent: true }], 'ifAbsent'],
     ['an event without a key', ['state', { ttl: 10 }], 'ttl'],
     ['an event without a key', ['state', { ifSeq: 1 }], 'ifSeq'],
     ['two conditions', ['state', { key: 'k', ifSeq: 1, ifAbsent: true }], 'ifAbsent'],
-    ['a seq that is none', ['state', { key: 'k', ifSeq: 0 }], 'ifSeq'],
-    ['a time to live that is none', ['state', { key: 'k', ttl: 0 }], 'ttl'],
-    ['a condition that is no flag', ['state', { key: 'k', ifAbsent: 1 }], 'ifAbsent'],
+    ['an invalid seq', ['state', { key: 'k', ifSeq: 0 }], 'ifSeq'],
+    ['an invalid time to live', ['state', { key: 'k', ttl: 0 }], 'ttl'],
+    ['a condition that is not a flag', ['state', { key: 'k', ifAbsent: 1 }], 'ifAbsent'],
     ['a condition on a topic with an interval', ['paced', { key: 'k', ifAbsent: true }], 'ifAbsent'],
   ] as const)('refuses %s', async (_, [topic, options], option) => {
     const { hub } = start();

@@ -24,7 +24,7 @@ describe.each(
 
 type Break = (sink: Sink, connection: OwnConnection, res: ServerResponse) => Sink;
 
-/** A transport that does as it should, but for what `broken` changes. */
+/** A correct transport, except for what `broken` changes. */
 function startWith(
   broken: Break,
   forgets: 'nothing' | 'the peer' | 'the answer' = 'nothing',
@@ -79,7 +79,7 @@ function startWith(
 const asItIs: Break = (sink) => sink;
 
 describe('The contract catches a transport that', () => {
-  // Side by side: most of them are found by something that doesn't come.
+  // Side by side: most of them are noticed by something that never comes.
   test.concurrent.each<[string, TransportFactory, string]>([
     [
       'ignores backpressure',

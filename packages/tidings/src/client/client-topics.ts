@@ -6,16 +6,18 @@ import { createFixedTopics, fitsIntoUrl, isMatcher, type Request, type Topics } 
 import type { Wish } from './topic-progress.ts';
 
 /** The client's topics: fixed until the app first changes them. */
-export interface ClientTopics extends Omit<Topics, 'request'> {
+export interface ClientTopics {
+  readonly current: Omit<Topics, 'request'>;
   request(cursor: string | undefined, whole: boolean): Request | Promise<Request>;
   /** `started` is called when the change is under way. */
   change(wish: Wish, started: () => void): Promise<string>;
   renew(): Promise<TidingsError | undefined>;
+  finish(error: TidingsError): void;
 }
 
 export function createClientTopics(settings: Settings, hooks: ChangeHooks): ClientTopics {
-  const plain = createFixedTopics(settings.topics);
-  let current: Topics = plain;
+  const fixed = createFixedTopics(settings.topics);
+  let current: Topics = fixed;
   let changing: Promise<ChangingTopics> | undefined;
   let end: TidingsError | undefined;
 
@@ -25,7 +27,7 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
       const message = 'The part of the client that changes topics could not be loaded.';
       throw new TidingsError('client/network', message, { cause });
     });
-    const taken = takeOver(settings, plain.known, hooks);
+    const taken = takeOver(settings, fixed.known, hooks);
     current = taken;
     if (end !== undefined) taken.finish(end);
     return taken;
@@ -34,11 +36,14 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
   const changeable = (): Promise<ChangingTopics> => (changing ??= load());
 
   return {
+    get current() {
+      return current;
+    },
     request(cursor, whole) {
       const ask = (): Request => current.request(cursor, whole);
       const changes = changing !== undefined || !fitsIntoUrl(settings.topics);
       // If that part can't be loaded, a URL that is too long is better than none.
-      return changes && current === plain ? changeable().then(ask, ask) : ask();
+      return changes && current === fixed ? changeable().then(ask, ask) : ask();
     },
     async change({ add, drop }, started) {
       for (const topic of [...add, ...drop] as unknown[]) if (!isMatcher(topic)) throw notATopic(topic);
@@ -52,10 +57,6 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
         (topics) => topics.renew(),
         (cause: unknown) => cause as TidingsError,
       ),
-    welcomed: (first) => current.welcomed(first),
-    handed: (item, moved) => current.handed(item, moved),
-    left: () => current.left(),
-    begin: () => current.begin(),
     finish(error) {
       end = error;
       current.finish(error);

@@ -13,8 +13,8 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
   const settings = resolveSettings(url, options);
   const storage = options.persist === undefined ? undefined : settings.environment.storage;
   const keeper = createCursorKeeper(options.cursor, options.persist, storage);
-  const delivery = createDelivery();
   const listeners = createListeners();
+  const delivery = createDelivery(listeners);
   const driver = createDriver(settings, keeper, delivery, listeners);
   const close = (): void => driver.send({ type: 'close' });
   driver.start(options.signal);
@@ -25,12 +25,12 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
     get cursor() {
       return keeper.cursor;
     },
-    on: delivery.on,
-    onOpen: listeners.opened.add,
-    onGap: listeners.gaps.add,
-    onError: listeners.errors.add,
-    onStatus: listeners.statuses.add,
-    onComment: listeners.comments.add,
+    on: (type, listener) => listeners.add(`event ${type}`, listener),
+    onOpen: (listener) => listeners.add('open', listener),
+    onGap: (listener) => listeners.add('gap', listener),
+    onError: (listener) => listeners.add('error', listener),
+    onStatus: (listener) => listeners.add('status', listener),
+    onComment: (listener) => listeners.add('comment', listener),
     events: () => delivery.iterate(),
     subscribe: (...topics) => driver.change({ add: topics, drop: [] }),
     unsubscribe: (...topics) => driver.change({ add: [], drop: topics }),

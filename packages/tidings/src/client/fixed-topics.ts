@@ -86,17 +86,8 @@ export function marksPlace(item: Handed, moved: boolean): boolean {
   return moved || 'onlyId' in item || item.type === SUBSCRIBED;
 }
 
-/** @returns the first ones, as many as fit into a URL. */
-export function thoseThatFit(matchers: readonly Matcher[], room: number): readonly Matcher[] {
-  let used = 0;
-  return matchers.filter((matcher) => {
-    used += new URLSearchParams([parameterOf(matcher)]).toString().length + 1;
-    return used <= room;
-  });
-}
-
 export function fitsIntoUrl(matchers: readonly Matcher[]): boolean {
-  return thoseThatFit(matchers, ROOM_FOR_TOPICS).length === matchers.length;
+  return new URLSearchParams(matchers.map(parameterOf)).toString().length < ROOM_FOR_TOPICS;
 }
 
 export function isMatcher(value: unknown): value is Matcher {

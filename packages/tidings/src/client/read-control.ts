@@ -33,8 +33,8 @@ export function readWelcome(data: string): Introduction {
   return {
     ...(typeof connection === 'string' && { connection }),
     resumed: resumed === true,
-    gaps: readGapList(gaps),
-    ...(isDelay(heartbeat) && heartbeat > 0 && { heartbeat }),
+    gaps: listOf(gaps),
+    ...(delayOf(heartbeat) && { heartbeat: heartbeat as number }),
   };
 }
 
@@ -52,17 +52,16 @@ export function readCredentials(data: string): ConnectionCredentials | undefined
 
 export function readTopics(data: string): readonly Matcher[] {
   const { topics } = parse<Subscribed>(data);
-  return Array.isArray(topics) ? (topics as readonly Matcher[]) : [];
+  return listOf(topics);
 }
 
 /** @returns milliseconds. */
 export function readExpiring(data: string): number {
-  const { within } = parse<Expiring>(data);
-  return isDelay(within) ? within : 0;
+  return delayOf(parse<Expiring>(data).within) ?? 0;
 }
 
 export function readGaps(data: string): readonly Gap[] {
-  return readGapList(parse<GapNotice>(data).gaps);
+  return listOf(parse<GapNotice>(data).gaps);
 }
 
 /**
@@ -73,24 +72,22 @@ export function readGoodbye(data: string): {
   readonly isAnswer: boolean;
 } {
   const { reason, retry } = parse<Goodbye>(data);
-  return { retry: isDelay(retry) ? retry : undefined, isAnswer: reason === 'wait' };
+  return { retry: delayOf(retry), isAnswer: reason === 'wait' };
 }
 
 /** A malformed notice counts as empty: the stream around it is still worth reading. */
 function parse<T>(data: string): { readonly [K in keyof T]?: unknown } {
-  let value: unknown;
   try {
-    value = JSON.parse(data);
+    return (JSON.parse(data) as object | null) ?? {};
   } catch {
     return {};
   }
-  return typeof value === 'object' && value !== null ? value : {};
 }
 
-function readGapList(gaps: unknown): readonly Gap[] {
-  return Array.isArray(gaps) ? (gaps as readonly Gap[]) : [];
+function listOf<T>(value: unknown): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [];
 }
 
-function isDelay(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+function delayOf(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 && value < Infinity ? value : undefined;
 }

@@ -127,6 +127,7 @@ describe('a failure', () => {
     ['that would end the client does not', 404, true, 'client/http-status, again in 500'],
     ['that would be retried ends the client', 503, false, 'client/http-status'],
     ['is followed by a wait as long as the app says', 503, 7_000, 'client/http-status, again in 7000'],
+    ['is followed by no wait at all, but for once', 503, NaN, 'client/http-status, again in 0'],
     ['is left to the client', 404, undefined, 'client/http-status'],
   ])('%s, if the app decides so', async (_, status, answer, told) => {
     const server = await serveExchanges();

@@ -2,13 +2,7 @@ import type { Change } from '../protocol/control.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import type { ChangeReply } from './change-request.ts';
-import {
-  type FirstFrame,
-  type KnownTopics,
-  type Request,
-  ROOM_FOR_TOPICS,
-  thoseThatFit,
-} from './fixed-topics.ts';
+import { fitsIntoUrl, type FirstFrame, type KnownTopics, type Request } from './fixed-topics.ts';
 import type { Failure } from './response.ts';
 import {
   applyWish,
@@ -31,6 +25,8 @@ import {
  *
  * `left` leads from everywhere to `away`, `finish` to `over`. Orders are carried out one after the other: by a request
  * while there is a connection, or by the connection itself, if its request already asks for what the first order wants.
+ *
+ * Longer than other files because the whole table should be in one view.
  */
 
 export type Phase = 'away' | 'idle' | 'asking' | 'over';
@@ -208,7 +204,7 @@ const plan = (
   const { matchers, asNew } = planConnection(wanted, whole);
   const request: Request = {
     // A server that allows no changes has to be asked for everything at once.
-    matchers: whole ? matchers : thoseThatFit(matchers, ROOM_FOR_TOPICS),
+    matchers: whole ? matchers : thoseThatFit(matchers),
     asNew: matchers.length === 0 ? !begun : asNew,
     cursor,
   };
@@ -358,6 +354,11 @@ const table: { readonly [P in Phase]: { readonly [I in Input['type']]: Cell<P, I
     finish: stay,
   },
 };
+
+/** @returns the first ones, as many as fit into a URL. */
+function thoseThatFit(matchers: readonly Matcher[]): readonly Matcher[] {
+  return matchers.filter((_, i) => fitsIntoUrl(matchers.slice(0, i + 1)));
+}
 
 export function transition(state: State, input: Input): Step {
   // The compiler can't see that the cell was picked by this state and this input.

@@ -1,3 +1,4 @@
+import type { Member } from '../hub/presence/presence.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import {
   type Checks,
@@ -8,6 +9,7 @@ import {
   assertOptions,
   describe,
   invalidOption,
+  options,
 } from '../protocol/options.ts';
 import type { Authorization } from './handler-options.ts';
 
@@ -16,10 +18,15 @@ import type { Authorization } from './handler-options.ts';
  * `hub/invalid-option` goes where the app's own failures go.
  */
 
+export const MEMBER: Checks<Member> = {
+  id: aString,
+  data: { expected: 'a value', accepts: () => true },
+};
+
 export const AUTHORIZATION: Checks<Authorization> = {
   subject: aString,
   topics: { expected: 'a list of topics and patterns', accepts: Array.isArray },
-  member: anObjectWith('a member, such as { id: "ann" }', 'id'),
+  member: { ...options(MEMBER), ...anObjectWith('a member, such as { id: "ann" }', 'id') },
   expiresAt: aNumber({ min: 0 }),
 };
 

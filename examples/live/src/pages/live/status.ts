@@ -4,9 +4,9 @@ import { secondsUntil } from '../lib/time.ts';
 /** The state of the page's event stream, which the indicator in the top bar shows. */
 export interface StreamState {
   /**
-   * `connecting`: opened by the page's own wish, the first time or anew. `waiting`: interrupted, until it is open
-   * again. `resting`: closed while the page is out of sight. `ended`: the server said not to come back. `refused`:
-   * it said no (401, 403, …) and trying again is no use.
+   * `connecting`: being opened because the page wants it, for the first time or again. `waiting`: interrupted, until it
+   * is open again. `resting`: closed while the page is out of sight. `ended`: the server said not to come back.
+   * `refused`: it said no (401, 403, …), and trying again is pointless.
    */
   readonly phase: 'connecting' | 'open' | 'waiting' | 'resting' | 'ended' | 'refused';
   /** When the next attempt is due, while `waiting`. */
@@ -96,7 +96,11 @@ function describeOpen(state: StreamState, now: number): StatusText {
     };
   }
   if (gap !== undefined && (caughtUpAt === undefined || caughtUpAt < gap.at)) {
-    return { tone: 'busy', label: 'Catching up…', detail: `${describeGap(gap.reasons)} The page is loading its data again.` };
+    return {
+      tone: 'busy',
+      label: 'Catching up…',
+      detail: `${describeGap(gap.reasons)} The page is loading its data again.`,
+    };
   }
   if (gap !== undefined && caughtUpAt !== undefined && now - caughtUpAt < TELL_CAUGHT_UP) {
     return {

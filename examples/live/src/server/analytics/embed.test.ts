@@ -2,7 +2,7 @@ import { createContext, runInContext } from 'node:vm';
 import { beforeEach, expect, test } from 'vitest';
 import { embedScript } from './embed.ts';
 
-/** As much of a browser as the script uses. */
+/** The parts of a browser that the script uses. */
 interface FakePage {
   opened: FakeEventSource[];
   listeners: Map<string, (event: { persisted: boolean }) => void>;

@@ -31,7 +31,7 @@ function withRoomFor(maxPages: number): void {
   });
 }
 
-/** So many people come to a page; none of them is on another one. */
+/** This many people open a page, and no other one. */
 function enter(page: string, people = 1): void {
   const topics = viewers.topicsOf(page);
   for (const topic of topics) present[topic] = (present[topic] ?? 0) + people;

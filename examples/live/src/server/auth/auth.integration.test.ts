@@ -188,7 +188,7 @@ describe('sessions', () => {
     const update = vi.spyOn(SessionStore.prototype, 'set');
     let signOut: Promise<unknown> | undefined;
     update.mockImplementationOnce(function (this: SessionStore, ...rest) {
-      // Just before it is saved, and for longer than the server remembers, it is ended elsewhere.
+      // Just before it is saved, it is ended elsewhere, for longer than the server remembers.
       signOut = person.send('DELETE', '/session').then(() => {
         clock.sleep(3_600_000);
         update.mockRestore();

@@ -4,9 +4,12 @@
  *
  *   CONNECTING ──200, text/event-stream──► OPEN ──end, network error──► CONNECTING, after the reconnection time
  *        └──any other response──► CLOSED ◄──close()── from anywhere
+ *
+ * Longer than other files because it follows the standard's algorithms, which share their state.
  */
 import { createDecoder, type DecodedEvent } from '../../protocol/decode.ts';
 import { TidingsError } from '../../protocol/tidings-error.ts';
+import { isEventStream } from '../headers.ts';
 import { readChunks } from './chunks.ts';
 import { buildRequest, resolveTarget, type Target as Destination } from './request.ts';
 import { queueTask } from './tasks.ts';
@@ -302,10 +305,9 @@ function isObject(value: unknown): value is object {
 }
 
 function judge({ status, headers }: EventSourceResponse): TidingsError | undefined {
-  const contentType = headers.get('content-type');
-  // The essence of the MIME type: parameters don't matter. https://mimesniff.spec.whatwg.org/#mime-type-essence
-  if (status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(contentType ?? '')) return undefined;
+  if (status === 200 && isEventStream(headers)) return undefined;
   const code = status === 200 ? 'client/content-type' : 'client/http-status';
+  const contentType = headers.get('content-type');
   const message = `Expected 200 and text/event-stream, got ${status} and ${contentType}.`;
   return new TidingsError(code, message, { status, details: { contentType } });
 }
