@@ -13,6 +13,7 @@ import {
 import { type Proxy, startProxy } from '../../../test/engines/proxy.ts';
 import { collectGarbage } from '../../../test/collect-garbage.ts';
 import { until, untilAsync } from '../../../test/http/deadline.ts';
+import { type Hub, createHub } from '../../index.ts';
 import { locate } from '../../log/lineage.ts';
 import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
 import { type PostgresLog, type PostgresLogOptions, postgresLog } from './index.ts';
@@ -118,6 +119,38 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
     expect(appended).toEqual({ seq: 2, duplicate: false });
     const [{ count } = {}] = await server.query('SELECT count(*)::int FROM tidings.events');
     expect(count).toBe(2);
+  });
+
+  test('keeps subscribers while the server is away, and brings them everything afterwards', async () => {
+    const server = await fresh();
+    const hubs = await Promise.all(
+      [0, 1].map(async () => createHub({ log: await postgresLog({ url: server.url, timeout: 1000 }) })),
+    );
+    for (const hub of hubs) onTestFinished(() => hub.close());
+    const [hub, other] = hubs as [Hub, Hub];
+    const received: string[] = [];
+    const reading = (async () => {
+      for await (const item of other.subscribe('a')) {
+        if (item.kind === 'gap') received.push('a gap');
+        if (item.kind === 'event') received.push(item.data);
+      }
+    })();
+    await hub.publish('a', 1);
+    await until('the first event is there', () => received.length === 1);
+    await server.kill();
+    await expect(hub.publish('a', 'refused')).rejects.toMatchObject({ code: 'log/unavailable' });
+    expect(other.stats().live).toBe(1);
+    await server.start();
+    await untilAsync('an event is published', () =>
+      hub.publish('a', 2, { id: 'again and again' }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await until('the second event is there', () => received.length === 2);
+    expect(received).toEqual(['1', '2']);
+    await other.close();
+    await reading;
   });
 
   test('tells those who saw what a crash took, where commits don’t wait for the disk', async () => {

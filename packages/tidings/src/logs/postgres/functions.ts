@@ -110,6 +110,7 @@ BEGIN
       UPDATE SCHEMA.more SET value = false WHERE seq = older.seq AND topic = ANY (left_of.keys);
       s.value_count := s.value_count - 1;
       UPDATE SCHEMA.counts SET events = events - 1 WHERE name = 'k' || older.home;
+      DELETE FROM SCHEMA.counts WHERE name = 'k' || older.home AND events <= 0;
       IF NOT older.counted THEN
         s.events := s.events + 1;
         s.bytes := s.bytes + older.size;
