@@ -21,7 +21,7 @@ import { type PostgresLog, type PostgresLogOptions, postgresLog } from './index.
 describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
   test('goes on after a crash of the server with all that was acknowledged', async () => {
     const server = await fresh();
-    const log = await open({ url: server.url, timeout: 1000 });
+    const log = await open({ url: server.url, timeout: 3000 });
     const { epoch } = log.tail;
     await log.append([event('1')]);
     await server.kill();
@@ -38,7 +38,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
 
   test('keeps its epoch if the server is shut down in order and started again', async () => {
     const server = await fresh();
-    const log = await open({ url: server.url, timeout: 1000 });
+    const log = await open({ url: server.url, timeout: 3000 });
     const { epoch } = log.tail;
     await log.append([event('1')]);
     await server.shutDown();
@@ -57,21 +57,27 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
       `SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'`,
     );
     process.kill(Number(pid), 'SIGKILL');
-    await appendUntilDone(log, '2');
-    expect(log.lineage).toEqual([{ epoch, end: 1 }]);
+    // The others may go on for a moment.
+    await untilAsync('the epoch is a new one', async () => {
+      await appendUntilDone(log, 'more');
+      return log.tail.epoch !== epoch;
+    });
+    expect(log.lineage).toMatchObject([{ epoch }]);
+    await log.catchUp();
+    expect(standing(log, epoch, 1)).toEqual({ is: 'known', seq: 1 });
   });
 
   test('rejects within its timeout while the server doesn’t answer, and follows again afterwards', async () => {
     const server = await fresh();
     const [log, other] = [
-      await open({ url: server.url, timeout: 400 }),
-      await open({ url: server.url, timeout: 400 }),
+      await open({ url: server.url, timeout: 3000 }),
+      await open({ url: server.url, timeout: 3000 }),
     ];
     await log.append([event('1')]);
     server.pause();
     const began = performance.now();
     await expect(log.append([event('2')])).rejects.toMatchObject({ code: 'log/unavailable' });
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(performance.now() - began).toBeLessThan(30_000);
     await expect(log.catchUp()).rejects.toMatchObject({ code: 'log/unavailable' });
     server.resume();
     const seq = await appendUntilDone(log, '3');
@@ -82,7 +88,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
   test('keeps its memory level while thousands of publishers fail, and takes no late copy of their events', async () => {
     const server = await fresh();
     const proxy = await between(server);
-    const log = await open({ url: through(proxy), timeout: 1000 });
+    const log = await open({ url: through(proxy), timeout: 3000 });
     await log.append([event('1')]);
     proxy.cut();
     collectGarbage();
@@ -124,7 +130,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
   test('keeps subscribers while the server is away, and brings them everything afterwards', async () => {
     const server = await fresh();
     const hubs = await Promise.all(
-      [0, 1].map(async () => createHub({ log: await postgresLog({ url: server.url, timeout: 1000 }) })),
+      [0, 1].map(async () => createHub({ log: await postgresLog({ url: server.url, timeout: 3000 }) })),
     );
     for (const hub of hubs) onTestFinished(() => hub.close());
     const [hub, other] = hubs as [Hub, Hub];
@@ -155,7 +161,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
 
   test('tells those who saw what a crash took, where commits don’t wait for the disk', async () => {
     const server = await fresh('wal_writer_delay=10s', 'autovacuum=off');
-    const log = await open({ url: server.url, durability: 'relaxed', timeout: 1000 });
+    const log = await open({ url: server.url, durability: 'relaxed', timeout: 3000 });
     await log.append([event('kept')]);
     await server.query('CHECKPOINT');
     await log.append([event('lost')]);
@@ -178,7 +184,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log that fails over to a standby', () 
   test('notices that its connections lead to a server that is no longer the primary', async () => {
     const primary = await fresh();
     const proxy = await between(primary);
-    const log = await open({ url: through(proxy), timeout: 2000 });
+    const log = await open({ url: through(proxy), timeout: 5000 });
     await log.append([event('1')]);
     const standby = await startStandby(primary);
     onTestFinished(() => standby.stop());
@@ -235,7 +241,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log that was put back', () => {
 
   test('begins a new epoch in a copy made while the server was shut down, if it is told so', async () => {
     const server = await fresh();
-    const log = await open({ url: server.url, timeout: 1000 });
+    const log = await open({ url: server.url, timeout: 3000 });
     await log.append([event('1')]);
     const { epoch } = log.tail;
     await log.close();

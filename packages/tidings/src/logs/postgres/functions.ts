@@ -125,6 +125,42 @@ BEGIN
   END LOOP;
 END $$;
 
+-- Takes what new values supersede. Where all events of a key are on the same topics, and all or none are private, only
+-- the newest is left: these go at once.
+CREATE OR REPLACE FUNCTION SCHEMA.supersede_all(INOUT s SCHEMA.head, _seqs bigint[])
+LANGUAGE plpgsql AS $$
+DECLARE
+  found record;
+  newer SCHEMA.events;
+BEGIN
+  INSERT INTO SCHEMA.counts AS c (name, events, bytes)
+  SELECT 'k' || e.home, count(*), 0 FROM SCHEMA.events e WHERE e.seq = ANY (_seqs) AND e.value GROUP BY e.home
+  ON CONFLICT (name) DO UPDATE SET events = c.events + excluded.events;
+  WITH places AS (
+    SELECT DISTINCT e.home, e.key FROM SCHEMA.events e WHERE e.seq = ANY (_seqs)
+  ), kept AS (
+    SELECT e.seq, e.id, lead(e.seq) OVER w AS next,
+      min(e.topics) OVER p = max(e.topics) OVER p
+        AND bool_and(e.flags LIKE '%p%') OVER p = bool_or(e.flags LIKE '%p%') OVER p AS is_simple
+    FROM places JOIN SCHEMA.events e ON e.home = places.home AND e.key = places.key AND e.kept
+    WINDOW p AS (PARTITION BY e.home, e.key), w AS (PARTITION BY e.home, e.key ORDER BY e.seq)
+  ), remembered AS (
+    UPDATE SCHEMA.ids i SET superseded_by = kept.next FROM kept
+    WHERE kept.is_simple AND kept.next IS NOT NULL AND kept.id IS NOT NULL AND i.id = kept.id AND i.superseded_by IS NULL
+    RETURNING i.id
+  )
+  SELECT array_agg(seq) FILTER (WHERE is_simple AND next IS NOT NULL) AS older,
+    array_agg(seq) FILTER (WHERE NOT is_simple) AS others, (SELECT count(*) FROM remembered) AS old_ids
+  INTO found FROM kept;
+  s.old_ids := s.old_ids + found.old_ids;
+  IF found.older IS NOT NULL THEN s := SCHEMA.take(s, found.older, false); END IF;
+  FOR newer IN
+    SELECT * FROM SCHEMA.events e WHERE e.seq = ANY (found.others) AND e.seq = ANY (_seqs) ORDER BY e.seq
+  LOOP
+    s := SCHEMA.supersede(s, newer);
+  END LOOP;
+END $$;
+
 -- Deletes keys whose time has come: by a tombstone on all topics of their values, the newest value's first.
 CREATE OR REPLACE FUNCTION SCHEMA.expire(INOUT s SCHEMA.head, _most integer)
 LANGUAGE plpgsql AS $$
@@ -295,7 +331,6 @@ DECLARE
   s SCHEMA.head;
   last record;
   one record;
-  newer SCHEMA.events;
   seqs bigint[];
   notes text[];
   known bigint[];
@@ -304,6 +339,7 @@ DECLARE
   call_length integer;
   culprit integer;
   head_before bigint;
+  state_seqs bigint[];
   old_id text;
   total integer := coalesce(cardinality(_topics), 0);
 BEGIN
@@ -439,22 +475,24 @@ BEGIN
     ON CONFLICT (name) DO UPDATE SET events = c.events + excluded.events, bytes = c.bytes + excluded.bytes;
   END IF;
 
-  FOR n IN 1..coalesce(cardinality(_state_at), 0) LOOP
-    CONTINUE WHEN seqs[_state_at[n]] <= 0;
-    SELECT * INTO newer FROM SCHEMA.events e WHERE e.seq = seqs[_state_at[n]];
-    s := SCHEMA.supersede(s, newer);
-    IF newer.value THEN
-      INSERT INTO SCHEMA.counts AS c VALUES ('k' || newer.home, 1, 0)
-      ON CONFLICT (name) DO UPDATE SET events = c.events + 1 RETURNING c.events INTO one;
-      -- The key changed longest ago goes first.
-      IF one.events > _most[n] THEN
-        s := SCHEMA.take(s, ARRAY(
-          SELECT e.seq FROM SCHEMA.events e WHERE e.home = newer.home AND e.value ORDER BY e.seq
-          LIMIT least(one.events - _most[n], 1000)
-        ), true);
-      END IF;
-    END IF;
-  END LOOP;
+  IF cardinality(_state_at) > 0 THEN
+    state_seqs := ARRAY(SELECT seqs[n] FROM unnest(_state_at) AS n WHERE seqs[n] > 0);
+    s := SCHEMA.supersede_all(s, state_seqs);
+    -- Of topics with too many values, the key changed longest ago goes first.
+    FOR one IN
+      SELECT 'k' || home AS name, home, min(most) AS most FROM (
+        SELECT split_part(coalesce(_keys[n], _topics[n]), E'\\n', 1) AS home, most
+        FROM unnest(_state_at, _most) AS given(n, most)
+      ) AS homes GROUP BY home
+    LOOP
+      SELECT c.events INTO last FROM SCHEMA.counts c WHERE c.name = one.name AND c.events > one.most;
+      CONTINUE WHEN NOT FOUND;
+      s := SCHEMA.take(s, ARRAY(
+        SELECT e.seq FROM SCHEMA.events e WHERE e.home = one.home AND e.value ORDER BY e.seq
+        LIMIT least(last.events - one.most, total + 1000)
+      ), true);
+    END LOOP;
+  END IF;
 
   FOR n IN 1..coalesce(cardinality(_group_names), 0) LOOP
     s := SCHEMA.trim_group(s, _group_names[n], _group_events[n], _group_bytes[n], _group_ages[n], total + 1000);

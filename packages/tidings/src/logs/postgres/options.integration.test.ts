@@ -66,7 +66,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
 
   test('says within its timeout that there is no server', async () => {
     const url = 'postgres://postgres@127.0.0.1:1/postgres';
-    await expect(postgresLog({ url, timeout: 300 })).rejects.toMatchObject({ code: 'log/unavailable' });
+    await expect(postgresLog({ url, timeout: 3000 })).rejects.toMatchObject({ code: 'log/unavailable' });
   });
 
   test('works for a role that may create nothing, once the SQL of the migrations was run', async () => {
@@ -176,7 +176,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
 
   test('notices that somebody has deleted it', async () => {
     const schema = newSchema();
-    const log = await open({ schema, timeout: 500 });
+    const log = await open({ schema, timeout: 3000 });
     await log.append([event('1')]);
     await server.query(`DROP SCHEMA ${schema} CASCADE`);
     await expect(log.append([event('2')])).rejects.toMatchObject({ code: 'log/unavailable' });
