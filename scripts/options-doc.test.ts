@@ -47,6 +47,7 @@ const expected: Readonly<Record<string, object>> = {
   createHub: HUB_OPTIONS,
   compression: checkedIn('node/gzip.ts', 'GzipOptions'),
   limits: LIMITS,
+  replay: RETENTION,
   presence: PRESENCE_RULE,
   'disconnect and close': {
     ...prefixed('disconnect', DISCONNECT_OPTIONS),
