@@ -35,7 +35,7 @@ import { type Registration, openLog } from './open.ts';
 import { type AppTransaction, publishIn, startMover } from './outbox.ts';
 import { readLosses, readPage } from './read.ts';
 import { createSource } from './source.ts';
-import { type State, createStore, readState } from './store.ts';
+import { type State, createStore, newWalks, readState } from './store.ts';
 import { startWakeUps } from './wake-ups.ts';
 import { type Group, type Written, createWriter } from './write.ts';
 
@@ -192,8 +192,10 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
   const mover = startMover(store, appender, channel, announce);
 
   function learn(read: State): void {
-    if (read.epoch !== state.epoch) state = read;
-    else if (read.head >= state.head)
+    if (read.epoch !== state.epoch) {
+      state = read;
+      store.walks = newWalks();
+    } else if (read.head >= state.head)
       state = { ...read, newestLoss: Math.max(state.newestLoss, read.newestLoss) };
   }
 

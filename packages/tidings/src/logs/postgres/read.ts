@@ -5,94 +5,90 @@ import {
   type Loss,
   type MatcherSet,
   type Page,
-  literalPrefix,
+  TopicWalk,
   toPage,
 } from '../../log/index.ts';
 import { KEPT_LENGTH, isShortened, topicKey } from './records.ts';
-import { type Rows, type State, type Store, readRange, readTopicNames, readTopics } from './store.ts';
+import {
+  type RowLimit,
+  type Rows,
+  type Span,
+  type State,
+  type Store,
+  readRange,
+  readTopicNames,
+  readTopics,
+} from './store.ts';
 
 /** Topics followed one by one; with more of them the log is read through. */
 const MAX_TOPICS = 200;
-/** The most names to compare with a pattern, and events to look at for a page, to keep nobody waiting long. */
+/** The most events to look at for one page, and names of topics, to keep nobody waiting long. */
+const MAX_LOOKS = 5000;
 const MAX_NAMES = 5000;
-const MAX_SCANNED = 5000;
+/** Events or names asked for at once. */
 const STEP = 1000;
 
 /** `end`: entries beyond it have not been announced yet, and don't exist for readers. */
 export async function readPage(store: Store, query: LogQuery, end: number): Promise<Page> {
-  const { after, limit, snapshot: isValue = false } = query;
-  if (after >= end) return { entries: [], next: end };
-  const topics = await topicsOf(store, query.matchers, isValue, limit.looks);
-  const most = Math.max(1, Math.min(STEP, limit.events + 1, limit.looks ?? STEP));
-  const rows = { rows: most, length: Math.max(1, limit.length) };
-  if (topics !== undefined) {
-    return toWanted(await readTopics(store, topics, { after, end, isValue }, rows), query);
-  }
-  return isValue
-    ? toWanted(await readRange(store, { after, end, isValue }, rows), query)
-    : scan(store, query, end);
+  const { after, before, matchers, snapshot: isValue = false } = query;
+  const isBack = before !== undefined;
+  const span = { low: after, high: Math.min(end, (before ?? Infinity) - 1), isBack, isValue };
+  if (span.high <= after) return { entries: [], next: isBack ? after + 1 : end };
+  const walk = await walkOn(store, matchers, isValue, isBack ? span.high : after + 1, end);
+  const { topics } = walk;
+  if (topics === undefined)
+    return isValue ? readOnce(query, (limit) => readRange(store, span, limit)) : scan(store, query, span);
+  // What is newer than the walk may be on topics that it has not met.
+  const known = { ...span, high: Math.min(span.high, walk.until) };
+  return readOnce(query, (limit) => readTopics(store, topics, known, limit));
 }
 
-function toWanted({ entries, next }: Rows, { wants, limit }: LogQuery): Page {
+async function readOnce({ wants, limit }: LogQuery, read: (limit: RowLimit) => Promise<Rows>): Promise<Page> {
+  const rows = Math.max(1, Math.min(STEP, limit.events + 1, limit.looks ?? Infinity));
+  const { entries, next } = await read({ rows, length: Math.max(1, limit.length) });
   return toPage(entries.filter(wants), limit, next);
 }
 
-async function scan(store: Store, { after, wants, limit }: LogQuery, end: number): Promise<Page> {
+async function scan(store: Store, { wants, limit }: LogQuery, span: Span): Promise<Page> {
+  const { isBack } = span;
+  const end = isBack ? span.low + 1 : span.high;
+  let looks = Math.max(1, Math.min(limit.looks ?? MAX_LOOKS, MAX_LOOKS));
   const found: LogEntry[] = [];
-  let next = after;
-  const looks = Math.max(1, Math.min(MAX_SCANNED, limit.looks ?? MAX_SCANNED));
-  for (let scanned = 0; scanned < looks && next < end;) {
-    const rows = Math.min(STEP, looks - scanned);
-    const page = await readRange(store, { after: next, end }, { rows, length: 4 * limit.length });
-    next = page.next;
-    scanned += page.entries.length;
-    found.push(...page.entries.filter(wants));
-    const wanted = toPage(found, limit, next);
-    if (wanted.next < next || wanted.entries.length >= limit.events) return wanted;
+  let rest = span;
+  for (;;) {
+    const length = Math.max(1, 4 * limit.length);
+    const { entries, next } = await readRange(store, rest, { rows: Math.min(STEP, looks), length });
+    found.push(...entries.filter(wants));
+    looks -= Math.max(1, entries.length);
+    const page = toPage(found, limit, next);
+    if (page.next !== next || page.entries.length >= limit.events || looks <= 0 || next === end) return page;
+    rest = isBack ? { ...rest, high: next - 1 } : { ...rest, low: next };
   }
-  return toPage(found, limit, next);
 }
 
-/**
- * The topics that are asked for, by their names in the index; undefined if there are too many to follow, or to compare
- * with the patterns.
- */
-async function topicsOf(
+/** Goes on with the walk over the names of topics, for a reader of these matchers that is at `seq`. */
+async function walkOn(
   store: Store,
-  { topics: given, patterns }: MatcherSet,
+  matchers: MatcherSet,
   isValue: boolean,
-  looks: number = MAX_NAMES,
-): Promise<readonly string[] | undefined> {
-  const topics = new Set([...given].map(topicKey));
-  const budget = { names: Math.min(MAX_NAMES, looks) };
-  for (const pattern of patterns) {
-    if (topics.size > MAX_TOPICS) return undefined;
-    const isWhole = await addMatching(topics, store, pattern, isValue, budget);
-    if (!isWhole) return undefined;
+  seq: number,
+  end: number,
+): Promise<TopicWalk> {
+  const walk = store.walks[isValue ? 'values' : 'events'].of(matchers, seq, () => {
+    const matches = (name: string): boolean => isShortened(name) || matchers.matchesTopic(name);
+    return new TopicWalk({ matchers, until: end, most: MAX_TOPICS, toName: topicKey, matches });
+  });
+  let { next } = walk;
+  for (let looked = 0; next !== undefined && looked < MAX_NAMES; looked += STEP) {
+    // No longer than a shortened topic.
+    const prefix = next.prefix.slice(0, KEPT_LENGTH).toWellFormed();
+    const names = await readTopicNames(store, { prefix, start: next.after, isValue }, STEP);
+    // Another reader of the same topics may have gone on with it meanwhile.
+    if (walk.next?.prefix === next.prefix && walk.next.after === next.after)
+      walk.take(names, names.length < STEP);
+    ({ next } = walk);
   }
-  return topics.size > MAX_TOPICS ? undefined : [...topics];
-}
-
-/** @returns whether these are all. */
-async function addMatching(
-  topics: Set<string>,
-  store: Store,
-  compiled: CompiledPattern,
-  isValue: boolean,
-  budget: { names: number },
-): Promise<boolean> {
-  // No longer than a shortened topic.
-  const prefix = literalPrefix(compiled.pattern).slice(0, KEPT_LENGTH).toWellFormed();
-  let start: string | undefined;
-  while (budget.names > 0 && topics.size <= MAX_TOPICS) {
-    const count = Math.min(STEP, budget.names);
-    const names = await readTopicNames(store, { prefix, start, isValue }, count);
-    budget.names -= Math.max(1, names.length);
-    for (const name of names) if (isShortened(name) || compiled.matches(name)) topics.add(name);
-    if (names.length < count) return true;
-    start = names.at(-1);
-  }
-  return false;
+  return walk;
 }
 
 export async function readLosses(
@@ -149,7 +145,7 @@ export async function topicsLost(
 ): Promise<readonly TopicLoss[] | undefined> {
   const text =
     'SELECT topic, seq, count FROM SCHEMA.losses WHERE count > $1::bigint ORDER BY count DESC LIMIT $2';
-  const rows = await run(sql(text), [since, MAX_SCANNED + 1]);
-  if (rows.length > MAX_SCANNED) return undefined;
+  const rows = await run(sql(text), [since, MAX_LOOKS + 1]);
+  if (rows.length > MAX_LOOKS) return undefined;
   return rows.map(([topic, seq, count]) => ({ topic: topic ?? '', seq: Number(seq), count: Number(count) }));
 }

@@ -1,5 +1,10 @@
-import type { Lineage, SourceState } from '../../log/index.ts';
-import { type LogEntry, createLogError } from '../../log/index.ts';
+import {
+  type Lineage,
+  type LogEntry,
+  type SourceState,
+  TopicWalks,
+  createLogError,
+} from '../../log/index.ts';
 import type { Database, Row, Run } from './database.ts';
 import { inSchema } from './migrations.ts';
 import { COLUMNS, toEntry } from './records.ts';
@@ -19,6 +24,18 @@ export interface Store {
   readonly run: Run;
   /** The statement with the schema's name. */
   readonly sql: (text: string) => string;
+  /** The readers' walks over the names of topics. */
+  walks: Walks;
+}
+
+export interface Walks {
+  readonly events: TopicWalks;
+  readonly values: TopicWalks;
+}
+
+/** In another epoch a topic may come into an index with a seq that a walk has passed. */
+export function newWalks(): Walks {
+  return { events: new TopicWalks(), values: new TopicWalks() };
 }
 
 export function createStore(database: Database, name: string): Store {
@@ -28,7 +45,7 @@ export function createStore(database: Database, name: string): Store {
     texts.set(text, known);
     return known;
   };
-  return { database, run: database.run, sql };
+  return { database, run: database.run, sql, walks: newWalks() };
 }
 
 const STATE = `json_build_array(epoch, lineage, head, floor, newest_loss, loss_count, forgotten_seq, forgotten_count,
@@ -73,15 +90,18 @@ const LENGTH = 'size - 200 - char_length(topics)';
  * A query of seqs and sizes, with their events. Sizes are looked at first: a page is as large as its limit, however large
  * its events happen to be. The last column is the size of all up to the row.
  */
-function fittingRows(found: string, rows: string, length: string): string {
+function fittingRows(found: string, order: string, rows: string, length: string): string {
   return `SELECT ${COLUMNS}, f.before + f.size FROM (
-      SELECT seq, size, sum(size) OVER (ORDER BY seq) - size AS before FROM (${found} ORDER BY seq LIMIT ${rows}) AS s
-    ) AS f JOIN SCHEMA.events e USING (seq) WHERE f.before < ${length} ORDER BY seq`;
+      SELECT seq, size, sum(size) OVER (${order}) - size AS before FROM (${found} ${order} LIMIT ${rows}) AS s
+    ) AS f JOIN SCHEMA.events e USING (seq) WHERE f.before < ${length} ${order}`;
 }
+
+const FORWARDS = 'ORDER BY seq';
+const BACKWARDS = 'ORDER BY seq DESC';
 
 export interface Rows {
   readonly entries: readonly LogEntry[];
-  /** Every entry up to this seq was found. */
+  /** Every entry up to this seq was found; backwards, from this seq on. */
   readonly next: number;
 }
 
@@ -99,51 +119,58 @@ export async function readWithState(
   after: number,
   limit: RowLimit,
 ): Promise<Rows & { readonly state: State }> {
-  const events = fittingRows(
-    `SELECT seq, ${LENGTH} AS size FROM SCHEMA.events WHERE seq > $1::bigint`,
-    '$2',
-    '$3',
-  );
+  const found = `SELECT seq, ${LENGTH} AS size FROM SCHEMA.events WHERE seq > $1::bigint`;
   const columns = `NULL::bigint, NULL::double precision, ${STATE}, NULL, NULL, NULL, NULL, NULL, NULL, NULL::float8,
     NULL::float8, NULL::numeric`;
-  const text = `SELECT ${columns} FROM SCHEMA.head UNION ALL (${events})`;
+  const text = `SELECT ${columns} FROM SCHEMA.head UNION ALL (${fittingRows(found, FORWARDS, '$2', '$3')})`;
   const rows = await run(sql(text), [after, limit.rows, limit.length]);
   const state = toState(rows.find(([seq]) => seq === null)?.[2]);
-  const found = rows.filter(([seq]) => seq !== null);
-  return { ...toRows(found, limit, state.head), state };
+  const events = rows.filter(([seq]) => seq !== null);
+  return { ...toRows(events, limit, state.head), state };
 }
 
-/** Entries after the cursor, up to and including `end`; all of them, or values alone. */
-export async function readRange({ run, sql }: Store, range: SeqRange, limit: RowLimit): Promise<Rows> {
-  const { after, end, isValue = false } = range;
+/** The seqs to read, and in which direction. */
+export interface Span {
+  /** Exclusive. */
+  readonly low: number;
+  /** Inclusive. */
+  readonly high: number;
+  readonly isBack: boolean;
+  /** Of all events, or of values alone. */
+  readonly isValue: boolean;
+}
+
+/** The first entries of the span, in its direction. */
+export async function readRange({ run, sql }: Store, span: Span, limit: RowLimit): Promise<Rows> {
+  const { low, high, isBack, isValue } = span;
   const only = isValue ? 'value AND' : '';
   const found = `SELECT seq, ${LENGTH} AS size FROM SCHEMA.events WHERE ${only} seq > $1::bigint AND seq <= $2::bigint`;
-  const rows = await run(sql(fittingRows(found, '$3', '$4')), [after, end, limit.rows, limit.length]);
-  return toRows(rows, limit, end);
+  const text = fittingRows(found, isBack ? BACKWARDS : FORWARDS, '$3', '$4');
+  const rows = await run(sql(text), [low, high, limit.rows, limit.length]);
+  return toRows(rows, limit, isBack ? low + 1 : high);
 }
 
-export interface SeqRange {
-  readonly after: number;
-  readonly end: number;
-  readonly isValue?: boolean;
-}
-
-/** Entries of these topics, by their names in the index. */
+/** The same of these topics, by their names in the index. */
 export async function readTopics(
   { run, sql }: Store,
   topics: readonly string[],
-  { after, end, isValue = false }: SeqRange,
+  { low, high, isBack, isValue }: Span,
   limit: RowLimit,
 ): Promise<Rows> {
+  const order = isBack ? BACKWARDS : FORWARDS;
   const only = isValue ? 'AND value' : '';
   const seqsIn = (table: string): string =>
     `(SELECT seq FROM SCHEMA.${table} WHERE topic = t.topic AND seq > $2::bigint AND seq <= $3::bigint ${only}
-      ORDER BY seq LIMIT $4)`;
+      ${order} LIMIT $4)`;
   const seqs = `SELECT DISTINCT x.seq FROM unnest($1::text[]) AS t(topic),
-    LATERAL (${seqsIn('events')} UNION ALL ${seqsIn('more')}) AS x ORDER BY seq LIMIT $4`;
+    LATERAL (${seqsIn('events')} UNION ALL ${seqsIn('more')}) AS x ${order} LIMIT $4`;
   const found = `SELECT seq, ${LENGTH} AS size FROM (${seqs}) AS s JOIN SCHEMA.events USING (seq)`;
-  const values = [topics, after, end, limit.rows, limit.length];
-  return toRows(await run(sql(fittingRows(found, '$4', '$5')), values), limit, end);
+  const values = [topics, low, high, limit.rows, limit.length];
+  return toRows(
+    await run(sql(fittingRows(found, order, '$4', '$5')), values),
+    limit,
+    isBack ? low + 1 : high,
+  );
 }
 
 /** The events among these that are in the log. */
