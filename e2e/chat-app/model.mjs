@@ -8,7 +8,10 @@ const words = 'tide moon sand wave gull harbour rope – “lantern” über na�
  * @param {number} length words
  */
 export function answerTo(question, length) {
-  let seed = [...question].reduce((hash, character) => (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0, 7);
+  let seed = [...question].reduce(
+    (hash, character) => (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0,
+    7,
+  );
   let text = '';
   for (let i = 0; i < length; i += 1) {
     seed = (seed * 1_664_525 + 1_013_904_223) >>> 0;

@@ -11,7 +11,7 @@ import {
   listOf,
   options,
 } from '../protocol/options.ts';
-import { type Matcher, PRESENCE_PREFIX, RUNS_PREFIX } from '../protocol/matcher.ts';
+import { HIDDEN_PREFIX, type Matcher, PRESENCE_PREFIX, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { createMatcherSet, type MatcherSet } from '../protocol/matcher-set.ts';
 import { literalPrefix } from '../protocol/pattern.ts';
 import { type LogEntry, canonicalOf } from './entry.ts';
@@ -60,6 +60,9 @@ const OWN_RULES: readonly TopicRule[] = [PRESENCE_PREFIX, RUNS_PREFIX].map((pref
   state: true,
 }));
 
+/** What hubs tell each other are states, too. They bound it by themselves. */
+const HIDDEN_RULE: TopicRule = { match: { pattern: '*' }, state: true, keys: Number.MAX_SAFE_INTEGER };
+
 const DEFAULT_KEYS = 100_000;
 /** No topic has a control character. */
 const HUBS_GROUP = '\u0000hub';
@@ -76,6 +79,7 @@ export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
 
   function of(topic: string): TopicRule | undefined {
     if (cache.has(topic)) return cache.get(topic);
+    if (topic.startsWith(HIDDEN_PREFIX)) return HIDDEN_RULE;
     const rule = compiled.find(({ matchers }) => matchers.matchesTopic(topic))?.rule;
     if (cache.size >= CACHED_TOPICS) cache.clear();
     cache.set(topic, rule);
@@ -152,6 +156,11 @@ export function boundsOf(rules: TopicRules, event: LogEntry): Bounds | undefined
 
 /** Whether it is an event of presence or of a run. */
 export function isHubs(event: LogEntry): boolean {
-  const topic = canonicalOf(event);
-  return topic.startsWith(PRESENCE_PREFIX) || topic.startsWith(RUNS_PREFIX);
+  return isHubsTopic(canonicalOf(event));
+}
+
+export function isHubsTopic(topic: string): boolean {
+  return (
+    topic.startsWith(PRESENCE_PREFIX) || topic.startsWith(HIDDEN_PREFIX) || topic.startsWith(RUNS_PREFIX)
+  );
 }
