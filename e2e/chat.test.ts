@@ -73,7 +73,6 @@ describe.each([5, 6])('useChat of the AI SDK %s', (version) => {
       );
       await eventually(async () => (await app.stats()).abortedAt).toBeGreaterThan(before);
       const took = (await app.stats()).abortedAt - clickedAt;
-      console.log(`Stop took ${took} ms.`);
       expect(took).toBeLessThan(200);
       await eventually(() => status(first)).toBe('ready');
       const [text = ''] = await answers(first);

@@ -114,46 +114,44 @@ describe.each(Object.entries(engines).filter(([name]) => name !== 'Redis' || has
       await until(() => expect(saved).toEqual([`lost: ${written}`]));
     });
 
-    test.runIf(name === 'Redis')(
-      'of two processes at once are produced once, read by both, and stopped by either',
-      async () => {
-        const open = await prepare();
-        const saved: string[] = [];
-        const options: RunsOptions = { onEnd: ({ id }) => void saved.push(id) };
-        const nodes = [start(await open(), options), start(await open(), options)];
-        let produced = 0;
-        const ids = Array.from({ length: 20 }, (_, i) => `${i}`);
-        const whole = deltas(40)
-          .map((each) => (each as { delta: string }).delta)
-          .join('');
-        const texts = await Promise.all(
-          ids.map(async (id) => {
-            const both = await Promise.all(
-              nodes.map(({ runs }) =>
-                runs.start({ chat: 'c', id }, async function* produce() {
-                  produced += 1;
-                  for (const delta of deltas(40)) {
-                    await new Promise((resolve) => setTimeout(resolve, 5));
-                    yield delta;
-                  }
-                }),
-              ),
-            );
-            expect(both.filter(({ isNew }) => isNew)).toHaveLength(1);
-            return Promise.all(both.map((run) => textOf(run)));
-          }),
-        );
-        expect(produced).toBe(20);
-        expect(texts.flat()).toEqual(Array(40).fill({ text: whole, end: 'done' }));
-        await until(() => expect(saved.toSorted()).toEqual(ids.toSorted()));
-        const [one, two] = nodes as [Node, Node];
-        const source = handSource();
-        const run = await one.runs.start({ chat: 'c', id: 'stopped' }, () => source);
-        await until(async () => expect((await two.runs.find('c', 'stopped'))?.status).toBe('running'));
-        await (await two.runs.find('c', 'stopped'))?.stop();
-        expect(await run.ended()).toMatchObject({ status: 'stopped' });
-        expect(source.isLeft).toBe(true);
-      },
-    );
+    if (name !== 'Redis') return;
+    test('of two processes at once are produced once, read by both, and stopped by either', async () => {
+      const open = await prepare();
+      const saved: string[] = [];
+      const options: RunsOptions = { onEnd: ({ id }) => void saved.push(id) };
+      const nodes = [start(await open(), options), start(await open(), options)];
+      let produced = 0;
+      const ids = Array.from({ length: 20 }, (_, i) => `${i}`);
+      const whole = deltas(40)
+        .map((each) => (each as { delta: string }).delta)
+        .join('');
+      const texts = await Promise.all(
+        ids.map(async (id) => {
+          const both = await Promise.all(
+            nodes.map(({ runs }) =>
+              runs.start({ chat: 'c', id }, async function* produce() {
+                produced += 1;
+                for (const delta of deltas(40)) {
+                  await new Promise((resolve) => setTimeout(resolve, 5));
+                  yield delta;
+                }
+              }),
+            ),
+          );
+          expect(both.filter(({ isNew }) => isNew)).toHaveLength(1);
+          return Promise.all(both.map((run) => textOf(run)));
+        }),
+      );
+      expect(produced).toBe(20);
+      expect(texts.flat()).toEqual(Array(40).fill({ text: whole, end: 'done' }));
+      await until(() => expect(saved.toSorted()).toEqual(ids.toSorted()));
+      const [one, two] = nodes as [Node, Node];
+      const source = handSource();
+      const run = await one.runs.start({ chat: 'c', id: 'stopped' }, () => source);
+      await until(async () => expect((await two.runs.find('c', 'stopped'))?.status).toBe('running'));
+      await (await two.runs.find('c', 'stopped'))?.stop();
+      expect(await run.ended()).toMatchObject({ status: 'stopped' });
+      expect(source.isLeft).toBe(true);
+    });
   },
 );

@@ -9,9 +9,11 @@ export async function handOver(
   hub: Hub,
   { name, record }: StoredRecord,
   onEnd: RunsOptions['onEnd'],
+  isThere: () => boolean,
 ): Promise<void> {
   const chunks: unknown[] = [];
-  for await (const item of readRun(hub, name)) if (item.kind === 'chunks') chunks.push(...item.batch.chunks);
+  for await (const item of readRun(hub, name, { isThere }))
+    if (item.kind === 'chunks') chunks.push(...item.batch.chunks);
   const { owner: _owner, handingOver: _handingOver, handedOver: _handedOver, ...facts } = record;
   await onEnd?.({ ...facts, chunks, text: chunks.map(textOf).join('') });
 }

@@ -51,8 +51,11 @@ export class Producers {
     this.#hub = hub;
     this.#options = options;
     const { keep, maxDuration, abandonAfter, lease, heartbeat, clock } = options;
-    this.records = new Records(hub, ({ endedAt }) =>
-      endedAt === undefined ? maxDuration + 3 * lease : Math.max(1, endedAt + keep - clock.now()),
+    this.records = new Records(
+      hub,
+      () => this.open,
+      ({ endedAt }) =>
+        endedAt === undefined ? maxDuration + 3 * lease : Math.max(1, endedAt + keep - clock.now()),
     );
     this.#sweepEvery = Math.max(
       10,
@@ -76,14 +79,10 @@ export class Producers {
     return this.open.countOf(subject) + unseen;
   }
 
-  /** @returns undefined if there is such a run already. */
-  async start(
-    name: RunName,
-    subject: string | undefined,
-    produce: Produce,
-  ): Promise<StoredRecord | undefined> {
+  /** Begins the run, unless there is one already. */
+  async start(name: RunName, subject: string | undefined, produce: Produce): ReturnType<Records['begin']> {
     await this.#claim();
-    const stored = await this.records.begin({
+    const begun = await this.records.begin({
       chat: name.chat,
       id: name.id,
       ...(subject !== undefined && { subject }),
@@ -92,12 +91,13 @@ export class Producers {
       status: 'running',
       startedAt: this.#options.clock.now(),
     });
-    if (stored === undefined) return undefined;
+    const { isNew, stored } = begun;
+    if (!isNew || stored === undefined) return begun;
     const producer = new Producer(this.#hub, name, this.#options, (ending) => this.#settle(name.key, ending));
     this.#own.set(name.key, { stored, producer, watchedAt: this.#options.clock.monotonic() });
     producer.start(produce);
     this.#sweepSoon();
-    return stored;
+    return begun;
   }
 
   /** @returns whether the run is this process's. */
@@ -236,13 +236,13 @@ export class Producers {
   }
 
   async #tryHandOver({ name, record }: StoredRecord): Promise<void> {
-    const present = await this.records.find(name.chat, name.id);
+    const present = await this.open.find(name.key);
     const isOurs = (each: RunRecord | undefined): boolean =>
       each?.handedOver === false &&
       each.startedAt === record.startedAt &&
       responsibleFor(each) === this.owner;
     if (present === undefined || !isOurs(present.record)) return;
-    await handOver(this.#hub, present, this.#options.onEnd);
+    await handOver(this.#hub, present, this.#options.onEnd, () => this.open.has(name.key));
     await this.records.change(present, (each) => (isOurs(each) ? { ...each, handedOver: true } : undefined));
   }
 

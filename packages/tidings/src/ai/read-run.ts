@@ -13,6 +13,14 @@ export type RunItem =
   | { readonly kind: 'end'; readonly record: RunRecord }
   | { readonly kind: 'gone' };
 
+interface ReadOptions {
+  /** How many chunks the reader has. */
+  readonly after?: number;
+  readonly signal?: AbortSignal;
+  /** Whether the run's record is known to be on the log. Default: only a record in the snapshot proves it. */
+  readonly isThere?: () => boolean;
+}
+
 /** Viewers of one run share the items of their subscription, which therefore are parsed once. */
 const batches = new WeakMap<ItemEvent, Batch>();
 
@@ -29,7 +37,7 @@ function batchOf(item: ItemEvent): Batch {
 export async function* readRun(
   hub: Hub,
   { topic }: RunName,
-  { after = 0, signal }: { readonly after?: number; readonly signal?: AbortSignal } = {},
+  { after = 0, signal, isThere = () => false }: ReadOptions = {},
 ): AsyncGenerator<RunItem, undefined, undefined> {
   let next = after;
   for (let goesOn = true; goesOn;) {
@@ -42,7 +50,8 @@ export async function* readRun(
           goesOn = true;
           break;
         }
-        if (isSnapshotsEnd(item) && record === undefined) return yield { kind: 'gone' };
+        // While a record changes, a snapshot has neither value; then the new one comes as an event.
+        if (isSnapshotsEnd(item) && record === undefined && !isThere()) return yield { kind: 'gone' };
         if (item.kind !== 'state' && item.kind !== 'event') continue;
         if (item.type === RECORD_TYPE) {
           if (item.tombstone) return yield { kind: 'gone' };

@@ -1,7 +1,8 @@
 import type { Hub } from '../hub/hub.ts';
 import { createError } from '../protocol/errors.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { RECORDS, chatTopicOf, nameRun } from './names.ts';
+import { RECORDS } from './names.ts';
+import type { OpenRuns } from './open-runs.ts';
 import { RECORD_TYPE, type RunRecord, type StoredRecord, nameOf } from './record.ts';
 
 /** How often a change is tried again when the record has changed meanwhile, or the log has failed. */
@@ -16,18 +17,24 @@ export class Records {
   /** How long a record stays, by its status, in milliseconds. */
   readonly #ttlOf: (record: RunRecord) => number;
 
-  constructor(hub: Hub, ttlOf: (record: RunRecord) => number) {
+  readonly #open: () => OpenRuns;
+
+  constructor(hub: Hub, open: () => OpenRuns, ttlOf: (record: RunRecord) => number) {
     this.#hub = hub;
+    this.#open = open;
     this.#ttlOf = ttlOf;
   }
 
-  /** @returns undefined if there is such a run already. */
-  async begin(record: RunRecord): Promise<StoredRecord | undefined> {
+  /** Begins the run, unless there is one already. Either way, its record as far as it can be found. */
+  async begin(
+    record: RunRecord,
+  ): Promise<{ readonly isNew: boolean; readonly stored: StoredRecord | undefined }> {
     try {
-      return await this.#publish(record, { ifAbsent: true });
+      return { isNew: true, stored: await this.#publish(record, { ifAbsent: true }) };
     } catch (error) {
-      if (isConflict(error)) return undefined;
-      throw error;
+      if (!isConflict(error)) throw error;
+      const seq = Number((error as TidingsError).details['seq']);
+      return { isNew: false, stored: await this.#open().reaches(nameOf(record).key, seq) };
     }
   }
 
@@ -56,25 +63,10 @@ export class Records {
 
   /** The record as it is after `error`. A log that lost its newest events may not have it any more. */
   async #present(stored: StoredRecord, error: unknown): Promise<StoredRecord | undefined> {
-    const found = await this.find(stored.name.chat, stored.name.id);
-    if (found !== undefined || !isConflict(error)) return found ?? stored;
+    if (!isConflict(error)) return stored;
+    const seq = Number((error as TidingsError).details['seq']);
+    if (seq > 0) return this.#open().reaches(stored.name.key, seq);
     return stored.record.status === 'running' ? { ...stored, seq: 0 } : undefined;
-  }
-
-  /** The records of a chat's runs. */
-  async ofChat(chat: string): Promise<readonly StoredRecord[]> {
-    const found: StoredRecord[] = [];
-    for await (const item of this.#hub.subscribe(chatTopicOf(chat))) {
-      if (item.kind === 'state' && item.type === RECORD_TYPE) found.push(storedOf(item));
-      else if (item.kind === 'cursor' || item.kind === 'event' || item.kind === 'gap') break;
-      else if (item.kind === 'start' && item.cursor !== undefined) break;
-    }
-    return found;
-  }
-
-  async find(chat: string, id: string): Promise<StoredRecord | undefined> {
-    const { key } = nameRun(chat, id);
-    return (await this.ofChat(chat)).find(({ name }) => name.key === key);
   }
 
   async #publish(
@@ -89,7 +81,9 @@ export class Records {
       private: true,
       ttl: this.#ttlOf(record),
     });
-    return { record, name, seq };
+    const stored = { record, name, seq };
+    this.#open().note(stored);
+    return stored;
   }
 }
 

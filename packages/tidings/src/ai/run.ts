@@ -61,8 +61,10 @@ export function createRun(context: RunContext, stored: StoredRecord, isNew: bool
   const { name, record } = stored;
   const { chat, id, messageId, subject, startedAt, status } = record;
 
+  const isThere = (): boolean => producers.open.has(name.key);
+
   async function ended(): Promise<RunEnd> {
-    for await (const item of readRun(hub, name, { after: Infinity })) {
+    for await (const item of readRun(hub, name, { after: Infinity, isThere })) {
       if (item.kind === 'gone') return { status: 'lost', error: LOST };
       if (item.kind === 'chunks') continue;
       const { status: how, error, endedAt } = item.record;
@@ -88,10 +90,10 @@ export function createRun(context: RunContext, stored: StoredRecord, isNew: bool
         viewOf(context, stored, view, positionOf(factsOfFetch(request), view, id)),
         context.onError,
       ),
-    items: (options = {}) => readRun(hub, name, options),
+    items: (options = {}) => readRun(hub, name, { ...options, isThere }),
     async stop() {
       if (producers.stop(name.key)) return;
-      const found = await producers.records.find(chat, id);
+      const found = await producers.open.find(name.key);
       if (found?.record.status !== 'running') return;
       await hub.publish(STOPS, null, { key: name.key, ttl: context.lease, private: true });
     },
@@ -118,7 +120,8 @@ function viewOf(context: RunContext, stored: StoredRecord, view: View, after: nu
   return async function* frames(signal, sink) {
     const watching = producers.watch(stored, () => sink.beat(view.heartbeat));
     try {
-      const items = readRun(hub, stored.name, { after, signal });
+      const isThere = (): boolean => producers.open.has(stored.name.key);
+      const items = readRun(hub, stored.name, { after, signal, isThere });
       const stream = framesOf(items, stored.record, view, after);
       for (;;) {
         const { done, value } = await stream.next();

@@ -10,11 +10,11 @@ import {
   createFollow,
   createStop,
 } from './handlers.ts';
-import { type RunName, nameRun } from './names.ts';
+import { type RunName, chatTopicOf, nameRun } from './names.ts';
 import { type RunsOptions, resolveRunsOptions } from './options.ts';
 import type { Produce } from './producer.ts';
 import { Producers } from './producers.ts';
-import { type StoredRecord, currentOf } from './record.ts';
+import { currentOf } from './record.ts';
 import { closing } from './records.ts';
 import { type Run, createRun } from './run.ts';
 import type { View } from './view.ts';
@@ -65,7 +65,6 @@ export function createRuns(hub: Hub, options: RunsOptions = {}): Runs {
   gatewayOf(hub);
   const resolved = resolveRunsOptions(options);
   const producers = new Producers(hub, resolved);
-  const { records } = producers;
   const { onError, lease, perSubject } = resolved;
   const context = { hub, producers, onError, lease };
   /** Runs that are being started, by key. */
@@ -78,7 +77,9 @@ export function createRuns(hub: Hub, options: RunsOptions = {}): Runs {
     report: onError,
     toRun: (stored) => createRun(context, stored, false),
     find: async (chat, id) =>
-      id === undefined ? currentOf(await records.ofChat(chat)) : records.find(chat, id),
+      id === undefined
+        ? currentOf(await producers.open.ofChat(chatTopicOf(chat)))
+        : producers.open.find(nameRun(chat, id).key),
   };
 
   /** Why no run can begin now. */
@@ -93,9 +94,11 @@ export function createRuns(hub: Hub, options: RunsOptions = {}): Runs {
   async function begin({ chat, id, subject }: StartOptions, produce: Produce): Promise<Run> {
     const name = nameRun(chat, id);
     const refused = refusal(subject);
-    const stored = refused === undefined ? await startFor(name, subject, produce) : undefined;
-    if (stored !== undefined) return createRun(context, stored, true);
-    const found = await records.find(chat, id);
+    if (refused === undefined) {
+      const { isNew, stored } = await startFor(name, subject, produce);
+      if (stored !== undefined) return createRun(context, stored, isNew);
+    }
+    const found = await producers.open.find(name.key);
     if (found !== undefined) return createRun(context, found, false);
     throw (
       refused ??
@@ -107,7 +110,7 @@ export function createRuns(hub: Hub, options: RunsOptions = {}): Runs {
     name: RunName,
     subject: string | undefined,
     produce: Produce,
-  ): Promise<StoredRecord | undefined> {
+  ): ReturnType<Producers['start']> {
     count(subject, 1);
     try {
       return await producers.start(name, subject, produce);
