@@ -5,7 +5,7 @@ import type { Matcher } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { Core } from './core.ts';
-import { frames } from './delivery/frames.ts';
+import { items } from './delivery/items.ts';
 import type { Item } from './delivery/items.ts';
 import { TUNING, type Tuning } from './delivery/tuning.ts';
 import { type DirectEvent, encodeDirect } from './direct-event.ts';
@@ -163,7 +163,7 @@ class AppHub implements Hub {
   watchers(topic: string): number {
     let watchers = 0;
     for (const { receivers, format } of this.#core.subscriptions.index.match([topic])) {
-      if (format === frames) watchers += receivers;
+      if (format !== items) watchers += receivers;
     }
     return watchers;
   }

@@ -143,7 +143,15 @@ export class Connection implements Receiver, Task {
     reader.begin(verdict, this.#subscription.wanted);
     const { heartbeat, retry } = this.#delivery;
     const { resumed, gaps, snapshot } = verdict;
-    const welcome: Welcome = { connection: this.id, secret: this.secret, resumed, gaps, heartbeat };
+    const { audience } = this.#request;
+    const welcome: Welcome = {
+      connection: this.id,
+      secret: this.secret,
+      resumed,
+      gaps,
+      heartbeat,
+      ...(audience !== undefined && { audience }),
+    };
     const cursor = snapshot ? undefined : reader.cursorText;
     this.#write(this.#subscription.format.welcome(welcome, retry, cursor, greeting));
     this.#pump();
@@ -303,13 +311,16 @@ export class Connection implements Receiver, Task {
   end(reason: GoodbyeReason, retry: number): void {
     if (this.#phase === 'ending' || this.#phase === 'closed') return;
     if (this.#phase === 'opening') return this.destroy();
+    const isLive = this.#phase === 'live';
     this.#settle();
     if (this.#isClosed) return;
     this.#phase = 'ending';
+    // A client that comes back for the next answer is to come from here, also if the events since were for others.
+    const cursor = isLive && reason === 'wait' ? this.#reader?.cursorText : undefined;
     this.#reader = undefined;
     // From now on the peer has the stall time to take the bytes that were sent.
     this.blockedAt = this.#delivery.clock.monotonic();
-    const output = this.#subscription.format.goodbye({ reason, retry: Math.round(retry) });
+    const output = this.#subscription.format.goodbye({ reason, retry: Math.round(retry) }, cursor);
     this.#count(output);
     try {
       this.#sink?.end(output);
@@ -435,7 +446,8 @@ export class Connection implements Receiver, Task {
  * 50 bytes more.
  */
 function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscription): ConnectRequest {
-  const { start, reconnects, subject, member, expiresAt, remote, userAgent, protocol, handler } = request;
+  const { start, reconnects, subject, member, expiresAt, remote, userAgent, protocol } = request;
+  const { audience, handler } = request;
   return {
     wanted,
     granted,
@@ -447,6 +459,7 @@ function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscriptio
     remote,
     userAgent,
     protocol,
+    audience,
     handler,
   };
 }
