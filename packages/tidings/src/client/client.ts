@@ -1,6 +1,7 @@
 import { createCursorKeeper } from './cursor-keeper.ts';
 import { createDelivery } from './delivery.ts';
 import type { EventClient } from './event-client.ts';
+import { shareLater } from './lazy-sharing.ts';
 import { createLife } from './life.ts';
 import { createListeners } from './listeners.ts';
 import { type ClientOptions, resolveSettings } from './options.ts';
@@ -10,13 +11,16 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.f
 
 /** @throws {TidingsError} `client/invalid-option` */
 export function connect(url: string | URL, options: ClientOptions = {}): EventClient {
-  const settings = resolveSettings(url, options);
+  const resolved = resolveSettings(url, options);
+  const sharing = options.shared ? shareLater(resolved, options) : undefined;
+  const settings = sharing === undefined ? resolved : { ...resolved, fetch: sharing.fetch };
   const storage = options.persist === undefined ? undefined : settings.environment.storage;
   const keeper = createCursorKeeper(options.cursor, options.persist, storage);
   const delivery = createDelivery();
   const listeners = createListeners();
   const life = createLife(settings, keeper, delivery, listeners);
   const close = (): void => life.send({ type: 'close' });
+  if (sharing !== undefined) listeners.statuses.add(sharing.heed);
   life.start(options.signal);
   return {
     get status() {

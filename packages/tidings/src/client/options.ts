@@ -21,6 +21,7 @@ import { type Environment, webEnvironment } from './environment.ts';
 import type { Gap } from '../protocol/control.ts';
 import { isMatcher } from './plain-topics.ts';
 import { CURSOR_PARAMETER, resolveUrl, takeTopics } from './url.ts';
+import type { SharedEnvironment } from './shared/index.ts';
 import type { Credentials, Fetch, HeadersInput } from './web.ts';
 
 /** Why `load` is called. */
@@ -107,6 +108,14 @@ export interface ClientOptions {
         /** Milliseconds without a byte, of servers that don't announce a heartbeat. Default: without end. */
         readonly read?: number | undefined;
       }
+    | undefined;
+  /**
+   * One stream for all tabs of a browser that ask the same URL of a hub for the same subject. An object tells further
+   * streams apart: those with another `key` aren't shared.
+   */
+  readonly shared?:
+    | boolean
+    | { readonly key?: string | undefined; readonly environment?: SharedEnvironment | undefined }
     | undefined;
   /** The most bytes that one event may take. Default 4 MiB. */
   readonly maxEventBytes?: number | undefined;
@@ -196,6 +205,11 @@ export const TIMEOUTS: Checks<NonNullable<ClientOptions['timeouts']>> = {
   read: wait,
 };
 
+const SHARED_OPTIONS: Checks<Exclude<ClientOptions['shared'], boolean | undefined>> = {
+  key: text,
+  environment: anObjectWith('an environment', 'channel', 'lock', 'watch'),
+};
+
 export const CLIENT_OPTIONS: Checks<ClientOptions> = {
   topics: TOPICS,
   cursor: text,
@@ -214,6 +228,7 @@ export const CLIENT_OPTIONS: Checks<ClientOptions> = {
   whileHidden: oneOf('keep', 'pause'),
   longPoll: oneOf('auto', 'always', 'never'),
   timeouts: bag(TIMEOUTS),
+  shared: either(aBoolean, anObjectWith('an object')),
   maxEventBytes: aNumber({ min: 1 }),
   fetch: aFunction,
   environment: anObjectWith('an environment', 'watch'),
@@ -227,6 +242,7 @@ const invalid = (option: string, message: string, value?: unknown, cause?: unkno
 /** @throws {TidingsError} `client/invalid-option` */
 export function resolveSettings(url: string | URL, options: ClientOptions): Settings {
   checkOptions(options, CLIENT_OPTIONS, '', invalid);
+  assertShareable(options);
   const environment = options.environment ?? webEnvironment();
   const resolved = resolveUrl(url, environment.base);
   if (typeof resolved === 'string') throw invalid('url', resolved, String(url));
@@ -259,6 +275,16 @@ export function resolveSettings(url: string | URL, options: ClientOptions): Sett
     random: options.random ?? Math.random,
     timers: options.timers ?? systemTimers,
   };
+}
+
+/** A stream that is shared is asked for by any of the tabs, again and again. */
+function assertShareable(options: ClientOptions): void {
+  const { shared } = options;
+  if (typeof shared === 'object') checkOptions(shared, SHARED_OPTIONS, 'shared.', invalid);
+  if (!shared) return;
+  for (const name of ['method', 'body', 'once'] as const) {
+    if (options[name]) throw invalid(name, `A stream that is \`shared\` has no \`${name}\`.`, options[name]);
+  }
 }
 
 function methodAndBody({ method: given, body }: ClientOptions): Pick<Settings, 'method' | 'body'> {
