@@ -33,6 +33,9 @@ export interface Delivery {
 
 const NONE: readonly never[] = [];
 
+/** The connection that is being written to, if it isn't by a push. */
+let writing: Connection | undefined;
+
 /**
  * A cursor on the log. While `live`, it has every event and fan-out pushes to it. Once the peer's buffer is full,
  * only the cursor is kept: at `drained` a reader goes on from there until it is at the head again.
@@ -283,7 +286,8 @@ export class Connection implements Receiver, Task {
     if (this.#phase === 'ending') return;
     this.blockedAt = undefined;
     this.#reader?.rested();
-    this.#pump();
+    // Within a write, whoever wrote goes on; a step in between would go live with terms that are about to change.
+    if (writing !== this) this.#pump();
   }
 
   /** For the transport: the peer is gone. */
@@ -415,7 +419,11 @@ export class Connection implements Receiver, Task {
   #write(output: Output): void {
     this.#count(output);
     this.#wroteAt = this.#delivery.clock.monotonic();
-    if (!this.#send(output)) this.blockedAt ??= this.#wroteAt;
+    const before = writing;
+    writing = this;
+    const takesMore = this.#send(output);
+    writing = before;
+    if (!takesMore) this.blockedAt ??= this.#wroteAt;
   }
 
   /** A transport that throws takes down its own connection, and no event from any other. Answers as `write` does. */
