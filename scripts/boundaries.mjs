@@ -39,7 +39,17 @@ const allowed = {
   ],
 };
 /** Folders whose code runs in every runtime: no types of Node, no `node:` modules, no globals of Node. */
-const runtimeFree = ['protocol', 'log', 'logs/memory', 'hub', 'http', 'fetch', 'client/shared', 'client', 'events'];
+const runtimeFree = [
+  'protocol',
+  'log',
+  'logs/memory',
+  'hub',
+  'http',
+  'fetch',
+  'client/shared',
+  'client',
+  'events',
+];
 
 const folders = Object.keys(allowed);
 const copy = mkdtempSync(join(tmpdir(), 'boundaries-'));

@@ -2,7 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { createManualClock } from '../src/testing/manual-clock.ts';
 import { record, startHub, withMethods } from './fixture.ts';
-import { type EventLog, type Matcher, createHub, createMatcherSet, gatewayOf, secretOf } from './internals.ts';
+import {
+  type EventLog,
+  type Matcher,
+  createHub,
+  createMatcherSet,
+  gatewayOf,
+  secretOf,
+} from './internals.ts';
 import { Peer, changeTerms, settle } from './peer.ts';
 
 function setUp() {

@@ -5,6 +5,7 @@ import { shareLater } from './lazy-sharing.ts';
 import { createLife } from './life.ts';
 import { createListeners } from './listeners.ts';
 import { type ClientOptions, resolveSettings } from './options.ts';
+import type { Wish } from './topics.ts';
 
 /** Older runtimes don't have it, and nobody can ask for it there. */
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
@@ -19,6 +20,7 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
   const delivery = createDelivery();
   const listeners = createListeners();
   const life = createLife(settings, keeper, delivery, listeners);
+  const change = (wish: Wish): Promise<string> => sharing?.change(wish, life) ?? life.change(wish);
   const close = (): void => life.send({ type: 'close' });
   if (sharing !== undefined) listeners.statuses.add(sharing.heed);
   life.start(options.signal);
@@ -36,8 +38,8 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
     onStatus: listeners.statuses.add,
     onComment: listeners.comments.add,
     events: () => delivery.iterate(),
-    subscribe: (...topics) => life.change({ add: topics, drop: [] }),
-    unsubscribe: (...topics) => life.change({ add: [], drop: topics }),
+    subscribe: (...topics) => change({ add: topics, drop: [] }),
+    unsubscribe: (...topics) => change({ add: [], drop: topics }),
     pause: () => life.hold('app'),
     resume: () => life.release('app'),
     reconnect: () => life.send({ type: 'reconnect' }),

@@ -1,19 +1,24 @@
 import { TidingsError } from '../protocol/tidings-error.ts';
+import type { Life } from './life.ts';
 import type { ClientOptions, Settings } from './options.ts';
-import type { SharedStream } from './shared/index.ts';
+import type { Init } from './shared/index.ts';
+import type { Sharing } from './sharing.ts';
 import type { Status } from './machine.ts';
+import type { Wish } from './topics.ts';
 import type { Fetch } from './web.ts';
 
 export interface LazySharing {
   readonly fetch: Fetch;
+  /** Changes topics, as far as nobody else in the page is subscribed to them. */
+  change(wish: Wish, life: Life): Promise<string>;
   /** The client has another status. */
   heed(status: Status): void;
 }
 
 /** The part of the client that shares a stream is loaded with the first request. */
 export function shareLater(settings: Settings, options: ClientOptions): LazySharing {
-  let loading: Promise<SharedStream | undefined> | undefined;
-  const load = (): Promise<SharedStream | undefined> =>
+  let loading: Promise<Sharing> | undefined;
+  const load = (): Promise<Sharing> =>
     (loading ??= import('./sharing.ts').then(
       ({ share }) => share(settings, options),
       (cause: unknown) => {
@@ -23,10 +28,14 @@ export function shareLater(settings: Settings, options: ClientOptions): LazyShar
       },
     ));
   return {
-    fetch: async (url, init) => (await load())?.fetch(url, init) ?? settings.fetch(url, init),
+    async fetch(url, init: Init) {
+      const { stream = settings } = await load();
+      return stream.fetch(url, init);
+    },
+    change: async (wish, life) => (await load()).change(wish, life),
     heed(status) {
       if (status !== 'paused' && status !== 'closed' && status !== 'failed') return;
-      void loading?.then((stream) => stream?.leave());
+      void loading?.then(({ stream }) => stream?.leave());
     },
   };
 }

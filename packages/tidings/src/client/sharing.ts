@@ -1,25 +1,53 @@
 import { openBody, toBytes } from './body.ts';
+import type { Life } from './life.ts';
 import type { ClientOptions, Settings } from './options.ts';
 import { requestHeaders, requestInit } from './request.ts';
 import {
   type Answer,
   type Bytes,
+  createCounts,
   createSharedStream,
   type Init,
   type Query,
   type SharedStream,
   webSharedEnvironment,
 } from './shared/index.ts';
+import { isMatcher } from './plain-topics.ts';
+import type { Wish } from './topics.ts';
 import { streamUrl, takeTopics } from './url.ts';
 import { upstreamOpener } from './upstream.ts';
 
-/**
- * Puts the shared stream between a client and the server. Clients load this file when they first ask for a stream that is
- * to be shared.
- *
- * @returns undefined where tabs can't find each other.
- */
-export function share(settings: Settings, { shared, headers }: ClientOptions): SharedStream | undefined {
+/** What a client that shares has between itself and the server. Clients load this file with their first request. */
+export interface Sharing {
+  /** Undefined where tabs can't find each other. */
+  readonly stream: SharedStream | undefined;
+  change(wish: Wish, life: Life): Promise<string>;
+}
+
+export function share(settings: Settings, options: ClientOptions): Sharing {
+  return { stream: openStream(settings, options), change: countedChanges(settings) };
+}
+
+/** Each `unsubscribe` takes back one `subscribe`: components of a page don't know of each other. */
+function countedChanges({ topics }: Settings): Sharing['change'] {
+  const counts = createCounts(topics);
+  let last = '';
+  return async ({ add, drop }, life) => {
+    const added = add.filter(isMatcher);
+    counts.add(added);
+    const wish = { add, drop: drop.every(isMatcher) ? counts.drop(drop) : drop };
+    if (wish.add.length + wish.drop.length === 0) return last;
+    try {
+      last = await life.change(wish);
+      return last;
+    } catch (error) {
+      counts.drop(added);
+      throw error;
+    }
+  };
+}
+
+function openStream(settings: Settings, { shared, headers }: ClientOptions): SharedStream | undefined {
   const own = typeof shared === 'object' ? shared : {};
   const environment = own.environment ?? webSharedEnvironment();
   if (environment === undefined) return undefined;
@@ -30,7 +58,11 @@ export function share(settings: Settings, { shared, headers }: ClientOptions): S
     name: nameFor(settings, own.key, headers),
     fetch: settings.fetch,
     read: async (query, signal) => {
-      const init = await readInit(settings, { ...query, inHeader: !query.asNew && cursorIn === 'header' }, signal);
+      const init = await readInit(
+        settings,
+        { ...query, inHeader: !query.asNew && cursorIn === 'header' },
+        signal,
+      );
       return settings.fetch(readUrl(settings, labelled, query, cursorIn), init);
     },
     bytesOf,
@@ -58,10 +90,18 @@ function nameFor(
   key: string | undefined,
   headers: ClientOptions['headers'],
 ): string {
-  const fixed = headers === undefined || typeof headers === 'function' ? [] : [...new Headers(headers as never)];
+  const fixed =
+    headers === undefined || typeof headers === 'function' ? [] : [...new Headers(headers as never)];
   // Names of locks can be seen in tools, so tokens don't belong there.
   const identity = fixed.length === 0 ? '' : digest(JSON.stringify(fixed));
-  return [url, credentials ?? '', cursorIn ?? '', topics.length === 0 ? 'fixed' : '', identity, key ?? ''].join(' ');
+  return [
+    url,
+    credentials ?? '',
+    cursorIn ?? '',
+    topics.length === 0 ? 'fixed' : '',
+    identity,
+    key ?? '',
+  ].join(' ');
 }
 
 /** 53 bits of FNV-1a's kind, for telling apart; who may share is for the server to say. */
@@ -93,7 +133,7 @@ async function readInit(
   const accept = 'text/event-stream, application/problem+json';
   const own = inHeader ? { accept, 'last-event-id': cursor } : { accept };
   const headers = await requestHeaders(settings, own, signal);
-  return requestInit(settings, 'GET', headers, undefined, signal) as Init;
+  return requestInit(settings, 'GET', headers, undefined, signal);
 }
 
 /** @returns undefined for a whole answer, which is not shared. */

@@ -35,7 +35,10 @@ interface Tab {
 
 /** @param speed how much faster than real ones its clocks are; @param delay milliseconds that a message takes. */
 export function createFakeBrowser(fetch: Fetch, speed: number, delay: () => number): FakeBrowser {
-  const channels = new Map<string, Set<{ readonly tab: Tab; readonly listener: (message: unknown) => void }>>();
+  const channels = new Map<
+    string,
+    Set<{ readonly tab: Tab; readonly listener: (message: unknown) => void }>
+  >();
   const locks = new Map<string, { holder: Request | undefined; readonly queue: Request[] }>();
 
   function grant(name: string): void {
@@ -95,7 +98,8 @@ export function createFakeBrowser(fetch: Fetch, speed: number, delay: () => numb
       new Promise((resolve, reject) => {
         promise.then(
           (value) => tab.run(() => resolve(value)),
-          (error: unknown) => tab.run(() => reject(error as Error)),
+          (error: unknown) =>
+            tab.run(() => reject(error instanceof Error ? error : new Error(String(error)))),
         );
       });
 
@@ -146,7 +150,9 @@ export function createFakeBrowser(fetch: Fetch, speed: number, delay: () => numb
         const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
         if (reader === undefined) return response;
         const { status, headers } = response;
-        const body = { getReader: () => ({ read: () => whenRunning(reader.read()), cancel: () => reader.cancel() }) };
+        const body = {
+          getReader: () => ({ read: () => whenRunning(reader.read()), cancel: () => reader.cancel() }),
+        };
         return { status, headers, body, url };
       },
       freeze(told) {

@@ -6,7 +6,10 @@ import { type Matcher, matcherKey } from '../../protocol/matcher.ts';
 /** A response, whatever the `fetch` in use makes of it. */
 export interface Answer {
   readonly status: number;
-  readonly headers: { get(name: string): string | null; forEach(task: (value: string, name: string) => void): void };
+  readonly headers: {
+    get(name: string): string | null;
+    forEach(task: (value: string, name: string) => void): void;
+  };
   readonly body: unknown;
   readonly url?: string;
   readonly redirected?: boolean;
@@ -89,7 +92,10 @@ export async function readAnswer(
 }
 
 /** As a frame for the client's stream. */
-export function frameOf({ type, data, id }: Pick<DecodedEvent, 'type' | 'data' | 'id'>, own: boolean): string {
+export function frameOf(
+  { type, data, id }: Pick<DecodedEvent, 'type' | 'data' | 'id'>,
+  own: boolean,
+): string {
   return encodeFrame({ ...(own && { id }), ...(type !== 'message' && { type }), data });
 }
 

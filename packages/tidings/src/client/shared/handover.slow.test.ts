@@ -23,7 +23,10 @@ type Step =
 
 const tab = fc.nat({ max: 5 });
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ do: fc.constant('publish' as const), topic: fc.constantFrom(...TOPICS) }) },
+  {
+    weight: 12,
+    arbitrary: fc.record({ do: fc.constant('publish' as const), topic: fc.constantFrom(...TOPICS) }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -36,7 +39,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('thaw' as const), tab }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('add' as const, 'drop' as const), tab }) },
   { weight: 1, arbitrary: fc.constant({ do: 'cut' as const }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('wait' as const), milliseconds: fc.nat({ max: 20 }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('wait' as const), milliseconds: fc.nat({ max: 20 }) }),
+  },
 );
 
 interface Published {
@@ -143,7 +149,8 @@ class World {
       gone: false,
       frozen: false,
     };
-    for (const topic of TOPICS) client.on(topic, ({ data }) => opened.received.push({ topic, n: Number(data) }));
+    for (const topic of TOPICS)
+      client.on(topic, ({ data }) => opened.received.push({ topic, n: Number(data) }));
     client.onGap((gaps) => opened.gaps.push(...gaps));
     this.tabs.push(opened);
   }
@@ -213,17 +220,21 @@ it(
   'Whichever tabs come, go, crash, freeze and hang, each gets what is published on its topics, once and in order',
   async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer(), fc.array(step, { minLength: 10, maxLength: 60 }), async (seed, steps) => {
-        const world = new World(seed);
-        try {
-          await world.open(['a', 'b']);
-          for (const now of steps) await world.take(now);
-          await world.settle();
-          for (const one of world.tabs) check(world, one);
-        } finally {
-          await world.end();
-        }
-      }),
+      fc.asyncProperty(
+        fc.integer(),
+        fc.array(step, { minLength: 10, maxLength: 60 }),
+        async (seed, steps) => {
+          const world = new World(seed);
+          try {
+            await world.open(['a', 'b']);
+            for (const now of steps) await world.take(now);
+            await world.settle();
+            for (const one of world.tabs) check(world, one);
+          } finally {
+            await world.end();
+          }
+        },
+      ),
       { numRuns: RUNS, endOnFailure: true },
     );
   },

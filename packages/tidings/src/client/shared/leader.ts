@@ -182,10 +182,12 @@ function refuse(state: LeaderState, tab: string): LeaderStep {
 function serve(state: LeaderState): LeaderStep {
   const waiting = [...state.tabs].filter(([, { waits }]) => waits);
   if (waiting.length === 0) return stay(state);
-  if (state.phase === 'idle') return { state: { ...state, phase: 'gathering' }, effects: [{ type: 'gather' }] };
+  if (state.phase === 'idle')
+    return { state: { ...state, phase: 'gathering' }, effects: [{ type: 'gather' }] };
   if (state.phase !== 'open' || state.at === undefined) return stay(state);
   let step = stay(state);
-  for (const [id, tab] of waiting) if (covers(state, tab.topics)) step = then(step, (now) => admit(now, id, tab));
+  for (const [id, tab] of waiting)
+    if (covers(state, tab.topics)) step = then(step, (now) => admit(now, id, tab));
   const [id, tab] = waiting.find(([, { topics }]) => !covers(state, topics)) ?? [];
   if (id === undefined || tab === undefined || state.changing !== undefined || state.settling !== undefined)
     return step;
@@ -231,7 +233,8 @@ function flush(state: LeaderState, at: string): LeaderStep {
   const said = say({ ...state, at, batch: [] }, { type: 'events', events: batch, at });
   if (phase !== 'open') return said;
   // In another epoch, what was asked of the one before doesn't come any more.
-  const isSettled = settling !== undefined && (reaches(at, settling.since) || distance(at, settling.since) === Infinity);
+  const isSettled =
+    settling !== undefined && (reaches(at, settling.since) || distance(at, settling.since) === Infinity);
   if (!isSettled) return then(said, serve);
   const all = new Map([...covered, ...byKey(settling.topics)]);
   return then(said, (next) => serve({ ...next, covered: all, settling: undefined }));

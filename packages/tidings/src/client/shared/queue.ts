@@ -16,7 +16,9 @@ type Result = IteratorResult<string, undefined>;
 export function createQueue(cancel: () => void): Queue {
   let text = '';
   let over: { readonly error?: Error } | undefined;
-  let asking: { readonly resolve: (result: Result) => void; readonly reject: (error: Error) => void } | undefined;
+  let asking:
+    | { readonly resolve: (result: Result) => void; readonly reject: (error: Error) => void }
+    | undefined;
   let waiting: (() => void)[] = [];
 
   function settle(): void {

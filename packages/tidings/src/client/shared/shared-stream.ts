@@ -63,7 +63,9 @@ interface Stream {
   readonly queue: Queue;
   readonly controller: AbortController;
   /** Until it has a response. */
-  pending: { readonly resolve: (answer: Answer) => void; readonly reject: (error: Error) => void } | undefined;
+  pending:
+    | { readonly resolve: (answer: Answer) => void; readonly reject: (error: Error) => void }
+    | undefined;
 }
 
 interface Change {

@@ -6,7 +6,8 @@ import { sse } from '../../fetch/index.ts';
 import { type Hub, type HubOptions, memoryLog } from '../../index.ts';
 import { type ClientOptions, connect, type EventClient } from '../index.ts';
 
-const SPEED = 20;
+/** How much faster than a real browser's the clocks are. */
+const SPEED = 10;
 
 interface Tab extends FakeTab {
   readonly client: EventClient;
@@ -50,22 +51,36 @@ function start(handler: Handler = {}, hubOptions: HubOptions = {}): Scene {
       ...options,
     });
     onTestFinished(() => client.close());
-    const seen = { data: [] as unknown[], statuses: [] as string[], errors: [] as string[], gaps: [] as unknown[] };
+    const seen = {
+      data: [] as unknown[],
+      statuses: [] as string[],
+      errors: [] as string[],
+      gaps: [] as unknown[],
+    };
     client.on('message', (event) => seen.data.push(event.json()));
     client.onStatus((status) => seen.statuses.push(status));
-    client.onError((error) => seen.errors.push(`${error.code}: ${error.message}`));
+    client.onError((error) => {
+      // With a clock that is so fast, a busy machine looks like a silent server.
+      if (error.code !== 'client/silent') seen.errors.push(`${error.code}: ${error.message}`);
+    });
     client.onGap((gaps) => seen.gaps.push(...gaps));
     return { ...tab, client, ...seen };
   };
   return { hub, requests, open };
 }
 
-const isShared = (hub: Hub) => until('one connection', () => hub.stats().live === 1 && hub.connections().length === 1);
+/** Whatever else is asked for meanwhile. */
+const isShared = (hub: Hub) =>
+  until('one connection', () => hub.stats().live === 1 && hub.connections().length === 1);
 
 describe('tabs that share a stream', () => {
   it('have one connection, by which each gets the events of its topics', async () => {
     const { hub, open } = start();
-    const tabs = [open({ topics: ['a'] }), open({ topics: ['b'] }), open({ topics: ['a', { pattern: 'b*' }] })];
+    const tabs = [
+      open({ topics: ['a'] }),
+      open({ topics: ['b'] }),
+      open({ topics: ['a', { pattern: 'b*' }] }),
+    ];
     await until('open', () => tabs.every(({ client }) => client.status === 'open'));
     await until('all topics', () => hub.connections().some(({ topics }) => topics.length === 3));
     await isShared(hub);
@@ -118,8 +133,7 @@ describe('tabs that share a stream', () => {
       [1, 2, 3],
       [1, 2, 3],
     ]);
-    // Until a leader that hangs is replaced, the short heartbeat of this test makes itself felt.
-    if (how !== 'hang') expect(others.flatMap(({ errors }) => errors)).toEqual([]);
+    expect(others.flatMap(({ errors }) => errors)).toEqual([]);
     if (how === 'freeze' || how === 'hang') {
       leader.thaw();
       await until('thawed', () => leader.data.length >= 3);
@@ -162,11 +176,31 @@ describe('tabs that share a stream', () => {
     expect(first.data).toEqual([]);
   });
 
+  it('count what is subscribed to within a page', async () => {
+    const { hub, open } = start();
+    const { client, data } = open();
+    await isShared(hub);
+    await client.subscribe('b');
+    await client.subscribe('b', 'a');
+    await client.unsubscribe('b');
+    await client.unsubscribe('a');
+    await hub.publish('a', 1);
+    await hub.publish('b', 2);
+    await until('both', () => data.length === 2);
+    await client.unsubscribe('b');
+    await hub.publish('b', 3);
+    await hub.publish('a', 4);
+    await until('last', () => data.length === 3);
+    expect(data).toEqual([1, 2, 4]);
+  });
+
   it('are told apart by the subject that the server sees', async () => {
-    const { hub, open } = start({ authorize: (req) => ({ subject: req.headers.get('authorization') ?? 'nobody' }) });
+    const { hub, open } = start({
+      authorize: (req) => ({ subject: req.headers.get('authorization') ?? 'nobody' }),
+    });
     const tabs = ['ann', 'ann', 'bob'].map((authorization) => open({ headers: () => ({ authorization }) }));
     await until('open', () => tabs.every(({ client }) => client.status === 'open'));
     await until('connections', () => hub.stats().live === 2 && hub.connections().length === 2);
-    expect(hub.connections().map(({ subject }) => subject).toSorted()).toEqual(['ann', 'bob']);
+    expect(new Set(hub.connections().map(({ subject }) => subject))).toEqual(new Set(['ann', 'bob']));
   });
 });

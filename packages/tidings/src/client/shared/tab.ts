@@ -367,7 +367,10 @@ export function nextTab(state: TabState, input: TabInput): TabStep {
     case 'full': {
       if (!state.open) return stay(state);
       const lost = loseChange(state);
-      return withEffects(lost.effects, stay({ ...lost.state, full: true, source: undefined, held: [], heldSize: 0 }));
+      return withEffects(
+        lost.effects,
+        stay({ ...lost.state, full: true, source: undefined, held: [], heldSize: 0 }),
+      );
     }
     case 'drained':
       return state.full ? join({ ...state, full: false }) : stay(state);

@@ -420,6 +420,7 @@ export class Connection implements Receiver, Task {
     this.#count(output);
     this.#wroteAt = this.#delivery.clock.monotonic();
     const before = writing;
+    // oxlint-disable-next-line typescript/no-this-alias
     writing = this;
     const takesMore = this.#send(output);
     writing = before;
