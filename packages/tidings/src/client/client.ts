@@ -2,47 +2,47 @@ import { createCursorKeeper } from './cursor-keeper.ts';
 import { createDelivery } from './delivery.ts';
 import type { EventClient } from './event-client.ts';
 import { shareLater } from './lazy-sharing.ts';
-import { createLife } from './life.ts';
+import { createDriver } from './machine-driver.ts';
 import { createListeners } from './listeners.ts';
 import { type ClientOptions, resolveSettings } from './options.ts';
-import type { Wish } from './topics.ts';
+import type { Wish } from './topic-progress.ts';
 
-/** Older runtimes don't have it, and nobody can ask for it there. */
+/** Older runtimes don't have it, and code there can't ask for it. */
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
 /** @throws {TidingsError} `client/invalid-option` */
 export function connect(url: string | URL, options: ClientOptions = {}): EventClient {
   const resolved = resolveSettings(url, options);
   const sharing = options.shared ? shareLater(resolved, options) : undefined;
-  const settings = sharing === undefined ? resolved : { ...resolved, fetch: sharing.fetch };
+  const settings = { ...resolved, ...sharing?.settings };
   const storage = options.persist === undefined ? undefined : settings.environment.storage;
   const keeper = createCursorKeeper(options.cursor, options.persist, storage);
-  const delivery = createDelivery();
   const listeners = createListeners();
-  const life = createLife(settings, keeper, delivery, listeners);
-  const change = (wish: Wish): Promise<string> => sharing?.change(wish, life) ?? life.change(wish);
-  const close = (): void => life.send({ type: 'close' });
-  if (sharing !== undefined) listeners.statuses.add(sharing.heed);
-  life.start(options.signal);
+  const delivery = createDelivery(listeners);
+  const driver = createDriver(settings, keeper, delivery, listeners);
+  const close = (): void => driver.send({ type: 'close' });
+  const change = (wish: Wish): Promise<string> => (sharing ?? driver).change(wish, driver);
+  if (sharing !== undefined) listeners.add('status', sharing.heed);
+  driver.start(options.signal);
   return {
     get status() {
-      return life.status;
+      return driver.status;
     },
     get cursor() {
       return keeper.cursor;
     },
-    on: delivery.on,
-    onOpen: listeners.opened.add,
-    onGap: listeners.gaps.add,
-    onError: listeners.errors.add,
-    onStatus: listeners.statuses.add,
-    onComment: listeners.comments.add,
+    on: (type, listener) => listeners.add(`event ${type}`, listener),
+    onOpen: (listener) => listeners.add('open', listener),
+    onGap: (listener) => listeners.add('gap', listener),
+    onError: (listener) => listeners.add('error', listener),
+    onStatus: (listener) => listeners.add('status', listener),
+    onComment: (listener) => listeners.add('comment', listener),
     events: () => delivery.iterate(),
     subscribe: (...topics) => change({ add: topics, drop: [] }),
     unsubscribe: (...topics) => change({ add: [], drop: topics }),
-    pause: () => life.hold('app'),
-    resume: () => life.release('app'),
-    reconnect: () => life.send({ type: 'reconnect' }),
+    pause: () => driver.hold('app'),
+    resume: () => driver.release('app'),
+    reconnect: () => driver.send({ type: 'reconnect' }),
     close,
     [Symbol.asyncIterator]: () => delivery.iterate(close),
     [asyncDispose]: async () => close(),

@@ -1,16 +1,17 @@
 import { TidingsError } from '../protocol/tidings-error.ts';
-import type { Life } from './life.ts';
+import type { MachineDriver } from './machine-driver.ts';
 import type { ClientOptions, Settings } from './options.ts';
 import type { Init } from './shared/index.ts';
 import type { Sharing } from './sharing.ts';
 import type { Status } from './machine.ts';
-import type { Wish } from './topics.ts';
-import type { Fetch } from './web.ts';
+import type { Wish } from './topic-progress.ts';
+
+export type Changer = Pick<MachineDriver, 'change'>;
 
 export interface LazySharing {
-  readonly fetch: Fetch;
+  readonly settings: Pick<Settings, 'fetch'>;
   /** Changes topics, as far as nobody else in the page is subscribed to them. */
-  change(wish: Wish, life: Life): Promise<string>;
+  change(wish: Wish, driver: Changer): Promise<string>;
   /** The client has another status. */
   heed(status: Status): void;
 }
@@ -23,19 +24,14 @@ export function shareLater(settings: Settings, options: ClientOptions): LazyShar
       ({ share }) => share(settings, options),
       (cause: unknown) => {
         loading = undefined;
-        const message = 'The part of the client that shares a stream could not be loaded.';
-        throw new TidingsError('client/network', message, { cause });
+        throw new TidingsError('client/network', 'The client could not load `sharing.js`.', { cause });
       },
     ));
   return {
-    async fetch(url, init: Init) {
-      const { stream = settings } = await load();
-      return stream.fetch(url, init);
-    },
-    change: async (wish, life) => (await load()).change(wish, life),
+    settings: { fetch: async (url, init: Init) => ((await load()).stream ?? settings).fetch(url, init) },
+    change: async (wish, driver) => (await load()).change(wish, driver),
     heed(status) {
-      if (status !== 'paused' && status !== 'closed' && status !== 'failed') return;
-      void loading?.then(({ stream }) => stream?.leave());
+      if (/paused|closed|failed/.test(status)) void loading?.then(({ stream }) => stream?.leave());
     },
   };
 }

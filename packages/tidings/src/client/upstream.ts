@@ -3,8 +3,8 @@ import type { DecodedEvent } from '../protocol/decode.ts';
 import { matcherKey } from '../protocol/matcher.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
-import { createLife } from './life.ts';
 import { createListeners } from './listeners.ts';
+import { createDriver } from './machine-driver.ts';
 import type { Settings } from './options.ts';
 import type { OpenUpstream } from './shared/index.ts';
 
@@ -26,21 +26,21 @@ export function upstreamOpener(settings: Settings): OpenUpstream {
       move: (to) => (cursor = to),
       save: () => hooks.flush(cursor),
     };
-    const delivery: Delivery = { ...createDelivery(), give };
     const listeners = createListeners();
-    listeners.gaps.add(hooks.gap);
-    listeners.errors.add(({ message }) => (problem = message));
-    listeners.statuses.add((status) => {
+    const delivery: Delivery = { ...createDelivery(listeners), give };
+    listeners.add('gap', hooks.gap);
+    listeners.add('error', ({ message }) => (problem = message));
+    listeners.add('status', (status) => {
       // The error comes after the status.
       if (status === 'waiting' || status === 'paused') queueMicrotask(() => hooks.down(problem));
       else if (status === 'failed' || status === 'closed') queueMicrotask(() => hooks.failed(problem));
       else problem = undefined;
     });
-    const life = createLife({ ...settings, topics }, keeper, delivery, listeners);
-    life.start(undefined);
+    const driver = createDriver({ ...settings, topics }, keeper, delivery, listeners);
+    driver.start(undefined);
     return {
-      change: (add, drop) => life.change({ add, drop }),
-      close: () => life.send({ type: 'close' }),
+      change: (add, drop) => driver.change({ add, drop }),
+      close: () => driver.send({ type: 'close' }),
     };
 
     function give({ type, data, id }: DecodedEvent): undefined {

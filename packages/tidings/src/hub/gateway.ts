@@ -1,6 +1,5 @@
 import type { Changed, GoodbyeReason } from '../protocol/control.ts';
 import { createError } from '../protocol/errors.ts';
-import type { HubLimits } from './options.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 import { invalidOption } from '../protocol/options.ts';
@@ -8,7 +7,9 @@ import type { Compression } from './compression.ts';
 import type { Core, PendingVisit } from './core.ts';
 import type { Connection } from './delivery/connection.ts';
 import type { Sink } from './delivery/sink.ts';
-import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.ts';
+import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
+import { assertMatchers } from './limits.ts';
+import type { ConnectionInfo } from './connection-info.ts';
 
 /** A connection that a transport admitted: it opens and ends it, and reports what its peer does. */
 export interface OwnConnection {
@@ -175,7 +176,7 @@ export function createGateway(core: Core): Gateway {
     connectionsPerSession: limits.connectionsPerSession,
     report: core.options.onError,
     get closing() {
-      return core.closing;
+      return core.drain.begun;
     },
     wanted(matchers) {
       assertMatchers(matchers, limits);
@@ -187,35 +188,4 @@ export function createGateway(core: Core): Gateway {
     change,
     jitter: (milliseconds) => Math.round(milliseconds * (1 + random() / 2)),
   };
-}
-
-function assertMatchers(matchers: readonly Matcher[], limits: HubLimits): void {
-  const { topicsPerConnection, patternsPerConnection, matcherLengthPerConnection } = limits;
-  if (matchers.length === 0) {
-    throw createError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….');
-  }
-  if (matchers.length > topicsPerConnection) {
-    throw createError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {
-      details: { topics: matchers.length, maxTopics: topicsPerConnection },
-    });
-  }
-  let patterns = 0;
-  let length = 0;
-  for (const matcher of matchers) {
-    const isPattern = typeof matcher === 'object' && matcher !== null;
-    if (isPattern) patterns += 1;
-    // Values that aren't strings are refused when the set is made.
-    length += (isPattern ? matcher.pattern : matcher)?.length ?? 0;
-  }
-  if (patterns > patternsPerConnection) {
-    throw createError('limit/topics', `A connection may ask for ${patternsPerConnection} patterns.`, {
-      details: { patterns, maxPatterns: patternsPerConnection },
-    });
-  }
-  if (length > matcherLengthPerConnection) {
-    const message = `The topics and patterns of a connection may have ${matcherLengthPerConnection} characters together.`;
-    throw createError('limit/topics', message, {
-      details: { length, maxLength: matcherLengthPerConnection },
-    });
-  }
 }
