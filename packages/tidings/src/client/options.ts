@@ -31,6 +31,13 @@ export interface LoadRequest {
   readonly signal: AbortSignal;
 }
 
+export interface SharingOptions {
+  /** Streams with different keys stay apart. */
+  readonly key?: string | undefined;
+  /** Locks and channels between tabs. Default: the browser's. */
+  readonly environment?: SharedEnvironment | undefined;
+}
+
 export interface ClientOptions {
   /** Added to the URL as `?topic=…&pattern=…`. `subscribe` and `unsubscribe` change them later. */
   readonly topics?: readonly Matcher[] | undefined;
@@ -112,10 +119,7 @@ export interface ClientOptions {
    * One stream for all tabs of a browser that ask the same URL of a hub for the same subject. An object tells further
    * streams apart: those with another `key` aren't shared.
    */
-  readonly shared?:
-    | boolean
-    | { readonly key?: string | undefined; readonly environment?: SharedEnvironment | undefined }
-    | undefined;
+  readonly shared?: boolean | SharingOptions | undefined;
   /** The most bytes that one event may take. Default 4 MiB. */
   readonly maxEventBytes?: number | undefined;
   /** Makes the requests. Default: the global one. */
@@ -198,7 +202,7 @@ export const TIMEOUTS: Checks<NonNullable<ClientOptions['timeouts']>> = {
   read: atLeast(1),
 };
 
-const SHARED_OPTIONS: Checks<Exclude<ClientOptions['shared'], boolean | undefined>> = {
+export const SHARING_OPTIONS: Checks<SharingOptions> = {
   key: text,
   environment: anObjectWith('an environment', 'channel', 'lock', 'watch'),
 };
@@ -237,7 +241,7 @@ export function resolveSettings(url: string | URL, options: ClientOptions): Sett
   checkOptions(options, CLIENT_OPTIONS, '', invalid);
   const given = { environment: webEnvironment(), ...defined(options) };
   const { shared = false } = given;
-  if (typeof shared === 'object') checkOptions(shared, SHARED_OPTIONS, 'shared.', invalid);
+  if (typeof shared === 'object') checkOptions(shared, SHARING_OPTIONS, 'shared.', invalid);
   // Any of the tabs asks for a shared stream, and again and again.
   for (const name of shared ? (['method', 'body', 'once'] as const) : [])
     if (given[name]) throw invalid(name, `A stream that is \`shared\` has no \`${name}\`.`);
