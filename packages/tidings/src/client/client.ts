@@ -3,7 +3,7 @@ import { createDelivery } from './delivery.ts';
 import type { EventClient } from './event-client.ts';
 import { shareLater } from './lazy-sharing.ts';
 import { createDriver } from './machine-driver.ts';
-import { createListeners } from './listeners.ts';
+import { createListeners, type Signals } from './listeners.ts';
 import { type ClientOptions, resolveSettings } from './options.ts';
 import type { Wish } from './topic-progress.ts';
 
@@ -17,8 +17,8 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
   const settings = { ...resolved, ...sharing?.settings };
   const storage = options.persist === undefined ? undefined : settings.environment.storage;
   const keeper = createCursorKeeper(options.cursor, options.persist, storage);
-  const listeners = createListeners();
-  const delivery = createDelivery(listeners);
+  const listeners = createListeners<Signals>();
+  const delivery = createDelivery();
   const driver = createDriver(settings, keeper, delivery, listeners);
   const close = (): void => driver.send({ type: 'close' });
   const change = (wish: Wish): Promise<string> => (sharing ?? driver).change(wish, driver);
@@ -31,7 +31,7 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
     get cursor() {
       return keeper.cursor;
     },
-    on: (type, listener) => listeners.add(`event ${type}`, listener),
+    on: delivery.on,
     onOpen: (listener) => listeners.add('open', listener),
     onGap: (listener) => listeners.add('gap', listener),
     onError: (listener) => listeners.add('error', listener),

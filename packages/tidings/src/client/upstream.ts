@@ -3,7 +3,7 @@ import type { DecodedEvent } from '../protocol/decode.ts';
 import { matcherKey } from '../protocol/matcher.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
-import { createListeners } from './listeners.ts';
+import { createListeners, type Signals } from './listeners.ts';
 import { createDriver } from './machine-driver.ts';
 import type { Settings } from './options.ts';
 import type { OpenUpstream } from './shared/index.ts';
@@ -26,8 +26,8 @@ export function upstreamOpener(settings: Settings): OpenUpstream {
       move: (to) => (cursor = to),
       save: () => hooks.flush(cursor),
     };
-    const listeners = createListeners();
-    const delivery: Delivery = { ...createDelivery(listeners), give };
+    const listeners = createListeners<Signals>();
+    const delivery: Delivery = { ...createDelivery(), give };
     listeners.add('gap', hooks.gap);
     listeners.add('error', ({ message }) => (problem = message));
     listeners.add('status', (status) => {
