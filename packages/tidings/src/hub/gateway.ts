@@ -102,7 +102,7 @@ export interface Gateway {
 }
 
 /** Raise it with every change of `Gateway`, `OwnConnection` or `ConnectRequest` that affects transports. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** Under `Symbol.for`: a transport finds it even if another copy of the package made the hub. */
 export const GATEWAY: unique symbol = Symbol.for('tidings.gateway') as never;
