@@ -38,6 +38,7 @@ export class Core {
   readonly #delivery: Delivery;
   readonly #sweep: Sweep;
   readonly #userAgents = new TextPool();
+  readonly #closedListeners: (() => void)[] = [];
   #closed: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
@@ -87,6 +88,11 @@ export class Core {
   /** Whether `close` has been called: no new connections. */
   get closing(): boolean {
     return this.#closed !== undefined;
+  }
+
+  /** Calls `listener` once all connections of a hub that closes are gone. */
+  onClosed(listener: () => void): void {
+    this.#closedListeners.push(listener);
   }
 
   /** Puts a connection on the books. */
@@ -181,6 +187,7 @@ export class Core {
     }, within);
     await gone;
     cancel();
+    for (const listener of this.#closedListeners) listener();
     await this.conflation.flush();
     this.presence.stop();
     this.#sweep.stop();

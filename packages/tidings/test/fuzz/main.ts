@@ -10,6 +10,7 @@ import { transports } from './transports.ts';
 const HELP = `npm run fuzz -- [options]
 
   --requests=N      requests to each transport, default 100000
+  --seconds=N       ends a transport's run after so long, with what was sent by then. Default: no bound
   --transport=NAME  one of ${Object.keys(transports).join(', ')}; may be given several times. Default: all
   --seed=N          repeats a run: each peer sends the same again. Default: random
   --peers=N         peers at the same time, default 12
@@ -18,6 +19,7 @@ const HELP = `npm run fuzz -- [options]
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '100000' },
+    seconds: { type: 'string', default: 'Infinity' },
     transport: { type: 'string', multiple: true, default: Object.keys(transports) },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
     peers: { type: 'string', default: '12' },
@@ -42,6 +44,7 @@ else {
       transport,
       requests: Number(values.requests),
       seed,
+      seconds: Number(values.seconds),
       peers: Number(values.peers),
       longestTurn: Number(values.turn),
     });

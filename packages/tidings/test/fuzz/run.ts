@@ -14,6 +14,8 @@ export interface FuzzOptions {
   readonly transport: string;
   readonly requests: number;
   readonly seed: number;
+  /** After so many seconds it ends, whatever was sent by then. */
+  readonly seconds: number;
   /** Peers at the same time. */
   readonly peers: number;
   /** Milliseconds that a turn of the server may last. */
@@ -71,7 +73,7 @@ export async function fuzz(options: FuzzOptions): Promise<Outcome> {
 }
 
 async function attackInParts(
-  { transport, requests, seed, peers }: FuzzOptions,
+  { transport, requests, seed, seconds, peers }: FuzzOptions,
   server: ChildProcess,
   port: number,
   tally: Map<string, number>,
@@ -83,12 +85,14 @@ async function attackInParts(
   let longest = 0;
   let sent = 0;
   let nextPeer = 0;
+  const began = performance.now();
   // Compiled code, shapes and caches are there before anything is measured.
   await report(server);
   for (let part = 1; part <= 10; part += 1) {
     const goal = (requests * part) / 10;
+    const partEnd = began + (seconds * 1000 * part) / 10;
     const one = async (): Promise<void> => {
-      while (sent < goal && server.connected) {
+      while (sent < goal && server.connected && performance.now() < partEnd) {
         nextPeer += 1;
         const attack = attackOf(port, claims, tally, problem, nextPeer, () => (sent += 1));
         await runPeer(peer, attack, seed + nextPeer, problem);
