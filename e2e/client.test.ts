@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
-import type * as Tidings from '../packages/tidings/src/client/index.ts';
+import type * as Tidings from 'tidings/client';
 import { userTopic } from '../examples/live/src/shared/api.ts';
 import { proxyTo, type CuttableProxy } from './cuttable-proxy.ts';
 import { useLiveApp } from './live-app.ts';
@@ -103,7 +103,7 @@ describe('tidings/client in a browser', () => {
     expect(proxy.sent.join('').match(/^GET \/events/gm)).toHaveLength(1);
   });
 
-  test('waits while the browser is offline, and goes on where it was once it is back', async ({
+  test('waits while the browser is offline, and resumes where it was once it is online again', async ({
     newVisitor,
   }) => {
     const proxy = await proxyTo(app.url);
@@ -127,7 +127,7 @@ describe('tidings/client in a browser', () => {
     expect((await log(page)).at(-1)).toBe('opened, resumed true, 0 gaps');
   });
 
-  test('goes on where it was after a reload of the page, if its cursor is stored', async ({ newVisitor }) => {
+  test('resumes where it was after a page reload, if its cursor is stored', async ({ newVisitor }) => {
     const reader = await newVisitor(app.url);
     const page = await reader.context.newPage();
     await withClient(page);

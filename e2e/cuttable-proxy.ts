@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest';
 /** A network between browser and server that fails on command. It passes bytes and doesn't parse HTTP. */
 export interface CuttableProxy {
   readonly url: string;
-  /** Ends all connections at once, without a word. */
+  /** Ends all connections at once, without a goodbye. */
   cut(): void;
   /** Blocks all traffic from now on, or lets it through again. */
   block(blocked: boolean): void;

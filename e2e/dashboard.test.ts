@@ -25,7 +25,7 @@ const chart = (page: Page, title: string): Promise<string | null> =>
     .locator('[data-chart-summary]')
     .textContent();
 
-test('the figures follow the activity, and the charts keep their history over a cut and a restart', async ({
+test('the figures follow the activity, and the charts keep their history across a dropped connection and a restart', async ({
   newVisitor,
 }) => {
   const proxy = await proxyTo(app.url);
@@ -84,7 +84,7 @@ test('the figures follow the activity, and the charts keep their history over a 
 
 // The picture in README.md. Taken when asked for, since it takes more than a minute of life on the pages.
 if (process.env['TIDINGS_UPDATE_IMAGES'] === '1') {
-  test('the picture of the dashboard', { timeout: 300_000 }, async ({ newVisitor }) => {
+  test('the picture of the dashboard in the README', { timeout: 300_000 }, async ({ newVisitor }) => {
     const watcher = await newVisitor(app.url, { colorScheme: 'light' });
     await watcher.signUp('marlene');
     const page = await watcher.open('/dashboard');

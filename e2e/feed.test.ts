@@ -9,7 +9,7 @@ const app = useLiveApp();
 
 const postOf = (page: Page, text: string): Locator => page.getByTestId('post').filter({ hasText: text });
 
-/** A page that is loaded anew has forgotten the mark. */
+/** A page that was reloaded has forgotten the mark. */
 async function mark(page: Page): Promise<() => Promise<boolean>> {
   await page.evaluate(() => document.body.setAttribute('data-mark', ''));
   return () => page.evaluate(() => document.body.hasAttribute('data-mark'));
@@ -99,7 +99,7 @@ test('a post made between the list and the subscription appears, once', async ({
   ]);
 });
 
-test('a post made while the list is on its way appears, once', async ({ newVisitor }) => {
+test('a post made while the list is loading appears, once', async ({ newVisitor }) => {
   const author = await newVisitor(app.url);
   await author.signUp('dora');
   const reader = await newVisitor(app.url);

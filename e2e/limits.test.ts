@@ -37,7 +37,7 @@ describe('too many posts', () => {
   });
 });
 
-describe('too many connections of one address', () => {
+describe('too many connections from one address', () => {
   const app = useLiveApp({ CONNECTIONS_PER_ADDRESS: '2' });
 
   test('are refused, and a refused page comes back by itself once there is room', async ({ newVisitor }) => {
@@ -71,7 +71,7 @@ describe('too many connections of one address', () => {
   });
 });
 
-describe('too many connects a minute', () => {
+describe('too many connections opened per minute', () => {
   const app = useLiveApp({ CONNECTS_PER_MINUTE: '1' });
 
   test('are refused, and a refused page comes back after Retry-After', async ({ newVisitor }) => {
@@ -92,8 +92,7 @@ describe('too many connects a minute', () => {
     expect(told).toBeGreaterThan(30);
     await eventually(() => statusLabel(page)).toMatch(/^Reconnecting in \d+ s$/);
 
-    // The minute passes for the page, and the server forgets as it is started anew. Ten seconds are left for what
-    // this takes.
+    // The restarted server has forgotten the requests. For the page, all but ten seconds of the wait pass.
     await app.stop();
     await app.start();
     await page.clock.fastForward((told - 10) * 1000);

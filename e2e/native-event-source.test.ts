@@ -124,7 +124,7 @@ describe('a native EventSource', () => {
     expect(welcomes.flatMap(({ gaps }) => gaps)).toEqual([]);
   });
 
-  test('moves on with heartbeats while there are no events for it', async ({ newVisitor }) => {
+  test('advances its cursor with heartbeats while there are no events for it', async ({ newVisitor }) => {
     const proxy = await proxyTo(app.url);
     const reader = await newVisitor(proxy.url);
     const me = await reader.signUp('native_quiet');

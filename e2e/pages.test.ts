@@ -41,7 +41,7 @@ describe.each([
   { device: 'phone', size: phone },
 ])('on a $device', ({ device, size }) => {
   test.for(['light', 'dark'] as const)(
-    'every page loads, fits the window and can be used by everybody, in %s colours',
+    'every page loads, fits the window and is accessible, in %s colours',
     async (colorScheme, { newVisitor }) => {
       const reader = await newVisitor(app.url, { ...size, colorScheme });
       await liven(reader, `${device}_${colorScheme}`);
@@ -110,7 +110,7 @@ test('panels and dialogs fit a phone', async ({ newVisitor }) => {
   }
 });
 
-test('a reader can get everywhere with the keyboard alone', async ({ newVisitor }) => {
+test('everything can be reached with the keyboard alone', async ({ newVisitor }) => {
   const reader = await newVisitor(app.url);
   const page = await reader.open('/feed');
   await untilLive(page);
@@ -135,7 +135,7 @@ test('a reader can get everywhere with the keyboard alone', async ({ newVisitor 
   await eventually(() => page.locator(':popover-open').count()).toBe(0);
 });
 
-test('the reader’s choice of colours is kept', async ({ newVisitor }) => {
+test('the reader’s choice of colours persists', async ({ newVisitor }) => {
   const reader = await newVisitor(app.url, { colorScheme: 'light' });
   const page = await reader.open('/feed');
   const ink = (): Promise<string> => page.evaluate(() => getComputedStyle(document.body).color);

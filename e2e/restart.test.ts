@@ -117,7 +117,7 @@ describe.each(['memory', 'lmdb'] as const)('on the %s log', (log) => {
         (await native.events()).filter(({ type }) => type === 'tidings:welcome');
       await eventually(async () => (await welcomes()).length).toBe(2);
       if (log === 'memory') {
-        // The log died with the process: the page got a gap, and fetched everything anew.
+        // The log died with the process: the page got a gap, and loaded everything again.
         expect(await fact(page, 'Last gap')).toMatch(/\(epoch\)/);
         expect(await labels()).toContain('Live, caught up');
         expect(lists).not.toEqual([]);

@@ -30,10 +30,12 @@ async function follow(visitor: Visitor, name: string): Promise<() => Promise<num
   };
 }
 
-describe('people are counted, not sockets', () => {
+describe('viewer counts', () => {
   const app = useLiveApp({ VIEWER_GRACE_SECONDS: '1' });
 
-  test('as they come and go, and one person with two tabs counts once', async ({ newVisitor }) => {
+  test('follow people as they come and go, and count one person with two tabs once', async ({
+    newVisitor,
+  }) => {
     const observer = await newVisitor(app.url);
     const told = await follow(observer, '/feed');
     const analytics = await observer.open('/analytics');
@@ -59,7 +61,7 @@ describe('people are counted, not sockets', () => {
     expect(await told()).toEqual([1, 2, 1, 0]);
   });
 
-  test('on pages of another site with the script, too', async ({ newVisitor }) => {
+  test('include pages of another site that loads the script', async ({ newVisitor }) => {
     const shop = await otherSite(`<h1>Shop</h1><script async src="${app.url}/embed.js"></script>`);
     const name = `${new URL(shop).host}/cart`;
     const observer = await newVisitor(app.url);
@@ -88,7 +90,7 @@ describe('people are counted, not sockets', () => {
   });
 });
 
-describe('with some grace', () => {
+describe('with a grace time', () => {
   // A reload takes a fraction of it, also on a busy machine.
   const app = useLiveApp({ VIEWER_GRACE_SECONDS: '15' });
 

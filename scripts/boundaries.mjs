@@ -28,6 +28,7 @@ const allowed = {
     'log',
     'logs/memory',
     'logs/lmdb',
+    'logs/redis',
     'hub',
     'http',
     'node',

@@ -1,5 +1,5 @@
-// The tests' needs beyond npm packages, and where to look for them. scripts/setup.mjs installs it, tests
-// that miss it skip themselves with the reason given here.
+// The tests' needs beyond npm packages, and where to look for them. scripts/setup.mjs installs them; a test that misses
+// one skips itself with the reason given here.
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -50,8 +50,28 @@ export const postgres = {
   find: () => firstFile(debianPostgres()) ?? onPath('postgres'),
 };
 
+/** @type {Need} */
+export const nginx = {
+  name: 'nginx',
+  debianPackage: 'nginx-light',
+  tests: 'the tests that stream through nginx',
+  howTo:
+    'install nginx 1.18 or newer (Debian, Ubuntu: apt-get install nginx-light; macOS: brew install nginx)',
+  find: () => onPath('nginx') ?? firstFile(['/usr/sbin/nginx']),
+};
+
+/** @type {Need} */
+export const haproxy = {
+  name: 'HAProxy',
+  debianPackage: 'haproxy',
+  tests: 'the tests that stream through HAProxy',
+  howTo:
+    'install HAProxy 2.4 or newer (Debian, Ubuntu: apt-get install haproxy; macOS: brew install haproxy)',
+  find: () => onPath('haproxy') ?? firstFile(['/usr/sbin/haproxy']),
+};
+
 /** @type {readonly Need[]} */
-export const needs = [chromium, redis, postgres];
+export const needs = [chromium, redis, postgres, nginx, haproxy];
 
 /** Debian keeps the servers of all versions off the PATH. Newest first. */
 function debianPostgres() {

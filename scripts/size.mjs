@@ -1,5 +1,6 @@
 // The client's cost for a page: each entry bundled alone, minified and compressed, against a budget. `npm run check`
-// fails if one is exceeded. It bundles the sources, so it needs no build.
+// fails if one is exceeded. It bundles the sources, so it needs no build. Why the goals are not all met:
+// docs/adr/0011-what-the-client-costs.md
 import { gzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -18,7 +19,7 @@ const budgets = [
   {
     name: 'connect, the core',
     code: `export { connect } from './client/index.ts';`,
-    bytes: 13_400,
+    bytes: 11_250,
     goal: 5_000,
   },
   {
@@ -29,7 +30,7 @@ const budgets = [
   {
     name: 'everything of the client',
     code: `export * from './client/index.ts'; export { EventSource } from './client/event-source/index.ts';`,
-    bytes: 18_200,
+    bytes: 15_950,
     goal: 12_000,
     withLater: true,
   },
@@ -48,6 +49,8 @@ async function measure({ code, withLater = false }) {
   const build = await rolldown({
     input: entry,
     platform: 'browser',
+    // As in an app, whose own entry exports nothing: what a chunk that is loaded later needs may stand in the first one.
+    preserveEntrySignatures: 'allow-extension',
     // A Node module in it would be a mistake, not something to leave out.
     onLog(_level, log) {
       throw new Error(log.message);

@@ -22,7 +22,7 @@ describe('the snippets of the docs', () => {
     if (snippets.length > 0) errors = tsc('-p', folder, '--pretty', 'false').split('\n');
   }, 5 * DEADLINE);
 
-  it('have no error outside of themselves', () => {
+  it('have no error outside of the snippets', () => {
     const foreign = errors.filter(
       (line) => /error TS/.test(line) && !snippets.some(({ name }) => line.includes(name)),
     );

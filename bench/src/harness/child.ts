@@ -8,7 +8,7 @@ import type { Answer } from './commands.ts';
 export interface Child {
   readonly pid: number;
   ask<Result>(name: string, args?: unknown, timeout?: number): Promise<Result>;
-  /** Ends it, by force if need be. Rejects if it had crashed. */
+  /** Ends it, if necessary by force. Rejects if it had crashed. */
   stop(): Promise<void>;
 }
 

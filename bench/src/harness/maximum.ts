@@ -57,9 +57,9 @@ export function isSustained({ counts }: Result): boolean {
 }
 
 /**
- * About the highest rate that is sustained: upwards by factors of two from `guess`, downwards if that is too much,
- * then between the two. Timestamps are of when an event was due, so a subject that publishes late doesn't look better
- * for it. In a second, a quarter too much can be borne.
+ * About the highest rate that is sustained: upwards by factors of two from `guess`, downwards if that is too much, then
+ * between the two. Timestamps are of when an event was due, so a subject that publishes late doesn't look better for
+ * it. For a second, a quarter too much is tolerable.
  */
 export async function searchMaximum(stage: Stage, burst: Burst, guess: number): Promise<number> {
   const sustains = async (rate: number): Promise<boolean> =>

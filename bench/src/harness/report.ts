@@ -92,7 +92,7 @@ function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** To four digits: there is no more in it. */
+/** To four digits: the measurement has no more. */
 function round(value: number): number {
   return Number(value.toPrecision(4));
 }

@@ -23,7 +23,7 @@ export const sendLoop: Subject = {
       if (status !== 0) throw new Error(`cc failed:\n${stderr}`);
       return await toServer(startChild({ name, core: 'subject', command: [binary] }));
     } finally {
-      // A program that runs needs its file no more.
+      // A running program no longer needs its file.
       removeFolder(folder);
     }
   },

@@ -15,7 +15,7 @@ const retention = { events: 2_000_000, bytes: 4_294_967_296 };
 const topics = [{ match: 'board', state: true }];
 const hub = createHub({
   log: path === undefined ? memoryLog({ retention, topics }) : lmdbLog({ path, retention, topics }),
-  // More than a server on the open internet allows: it is to be seen that even that makes no turn long.
+  // More than a server on the open internet allows: this shows that even that makes no turn long.
   limits: { patternsPerConnection: 100 },
 });
 
@@ -55,7 +55,7 @@ let watching = false;
 let longest = 0;
 let lastCheck = 0;
 
-/** Counts from now on. The loop never sleeps meanwhile, so from one check to the next it was busy, or checked at once. */
+/** Counts from now on. The loop never sleeps: between two checks it was busy, or the second followed at once. */
 function watch(): void {
   longest = 0;
   lastCheck = ownTime();
@@ -75,7 +75,7 @@ function check(): void {
 function ownTime(): number {
   for (;;) {
     const [before, now, after] = [waited(), performance.now(), waited()];
-    // Else another had it just between the two.
+    // Otherwise another process had the core just between the two.
     if (before === after) return now - after;
   }
 }

@@ -15,7 +15,10 @@ interface Case {
   readonly publish: PublishCase;
 }
 
-/** Whether it matters to an event how many others are not meant by it. In one process, without sockets. */
+/**
+ * Whether the cost of an event depends on the number of topics and subscribers that it doesn't concern. In one process,
+ * without sockets.
+ */
 export const topics: Suite = {
   name: 'topics',
   about:

@@ -39,7 +39,7 @@ const cases: readonly Case[] = [
   { name: 'all events, earliest', kind: 'events', query: 'topic=bench&last_event_id=earliest' },
 ];
 
-/** Whether a hub lets the app that it lives in get its turn, whatever is asked of it. */
+/** Whether a hub leaves its app's requests their turn, whatever clients ask of it. */
 export const turns: Suite = {
   name: 'turns',
   about:

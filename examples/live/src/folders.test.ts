@@ -116,7 +116,7 @@ describe('the order of folders', () => {
     expect(folders.filter((folder) => !existing.has(folder))).toEqual([]);
   });
 
-  test('is violated by each kind of import that goes up', () => {
+  test('is violated by every kind of upward import', () => {
     const lines = [
       `import { streamRoutes } from '../streams/routes.ts';`,
       `import type { Feed } from '../feed/feed.ts';`,

@@ -24,6 +24,9 @@ describe('an `authorize` that forgets to return', () => {
     { subject: 7 },
     { subject: '' },
     { member: 'ann' },
+    { member: {} },
+    { member: { id: 7 } },
+    { member: { id: 'ann', date: 1 } },
   ])('%o is refused as the app’s fault', async (answer) => {
     const handle = sse(createHub(), { authorize: () => anything(answer) });
     await expect(handle(new Request('http://hub.test/?topic=a'))).rejects.toThrow(invalid);

@@ -69,7 +69,7 @@ describe('a connection whose topics are changed', () => {
     expect(dataOf(peer)).toEqual(['on']);
   });
 
-  test('has no more waiting after many changes that its peer did not read than after one', async () => {
+  test('holds no more bytes after many unread changes than after one', async () => {
     const asked: number[] = [];
     const { hub, follow } = startHub({
       wrapLog: () => {

@@ -3,5 +3,5 @@ import { runInNewContext } from 'node:vm';
 
 setFlagsFromString('--expose-gc');
 
-/** Frees what nobody holds, for tests that look at memory. */
+/** Frees unreferenced memory, for tests that look at memory. */
 export const collectGarbage = runInNewContext('gc') as () => void;

@@ -87,7 +87,7 @@ describe.each([
     },
   );
 
-  test('in read ends a connection only when that reads', async () => {
+  test('in read ends a connection only when it reads', async () => {
     const fixture = broken(['read', 'losses'], fail);
     const { hub, clock, follow, publish, failures } = fixture;
     fixture.break();

@@ -3,7 +3,7 @@ import type { Connection } from '../src/hub/delivery/connection.ts';
 import type { OwnConnection } from '../src/hub/gateway.ts';
 
 export type { Sink } from '../src/hub/delivery/sink.ts';
-export type { ConnectRequest, ConnectionTerms } from '../src/hub/request.ts';
+export type { ConnectRequest, ConnectionTerms } from '../src/hub/connect-request.ts';
 export { type OwnConnection, gatewayOf } from '../src/hub/gateway.ts';
 export { type MatcherSet, createMatcherSet } from '../src/protocol/matcher-set.ts';
 export type { Hub } from '../src/hub/hub.ts';

@@ -156,7 +156,7 @@ export async function changeTerms(hub: Hub, peer: Peer, terms: ConnectionTerms):
   return cursor;
 }
 
-/** Lets promises settle that have nothing to wait for but each other. */
+/** Lets promises settle that wait only for each other. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i += 1) await Promise.resolve();
 }

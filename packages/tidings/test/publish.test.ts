@@ -5,8 +5,8 @@ import { dataOf, startHub } from './fixture.ts';
 describe('publishing', () => {
   test('answers with the cursor right after the event', async () => {
     const { hub, follow, publish } = startHub();
-    expect(await hub.publish('a', 1)).toEqual({ cursor: 'e.1', duplicate: false });
-    expect(await hub.publish('a', 2)).toEqual({ cursor: 'e.2', duplicate: false });
+    expect(await hub.publish('a', 1)).toEqual({ cursor: 'e.1', seq: 1, duplicate: false });
+    expect(await hub.publish('a', 2)).toEqual({ cursor: 'e.2', seq: 2, duplicate: false });
     expect(hub.cursor()).toBe('e.2');
     await publish('a', 3);
     expect(dataOf(await follow({}, 'e.2'))).toEqual(['3']);
@@ -54,7 +54,11 @@ describe('publishing', () => {
     const peer = await follow({ topics: ['a', 'b'] });
     await hub.publish('a', 1, { id: 'once' });
     await hub.publish('a', 2);
-    expect(await hub.publish('b', 'other data', { id: 'once' })).toEqual({ cursor: 'e.1', duplicate: true });
+    expect(await hub.publish('b', 'other data', { id: 'once' })).toEqual({
+      cursor: 'e.1',
+      seq: 1,
+      duplicate: true,
+    });
     clock.tick();
     peer.receive();
     expect(dataOf(peer)).toEqual(['1', '2']);
@@ -98,12 +102,12 @@ describe('publishing several at once', () => {
       { topics: 'a', data: 4 },
     ]);
     expect(await first).toEqual([
-      { cursor: 'e.1', duplicate: false },
-      { cursor: 'e.2', duplicate: false },
+      { cursor: 'e.1', seq: 1, duplicate: false },
+      { cursor: 'e.2', seq: 2, duplicate: false },
     ]);
     expect(await second).toEqual([
-      { cursor: 'e.2', duplicate: true },
-      { cursor: 'e.3', duplicate: false },
+      { cursor: 'e.2', seq: 2, duplicate: true },
+      { cursor: 'e.3', seq: 3, duplicate: false },
     ]);
   });
 
@@ -126,7 +130,7 @@ describe('publishing several at once', () => {
       await expect(hub.publishAll(events)).rejects.toMatchObject({ code: 'topic/invalid' });
       expect(hub.cursor()).toBe('e.0');
       // Not even its id is taken.
-      expect(await hub.publish('a', 1, { id: 'good' })).toEqual({ cursor: 'e.1', duplicate: false });
+      expect(await hub.publish('a', 1, { id: 'good' })).toEqual({ cursor: 'e.1', seq: 1, duplicate: false });
     }
   });
 });

@@ -81,8 +81,8 @@ describe('an event for one connection alone', () => {
 
   test.each([
     ['a reserved type', { type: 'tidings:welcome', data: 1 }, 'event/invalid-type'],
-    ['data that JSON does not have', { data: () => 1 }, 'event/invalid-data'],
-    ['an option that events in the log have', { data: 1, private: true }, 'event/invalid-option'],
+    ['data that JSON can’t represent', { data: () => 1 }, 'event/invalid-data'],
+    ['an option only for events in the log', { data: 1, private: true }, 'event/invalid-option'],
   ])('is refused for %s, even if the connection is unknown', (_, event, code) => {
     const { hub } = startHub();
     const peer = new Peer({ topics: ['a'] }).connect(hub);

@@ -160,9 +160,9 @@ describe('a loop over the events of a hub', () => {
 
   test.each([
     ['no topic', [], undefined, 'topic/missing'],
-    ['a cursor that is none', 'a', { cursor: 'what?' }, 'hub/invalid-option'],
-    ['an option that is none', 'a', { curser: 'e.1' }, 'hub/invalid-option'],
-    ['a topic that is none', 'a\n', undefined, 'topic/invalid'],
+    ['an invalid cursor', 'a', { cursor: 'what?' }, 'hub/invalid-option'],
+    ['an unknown option', 'a', { curser: 'e.1' }, 'hub/invalid-option'],
+    ['an invalid topic', 'a\n', undefined, 'topic/invalid'],
   ])('is refused for %s', (_, topics, options, code) => {
     const { hub } = startHub();
     expect(() => hub.subscribe(topics, options as never)).toThrow(expect.objectContaining({ code }));

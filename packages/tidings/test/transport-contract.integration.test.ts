@@ -24,7 +24,7 @@ describe.each(
 
 type Break = (sink: Sink, connection: OwnConnection, res: ServerResponse) => Sink;
 
-/** A transport that does as it should, but for what `broken` changes. */
+/** A correct transport, except for what `broken` changes. */
 function startWith(
   broken: Break,
   forgets: 'nothing' | 'the peer' | 'the answer' = 'nothing',
@@ -79,10 +79,10 @@ function startWith(
 const asItIs: Break = (sink) => sink;
 
 describe('The contract catches a transport that', () => {
-  // Side by side: most of them are found by something that doesn't come.
+  // Side by side: most of them are noticed by something that never comes.
   test.concurrent.each<[string, TransportFactory, string]>([
     [
-      'takes everything',
+      'ignores backpressure',
       startWith((sink) => ({ ...sink, write: (bytes) => (sink.write(bytes), true) })),
       'keeps little',
     ],
@@ -97,7 +97,7 @@ describe('The contract catches a transport that', () => {
       'ends a stream with all',
     ],
     [
-      'is done before its peer',
+      'is done before its peer has everything',
       startWith((sink, connection) => ({ ...sink, end: (bytes) => (sink.end(bytes), connection.closed()) })),
       'makes a closing hub wait',
     ],
@@ -107,7 +107,7 @@ describe('The contract catches a transport that', () => {
       startWith((sink) => ({ ...sink, write: (bytes) => (sink.write(bytes), sink.write(bytes)) })),
       'sends welcome',
     ],
-    ['keeps bytes back', startWith((sink) => delayed(sink)), 'sends welcome'],
+    ['holds bytes back', startWith((sink) => delayed(sink)), 'sends welcome'],
     ['answers everything 200', startWith(asItIs, 'the answer'), 'sends refusals'],
     [
       'does not cut off a stalled peer',

@@ -52,7 +52,7 @@ function copied(stream: Duplex, { buffer, onRead }: LineHandlers): Duplex {
 
 export function openSession(port: number): ClientHttp2Session {
   const session = connectHttp2(`https://${HOST}:${port}`, { rejectUnauthorized: false });
-  // Its streams tell of it, too.
+  // Its streams report it, too.
   session.on('error', () => session.destroy());
   return session;
 }

@@ -113,7 +113,7 @@ export function openReader(
   function sample(at: number, length: number): void {
     tally.untilSample = tally.every;
     tally.samples += 1;
-    // One that a read cuts is no sample: which ones those are is left to chance.
+    // An event that a read cuts in two is no sample; chance decides which ones those are.
     const stamp = at + HEAD_BYTES <= length ? readStamp(buffer, at) : undefined;
     if (stamp !== undefined) recordLatency(tally, micros() - stamp);
   }

@@ -42,7 +42,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const app = express();
   app.disable('x-powered-by');
   app.set('trust proxy', config.trustProxy);
-  // `searchParams` reads them as they were sent; nothing else may guess at lists and objects in them.
+  // `searchParams` reads them as they were sent; nothing else may interpret them as lists or objects.
   app.set('query parser', false);
   app.use(logRequests(log), endConnections(lifecycle), securityHeaders());
   mountRoutes(app, services, clock, lifecycle);

@@ -12,8 +12,8 @@ export interface RunningServer {
   readonly hub: Hub;
   readonly server: Server;
   /**
-   * Stops taking connections, lets running requests finish, tells streams when to come back, then
-   * closes the database: by `config.shutdownTimeout` at the latest. Calls after the first wait for the same.
+   * Stops taking connections, lets running requests finish, tells streams when to come back, then closes the database:
+   * by `config.shutdownTimeout` at the latest. Later calls wait for the same end.
    */
   close(): Promise<void>;
 }
@@ -26,7 +26,7 @@ const STREAMS_SHARE = 0.6;
 /**
  * Serves the app on `config.port`.
  *
- * @throws ConfigError if that is not to be had, or the log of events is not
+ * @throws ConfigError if the port or the log of events is not available
  */
 export async function serve(options: AppOptions): Promise<RunningServer> {
   const { config, log } = options;

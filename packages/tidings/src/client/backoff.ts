@@ -1,9 +1,9 @@
 export interface RetryPolicy {
-  /** Milliseconds: the most that chance adds to the first wait. */
+  /** Milliseconds: the most that jitter adds to the first wait. */
   readonly base: number;
   /** Milliseconds: the most that any wait may take, unless the server asks for more. */
   readonly max: number;
-  /** How often in a row to try again without a connection that lasted; then the client fails. */
+  /** How many times in a row to retry without a connection that lasts; then the client fails. */
   readonly attempts: number;
 }
 
@@ -12,15 +12,15 @@ export const DEFAULT_RETRY: RetryPolicy = { base: 1_000, max: 30_000, attempts: 
 /** Milliseconds: with a longer delay, timers of browsers and of Node fire at once. */
 export const MAX_DELAY: number = 2 ** 31 - 1;
 
-/** Milliseconds: no server sends a client away for longer than that. */
+/** Milliseconds: the longest wait that a server may ask for. */
 export const MAX_ASKED: number = 3_600_000;
 
-/** Above this, doubling changes nothing any more. */
+/** Beyond this, doubling makes no difference. */
 const MAX_DOUBLINGS = 31;
 
 /**
- * Milliseconds to wait: what the server asked for, and on top of it anything from nothing up to an exponentially growing
- * limit. With this full jitter, clients which lost one server together don't come back together.
+ * Milliseconds to wait: the time that the server asked for, plus a random part between zero and an exponentially
+ * growing limit. This full jitter keeps clients that lost a server together from coming back together.
  * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  *
  * @param failures in a row before this one.

@@ -1,7 +1,7 @@
 /** The body of a response, whatever the `fetch` in use makes of it. */
 export interface ByteSource {
   read(): Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>;
-  /** Reads no more of it, and lets its connection go. */
+  /** Stops reading, and releases the connection. */
   cancel(): void;
 }
 
@@ -11,51 +11,43 @@ interface Readable {
   destroy?(): void;
 }
 
-const EMPTY: ByteSource = { read: () => Promise.resolve({ done: true }), cancel: () => {} };
-
-/** @returns nothing if it can't be read piece by piece. @throws what `getReader` throws, as of a body that is locked. */
-export function openBody(body: unknown): ByteSource | undefined {
-  if (body === null) return EMPTY;
+/** @throws {TypeError} if it can't be read piece by piece, or if somebody else is reading it. */
+export function openBody(body: unknown): ByteSource {
+  if (body === null) return { read: () => Promise.resolve({ done: true }), cancel: ignore };
   const readable = (body ?? {}) as Readable;
-  if (typeof readable.getReader === 'function') {
-    const reader = readable.getReader();
-    return {
-      read: () => reader.read(),
-      cancel: () => void reader.cancel().catch(ignore),
-    };
-  }
-  const iterator = readable[Symbol.asyncIterator]?.();
-  if (iterator === undefined) return undefined;
+  const reader = readable.getReader?.();
+  const iterator = reader === undefined ? readable[Symbol.asyncIterator]?.() : undefined;
+  const read = reader === undefined ? iterator?.next.bind(iterator) : reader.read.bind(reader);
+  if (read === undefined) throw new TypeError(`Expected a stream of bytes, got ${typeof body}.`);
   return {
-    read: () => iterator.next(),
+    read,
     cancel() {
-      // While a chunk is waited for, `return` would wait as well.
+      // While a chunk is pending, `return` would wait for it.
       if (readable.destroy !== undefined) readable.destroy();
-      else iterator.return?.().catch(ignore);
+      else (reader === undefined ? iterator?.return?.() : reader.cancel())?.catch(ignore);
     },
   };
 }
 
-/** Lets go of a body that nobody will read. */
+/** Releases a body that nobody will read. */
 export function cancelBody(body: unknown): void {
   try {
-    openBody(body)?.cancel();
+    openBody(body).cancel();
   } catch {
-    // Somebody else reads it.
+    // Somebody else is reading it.
   }
 }
 
 /** @throws {TypeError} for a chunk that is neither bytes nor text. */
 export function toBytes(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
   if (typeof chunk === 'string') return new TextEncoder().encode(chunk);
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  // Of another realm, it is not an instance of this one's class.
+  // A buffer of another realm isn't an instance of this realm's class.
   if (Object.prototype.toString.call(chunk) === '[object ArrayBuffer]')
     return new Uint8Array(chunk as ArrayBuffer);
   throw new TypeError(`Expected the body to bring bytes or text, got ${typeof chunk}.`);
 }
 
 function ignore(): void {
-  // What is let go of may fail as it likes.
+  // A body that was released may fail.
 }

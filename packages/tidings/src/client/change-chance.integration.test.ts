@@ -29,16 +29,16 @@ const step = fc.oneof(
   },
 );
 
-/** Lets requests on this machine have their answers, most of the time. */
+/** Gives requests on this machine time for their answers, in most cases. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 25; i += 1) await turn();
 }
 
-/** What a subscriber knows of one run. */
+/** One run as its subscriber saw it. */
 interface Story {
   readonly published: readonly { readonly topic: string; readonly n: number; readonly seq: number }[];
   readonly received: readonly { readonly topic: string; readonly n: number }[];
-  /** After which seq it was promised all events of `b`, and up to which: not at all once it asked to drop them. */
+  /** Between which seqs it was promised all events of `b`; the range is empty once it asked to drop them. */
   readonly promises: readonly { readonly from: number; readonly until: number }[];
   readonly gap: boolean;
 }
@@ -76,7 +76,8 @@ async function play(steps: readonly Step[]): Promise<Story> {
       promises.push(promise);
       changes.push(client.subscribe('b', 'state').then((cursor) => void (promise.from = seqOf(cursor))));
     } else {
-      // What is on its way of a topic that is dropped may go with a stream that breaks: the next one isn't asked for it.
+      // Events of a dropped topic that are in flight may be lost with a breaking stream: the next one isn't asked for
+      // them.
       for (const promise of promises) promise.until = 0;
       changes.push(client.unsubscribe('b', 'state').then(() => undefined));
     }
@@ -102,7 +103,7 @@ async function play(steps: readonly Step[]): Promise<Story> {
     await within('last subscription', client.subscribe('b', 'state'));
     await publish();
     const { n } = published.at(-1) ?? { n: -1 };
-    // No event brings it now: who doesn't have it was not given the values of the state.
+    // No event brings it any more: a client without it was never given the state's values.
     await until('state', () => state === lastState);
     await until('last events', () => received.filter((event) => event.n === n).length >= 2);
   } finally {
@@ -113,7 +114,7 @@ async function play(steps: readonly Step[]): Promise<Story> {
 }
 
 it(
-  'Whatever is changed, and whenever streams and answers break off, nothing promised is missing without a word',
+  'Whatever changes, and whenever streams and answers break off, no promised event goes missing without a gap',
   async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {

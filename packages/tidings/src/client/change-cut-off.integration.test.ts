@@ -8,7 +8,7 @@ import { type Hub, memoryLog } from '../index.ts';
 interface Scene extends Observed {
   readonly hub: Hub;
   readonly network: SlowNetwork;
-  /** Breaks the stream, and lets the client come back. */
+  /** Breaks the stream and waits for the client to come back. */
   reconnect(): Promise<void>;
 }
 
@@ -35,8 +35,8 @@ const settled = (hub: Hub, topics: readonly string[]) =>
     () => JSON.stringify(hub.connections()[0]?.topics) === JSON.stringify(topics),
   );
 
-describe('a stream that breaks after the answer to a change, and before it told of it,', () => {
-  it('brings the values of a state after all', async () => {
+describe('a stream that breaks after a change was answered, but before it announced the change,', () => {
+  it('still brings the values of a state', async () => {
     const { hub, client, network, messages, gaps, hasMessages, reconnect } = await start();
     network.hold('GET');
     await client.subscribe('state');
@@ -50,7 +50,7 @@ describe('a stream that breaks after the answer to a change, and before it told 
     expect(network.requests).toEqual(['GET', 'POST', 'GET', 'POST']);
   });
 
-  it('goes on with the next event if there was none meanwhile', async () => {
+  it('goes on with the next event if none was published meanwhile', async () => {
     const { hub, client, network, messages, gaps, hasMessages, reconnect } = await start();
     network.hold('GET');
     await client.subscribe('b');
@@ -61,7 +61,7 @@ describe('a stream that breaks after the answer to a change, and before it told 
     expect([messages, gaps]).toEqual([['1'], []]);
   });
 
-  it('says so if there were events that are lost thereby, and loses none of the other topics', async () => {
+  it('reports a gap if events were lost, and loses none of the other topics', async () => {
     const { hub, client, network, messages, gaps, hasMessages, reconnect } = await start();
     network.hold('GET');
     await client.subscribe('b', 'state');
@@ -74,7 +74,7 @@ describe('a stream that breaks after the answer to a change, and before it told 
     expect(gaps).toEqual([{ topics: ['b', 'state'], reason: 'unknown-cursor' }]);
   });
 
-  it('keeps a topic away that was dropped', async () => {
+  it('does not bring back a dropped topic', async () => {
     const { hub, client, network, messages, hasMessages, reconnect } = await start();
     await client.subscribe('b');
     network.hold('GET');
@@ -86,7 +86,7 @@ describe('a stream that breaks after the answer to a change, and before it told 
     expect(messages).toEqual(['2']);
   });
 
-  it('is asked for everything at once if nothing of before is left', async () => {
+  it('is followed by a request for everything if no earlier topic is left', async () => {
     const { hub, client, network, messages, gaps, hasMessages, reconnect } = await start();
     network.hold('GET');
     await client.subscribe('b', 'state');
@@ -99,8 +99,8 @@ describe('a stream that breaks after the answer to a change, and before it told 
   });
 });
 
-describe('a stream that told of a change', () => {
-  it('goes on with it from the cursor, without another request', async () => {
+describe('a stream that announced a change', () => {
+  it('keeps it when it resumes from the cursor, without another request', async () => {
     const { hub, client, network, messages, gaps, hasMessages, reconnect } = await start();
     await client.subscribe('b', 'state');
     await hasMessages(1);
@@ -115,8 +115,8 @@ describe('a stream that told of a change', () => {
   });
 });
 
-describe('a stream that breaks before a change has its answer', () => {
-  it('is asked for the change again, which then has the later cursor', async () => {
+describe('a stream that breaks before a change is answered', () => {
+  it('makes the client send the change again, which then has the later cursor', async () => {
     const { hub, client, network, messages, gaps, hasMessages, reconnect } = await start();
     network.hold('GET');
     network.hold('POST');

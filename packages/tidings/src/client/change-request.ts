@@ -1,25 +1,26 @@
 import type { Change, Changed } from '../protocol/control.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Settings } from './options.ts';
-import { cancelBody } from './body.ts';
+import { openBody } from './body.ts';
 import { readAll, readProblem } from './problem.ts';
 import { requestHeaders, requestInit } from './request.ts';
-import { type Failure, factsOf, isEventStream, judgeFailure } from './response.ts';
+import { isEventStream } from './headers.ts';
+import { type Failure, judgeFailure } from './response.ts';
 import { changeUrl } from './url.ts';
 import type { FetchInit, FetchResponse } from './web.ts';
 
 export type ChangeReply =
-  /** Events of topics that were added begin after the cursor. */
+  /** The events of added topics begin after the cursor. */
   | { readonly type: 'changed'; readonly cursor: string }
   /** The server said no, and nothing changed. */
   | { readonly type: 'refused'; readonly failure: Failure }
-  /** The server doesn't know the connection, or what it made of the request isn't known: connect anew. */
+  /** The server doesn't know the connection, or nobody knows what it did with the request: connect anew. */
   | { readonly type: 'missed'; readonly error: TidingsError };
 
 /** How long to wait for an answer, in milliseconds: longer than a hub waits for a body. */
 const TIMEOUT = 15_000;
 
-/** Gateways say so of servers that may have done what they were asked to. */
+/** Gateways answer this for servers that may have carried out the request. */
 const UNANSWERED: readonly number[] = [502, 504];
 
 /** Asks the server to change an open connection, or to renew its authorization. Never rejects. */
@@ -39,7 +40,7 @@ export async function requestChange(
       reject(new Error('Nobody waits for the answer any more.')),
     );
   });
-  // It may come when nothing is waited for.
+  // It may reject when nothing awaits it.
   cut.catch(() => {});
   try {
     const own = { accept: 'application/json', 'content-type': 'application/json' };
@@ -47,13 +48,13 @@ export async function requestChange(
     const init = requestInit(settings, 'POST', headers, JSON.stringify(change), controller.signal);
     return await Promise.race([send(settings, url, init), cut]);
   } catch (cause) {
-    // Of these, only the headers are the client's own: nothing was sent.
+    // Only making the headers throws these: nothing was sent.
     if (cause instanceof TidingsError) return { type: 'refused', failure: { type: 'dropped', error: cause } };
     return missed(cause);
   } finally {
     stopTimer();
     left.removeEventListener('abort', abort);
-    // What is still on its way is let go of.
+    // Ends whatever is still in flight.
     abort();
   }
 }
@@ -70,17 +71,20 @@ function missed(cause?: unknown): ChangeReply {
 
 async function readChanged(response: FetchResponse): Promise<ChangeReply> {
   const { headers } = response;
-  // A redirect has turned the request into one for a stream.
-  if (isEventStream(headers.get('content-type'))) {
-    cancelBody(response.body);
-    return missed();
+  const source = openBody(response.body);
+  let text = '';
+  try {
+    // A redirect has turned the request into one for a stream.
+    if (isEventStream(headers)) return missed();
+    text = await readAll(source);
+  } finally {
+    source.cancel();
   }
-  const text = await readAll(response.body);
   try {
     const { cursor } = JSON.parse(text) as Partial<Changed>;
     if (typeof cursor === 'string') return { type: 'changed', cursor };
   } catch {
-    // A page of HTML, most likely; said below.
+    // Most likely a page of HTML; the error below says so.
   }
   const contentType = headers.get('content-type');
   const error = new TidingsError(
@@ -96,11 +100,11 @@ async function readFailure(
   response: FetchResponse,
   signal: AbortSignal,
 ): Promise<ChangeReply> {
-  const facts = factsOf(response);
+  const { status } = response;
   const problem = await readProblem(timers, response, signal);
-  const failure = judgeFailure({ ...facts, problem }, timers.now());
-  if (UNANSWERED.includes(facts.status)) return { type: 'missed', error: failure.error };
-  if (facts.status !== 404 || problem.code !== 'connection/unknown') return { type: 'refused', failure };
+  const failure = judgeFailure(response, timers.now(), problem);
+  if (UNANSWERED.includes(status)) return { type: 'missed', error: failure.error };
+  if (status !== 404 || problem.code !== 'connection/unknown') return { type: 'refused', failure };
   const message = 'The server that was asked does not have this connection.';
-  return { type: 'missed', error: new TidingsError('connection/unknown', message, { status: facts.status }) };
+  return { type: 'missed', error: new TidingsError('connection/unknown', message, { status }) };
 }

@@ -41,11 +41,11 @@ describe('a change', () => {
 
   it.each([
     ['a page', 200, '<h1>Sign in</h1>', 'client/content-type'],
-    ['JSON of another kind', 200, '{}', 'client/content-type'],
+    ['unexpected JSON', 200, '{}', 'client/content-type'],
     ['nothing', 204, '', 'client/http-status'],
     ['a failure', 500, '', 'client/http-status'],
     ['too many requests', 429, '', 'client/http-status'],
-    ['a 404 that is not of a hub', 404, '', 'client/http-status'],
+    ['a 404 that is not a hub’s', 404, '', 'client/http-status'],
   ])('that is answered with %s is rejected, and the stream goes on', async (_, status, body, code) => {
     const { server, client, errors } = await start();
     const changed = client.subscribe('b');
@@ -57,12 +57,12 @@ describe('a change', () => {
 
 describe('a change that never reaches the server of the connection', () => {
   const ways: Record<string, (exchange: Exchange) => void> = {
-    'because another one got it': (exchange) => problem(exchange, 404, 'connection/unknown'),
+    'because another server got it': (exchange) => problem(exchange, 404, 'connection/unknown'),
     'because it broke off': (exchange) => exchange.cut(),
     'because a gateway gave up': (exchange) => exchange.answer(504),
   };
 
-  it.each(Object.entries(ways))('%s, is asked of a new connection', async (_, miss) => {
+  it.each(Object.entries(ways))('%s, is made by a new connection', async (_, miss) => {
     const { server, stream, client, clock, gaps, errors, statuses, hasMessages } = await start();
     stream.send('id: e.2\ndata: 2\n\n');
     await hasMessages(1);
@@ -74,7 +74,7 @@ describe('a change that never reaches the server of the connection', () => {
     expect(second.headers['last-event-id']).toBe('e.2');
     second.stream(greeting('e.2'));
     miss(await server.next());
-    // Twice is enough: what was to be added is asked for in the URL, and with it the values of states.
+    // Twice is enough: the new URL asks for the topics to be added, and thus for the values of states.
     const third = await server.next();
     expect(third.url.search).toBe('?x=1&topic=a&topic=b&last_event_id=e.2');
     third.stream(greeting('e.2'));
@@ -83,7 +83,7 @@ describe('a change that never reaches the server of the connection', () => {
     expect(statuses).toEqual(['connecting', 'open', 'connecting', 'open', 'connecting', 'open']);
   });
 
-  it('because nothing ever answers, is asked of a new connection after a while', async () => {
+  it('because nothing ever answers, is made by a new connection after a while', async () => {
     const { server, stream, client, clock } = await start();
     const changed = client.subscribe('b');
     await server.next();
@@ -96,7 +96,7 @@ describe('a change that never reaches the server of the connection', () => {
     expect(await changed).toBe('e.7');
   });
 
-  it('because the server has no such thing, is asked of a new connection at once', async () => {
+  it('because the server does not support changes, is made by a new connection at once', async () => {
     const server = await serveExchanges();
     const { client, hasMessages } = observe(server.url, { topics: ['a'] });
     (await server.next()).stream('id: 1\ndata: plain\n\n');
@@ -120,7 +120,7 @@ describe('a change that never reaches the server of the connection', () => {
     const changed = client.subscribe('b');
     problem(await server.next(), 404, 'connection/unknown');
     const second = await server.next();
-    // The third was given to it, though it has not come for it.
+    // The third was offered to the iterator, which hasn't taken it.
     expect(second.headers['last-event-id']).toBe('e.3');
     expect(client.cursor).toBe('e.2');
     second.stream(`${greeting('e.3')}id: e.4\ndata: 4\n\n`);
@@ -144,7 +144,7 @@ describe('topics that have to be added to a new connection', () => {
     return { ...scene, request: await scene.server.next() };
   }
 
-  it('fail the client if the server refuses them by now', async () => {
+  it('fail the client if the server now refuses them', async () => {
     const { request, client, errors, hasStatus } = await cutOff();
     expect(await request.json()).toEqual({ connection: 'c1', secret: 's', add: ['b'] });
     problem(request, 403, 'auth/forbidden');

@@ -1,31 +1,33 @@
 import { describe } from '../protocol/options.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import type { ChangeHooks, ChangingTopics } from './changes.ts';
+import type { ChangeHooks, ChangingTopics } from './changing-topics.ts';
 import type { Settings } from './options.ts';
-import { createPlainTopics, fitsIntoUrl, isMatcher, type Request, type Topics } from './plain-topics.ts';
-import type { Wish } from './topics.ts';
+import { createFixedTopics, fitsIntoUrl, isMatcher, type Request, type Topics } from './fixed-topics.ts';
+import type { Wish } from './topic-progress.ts';
 
-/** What the client is for: topics that never change, until the app wants to change them. */
-export interface ClientTopics extends Omit<Topics, 'request'> {
+/** The client's topics: fixed until the app first changes them. */
+export interface ClientTopics {
+  readonly current: Omit<Topics, 'request'>;
   request(cursor: string | undefined, whole: boolean): Request | Promise<Request>;
   /** `started` is called when the change is under way. */
   change(wish: Wish, started: () => void): Promise<string>;
   renew(): Promise<TidingsError | undefined>;
+  finish(error: TidingsError): void;
 }
 
 export function createClientTopics(settings: Settings, hooks: ChangeHooks): ClientTopics {
-  const plain = createPlainTopics(settings.topics);
-  let current: Topics = plain;
+  const fixed = createFixedTopics(settings.topics);
+  let current: Topics = fixed;
   let changing: Promise<ChangingTopics> | undefined;
   let end: TidingsError | undefined;
 
   async function load(): Promise<ChangingTopics> {
-    const { takeOver } = await import('./changes.ts').catch((cause: unknown) => {
+    const { takeOver } = await import('./changing-topics.ts').catch((cause: unknown) => {
       changing = undefined;
       const message = 'The part of the client that changes topics could not be loaded.';
       throw new TidingsError('client/network', message, { cause });
     });
-    const taken = takeOver(settings, plain.known, hooks);
+    const taken = takeOver(settings, fixed.known, hooks);
     current = taken;
     if (end !== undefined) taken.finish(end);
     return taken;
@@ -34,11 +36,14 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
   const changeable = (): Promise<ChangingTopics> => (changing ??= load());
 
   return {
+    get current() {
+      return current;
+    },
     request(cursor, whole) {
       const ask = (): Request => current.request(cursor, whole);
       const changes = changing !== undefined || !fitsIntoUrl(settings.topics);
-      // Should that part be missing, a URL that is too long is better than none.
-      return changes && current === plain ? changeable().then(ask, ask) : ask();
+      // If that part can't be loaded, a URL that is too long is better than none.
+      return changes && current === fixed ? changeable().then(ask, ask) : ask();
     },
     async change({ add, drop }, started) {
       for (const topic of [...add, ...drop] as unknown[]) if (!isMatcher(topic)) throw notATopic(topic);
@@ -52,10 +57,6 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
         (topics) => topics.renew(),
         (cause: unknown) => cause as TidingsError,
       ),
-    welcomed: (first) => current.welcomed(first),
-    handed: (item, moved) => current.handed(item, moved),
-    left: () => current.left(),
-    begin: () => current.begin(),
     finish(error) {
       end = error;
       current.finish(error);

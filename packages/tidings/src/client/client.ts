@@ -1,11 +1,11 @@
 import { createCursorKeeper } from './cursor-keeper.ts';
 import { createDelivery } from './delivery.ts';
 import type { EventClient } from './event-client.ts';
-import { createLife } from './life.ts';
+import { createDriver } from './machine-driver.ts';
 import { createListeners } from './listeners.ts';
 import { type ClientOptions, resolveSettings } from './options.ts';
 
-/** Older runtimes don't have it, and nobody can ask for it there. */
+/** Older runtimes don't have it, and code there can't ask for it. */
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
 /** @throws {TidingsError} `client/invalid-option` */
@@ -13,30 +13,30 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
   const settings = resolveSettings(url, options);
   const storage = options.persist === undefined ? undefined : settings.environment.storage;
   const keeper = createCursorKeeper(options.cursor, options.persist, storage);
-  const delivery = createDelivery();
   const listeners = createListeners();
-  const life = createLife(settings, keeper, delivery, listeners);
-  const close = (): void => life.send({ type: 'close' });
-  life.start(options.signal);
+  const delivery = createDelivery(listeners);
+  const driver = createDriver(settings, keeper, delivery, listeners);
+  const close = (): void => driver.send({ type: 'close' });
+  driver.start(options.signal);
   return {
     get status() {
-      return life.status;
+      return driver.status;
     },
     get cursor() {
       return keeper.cursor;
     },
-    on: delivery.on,
-    onOpen: listeners.opened.add,
-    onGap: listeners.gaps.add,
-    onError: listeners.errors.add,
-    onStatus: listeners.statuses.add,
-    onComment: listeners.comments.add,
+    on: (type, listener) => listeners.add(`event ${type}`, listener),
+    onOpen: (listener) => listeners.add('open', listener),
+    onGap: (listener) => listeners.add('gap', listener),
+    onError: (listener) => listeners.add('error', listener),
+    onStatus: (listener) => listeners.add('status', listener),
+    onComment: (listener) => listeners.add('comment', listener),
     events: () => delivery.iterate(),
-    subscribe: (...topics) => life.change({ add: topics, drop: [] }),
-    unsubscribe: (...topics) => life.change({ add: [], drop: topics }),
-    pause: () => life.hold('app'),
-    resume: () => life.release('app'),
-    reconnect: () => life.send({ type: 'reconnect' }),
+    subscribe: (...topics) => driver.change({ add: topics, drop: [] }),
+    unsubscribe: (...topics) => driver.change({ add: [], drop: topics }),
+    pause: () => driver.hold('app'),
+    resume: () => driver.release('app'),
+    reconnect: () => driver.send({ type: 'reconnect' }),
     close,
     [Symbol.asyncIterator]: () => delivery.iterate(close),
     [asyncDispose]: async () => close(),

@@ -3,7 +3,7 @@ import { type Exchange, type Exchanges, serveExchanges, welcome } from '../../te
 import { type Observed, observe } from '../../test/client/observed.ts';
 import { createGate, turn, until } from '../../test/http/deadline.ts';
 
-/** Brings a client into a state, and returns the request that the server must see the end of, if there is one. */
+/** Brings a client into a state. Returns the request whose end the server must see, if there is one. */
 const ways: Record<string, (server: Exchanges, observed: Observed) => Promise<Exchange | undefined>> = {
   'before it asked': async () => undefined,
   'while connecting': (server) => server.next(),

@@ -6,7 +6,7 @@ import { turn, until } from '../../test/http/deadline.ts';
 import { webEnvironment } from './environment.ts';
 
 describe('a client that is paused', () => {
-  it('has no connection, and goes on from its cursor', async () => {
+  it('has no connection, and resumes from its cursor', async () => {
     const server = await serveExchanges();
     const { client, clock, statuses, errors, hasMessages } = observe(server.url);
     const first = await server.next();
@@ -22,7 +22,7 @@ describe('a client that is paused', () => {
     expect(errors).toEqual([]);
   });
 
-  it('asks nothing before it goes on, though it is asked for topics', async () => {
+  it('makes no request before it resumes, even if topics are added', async () => {
     const server = await serveExchanges();
     const { client } = observe(server.url);
     client.pause();
@@ -49,7 +49,7 @@ describe('a client that is paused', () => {
 });
 
 describe('reconnecting', () => {
-  it('replaces a connection without losing the place, and ends a wait', async () => {
+  it('replaces the connection, keeps the cursor, and ends a wait', async () => {
     const server = await serveExchanges();
     const { client, errors, hasMessages, hasStatus } = observe(server.url);
     const first = await server.next();
@@ -68,7 +68,7 @@ describe('reconnecting', () => {
 });
 
 describe('a page', () => {
-  it('that is left closes the stream without an error, and comes back from where it was', async () => {
+  it('that is left closes the stream without an error, and resumes where it was when it comes back', async () => {
     const server = await serveExchanges();
     const environment = createManualEnvironment();
     const { client, errors, hasMessages } = observe(server.url, { environment });
@@ -82,7 +82,7 @@ describe('a page', () => {
     expect((await server.next()).headers['last-event-id']).toBe('1');
   });
 
-  it('out of sight keeps its stream, unless the app says otherwise', async () => {
+  it('that is hidden keeps its stream, unless the app says otherwise', async () => {
     const server = await serveExchanges();
     const environment = createManualEnvironment();
     const keeps = observe(server.url, { environment });
@@ -104,7 +104,7 @@ describe('a page', () => {
     await server.next();
   });
 
-  it('that begins out of sight makes no request before it is seen', async () => {
+  it('that starts hidden makes no request before it is shown', async () => {
     const server = await serveExchanges();
     const environment = createManualEnvironment();
     let listener: (sign: 'show') => void = () => {};
@@ -143,7 +143,7 @@ describe('a network or machine that comes back', () => {
     expect(errors[0]).toMatch(/^client\/silent/);
   });
 
-  it('leaves a connection alone that gives a sign of life', async () => {
+  it('leaves a connection alone that shows a sign of life', async () => {
     const server = await serveExchanges();
     const environment = createManualEnvironment();
     const { clock, client, openings, hasMessages } = observe(server.url, { environment });

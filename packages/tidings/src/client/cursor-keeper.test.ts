@@ -22,7 +22,7 @@ describe('a cursor', () => {
     expect(keeper.cursor).toBeUndefined();
   });
 
-  it('outlives a reload under its key, and is then preferred to where a visit begins', () => {
+  it('survives a reload under its key, and then wins over the cursor of a new visit', () => {
     const storage = createStorage();
     const before = createCursorKeeper('earliest', 'feed', storage);
     before.move('a.7');
@@ -31,7 +31,7 @@ describe('a cursor', () => {
     expect(createCursorKeeper('earliest', 'other', storage).cursor).toBe('earliest');
   });
 
-  it('is written only when it moved, and removed when there is none any more', () => {
+  it('is written only when it has moved, and removed once it is cleared', () => {
     const storage = createStorage();
     const keeper = createCursorKeeper(undefined, 'feed', storage);
     keeper.save();
@@ -44,7 +44,7 @@ describe('a cursor', () => {
     expect(storage.items.size).toBe(0);
   });
 
-  it('is kept in memory where a storage refuses to work', () => {
+  it('stays in memory if the storage refuses to work', () => {
     const refuse = (): never => {
       throw new Error('QuotaExceededError');
     };
@@ -58,7 +58,7 @@ describe('a cursor', () => {
     expect(keeper.cursor).toBe('a.2');
   });
 
-  it('is kept in memory where asking for the storage already throws', () => {
+  it('stays in memory if even access to the storage throws', () => {
     vi.stubGlobal('sessionStorage', undefined);
     Object.defineProperty(globalThis, 'sessionStorage', {
       configurable: true,

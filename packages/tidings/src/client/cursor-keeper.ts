@@ -1,22 +1,32 @@
 import type { CursorStorage } from './environment.ts';
 
-/** The place to resume from, kept in the browser's session storage over a reload if there is a key for it. */
+/** The cursor to resume from. With a key, it survives reloads in the browser's session storage. */
 export interface CursorKeeper {
   readonly cursor: string | undefined;
-  /** An empty id takes the cursor away, as the HTML standard has it. */
+  /** An empty id clears the cursor, as in the HTML standard. */
   move(cursor: string): void;
   /** Writes the last move to the storage: once for many moves, because storage is slow. */
   save(): void;
 }
 
-/** What is stored under `key` is where the page was, so it wins over `initial`, where a new visit begins. */
+/** The cursor stored under `key` is where the page was, so it wins over `initial`, where a new visit begins. */
 export function createCursorKeeper(
   initial: string | undefined,
   key: string | undefined,
   storage?: CursorStorage,
 ): CursorKeeper {
-  let cursor = read(storage, key) ?? initial;
+  let cursor = use((items, name) => items.getItem(name)) ?? initial;
   let saved = cursor;
+
+  function use<T>(does: (items: CursorStorage, name: string) => T): T | undefined {
+    try {
+      return key === undefined ? undefined : storage && does(storage, key);
+    } catch {
+      // Full or forbidden: this page keeps its cursor in memory, and a reload starts as a new visit would.
+      return undefined;
+    }
+  }
+
   return {
     get cursor() {
       return cursor;
@@ -27,30 +37,7 @@ export function createCursorKeeper(
     save() {
       if (cursor === saved) return;
       saved = cursor;
-      write(storage, key, cursor);
+      use((items, name) => (cursor === undefined ? items.removeItem(name) : items.setItem(name, cursor)));
     },
   };
-}
-
-function read(storage: CursorStorage | undefined, key: string | undefined): string | undefined {
-  if (storage === undefined || key === undefined) return undefined;
-  try {
-    return storage.getItem(key) ?? undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function write(
-  storage: CursorStorage | undefined,
-  key: string | undefined,
-  cursor: string | undefined,
-): void {
-  if (storage === undefined || key === undefined) return;
-  try {
-    if (cursor === undefined) storage.removeItem(key);
-    else storage.setItem(key, cursor);
-  } catch {
-    // Full or forbidden: this page keeps its cursor in memory, and a reload starts as a new visit would.
-  }
 }

@@ -1,11 +1,11 @@
-/** What becomes of the place that the client runs in. */
+/** A change in the client's surroundings. */
 export type Sign =
-  /** The network or the machine is back: what was open may be dead, and what was waited for may work. */
+  /** The network or the machine is back: an open connection may be dead, and a retry may succeed. */
   | 'wake'
   /** The page or app is out of sight, or in sight again. */
   | 'hide'
   | 'show'
-  /** The page is being left, or came back from the browser's memory of pages. */
+  /** The page is being left, or came back from the back/forward cache. */
   | 'leave'
   | 'return';
 
@@ -16,13 +16,16 @@ export interface CursorStorage {
   removeItem(key: string): void;
 }
 
-/** All that the client knows of the runtime around it, besides `fetch` and timers. */
+/** Everything the client knows of the runtime around it, besides `fetch` and timers. */
 export interface Environment {
-  /** What relative URLs are relative to. */
+  /** The base of relative URLs. */
   readonly base?: string | undefined;
   /** Where `persist` keeps the cursor. */
   readonly storage?: CursorStorage | undefined;
-  /** Calls `listener` with each sign; at once with `hide` if nobody is looking already. @returns what ends it. */
+  /**
+   * Calls `listener` with each sign; at once with `hide` if the page is hidden already. @returns a function that stops
+   * it.
+   */
   watch(listener: (sign: Sign) => void): () => void;
 }
 
@@ -36,7 +39,7 @@ interface Page extends Target {
   readonly visibilityState?: string;
 }
 
-/** Browsers and workers. Elsewhere nothing is known and nothing happens. */
+/** For browsers and workers. Other runtimes give no signs. */
 export function webEnvironment(): Environment {
   const scope = globalThis as Target & { document?: Page; location?: { href: string } };
   const page = scope.document;
@@ -55,8 +58,8 @@ export function webEnvironment(): Environment {
       on(scope, 'online', () => listener('wake'));
       on(page, 'resume', () => listener('wake'));
       on(page, 'visibilitychange', look);
-      // An open stream keeps a page out of the browser's memory of pages, and one that the browser cuts on the way out
-      // would look like a failure.
+      // An open stream keeps a page out of the back/forward cache, and a stream that the browser cuts on leaving would
+      // look like a failure.
       on(scope, 'pagehide', () => listener('leave'));
       on(scope, 'pageshow', () => listener('return'));
       if (page?.visibilityState === 'hidden') listener('hide');
@@ -82,12 +85,12 @@ export interface AppStateLike {
   addEventListener(type: 'change', listener: (state: string) => void): { remove(): void };
 }
 
-/** An app on a phone: it comes and goes as a whole. `storage` is for `persist`. */
+/** A phone app, which is shown and hidden as a whole. `storage` is for `persist`. */
 export function appEnvironment(appState: AppStateLike, storage?: CursorStorage): Environment {
   return {
     storage,
     watch(listener) {
-      // `inactive` is passing, as while a call comes in.
+      // `inactive` is temporary, such as during an incoming call.
       const tell = (state: string | null | undefined): void => {
         if (state === 'background') listener('hide');
         if (state === 'active') listener('show');

@@ -9,15 +9,15 @@ export interface ReceivedEvent {
   /** `message` unless the publisher named it. */
   readonly type: string;
   readonly data: string;
-  /** Where a connection that is to follow this event goes on; empty if the server sends no ids. */
+  /** A connection that starts from this cursor gets everything after the event; empty if the server sends no ids. */
   readonly cursor: string;
   /** @throws {SyntaxError} if the data is not JSON. */
   json<T = unknown>(): T;
 }
 
 /**
- * With `retryIn`, in milliseconds, the client goes on by itself; without, it has failed for good. When the
- * authorization could not be renewed, that is the time until it ends and the client connects anew.
+ * With `retryIn`, in milliseconds, the client goes on by itself; without it, the client has failed for good. If the
+ * authorization couldn't be renewed, `retryIn` is the time until it expires and the client connects anew.
  */
 export interface NextTry {
   readonly retryIn?: number;
@@ -29,23 +29,23 @@ export interface NextTry {
  * A listener that throws harms neither the stream nor the other listeners: its error becomes the runtime's uncaught
  * one, as with `EventTarget`. (In Node that ends the process, unless `uncaughtException` is handled.)
  *
- * Iterating yields all events but those of reserved types, from the first call of `next` on. The stream is read no
- * faster than the slowest iterator is, and listeners wait along with it: the server keeps the cursor, and nothing is
- * queued here. It ends when the client is closed and throws when it fails. Leaving a `for await` over the client closes the
- * client; to leave it open, iterate over `events()`.
+ * Iterating yields all events but those of reserved types, from the first call of `next` on. The client reads the
+ * stream no faster than the slowest iterator, and listeners wait along with it: the server keeps the cursor, and
+ * nothing is queued here. Iteration ends when the client is closed and throws when it fails. Leaving a `for await` over
+ * the client closes the client; to leave it open, iterate over `events()`.
  */
 export interface EventClient extends AsyncIterable<ReceivedEvent, undefined>, AsyncDisposable {
   readonly status: Status;
-  /** Of the last event that listeners and iterators were given. */
+  /** The cursor of the last event that listeners and iterators have received. */
   readonly cursor: string | undefined;
   /**
-   * Events of one type, reserved ones included; those without a name are of type `message`.
-   * @returns what removes the listener.
+   * Events of one type, reserved ones included; events without a name have the type `message`.
+   * @returns a function that removes the listener.
    */
   on(type: string, listener: (event: ReceivedEvent) => void): () => void;
-  /** Once for each connection, before its events. */
+  /** Called once for each connection, before its events. */
   onOpen(listener: (opening: Opening) => void): () => void;
-  /** Events are missing: what was made of the earlier ones has to be fetched anew, unless `load` does that. */
+  /** Events are missing: fetch your state anew, unless `load` does that. */
   onGap(listener: (gaps: readonly Gap[]) => void): () => void;
   onError(listener: (error: TidingsError, next: NextTry) => void): () => void;
   onStatus(listener: (status: Status) => void): () => void;
@@ -54,22 +54,22 @@ export interface EventClient extends AsyncIterable<ReceivedEvent, undefined>, As
   /** The same events as iterating over the client, but leaving the loop doesn't close the client. */
   events(): AsyncIterableIterator<ReceivedEvent, undefined>;
   /**
-   * Adds topics, without a new connection if the server takes them from the URL (otherwise it refuses): one change
-   * after the other. The change holds until the next one, over all connections to come. While there is no
-   * connection, it waits for one.
+   * Adds topics without a new connection. A server that doesn't take topics from the URL refuses. Changes are made one
+   * after the other and last over all later connections; without a connection, a change waits for one.
    *
-   * Of topics that are states, the values come first. If the connection breaks before the stream has told of the
-   * change, the topics are asked for again; should events have been missed by then, `onGap` says so.
+   * State topics send their values first. If the connection breaks before the stream has announced the change, the
+   * client asks for the topics again; if it missed events in between, `onGap` says so.
    *
    * @returns the cursor after which the events of these topics begin. Empty if the server doesn't say.
    * @throws {TidingsError} if the server refuses, and the stream goes on as it was: `auth/forbidden`,
-   * `auth/unauthorized`, or `client/http-status` with the server's own code in `details.code`; `client/content-type`
-   * if no hub answers, `client/headers-failed` if it could not be asked. `topic/invalid` for what is no topic and no
-   * `{ pattern }`. `client/closed` if the client was closed before it had an answer; if it failed, that error.
+   * `auth/unauthorized`, or `client/http-status` with the server's own code in `details.code`; `client/content-type` if
+   * no hub answers, `client/headers-failed` if the request could not be made. `topic/invalid` for anything but a topic
+   * or a `{ pattern }`. `client/closed` if the client was closed before it had an answer; if the client failed, its
+   * error.
    */
   subscribe(...topics: Matcher[]): Promise<string>;
   /**
-   * Drops topics, like `subscribe` adds them.
+   * Drops topics, as `subscribe` adds them.
    *
    * @returns the cursor up to which their events came.
    * @throws {TidingsError} as `subscribe`; and `topic/missing` if none would be left.
@@ -78,7 +78,7 @@ export interface EventClient extends AsyncIterable<ReceivedEvent, undefined>, As
   /** Closes the connection and keeps everything else: `resume` goes on from the cursor. */
   pause(): void;
   resume(): void;
-  /** Asks for another connection at once, also while the client waits for its next try. Nothing is lost in between. */
+  /** Asks for another connection at once, even while the client waits for its next try. Nothing is lost in between. */
   reconnect(): void;
   /** Ends everything at once and for good; listeners are removed and iterators end. */
   close(): void;

@@ -9,7 +9,7 @@ async function settled(promise: Promise<unknown> | undefined): Promise<boolean> 
 }
 
 describe('offering a value', () => {
-  it('waits for nobody as long as nobody iterates', () => {
+  it('does not wait while nobody iterates', () => {
     const feed = createFeed<number>();
     feed.iterate();
     expect(feed.offer(1)).toBeUndefined();
@@ -22,7 +22,7 @@ describe('offering a value', () => {
     expect(await asked).toEqual({ done: false, value: 1 });
   });
 
-  it('waits until a consumer that is behind comes for it', async () => {
+  it('waits until a consumer that is behind takes it', async () => {
     const feed = createFeed<number>();
     const iterator = feed.iterate();
     const first = iterator.next();
@@ -60,7 +60,7 @@ describe('offering a value', () => {
 });
 
 describe('finishing', () => {
-  it('ends what is asked and what will be asked, and releases who offered', async () => {
+  it('ends pending and later calls of next, and releases the pending offer', async () => {
     const feed = createFeed<number>();
     const [asking, behind] = [feed.iterate(), feed.iterate()];
     const asked = [asking.next(), asking.next(), behind.next()];

@@ -1,44 +1,41 @@
 /**
- * Async iterators over one sequence, without a queue: who hands a value out waits until every active iterator's
- * consumer has come for it. So a slow consumer holds back the reading of the stream, and with it the server, which
- * keeps a cursor for this connection instead of what it could not send.
+ * Async iterators over one sequence, without a queue: whoever hands a value out waits until every active iterator's
+ * consumer has taken it. A slow consumer thus slows down the reading of the stream, and with it the server, which keeps
+ * a cursor for this connection instead of unsent events.
  */
 export interface Feed<T> {
   /** One value at a time. @returns a promise while a consumer is behind, undefined if all have taken the value or nobody iterates. */
-  offer(value: T): Promise<void> | undefined;
-  /** Takes back what nobody has come for yet. */
+  offer(value: T): Promise<unknown> | undefined;
+  /** Withdraws a value that somebody hasn't taken yet. */
   retract(): void;
   /** Ends all iterators, now and to come; with an error, each throws it once. */
   finish(error?: Error): void;
-  /** Becomes active with the first `next`, inactive with `return`. */
-  iterate(): AsyncIterator<T, undefined>;
+  /** Becomes active with the first `next`, inactive with `return`, which calls `leave` first. */
+  iterate(leave?: () => void): AsyncIterableIterator<T, undefined>;
 }
 
+type Result<T> = IteratorResult<T, undefined> | Promise<never>;
+
 interface Consumer<T> {
-  /** Calls of `next` that wait for a value. */
-  readonly asking: {
-    resolve: (result: IteratorResult<T, undefined>) => void;
-    reject: (error: Error) => void;
-  }[];
+  /** Answers the calls of `next` that wait for a value. */
+  readonly asking: ((result: Result<T>) => void)[];
   /** A value that waits for a call of `next`. */
   offered: { readonly value: T; readonly taken: () => void } | undefined;
   over: boolean;
 }
 
-const DONE = { done: true, value: undefined } as const;
-
 export function createFeed<T>(): Feed<T> {
   const active = new Set<Consumer<T>>();
   let end: { readonly error: Error | undefined } | undefined;
 
-  function offer(value: T): Promise<void> | undefined {
+  function offer(value: T): Promise<unknown> | undefined {
     let behind: Promise<void>[] | undefined;
     for (const consumer of active) {
-      const asking = consumer.asking.shift();
-      if (asking !== undefined) asking.resolve({ done: false, value });
+      const answer = consumer.asking.shift();
+      if (answer !== undefined) answer({ done: false, value });
       else (behind ??= []).push(new Promise((taken) => (consumer.offered = { value, taken })));
     }
-    return behind && Promise.all(behind).then(() => undefined);
+    return behind && Promise.all(behind);
   }
 
   function retract(consumer: Consumer<T>): void {
@@ -46,48 +43,49 @@ export function createFeed<T>(): Feed<T> {
     consumer.offered = undefined;
   }
 
-  function finish(error?: Error): void {
-    end ??= { error };
-    for (const consumer of [...active]) leave(consumer, end.error);
+  function lastResult(consumer: Consumer<T>): Result<T> {
+    const error = consumer.over ? undefined : end?.error;
+    consumer.over = true;
+    return error === undefined ? { done: true, value: undefined } : Promise.reject(error);
   }
 
-  function leave(consumer: Consumer<T>, error?: Error): void {
+  function leave(consumer: Consumer<T>): void {
     active.delete(consumer);
     retract(consumer);
-    for (const { resolve, reject } of consumer.asking.splice(0)) {
-      if (error === undefined || consumer.over) resolve(DONE);
-      else reject(error);
-      consumer.over = true;
-    }
+    for (const answer of consumer.asking.splice(0)) answer(lastResult(consumer));
   }
 
-  function ask(consumer: Consumer<T>): Promise<IteratorResult<T, undefined>> {
-    const { offered } = consumer;
+  async function ask(consumer: Consumer<T>): Promise<IteratorResult<T, undefined>> {
+    const { offered, over } = consumer;
     if (offered !== undefined) {
-      consumer.offered = undefined;
-      offered.taken();
-      return Promise.resolve({ done: false, value: offered.value });
+      retract(consumer);
+      return { done: false, value: offered.value };
     }
-    if (end !== undefined && !consumer.over) {
-      consumer.over = true;
-      if (end.error !== undefined) return Promise.reject(end.error);
-    }
-    if (consumer.over) return Promise.resolve(DONE);
+    if (over || end !== undefined) return lastResult(consumer);
     active.add(consumer);
-    return new Promise((resolve, reject) => consumer.asking.push({ resolve, reject }));
+    return new Promise((resolve) => consumer.asking.push(resolve));
   }
 
-  function iterate(): AsyncIterator<T, undefined> {
-    const consumer: Consumer<T> = { asking: [], offered: undefined, over: false };
-    return {
-      next: () => ask(consumer),
-      return() {
-        consumer.over = true;
-        leave(consumer);
-        return Promise.resolve(DONE);
-      },
-    };
-  }
-
-  return { offer, retract: () => active.forEach(retract), finish, iterate };
+  return {
+    offer,
+    retract: () => active.forEach(retract),
+    finish(error) {
+      end ??= { error };
+      active.forEach(leave);
+    },
+    iterate(onLeave) {
+      const consumer: Consumer<T> = { asking: [], offered: undefined, over: false };
+      const iterator: AsyncIterableIterator<T, undefined> = {
+        next: () => ask(consumer),
+        async return() {
+          onLeave?.();
+          consumer.over = true;
+          leave(consumer);
+          return { done: true, value: undefined };
+        },
+        [Symbol.asyncIterator]: () => iterator,
+      };
+      return iterator;
+    },
+  };
 }

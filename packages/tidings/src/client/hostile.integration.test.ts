@@ -30,7 +30,7 @@ const headersOf = (more: Record<string, string> = {}): Headers =>
 const respond = (body: unknown, headers = headersOf()) => Promise.resolve({ status: 200, headers, body });
 const ended = ({ client }: Observed): boolean => client.status === 'waiting' || client.status === 'failed';
 
-/** Lets time pass in steps, while it can't be seen what the client waits for. */
+/** Lets time pass in steps, because nothing shows what the client waits for. */
 function pass(clock: ManualClock, step: number): false {
   clock.advance(step);
   return false;
@@ -65,7 +65,7 @@ describe('a fetch', () => {
       () => new ReadableStream({ start: (controller) => controller.error(new Error('broken')) }),
       'client/network, again in 500',
     ],
-    'with chunks that are no bytes': [
+    'with chunks that are not bytes': [
       () => new ReadableStream({ start: (controller) => controller.enqueue({ not: 'bytes' }) }),
       'client/network, again in 500',
     ],
@@ -112,13 +112,13 @@ describe('a fetch', () => {
     ['returns nothing', () => undefined as never],
     ['resolves to nothing', () => Promise.resolve(undefined) as never],
     ['resolves to something else', () => Promise.resolve({ ok: true }) as never],
-  ])('that %s is a network that fails', async (_, fetch) => {
+  ])('that %s counts as a network failure', async (_, fetch) => {
     const observed = observe('http://localhost', { fetch });
     await observed.hasStatus('waiting');
     expect(observed.errors).toEqual(['client/network, again in 500']);
   });
 
-  it('that never answers and minds no signal is given up, and its late body let go of', async () => {
+  it('that never answers and ignores its signal is given up on, and its late body is cancelled', async () => {
     let answer: (response: unknown) => void = () => {};
     const late = new PassThrough();
     const { clock, errors, hasStatus, client } = observe('http://localhost', {
@@ -158,7 +158,7 @@ describe('a server', () => {
     expect(errors).toEqual([]);
   });
 
-  it('that stalls is given up within the time that the app set', async () => {
+  it('that stalls is given up on within the time that the app set', async () => {
     const server = await serveExchanges();
     const { clock, errors, hasMessages, comesBack } = observe(server.url, { timeouts: { read: 8_000 } });
     const exchange = await server.next();
@@ -172,7 +172,7 @@ describe('a server', () => {
     expect((await server.next()).headers['last-event-id']).toBe('1');
   });
 
-  it('that resets the connection in the middle of an event brings the event after all', async () => {
+  it('that resets the connection in the middle of an event still delivers the event', async () => {
     let connections = 0;
     const url = await serveSocket((socket) => {
       connections += 1;
@@ -186,7 +186,7 @@ describe('a server', () => {
     expect([messages, errors.length]).toEqual([['1'], 1]);
   });
 
-  it('that dribbles its headers is given up', async () => {
+  it('that dribbles its headers is given up on', async () => {
     const url = await serveSocket((socket) => void socket.write('HTTP/1.1 200 OK\r\nx: '));
     const { clock, errors, hasStatus } = observe(url);
     await until('time limit', () => errors.length > 0 || pass(clock, 10_000));
@@ -194,14 +194,14 @@ describe('a server', () => {
     expect(errors).toEqual(['client/silent, again in 500']);
   });
 
-  it('that redirects in circles is a network that fails', async () => {
+  it('that redirects in circles counts as a network failure', async () => {
     const { url } = await serve((_, response) => void response.writeHead(302, { location: '/again' }).end());
     const { errors, hasStatus } = observe(url);
     await hasStatus('waiting');
     expect(errors).toEqual(['client/network, again in 500']);
   });
 
-  it('that answers with garbage is a network that fails', async () => {
+  it('that answers with garbage counts as a network failure', async () => {
     const url = await serveSocket((socket) => void socket.end('\u0000\u0001 no HTTP at all\r\n\r\n'));
     const { errors, hasStatus } = observe(url);
     await hasStatus('waiting');
@@ -241,7 +241,7 @@ describe('a server', () => {
     expect(messages).toEqual(['1']);
   });
 
-  it('that breaks off a chunked response is a network that fails, and one that ends it is not', async () => {
+  it('that breaks off a chunked response counts as a network failure, and one that ends it does not', async () => {
     const chunk = `${EVENT.length.toString(16)}\r\n${EVENT}\r\n`;
     for (const [end, failures] of [
       ['', 1],
@@ -256,7 +256,7 @@ describe('a server', () => {
     }
   });
 
-  it('that refuses without end is let go of', async () => {
+  it('whose refusal never ends is hung up on', async () => {
     const server = await serveExchanges();
     const { clock, errors, hasStatus } = observe(server.url);
     const exchange = await server.next();
@@ -271,7 +271,7 @@ describe('a server', () => {
 });
 
 describe('a hub', () => {
-  it('that refuses a change is let go of', async () => {
+  it('whose refusal of a change never ends is hung up on', async () => {
     const server = await serveExchanges();
     const { client, openings } = observe(server.url, { topics: ['a'] });
     (await server.next()).stream(welcome({ secret: 's' }));
@@ -285,7 +285,7 @@ describe('a hub', () => {
     clearInterval(timer);
   });
 
-  it.each([undefined, null, 7, {}])('is not asked for %j, which is no topic', async (topic) => {
+  it.each([undefined, null, 7, {}])('is never asked for %j, which is not a topic', async (topic) => {
     const server = await serveExchanges();
     const { client, openings } = observe(server.url, { topics: ['a'] });
     (await server.next()).stream(welcome({ secret: 's' }));
@@ -296,7 +296,7 @@ describe('a hub', () => {
     expect(await changed).toBe('a.1');
   });
 
-  it('behind a redirect is asked for changes where the stream came from', async () => {
+  it('behind a redirect gets changes at the URL that the stream came from', async () => {
     const { url } = await serve((request, response) => {
       if (request.url?.startsWith('/old')) {
         response.writeHead(301, { location: request.url.replace('/old', '/new') }).end();
@@ -311,7 +311,7 @@ describe('a hub', () => {
 });
 
 describe('a server that sends one frame and ends', () => {
-  it('is asked no more often than a browser would, whatever the dice show', async () => {
+  it('is asked no more often than a browser would, whatever the jitter', async () => {
     for (const dice of [0, 0.5, 0.999]) {
       let requests = 0;
       const { clock, client, statuses } = observe('http://localhost', {
@@ -322,7 +322,7 @@ describe('a server that sends one frame and ends', () => {
         },
       });
       for (let passed = 0; passed < 12_000; passed += 50) {
-        // A request takes no time here, but some turns.
+        // A request takes no time here, only a few turns of the event loop.
         for (let i = 0; i < 20 && client.status !== 'waiting'; i += 1) await turn();
         clock.advance(50);
       }
@@ -334,7 +334,7 @@ describe('a server that sends one frame and ends', () => {
     }
   });
 
-  it('ends the client once there were more attempts than allowed', async () => {
+  it('fails the client after more attempts than allowed', async () => {
     const { errors, client, comesBack } = observe('http://localhost', {
       retry: { attempts: 2 },
       fetch: () => respond(Readable.from([EVENT])),

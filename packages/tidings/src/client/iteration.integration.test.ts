@@ -3,7 +3,7 @@ import { serveExchanges, welcome } from '../../test/client/exchanges.ts';
 import { observe } from '../../test/client/observed.ts';
 import { turn, until } from '../../test/http/deadline.ts';
 
-it('yields events of every type but the reserved ones, in order, over a drop', async () => {
+it('yields events of every type but the reserved ones, in order, across a drop', async () => {
   const server = await serveExchanges();
   const { client, clock, hasStatus } = observe(server.url);
   const seen: string[] = [];
@@ -24,7 +24,7 @@ it('yields events of every type but the reserved ones, in order, over a drop', a
   expect(seen).toEqual(['message 1', 'price 2', 'message 3']);
 });
 
-it('moves the cursor only past what the consumer came for', async () => {
+it('moves the cursor only past events that the consumer has taken', async () => {
   const server = await serveExchanges();
   const { client, messages, hasMessages } = observe(server.url);
   const iterator = client[Symbol.asyncIterator]();
@@ -67,7 +67,7 @@ it('stops reading while the consumer is behind, so that the server notices', asy
   expect(sent).toBe(1_000);
 });
 
-it('goes to listeners alone before and after it', async () => {
+it('leaves events before and after it to the listeners', async () => {
   const server = await serveExchanges();
   const { client, messages, hasMessages } = observe(server.url);
   const exchange = await server.next();

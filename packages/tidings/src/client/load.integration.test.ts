@@ -30,7 +30,7 @@ describe('an app that loads its state', () => {
     expect(client.cursor).toBe('a.8');
   });
 
-  it('is not asked at the start if it has a cursor, and not for a drop', async () => {
+  it('does not load at the start if it has a cursor, nor after a drop', async () => {
     const server = await serveExchanges();
     let loads = 0;
     const load = (): string => `a.${(loads += 1)}`;
@@ -49,7 +49,7 @@ describe('an app that loads its state', () => {
     ['that fails', () => Promise.reject(new Error('no'))],
     ['without a cursor', () => undefined],
     ['with an empty cursor', () => ''],
-  ])('is asked again later after an answer %s', async (_, answer) => {
+  ])('loads again later after an answer %s', async (_, answer) => {
     const server = await serveExchanges();
     let loads = 0;
     const load = (): string => ((loads += 1) === 1 ? (answer() as string) : 'a.1');
@@ -59,7 +59,7 @@ describe('an app that loads its state', () => {
     expect(errors).toEqual(['client/load-failed, again in 500']);
   });
 
-  it('that never answers is given up, and told so', async () => {
+  it('that never answers is given up on, with an error', async () => {
     let signal: AbortSignal | undefined;
     const { clock, client, errors, hasStatus } = observe('http://localhost', {
       load: (request) => {
@@ -79,7 +79,7 @@ describe('an app that loads its state', () => {
 describe('a gap', () => {
   const gaps = [{ topics: ['a'], reason: 'trimmed' }];
 
-  it('at the beginning or in the middle of a stream lets the app load again, before any later event', async () => {
+  it('at the beginning or in the middle of a stream makes the app load again, before any later event', async () => {
     const server = await serveExchanges();
     const asked: (readonly unknown[])[] = [];
     const load = (request: LoadRequest): string => `a.${asked.push(request.gaps) * 10}`;
@@ -96,7 +96,7 @@ describe('a gap', () => {
     expect([asked, told]).toEqual([[[], gaps], gaps]);
   });
 
-  it('right after loading is a failure, so that a stale cursor does not lead in circles', async () => {
+  it('right after loading is a failure: a stale cursor must not lead in circles', async () => {
     const server = await serveExchanges();
     const { errors, comesBack } = observe(server.url, { load: () => 'old.1' });
     (await server.next()).stream(welcome({ gaps }, 'a.9'));
@@ -105,7 +105,7 @@ describe('a gap', () => {
     expect((await server.next()).url.search).toBe('?last_event_id=old.1');
   });
 
-  it('takes back what an iterator has not come for: the app has it from what it loaded', async () => {
+  it('withdraws an event that an iterator has not taken: the app has it from what it loaded', async () => {
     const server = await serveExchanges();
     let loads = 0;
     const { client } = observe(server.url, { load: () => `a.${(loads += 1) * 10}` });

@@ -6,7 +6,7 @@ import { startNode } from '../../test/http/hub.ts';
 
 const WAIT = 25_000;
 
-/** A proxy that holds back what comes before the end. */
+/** A proxy that holds a response back until it ends. */
 async function holdBack(exchange: Exchange, { clock, errors }: Observed): Promise<void> {
   const before = errors.length;
   exchange.response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
@@ -69,7 +69,7 @@ describe('a hub behind a proxy that holds streams back', () => {
     expect([client.status, errors.length]).toEqual(['polling', 2]);
   });
 
-  it('is tried for a stream now and then, and followed if that comes through', async () => {
+  it('is asked for a stream now and then, and keeps it if that comes through', async () => {
     const { server, poll, clock, client, hasStatus } = await toPolling();
     answer(poll, 'a.0', 'id: a.1\ndata: 1\n\n');
     let exchange = await server.next();
@@ -106,7 +106,7 @@ describe('a hub behind a proxy that holds streams back', () => {
 });
 
 describe('whole answers', () => {
-  it('are asked for from the beginning if the app wants it', async () => {
+  it('are requested from the beginning if the app wants it', async () => {
     const server = await serveExchanges();
     const { client } = observe(`${server.url}/?x=1`, { longPoll: 'always' });
     const exchange = await server.next();
@@ -117,7 +117,7 @@ describe('whole answers', () => {
   });
 
   it.each([{ topics: [] }, { longPoll: 'never' as const }])(
-    'are never asked of a server that knows nothing of them: %j',
+    'are never requested from a server that does not know them: %j',
     async (options) => {
       const server = await serveExchanges();
       const observed = observe(server.url, { topics: ['a'], timeouts: { firstByte: 1_000 }, ...options });
@@ -131,7 +131,7 @@ describe('whole answers', () => {
   );
 });
 
-it('A hub is polled without a gap or an event twice, and says how long to leave it alone between its answers', async () => {
+it('Polling a hub brings each event once and without a gap, and the hub says how long to pause between answers', async () => {
   const { hub, url } = await startNode();
   await hub.publish('a', 'before');
   const { clock, client, messages, statuses, gaps, errors } = observe(url, {

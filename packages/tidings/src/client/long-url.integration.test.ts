@@ -24,7 +24,7 @@ async function start(given: readonly string[]) {
 it.each([
   ['given at the start', TOPICS, []],
   ['subscribed to later', TOPICS.slice(0, 1), TOPICS.slice(1)],
-])('topics that no URL has room for, %s, stay subscribed over a drop', async (_, given, added) => {
+])('topics too long for any URL, %s, stay subscribed across a drop', async (_, given, added) => {
   const { hub, network, client, errors, gaps, openings, isWhole, comesBack, hasMessages, hasStatus } =
     await start(given);
   await hasStatus('open');
@@ -42,7 +42,7 @@ it.each([
   expect(gaps).toEqual([]);
 });
 
-it('topics that no URL has room for have a gap if they were published on meanwhile', async () => {
+it('topics too long for any URL get a gap if events were published on them meanwhile', async () => {
   const { hub, network, errors, gaps, messages, isWhole, comesBack, hasMessages } = await start(TOPICS);
   await isWhole();
   await hub.publish(LAST, 1);

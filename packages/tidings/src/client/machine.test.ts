@@ -17,15 +17,15 @@ import {
 const error = new TidingsError('client/network', 'broken');
 const silent = new TidingsError('client/silent', 'silent');
 const NOW = 1_700_000_000_000;
-const memory = { failures: 2, retry: 500, heartbeat: 15_000, silent: 0, pollUntil: 0 };
-const states: { [S in Status]: Extract<State, { status: S }> } = {
-  connecting: { status: 'connecting', ...memory },
-  open: { status: 'open', ...memory, since: NOW },
-  polling: { status: 'polling', ...memory, since: NOW - 25_000, pollUntil: NOW + 100_000 },
-  waiting: { status: 'waiting', told: false, delay: 1_000, ...memory },
-  paused: { status: 'paused', owed: 0, ...memory },
-  closed: { status: 'closed' },
-  failed: { status: 'failed', error },
+const memory = { ...INITIAL, failures: 2, retry: 500, heartbeat: 15_000 };
+const states: Record<Status, State> = {
+  connecting: { ...memory, status: 'connecting' },
+  open: { ...memory, status: 'open', since: NOW },
+  polling: { ...memory, status: 'polling', since: NOW - 25_000, pollUntil: NOW + 100_000 },
+  waiting: { ...memory, status: 'waiting', delay: 1_000 },
+  paused: { ...memory, status: 'paused' },
+  closed: { ...memory, status: 'closed' },
+  failed: { ...memory, status: 'failed' },
 };
 const inputs: { [I in Input['type']]: Extract<Input, { type: I }> } = {
   opened: { type: 'opened' },
@@ -51,7 +51,7 @@ const step = (state: State, input: Input, change: Partial<Circumstances> = {}): 
 const waitOf = ({ effects }: Step): number | undefined =>
   effects.flatMap((effect) => (effect.type === 'wait' ? [effect.delay] : []))[0];
 
-/** What each input leads to, and what is done on the way; inputs that are not listed change nothing. */
+/** The status that each input leads to, and the effects on the way; inputs that aren't listed change nothing. */
 const connected = {
   announced: [],
   retry: [],
@@ -117,16 +117,16 @@ describe.each(Object.keys(states) as Status[])('while %s', (status) => {
   });
 });
 
-describe('a connection that could not be made', () => {
+describe('a connection that failed', () => {
   it('is tried again after a wait that doubles with the failures in a row', () => {
     expect(step(INITIAL, inputs.dropped)).toMatchObject({
       state: { status: 'waiting', failures: 1, told: false },
-      effects: [{}, {}, { type: 'wait', delay: 500 }, { type: 'report', error, retryIn: 500 }],
+      effects: [{}, {}, { type: 'wait', delay: 500 }, { type: 'report', error, next: { retryIn: 500 } }],
     });
-    expect(waitOf(step({ ...INITIAL, failures: 3 } as State, inputs.dropped))).toBe(4_000);
+    expect(waitOf(step({ ...INITIAL, failures: 3 }, inputs.dropped))).toBe(4_000);
   });
 
-  it("waits for the server's retry at least, whatever the dice show", () => {
+  it("waits at least for the server's retry, whatever the jitter", () => {
     const asked: State = { ...states.connecting, failures: 0, retry: 20_000 };
     expect(waitOf(step(asked, inputs.dropped, { dice: 0 }))).toBe(20_000);
     expect(waitOf(step(asked, inputs.dropped, { dice: 0.999 }))).toBe(20_999);
@@ -138,7 +138,7 @@ describe('a connection that could not be made', () => {
     expect(step(state, inputs.wake)).toEqual({ state, effects: [] });
   });
 
-  it('is not put off for more than an hour, and a network that comes back shortens what is long', () => {
+  it('is delayed by an hour at most, and a network that comes back shortens a long wait', () => {
     const { state, effects } = step(INITIAL, { ...inputs.dropped, retryAfter: 1e15 });
     expect(effects).toContainEqual({ type: 'wait', delay: MAX_ASKED + 500 });
     const woken = step(state, inputs.wake);
@@ -146,23 +146,22 @@ describe('a connection that could not be made', () => {
     expect(step(woken.state, inputs.wake).effects).toEqual([]);
   });
 
-  it('waits exactly as long as the app asked for, but for the first failure in a row only', () => {
+  it('waits exactly as long as the app asked for, but only after the first failure in a row', () => {
     const now = { ...inputs.dropped, retryAfter: 0, exact: true };
     const first = step(INITIAL, now);
     expect(waitOf(first)).toBe(0);
     expect(waitOf(step(step(first.state, inputs.elapsed).state, now))).toBe(1_000);
   });
 
-  it('fails the client once there were too many in a row, and says what the last one was', () => {
+  it('fails the client after too many in a row, and reports the last one', () => {
     const policy = { ...DEFAULT_RETRY, attempts: 2 };
-    const { state } = step({ ...INITIAL, failures: 2 } as State, inputs.dropped, { policy });
-    expect(state).toMatchObject({
-      status: 'failed',
+    const { state, effects } = step({ ...INITIAL, failures: 2 }, inputs.dropped, { policy });
+    expect(state.status).toBe('failed');
+    expect(effects.at(-1)).toMatchObject({
+      type: 'finish',
       error: { code: 'client/attempts-exhausted', cause: error },
     });
-    expect(step({ ...INITIAL, failures: 1 } as State, inputs.dropped, { policy }).state.status).toBe(
-      'waiting',
-    );
+    expect(step({ ...INITIAL, failures: 1 }, inputs.dropped, { policy }).state.status).toBe('waiting');
     const never = { ...DEFAULT_RETRY, attempts: 0 };
     expect(step(INITIAL, inputs.dropped, { policy: never }).state.status).toBe('failed');
   });
@@ -172,13 +171,13 @@ describe('a stream', () => {
   const early: State = { ...states.open, failures: 0, retry: undefined };
   const late: State = { ...early, failures: 4, since: NOW - LASTING };
 
-  it('that has lasted ends the row of failures', () => {
+  it('that lasted resets the count of failures', () => {
     expect(step(late, inputs.dropped).state).toMatchObject({ failures: 1 });
     expect(waitOf(step(late, inputs.dropped))).toBe(500);
     expect(step(states.connecting, inputs.opened).state).toMatchObject({ failures: 2 });
   });
 
-  it('that ends after it has lasted is no failure', () => {
+  it('that ends after it has lasted is not a failure', () => {
     const { state, effects } = step(late, inputs.finished);
     expect(state).toMatchObject({ status: 'waiting', failures: 0 });
     expect(effects.map(({ type }) => type)).not.toContain('report');
@@ -187,7 +186,7 @@ describe('a stream', () => {
   });
 
   it.each(['finished', 'dropped'] as const)(
-    'that is %s early is asked for again no faster than a browser would',
+    'that is %s early is retried no faster than a browser would',
     (type) => {
       expect(waitOf(step(early, inputs[type], { dice: 0 }))).toBe(3_000);
       const told: State = { ...early, retry: 100 };
@@ -200,8 +199,8 @@ describe('a stream', () => {
     const { state } = step(early, inputs.finished, { policy });
     expect(state.status).toBe('waiting');
     const again = step(step(state, inputs.elapsed).state, inputs.opened).state;
-    expect(step(again, inputs.finished, { policy }).state).toMatchObject({
-      status: 'failed',
+    expect(step(again, inputs.finished, { policy }).effects.at(-1)).toMatchObject({
+      type: 'finish',
       error: { code: 'client/attempts-exhausted', details: { failures: 2 } },
     });
   });
@@ -216,24 +215,24 @@ describe('a stream', () => {
 });
 
 describe('a goodbye', () => {
-  it('is followed to the millisecond, and by nothing sooner', () => {
+  it('is obeyed to the millisecond, and nothing shortens the wait', () => {
     const { state, effects } = step(states.open, inputs.goodbye);
     expect(effects).toContainEqual({ type: 'wait', delay: 7_000 });
     expect(step(state, inputs.wake).state).toBe(state);
   });
 
-  it('brings a time that is for once: failures after it wait as without', () => {
+  it('brings a time that applies once: later failures wait as usual', () => {
     const { state } = step(step(states.open, { type: 'retry', delay: 60_000 }).state, inputs.goodbye);
     expect(waitOf(step(step(state, inputs.elapsed).state, inputs.dropped))).toBe(4_000);
   });
 
-  it('without a time is followed by a wait as after an end', () => {
+  it('without a time is followed by a wait as after any end', () => {
     const { state, effects } = step(states.open, { type: 'goodbye', retry: undefined });
     expect(effects).toContainEqual({ type: 'wait', delay: 2_500 });
     expect(state).toMatchObject({ told: false });
   });
 
-  it('to each connection at once does not lead in circles', () => {
+  it('right after each connection does not lead in circles', () => {
     const now: Input = { type: 'goodbye', retry: 0 };
     const { state } = step({ ...states.open, failures: 0 }, now);
     const again = step(step(state, inputs.elapsed).state, inputs.opened).state;
@@ -253,7 +252,7 @@ describe('connections that bring no byte', () => {
     expect(step(asking.state, inputs.opened).state.status).toBe('polling');
   });
 
-  it('lead nowhere else if whole answers are not to be asked for', () => {
+  it('change nothing if whole answers are not wanted', () => {
     const { state } = step(second(), failing, { longPoll: 'never' });
     expect(step(state, inputs.elapsed, { longPoll: 'never' }).effects).toContainEqual({
       type: 'connect',
@@ -261,7 +260,7 @@ describe('connections that bring no byte', () => {
     });
   });
 
-  it('do not count if one in between brought some', () => {
+  it('do not count if one in between brought bytes', () => {
     const opened = step(second(), inputs.opened).state;
     const { state } = step(step(opened, inputs.reconnect).state, failing);
     expect(step(state, inputs.elapsed).effects).toContainEqual({ type: 'connect', poll: false });
@@ -280,7 +279,7 @@ describe('a server that is polled', () => {
     });
   });
 
-  it('is polled on if the stream is held back still', () => {
+  it('is polled again if the stream is still held back', () => {
     const now = NOW + 200_000;
     const trying = step({ ...states.polling, silent: 2 }, inputs.finished, { now }).state;
     const { state } = step(trying, { type: 'dropped', error: silent }, { now });
@@ -301,13 +300,13 @@ describe('a server that is polled', () => {
   });
 });
 
-it('a client that is paused while the server has told it to wait waits when it goes on', () => {
+it('a client paused during a wait that the server set waits when it resumes', () => {
   const told: State = { ...states.waiting, told: true, delay: 9_000 };
   const { state } = step(step(told, inputs.pause).state, inputs.resume);
   expect(state).toMatchObject({ status: 'waiting', told: true, delay: 9_000 });
 });
 
-it('the longest silence follows from the heartbeat, up to what timers can', () => {
+it('the longest silence follows from the heartbeat, up to the limit of timers', () => {
   expect(longestSilence(15_000, 5_000)).toBe(35_000);
   expect(longestSilence(undefined, 5_000)).toBeUndefined();
   expect(longestSilence(1e300, 5_000)).toBe(MAX_DELAY);

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ClientOptions, resolveSettings } from './options.ts';
 
 const url = (base: string | URL, options: ClientOptions = {}): string => resolveSettings(base, options).url;
@@ -69,7 +69,7 @@ describe('options', () => {
     ).toThrow(error);
   });
 
-  it('that are misspelt are named as they were meant', () => {
+  it('that are misspelt get the likely name suggested', () => {
     const misspelt = { header: {} } as ClientOptions;
     expect(() => resolveSettings('http://localhost', misspelt)).toThrow('Did you mean `headers`?');
   });
@@ -81,6 +81,17 @@ describe('options', () => {
       'POST',
       'PUT',
     ]);
+  });
+
+  it('may set times that no timer can, which then count as the longest that one can', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const task = vi.fn();
+    const cancel = resolveSettings('http://localhost', {}).timers.setTimer(task, Infinity);
+    vi.advanceTimersByTime(1_000_000);
+    expect(task).not.toHaveBeenCalled();
+    cancel();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('have defaults', () => {

@@ -4,26 +4,25 @@ import type { Matcher } from '../protocol/matcher.ts';
 import {
   aBoolean,
   aFunction,
-  aNumber,
   anObjectWith,
   checkOptions,
   aString,
   type Check,
   type Checks,
-  describe,
   either,
   oneOf,
   options as bag,
 } from '../protocol/options.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { DEFAULT_RETRY, type RetryPolicy } from './backoff.ts';
+import { DEFAULT_RETRY, MAX_DELAY, type RetryPolicy } from './backoff.ts';
 import { type Environment, webEnvironment } from './environment.ts';
 import type { Gap } from '../protocol/control.ts';
-import { isMatcher } from './plain-topics.ts';
-import { CURSOR_PARAMETER, resolveUrl, takeTopics } from './url.ts';
+import { isMatcher } from './fixed-topics.ts';
+import { isStream } from './request.ts';
+import { resolveUrl, takeTopics } from './url.ts';
 import type { Credentials, Fetch, HeadersInput } from './web.ts';
 
-/** Why `load` is called. */
+/** The reason for a call of `load`. */
 export interface LoadRequest {
   /** Empty at the start; later, what is missing and why. */
   readonly gaps: readonly Gap[];
@@ -32,11 +31,11 @@ export interface LoadRequest {
 }
 
 export interface ClientOptions {
-  /** Added to the URL as `?topic=…&pattern=…`. What the client is for later, `subscribe` and `unsubscribe` say. */
+  /** Added to the URL as `?topic=…&pattern=…`. `subscribe` and `unsubscribe` change them later. */
   readonly topics?: readonly Matcher[] | undefined;
   /**
-   * Where to start: the cursor that the page was rendered with, or `earliest`. Default: with what comes next. The
-   * first request has the cursor of a hub as `?last_event_id=…`, which brings the values of states too.
+   * Where to start: the cursor that the page was rendered with, or `earliest`. Default: with the next event. The first
+   * request has the cursor of a hub as `?last_event_id=…`, which brings the values of states too.
    */
   readonly cursor?: string | undefined;
   /**
@@ -46,9 +45,9 @@ export interface ClientOptions {
    */
   readonly cursorIn?: 'header' | 'query' | { readonly query: string } | undefined;
   /**
-   * Keeps the cursor in `sessionStorage` under this key, so that a reloaded page goes on where it was; a stored
-   * cursor wins over `cursor`. For pages that keep their state over a reload too: one that is rendered anew knows
-   * the newer cursor it was rendered with. Without such a storage, this does nothing.
+   * Keeps the cursor in `sessionStorage` under this key: a reloaded page goes on where it was, and a stored cursor wins
+   * over `cursor`. Use it for pages that keep their state over a reload, too; a page that is rendered again has the
+   * newer cursor of its rendering. Without such a storage, this does nothing.
    */
   readonly persist?: string | undefined;
   /**
@@ -67,11 +66,11 @@ export interface ClientOptions {
   readonly signal?: AbortSignal | undefined;
   readonly retry?:
     | {
-        /** Milliseconds: the most that chance adds to the first wait. Default 1,000. */
+        /** Milliseconds: the most that jitter adds to the first wait. Default 1,000. */
         readonly base?: number | undefined;
         /** Milliseconds: the most that any wait may take, unless the server asks for more. Default 30,000. */
         readonly max?: number | undefined;
-        /** How often in a row to try again, without a connection that lasts, before failing. Default: without end. */
+        /** How many times in a row to retry without a connection that lasts, before failing. Default: no limit. */
         readonly attempts?: number | undefined;
       }
     | undefined;
@@ -84,7 +83,7 @@ export interface ClientOptions {
         error: TidingsError,
       ) => boolean | number | undefined | void | Promise<boolean | number | undefined | void>)
     | undefined;
-  /** The response is an answer with an end: when it ends, the client closes instead of asking again. */
+  /** The response is a finite answer: when it ends, the client closes instead of asking again. */
   readonly once?: boolean | undefined;
   /** Whether an event is the last one, such as `[DONE]`: it is handed out, and the client closes. */
   readonly isLast?: ((event: DecodedEvent) => boolean) | undefined;
@@ -104,7 +103,7 @@ export interface ClientOptions {
          * byte of a response to a request that names topics: a hub sends one at once.
          */
         readonly firstByte?: number | undefined;
-        /** Milliseconds without a byte, of servers that don't announce a heartbeat. Default: without end. */
+        /** How long a server that announces no heartbeat may stay silent, in milliseconds. Default: no limit. */
         readonly read?: number | undefined;
       }
     | undefined;
@@ -123,34 +122,27 @@ export interface ClientOptions {
 export interface Timers {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls `task` once after `delay` milliseconds. @returns what cancels it. */
+  /** Calls `task` once after `delay` milliseconds. @returns a function that cancels it. */
   setTimer(task: () => void, delay: number): () => void;
 }
 
-export interface Settings {
-  /** Without what it asks for. */
+/** The options as the client uses them, with their defaults. */
+export interface Settings
+  extends Omit<ClientOptions, 'headers'>, Required<Pick<ClientOptions, 'longPoll' | 'maxEventBytes'>> {
+  /** Without the topics it asks for. */
   readonly url: string;
-  /** What it asks for at first. */
+  /** The topics at first. */
   readonly topics: readonly Matcher[];
-  /** Undefined: as the server needs it. */
-  readonly cursorIn: 'header' | 'query' | undefined;
-  readonly cursorName: string;
-  readonly load: ClientOptions['load'];
   readonly method: string;
   readonly body: (() => unknown) | undefined;
   readonly headers: () => HeadersInput | Promise<HeadersInput>;
-  readonly credentials: Credentials | undefined;
   readonly retry: RetryPolicy;
-  readonly shouldRetry: ClientOptions['shouldRetry'];
-  readonly once: boolean;
-  readonly isLast: ((event: DecodedEvent) => boolean) | undefined;
-  readonly pauseHidden: boolean;
-  readonly longPoll: 'auto' | 'always' | 'never';
   readonly timeouts: {
     readonly hooks: number;
-    readonly firstByte: number | undefined;
-    readonly read: number | undefined;
+    readonly firstByte?: number | undefined;
+    readonly read?: number | undefined;
   };
+  readonly longPoll: 'auto' | 'always' | 'never';
   readonly maxEventBytes: number;
   readonly fetch: Fetch;
   readonly environment: Environment;
@@ -161,14 +153,17 @@ export interface Settings {
 const systemTimers: Timers = {
   now: () => Date.now(),
   setTimer(task, delay) {
-    const timer = setTimeout(task, delay);
+    const timer = setTimeout(task, Math.min(delay, MAX_DELAY));
     return () => clearTimeout(timer);
   },
 };
 
 const anything: Check = { expected: 'anything', accepts: () => true };
 const text: Check = { expected: 'text', accepts: (value) => typeof value === 'string' };
-const wait = aNumber({ min: 1 });
+const atLeast = (least: number): Check => ({
+  expected: `a number ≥ ${least}`,
+  accepts: (value) => typeof value === 'number' && value >= least,
+});
 const TOPICS: Check = {
   expected: 'a list of topics and { pattern }s',
   accepts: (value) => Array.isArray(value) && value.every(isMatcher),
@@ -180,20 +175,18 @@ const HEADERS: Check = {
 const METHOD: Check = {
   expected: 'a method that `fetch` can send',
   accepts: (value) =>
-    typeof value === 'string' &&
-    /^[\w!#$%&'*+.^`|~-]+$/.test(value) &&
-    !/^(connect|trace|track)$/i.test(value),
+    typeof value === 'string' && /^(?!(connect|trace|track)$)[\w!#$%&'*+.^`|~-]+$/i.test(value),
 };
 
 export const RETRY_OPTIONS: Checks<RetryPolicy> = {
-  base: aNumber({ min: 0 }),
-  max: aNumber({ min: 0 }),
-  attempts: aNumber({ min: 0 }),
+  base: atLeast(0),
+  max: atLeast(0),
+  attempts: atLeast(0),
 };
 export const TIMEOUTS: Checks<NonNullable<ClientOptions['timeouts']>> = {
-  hooks: wait,
-  firstByte: wait,
-  read: wait,
+  hooks: atLeast(1),
+  firstByte: atLeast(1),
+  read: atLeast(1),
 };
 
 export const CLIENT_OPTIONS: Checks<ClientOptions> = {
@@ -214,7 +207,7 @@ export const CLIENT_OPTIONS: Checks<ClientOptions> = {
   whileHidden: oneOf('keep', 'pause'),
   longPoll: oneOf('auto', 'always', 'never'),
   timeouts: bag(TIMEOUTS),
-  maxEventBytes: aNumber({ min: 1 }),
+  maxEventBytes: atLeast(1),
   fetch: aFunction,
   environment: anObjectWith('an environment', 'watch'),
   random: aFunction,
@@ -227,70 +220,43 @@ const invalid = (option: string, message: string, value?: unknown, cause?: unkno
 /** @throws {TidingsError} `client/invalid-option` */
 export function resolveSettings(url: string | URL, options: ClientOptions): Settings {
   checkOptions(options, CLIENT_OPTIONS, '', invalid);
-  const environment = options.environment ?? webEnvironment();
-  const resolved = resolveUrl(url, environment.base);
-  if (typeof resolved === 'string') throw invalid('url', resolved, String(url));
-  const { url: own, topics } = takeTopics(resolved);
-  const { headers = {}, cursorIn, timeouts = {}, retry = {} } = options;
+  const given = { environment: webEnvironment(), ...defined(options) };
+  const { url: own, topics } = takeTopics(checked('url', () => resolveUrl(url, given.environment.base)));
+  const { body, headers = {} } = given;
+  const method = (given.method ?? (body === undefined ? 'GET' : 'POST')).toUpperCase();
+  if (body !== undefined && /^(GET|HEAD)$/.test(method))
+    throw invalid('body', `A ${method} request has no body.`, method);
+  if (isStream(body)) throw invalid('body', 'A stream can be sent once: expected `body` to be a function.');
+  const fixed = checked('headers', () => typeof headers !== 'function' && new Headers(headers as never));
   return {
+    longPoll: 'auto',
+    maxEventBytes: DEFAULT_MAX_EVENT_BYTES,
+    // Looked up at each call, and called without a receiver: some browsers check `this`.
+    fetch: (at: string, init: RequestInit) => fetch(at, init),
+    random: Math.random,
+    timers: systemTimers,
+    ...given,
     url: own,
-    topics: [...topics, ...(options.topics ?? [])],
-    cursorIn: typeof cursorIn === 'object' ? 'query' : cursorIn,
-    cursorName: typeof cursorIn === 'object' ? cursorIn.query : CURSOR_PARAMETER,
-    load: options.load,
-    ...methodAndBody(options),
-    headers: typeof headers === 'function' ? (headers as Settings['headers']) : fixedHeaders(headers),
-    credentials: options.credentials,
-    retry: {
-      base: retry.base ?? DEFAULT_RETRY.base,
-      max: retry.max ?? DEFAULT_RETRY.max,
-      attempts: retry.attempts ?? DEFAULT_RETRY.attempts,
-    },
-    shouldRetry: options.shouldRetry,
-    once: options.once ?? false,
-    isLast: options.isLast,
-    pauseHidden: options.whileHidden === 'pause',
-    longPoll: options.longPoll ?? 'auto',
-    timeouts: { hooks: timeouts.hooks ?? 30_000, firstByte: timeouts.firstByte, read: timeouts.read },
-    maxEventBytes: options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES,
-    // Looked up at each call, and called on its own: some browsers mind who `this` is.
-    fetch: options.fetch ?? ((at: string, init: RequestInit) => fetch(at, init)),
-    environment,
-    random: options.random ?? Math.random,
-    timers: options.timers ?? systemTimers,
+    topics: [...topics, ...(given.topics ?? [])],
+    method,
+    body: body === undefined || typeof body === 'function' ? (body as undefined) : () => body,
+    headers: typeof headers === 'function' ? (headers as Settings['headers']) : () => fixed as Headers,
+    retry: { ...DEFAULT_RETRY, ...defined(given.retry) },
+    timeouts: { hooks: 30_000, ...defined(given.timeouts) },
   };
 }
 
-function methodAndBody({ method: given, body }: ClientOptions): Pick<Settings, 'method' | 'body'> {
-  const method = (given ?? (body === undefined ? 'GET' : 'POST')).toUpperCase();
-  if (body === undefined) return { method, body: undefined };
-  if (method === 'GET' || method === 'HEAD')
-    throw invalid('body', `A ${method} request has no body.`, method);
-  if (typeof body === 'function') return { method, body: body as () => unknown };
-  if (isStream(body)) {
-    throw invalid(
-      'body',
-      `Expected \`body\` to be a function that returns a stream for each request, got ${describe(body)}.`,
-    );
-  }
-  return { method, body: () => body };
+type Defined<T> = { [Name in keyof T]: Exclude<T[Name], undefined> };
+
+/** Without what is undefined, which would hide a default. */
+function defined<T extends object>(bag: T = {} as T): Defined<T> {
+  return Object.fromEntries(Object.entries(bag).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
-/** A web stream can be sent once. */
-function isStream(body: unknown): boolean {
-  return typeof (body as { getReader?: unknown } | null)?.getReader === 'function';
-}
-
-function fixedHeaders(headers: HeadersInput): () => HeadersInput {
+function checked<T>(option: string, make: () => T): T {
   try {
-    const checked = new Headers(headers as never);
-    return () => checked;
+    return make();
   } catch (cause) {
-    throw invalid(
-      'headers',
-      'The headers contain a name or a value that HTTP does not allow.',
-      undefined,
-      cause,
-    );
+    throw invalid(option, (cause as Error).message, undefined, cause);
   }
 }

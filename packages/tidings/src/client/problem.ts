@@ -1,5 +1,5 @@
-import { openBody, toBytes } from './body.ts';
-import { within } from './limit.ts';
+import { type ByteSource, openBody, toBytes } from './body.ts';
+import { within } from './deadline.ts';
 import type { Timers } from './options.ts';
 import type { FetchResponse } from './web.ts';
 
@@ -17,21 +17,27 @@ const TIMEOUT = 2_000;
 const MAX_BYTES = 65_536;
 
 /**
- * Reads what a server says about a failure, then lets go of the body: an answer that goes on for ever, or never begins,
- * must not keep the client from its next step.
+ * Reads what a server says about a failure, and releases the body in any case: an answer that goes on for ever, or
+ * never begins, must not keep the client from its next step.
  */
 export async function readProblem(
   timers: Timers,
-  { body, headers }: FetchResponse,
+  { status, body, headers }: FetchResponse,
   signal: AbortSignal,
 ): Promise<Problem> {
-  const isJson = /^application\/([\w.-]+\+)?json\b/i.test(headers.get('content-type') ?? '');
-  let source;
+  let source: ByteSource | undefined;
   try {
     source = openBody(body);
-    if (source === undefined || !isJson) return {};
-    const reading = readText(source.read);
-    return parseProblem(await within(timers, TIMEOUT, reading, late, signal));
+    if (status < 400 || !/^application\/([\w.-]+\+)?json\b/i.test(headers.get('content-type') ?? ''))
+      return {};
+    const late = (): Error => new Error('It takes too long.');
+    const problem: unknown = JSON.parse(await within(timers, TIMEOUT, readAll(source), late, signal));
+    const { detail, code, ...rest } = problem as Problem;
+    return {
+      ...rest,
+      ...(typeof detail === 'string' && { detail }),
+      ...(typeof code === 'string' && { code }),
+    };
   } catch {
     // The status says enough.
     return {};
@@ -40,39 +46,14 @@ export async function readProblem(
   }
 }
 
-const late = (): Error => new Error('It takes too long.');
-
 /** The body as text, up to 64 KB of it. */
-export async function readAll(body: unknown): Promise<string> {
-  const source = openBody(body);
-  if (source === undefined) return '';
-  try {
-    return await readText(source.read);
-  } finally {
-    source.cancel();
-  }
-}
-
-async function readText(
-  read: () => Promise<{ done?: boolean | undefined; value?: unknown }>,
-): Promise<string> {
+export async function readAll(source: ByteSource): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
   while (text.length < MAX_BYTES) {
-    const { done, value } = await read();
+    const { done, value } = await source.read();
     if (done === true) break;
     text += decoder.decode(toBytes(value), { stream: true });
   }
   return text;
-}
-
-function parseProblem(text: string): Problem {
-  const problem: unknown = JSON.parse(text);
-  if (typeof problem !== 'object' || problem === null) return {};
-  const { detail, code, ...rest } = problem as Record<string, unknown>;
-  return {
-    ...rest,
-    ...(typeof detail === 'string' && { detail }),
-    ...(typeof code === 'string' && { code }),
-  };
 }

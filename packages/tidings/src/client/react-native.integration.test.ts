@@ -9,7 +9,7 @@ beforeEach(() => void vi.stubGlobal('XMLHttpRequest', NodeXhr));
 afterEach(() => void vi.unstubAllGlobals());
 
 describe('an XMLHttpRequest', () => {
-  it('brings a stream piece by piece, over drops', async () => {
+  it('brings a stream piece by piece, across drops', async () => {
     const server = await serveExchanges();
     const { errors, messages, openings, hasMessages, comesBack, client } = observe(server.url, {
       fetch: xhrFetch,
@@ -34,7 +34,7 @@ describe('an XMLHttpRequest', () => {
     await second.gone;
   });
 
-  it('carries bodies and changes, and what a server says of a failure', async () => {
+  it('carries bodies, changes, and a server’s words about a failure', async () => {
     const server = await serveExchanges();
     const { client, openings, hasStatus } = observe(server.url, {
       fetch: xhrFetch,
@@ -55,7 +55,7 @@ describe('an XMLHttpRequest', () => {
   });
 });
 
-it('an app that goes into the background gives its stream back, and goes on when it is seen again', async () => {
+it('an app that goes into the background closes its stream, and resumes when it is shown again', async () => {
   const listeners = new Set<(state: string) => void>();
   const appState: AppStateLike = {
     currentState: 'active',

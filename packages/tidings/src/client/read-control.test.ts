@@ -10,7 +10,7 @@ import {
 } from './read-control.ts';
 
 describe('a notice', () => {
-  it('says what the server told', () => {
+  it('is read as the server sent it', () => {
     const gaps = [{ topics: ['a', { pattern: 'b/*' }], reason: 'trimmed' }];
     const welcome = { connection: 'c1', resumed: true, gaps, heartbeat: 15_000 };
     expect(readWelcome(JSON.stringify(welcome))).toEqual(welcome);
@@ -20,14 +20,14 @@ describe('a notice', () => {
     expect(readExpiring('{"within":841}')).toBe(841);
   });
 
-  it('keeps the secret apart from what the app is told', () => {
+  it('keeps the secret from the app', () => {
     const data = JSON.stringify({ connection: 'c1', secret: 's', resumed: true, gaps: [] });
     expect(readCredentials(data)).toEqual({ connection: 'c1', secret: 's' });
     expect(readWelcome(data)).not.toHaveProperty('secret');
     expect(readCredentials('{"connection":"c1"}')).toBeUndefined();
   });
 
-  it('that is malformed says nothing', () => {
+  it('that is malformed counts as empty', () => {
     for (const data of [
       '',
       '{',
@@ -46,7 +46,7 @@ describe('a notice', () => {
     }
   });
 
-  it('cannot announce a heartbeat of no time', () => {
+  it('cannot announce a heartbeat of zero', () => {
     expect(readWelcome('{"heartbeat":0}')).toEqual(UNANNOUNCED);
   });
 });

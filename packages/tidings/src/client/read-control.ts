@@ -2,27 +2,27 @@ import type { Expiring, Gap, GapNotice, Goodbye, Subscribed, Welcome } from '../
 import type { Matcher } from '../protocol/matcher.ts';
 import type { ResponseHeaders } from './web.ts';
 
-/** What the response said besides the stream. */
+/** The response, apart from its stream. */
 export interface OpeningResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
-  /** After redirects, if the `fetch` in use tells. */
+  /** After redirects, if the `fetch` in use reports it. */
   readonly url: string;
 }
 
-/** What the first frame told of a connection. A server that speaks plain SSE tells nothing. */
+/** A connection as its first frame described it. A server of plain SSE describes nothing. */
 export interface Opening {
   readonly response: OpeningResponse;
   /** Names the connection in the server's `hub.connections()` and logs. */
   readonly connection?: string;
-  /** The client came with a cursor, and nothing is missing since. */
+  /** Whether the client came with a cursor and nothing after it is missing. */
   readonly resumed: boolean;
   readonly gaps: readonly Gap[];
   /** Milliseconds within which the server sends something. */
   readonly heartbeat?: number;
 }
 
-/** What a welcome says. */
+/** The content of a welcome. */
 export type Introduction = Omit<Opening, 'response'>;
 
 /** For a server that does not announce itself. */
@@ -33,18 +33,18 @@ export function readWelcome(data: string): Introduction {
   return {
     ...(typeof connection === 'string' && { connection }),
     resumed: resumed === true,
-    gaps: readGapList(gaps),
-    ...(isDelay(heartbeat) && heartbeat > 0 && { heartbeat }),
+    gaps: listOf(gaps),
+    ...(delayOf(heartbeat) && { heartbeat: heartbeat as number }),
   };
 }
 
-/** Who may change a connection. */
+/** The credentials that allow changing a connection. */
 export interface ConnectionCredentials {
   readonly connection: string;
   readonly secret: string;
 }
 
-/** @returns nothing if this connection cannot be changed. */
+/** @returns undefined if this connection can't be changed. */
 export function readCredentials(data: string): ConnectionCredentials | undefined {
   const { connection, secret } = parse<Welcome>(data);
   return typeof connection === 'string' && typeof secret === 'string' ? { connection, secret } : undefined;
@@ -52,43 +52,42 @@ export function readCredentials(data: string): ConnectionCredentials | undefined
 
 export function readTopics(data: string): readonly Matcher[] {
   const { topics } = parse<Subscribed>(data);
-  return Array.isArray(topics) ? (topics as readonly Matcher[]) : [];
+  return listOf(topics);
 }
 
 /** @returns milliseconds. */
 export function readExpiring(data: string): number {
-  const { within } = parse<Expiring>(data);
-  return isDelay(within) ? within : 0;
+  return delayOf(parse<Expiring>(data).within) ?? 0;
 }
 
 export function readGaps(data: string): readonly Gap[] {
-  return readGapList(parse<GapNotice>(data).gaps);
+  return listOf(parse<GapNotice>(data).gaps);
 }
 
-/** What a goodbye says: milliseconds to wait, unless the server left it open; and whether an answer is complete. */
+/**
+ * The content of a goodbye: milliseconds to wait, unless the server left it open; and whether an answer is complete.
+ */
 export function readGoodbye(data: string): {
   readonly retry: number | undefined;
   readonly isAnswer: boolean;
 } {
   const { reason, retry } = parse<Goodbye>(data);
-  return { retry: isDelay(retry) ? retry : undefined, isAnswer: reason === 'wait' };
+  return { retry: delayOf(retry), isAnswer: reason === 'wait' };
 }
 
-/** A notice that is not what it should be says nothing: the stream around it is still worth reading. */
+/** A malformed notice counts as empty: the stream around it is still worth reading. */
 function parse<T>(data: string): { readonly [K in keyof T]?: unknown } {
-  let value: unknown;
   try {
-    value = JSON.parse(data);
+    return (JSON.parse(data) as object | null) ?? {};
   } catch {
     return {};
   }
-  return typeof value === 'object' && value !== null ? value : {};
 }
 
-function readGapList(gaps: unknown): readonly Gap[] {
-  return Array.isArray(gaps) ? (gaps as readonly Gap[]) : [];
+function listOf<T>(value: unknown): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [];
 }
 
-function isDelay(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+function delayOf(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 && value < Infinity ? value : undefined;
 }

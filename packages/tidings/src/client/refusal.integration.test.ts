@@ -88,12 +88,12 @@ describe('a server that says later', () => {
     await server.next();
   });
 
-  it('but never comes to the end of its explanation is not listened to for long', async () => {
+  it('but never ends its explanation is not listened to for long', async () => {
     const server = await serveExchanges();
     const { client, clock } = observe(server.url);
     const exchange = await server.next();
     exchange.response.writeHead(503, { 'content-type': 'application/json' }).flushHeaders();
-    // In steps, since it can't be seen when it begins to wait for the explanation.
+    // In steps, because nothing shows when the client begins to wait for the explanation.
     await until('given up', () => {
       clock.advance(20);
       return client.status === 'waiting';
@@ -102,8 +102,8 @@ describe('a server that says later', () => {
   });
 });
 
-describe('no server', () => {
-  it('is tried again and again, but no more often than was asked for', async () => {
+describe('an unreachable server', () => {
+  it('is tried again and again, but no more often than the app asked for', async () => {
     const { url, server } = await listen(createServer((socket) => socket.destroy()));
     let connections = 0;
     server.on('connection', () => (connections += 1));

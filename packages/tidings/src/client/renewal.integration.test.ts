@@ -37,7 +37,7 @@ async function start(mayReturn: (method: string | undefined, asked: number) => b
   return { ...served, ...observed, asked, types, pass: (time: number) => void (offset += time) };
 }
 
-describe('a client that is told of the end of its authorization', () => {
+describe('a client whose authorization is about to expire', () => {
   it('renews it with new headers, and the stream goes on', async () => {
     const { hub, client, asked, types, errors, pass, hasMessages } = await start(() => true);
     for (let round = 1; round <= 3; round += 1) {
@@ -51,7 +51,7 @@ describe('a client that is told of the end of its authorization', () => {
     expect([client.status, hub.stats().connected]).toEqual(['open', 1]);
   });
 
-  it('reports a refusal, and comes back with new headers when it has ended', async () => {
+  it('reports a refusal, and comes back with new headers after the stream has ended', async () => {
     const { hub, clock, asked, types, errors, messages, pass, hasStatus, hasMessages } = await start(
       (method) => method === 'GET',
     );
@@ -70,7 +70,7 @@ describe('a client that is told of the end of its authorization', () => {
     expect([types, errors.length]).toEqual([['tidings:expiring', 'tidings:goodbye'], 1]);
   });
 
-  it('fails with 401 when it has ended and may not come back', async () => {
+  it('fails with 401 if it may not come back after the stream has ended', async () => {
     const { clock, errors, pass, hasStatus } = await start((_, asked) => asked === 1);
     pass(40_000);
     await until('report', () => errors.length > 0);

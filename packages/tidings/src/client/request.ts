@@ -1,28 +1,24 @@
+import type { ErrorCode } from '../protocol/errors.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { within } from './limit.ts';
+import { within } from './deadline.ts';
 import type { Settings } from './options.ts';
 import type { FetchInit } from './web.ts';
 
-/** Calls a function of the app. @throws {TidingsError} `client/headers-failed`, `client/hook-failed` */
+/** Calls a function of the app, and waits for its answer no longer than `limit` milliseconds. @throws {TidingsError} */
 export function askApp<T>(
   { timers, timeouts }: Settings,
   name: string,
   call: () => T | Promise<T>,
   signal: AbortSignal,
+  code: ErrorCode = 'client/hook-failed',
+  limit: number = timeouts.hooks,
 ): Promise<T> {
-  const failed = (cause?: unknown): TidingsError => {
-    const problem = cause === undefined ? `did not answer within ${timeouts.hooks} ms` : 'failed';
-    const code = name === 'headers' ? 'client/headers-failed' : 'client/hook-failed';
-    return new TidingsError(code, `\`${name}\` ${problem}.`, { cause, details: { hook: name } });
-  };
-  const answer = (async () => {
-    try {
-      return await call();
-    } catch (cause) {
-      throw failed(cause ?? new Error('It threw nothing.'));
-    }
-  })();
-  return within(timers, timeouts.hooks, answer, failed, signal);
+  const failed = (problem: string, cause?: unknown): TidingsError =>
+    new TidingsError(code, `\`${name}\` ${problem}.`, { cause, details: { hook: name } });
+  const answer = (async () => call())().catch((cause: unknown) => {
+    throw failed('failed', cause);
+  });
+  return within(timers, limit, answer, () => failed(`did not answer within ${limit} ms`), signal);
 }
 
 /** The app's headers, and over them the client's own. @throws {TidingsError} `client/headers-failed` */
@@ -36,7 +32,7 @@ export function requestHeaders(
     for (const [name, value] of Object.entries(own)) headers.set(name, value);
     return headers;
   };
-  return askApp(settings, 'headers', make, signal);
+  return askApp(settings, 'headers', make, signal, 'client/headers-failed');
 }
 
 export function requestInit(
@@ -54,9 +50,11 @@ export function requestInit(
     signal,
     ...(credentials && { credentials }),
     ...(body !== undefined && { body }),
-    // Node and browsers send a stream only with this: https://fetch.spec.whatwg.org/#enumdef-requestduplex
-    ...(typeof (body as { getReader?: unknown } | null | undefined)?.getReader === 'function' && {
-      duplex: 'half',
-    }),
+    ...(isStream(body) && { duplex: 'half' }),
   };
+}
+
+/** Node and browsers send a stream only with `duplex`: https://fetch.spec.whatwg.org/#enumdef-requestduplex */
+export function isStream(body: unknown): boolean {
+  return typeof (body as { getReader?: unknown } | null | undefined)?.getReader === 'function';
 }

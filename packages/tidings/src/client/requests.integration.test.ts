@@ -7,7 +7,7 @@ import { turn, until } from '../../test/http/deadline.ts';
 import { type Running, serve } from '../../test/http/server.ts';
 import { connect, type TidingsError } from './index.ts';
 
-/** Notes methods and bodies, and answers with a status. */
+/** Records methods and bodies, and answers with a status. */
 function serveBodies(seen: string[], status: number): Promise<Running> {
   return serve((request, response) => {
     void text(request).then((body) => {
@@ -18,7 +18,7 @@ function serveBodies(seen: string[], status: number): Promise<Running> {
 }
 
 describe('a request', () => {
-  it('has the method and the body of the app, made anew for each try', async () => {
+  it('has the app’s method and body, made anew for each try', async () => {
     const seen: string[] = [];
     const { url } = await serveBodies(seen, 503);
     let count = 0;
@@ -30,7 +30,7 @@ describe('a request', () => {
     expect(seen.slice(0, 2)).toEqual(['PUT {"count":1}', 'PUT {"count":2}']);
   });
 
-  it('can have a stream as its body, and one that stays as it is', async () => {
+  it('can have a stream or a fixed text as its body', async () => {
     const seen: string[] = [];
     const { url } = await serveBodies(seen, 204);
     const streamed = observe(url, { body: () => Readable.toWeb(Readable.from([Buffer.from('streamed')])) });
@@ -40,7 +40,7 @@ describe('a request', () => {
   });
 
   it.each(['headers', 'body'] as const)(
-    'is given up for now if the app does not make its %s in time',
+    'is given up on for now if the app does not make its %s in time',
     async (name) => {
       const { clock, errors, hasStatus, client } = observe('http://localhost', {
         [name]: () => new Promise(() => {}),
@@ -101,7 +101,7 @@ describe('a cursor', () => {
 });
 
 describe('a failure', () => {
-  it('is gone on from if the app has found a new token', async () => {
+  it('is retried if the app has found a new token', async () => {
     const server = await serveExchanges();
     let token = 'old';
     const seen: (number | undefined)[] = [];
@@ -125,8 +125,9 @@ describe('a failure', () => {
 
   it.each<[string, number, boolean | number | undefined, string]>([
     ['that would end the client does not', 404, true, 'client/http-status, again in 500'],
-    ['that would pass ends the client', 503, false, 'client/http-status'],
-    ['is waited after as long as the app says', 503, 7_000, 'client/http-status, again in 7000'],
+    ['that would be retried ends the client', 503, false, 'client/http-status'],
+    ['is followed by a wait as long as the app says', 503, 7_000, 'client/http-status, again in 7000'],
+    ['is followed by no wait at all, but for once', 503, NaN, 'client/http-status, again in 0'],
     ['is left to the client', 404, undefined, 'client/http-status'],
   ])('%s, if the app decides so', async (_, status, answer, told) => {
     const server = await serveExchanges();
@@ -136,7 +137,7 @@ describe('a failure', () => {
     expect(errors).toEqual([told]);
   });
 
-  it('within the decision itself is one that may pass', async () => {
+  it('within the decision itself counts as temporary', async () => {
     const server = await serveExchanges();
     const { errors } = observe(server.url, {
       shouldRetry() {
@@ -148,7 +149,7 @@ describe('a failure', () => {
     expect(errors).toEqual(['client/hook-failed, again in 500']);
   });
 
-  it('carries status, headers and what the server says', async () => {
+  it('carries status, headers and the server’s words', async () => {
     const server = await serveExchanges();
     const observed = observe(server.url);
     const body = JSON.stringify({
@@ -216,7 +217,7 @@ describe('an answer that ends', () => {
 });
 
 describe('closing', () => {
-  it('is done by a signal, also by one that was aborted before', async () => {
+  it('happens on a signal, even one that was aborted before', async () => {
     const server = await serveExchanges();
     const controller = new AbortController();
     const { client, errors } = observe(server.url, { signal: controller.signal });
@@ -230,7 +231,7 @@ describe('closing', () => {
     await expect(late.client.subscribe('a')).rejects.toMatchObject({ code: 'client/closed' });
   });
 
-  it('is done by leaving a loop over the client, but not one over its events', async () => {
+  it('happens on leaving a loop over the client, but not one over its events', async () => {
     const server = await serveExchanges();
     const { client } = observe(server.url);
     const reading = (async () => {
@@ -248,7 +249,7 @@ describe('closing', () => {
     await exchange.gone;
   });
 
-  it('is done at the end of a block', async () => {
+  it('happens at the end of a block', async () => {
     const server = await serveExchanges();
     let status: string;
     {
@@ -262,7 +263,7 @@ describe('closing', () => {
   });
 });
 
-it('comments reach those who want them', async () => {
+it('comments reach the listeners for them', async () => {
   const server = await serveExchanges();
   const { client, openings, hasMessages } = observe(server.url);
   const comments: string[] = [];

@@ -35,7 +35,7 @@ describe('after a drop', () => {
     expect((await server.next()).headers['last-event-id']).toBe('a.5');
   });
 
-  it('an event without an id does not lose the place', async () => {
+  it('an event without an id does not lose the cursor', async () => {
     const server = await serveExchanges();
     const { client, comesBack, hasMessages } = observe(server.url, { cursor: 'a.3' });
     const first = await server.next();
@@ -59,7 +59,7 @@ describe('after a drop', () => {
     expect(Buffer.from(String(sent), 'latin1').toString()).toBe('größe ✓');
   });
 
-  it('waits grow as long as no connection lasts, and begin anew after one', async () => {
+  it('waits grow while no connection lasts, and start over after one does', async () => {
     const server = await serveExchanges();
     const { client, clock, errors, comesBack, hasStatus } = observe(server.url);
     for (let failures = 0; failures < 3; failures += 1) {
@@ -96,7 +96,7 @@ describe('after a drop', () => {
 });
 
 describe('a goodbye', () => {
-  it('is followed at the time it names, without an error, even if the network comes back sooner', async () => {
+  it('is obeyed at the time it names, without an error, even if the network comes back sooner', async () => {
     const server = await serveExchanges();
     const { clock, errors, hasStatus } = observe(server.url);
     const first = await server.next();

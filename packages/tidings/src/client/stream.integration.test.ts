@@ -20,7 +20,7 @@ describe('a request', () => {
     expect(headers).not.toHaveProperty('last-event-id');
   });
 
-  it('carries the cursor that the page was rendered with in the URL, for it has no states yet', async () => {
+  it('carries the page’s cursor in the URL, because the page has no states yet', async () => {
     const server = await serveExchanges();
     const { client } = observe(server.url, { cursor: 'a.7' });
     expect(client.cursor).toBe('a.7');
@@ -49,7 +49,7 @@ describe('events', () => {
     expect(prices[0]?.json<{ eur: number }>().eur).toBe(5);
   });
 
-  it('come through byte by byte, characters torn and all', async () => {
+  it('come through byte by byte, even with torn characters', async () => {
     const server = await serveExchanges();
     const { messages, hasMessages } = observe(server.url);
     const exchange = await server.next();
@@ -62,7 +62,7 @@ describe('events', () => {
     expect(messages).toEqual(['grüße 😀']);
   });
 
-  it('go on for the other listeners when one throws, and its error becomes an uncaught one', async () => {
+  it('still reach the other listeners when one throws, and its error becomes an uncaught one', async () => {
     const reportError = vi.fn();
     vi.stubGlobal('reportError', reportError);
     onTestFinished(() => void vi.unstubAllGlobals());
@@ -92,7 +92,7 @@ describe('events', () => {
 });
 
 describe('opening', () => {
-  it('tells what the welcome says', async () => {
+  it('reports what the welcome says', async () => {
     const server = await serveExchanges();
     const { openings, statuses, gaps } = observe(server.url, { cursor: 'a.1' });
     const gap = { topics: ['a'], reason: 'trimmed' };
@@ -112,7 +112,7 @@ describe('opening', () => {
     expect(statuses).toEqual(['connecting', 'open']);
   });
 
-  it('is told once also for servers that just begin', async () => {
+  it('is reported once even for servers that just begin', async () => {
     const server = await serveExchanges();
     const { openings, hasMessages } = observe(server.url);
     (await server.next()).stream('data: 1\n\ndata: 2\n\n');
@@ -134,7 +134,7 @@ describe('opening', () => {
   });
 });
 
-it('tells of a gap in the middle of a stream', async () => {
+it('reports a gap in the middle of a stream', async () => {
   const server = await serveExchanges();
   const { gaps } = observe(server.url);
   const gap = { topics: [{ pattern: 'a/*' }], reason: 'trimmed' };

@@ -39,7 +39,7 @@ describe('subscribe', () => {
     expect(messages).toEqual(['1', '2']);
   });
 
-  it('sends what the stream was asked for with: the headers of now, and the parameters of the app', async () => {
+  it('sends the app’s parameters and its current headers, as the stream’s request does', async () => {
     const asked: string[] = [];
     let count = 0;
     const { client } = await start(
@@ -55,7 +55,7 @@ describe('subscribe', () => {
     expect(asked).toEqual(['GET /?topic=a 1', 'POST / 2']);
   });
 
-  it('with what is there already changes nothing', async () => {
+  it('with topics that are there already changes nothing', async () => {
     const { hub, client, topics } = await start();
     expect(await client.subscribe('a')).toBe(hub.cursor());
     expect(topics()).toEqual(['a']);
@@ -101,7 +101,7 @@ describe('unsubscribe', () => {
     expect(messages).toEqual(['2']);
   });
 
-  it('refuses to leave nothing, without asking', async () => {
+  it('refuses to drop the last topic, without a request', async () => {
     const { client, topics } = await start();
     await expect(client.unsubscribe('a')).rejects.toMatchObject({ code: 'topic/missing', status: 400 });
     expect(topics()).toEqual(['a']);
@@ -132,7 +132,7 @@ describe('a refusal', () => {
     expect([messages, errors, client.status, hub.stats().connected]).toEqual([['1', '2'], [], 'open', 1]);
   });
 
-  it('is what a URL answers that is for fixed topics', async () => {
+  it('is the answer of a URL with fixed topics', async () => {
     const { hub, client, hasMessages, errors } = await start({ topics: ['fixed'] }, { topics: [] });
     await expect(client.subscribe('b')).rejects.toMatchObject({ code: 'auth/forbidden' });
     await hub.publish('fixed', 1);
@@ -153,7 +153,7 @@ describe('a refusal', () => {
 });
 
 describe('changes at the same time', () => {
-  it('happen one after the other, in the order they were asked for', async () => {
+  it('happen one after the other, in the order of the calls', async () => {
     let running = 0;
     let most = 0;
     const { hub, client, topics } = await start({
@@ -179,7 +179,7 @@ describe('changes at the same time', () => {
 });
 
 describe('closing', () => {
-  it('rejects what has no answer yet, and what comes later', async () => {
+  it('rejects pending changes and later ones', async () => {
     const gate = createGate();
     const { client } = await start({
       authorize: async ({ method }) => {
@@ -196,7 +196,7 @@ describe('closing', () => {
     gate.open();
   });
 
-  it('by a failure rejects with that', async () => {
+  it('by a failure rejects with its error', async () => {
     const { url } = await startNode({ authorize: () => Promise.reject(forbidden()) });
     const { client, hasStatus } = observe(url, { topics: ['a'] });
     await expect(client.subscribe('b')).rejects.toMatchObject({ code: 'auth/forbidden' });

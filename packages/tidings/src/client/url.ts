@@ -1,98 +1,71 @@
 import type { Matcher } from '../protocol/matcher.ts';
 
-const TOPIC = 'topic';
-const PATTERN = 'pattern';
-const CURSOR = 'last_event_id';
-const WAIT = 'wait';
+/** The name under which a hub takes a cursor in the query. */
+export const CURSOR_PARAMETER = 'last_event_id';
 
-/** Ports that `fetch` refuses to talk to: https://fetch.spec.whatwg.org/#bad-port */
-const BAD_PORTS: readonly number[] = [
-  0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
-  109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
-  526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049,
-  3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
-];
+/**
+ * Ports that `fetch` refuses to talk to, each as its distance from the one before, in base 36:
+ * https://fetch.spec.whatwg.org/#bad-port
+ */
+const BAD_PORTS =
+  '0 1 6 2 2 2 2 2 2 1 1 1 1 2 c 5 1 a g 8 2 8 8 6 1 1 1 5 1 1 2 2 2 2 4 c 2 2 4 i i 5u 12 12 1b 1 1 1 b 4 1 1 8 8 6 2 7 o e z 9t 1 3 2 k4 1 3 92 18q aq 41 o6 1 q3 fq 2r 1 1 1 1 a i 2lz';
 
-/** @returns the URL, or why nothing can be fetched from it. */
-export function resolveUrl(url: string | URL, base: string | undefined): URL | string {
+/** @returns the URL. @throws {Error} whose message says why nothing can be fetched from it. */
+export function resolveUrl(url: string | URL, base: string | undefined): URL {
   let resolved: URL;
   try {
     resolved = new URL(url, base);
   } catch {
-    return `"${String(url)}" is not a URL; outside of a page it has to be an absolute one.`;
+    throw new Error(`"${url}" is not a URL; outside of a page it has to be an absolute one.`);
   }
   const { protocol, port, username, password } = resolved;
-  if (!/^https?:$/.test(protocol)) return `Expected a URL with http: or https:, got ${protocol}`;
-  if (username !== '' || password !== '') {
-    return 'A URL for `fetch` has no user name and no password; send an `Authorization` header.';
+  if (!/^https?:$/.test(protocol)) throw new Error(`Expected a URL with http: or https:, got ${protocol}`);
+  if (username + password !== '')
+    throw new Error('A URL for `fetch` has no user name and no password; send an `Authorization` header.');
+  let bad = 0;
+  for (const distance of BAD_PORTS.split(' ')) {
+    bad += Number.parseInt(distance, 36);
+    if (port === String(bad)) throw new Error(`Browsers refuse to connect to port ${port}.`);
   }
-  if (port !== '' && BAD_PORTS.includes(Number(port))) return `Browsers refuse to connect to port ${port}.`;
   return resolved;
 }
 
-/**
- * Takes what it asks for out of a URL. The other parameters stay as they were written, byte for byte: a signature may
- * be over them.
- */
+/** Takes the topics out of a URL. */
 export function takeTopics({ href }: URL): { readonly url: string; readonly topics: readonly Matcher[] } {
   const topics: Matcher[] = [];
-  const patterns: Matcher[] = [];
-  const url = withoutParameters(href, (name, value) => {
-    if (name === TOPIC) topics.push(value);
-    if (name === PATTERN) patterns.push({ pattern: value });
-    return name === TOPIC || name === PATTERN;
+  const url = editUrl(href, ([name, value]) => {
+    const topic = name === 'topic';
+    if (topic) topics.push(value);
+    if (name === 'pattern') topics.push({ pattern: value });
+    return topic || name === 'pattern';
   });
-  return { url, topics: [...topics, ...patterns] };
+  return { url, topics };
 }
 
-/** What a stream's URL says besides the app's own parameters. */
-export interface Query {
-  readonly topics: readonly Matcher[];
-  readonly cursor?: { readonly name: string; readonly value: string } | undefined;
-  /** Seconds: the answer is to be a whole one, after no longer than this. */
-  readonly wait?: number | undefined;
+/**
+ * The URL to ask for a stream, with parameters besides the app's own. `replaced`: the name of one that only they have.
+ */
+export function streamUrl(
+  url: string,
+  parameters: readonly (readonly [string, string])[],
+  replaced?: string,
+): string {
+  return editUrl(url, ([name]) => name === replaced, new URLSearchParams(parameters as never).toString());
 }
 
-/** Where to ask for a stream. */
-export function streamUrl(url: string, { topics, cursor, wait }: Query): string {
-  const own = new URLSearchParams(topics.map(parameterOf));
-  if (cursor !== undefined) own.append(cursor.name, cursor.value);
-  if (wait !== undefined) own.append(WAIT, String(wait));
-  const base =
-    cursor === undefined ? withoutHash(url) : withoutParameters(url, (name) => name === cursor.name);
-  const added = own.toString();
-  if (added === '') return base;
-  return base + (base.includes('?') ? (/[?&]$/.test(base) ? '' : '&') : '?') + added;
-}
-
-/** Where to change a connection: what that is for stands in the body. */
+/** The URL for changing a connection: its topics go into the body. */
 export function changeUrl(url: string): string {
-  return withoutParameters(
-    url,
-    (name) => name === TOPIC || name === PATTERN || name === CURSOR || name === WAIT,
-  );
+  return editUrl(url, ([name]) => ['topic', 'pattern', CURSOR_PARAMETER, 'wait'].includes(name));
 }
 
 export function parameterOf(matcher: Matcher): [string, string] {
-  return typeof matcher === 'string' ? [TOPIC, matcher] : [PATTERN, matcher.pattern];
+  return typeof matcher === 'string' ? ['topic', matcher] : ['pattern', matcher.pattern];
 }
 
-/** The name under which a hub takes a cursor in the query. */
-export const CURSOR_PARAMETER: string = CURSOR;
-
-function withoutParameters(url: string, drop: (name: string, value: string) => boolean): string {
-  const [path = '', ...rest] = withoutHash(url).split('?');
-  if (rest.length === 0) return path;
-  const kept = rest
-    .join('?')
-    .split('&')
-    .filter((pair) => {
-      const [parsed] = new URLSearchParams(pair);
-      return parsed === undefined || !drop(...parsed);
-    });
-  return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
-}
-
-function withoutHash(url: string): string {
-  return url.replace(/#.*$/s, '');
+/** The parameters that stay keep their bytes: a signature may be over them. */
+function editUrl(url: string, drop: (parameter: [string, string]) => boolean, added = ''): string {
+  const [path = '', query] = url.replace(/#.*/s, '').split(/\?(.*)/s);
+  const kept = query?.split('&').filter((pair) => ![...new URLSearchParams(`&${pair}`)].some(drop)) ?? [];
+  const all = added === '' ? kept : [...kept, added];
+  return all.length === 0 ? path : `${path}?${all.join('&')}`;
 }

@@ -7,7 +7,7 @@ import { until } from '../../test/http/deadline.ts';
 const HEARTBEAT = 1_000;
 const SILENCE = 2 * HEARTBEAT + 5_000;
 
-it('takes a connection for dead when nothing comes for twice the announced heartbeat, and resumes', async () => {
+it('declares a connection dead when nothing comes for twice the announced heartbeat, and resumes', async () => {
   const server = await serveExchanges();
   const { client, clock, errors, hasMessages } = observe(server.url);
   const first = await server.next();
@@ -39,7 +39,7 @@ it('lets any byte count as a sign of life', async () => {
   expect(client.status).toBe('open');
 });
 
-it('watches a server that is known for its heartbeat also while it does not answer', async () => {
+it('watches a server whose heartbeat it knows even before an answer', async () => {
   const server = await serveExchanges();
   const { clock, errors, hasStatus, hasMessages, comesBack } = observe(server.url);
   const first = await server.next();
@@ -54,7 +54,7 @@ it('watches a server that is known for its heartbeat also while it does not answ
   expect(errors.at(-1)).toBe('client/silent, again in 1500');
 });
 
-it('gives a server that it does not know a minute to answer', async () => {
+it('gives an unknown server a minute to answer', async () => {
   const server = await serveExchanges();
   const { clock, errors, hasStatus } = observe(server.url);
   const first = await server.next();
@@ -66,7 +66,7 @@ it('gives a server that it does not know a minute to answer', async () => {
   expect(errors).toEqual(['client/silent, again in 500']);
 });
 
-it('expects nothing of a server that announced nothing', async () => {
+it('expects nothing from a server that announced nothing', async () => {
   const server = await serveExchanges();
   const { client, clock, hasMessages } = observe(server.url);
   (await server.next()).stream('data: 1\n\n');

@@ -1,6 +1,6 @@
 /**
  * The parts of the web platform that the client uses, by their shape: a project needs no types of the DOM to compile
- * against this package, and a replacement for `fetch` needs to do no more than this.
+ * against this package, and a replacement for `fetch` needs no more than this.
  */
 
 /** What `new Headers()` takes. */
@@ -14,7 +14,7 @@ export interface ResponseHeaders {
   forEach(callback: (value: string, name: string) => void): void;
 }
 
-/** A response as far as the client looks at it. The global `Response` is one. */
+/** The part of a response that the client reads. The global `Response` is one. */
 export interface FetchResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
@@ -28,7 +28,7 @@ export interface FetchResponse {
   readonly redirected?: boolean;
 }
 
-/** What the client asks of `fetch`. */
+/** The options that the client passes to `fetch`. */
 export interface FetchInit {
   readonly method: string;
   readonly headers: Headers;
@@ -40,7 +40,7 @@ export interface FetchInit {
 
 export type Credentials = 'omit' | 'same-origin' | 'include';
 
-/** The global `fetch` is one. What it is given is a `FetchInit`. */
+/** The global `fetch` is one. Its second argument is a `FetchInit`. */
 // Runtimes have types of their own for what their `fetch` takes, and only this is compatible with all of them.
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Fetch = (url: string, init: any) => Promise<FetchResponse>;

@@ -73,7 +73,7 @@ function parseHeaders(text: string): Headers {
 
 type Result = IteratorResult<string, undefined>;
 
-/** Text that comes when it comes, for one reader. */
+/** Text that arrives over time, for one reader. */
 function createChunks(cancel: () => void) {
   const waiting: string[] = [];
   let end: { readonly error: Error | undefined } | undefined;

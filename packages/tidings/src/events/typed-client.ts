@@ -41,8 +41,8 @@ type AnyTypedEvent<Schemas, Checked> = {
 
 export interface TypedClientOptions<Checked extends boolean> {
   /**
-   * Whether to check received data; `json()` then returns the schema's output. The schema's input is its own output of
-   * the server's check, after a round trip through JSON. Default: false, the server's check is trusted.
+   * Whether to check received data; `json()` then returns the schema's output. It is given the output of the server's
+   * check, after a round trip through JSON. Default: false, the server's check is trusted.
    */
   readonly validate?: Checked;
   /** Gets the events that don't match their definition, instead of the listener or loop. Default: `console.error`. */
@@ -76,7 +76,7 @@ export function typedClient<Schemas extends EventSchemas, const Checked extends 
     createError('client/invalid-option', message, { details: { option } }),
   );
   const { validate = false, onInvalid = (error) => console.error(error) } = options;
-  /** On the wire, an event doesn't say its topic: a schema for each that has such a type. */
+  /** An event on the wire doesn't name its topic: these are the schemas of every topic that has the type. */
   const schemasOf = new Map<string, StandardSchema[]>();
   for (const types of Object.values(events.schemas)) {
     for (const [type, schema] of Object.entries(types)) {

@@ -92,7 +92,7 @@ describe('A response', () => {
     expect(await response.json()).toMatchObject({ code: 'auth/unauthorized' });
   });
 
-  test('does not come of what the app fails with: that is for the framework', async () => {
+  test('isn’t made from the app’s own failures: those go to the framework', async () => {
     const hub = startHub();
     const failure = new Error('database gone');
     await expect(sse(hub, { topics: () => Promise.reject(failure) })(new Request(URL_A))).rejects.toBe(
@@ -108,7 +108,7 @@ describe('A response', () => {
     expect(hub.connections()).toEqual([]);
   });
 
-  test('knows no address unless the app does', async () => {
+  test('knows no address unless the app gives one', async () => {
     const hub = startHub({ limits: { connectionsPerAddress: 1 } });
     const anonymous = sse(hub);
     expect((await anonymous(new Request(URL_A))).status).toBe(200);
@@ -124,7 +124,7 @@ describe('A response', () => {
 describe('A reader', () => {
   const data = 'x'.repeat(10_000);
 
-  test('that does not read is handed little, and everything once in order when it reads', async () => {
+  test('that does not read gets little, and everything once and in order when it reads', async () => {
     const hub = startHub();
     const { frames, pull } = reader(await sse(hub)(new Request(URL_A)));
     await until('live', () => hub.stats().live === 1);
@@ -138,7 +138,7 @@ describe('A reader', () => {
     await until('live', () => hub.stats().live === 1);
   });
 
-  test('that reads slowly is handed what it makes room for', async () => {
+  test('that reads slowly gets as much as it has room for', async () => {
     const hub = startHub();
     const { frames, pull } = reader(await sse(hub)(new Request(URL_A)));
     for (let i = 0; i < 300; i += 1) await hub.publish('a', data);
@@ -213,7 +213,7 @@ describe('A reader', () => {
     await until('no connections', () => hub.connections().length === 0);
   });
 
-  test('is waited for when the hub closes, until it has taken all that was sent', async () => {
+  test('keeps a closing hub waiting until it has taken everything sent to it', async () => {
     const hub = startHub();
     const { frames, pull } = reader(await sse(hub)(new Request(URL_A)));
     await until('live', () => hub.stats().live === 1);

@@ -8,17 +8,17 @@ import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, negotiate } from '../http/negotiation.ts';
 import { toResponse } from './stream.ts';
 
-/** For frameworks that may have read the request's body already, and keep what came of it, as Hono does. */
+/** For frameworks that may have read the request's body already, and keep the result, as Hono does. */
 export interface ParsedBody {
   readonly json: () => Promise<unknown>;
 }
 
 /**
- * Serves the hub's events to `Request → Response`: Hono, Next.js route handlers, Bun, Deno, service workers.
- * A `Request` doesn't know its peer: give `address` if limits per address are wanted. In Hono, pass `context.req` as the
+ * Serves the hub's events to `Request → Response`: Hono, Next.js route handlers, Bun, Deno, service workers. A
+ * `Request` doesn't know its peer: pass `address` if you want limits per address. In Hono, pass `context.req` as the
  * second argument: middleware may have read the body.
  *
- * The promise rejects with what the app's own functions threw, for the framework to handle.
+ * The promise rejects with whatever the app's own functions threw, for the framework to handle.
  *
  * @throws {TidingsError} `hub/invalid-option`.
  */
@@ -60,4 +60,4 @@ async function readBody(request: Request, parsed: ParsedBody | undefined): Promi
   }
 }
 
-export type { Authorization, CorsOptions, Greeting, HandlerOptions } from '../http/handler-options.ts';
+export type { Authorization, CorsOptions, HandlerOptions } from '../http/handler-options.ts';

@@ -19,7 +19,7 @@ export function toResponse(
       start(controller) {
         const onAbort = (): void => {
           connection.closed();
-          // Not as an error: servers log those, and it is no news that peers leave.
+          // Not as an error: servers log errors, and a peer that leaves is nothing to report.
           sink?.close();
         };
         if (signal.aborted) {
@@ -60,13 +60,13 @@ class StreamSink implements Sink {
     return (this.#controller.desiredSize ?? 0) > 0;
   }
 
-  /** The stream is closed only once it is empty: when a closed one has been emptied, nobody hears of. */
+  /** Closes the stream only once it is empty: nothing signals when a closed stream has been emptied. */
   end(bytes: Uint8Array): void {
     this.#isEnding = true;
     this.#controller.enqueue(bytes);
   }
 
-  /** The server has taken bytes, or waits for some. It comes back for more once it has handed on what it took. */
+  /** The server has taken bytes, or waits for some. It asks for more once it has passed on the bytes it took. */
   pulled(): void {
     if (!this.#isEnding) return this.#connection.drained();
     if (this.#controller.desiredSize !== HIGH_WATER_MARK) return;
@@ -75,7 +75,7 @@ class StreamSink implements Sink {
       return;
     }
     this.close();
-    // After the server has ended its response, which it does at once.
+    // The server ends its response first, which it does at once.
     setTimeout(() => this.#connection.closed(), 0);
   }
 

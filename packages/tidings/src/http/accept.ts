@@ -1,7 +1,10 @@
 import type { Compression } from '../hub/compression.ts';
 import type { RequestFacts } from './negotiation.ts';
 
-/** RFC 9110 §12.5.3: `*` means what isn't named, and what neither means is not wanted. */
+/**
+ * RFC 9110 §12.5.3: `*` stands for every coding that isn't named; a coding that is neither named nor covered is not
+ * acceptable.
+ */
 export function acceptedCompression(
   compression: Compression | undefined,
   { header }: RequestFacts,
@@ -12,8 +15,8 @@ export function acceptedCompression(
 }
 
 /**
- * RFC 9110 §12.5.1, as far as one media type is concerned: of the ranges that take it in, the narrowest decides. No
- * header means anything goes.
+ * RFC 9110 §12.5.1, as far as one media type is concerned: the most specific range that includes it decides. Without
+ * the header, anything is acceptable.
  */
 export function acceptsEventStream(accept: string | undefined): boolean {
   if (accept === undefined || accept.trim() === '') return true;
@@ -22,14 +25,14 @@ export function acceptsEventStream(accept: string | undefined): boolean {
 }
 
 /**
- * What wants a stream and no problem details is a native `EventSource`. On any status but 200 it gives up for good:
- * https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
+ * A request that accepts a stream but no problem details comes from a native `EventSource`, which gives up for good on
+ * any status but 200: https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
  */
 export function isNativeEventSource({ header }: Pick<RequestFacts, 'header'>): boolean {
   return header('accept')?.trim().toLowerCase() === 'text/event-stream';
 }
 
-/** What a header lists, and whether that is wanted: not if it has the quality 0. */
+/** The names that the header lists, each with whether it is acceptable: quality 0 means no. */
 function qualities(header: string): ReadonlyMap<string, boolean> {
   const wanted = new Map<string, boolean>();
   for (const item of header.toLowerCase().split(',')) {

@@ -1,3 +1,4 @@
+import type { Member } from '../hub/presence/presence.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import {
   type Checks,
@@ -8,22 +9,28 @@ import {
   assertOptions,
   describe,
   invalidOption,
+  options,
 } from '../protocol/options.ts';
 import type { Authorization } from './handler-options.ts';
 
 /*
- * What the app's functions answered, checked before it is used. A slip here is the app's, so it is never answered with
- * a 400 of the client's: `hub/invalid-option` goes where the app's own failures go.
+ * Checks of what the app's functions return. A slip here is the app's, so the client never gets a 400 for it:
+ * `hub/invalid-option` goes where the app's own failures go.
  */
+
+export const MEMBER: Checks<Member> = {
+  id: aString,
+  data: { expected: 'a value', accepts: () => true },
+};
 
 export const AUTHORIZATION: Checks<Authorization> = {
   subject: aString,
   topics: { expected: 'a list of topics and patterns', accepts: Array.isArray },
-  member: anObjectWith('a member, such as { id: "ann" }', 'id'),
+  member: { ...options(MEMBER), ...anObjectWith('a member, such as { id: "ann" }', 'id') },
   expiresAt: aNumber({ min: 0 }),
 };
 
-/** A `return` that was forgotten, or a misspelt name, must not let everybody in. */
+/** A forgotten `return` or a misspelt name must not let everybody in. */
 export function checkAuthorization(answer: unknown): Authorization {
   if (typeof answer !== 'object' || answer === null) {
     throw invalidOption(
@@ -32,7 +39,7 @@ export function checkAuthorization(answer: unknown): Authorization {
     );
   }
   assertOptions(answer as Authorization, AUTHORIZATION, 'authorize().');
-  // Left out, it grants everything; undefined, it is a list that could not be found.
+  // Leaving `topics` out grants everything. An explicit undefined is more likely a lookup that found nothing.
   if ('topics' in answer && (answer as Authorization).topics === undefined) {
     throw invalidOption(
       'authorize().topics',
@@ -59,7 +66,7 @@ export function checkAddress(answer: unknown): string | undefined {
   );
 }
 
-/** What `onConnect` returned: a function to call at the end, or nothing. */
+/** The function that `onConnect` returned, to call at the end; undefined if it returned nothing. */
 export function checkOnEnd(answer: unknown): (() => void) | undefined {
   assertNoPromise('onConnect', answer);
   if (answer === undefined || typeof answer === 'function') return answer as (() => void) | undefined;

@@ -6,7 +6,7 @@ import { systemClock } from '../hub/clock.ts';
 import { type Matcher, forbidden, memoryLog, tooManyRequests, unauthorized } from '../index.ts';
 
 describe('authorize', () => {
-  test('is asked with the request and what it wants', async () => {
+  test('gets the request and the topics it wants', async () => {
     const authorize = vi.fn(() => ({}));
     const { url } = await startNode({ authorize });
     await ask(`${url}/?topic=a&pattern=b/*&topic=a`, { headers: { authorization: 'Bearer x' } });
@@ -16,7 +16,7 @@ describe('authorize', () => {
     );
   });
 
-  test('is not asked for what is refused anyway', async () => {
+  test('is not called for a request that is refused anyway', async () => {
     const authorize = vi.fn(() => ({}));
     const { url } = await startNode({ authorize });
     await ask(url, { method: 'PUT' });
@@ -61,7 +61,7 @@ describe('authorize', () => {
     ['an exact topic named like the granted pattern', [{ pattern: 'user/:id' }], '?topic=user/'],
     ['anything where nothing was granted', [], '?topic=a'],
     ['another case', ['user/ann'], '?topic=user/Ann'],
-    ['a path that would lead there', [{ pattern: 'user/:id' }], '?topic=user/../admin'],
+    ['a path that resolves to a granted topic', [{ pattern: 'user/:id' }], '?topic=user/../admin'],
     ['a topic with the pattern characters in it', ['a'], '?topic=a*'],
   ])('that grants topics refuses %s', async (_what, topics, query) => {
     const { hub, url } = await startNode({ authorize: () => ({ topics }) });
@@ -80,7 +80,7 @@ describe('authorize', () => {
     expect((await ask(`${url}/${query}`)).status).toBe(200);
   });
 
-  test('that comes expired is answered 401', async () => {
+  test('that has already expired is answered 401', async () => {
     const { hub, url } = await startNode({ topics: ['a'], authorize: () => ({ expiresAt: Date.now() - 1 }) });
     await expectProblem(await ask(url), 401, 'auth/expired');
     expect(hub.connections()).toEqual([]);
@@ -103,7 +103,7 @@ describe('authorize', () => {
     await until('no connections', () => hub.connections().length === 0);
   });
 
-  test('that says an end which is no time fails, rather than granting for ever', async () => {
+  test('that gives an invalid expiry fails, instead of granting forever', async () => {
     const onError = vi.fn();
     const { hub, url } = await startNode({
       topics: ['a'],
@@ -138,7 +138,7 @@ describe('A private event', () => {
       ann: 'topic=user/ann&topic=news',
       admin: 'pattern=user/:id&topic=news',
       bob: 'topic=user/bob&topic=news',
-      // Asking is not being granted.
+      // Asking for a topic doesn't grant it.
       nobody: 'pattern=*&topic=user/ann',
     };
     const expected = {

@@ -5,7 +5,7 @@ import type { Matcher } from '../protocol/matcher.ts';
 import { checkAuthorization } from './answers.ts';
 import type { Authorization, HandlerOptions } from './handler-options.ts';
 
-/** What the app said, checked. */
+/** The app's answer, checked. */
 export interface Checked extends Pick<Authorization, 'subject' | 'member' | 'expiresAt'> {
   readonly granted: MatcherSet;
 }
@@ -23,7 +23,7 @@ export async function authorize<Req>(
   return { ...authorization, granted };
 }
 
-/** What the app grants is the app's to get right: no 400 for the client. */
+/** An invalid grant is the app's mistake, so the client gets no 400. */
 function compileGrant(topics: readonly Matcher[]): MatcherSet {
   try {
     return createMatcherSet(topics);

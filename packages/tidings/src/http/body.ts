@@ -1,7 +1,7 @@
 import { createError } from '../protocol/errors.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 
-/** A hundred topics of the greatest length, with room to spare. */
+/** Enough for a hundred topics of maximum length. */
 const MAX_BYTES = 262_144;
 /** Milliseconds that a peer may take to send a body. */
 const TIMEOUT = 10_000;
@@ -30,7 +30,7 @@ async function readText(body: AsyncIterable<unknown> | Iterable<unknown>): Promi
       text += decoder.decode(chunk, { stream: true });
     }
   } catch (cause) {
-    // The peer has left, most likely; at any rate it is no failure of the app.
+    // Most likely the peer has left; in any case the app didn't fail.
     throw createError('request/invalid-body', 'The body broke off.', { cause });
   }
   if (bytes <= MAX_BYTES) return text + decoder.decode();
@@ -49,7 +49,7 @@ function tooSlow(): TidingsError {
   return createError('request/timeout', `The body did not come within ${TIMEOUT} ms.`);
 }
 
-/** `where` the parsed body was looked for. */
+/** `where`: the property in which the parsed body was expected. */
 export function bodyAlreadyRead(where: string): TidingsError {
   return createError(
     'request/body-already-read',

@@ -26,7 +26,7 @@ function topicsOf(hub: Hub): readonly unknown[] {
 }
 
 describe('Changes of one connection', () => {
-  test('that come at the same time all happen', async () => {
+  test('that arrive at the same time are all made', async () => {
     const gates = [createGate(), createGate()];
     const { hub, url } = await startNode({
       authorize: async ({ headers }) => {
@@ -49,7 +49,7 @@ describe('Changes of one connection', () => {
     expect(await last?.json()).toMatchObject({ topics: expect.arrayContaining(['b', 'c']) });
   });
 
-  test('go to the handler that opened it: no other one judged its topics, or said when it expires', async () => {
+  test('have to go to the handler that opened it: no other one checked its topics and its expiry', async () => {
     const hub = startHub();
     const strict = sse(hub, { authorize: () => ({ topics: ['a'], expiresAt: Date.now() + 60_000 }) });
     const open = sse(hub);
@@ -61,7 +61,7 @@ describe('Changes of one connection', () => {
     expect((await ask(`${url}/strict`, { method: 'POST', json: who })).status).toBe(200);
   });
 
-  test('are no more than it may have topics', async () => {
+  test('are limited to the topics that one connection may have', async () => {
     const { hub, url } = await startNode({}, { limits: { topicsPerConnection: 3 } });
     const { who } = await subscribe(`${url}/?topic=a&topic=b`);
     const reply = await ask(url, { method: 'POST', json: { ...who, add: ['c', 'd'] } });
@@ -85,7 +85,7 @@ describe('Changes of one connection', () => {
     expect(hub.stats()).toMatchObject({ topics: 0, live: 0 });
   });
 
-  test('take back what it may read of private events', async () => {
+  test('can take back its right to private events', async () => {
     let topics = ['user/ann', 'news'];
     const { hub, url } = await startNode({ authorize: () => ({ topics }) });
     const { who, frames } = await subscribe(`${url}/?topic=user/ann&topic=news`);
@@ -131,7 +131,7 @@ describe('The body of a change', () => {
     expect(topicsOf(hub)).toEqual(['a', 'b']);
   });
 
-  test('that middleware read and threw away is refused, rather than waited for', async () => {
+  test('that middleware read and threw away is refused, not waited for', async () => {
     const { url } = await serve(
       express()
         .use(express.text({ type: '*/*' }))
@@ -140,7 +140,7 @@ describe('The body of a change', () => {
     await expectProblem(await ask(url, { method: 'POST', json: {} }), 400, 'request/invalid-body');
   });
 
-  test('that breaks off is no failure of the app', async () => {
+  test('that breaks off is not a failure of the app', async () => {
     const onError = vi.fn();
     const { hub, port, sockets } = await startNode({ onError });
     const peer = await RawClient.connect(port);

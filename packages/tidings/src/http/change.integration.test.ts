@@ -97,7 +97,7 @@ describe.each([
     expect(hub.connections()[0]?.topics).toEqual(topics);
   });
 
-  test('asks anew what the connection may read', async () => {
+  test('calls `authorize` anew', async () => {
     const { post, who } = await open('ann');
     expect((await post({ ...who, add: ['secret'] })).status).toBe(403);
     expect((await post({ ...who, add: [{ pattern: 'user/bob/*' }] })).status).toBe(403);
@@ -119,7 +119,7 @@ describe.each([
     expect(await reply.json()).toMatchObject({ code });
   });
 
-  test('refuses a wrong secret, dropping all topics, and topics that are none', async () => {
+  test('refuses a wrong secret, dropping all topics, and invalid topics', async () => {
     const { hub, post, who } = await open('ann');
     expect(await (await post({ ...who, secret: 'guess' })).json()).toMatchObject({
       code: 'connection/unknown',

@@ -1,5 +1,5 @@
 import type { CurrentTerms, Gateway } from '../hub/gateway.ts';
-import type { ConnectionTerms } from '../hub/request.ts';
+import type { ConnectionTerms } from '../hub/connect-request.ts';
 import type { Change, Changed } from '../protocol/control.ts';
 import { createError, forbidden } from '../protocol/errors.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
@@ -8,8 +8,8 @@ import { type Checked, authorize } from './authorization.ts';
 import type { HandlerOptions } from './handler-options.ts';
 
 /**
- * Changes what an open connection is for, or renews its authorization, as the JSON body of a POST says. What the
- * connection may read is asked of `authorize` anew, for all of its topics.
+ * Changes an open connection's topics or renews its authorization, as the JSON body of a POST says. Calls `authorize`
+ * anew, for all of the connection's topics.
  *
  * @throws {TidingsError} `request/invalid-body` (400), `connection/unknown` (404), what connecting would throw.
  */
@@ -33,8 +33,8 @@ export function changeConnection<Req>(
 }
 
 /**
- * Without a subject nothing shows that those who change a connection are those who opened it: it may lose rights, and gain
- * topics that it was granted from the beginning or that anybody may read.
+ * Without a subject, nothing shows that whoever changes a connection also opened it. The connection may lose rights,
+ * but it gains only topics that it was granted from the beginning or that anybody may read.
  */
 function confine(
   current: CurrentTerms,

@@ -96,7 +96,7 @@ describe.each(makers)('The options of %s', (_name, make) => {
       { headers: { 'x app': '1' } },
       'Expected the name of a header in `headers`, got "x app" (string).',
     ],
-  ])('refuse what is wrong with %s: %j', (option, options, message) => {
+  ])('refuse a wrong %s: %j', (option, options, message) => {
     expect(refusal(() => make(hub as never, options as never))).toEqual([
       'hub/invalid-option',
       option,
@@ -104,7 +104,7 @@ describe.each(makers)('The options of %s', (_name, make) => {
     ]);
   });
 
-  test('refuse what is no bag of options, and no hub', () => {
+  test('refuse options that are not an object, and a hub that is not a hub', () => {
     expect(refusal(() => make(hub as never, (() => {}) as never))?.[2]).toBe(
       'Expected `options` to be an object, got a function.',
     );
@@ -116,7 +116,7 @@ describe.each(makers)('The options of %s', (_name, make) => {
   });
 });
 
-test('What only some transports have is refused by the others', () => {
+test('Options of some transports are refused by the others', () => {
   expect(refusal(() => node(hub, { hijack: true, onError: () => {} }))).toBeUndefined();
   expect(refusal(() => express(hub, { hijack: true }))).toBeUndefined();
   expect(refusal(() => express(hub, { onError: () => {} } as never))?.[1]).toBe('onError');
@@ -125,7 +125,7 @@ test('What only some transports have is refused by the others', () => {
   expect(refusal(() => node(hub, { onError: 1 } as never))?.[1]).toBe('onError');
 });
 
-test('`gzip` refuses options that it does not have, and levels that there are not', () => {
+test('`gzip` refuses unknown options and levels', () => {
   expect(refusal(() => gzip({ lvl: 9 } as never))).toEqual([
     'hub/invalid-option',
     'lvl',

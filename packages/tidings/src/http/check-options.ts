@@ -25,9 +25,10 @@ export const HANDLER_OPTIONS: Checks<HandlerOptions<never>> = {
 };
 
 /**
- * Refuses at the start what types can't refuse to callers without them: `authorise` would let everybody in.
+ * Checks the options at startup, for callers without types: with `authorise` instead of `authorize`, everybody would
+ * get in.
  *
- * @param added the checks of the options that this transport has and others don't.
+ * @param added the checks of this transport's own options.
  * @throws {TidingsError} `hub/invalid-option`.
  */
 export function assertHandlerOptions<Options extends HandlerOptions<never>>(

@@ -1,7 +1,7 @@
 import type { CompressedStream } from '../hub/compression.ts';
 import type { Sink } from '../hub/delivery/sink.ts';
 
-/** Compresses on the way to another sink. */
+/** Compresses bytes on their way to another sink. */
 export class CompressedSink implements Sink {
   readonly #sink: Sink;
   readonly #stream: CompressedStream;

@@ -23,7 +23,7 @@ function permission(headers: IncomingHttpHeaders): unknown[] {
 }
 
 describe('A page of another origin', () => {
-  test('is told nothing without the option', async () => {
+  test('gets no permission without the option', async () => {
     expect(permission(await answerTo(undefined, APP))).toEqual([undefined, undefined, undefined]);
     expect(permission(await answerTo(undefined, APP, 'OPTIONS'))).toEqual([undefined, undefined, undefined]);
   });
@@ -33,7 +33,7 @@ describe('A page of another origin', () => {
     ['by one name of several', ['https://other.example', APP]],
     ['by a function', (origin) => origin.endsWith('.example')],
   ])(
-    'may read if it is allowed %s, and caches know that this depends on the origin',
+    'may read if it is allowed %s, and caches learn that the answer depends on the origin',
     async (_how, origin) => {
       expect(permission(await answerTo({ origin }, APP))).toEqual([APP, undefined, 'Origin']);
       expect(permission(await answerTo({ origin, credentials: true }, APP))).toEqual([APP, 'true', 'Origin']);
@@ -41,7 +41,7 @@ describe('A page of another origin', () => {
   );
 
   test.each(['https://app.example.evil', 'http://app.example', 'https://APP.example', 'null', ''])(
-    'may not read if it is not: "%s"',
+    'may not read otherwise: "%s"',
     async (origin) => {
       const cors = { origin: [APP], credentials: true };
       expect(permission(await answerTo(cors, origin))).toEqual([undefined, undefined, 'Origin']);
@@ -49,12 +49,12 @@ describe('A page of another origin', () => {
     },
   );
 
-  test('may read if all may', async () => {
+  test('may read if every origin may', async () => {
     expect(permission(await answerTo({ origin: '*' }, APP))).toEqual(['*', undefined, undefined]);
     expect(permission(await answerTo({ origin: '*' }, undefined))).toEqual(['*', undefined, undefined]);
   });
 
-  test('may send what the client sends, which its preflight asks', async () => {
+  test('may send the client’s headers, for which its preflight asks', async () => {
     const headers = await answerTo({ origin: APP, credentials: true, maxAge: 7 }, APP, 'OPTIONS');
     expect(headers).toMatchObject({
       'access-control-allow-methods': 'GET, HEAD, POST',
@@ -80,7 +80,7 @@ describe('A page of another origin', () => {
 });
 
 describe('Vary', () => {
-  test('adds to what middleware says', async () => {
+  test('adds to the value that middleware has set', async () => {
     const app = express();
     app.use((_req, res, next) => {
       res.vary('Accept-Encoding');
@@ -91,18 +91,25 @@ describe('Vary', () => {
     expect((await ask(url, { headers: { origin: APP } })).headers.vary).toBe('Accept-Encoding, Origin');
   });
 
-  test.each(['Vary', 'vary'])('adds to what the option `headers` says as "%s"', async (name) => {
-    const { url } = await startNode({ topics: ['a'], cors: { origin: APP }, headers: { [name]: 'Cookie' } });
-    expect((await ask(url, { headers: { origin: APP } })).headers.vary).toBe('Cookie, Origin');
-    const handle = fetchSse(startHub(), {
-      topics: ['a'],
-      cors: { origin: APP },
-      headers: { [name]: 'Cookie' },
-    });
-    const response = await handle(new Request('http://x/', { headers: { origin: APP } }));
-    expect(response.headers.get('vary')).toBe('Cookie, Origin');
-    await response.body?.cancel();
-  });
+  test.each(['Vary', 'vary'])(
+    'adds to the value in the option `headers`, even written "%s"',
+    async (name) => {
+      const { url } = await startNode({
+        topics: ['a'],
+        cors: { origin: APP },
+        headers: { [name]: 'Cookie' },
+      });
+      expect((await ask(url, { headers: { origin: APP } })).headers.vary).toBe('Cookie, Origin');
+      const handle = fetchSse(startHub(), {
+        topics: ['a'],
+        cors: { origin: APP },
+        headers: { [name]: 'Cookie' },
+      });
+      const response = await handle(new Request('http://x/', { headers: { origin: APP } }));
+      expect(response.headers.get('vary')).toBe('Cookie, Origin');
+      await response.body?.cancel();
+    },
+  );
 });
 
 test('Credentials for every origin are refused when the handler is made', () => {

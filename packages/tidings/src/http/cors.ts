@@ -11,7 +11,7 @@ import {
 } from '../protocol/options.ts';
 import type { CorsOptions } from './handler-options.ts';
 
-/** What our client, and those like it, send. */
+/** The headers that our client, and clients like it, send. */
 const OUR_HEADERS = ['Authorization', 'Cache-Control', 'Content-Type', 'Last-Event-ID'];
 
 /** https://fetch.spec.whatwg.org/#http-cors-protocol */
@@ -21,7 +21,7 @@ export function corsHeaders(
 ): Record<string, string> {
   if (options === undefined) return {};
   const allowed = allowedOrigin(options, origin);
-  // Even an answer without the permission depends on who asked.
+  // Even an answer without permission depends on the request's origin.
   const headers: Record<string, string> = options.origin === '*' ? {} : { vary: 'Origin' };
   if (allowed === undefined) return headers;
   headers['access-control-allow-origin'] = allowed;
@@ -51,7 +51,7 @@ export const CORS_OPTIONS: Checks<CorsOptions> = {
   maxAge: aNumber({ min: 0, integer: true }),
 };
 
-/** What `CORS_OPTIONS` can't say. @throws {TidingsError} `hub/invalid-option`. */
+/** The checks that `CORS_OPTIONS` can't express. @throws {TidingsError} `hub/invalid-option`. */
 export function assertCors({ origin, credentials = false, headers = [] }: CorsOptions): void {
   if (origin === '*' && credentials) {
     throw invalidOption(

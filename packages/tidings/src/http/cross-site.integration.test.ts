@@ -97,7 +97,7 @@ describe('A change that a page has sent', () => {
 });
 
 describe('Without a subject, a change', () => {
-  /** Who says `as=` what may read it. */
+  /** Each user, named by the cookie, may read the news and a topic of their own. */
   function byCookie(expiresAt?: Readonly<Record<string, number>>) {
     return startNode({
       authorize: ({ headers }): Authorization => {
@@ -119,7 +119,7 @@ describe('Without a subject, a change', () => {
     expect((await attacker.frames.nextEvent()).data).toBe('"public"');
   });
 
-  test('gains no private events where everything could be asked for before', async () => {
+  test('gains no private events, even if it may read everything else', async () => {
     const { hub, url } = await startNode({
       authorize: ({ headers }): Authorization =>
         headers.cookie === 'ann' ? { topics: ['user/ann', 'news'] } : {},
@@ -133,7 +133,7 @@ describe('Without a subject, a change', () => {
     expect((await attacker.frames.nextEvent()).data).toBe('"public"');
   });
 
-  test('gains no time', async () => {
+  test('gains no later expiry', async () => {
     const now = Date.now();
     const { hub, url } = await byCookie({ eve: now + 2000, ann: now + 3_600_000 });
     const attacker = await ask(`${url}/?topic=news`, { headers: { cookie: 'eve' } });
@@ -156,7 +156,7 @@ describe('Without a subject, a change', () => {
 
 describe('hub.disconnect', () => {
   test.each(['ann', 'bob'])(
-    'also holds for who is being authorized, but for nobody else: %s',
+    'also ends visits that are being authorized, but only those it picks: %s',
     async (subject) => {
       const asked = createGate();
       const decided = createGate();
@@ -201,13 +201,13 @@ describe('Presence', () => {
   }
 
   test.each(['pattern=presence/*', 'pattern=*', 'pattern=presence/room/:id'])(
-    'is not told to who asks by a pattern: %s',
+    'is not sent to subscribers that ask by a pattern: %s',
     async (query) => {
       expect(await firstData(query)).not.toContain('presence');
     },
   );
 
-  test('is told to who names the room, and to who was granted the pattern', async () => {
+  test('is sent to subscribers that name the room or were granted the pattern', async () => {
     expect(await firstData('topic=presence/room/7')).toContain('presence');
     const grant = { topics: [{ pattern: 'presence/*' }, 'last', 'room/7'] };
     expect(await firstData('pattern=presence/*', { authorize: () => grant })).toContain('presence');

@@ -1,25 +1,9 @@
+import { assertDirectEvent, encodeDirectEvent } from '../hub/direct-event.ts';
 import { createError } from '../protocol/errors.ts';
-import { encodeFrame } from '../protocol/encode.ts';
-import { checkType, encodeData } from '../protocol/event.ts';
-import {
-  type Checks,
-  aBoolean,
-  aString,
-  assertNoPromise,
-  assertOptions,
-  describe,
-  invalidOption,
-} from '../protocol/options.ts';
+import { assertNoPromise, describe, invalidOption } from '../protocol/options.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import type { Greeting } from './handler-options.ts';
 
-export const GREETING: Checks<Greeting> = {
-  data: { expected: 'what JSON can say', accepts: () => true },
-  type: aString,
-  raw: aBoolean,
-};
-
-/** The frames of what `greeting` returned. They have no `id:`, so the client's cursor stays where it is. */
+/** The frames of the events that `greeting` returned. */
 export function encodeGreeting(answer: unknown): string {
   assertNoPromise('greeting', answer);
   if (answer === undefined) return '';
@@ -34,15 +18,11 @@ function encodeOne(greeting: unknown): string {
       `Expected \`greeting\` to return { data, type?, raw? }, a list of these, or undefined; got ${describe(greeting)}.`,
     );
   }
-  assertOptions(greeting as Greeting, GREETING, 'greeting().');
-  const { type, data, raw = false } = greeting as Greeting;
+  assertDirectEvent(greeting, 'greeting().', invalidOption);
   try {
-    return encodeFrame({
-      type: type === undefined ? undefined : checkType(type),
-      data: encodeData(data, raw),
-    });
+    return encodeDirectEvent(greeting);
   } catch (cause) {
-    // It has a status for publishers, and the client did nothing wrong.
+    // The error's own status blames a publisher, but here neither a publisher nor the client did anything wrong.
     const reason = cause instanceof TidingsError ? cause.message : String(cause);
     throw createError('hub/invalid-option', `What \`greeting\` returned can't be sent. ${reason}`, {
       details: { option: 'greeting' },

@@ -10,7 +10,7 @@ import { serve } from '../../test/http/server.ts';
 import { type NodeRequest, createNodeHandler, sse } from '../node/index.ts';
 
 describe('onConnect', () => {
-  test('is told of the connection before its first byte, and its end once', async () => {
+  test('is called before the connection’s first byte, and its function once at the end', async () => {
     const onEnd = vi.fn();
     const onConnect = vi.fn(() => onEnd);
     const { hub, url } = await startNode({ topics: ['a'], authorize: () => ({ subject: 'ann' }), onConnect });
@@ -33,7 +33,7 @@ describe('onConnect', () => {
     expect(onEnd).toHaveBeenCalledOnce();
   });
 
-  test('hears of the end however it comes', async () => {
+  test('learns of the end, however it comes', async () => {
     const ended: string[] = [];
     const { hub, url } = await startNode({
       topics: ['a'],
@@ -62,7 +62,7 @@ describe('onConnect', () => {
     await until('one connection', () => hub.connections().length === 1);
   });
 
-  test('that ends the very connection has it answered 503, rather than left hanging', async () => {
+  test('that ends its own connection gets it answered 503, not left hanging', async () => {
     const { hub, url } = await startNode({ topics: ['a'], onConnect: () => void hub.disconnect(() => true) });
     const reply = await ask(url);
     expect(reply.headers['retry-after']).toMatch(/^\d+$/);
@@ -70,7 +70,7 @@ describe('onConnect', () => {
     expect(hub.connections()).toEqual([]);
   });
 
-  test('that has it ended a moment later has it cut off, rather than left hanging', async () => {
+  test('that ends it a moment later gets it cut off, not left hanging', async () => {
     const { hub, url } = await startNode({
       topics: ['a'],
       onConnect: () => queueMicrotask(() => void hub.disconnect(() => true)),
@@ -79,7 +79,7 @@ describe('onConnect', () => {
     expect(hub.connections()).toEqual([]);
   });
 
-  test('whose end fails is reported, and does not keep the connection', async () => {
+  test('whose function fails at the end is reported, and does not keep the connection', async () => {
     const onError = vi.fn();
     const failure = new Error('counter gone');
     const { hub, url } = await startNode(
@@ -97,15 +97,15 @@ describe('onConnect', () => {
   });
 });
 
-describe('What the app does wrong', () => {
+describe('A mistake of the app', () => {
   test.each([
     ['a greeting of a reserved type', { greeting: () => ({ type: 'tidings:welcome', data: 1 }) }],
-    ['a greeting that is no JSON', { greeting: () => ({ data: () => {} }) }],
+    ['a greeting that JSON can’t represent', { greeting: () => ({ data: () => {} }) }],
     ['a greeting that would forge a field', { greeting: () => ({ type: 'a\ndata: b', data: 1 }) }],
-    ['topics that are none', { topics: () => [''] }],
-    ['a grant that is no topic', { authorize: () => ({ topics: ['\n'] }) }],
+    ['invalid topics', { topics: () => [''] }],
+    ['an invalid grant', { authorize: () => ({ topics: ['\n'] }) }],
     ['CORS that fails', { cors: { origin: () => Boolean(JSON.parse('{')) } }],
-  ])('with %s is an answer, and leaves nothing behind', async (_what, options) => {
+  ])('such as %s leads to an answer, and leaves nothing behind', async (_what, options) => {
     const { hub, url } = await startNode({ topics: ['a'], onError: () => {}, ...options });
     const reply = await ask(url, { headers: { origin: 'https://app.example' } });
     expect([400, 500]).toContain(reply.status);
@@ -118,10 +118,10 @@ describe('What the app does wrong', () => {
     ['an async `greeting`', { greeting: async () => ({ data: 1 }) }, 'greeting'],
     ['an async `onConnect`', { onConnect: async () => {} }, 'onConnect'],
     ['an async `address`', { address: async () => '192.0.2.1' }, 'address'],
-    ['an `onConnect` that returns something to no purpose', { onConnect: () => 5 }, 'onConnect'],
+    ['an `onConnect` that returns a useless value', { onConnect: () => 5 }, 'onConnect'],
     ['a `greeting` without data', { greeting: () => ({ type: 'x' }) }, 'greeting'],
     ['a `greeting` with a misspelt name', { greeting: () => ({ data: 1, event: 'x' }) }, 'greeting().event'],
-    ['`topics` that return a text', { topics: () => 'news' }, 'topics'],
+    ['`topics` that return a string', { topics: () => 'news' }, 'topics'],
     ['an `authorize` with a misspelt name', { authorize: () => ({ expireAt: 1 }) }, 'authorize().expireAt'],
     [
       'an `authorize` whose subject is a number',
@@ -129,21 +129,24 @@ describe('What the app does wrong', () => {
       'authorize().subject',
     ],
     ['an `address` that is a list', { address: () => ['192.0.2.1'] }, 'address'],
-  ])('such as %s is answered 500, named to the app, and lets nobody in', async (_what, options, option) => {
-    const onError = vi.fn();
-    const { hub, url } = await startNode({ topics: ['a'], onError, ...options });
-    const reply = await ask(url, { headers: { origin: 'https://app.example' } });
-    await expectProblem(reply, 500, 'request/handler-failed');
-    expect(reply.headers['access-control-allow-origin']).toBeUndefined();
-    expect(onError).toHaveBeenCalledExactlyOnceWith(
-      expect.objectContaining({ code: 'hub/invalid-option', details: { option } }),
-      expect.anything(),
-    );
-    expect(hub.connections()).toEqual([]);
-  });
+  ])(
+    'such as %s is answered 500, reported to the app, and lets nobody in',
+    async (_what, options, option) => {
+      const onError = vi.fn();
+      const { hub, url } = await startNode({ topics: ['a'], onError, ...options });
+      const reply = await ask(url, { headers: { origin: 'https://app.example' } });
+      await expectProblem(reply, 500, 'request/handler-failed');
+      expect(reply.headers['access-control-allow-origin']).toBeUndefined();
+      expect(onError).toHaveBeenCalledExactlyOnceWith(
+        expect.objectContaining({ code: 'hub/invalid-option', details: { option } }),
+        expect.anything(),
+      );
+      expect(hub.connections()).toEqual([]);
+    },
+  );
 
   test.each(['end', 'destroy'] as const)(
-    'by calling `res.%s` in the middle of a stream ends that one alone',
+    'such as calling `res.%s` in the middle of a stream ends that stream alone',
     async (call) => {
       const hub = startHub();
       const handle = sse(hub);
@@ -163,7 +166,7 @@ describe('What the app does wrong', () => {
     },
   );
 
-  test('by answering while authorize is still at it: the first answer stands, and nothing is left behind', async () => {
+  test('such as answering while `authorize` is still running: the first answer stands, and nothing is left behind', async () => {
     const hub = startHub();
     const decided = createGate();
     const handled = createGate();
@@ -185,7 +188,7 @@ describe('What the app does wrong', () => {
 describe('A native EventSource, which gives up for good on a 500', () => {
   const headers = { accept: 'text/event-stream' };
 
-  test('is told to come back when the app has failed, and the app is told why', async () => {
+  test('is asked to come back when the app has failed, and the app gets the error', async () => {
     const failure = new Error('database gone');
     const onError = vi.fn();
     const { hub, url } = await startNode({
@@ -202,7 +205,7 @@ describe('A native EventSource, which gives up for good on a 500', () => {
     expect(hub.connections()).toEqual([]);
   });
 
-  test('is told so behind a framework too, where the hub takes the failure', async () => {
+  test('is asked so behind a framework, too, and the hub reports the error', async () => {
     const failure = new Error('database gone');
     const onError = vi.fn();
     const handler = expressSse(startHub({ onError }), {
@@ -216,7 +219,7 @@ describe('A native EventSource, which gives up for good on a 500', () => {
     expect(onError).toHaveBeenCalledExactlyOnceWith(failure);
   });
 
-  test('is refused as before where the error says so itself', async () => {
+  test('is refused with the error’s own status if it has one', async () => {
     const failure = Object.assign(new Error('who?'), { status: 401 });
     const onError = vi.fn();
     const handler = expressSse(startHub({ onError }), {
@@ -242,7 +245,7 @@ test('An app may end the response by itself, and nothing comes after that', asyn
   await peer.frames.nextEvent();
   await hub.publish('a', 'before');
   expect(await peer.frames.nextEvent()).toMatchObject({ data: '"before"' });
-  // With the socket full, the end waits, and the hub hears that there is room before it hears of the end.
+  // With the socket full the end is delayed, and the hub learns that there is room before it learns of the end.
   peer.stopReading();
   for (let n = 0; n < 200; n += 1) await hub.publish('a', 'x'.repeat(50_000));
   await until('behind', () => hub.stats().behind === 1);
@@ -257,7 +260,7 @@ test('An app may end the response by itself, and nothing comes after that', asyn
   expect(peer.text).toMatch(/\r\n0\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*$/);
 });
 
-test('Of a hijacked socket, the request is over when the stream begins, and onConnect tells of its end', async () => {
+test('On a hijacked socket the request is over when the stream begins, and only onConnect learns of the stream’s end', async () => {
   const hub = startHub();
   const onEnd = vi.fn();
   const onResponseClose = vi.fn();
@@ -269,7 +272,7 @@ test('Of a hijacked socket, the request is over when the stream begins, and onCo
   const { frames, cut } = await ask(url);
   await frames.nextEvent();
   expect(onResponseClose).toHaveBeenCalledOnce();
-  // The server waits for no stream, and the stream goes on.
+  // `server.close` doesn't wait for the stream, which goes on.
   await new Promise((resolve) => server.close(resolve));
   await hub.publish('a', 1);
   expect(await frames.nextEvent()).toMatchObject({ data: '1' });
@@ -278,7 +281,7 @@ test('Of a hijacked socket, the request is over when the stream begins, and onCo
   await until('end', () => onEnd.mock.calls.length === 1);
 });
 
-test('A socket that is to be hijacked is not promised to be kept, so that no request is lost with it', async () => {
+test('A socket about to be hijacked is not announced as keep-alive: no request is lost with it', async () => {
   const { url, hub } = await startNode({ topics: ['a'], hijack: true });
   const { headers, frames } = await ask(url);
   expect(headers.connection).toBe('close');
@@ -288,7 +291,7 @@ test('A socket that is to be hijacked is not promised to be kept, so that no req
   expect(frames.error).toBeUndefined();
 });
 
-test('A response that has begun already is a failure of the app, which is told', async () => {
+test('A response that has already begun is the app’s failure, and is reported to it', async () => {
   const hub = startHub();
   const onError = vi.fn();
   const handle = sse(hub, { topics: ['a'], onError });

@@ -1,11 +1,11 @@
 /**
- * What a transport is made of: `tidings/transport`. `negotiate` decides what becomes of a request; the transport says
- * what it knows of it, sends the answer, or begins the stream and lets a sink of its own write to it.
+ * `tidings/transport`: the parts of a transport. `negotiate` decides how to answer a request. The transport describes
+ * the request, then sends the answer, or begins the stream and writes it through a sink of its own.
  */
 export { readJson } from './body.ts';
 export { assertHandlerOptions } from './check-options.ts';
 export { CompressedSink } from './compressed-sink.ts';
-export type { Authorization, CorsOptions, Greeting, HandlerOptions } from './handler-options.ts';
+export type { Authorization, CorsOptions, HandlerOptions } from './handler-options.ts';
 export {
   type Acceptance,
   type Answer,
@@ -17,7 +17,8 @@ export {
 export { toProblem } from './problem.ts';
 export type { CompressedStream, Compression } from '../hub/compression.ts';
 export type { Sink } from '../hub/delivery/sink.ts';
-export type { ConnectRequest, ConnectionInfo, ConnectionPhase } from '../hub/request.ts';
+export type { ConnectRequest } from '../hub/connect-request.ts';
+export type { ConnectionInfo, ConnectionPhase } from '../hub/connection-info.ts';
 export { type Gateway, type OwnConnection, type Visit, gatewayOf } from '../hub/gateway.ts';
 export { type Start, parseStart } from '../protocol/cursor.ts';
 export type { MatcherSet } from '../protocol/matcher-set.ts';

@@ -39,7 +39,7 @@ describe('A connection too many', () => {
     const [, retry] = /^: hub\/unavailable: [^\n]+\nretry: (\d+)\n\n$/.exec(text) ?? [];
     expect(Number(retry)).toBeGreaterThanOrEqual(5000);
     expect(Number(retry)).toBeLessThanOrEqual(7500);
-    // What won't help by waiting stays a refusal.
+    // Where waiting won't help, a refusal stays a refusal.
     const { url: closed } = await startNode({
       topics: ['a'],
       authorize: () => {
@@ -85,7 +85,7 @@ describe('A connection too many', () => {
     expect(asked).toBe(2);
   });
 
-  test('is counted by the address that the app makes out', async () => {
+  test('is counted by the address that the app determines', async () => {
     const { url } = await startNode(
       { topics: ['a'], address: ({ headers }) => headers['x-client']?.toString() },
       { limits: { connectionsPerAddress: 1 } },
@@ -95,7 +95,7 @@ describe('A connection too many', () => {
     await expectRefusal(await ask(url, { headers: { 'x-client': '1' } }), 429, 'limit/connections');
   });
 
-  test('is refused too when many ask at the same moment and authorize takes its time', async () => {
+  test('is refused even when many ask at the same moment and authorize takes its time', async () => {
     const { hub, url } = await startNode(
       {
         topics: ['a'],

@@ -1,6 +1,6 @@
 import type { Compression } from '../hub/compression.ts';
 import type { Gateway, OwnConnection, Visit } from '../hub/gateway.ts';
-import type { ConnectRequest } from '../hub/request.ts';
+import type { ConnectRequest } from '../hub/connect-request.ts';
 import { parseStart } from '../protocol/cursor.ts';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
 import { createError } from '../protocol/errors.ts';
@@ -18,7 +18,7 @@ import { ALLOW, toProblem } from './problem.ts';
 import { encodeRefusal, refuses } from './refusal.ts';
 import { answerAndEnd, waitOf } from './wait.ts';
 
-/** What any transport can say of a request. */
+/** A request, as any transport can describe it. */
 export interface RequestFacts {
   readonly method: string;
   readonly query: URLSearchParams;
@@ -29,13 +29,13 @@ export interface RequestFacts {
   readonly protocol: string;
   /** The body of a POST. Rejects with `request/invalid-body`, `request/body-too-large` or `request/timeout`. */
   readonly json: () => Promise<unknown>;
-  /** Whether the peer left, or was answered by something else, while the app was asked for topics and authorization. */
+  /** Whether the peer left, or got its answer from something else, while the app's `topics` and `authorize` ran. */
   readonly gone: () => boolean;
-  /** What middleware in front has put into `Access-Control-Allow-Origin`, as far as the transport can see. */
+  /** The `Access-Control-Allow-Origin` that middleware in front has set, if the transport can see it. */
   readonly allowedOrigin?: () => string | undefined;
   /** Throws `limit/connections` if the transport has no room for another stream of this peer. */
   readonly assertRoom?: () => void;
-  /** Takes what the app's own functions threw, where the answer doesn't tell of it. Default: the hub's `onError`. */
+  /** Receives errors of the app's own functions that the answer doesn't show. Default: the hub's `onError`. */
   readonly report?: (error: unknown) => void;
 }
 
@@ -49,7 +49,7 @@ export interface Answer {
 /** The start of a stream. */
 export interface Acceptance {
   readonly headers: Readonly<Record<string, string>>;
-  /** What the peer accepts of what the hub offers. */
+  /** The hub's compression, if the peer accepts it. */
   readonly compression: Compression | undefined;
   readonly connection: OwnConnection;
   readonly greeting: string;
@@ -61,8 +61,8 @@ export type Outcome<Stream> =
   | { readonly gone: true };
 
 /**
- * Prepares the response, then calls `connection.open(sink, greeting)`. Not later: an event published between the
- * greeting and the opening would be in neither.
+ * Prepares the response and calls `connection.open(sink, greeting)` before it returns. If it called later, an event
+ * published between the greeting and the opening would be in neither.
  */
 export type Begin<Stream> = (acceptance: Acceptance) => Stream;
 
@@ -74,7 +74,7 @@ const JSON_HEADERS: Readonly<Record<string, string>> = {
 /** Seconds after which a client may try again when the app has failed. */
 const RETRY_AFTER_FAILURE = 5;
 
-/** https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes, and what proxies heed. */
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes, and headers for proxies. */
 const STREAM_HEADERS: Readonly<Record<string, string>> = {
   'content-type': 'text/event-stream; charset=utf-8',
   // `no-transform` also keeps compression middleware off, which would hold events back.
@@ -83,9 +83,9 @@ const STREAM_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Decides what becomes of a request, and begins the stream if there is to be one.
+ * Decides how to answer a request, and begins the stream if the answer is one.
  *
- * @throws what the app's own functions throw, unless it is a TidingsError with a status: that becomes the answer.
+ * @throws whatever the app's own functions throw, except a TidingsError with a status, which becomes the answer.
  */
 export async function negotiate<Req, Stream>(
   gateway: Gateway,
@@ -123,7 +123,7 @@ export async function negotiate<Req, Stream>(
   }
 }
 
-/** To a native `EventSource`, which would give up for good on any other status. `retryAfter` in seconds. */
+/** Answers a native `EventSource`, which would give up for good on any other status. `retryAfter` is in seconds. */
 function refuseGently(
   gateway: Gateway,
   headers: Readonly<Record<string, string>>,
@@ -134,7 +134,7 @@ function refuseGently(
   return answer(200, { ...headers, ...STREAM_HEADERS }, encodeRefusal(error, retry));
 }
 
-/** What every answer carries, by lower-case name, so that no header is there twice. */
+/** The headers of every answer. Lower-case names keep a header from occurring twice. */
 function headersOfAll<Req>(
   gateway: Gateway,
   { headers, cors }: HandlerOptions<Req>,
@@ -232,8 +232,8 @@ function toRequest(
   wanted: MatcherSet,
   { subject, member, expiresAt, granted }: Checked,
 ): ConnectRequest {
-  // The header is what a browser sends by itself when it reconnects, so it is the newer of the two. Empty, it is
-  // no cursor: EventSource polyfills send it so on a first connect.
+  // A browser sends the header by itself when it reconnects, so the header is the newer of the two. An empty one is no
+  // cursor: EventSource polyfills send it on the first connect.
   const cursor = facts.header('last-event-id') || facts.query.get('last_event_id') || undefined;
   return {
     wanted,
@@ -250,7 +250,7 @@ function toRequest(
   };
 }
 
-/** By the app, from one of its own hooks. */
+/** For a connection that the app ended from one of its own hooks. */
 function endedEarly(): TidingsError {
   return createError('hub/unavailable', 'The connection was ended before it began.', {
     details: { retryAfter: 1 },

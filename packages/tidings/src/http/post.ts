@@ -5,7 +5,7 @@ import type { RequestFacts } from './negotiation.ts';
 
 /**
  * Refuses a POST that a page of another origin could have had a browser send with the user's cookies: a form, or a
- * `fetch` of what needs no preflight.
+ * `fetch` that needs no preflight.
  *
  * @throws {TidingsError} `request/unsupported-media-type` (415), `auth/forbidden` (403).
  */
@@ -34,7 +34,7 @@ export function assertMayPost(
 /** For browsers that don't send `Sec-Fetch-Site`, or not over plain HTTP. */
 function isOwn(origin: string | undefined, header: RequestFacts['header']): boolean {
   if (origin === undefined || !URL.canParse(origin)) return false;
-  // The second is that of a proxy in front, which no page can set without a preflight.
+  // The second header comes from a proxy in front; no page can set it without a preflight.
   const hosts = [header('host'), header('x-forwarded-host')];
   return hosts.includes(new URL(origin).host);
 }

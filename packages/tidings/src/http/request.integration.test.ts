@@ -4,8 +4,8 @@ import { ask } from '../../test/http/client.ts';
 import { expectProblem, startNode } from '../../test/http/hub.ts';
 import { RawClient } from '../../test/http/raw-client.ts';
 
-describe('What a request asks for', () => {
-  test('needs at least one topic', async () => {
+describe('A request’s topics', () => {
+  test('may not be empty', async () => {
     const { url } = await startNode();
     for (const path of ['/', '/?', '/?topics=a', '/?last_event_id=e.1']) {
       await expectProblem(await ask(url + path), 400, 'topic/missing');
@@ -16,7 +16,7 @@ describe('What a request asks for', () => {
     ['topics', '?topic=, once for each topic'],
     ['patterns', '?pattern=, once for each pattern'],
     ['topic[]', '?topic=, once for each topic'],
-  ])('is told the name there is, if it says "%s"', async (name, advice) => {
+  ])('get the right parameter suggested after "%s"', async (name, advice) => {
     const { url } = await startNode();
     const problem = await expectProblem(
       await ask(`${url}/?${encodeURIComponent(name)}=a`),
@@ -26,13 +26,13 @@ describe('What a request asks for', () => {
     expect(problem['detail']).toBe(`There is no ?${name}=. Write ${advice}.`);
   });
 
-  test('is asked whether it is a pattern, if it looks like one and is refused', async () => {
+  test('get a pattern suggested if one looks like it and is refused', async () => {
     const { url } = await startNode({ authorize: () => ({ topics: [{ pattern: 'room/:id' }] }) });
     const problem = await expectProblem(await ask(`${url}/?topic=a/*`), 403, 'auth/forbidden');
     expect(problem['detail']).toMatch(/"a\/\*" was asked for as a topic: is it a pattern\?$/);
   });
 
-  test('may have so many topics and patterns together, and no more', async () => {
+  test('are limited together with its patterns', async () => {
     const { url } = await startNode({}, { limits: { topicsPerConnection: 3 } });
     expect((await ask(`${url}/?topic=a&topic=b&pattern=c`)).status).toBe(200);
     const problem = await expectProblem(
@@ -43,7 +43,7 @@ describe('What a request asks for', () => {
     expect(problem).toMatchObject({ topics: 4, maxTopics: 3 });
   });
 
-  test('may have so many patterns, and no more', async () => {
+  test('may include a limited number of patterns', async () => {
     const { url } = await startNode({}, { limits: { patternsPerConnection: 2 } });
     expect((await ask(`${url}/?topic=a&topic=b&topic=c&pattern=d&pattern=e`)).status).toBe(200);
     const problem = await expectProblem(
@@ -54,14 +54,14 @@ describe('What a request asks for', () => {
     expect(problem).toMatchObject({ patterns: 3, maxPatterns: 2 });
   });
 
-  test('has topics and patterns of bounded length together', async () => {
+  test('have a bounded total length, patterns included', async () => {
     const { url } = await startNode({}, { limits: { matcherLengthPerConnection: 10 } });
     expect((await ask(`${url}/?topic=aaaaa&pattern=bbbb*`)).status).toBe(200);
     const problem = await expectProblem(await ask(`${url}/?topic=aaaaa&pattern=bbbbb*`), 400, 'limit/topics');
     expect(problem).toMatchObject({ length: 11, maxLength: 10 });
   });
 
-  test('has topics of bounded length', async () => {
+  test('have a bounded length each', async () => {
     const { url } = await startNode({}, { limits: { topicLength: 10 } });
     expect((await ask(`${url}/?topic=${'é'.repeat(10)}`)).status).toBe(200);
     const problem = await expectProblem(await ask(`${url}/?topic=${'a'.repeat(11)}`), 400, 'topic/too-long');
@@ -75,12 +75,12 @@ describe('What a request asks for', () => {
     ['CRLF and a field of the stream', 'a%0D%0Adata:%20forged'],
     ['NUL', 'a%00b'],
     ['DEL', 'a%7Fb'],
-  ])('is refused with %s', async (_what, topic) => {
+  ])('are refused with %s', async (_what, topic) => {
     const { url } = await startNode();
     await expectProblem(await ask(`${url}/?topic=${topic}`), 400, 'topic/invalid');
   });
 
-  test('takes percent-encoding for what it stands for, however odd', async () => {
+  test('are percent-decoded, however odd', async () => {
     const { hub, url } = await startNode();
     const { frames } = await ask(
       `${url}/?topic=a%26b%3Dc&topic=%C3%A9+x&topic=%FF%ED%A0%80&topic=100%&topic=a%2Fb`,
@@ -99,7 +99,7 @@ describe('What a request asks for', () => {
     ['an escape of nothing', 'a%5C'],
     ['nothing', ''],
     ['too much', 'a'.repeat(1025)],
-  ])('is refused with a pattern of %s', async (_what, pattern) => {
+  ])('are refused with a pattern of %s', async (_what, pattern) => {
     const { url } = await startNode();
     await expectProblem(await ask(`${url}/?pattern=${pattern}`), 400, 'topic/invalid-pattern');
   });
@@ -109,7 +109,7 @@ describe('What a request asks for', () => {
     ['many names', `${Array.from({ length: 150 }, (_, i) => `:n${i}`).join('/')}/b`],
     ['wildcards around a long text', `*${'a'.repeat(500)}*`],
     ['many segments and wildcards', `${'a/'.repeat(300)}*/b*`],
-  ])('has no pattern that takes long over any topic: %s', async (_what, pattern) => {
+  ])('include no pattern that is slow for any topic: %s', async (_what, pattern) => {
     const { hub, url } = await startNode();
     const { frames } = await ask(`${url}/?pattern=${pattern}&topic=end`);
     await frames.nextEvent();
@@ -121,13 +121,13 @@ describe('What a request asks for', () => {
     expect(cpuTime() - before).toBeLessThan(2000);
   });
 
-  test('may be said by the app instead, for the request at hand', async () => {
+  test('may come from the app instead, for each request', async () => {
     const { hub, url } = await startNode({ topics: (req) => Promise.resolve([`room/${req.url?.slice(1)}`]) });
     await ask(`${url}/7`);
     expect(hub.connections()[0]?.topics).toEqual(['room/7']);
   });
 
-  test('is answered 204 where there will never be anything', async () => {
+  test('may be null, for nothing ever, which is answered 204', async () => {
     const { url } = await startNode({ topics: () => null, cors: { origin: '*' } });
     const reply = await ask(`${url}/?topic=a`);
     expect(reply.status).toBe(204);
@@ -138,7 +138,7 @@ describe('What a request asks for', () => {
   });
 });
 
-describe('How a request asks', () => {
+describe('The form of a request', () => {
   test.each(['PUT', 'PATCH', 'DELETE', 'QUERY'])('%s is answered 405', async (method) => {
     const { url } = await startNode();
     const reply = await ask(`${url}/?topic=a`, { method });
@@ -146,7 +146,7 @@ describe('How a request asks', () => {
     await expectProblem(reply, 405, 'request/method-not-allowed');
   });
 
-  test('OPTIONS says what is allowed, without CORS too', async () => {
+  test('OPTIONS lists the allowed methods, even without CORS', async () => {
     const { url } = await startNode();
     const reply = await ask(url, { method: 'OPTIONS' });
     expect(reply.status).toBe(204);

@@ -18,7 +18,7 @@ interface Begun {
   readonly events: readonly string[];
 }
 
-/** Connects, publishes "end" on topic `a`, and takes what comes until then. */
+/** Connects, publishes "end" on topic `a`, and collects everything up to it. */
 async function begin(hub: Hub, url: string, options: AskOptions = {}): Promise<Begun> {
   const { frames } = await ask(url, options);
   const { id: cursor, type, data } = await frames.nextEvent();
@@ -82,7 +82,7 @@ describe('A connection begins', () => {
     expect(begun).toEqual({ cursor: 'now.1', resumed: true, gaps: [], events: [] });
   });
 
-  test('before all that is retained, if it asks for the earliest', async () => {
+  test('before everything that is retained, if it asks for the earliest', async () => {
     const { hub, url } = await start({ events: 3 });
     await publish(hub, 'a', 1, 2, 3, 4, 5);
     const begun = await begin(hub, `${url}/?topic=a&last_event_id=earliest`);
@@ -90,7 +90,7 @@ describe('A connection begins', () => {
   });
 });
 
-describe('A cursor that cannot be resumed from is told of, and never fails the request', () => {
+describe('A cursor that can’t be resumed from leads to a gap, and never fails the request', () => {
   const both = '/?topic=a&pattern=b/:id';
   const topics = ['a', { pattern: 'b/:id' }];
 
@@ -103,7 +103,7 @@ describe('A cursor that cannot be resumed from is told of, and never fails the r
     ['more than a safe integer', 'now.9007199254740993'],
     ['no epoch', '.1'],
     ['a very long text', 'x'.repeat(8000)],
-    ['of the future', 'now.4'],
+    ['ahead of the log', 'now.4'],
   ])('%s: unknown-cursor', async (_what, cursor) => {
     const { hub, url } = await start();
     await publish(hub, 'a', 1, 2, 3);
@@ -123,7 +123,7 @@ describe('A cursor that cannot be resumed from is told of, and never fails the r
     expect(JSON.parse(data)).toMatchObject({ gaps: [{ topics: ['a'], reason: 'unknown-cursor' }] });
   });
 
-  test('bytes that are no ASCII: unknown-cursor', async () => {
+  test('bytes that are not ASCII: unknown-cursor', async () => {
     const { port } = await start();
     const peer = await RawClient.connect(port);
     peer.socket.write(
@@ -148,7 +148,7 @@ describe('A cursor that cannot be resumed from is told of, and never fails the r
     });
   });
 
-  test('one that retention has passed: trimmed, only for the topics that lost something, then what is left', async () => {
+  test('one that retention has passed: trimmed, only for the topics that lost events, then the remaining events', async () => {
     const { hub, url } = await start({ events: 3 });
     await publish(hub, 'a', 1);
     await publish(hub, 'b/1', 2);
@@ -160,7 +160,7 @@ describe('A cursor that cannot be resumed from is told of, and never fails the r
     expect(begun).toMatchObject({ cursor: 'now.1', resumed: false, gaps, events: ['4', '5', '6'] });
   });
 
-  test('retention that took nothing asked for is no gap', async () => {
+  test('retention that took no event asked for makes no gap', async () => {
     const { hub, url } = await start({ events: 2 });
     await publish(hub, 'elsewhere', 1, 2, 3);
     await publish(hub, 'a', 4);
@@ -185,7 +185,7 @@ test('Over any number of cuts a subscriber gets each event once and in order', a
     const reply: Reply = await ask(`${url}/?topic=a&topic=b`, { headers: { 'last-event-id': cursor } });
     await reply.frames.nextEvent();
     const during = publishSome();
-    // Cut in the middle of a stream that goes on.
+    // Read only a part, while more is being published.
     for (let i = 0; i < 20 + round * 5; i += 1) {
       const { data, id } = await reply.frames.nextEvent();
       received.push(Number(data));

@@ -32,7 +32,7 @@ test('The time to wait is in whole seconds, at most a minute; anything else asks
 describe.each(stacks.filter(({ name }) => /^(node:http|node:http2|Express|Fastify|Koa|Hono)$/.test(name)))(
   'On $name, a request that waits',
   ({ start, ask: request }) => {
-    test('is answered with what came after its cursor, and ends', async () => {
+    test('gets the events after its cursor, and ends', async () => {
       const hub = startHub();
       const { url } = await start(hub);
       const cursor = hub.cursor();
@@ -46,7 +46,7 @@ describe.each(stacks.filter(({ name }) => /^(node:http|node:http2|Express|Fastif
       await until('no connections', () => hub.connections().length === 0);
     });
 
-    test('waits for what comes, if there is nothing', async () => {
+    test('waits for the next event if there is none', async () => {
       const hub = startHub();
       const { url } = await start(hub);
       const reply = whole(request(`${url}/events?topic=a&wait=25`));
@@ -67,7 +67,7 @@ describe.each(stacks.filter(({ name }) => /^(node:http|node:http2|Express|Fastif
 );
 
 describe('A request that waits', () => {
-  test('0 seconds brings what there is, and does not wait for more', async () => {
+  test('0 seconds brings the events there are, and does not wait for more', async () => {
     const { hub, url } = await startNode();
     await hub.publish('a', 1);
     expect(data(await whole(ask(`${url}/?topic=a&wait=0&last_event_id=earliest`)))).toEqual([1]);
@@ -91,7 +91,7 @@ describe('A request that waits', () => {
     expect(answers).toBeGreaterThan(3);
   });
 
-  test('gets a snapshot whole, however large, and the cursor behind it', async () => {
+  test('gets a whole snapshot, however large, and the cursor after it', async () => {
     const hub = createHub({ log: memoryLog({ topics: [{ match: 'load', state: true }] }) });
     const { url } = await stacks[0]!.start(hub);
     for (let n = 0; n < 100; n += 1) await hub.publish('load', 'x'.repeat(20_000), { key: `k${n}` });
@@ -101,7 +101,7 @@ describe('A request that waits', () => {
     await hub.close({ within: 0 });
   });
 
-  test('is compressed like any other, in one whole', async () => {
+  test('is compressed like any other, as one whole', async () => {
     const { hub, url } = await startNode({}, { compression: gzip() });
     await hub.publish('a', 1);
     const headers = { 'accept-encoding': 'gzip' };
@@ -112,7 +112,7 @@ describe('A request that waits', () => {
     expect(data(reply.frames)).toEqual([1]);
   });
 
-  test('is told goodbye like any other when the hub closes', async () => {
+  test('gets a goodbye like any other when the hub closes', async () => {
     const { hub, url } = await startNode();
     const { frames } = await ask(`${url}/?topic=a&wait=60`);
     await frames.nextEvent();

@@ -1,13 +1,13 @@
 import type { Sink } from '../hub/delivery/sink.ts';
 import type { OwnConnection } from '../hub/gateway.ts';
 
-/** Seconds that a request may ask to wait. */
+/** The longest wait that a request may ask for, in seconds. */
 const MAX_WAIT = 60;
-/** Bytes after which an answer ends although there is more: the client asks again. */
+/** Bytes after which an answer ends even if there is more: the client asks again. */
 const ENOUGH = 1_048_576;
-/** Milliseconds until a client asks again; what comes meanwhile is in one answer then. */
+/** Milliseconds until a client asks again; the next answer has everything published in between. */
 const RETRY = 250;
-/** Milliseconds between looks at a connection that is about to be at the head. */
+/** Milliseconds between checks of a connection that has nearly reached the head. */
 const LOOK = 20;
 
 const decoder = new TextDecoder();
@@ -19,8 +19,8 @@ export function waitOf(query: URLSearchParams): number | undefined {
 }
 
 /**
- * A connection whose answer ends once it has brought what comes after the cursor, or after `wait` milliseconds without. It
- * is the same read as that of a stream, but passes proxies that hold a response back until it is complete.
+ * A connection whose answer ends once it has brought the events after the cursor, or after `wait` milliseconds without
+ * any. It reads like a stream, but gets through proxies that hold a response back until it is complete.
  */
 export function answerAndEnd(connection: OwnConnection, wait: number): OwnConnection {
   let waiting: WaitingSink | undefined;
@@ -43,11 +43,11 @@ export function answerAndEnd(connection: OwnConnection, wait: number): OwnConnec
 }
 
 class WaitingSink implements Sink {
-  /** Whether it has brought enough, and the client has a cursor for the rest. */
+  /** Whether the answer has brought enough, and the client has a cursor for the rest. */
   isFull = false;
   readonly #sink: Sink;
   readonly #connection: OwnConnection;
-  /** `performance.now()` from which on it ends also without events. */
+  /** The `performance.now()` at which the answer ends even without events. */
   readonly #deadline: number;
   #hasWelcome = false;
   #hasEvents = false;
@@ -72,7 +72,7 @@ class WaitingSink implements Sink {
     this.#hasWelcome = true;
     this.#bytes += bytes.length;
     const takesMore = this.#sink.write(bytes);
-    // A snapshot has no cursor before its end; cut before, it would begin anew for ever.
+    // A snapshot has a cursor only at its end: cut earlier, it would start over forever.
     this.isFull = this.#bytes >= ENOUGH && hasCursor(bytes);
     if (this.isFull) this.#lookIn(0);
     return takesMore && !this.isFull;

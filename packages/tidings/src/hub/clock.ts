@@ -4,8 +4,11 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some moment, for durations. Never goes back. */
   monotonic(): number;
-  /** Calls `task` once after `delay` milliseconds. @returns a function that cancels it. */
-  setTimer(task: () => void, delay: number): () => void;
+  /**
+   * Calls `task` once after `delay` milliseconds. In the background, it doesn't keep the process running.
+   * @returns a function that cancels it.
+   */
+  setTimer(task: () => void, delay: number, inBackground?: boolean): () => void;
   /** Calls `task` once, after the running code and any waiting input have had their turn. */
   defer(task: () => void): void;
 }
@@ -19,9 +22,11 @@ const MAX_DELAY = 2_147_483_647;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  setTimer(task, delay) {
-    const timer = setTimeout(task, Math.min(delay, MAX_DELAY));
-    return () => clearTimeout(timer);
+  setTimer(task, delay, inBackground = false) {
+    const timer: unknown = setTimeout(task, Math.min(delay, MAX_DELAY));
+    // Browsers and workers have numbers for timers.
+    if (inBackground) (timer as { unref?: () => void }).unref?.();
+    return () => clearTimeout(timer as ReturnType<typeof setTimeout>);
   },
   defer: (task) => void (immediately ?? setTimeout)(task),
 };

@@ -10,10 +10,17 @@ interface Interval {
   readonly cancel: () => void;
 }
 
+interface Early {
+  readonly versions: Versions;
+  /** Milliseconds. */
+  readonly wait: number;
+}
+
 /**
  * Stands in front of the log, for state topics with an interval: while one runs, the topic's events wait here and
  * collapse to the newest of each key. Order, cursors and resume are unaffected, and the work is per topic, however
- * many readers there are.
+ * many readers there are. Where several processes share the log, it keeps the pace for all of them: a value that it
+ * finds too early goes on waiting here.
  */
 export class Conflation {
   readonly #log: EventLog;
@@ -23,6 +30,7 @@ export class Conflation {
   readonly #appending = new Set<Promise<void>>();
   /** How many of them may have to append an older value of a topic, if the newest is a duplicate. */
   readonly #unsettled = new Map<string, number>();
+  #closing = false;
 
   constructor(log: EventLog, clock: Clock) {
     this.#log = log;
@@ -43,10 +51,11 @@ export class Conflation {
           const publisher = { resolve, reject };
           const [topic] = event.topics;
           const milliseconds = this.#intervalOf(event);
-          if (milliseconds === 0) return now.add(event, publisher);
+          const at = this.#clock.monotonic();
+          if (milliseconds === 0) return now.add(event, publisher, at);
           const running = this.#intervals.get(topic);
           if (running === undefined) starting.set(topic, milliseconds);
-          (running?.waiting ?? now).supersede(event, publisher);
+          (running?.waiting ?? now).supersede(event, publisher, at);
         }),
     );
     for (const [topic, milliseconds] of starting) this.#begin(topic, milliseconds);
@@ -57,6 +66,7 @@ export class Conflation {
 
   /** Appends all waiting events. Resolves once the log has them or has refused them. */
   async flush(): Promise<void> {
+    this.#closing = true;
     await Promise.all(this.#appending);
     for (const [topic, { waiting, cancel }] of this.#intervals) {
       cancel();
@@ -71,9 +81,9 @@ export class Conflation {
     return this.#log.rules.of(event.topics[0])?.interval ?? 0;
   }
 
-  #begin(topic: string, milliseconds: number): void {
+  #begin(topic: string, milliseconds: number, waiting: WaitingEvents = new WaitingEvents()): void {
     const cancel = this.#clock.setTimer(() => this.#end(topic), milliseconds);
-    this.#intervals.set(topic, { milliseconds, waiting: new WaitingEvents(), cancel });
+    this.#intervals.set(topic, { milliseconds, waiting, cancel });
   }
 
   #end(topic: string): void {
@@ -89,6 +99,36 @@ export class Conflation {
     if (interval.waiting.isEmpty) return;
     this.#begin(topic, interval.milliseconds);
     this.#append(interval.waiting.all, [topic]);
+  }
+
+  /** Other processes publish the same keys, and the log has one pace for all. */
+  #paced(versions: Versions): NewEvent {
+    const event = versions.newest as NewEvent;
+    const interval = this.#log.shared ? this.#intervalOf(event) : 0;
+    if (interval === 0) return event;
+    const waited = Math.round(this.#clock.monotonic() - versions.newestAt);
+    // At the end nothing waits any longer.
+    return { ...event, pace: { interval: this.#closing ? 0 : interval, waited } };
+  }
+
+  /** Another process was first: these wait until the log takes them. */
+  #putBack(early: readonly Early[]): void {
+    const waits = new Map<string, number>();
+    for (const { versions, wait } of early) {
+      const topic = (versions.newest as NewEvent).topics[0];
+      waits.set(topic, Math.max(wait, waits.get(topic) ?? 0));
+      const running = this.#intervals.get(topic);
+      const waiting = running?.waiting ?? new WaitingEvents();
+      waiting.putBack(versions);
+      if (running === undefined) this.#begin(topic, this.#log.rules.of(topic)?.interval ?? wait, waiting);
+    }
+    for (const [topic, wait] of waits) {
+      const running = this.#intervals.get(topic);
+      if (running === undefined) continue;
+      running.cancel();
+      const cancel = this.#clock.setTimer(() => this.#end(topic), wait);
+      this.#intervals.set(topic, { ...running, cancel });
+    }
   }
 
   #append(versions: readonly Versions[], topics: readonly string[]): void {
@@ -110,9 +150,16 @@ export class Conflation {
     let open = versions;
     try {
       while (open.length > 0) {
-        const events = open.map(({ newest }) => newest as NewEvent);
+        const events = open.map((versions) => this.#paced(versions));
         const appended = await this.#log.append(events);
-        open = open.filter((each, i) => !each.settle(appended[i] as Appended));
+        const early: Early[] = [];
+        open = open.filter((each, i) => {
+          const answer = appended[i] as Appended;
+          if (answer.wait === undefined) return !each.settle(answer);
+          early.push({ versions: each, wait: answer.wait });
+          return false;
+        });
+        this.#putBack(early);
       }
     } catch (error) {
       for (const each of open) each.fail(error);

@@ -1,5 +1,4 @@
 import { createError } from '../protocol/errors.ts';
-import type { TidingsError } from '../protocol/tidings-error.ts';
 import { Conflation } from './conflation.ts';
 import { Connection, type Delivery } from './delivery/connection.ts';
 import { FanOut } from './delivery/fan-out.ts';
@@ -8,15 +7,15 @@ import { items } from './delivery/items.ts';
 import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
-import type { HubLimits, ResolvedHubOptions } from './options.ts';
+import { Drain, reconnectSpread } from './drain.ts';
+import { proxySuspected } from './limits.ts';
+import type { ResolvedHubOptions } from './options.ts';
 import { PresenceTracker } from './presence/presence.ts';
 import { Registry } from './registry.ts';
-import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.ts';
+import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
+import type { ConnectionInfo } from './connection-info.ts';
 import { Sweep } from './sweep.ts';
 import { TextPool } from './text-pool.ts';
-
-/** Reconnects per second over which `retry` spreads clients when many have to come back. */
-const RECONNECTS_PER_SECOND = 1000;
 
 /** A visitor being authorized, and the disconnects since that began. */
 export interface PendingVisit {
@@ -35,12 +34,10 @@ export class Core {
   readonly fanOut: FanOut;
   readonly presence: PresenceTracker;
   readonly visits: Set<PendingVisit> = new Set();
+  readonly drain: Drain = new Drain(this);
   readonly #delivery: Delivery;
   readonly #sweep: Sweep;
   readonly #userAgents = new TextPool();
-  readonly #closedListeners: (() => void)[] = [];
-  #closed: Promise<void> | undefined;
-  #onEmpty: (() => void) | undefined;
 
   constructor(options: ResolvedHubOptions, tuning: Tuning) {
     const { log, clock, onError: report } = options;
@@ -83,16 +80,15 @@ export class Core {
       retryAfterEnd: () => options.retry * (0.5 + options.random()),
       counters: this.counters,
     });
+    log.tail.onPush((entries) => {
+      if (entries.some(({ expiresAt }) => expiresAt !== undefined)) this.#sweep.start();
+    });
+    this.#sweep.startIfNeeded();
   }
 
-  /** Whether `close` has been called: no new connections. */
-  get closing(): boolean {
-    return this.#closed !== undefined;
-  }
-
-  /** Calls `listener` once all connections of a hub that closes are gone. */
-  onClosed(listener: () => void): void {
-    this.#closedListeners.push(listener);
+  /** How many connections there are, of peers and of this process. */
+  get size(): number {
+    return this.registry.size + this.locals.size;
   }
 
   /** Puts a connection on the books. */
@@ -108,7 +104,7 @@ export class Core {
 
   /** @throws {TidingsError} `hub/unavailable`. */
   addLocal(request: ConnectRequest): Connection {
-    if (this.closing) throw createError('hub/unavailable', 'The hub is closed, or being closed.');
+    if (this.drain.begun) throw createError('hub/unavailable', 'The hub is closed, or being closed.');
     const connection = new Connection(crypto.randomUUID(), request, this.#delivery, items);
     this.locals.add(connection);
     return connection;
@@ -135,12 +131,8 @@ export class Core {
       this.#userAgents.release(connection.request.userAgent);
       this.presence.leave(connection.request.wanted.topics, connection.member.id);
     }
-    if (this.registry.size === 0) this.#sweep.stop();
-    if (this.#isEmpty) this.#onEmpty?.();
-  }
-
-  get #isEmpty(): boolean {
-    return this.registry.size + this.locals.size === 0;
+    if (!this.#sweep.isNeeded) this.#sweep.stop();
+    this.drain.connectionGone();
   }
 
   /** The next push leaves out events of these topics, or of any: connections that want them read the log. */
@@ -156,49 +148,17 @@ export class Core {
     for (const connection of this.registry.values()) connection.rewind(end);
   }
 
-  /** Milliseconds over which this many connections should come back. */
-  spread(connections: number): number {
-    return connections > 1 ? (connections / RECONNECTS_PER_SECOND) * 1000 : 0;
-  }
-
-  /** Says goodbye to all, and closes the log once they are gone or `within` milliseconds have passed. */
-  close(within: number): Promise<void> {
-    if (this.#closed !== undefined) return this.#closed;
-    // Closing before the first goodbye: a listener for the end of a connection may call this, too, or connect.
-    this.#closed = this.#drain(within);
-    this.#sayGoodbye();
-    return this.#closed;
-  }
-
-  #sayGoodbye(): void {
-    const { random, retry } = this.options;
-    this.fanOut.flush();
-    const spread = Math.max(1000, this.spread(this.registry.size));
-    for (const connection of [...this.all()]) connection.end('drain', retry + random() * spread);
-    if (this.#isEmpty) this.#onEmpty?.();
-  }
-
-  async #drain(within: number): Promise<void> {
-    const gone = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-    });
-    const cancel = this.options.clock.setTimer(() => {
-      for (const connection of [...this.all()]) connection.destroy();
-    }, within);
-    await gone;
-    cancel();
-    for (const listener of this.#closedListeners) listener();
-    await this.conflation.flush();
+  /** Stops all timers: nobody is connected any more. */
+  stop(): void {
     this.presence.stop();
-    this.#sweep.stop();
+    this.#sweep.close();
     this.fanOut.stop();
-    await this.options.log.close();
   }
 
   /** @throws {TidingsError} `hub/unavailable` (503), `limit/connections` (429). */
   assertRoom(subject: string | undefined, remote: string | undefined): void {
-    if (this.closing) {
-      const details = { retryAfter: Math.max(1, Math.ceil(this.spread(this.registry.size) / 1000)) };
+    if (this.drain.begun) {
+      const details = { retryAfter: Math.max(1, Math.ceil(reconnectSpread(this.registry.size) / 1000)) };
       throw createError('hub/unavailable', 'This server is going down.', { details });
     }
     this.registry.assertRoom(subject, remote);
@@ -210,14 +170,6 @@ export class Core {
     if (expiresAt === undefined || this.options.clock.now() < expiresAt) return;
     throw createError('auth/expired', 'The authorization has expired; get a new one.');
   }
-}
-
-function proxySuspected(address: string, { connectionsPerAddress }: HubLimits): TidingsError {
-  const message =
-    `More than ${connectionsPerAddress} connections come from ${address}, which looks like a proxy of yours. They are let ` +
-    'in, but nobody is limited by address. Say whose address counts: in Express `app.set("trust proxy", 1)`, elsewhere ' +
-    'the option `address` of `sse`. Or set `limits.connectionsPerAddress` yourself.';
-  return createError('limit/connections', message, { details: { address, limit: connectionsPerAddress } });
 }
 
 function difference(from: ReadonlySet<string>, without: ReadonlySet<string>): string[] {

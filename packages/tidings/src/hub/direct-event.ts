@@ -1,9 +1,9 @@
 import { encodeFrame } from '../protocol/encode.ts';
 import { createError } from '../protocol/errors.ts';
 import { type EventOptions, checkType, encodeData } from '../protocol/event.ts';
-import { type Checks, aBoolean, aString, assertOptions } from '../protocol/options.ts';
+import { type Checks, type OptionError, aBoolean, aString, assertOptions } from '../protocol/options.ts';
 
-/** An event for one connection alone, outside of the log. */
+/** An event for one connection alone, outside of the log: what `hub.send` takes and `greeting` returns. */
 export interface DirectEvent extends Pick<EventOptions, 'type' | 'raw'> {
   readonly data: unknown;
 }
@@ -14,15 +14,23 @@ export const DIRECT_EVENT: Checks<DirectEvent> = {
   raw: aBoolean,
 };
 
+const invalidEventOption: OptionError = (option, message) =>
+  createError('event/invalid-option', message, { details: { option } });
+
+/** @throws {TidingsError} `event/invalid-option`, unless `error` makes another. */
+export function assertDirectEvent(
+  event: DirectEvent,
+  prefix = '',
+  error: OptionError = invalidEventOption,
+): void {
+  assertOptions(event, DIRECT_EVENT, prefix, error);
+}
+
 /**
- * Without `id:`, which keeps the client's cursor.
+ * The event's frame. It has no `id:`, so the client's cursor stays where it is.
  *
- * @throws {TidingsError} `event/invalid-option`, `event/invalid-type`, `event/invalid-data`.
+ * @throws {TidingsError} `event/invalid-type`, `event/invalid-data`.
  */
-export function encodeDirect(event: DirectEvent): string {
-  assertOptions(event, DIRECT_EVENT, '', (option, message) =>
-    createError('event/invalid-option', message, { details: { option } }),
-  );
-  const { type, data, raw = false } = event;
+export function encodeDirectEvent({ type, data, raw = false }: DirectEvent): string {
   return encodeFrame({ type: type === undefined ? undefined : checkType(type), data: encodeData(data, raw) });
 }

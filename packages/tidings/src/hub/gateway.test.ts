@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
 import { memoryLog } from '../logs/memory/index.ts';
 import type { Connection } from './delivery/connection.ts';
-import type { ConnectRequest } from './request.ts';
+import type { ConnectRequest } from './connect-request.ts';
 import { GATEWAY, type CurrentTerms, type Gateway, gatewayOf } from './gateway.ts';
 import { startHub } from './hub.ts';
 
@@ -43,8 +43,8 @@ describe('the gateway of a hub', () => {
   });
 
   test.each([
-    ['what is no hub', {}, /first argument is a hub of `createHub`/],
-    ['a hub that was forgotten', undefined, /first argument is a hub of `createHub`/],
+    ['a value that is not a hub', {}, /first argument is a hub of `createHub`/],
+    ['a missing hub', undefined, /first argument is a hub of `createHub`/],
     [
       'a hub of another version',
       { [GATEWAY]: { version: 0 } },

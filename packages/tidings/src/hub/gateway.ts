@@ -1,6 +1,5 @@
 import type { Changed, GoodbyeReason } from '../protocol/control.ts';
 import { createError } from '../protocol/errors.ts';
-import type { HubLimits } from './options.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 import { invalidOption } from '../protocol/options.ts';
@@ -8,7 +7,9 @@ import type { Compression } from './compression.ts';
 import type { Core, PendingVisit } from './core.ts';
 import type { Connection } from './delivery/connection.ts';
 import type { Sink } from './delivery/sink.ts';
-import type { ConnectRequest, ConnectionInfo, ConnectionTerms } from './request.ts';
+import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
+import { assertMatchers } from './limits.ts';
+import type { ConnectionInfo } from './connection-info.ts';
 
 /** A connection that a transport admitted: it opens and ends it, and reports what its peer does. */
 export interface OwnConnection {
@@ -94,8 +95,8 @@ export interface Gateway {
     claim: Claim,
     decide: (current: CurrentTerms) => ConnectionTerms | Promise<ConnectionTerms>,
   ): Promise<Changed>;
-  /** Calls `listener` once the hub is closed and its connections are gone: transports let go of what they kept. */
-  onClosed(listener: () => void): void;
+  /** Calls `listener` once the hub is being closed and all its connections are gone. */
+  onGone(listener: () => void): void;
   /** The wait, in milliseconds, lengthened at random by up to half: clients must not all come back at once. */
   jitter(milliseconds: number): number;
   /** Takes a failure that nobody waits for, to the hub's `onError`. */
@@ -177,7 +178,7 @@ export function createGateway(core: Core): Gateway {
     connectionsPerSession: limits.connectionsPerSession,
     report: core.options.onError,
     get closing() {
-      return core.closing;
+      return core.drain.begun;
     },
     wanted(matchers) {
       assertMatchers(matchers, limits);
@@ -187,38 +188,7 @@ export function createGateway(core: Core): Gateway {
     visit,
     admit,
     change,
-    onClosed: (listener) => core.onClosed(listener),
+    onGone: (listener) => core.drain.onGone(listener),
     jitter: (milliseconds) => Math.round(milliseconds * (1 + random() / 2)),
   };
-}
-
-function assertMatchers(matchers: readonly Matcher[], limits: HubLimits): void {
-  const { topicsPerConnection, patternsPerConnection, matcherLengthPerConnection } = limits;
-  if (matchers.length === 0) {
-    throw createError('topic/missing', 'Say what to subscribe to: ?topic=… or ?pattern=….');
-  }
-  if (matchers.length > topicsPerConnection) {
-    throw createError('limit/topics', `A connection may ask for ${topicsPerConnection} topics.`, {
-      details: { topics: matchers.length, maxTopics: topicsPerConnection },
-    });
-  }
-  let patterns = 0;
-  let length = 0;
-  for (const matcher of matchers) {
-    const isPattern = typeof matcher === 'object' && matcher !== null;
-    if (isPattern) patterns += 1;
-    // Values that aren't strings are refused when the set is made.
-    length += (isPattern ? matcher.pattern : matcher)?.length ?? 0;
-  }
-  if (patterns > patternsPerConnection) {
-    throw createError('limit/topics', `A connection may ask for ${patternsPerConnection} patterns.`, {
-      details: { patterns, maxPatterns: patternsPerConnection },
-    });
-  }
-  if (length > matcherLengthPerConnection) {
-    const message = `The topics and patterns of a connection may have ${matcherLengthPerConnection} characters together.`;
-    throw createError('limit/topics', message, {
-      details: { length, maxLength: matcherLengthPerConnection },
-    });
-  }
 }

@@ -1,6 +1,6 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
-import { type EventInput, type EventOptions, toNewEvent } from '../protocol/event.ts';
+import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
@@ -8,17 +8,20 @@ import { Core } from './core.ts';
 import { frames } from './delivery/frames.ts';
 import type { Item } from './delivery/items.ts';
 import { TUNING, type Tuning } from './delivery/tuning.ts';
-import { type DirectEvent, encodeDirect } from './direct-event.ts';
+import { type DirectEvent, assertDirectEvent, encodeDirectEvent } from './direct-event.ts';
+import { reconnectSpread } from './drain.ts';
 import { GATEWAY, createGateway, type Gateway } from './gateway.ts';
 import { type HubOptions, resolveOptions } from './options.ts';
 import type { Presence } from './presence/presence.ts';
-import type { ConnectionInfo } from './request.ts';
+import type { ConnectionInfo } from './connection-info.ts';
 import { type SubscribeOptions, subscribe } from './subscribe.ts';
 
 /** The result of `publish`. */
 export interface Published {
   /** The cursor right after the event: a connection that begins with it gets all later events. */
   readonly cursor: string;
+  /** The event's number in the log, for `ifSeq`. In a new epoch, read the value again instead. */
+  readonly seq: number;
   /**
    * True if nothing was appended because another event replaces this one, whose `cursor` you get: an earlier one of the
    * same `id`, or a newer one of the same `key` within the topic's interval.
@@ -72,7 +75,8 @@ export interface Hub {
   /**
    * Appends one event. Resolves when the log has it; connections get it by the end of the tick.
    *
-   * @throws {TidingsError} `event/*` or `topic/*` for invalid input; `log/closed`; the error of the log's engine.
+   * @throws {TidingsError} `event/*` or `topic/*` for invalid input; `event/conflict` (409) if `ifSeq` or `ifAbsent`
+   * doesn't hold, with the value's seq as `details.seq` (0: the key has none); `log/closed`; the error of the log's engine.
    */
   publish(topics: string | readonly string[], data: unknown, options?: EventOptions): Promise<Published>;
   /**
@@ -143,12 +147,28 @@ class AppHub implements Hub {
 
   async publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
     const { conflation, counters, options } = this.#core;
-    const appended = await conflation.append(events.map((event) => toNewEvent(event, options.limits)));
+    const appended = await conflation.append(events.map((event) => this.#toNewEvent(event)));
     const { epoch } = options.log.tail;
     return appended.map(({ seq, duplicate }) => {
       if (!duplicate) counters.published += 1;
-      return { cursor: formatCursor({ epoch, seq }), duplicate };
+      return { cursor: formatCursor({ epoch, seq }), seq, duplicate };
     });
+  }
+
+  #toNewEvent(input: EventInput): NewEvent {
+    const { limits, log } = this.#core.options;
+    const event = toNewEvent(input, limits);
+    const option = event.ttl !== undefined ? 'ttl' : event.ifSeq === 0 ? 'ifAbsent' : 'ifSeq';
+    if (event.ttl === undefined && event.ifSeq === undefined) return event;
+    const [topic] = event.topics;
+    const rule = log.rules.of(topic);
+    if (rule?.state !== true) {
+      const message = `\`${option}\` needs a topic that is a state: give "${topic}" a topic rule with \`state: true\`.`;
+      throw createError('event/invalid-option', message, { details: { option, topic } });
+    }
+    if (event.ifSeq === undefined || (rule.interval ?? 0) === 0) return event;
+    const message = `An event with a condition can't wait for the \`interval\` of "${topic}".`;
+    throw createError('event/invalid-option', message, { details: { option, topic } });
   }
 
   cursor(): string {
@@ -169,7 +189,8 @@ class AppHub implements Hub {
   }
 
   send(id: string, event: DirectEvent): boolean {
-    const frame = encodeDirect(event);
+    assertDirectEvent(event);
+    const frame = encodeDirectEvent(event);
     return this.#core.registry.get(id)?.send(frame) ?? false;
   }
 
@@ -183,7 +204,7 @@ class AppHub implements Hub {
     for (const visit of visits) visit.disconnected.push(where);
     const { retry, random } = this.#core.options;
     const picked = [...registry.values()].filter((connection) => where(connection.info));
-    const spread = this.#core.spread(picked.length);
+    const spread = reconnectSpread(picked.length);
     for (const connection of picked) connection.end('evicted', options.retry ?? retry + random() * spread);
     return picked.length;
   }
@@ -213,6 +234,6 @@ class AppHub implements Hub {
 
   close(options: CloseOptions = {}): Promise<void> {
     assertOptions(options, CLOSE_OPTIONS);
-    return this.#core.close(options.within ?? 5000);
+    return this.#core.drain.close(options.within ?? 5000);
   }
 }

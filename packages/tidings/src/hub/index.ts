@@ -1,11 +1,13 @@
 export * from './clock.ts';
 export * from './compression.ts';
+export * from './connect-request.ts';
+export * from './connection-info.ts';
 export * from './delivery/items.ts';
 export * from './delivery/sink.ts';
 export * from './direct-event.ts';
 export * from './gateway.ts';
 export * from './hub.ts';
+export type { HubLimits } from './limits.ts';
 export * from './options.ts';
 export * from './presence/presence.ts';
-export * from './request.ts';
 export * from './subscribe.ts';

@@ -1,4 +1,3 @@
-import { type EventLimits, DEFAULT_EVENT_LIMITS } from '../protocol/event.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Compression } from './compression.ts';
 import type { EventLog } from '../log/event-log.ts';
@@ -12,19 +11,8 @@ import {
   listOf,
   options,
 } from '../protocol/options.ts';
+import { DEFAULT_LIMITS, type HubLimits, LIMITS } from './limits.ts';
 import { PRESENCE_RULE, type PresenceRule } from './presence/presence.ts';
-import type { ConnectionLimits } from './registry.ts';
-
-export interface HubLimits extends ConnectionLimits, EventLimits {
-  /** The most topics and patterns that one connection may ask for; more get a 400. */
-  readonly topicsPerConnection: number;
-  /** How many of them may be patterns, each of which may be compared with every topic. */
-  readonly patternsPerConnection: number;
-  /** Their total length in UTF-16 units; the hub keeps them as long as the connection lasts. */
-  readonly matcherLengthPerConnection: number;
-  /** Connections in one session of HTTP/2; more get a 429. */
-  readonly connectionsPerSession: number;
-}
 
 /** Durations in milliseconds. */
 export interface HubOptions {
@@ -67,21 +55,7 @@ export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compressi
     readonly sparesPrivateAddresses: boolean;
   };
 
-const limit = aNumber({ min: 1 });
 const duration = aNumber({ min: 0, finite: true });
-
-export const LIMITS: Checks<HubLimits> = {
-  topicLength: limit,
-  topicsPerEvent: limit,
-  eventLength: limit,
-  connections: limit,
-  connectionsPerSubject: limit,
-  connectionsPerAddress: limit,
-  topicsPerConnection: limit,
-  patternsPerConnection: limit,
-  matcherLengthPerConnection: limit,
-  connectionsPerSession: limit,
-};
 
 export const HUB_OPTIONS: Checks<HubOptions> = {
   log: anObjectWith('an event log, such as `memoryLog()`', 'tail', 'append', 'read'),
@@ -98,17 +72,6 @@ export const HUB_OPTIONS: Checks<HubOptions> = {
   onError: aFunction,
   clock: anObjectWith('a clock', 'now', 'monotonic', 'setTimer', 'defer'),
   random: aFunction,
-};
-
-const DEFAULT_LIMITS: HubLimits = {
-  ...DEFAULT_EVENT_LIMITS,
-  connections: 10_000,
-  connectionsPerSubject: Infinity,
-  connectionsPerAddress: 200,
-  topicsPerConnection: 100,
-  patternsPerConnection: 10,
-  matcherLengthPerConnection: 16_384,
-  connectionsPerSession: 1000,
 };
 
 /** @throws {TidingsError} `hub/invalid-option` naming the option. */

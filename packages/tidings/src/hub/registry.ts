@@ -2,15 +2,7 @@ import { createError } from '../protocol/errors.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 import { groupOf } from './address.ts';
 import type { Connection } from './delivery/connection.ts';
-
-export interface ConnectionLimits {
-  /** In all; more get a 503. */
-  readonly connections: number;
-  /** For one `subject`; more get a 429. */
-  readonly connectionsPerSubject: number;
-  /** For one remote address, or one /64 of IPv6; more get a 429. */
-  readonly connectionsPerAddress: number;
-}
+import type { ConnectionLimits } from './limits.ts';
 
 /** Seconds after which a refused client may try again: about when others have gone. */
 const RETRY_AFTER = 5;

@@ -18,13 +18,15 @@ export interface SweepOptions {
 const MAX_INTERVAL = 1000;
 
 /**
- * One timer for all that happens to connections by time alone: heartbeats, expiry of authorization, maximum
- * lifetime, peers that take nothing. It runs only while there are connections.
+ * One timer for all that happens by time alone: to connections, heartbeats, expiry of authorization, maximum lifetime,
+ * peers that take nothing; to the log, old events and keys that expire. It runs only while there are connections, or
+ * keys that will expire.
  */
 export class Sweep {
   readonly #options: SweepOptions;
   readonly #interval: number;
   #cancel: (() => void) | undefined;
+  #closed = false;
   /** The clock's monotonic time. */
   #trimmedAt = -Infinity;
 
@@ -35,11 +37,26 @@ export class Sweep {
 
   /** Makes sure that the timer runs. Events that grew too old while it didn't are trimmed first. */
   start(): void {
-    if (this.#cancel !== undefined) return;
+    if (this.#cancel !== undefined || this.#closed) return;
     const { clock } = this.#options.delivery;
     // Connections that come and go must not have it look again and again.
     if (clock.monotonic() - this.#trimmedAt >= this.#interval) this.#trim();
-    this.#cancel = clock.setTimer(() => this.#run(), this.#interval);
+    this.#cancel = clock.setTimer(() => this.#run(), this.#interval, true);
+  }
+
+  /** Whether there is anything to wait for. */
+  get isNeeded(): boolean {
+    const { registry, delivery } = this.#options;
+    return registry.size > 0 || delivery.log.nextExpiry < Infinity;
+  }
+
+  startIfNeeded(): void {
+    if (this.isNeeded) this.start();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.stop();
   }
 
   stop(): void {
@@ -58,7 +75,7 @@ export class Sweep {
 
   /** Many connections are visited in slices: a heartbeat to each of them takes its time. */
   #visitAll(connections: IterableIterator<Connection>): void {
-    const { delivery, registry } = this.#options;
+    const { delivery } = this.#options;
     const { clock, log, fanOut, tuning } = delivery;
     const now = clock.now();
     const begin = clock.monotonic();
@@ -75,7 +92,7 @@ export class Sweep {
       if (clock.monotonic() - begin >= tuning.slice) return clock.defer(() => this.#visitAll(connections));
       left = tuning.lookEvery;
     }
-    if (registry.size > 0) this.start();
+    this.startIfNeeded();
   }
 
   #trim(): void {

@@ -9,6 +9,10 @@ export interface Publisher {
 
 interface Version {
   readonly event: NewEvent;
+  /** Grows with each event that is published. */
+  readonly order: number;
+  /** When it was published, by the clock's monotonic time. */
+  readonly at: number;
   /** Several, if they published the same `id`. */
   readonly publishers: Publisher[];
 }
@@ -35,17 +39,39 @@ export class Versions {
     return ids.length === 0 ? event : { ...event, supersededIds: ids.slice(-SUPERSEDED_ID_WINDOW) };
   }
 
+  /** When the newest was published. */
+  get newestAt(): number {
+    return this.#candidates.at(-1)?.at ?? 0;
+  }
+
   /** Whether the newest is the one that will be appended. */
   get isSure(): boolean {
     return this.#candidates.length < 2;
   }
 
   /** @returns the version, by which the same `id` can be found again. */
-  add(event: NewEvent, publisher: Publisher): Version {
+  add(event: NewEvent, publisher: Publisher, order: number, at: number): Version {
     if (event.id === undefined) this.#supersedeAll();
-    const version = { event, publishers: [publisher] };
+    const version = { event, order, at, publishers: [publisher] };
     this.#candidates.push(version);
     return version;
+  }
+
+  /** Takes over the versions of other events of the key, whichever are older. */
+  absorb(other: Versions): void {
+    const all = [...this.#candidates, ...other.#candidates].sort((a, b) => a.order - b.order);
+    if (other.#supersededIds !== undefined) (this.#supersededIds ??= []).push(...other.#supersededIds);
+    if (other.#superseded !== undefined) (this.#superseded ??= []).push(...other.#superseded);
+    this.#candidates = [];
+    for (const version of all) {
+      if (version.event.id === undefined) this.#supersedeAll();
+      this.#candidates.push(version);
+    }
+  }
+
+  /** The versions that may yet be the one to be appended. */
+  get open(): readonly Version[] {
+    return this.#candidates;
   }
 
   /** Gives the publishers the newest one's result. @returns whether all are answered; if not, append the next. */
@@ -79,6 +105,7 @@ function answer(publishers: readonly Publisher[], { seq, duplicate }: Appended):
 
 /** The versions of several values, in the order in which the newest of each was published. */
 export class WaitingEvents {
+  static #published = 0;
   readonly #versions = new Map<unknown, Versions>();
   readonly #byId = new Map<string, Version>();
 
@@ -92,25 +119,41 @@ export class WaitingEvents {
   }
 
   /** An event that supersedes nothing. */
-  add(event: NewEvent, publisher: Publisher): void {
+  add(event: NewEvent, publisher: Publisher, at: number): void {
     const versions = new Versions();
-    versions.add(event, publisher);
+    versions.add(event, publisher, (WaitingEvents.#published += 1), at);
     this.#versions.set(versions, versions);
   }
 
+  /** Adds versions that came too early for the log. */
+  putBack(versions: Versions): void {
+    const event = versions.newest;
+    if (event === undefined) return;
+    const key = placeOf(event);
+    const waiting = this.#versions.get(key);
+    if (waiting === undefined) this.#versions.set(key, versions);
+    else waiting.absorb(versions);
+    for (const version of versions.open)
+      if (version.event.id !== undefined) this.#byId.set(version.event.id, version);
+  }
+
   /** Adds an event that supersedes waiting ones of its topic and key, unless it is waiting and was only sent again. */
-  supersede(event: NewEvent, publisher: Publisher): void {
+  supersede(event: NewEvent, publisher: Publisher, at: number): void {
     const known = event.id === undefined ? undefined : this.#byId.get(event.id);
     if (known !== undefined) {
       known.publishers.push(publisher);
       return;
     }
-    // No topic has a NUL.
-    const key = `${event.topics[0]}\0${event.key}`;
+    const key = placeOf(event);
     const versions = this.#versions.get(key) ?? new Versions();
-    const version = versions.add(event, publisher);
+    const version = versions.add(event, publisher, (WaitingEvents.#published += 1), at);
     if (event.id !== undefined) this.#byId.set(event.id, version);
     this.#versions.delete(key);
     this.#versions.set(key, versions);
   }
+}
+
+/** No topic has a NUL. */
+function placeOf({ topics, key }: NewEvent): string {
+  return `${topics[0]}\0${key}`;
 }

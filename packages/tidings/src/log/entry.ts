@@ -9,14 +9,54 @@ export interface LogEntry extends NewEvent {
   readonly seq: number;
   /** Milliseconds since 1970, when it was appended. */
   readonly time: number;
+  /** When the log deletes its key, unless a newer value has come, by the log's time; absent: never. */
+  readonly expiresAt?: number;
+  /** When it was published, if it has waited since for its topic's interval. */
+  readonly publishedAt?: number;
   /** The bytes on the wire, once `frameOf` was asked for them: each event is encoded once for everybody. */
   frame: Uint8Array | undefined;
 }
 
 /** Field by field: a spread would double the time of an append (`publish`). */
 export function entryOf(event: NewEvent, seq: number, time: number): LogEntry {
-  const { topics, type, data, id, key, tombstone } = event;
-  return { seq, time, topics, type, data, id, key, tombstone, private: event.private, frame: undefined };
+  const { topics, type, data, id, key, tombstone, ttl, pace } = event;
+  const entry = {
+    seq,
+    time,
+    topics,
+    type,
+    data,
+    id,
+    key,
+    tombstone,
+    private: event.private,
+    frame: undefined,
+  };
+  if (ttl === undefined && pace === undefined) return entry;
+  return {
+    ...entry,
+    ...(ttl !== undefined && !tombstone && { expiresAt: time + ttl }),
+    ...(pace !== undefined && pace.waited > 0 && { publishedAt: time - pace.waited }),
+  };
+}
+
+/**
+ * The event that deletes an expired key: on all topics on which it has a value, and private only if all its values are.
+ *
+ * @param values the events that the key has, the newest last.
+ */
+export function expiryOf(values: readonly LogEntry[]): NewEvent {
+  const newest = values.at(-1) as LogEntry;
+  const [first, ...others] = new Set([...newest.topics, ...values.flatMap(({ topics }) => topics)]);
+  return {
+    topics: [first as string, ...others],
+    type: newest.type,
+    data: 'null',
+    id: undefined,
+    key: newest.key,
+    tombstone: true,
+    private: values.every((value) => value.private),
+  };
 }
 
 /** The topic whose rule applies to the event. */

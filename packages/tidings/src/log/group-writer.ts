@@ -3,6 +3,11 @@ import { TidingsError } from '../protocol/tidings-error.ts';
 import { createLogError } from './errors.ts';
 import type { Appended } from './event-log.ts';
 
+/** What became of one event: a call is refused if it has an error among its answers. */
+export type Answer = Appended | TidingsError;
+
+type Write = (events: readonly NewEvent[], calls: readonly number[]) => Promise<readonly Answer[]>;
+
 /** A call of `append`; without events, of `trim`. */
 interface Waiting {
   readonly events: readonly NewEvent[];
@@ -12,16 +17,16 @@ interface Waiting {
 
 /** Writes the events of several calls as one group: while a transaction runs, calls gather for the next. */
 export class GroupWriter {
-  readonly #write: (events: readonly NewEvent[]) => Promise<readonly Appended[]>;
+  readonly #write: Write;
   readonly #maxGroup: number;
   readonly #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
 
   /**
    * `write` is called again only once its promise has settled. It is given at most `maxGroup` events, unless a single
-   * call has more.
+   * call has more, and how many of them each call has. It answers one by one: an error rejects the event's call alone.
    */
-  constructor(write: (events: readonly NewEvent[]) => Promise<readonly Appended[]>, maxGroup = 10_000) {
+  constructor(write: Write, maxGroup = 10_000) {
     this.#write = write;
     this.#maxGroup = maxGroup;
   }
@@ -69,10 +74,17 @@ export class GroupWriter {
   }
 
   async #writeGroup(group: readonly Waiting[]): Promise<void> {
-    const appended = await this.#write(group.flatMap((each) => each.events));
+    const events = group.flatMap((each) => each.events);
+    const answers = await this.#write(
+      events,
+      group.map((each) => each.events.length),
+    );
     let start = 0;
-    for (const { events: own, resolve } of group) {
-      resolve(appended.slice(start, start + own.length));
+    for (const { events: own, resolve, reject } of group) {
+      const given = answers.slice(start, start + own.length);
+      const refusal = given.find((answer) => answer instanceof TidingsError);
+      if (refusal === undefined) resolve(given as readonly Appended[]);
+      else reject(refusal);
       start += own.length;
     }
   }

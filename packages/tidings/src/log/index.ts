@@ -3,11 +3,13 @@
  * The hub needs a `tail`; the rest is for you to use or to leave.
  */
 export type { Appended, EventLog, LogQuery, Loss } from './event-log.ts';
-export type { NewEvent } from '../protocol/event.ts';
+export type { NewEvent, Pace } from '../protocol/event.ts';
 export type { Matcher } from '../protocol/matcher.ts';
 export { type CompiledPattern, type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 export { literalPrefix } from '../protocol/pattern.ts';
-export { type LogEntry, canonicalOf, entryOf, leftOf, sizeOf } from './entry.ts';
+export { type LogEntry, canonicalOf, entryOf, expiryOf, leftOf, sizeOf } from './entry.ts';
+export { type PaceVerdict, conflictError, judgePace, valueSeqOf } from './conditions.ts';
+export { Expiries } from './expiries.ts';
 export { EntryList, type Wanted } from './entry-list.ts';
 export { type LogTime, START, advanceTime } from './log-time.ts';
 export { TrimmedTopics } from './trimmed-topics.ts';
@@ -32,6 +34,7 @@ export {
 export { RETENTION, type Retention, assertRetention } from './retention.ts';
 export {
   type Bounds,
+  HUBS_BOUNDS,
   TOPIC_RULES,
   type TopicRule,
   type TopicRules,
@@ -42,7 +45,7 @@ export {
   isState,
   keysOf,
 } from './topic-rules.ts';
-export { GroupWriter } from './group-writer.ts';
+export { type Answer, GroupWriter } from './group-writer.ts';
 export { SUPERSEDED_ID_WINDOW } from './superseded-ids.ts';
 export { type Cursor, assertEpoch, formatCursor, parseCursor } from '../protocol/cursor.ts';
 export { type LogErrorCode, closedError, createLogError } from './errors.ts';

@@ -134,10 +134,13 @@ export interface Bounds {
   readonly retention: Retention;
 }
 
+/** The bounds of the hub's own tombstones, whatever their topics. */
+export const HUBS_BOUNDS: Bounds = { group: HUBS_GROUP, retention: HUBS_RETENTION };
+
 /** An event's bounds in addition to the log's own; undefined if it has none. Values have those of `keysOf`. */
 export function boundsOf(rules: TopicRules, event: LogEntry): Bounds | undefined {
   if (isState(rules, event) && !event.tombstone) return undefined;
-  if (isHubs(event)) return { group: HUBS_GROUP, retention: HUBS_RETENTION };
+  if (isHubs(event)) return HUBS_BOUNDS;
   // Values that a state has dropped, and tombstones, have the log's bounds.
   if (event.canonical !== undefined || event.tombstone) return undefined;
   const retention = rules.of(event.topics[0])?.retention;

@@ -32,7 +32,7 @@ async function expectUnharmed(hub: Hub, url: string): Promise<void> {
   await until('no connections', () => hub.connections().length === 0);
 }
 
-/** A raw peer that has had its welcome. */
+/** A raw peer that has received its welcome. */
 async function subscribe(
   port: number,
   options: { readonly allowHalfOpen?: boolean } = {},
@@ -57,7 +57,7 @@ describe.each(sockets)('A peer%s that goes away', (_name, options) => {
     await expectUnharmed(hub, url);
   });
 
-  test('by resetting in the middle of what is being sent is forgotten', async () => {
+  test('by resetting in the middle of a transfer is forgotten', async () => {
     const { hub, url, port } = await startNode(options);
     const peer = await subscribe(port);
     peer.stopReading();
@@ -67,7 +67,7 @@ describe.each(sockets)('A peer%s that goes away', (_name, options) => {
     await expectUnharmed(hub, url);
   });
 
-  test('by closing its side only is forgotten, as one that will not read on', async () => {
+  test('by closing only its own side is forgotten, because it won’t read on', async () => {
     const { hub, url, port } = await startNode(options);
     const peer = await subscribe(port, { allowHalfOpen: true });
     peer.socket.end();
@@ -75,7 +75,7 @@ describe.each(sockets)('A peer%s that goes away', (_name, options) => {
     await expectUnharmed(hub, url);
   });
 
-  test('by closing its side while it takes nothing goes after the stall time', async () => {
+  test('by closing its side while it takes nothing is forgotten after the stall time', async () => {
     const { hub, url, port } = await startNode(options, { stallTimeout: 1000 });
     const peer = await subscribe(port, { allowHalfOpen: true });
     peer.stopReading();
@@ -85,7 +85,7 @@ describe.each(sockets)('A peer%s that goes away', (_name, options) => {
     await expectUnharmed(hub, url);
   });
 
-  test('right after asking leaves nothing behind', async () => {
+  test('right after its request leaves nothing behind', async () => {
     const { hub, url, port } = await startNode(options);
     for (let i = 0; i < 20; i += 1) {
       const peer = await RawClient.connect(port);
@@ -137,7 +137,7 @@ describe.each(sockets)('A peer%s that speaks HTTP oddly', (_name, options) => {
     await expectUnharmed(hub, url);
   });
 
-  test('that announces a body and never sends it has its stream all the same', async () => {
+  test('that announces a body and never sends it still gets its stream', async () => {
     const { hub, url, port } = await startNode(options);
     const peer = await RawClient.connect(port);
     peer.read().get('/?topic=a', { 'content-length': '1000000' });
@@ -152,7 +152,7 @@ describe.each(sockets)('A peer%s that speaks HTTP oddly', (_name, options) => {
   test.each([
     ['PUT', 405],
     ['POST', 413],
-  ])('that sends a body without end with %s is answered %i and hung up on', async (method, status) => {
+  ])('that sends an endless body with %s is answered %i and hung up on', async (method, status) => {
     const { hub, url, port } = await startNode(options);
     const peer = await RawClient.connect(port);
     const head = 'Host: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked';
@@ -186,7 +186,7 @@ describe.each(sockets)('A peer%s that speaks HTTP oddly', (_name, options) => {
   });
 });
 
-/** A hub, and at `/slow` an answer that a stream has to wait behind until `finish` is called. */
+/** A hub, and at `/slow` a response that holds up streams behind it until `finish` is called. */
 async function startBehind(
   options: NodeHandlerOptions<IncomingMessage> = {},
   hubOptions: HubOptions = {},
@@ -214,7 +214,7 @@ describe('Requests sent one behind another', () => {
     expect(hub.stats().connected).toBe(1);
   });
 
-  test('get a stream behind another answer, once that is over; but one alone', async () => {
+  test('get a stream behind another answer once that is over, but only one', async () => {
     const { hub, port, finish } = await startBehind();
     const peer = await RawClient.connect(port);
     peer.read().get('/slow').get('/?topic=b').get('/?topic=c');
@@ -228,7 +228,7 @@ describe('Requests sent one behind another', () => {
     expect(hub.stats().connected).toBe(1);
   });
 
-  test('go with the peer, also those whose turn never came', async () => {
+  test('end with the peer, even if their turn never came', async () => {
     const { hub, url, port } = await startBehind();
     const peer = await RawClient.connect(port);
     peer.read().get('/slow').get('/?topic=b');
@@ -237,7 +237,7 @@ describe('Requests sent one behind another', () => {
     await expectUnharmed(hub, url);
   });
 
-  test('go with the peer while they are being authorized', async () => {
+  test('end with the peer while they are being authorized', async () => {
     const asked = createGate();
     const decided = createGate();
     const onConnect = vi.fn();
@@ -260,7 +260,7 @@ describe('Requests sent one behind another', () => {
     expect(onConnect).not.toHaveBeenCalled();
   });
 
-  test('are dropped after the stall time if they come to hold too much, with the socket', async () => {
+  test('are dropped after the stall time, along with the socket, if too much is waiting for them', async () => {
     const { hub, url, port } = await startBehind({}, { stallTimeout: 1000 });
     const peer = await RawClient.connect(port);
     peer.read().get('/slow').get('/?topic=a');
@@ -275,7 +275,7 @@ describe('Requests sent one behind another', () => {
     await expectUnharmed(hub, url);
   });
 
-  test('may be many, and hold nothing', async () => {
+  test('may be many, and leave nothing behind', async () => {
     const warnings = vi.fn();
     process.on('warning', warnings);
     const { hub, url, port } = await startNode();
@@ -293,7 +293,7 @@ describe('Requests sent one behind another', () => {
     expect(warnings).not.toHaveBeenCalled();
   });
 
-  test('on a socket that is hijacked before they come end the stream, for they could not be answered', async () => {
+  test('that arrive on a hijacked socket end the stream, because they could not be answered', async () => {
     const { hub, url, port } = await startNode({ hijack: true });
     const peer = await subscribe(port);
     peer.get('/?topic=b');

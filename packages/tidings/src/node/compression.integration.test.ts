@@ -39,7 +39,7 @@ describe.each(stacks)('On $name, a hub that compresses', ({ ask, start }) => {
     }
   });
 
-  test('sends a peer that was behind all it missed, in order', async () => {
+  test('sends a peer that was behind everything it missed, in order', async () => {
     const hub = startHub({ compression: gzip({ level: 1 }) });
     const { url: origin } = await start(hub, { topics: ['a'] });
     const url = `${origin}/events`;
@@ -72,7 +72,7 @@ test("The library's client reads a compressed stream event by event", async () =
   expect(messages).toEqual(['1', '2', '3', '4', '5']);
 });
 
-test('A flush is framed once for those who take it compressed, and once for those who do not', () => {
+test('A flush is framed once for all compressed connections, and once for all plain ones', () => {
   const made = vi.fn((bytes: Uint8Array) => ({ bytes }));
   const frame = remembering(made);
   const [plain, compressed, other] = [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)];
@@ -86,7 +86,7 @@ test('A flush is framed once for those who take it compressed, and once for thos
   expect(made).toHaveBeenCalledTimes(3);
 });
 
-test('What is no compression is refused by name', () => {
+test('A value that is not a compression is refused by name', () => {
   const compression = 'gzip' as unknown as HubOptions['compression'];
   expect(() => startHub({ compression })).toThrow(expect.objectContaining({ code: 'hub/invalid-option' }));
 });

@@ -5,7 +5,7 @@ import { expectProblem, startHub, startNode } from '../../test/http/hub.ts';
 import { RawClient } from '../../test/http/raw-client.ts';
 import { stacks } from '../../test/http/stacks.ts';
 
-/** What keeps the process alive, of the kinds that a hub and its server have. */
+/** The resources of a hub and its server that keep the process alive, by kind. */
 function handles(): string[] {
   return process.getActiveResourcesInfo().filter((kind) => /^(TCP|TLS|HTTP|Timeout|Immediate)/i.test(kind));
 }
@@ -29,7 +29,7 @@ describe.each(networks)('On $name, a drain', (stack) => {
     await reading.frames.until('all events', () => reading.frames.events.length === 300);
     const before = performance.now();
     await within('end of the drain', hub.close({ within: 200 }));
-    // The deadline that it would have by default.
+    // The default deadline of `close`.
     expect(performance.now() - before).toBeLessThan(5000);
     expect(hub.connections()).toEqual([]);
     await reading.frames.end();
@@ -48,7 +48,7 @@ describe('A drain', () => {
     expect(performance.now() - before).toBeLessThan(30_000);
   });
 
-  test('spreads out when clients are to come back', async () => {
+  test('spreads out the times at which clients come back', async () => {
     const { hub, url } = await startNode({ topics: ['a'] }, { retry: 1000, random: countingUp() });
     const replies = await Promise.all(Array.from({ length: 5 }, () => ask(url)));
     for (const { frames } of replies) await frames.nextEvent();
@@ -59,7 +59,7 @@ describe('A drain', () => {
     await closed;
   });
 
-  test('lets what was published before reach those who read', async () => {
+  test('delivers earlier events to peers that read', async () => {
     const { hub, port } = await startNode();
     const peer = await RawClient.connect(port);
     peer.read().get('/?topic=a');
@@ -72,7 +72,7 @@ describe('A drain', () => {
     );
   });
 
-  test('is the same for all who ask for it', async () => {
+  test('is one and the same for every call', async () => {
     const { hub, url } = await startNode({ topics: ['a'] });
     await ask(url);
     const [first, second] = [hub.close(), hub.close({ within: 1 })];
@@ -81,7 +81,7 @@ describe('A drain', () => {
     await hub.close();
   });
 
-  test('refuses who is still being authorized', async () => {
+  test('refuses visitors that are still being authorized', async () => {
     const { hub, url } = await startNode({
       topics: ['a'],
       authorize: async () => {
@@ -92,7 +92,7 @@ describe('A drain', () => {
     await expectProblem(await ask(url), 503, 'hub/unavailable');
   });
 
-  test('cuts off who has just been admitted', async () => {
+  test('cuts off a visitor that was just admitted', async () => {
     const { hub, url } = await startNode({
       topics: ['a'],
       onConnect: () => queueMicrotask(() => void hub.close()),

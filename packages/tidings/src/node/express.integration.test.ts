@@ -26,7 +26,7 @@ describe('In an Express app', () => {
     expect(hub.connections()[0]?.topics).toEqual(['x', 'y']);
   });
 
-  test('the address is the one that `trust proxy` makes out', async () => {
+  test('the address is the one that `trust proxy` determines', async () => {
     const hub = startHub({ limits: { connectionsPerAddress: 1 } });
     const app = express()
       .set('trust proxy', 1)
@@ -39,7 +39,7 @@ describe('In an Express app', () => {
     expect(hub.connections().map(({ remote }) => remote)).toEqual(['192.0.2.1', '192.0.2.2']);
   });
 
-  test('without `trust proxy` nobody chooses an address', async () => {
+  test('without `trust proxy` clients can’t choose their address', async () => {
     const hub = startHub();
     const { url } = await serve(express().use(sse(hub, { topics: ['a'] })));
     await ask(url, { headers: { 'x-forwarded-for': '192.0.2.1' } });
@@ -47,7 +47,7 @@ describe('In an Express app', () => {
   });
 
   test.each(['topics', 'authorize', 'onConnect', 'greeting'] as const)(
-    'what `%s` throws goes to the error handler, but for refusals',
+    'errors of `%s` go to the error handler, except refusals',
     async (hook) => {
       const hub = startHub();
       const failure = new Error('database gone');
@@ -78,7 +78,7 @@ describe('In an Express app', () => {
 describe('Behind compression', () => {
   const encodings = { 'accept-encoding': 'gzip, deflate, br, zstd' };
 
-  test('events arrive as they are and at once, while other answers are compressed', async () => {
+  test('events arrive uncompressed and at once, while other answers are compressed', async () => {
     const hub = startHub();
     const app = express().use(compression({ threshold: 0 }));
     app.get('/json', (_req, res) => res.json({ text: 'x'.repeat(10_000) }));
@@ -96,7 +96,7 @@ describe('Behind compression', () => {
     }
   });
 
-  test('a peer that stops reading and reads on gets everything, as without it', async () => {
+  test('a peer that stops reading and reads on gets everything, as it would without compression', async () => {
     const hub = startHub();
     const { url } = await serve(
       express()
@@ -118,7 +118,7 @@ describe('Behind compression', () => {
   });
 });
 
-test('A stream that ends does not store the session of who has signed out meanwhile, whatever `resave` is', async () => {
+test('The end of a stream does not store the session of a user who has signed out meanwhile, whatever `resave` is', async () => {
   const hub = startHub();
   const store = new session.MemoryStore();
   const app = express().use(session({ secret: 's', resave: true, saveUninitialized: true, store }));

@@ -5,9 +5,9 @@ import { createNodeHandler } from './handler.ts';
 import type { SocketOptions } from './node-stream.ts';
 
 /**
- * Serves the hub's events on a route of Express 4 or 5. What `topics`, `authorize`, `greeting` and `onConnect` throw
- * goes to the app's error handler, except for errors that say how to answer, such as `unauthorized()`. The peer's
- * address is `req.ip`, which heeds the app's `trust proxy`.
+ * Serves the hub's events on a route of Express 4 or 5. Errors of `topics`, `authorize`, `greeting` and `onConnect` go
+ * to the app's error handler, except those that say how to answer, such as `unauthorized()`. The peer's address is
+ * `req.ip`, which respects the app's `trust proxy`.
  *
  * @throws {TidingsError} `hub/invalid-option`.
  */
@@ -35,4 +35,4 @@ function warnOfGetOnly(req: Request): void {
 }
 
 export type { SocketOptions } from './node-stream.ts';
-export type { Authorization, CorsOptions, Greeting, HandlerOptions } from '../http/handler-options.ts';
+export type { Authorization, CorsOptions, HandlerOptions } from '../http/handler-options.ts';

@@ -8,17 +8,17 @@ import type { SocketOptions } from './node-stream.ts';
 export type FastifyEvents = (app: FastifyInstance) => Promise<void>;
 
 /**
- * Serves the hub's events as a plugin of Fastify: `app.register(sse(hub), { prefix: '/events' })`. Headers that hooks have
- * set, such as those of `@fastify/cors`, stand in the answers. What `topics`, `authorize`, `greeting` and `onConnect`
- * throw goes to the app's error handler, except for errors that say how to answer, such as `unauthorized()`. The peer's
- * address is `request.ip`, which heeds `trustProxy`. `app.close()` closes the hub.
+ * Serves the hub's events as a plugin of Fastify: `app.register(sse(hub), { prefix: '/events' })`. Answers keep the
+ * headers that hooks have set, such as those of `@fastify/cors`. Errors of `topics`, `authorize`, `greeting` and
+ * `onConnect` go to the app's error handler, except those that say how to answer, such as `unauthorized()`. The peer's
+ * address is `request.ip`, which respects `trustProxy`. `app.close()` closes the hub.
  *
  * @throws {TidingsError} `hub/invalid-option`.
  */
 export function sse(hub: Hub, options: HandlerOptions<FastifyRequest> & SocketOptions = {}): FastifyEvents {
   const handle = createNodeHandler<FastifyRequest>(hub, options, { address: (request) => request.ip });
   return async (app) => {
-    // The bodies of this plugin's requests are read by the hub, within its own limits. It goes for no other routes.
+    // The hub reads the bodies of this plugin's requests, within its own limits. Other routes are unaffected.
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', (_request, _payload, done) => done(null));
     // Not `onClose`, which comes after the server has waited for the streams to end.
@@ -34,11 +34,11 @@ export function sse(hub: Hub, options: HandlerOptions<FastifyRequest> & SocketOp
   };
 }
 
-/** Fastify keeps what hooks have set to itself until it sends a reply of its own. */
+/** Fastify holds the headers that hooks have set until it sends a reply of its own. */
 function passHeaders(reply: FastifyReply): void {
   for (const [name, value] of Object.entries(reply.getHeaders()))
     if (value !== undefined) reply.raw.setHeader(name, value);
 }
 
 export type { SocketOptions } from './node-stream.ts';
-export type { Authorization, CorsOptions, Greeting, HandlerOptions } from '../http/handler-options.ts';
+export type { Authorization, CorsOptions, HandlerOptions } from '../http/handler-options.ts';

@@ -1,9 +1,9 @@
 import { remembering } from './once-for-all.ts';
 
-/** What a flush's bytes become on the wire. */
+/** Turns a flush's bytes into those on the wire. */
 type Framing = (bytes: Uint8Array) => Buffer;
 
-/** As `net.Socket` takes them, without a view of its own for each write. */
+/** A `Buffer`, as `net.Socket` takes it: one view for all connections instead of one per write. */
 export const toBuffer: Framing = remembering((bytes) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
 );

@@ -8,7 +8,7 @@ const json = encoder.encode(
   JSON.stringify(Array.from({ length: 500 }, (_, id) => ({ id, name: `No. ${id}` }))),
 );
 
-/** What can be read of a body that has not ended. */
+/** The readable part of a body that hasn't ended. */
 function readSoFar(parts: readonly Uint8Array[]): Buffer {
   return gunzipSync(Buffer.concat(parts), { finishFlush: constants.Z_SYNC_FLUSH });
 }
@@ -45,7 +45,7 @@ describe('A body in gzip', () => {
     );
   });
 
-  test('shares what it compressed with all bodies, whatever they were sent before', () => {
+  test('shares compressed flushes between all bodies, whatever came before in each', () => {
     const compression = gzip();
     const [first, second] = [compression.begin(), compression.begin()];
     const head = first.write(encoder.encode('first'));
@@ -58,7 +58,7 @@ describe('A body in gzip', () => {
     );
   });
 
-  test('is a fraction of what repeats itself, and five bytes more of what does not', () => {
+  test('shrinks repetitive text to a fraction, and adds five bytes to random text', () => {
     const stream = gzip().begin();
     stream.write(json);
     expect(stream.write(json).length).toBeLessThan(json.length / 4);

@@ -11,10 +11,13 @@ export interface GzipOptions {
 
 const GZIP_OPTIONS: Checks<GzipOptions> = { level: aNumber({ min: 1, max: 9, integer: true }) };
 
-/** A part of a gzip member that can stand behind any other: whole bytes, and no reference to what came before. */
+/** A part of a gzip member that can follow any other: it has whole bytes and refers to nothing earlier. */
 interface Block {
   readonly bytes: Uint8Array;
-  /** Of what it holds: its checksum, its length, and what that length does to the checksum of what came before. */
+  /**
+   * Of the uncompressed bytes: the checksum, the length, and the factor by which that length shifts an earlier
+   * checksum.
+   */
   readonly crc: number;
   readonly length: number;
   readonly shift: number;
@@ -27,12 +30,12 @@ const LAST_BLOCK = Uint8Array.of(3, 0);
 /** A stored block's header: https://www.rfc-editor.org/rfc/rfc1951#section-3.2.4 */
 const STORED_HEADER = 5;
 const MAX_STORED = 65_535;
-/** Nothing so short gets shorter. */
+/** Shorter input doesn't shrink. */
 const MIN_DEFLATED = 60;
 
 /**
- * Compresses each flush once for all connections that accept gzip, for `createHub({ compression: gzip() })`. For this
- * each flush stands for itself, which makes it larger than in a stream that remembers what it sent.
+ * Compresses each flush once for all connections that accept gzip, for `createHub({ compression: gzip() })`. Each flush
+ * is compressed by itself, so it comes out larger than in a stream that can refer back to what it sent.
  *
  * Measured by the benchmark `compression`.
  *
@@ -89,7 +92,7 @@ function compress(bytes: Uint8Array, level: number): Uint8Array {
   return isSmaller || bytes.length > MAX_STORED ? deflated : store(bytes);
 }
 
-/** Ends at a whole byte with the empty block of a sync flush, so that all of it can be read at once. */
+/** Ends at a whole byte with the empty block of a sync flush, and the client can read all of it at once. */
 function deflate(bytes: Uint8Array, level: number): Uint8Array {
   return deflateRawSync(bytes, { level, finishFlush: constants.Z_SYNC_FLUSH });
 }
@@ -104,8 +107,9 @@ function store(bytes: Uint8Array): Uint8Array {
 }
 
 /*
- * The checksum of a whole from those of its parts. A CRC is the remainder of a polynomial over GF(2), so that of AB is
- * that of A times x to the length of B in bits, plus that of B. Bits are reflected: the highest power is the lowest bit.
+ * Computes the checksum of a whole from those of its parts. A CRC is the remainder of a polynomial over GF(2): the CRC
+ * of AB is the CRC of A times x to the length of B in bits, plus the CRC of B. Bits are reflected: the highest power is
+ * the lowest bit.
  */
 const POLYNOMIAL = 0xedb88320;
 const ONE = 0x80000000;

@@ -13,7 +13,7 @@ import { serve } from '../../test/http/server.ts';
 import { type Handle, handleOf, writeToHandle } from './handle.ts';
 import { sse } from './index.ts';
 
-/** A server's side of a connection, with its handle, and the port that its peer may connect to. */
+/** The server's side of a connection, its handle, and the port for the peer. */
 async function accept(connect: (port: number) => void): Promise<{ socket: Socket; handle: Handle }> {
   const server = net.createServer();
   onTestFinished(() => void server.close());
@@ -48,8 +48,8 @@ function fill(handle: Handle, written: (failed: boolean) => void): number {
   }
 }
 
-describe('What is written to a handle', () => {
-  test('is sent, after what its socket was given before', async () => {
+describe('Bytes written to a handle', () => {
+  test('are sent, after bytes written to its socket before', async () => {
     const { socket, handle, peer } = await connectPeer();
     socket.write('one, ');
     expect(writeToHandle(handle, Buffer.from('two, '), { written: vi.fn() })).toBe('sent');
@@ -62,7 +62,7 @@ describe('What is written to a handle', () => {
     await until('all', () => text === 'one, two, three');
   });
 
-  test('is pending while the peer does not read, then sent, before what the socket is given later', async () => {
+  test('are pending while the peer does not read, then sent, before bytes written to the socket later', async () => {
     const { socket, handle, peer } = await connectPeer();
     const written = vi.fn();
     const bytes = fill(handle, written);
@@ -81,7 +81,7 @@ describe('What is written to a handle', () => {
     expect(written.mock.calls).toEqual([[false]]);
   });
 
-  test('fails if the peer goes while it is pending', async () => {
+  test('fail if the peer goes while they are pending', async () => {
     const { handle, peer } = await connectPeer();
     const written = vi.fn();
     fill(handle, written);
@@ -90,7 +90,7 @@ describe('What is written to a handle', () => {
     expect(written.mock.calls).toEqual([[true]]);
   });
 
-  test('fails once the socket is destroyed', async () => {
+  test('fail once the socket is destroyed', async () => {
     const { socket, handle } = await connectPeer();
     socket.destroy();
     expect(writeToHandle(handle, Buffer.from('late'), { written: vi.fn() })).toBe('failed');
@@ -98,7 +98,7 @@ describe('What is written to a handle', () => {
     expect(writeToHandle(handle, Buffer.from('later'), { written: vi.fn() })).toBe('failed');
   });
 
-  test('fails once the socket is destroyed, also behind what is pending', async () => {
+  test('fail once the socket is destroyed, even behind pending ones', async () => {
     const { socket, handle } = await connectPeer();
     fill(handle, vi.fn());
     socket.destroy();
@@ -107,8 +107,8 @@ describe('What is written to a handle', () => {
     expect(writeToHandle(handle, Buffer.from('later'), { written: vi.fn() })).toBe('failed');
   });
 
-  // What the kernel refuses it may take a moment later, when Node tries again before it returns.
-  test('arrives whole and in order at peers that stop reading for a while, and read at the same time', async () => {
+  // Bytes that the kernel refuses it may accept a moment later, when Node retries before it returns.
+  test('arrive complete and in order at peers that stop reading for a while, and at peers that read meanwhile', async () => {
     const peer = startPeers();
     const servers = await Promise.all(Array.from({ length: 20 }, () => accept((port) => peer.connect(port))));
     const digests = servers.map(({ socket, handle }) => {
@@ -134,7 +134,7 @@ describe('What is written to a handle', () => {
   });
 });
 
-/** In another thread, so that they read while this one writes. */
+/** In another thread: they read while this one writes. */
 function startPeers() {
   const worker = new Worker(
     `const { parentPort } = require('node:worker_threads');
@@ -162,7 +162,7 @@ function startPeers() {
   };
 }
 
-test('A socket whose `write` is wrapped is written to by it', async () => {
+test('A socket whose `write` is wrapped gets its bytes through the wrapper', async () => {
   const hub = startHub();
   const handle = sse(hub);
   const wrapped: string[] = [];

@@ -1,15 +1,15 @@
 import { Socket } from 'node:net';
 
 /**
- * What is beneath a `net.Socket` of TCP or of a Unix socket. Node has no public name for it, so nothing here is taken
+ * The handle beneath a `net.Socket` of TCP or of a Unix socket. It is no public part of Node, so nothing here is taken
  * for granted: see `knownWrite`.
  */
 export interface Handle {
-  /** Called with what the peer sent, or with nothing at its end. */
+  /** Called with the bytes that the peer sent, and without any at its end. */
   onread: (this: Handle, bytes?: ArrayBuffer) => void;
   /** Bytes that the kernel has not taken yet. */
   readonly writeQueueSize: number;
-  /** Noted by a socket: whether it has called `readStart`. */
+  /** Set by a socket: whether it has called `readStart`. */
   reading?: boolean;
   readStart(): number;
   readStop(): number;
@@ -18,36 +18,38 @@ export interface Handle {
   close(onClose: () => void): void;
 }
 
-/** A write that the kernel could not take all of at once. */
+/** A write of which the kernel couldn't take everything at once. */
 interface WriteRequest {
   oncomplete?: (status: number) => void;
-  /** Keeps what is being written from being collected. */
+  /** Keeps the bytes being written from being garbage collected. */
   buffer?: Buffer;
-  /** Set if it was over before anybody could listen. */
+  /** Set if the write ended before anybody could listen. */
   readonly writeStatus?: number | null;
-  /** Negative if it has not even begun. */
+  /** Negative if the write never began. */
   getAsyncId?(): number;
 }
 
-/** Who writes. */
+/** The sink that writes. */
 export interface Writer {
-  /** After `pending`: the kernel has it all, or the peer is gone. */
+  /** Called after `pending`, once the kernel has everything or the peer is gone. */
   written(failed: boolean): void;
 }
 
-/** `sent`: the kernel has all of it. `pending`: it will have; `written` tells. `failed`: the peer is gone. */
+/** `sent`: the kernel has everything. `pending`: `written` will say when it does. `failed`: the peer is gone. */
 type Written = 'sent' | 'pending' | 'failed';
 
-/** Writes to a handle, after what was written to it or by its socket before. */
+/** Writes to a handle, after everything that was written before to it or to its socket. */
 export type Write = (handle: Handle, bytes: Buffer, writer: Writer) => Written;
 
 interface WithHandle {
   readonly _handle?: (Handle & { readonly constructor: { readonly name: string } }) | null;
 }
 
-/** @returns what a socket hands to its handle to be told of the end of a write; undefined if it does something else. */
+/**
+ * @returns what a socket passes to its handle to learn of a write's end; undefined if this runtime does it differently.
+ */
 function watchWrite(): WriteRequest | null | undefined {
-  // Others imitate the names, and mean something else by them.
+  // Other runtimes imitate the names, but mean something else by them.
   if (process.versions.deno !== undefined || process.versions.bun !== undefined) return undefined;
   let request: WriteRequest | null | undefined;
   const spy: Partial<Handle> = {
@@ -71,26 +73,26 @@ function chooseWrite(request: WriteRequest | null | undefined): Write | undefine
   return Request?.name === 'WriteWrap' ? writeWith(Request) : undefined;
 }
 
-/** Node 20 to 26.9: a request is given, and used if the kernel could not take all. */
+/** Node 20 to 26.9: the caller passes a request, which is used if the kernel couldn't take everything. */
 function writeWith(Request: new () => WriteRequest): Write {
   return (handle, bytes, writer) => {
-    // One for many would save 2 %; but whether it is in use can't be told for certain, and Node aborts if it is.
+    // Sharing one request would save 2 %, but nothing says for certain whether it is in use, and Node aborts if it is.
     const request = new Request();
     if (handle.writeBuffer(request, bytes) !== 0) return 'failed';
-    // Even if the request is in use, then nothing is left of it but that it is told so.
+    // With an empty queue the bytes are sent, even if the request is in use and has yet to be called back.
     if (handle.writeQueueSize === 0) return 'sent';
     awaitEnd(request, bytes, writer);
     return 'pending';
   };
 }
 
-/** From Node 26.10 on, a request is made where there is need of one. */
+/** From Node 26.10 on, Node itself makes a request when it needs one. */
 const writeWithoutRequest: Write = (handle, bytes, writer) => {
   const request = handle.writeBuffer(null, bytes);
   if (typeof request !== 'object') return request === 0 ? 'sent' : 'failed';
-  // Behind what is pending on a handle that closes: nobody would be told.
+  // The handle is closing with writes pending: this one would never be reported.
   if ((request.getAsyncId?.() ?? 0) < 0) return 'failed';
-  // Over already, while it was made.
+  // The write ended while its request was being made.
   if (typeof request.writeStatus === 'number') return request.writeStatus < 0 ? 'failed' : 'sent';
   awaitEnd(request, bytes, writer);
   return 'pending';
@@ -102,15 +104,14 @@ function awaitEnd(request: WriteRequest, bytes: Buffer, writer: Writer): void {
 }
 
 /**
- * As this Node's own sockets write to their handle, found by watching one do it: the names are as old as handles, the
- * way requests are made is not. Undefined if it is no way that is known here; then sockets are what there is to write
- * to.
+ * How this Node's own sockets write to their handle, found by watching one do it: the names are as old as handles, but
+ * the way requests are made has changed. Undefined if it is a way we don't know; streams are then written to sockets.
  */
 const knownWrite: Write | undefined = chooseWrite(watchWrite());
 
 /**
- * The handle of a socket, if it is one whose bytes go to the kernel as they are (TLS has another kind), can be written
- * to, and nobody wants to see what is written to the socket.
+ * The handle of a socket. Undefined if its bytes don't go to the kernel unchanged (TLS), if it can't be written to, or
+ * if something in the app observes what is written to the socket.
  */
 export function handleOf(socket: Socket): Handle | undefined {
   const { _handle: handle } = socket as Socket & WithHandle;

@@ -18,23 +18,23 @@ import {
   setHeaders,
 } from './node-stream.ts';
 
-/** What an adapter knows of its framework's requests. */
+/** How an adapter reads its framework's requests. */
 export interface Adapter<Req> {
   /** Its own options, besides those of every handler. */
   readonly checks?: Readonly<Record<string, Check>>;
-  /** The peer's address, unless the app says it. Default: the socket's. */
+  /** The peer's address, for apps without the option `address`. Default: the socket's. */
   readonly address?: (req: Req) => string | undefined;
-  /** What the framework made of the body, if it has read it. */
+  /** The body as the framework parsed it, if it has. */
   readonly body?: (req: Req) => unknown;
-  /** Takes what the app's own functions threw, where the hub has to answer by itself. Default: the hub's `onError`. */
+  /** Receives errors of the app's own functions when the hub has to answer by itself. Default: the hub's `onError`. */
   readonly report?: (error: unknown, req: Req) => void;
 }
 
 /**
- * Answers one request: the framework's, and those of Node beneath it. Resolves once the stream is open or the request
- * answered; rejects with what the app's own functions threw, before `takeOver` was called.
+ * Answers one request, given as the framework's and as Node's. Resolves once the stream is open or the request
+ * answered; rejects with whatever the app's own functions threw, in which case `takeOver` wasn't called.
  *
- * `takeOver` makes the framework keep its hands off the response from now on.
+ * `takeOver` makes the framework leave the response alone from then on.
  */
 export type NodeHandler<Req> = (
   appRequest: Req,
@@ -94,7 +94,7 @@ function assertAnswerable(req: NodeRequest, res: NodeResponse): void {
       'The response has begun before the hub got it: does middleware answer, or send headers, first?';
     throw createError('request/already-answered', message);
   }
-  // Those that frameworks make for tests, such as `app.inject()` of Fastify.
+  // The requests that frameworks make for tests have no socket, such as those of Fastify's `app.inject()`.
   if (typeof (req.socket as Partial<typeof req.socket> | null)?.setTimeout !== 'function') {
     const message =
       'The request did not come over a socket. `app.inject()` and the like give a response once it is complete, which ' +
@@ -103,7 +103,7 @@ function assertAnswerable(req: NodeRequest, res: NodeResponse): void {
   }
 }
 
-/** `last`: the socket is for nothing more, since the hub is being closed. */
+/** `last`: the socket serves no further request, because the hub is closing. */
 export function sendAnswer(
   req: NodeRequest,
   res: NodeResponse,
@@ -112,11 +112,11 @@ export function sendAnswer(
 ): void {
   if (isSettled(req, res)) return;
   setHeaders(res, headers);
-  // Nobody reads what else the peer sends, so the socket can't serve another request.
+  // Nobody reads the rest of this request, so the socket can't serve another.
   if (req.httpVersionMajor < 2 && (last || !req.complete)) res.setHeader('connection', 'close');
   res.writeHead(status);
   const text = req.method === 'HEAD' ? '' : body;
-  // RFC 9113 §8.1: with the answer complete the request is over too, whatever was still to come of it.
+  // RFC 9113 §8.1: once the answer is complete, the request is over too, even if parts of it are still to come.
   if ('stream' in res)
     res.end(text, () => {
       res.stream.close();
@@ -133,8 +133,8 @@ function isSettled(req: NodeRequest, res: NodeResponse): boolean {
 }
 
 /**
- * Middleware such as `express.json()` may have read the body already; `parsed` is what became of it. Some leave an
- * empty object there without reading (`express.urlencoded()` of Express 4, for a body that is not a form).
+ * Middleware such as `express.json()` may have read the body already; `parsed` is the result. Some leave an empty
+ * object there without reading (`express.urlencoded()` of Express 4, for a body that is not a form).
  */
 async function readBody(req: NodeRequest, parsed: unknown): Promise<unknown> {
   if (!req.readableDidRead) return readJson(req.iterator({ destroyOnReturn: false }));

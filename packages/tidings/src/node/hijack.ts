@@ -5,28 +5,28 @@ import type { OwnConnection } from '../hub/gateway.ts';
 import { LAST_CHUNK, toBuffer, toChunk } from './framing.ts';
 import { type Handle, type Writer, handleOf, writeToHandle } from './handle.ts';
 
-/** What of a socket Node has no public name for. It has been so in all versions, but is looked at before use. */
+/** Parts of a socket that aren't public. Every version of Node has had them, but the code checks before use. */
 interface Internals {
   _handle?: object | null;
-  /** `incoming`: the request read last. */
+  /** `incoming`: the latest request that was read. */
   readonly parser?: { readonly incoming?: unknown } | null;
 }
 
-/** A response that its socket is free for. */
+/** A response whose turn on its socket has come. */
 export type PlainResponse = ServerResponse & { readonly socket: Socket };
 
 /** Whether the socket carries nothing but this response, and is of the kind whose handle can be taken. */
 export function canHijack({ req, socket }: PlainResponse): boolean {
   const { parser } = socket as Internals & Socket;
-  // A request that was sent behind this one would go with the old socket, unanswered.
+  // A request sent behind this one would go down with the old socket, unanswered.
   return handleOf(socket) !== undefined && req.complete && parser?.incoming === req;
 }
 
 /**
- * Sends the response's head, then takes the connection's handle. The socket is destroyed, empty, so that `node:http`
- * lets go of parser, request and response by its own means.
+ * Sends the response's head, then takes the connection's handle. The socket, now empty, is destroyed, which makes
+ * `node:http` release parser, request and response itself.
  *
- * @returns undefined if something of the head, or of a response before this one, is left to be sent.
+ * @returns undefined if a part of the head, or of an earlier response, is still to be sent.
  */
 export function hijackSocket(res: PlainResponse): Handle | undefined {
   const { socket } = res;
@@ -35,7 +35,7 @@ export function hijackSocket(res: PlainResponse): Handle | undefined {
   res.flushHeaders();
   const isLeft = socket.bytesWritten === bytesWritten || socket.writableLength > 0;
   if (handle === undefined || isLeft) return undefined;
-  // This makes the parser give the input back to the socket, which it reads by itself otherwise.
+  // This makes the parser hand the input back to the socket; otherwise it reads the handle itself.
   socket.on('data', ignore);
   (socket as Internals)._handle = null;
   socket.destroy();
@@ -59,13 +59,13 @@ interface StreamHandle extends Handle {
   [SINK]?: HijackedSink;
 }
 
-/** Writes to a handle that is the stream's alone, so that an idle stream has neither socket nor listeners. */
+/** Writes to a handle that belongs to the stream alone: an idle stream has neither socket nor listeners. */
 export class HijackedSink implements Sink, Writer {
   readonly #chunked: boolean;
   readonly #connection: OwnConnection;
   /** Until the stream ends. */
   #handle: StreamHandle | undefined;
-  /** From then on, if it ends with a word. */
+  /** From then on, if it ends with a goodbye. */
   #socket: Socket | undefined;
 
   constructor(handle: StreamHandle, chunked: boolean, connection: OwnConnection) {
@@ -73,7 +73,7 @@ export class HijackedSink implements Sink, Writer {
     this.#connection = connection;
     this.#handle = handle;
     handle[SINK] = this;
-    // Only by reading can it be noticed that a peer leaves.
+    // Only reading reveals that a peer has left.
     handle.onread = leave;
     handle.readStop();
     if (handle.readStart() < 0) this.destroy();
@@ -112,12 +112,15 @@ export class HijackedSink implements Sink, Writer {
   }
 }
 
-/** The peer has gone; or it sends more, which can't be answered on a stream without end: so it will elsewhere. */
+/**
+ * The peer has gone. Or it sent another request, which can't be answered behind an endless stream: closed, it asks
+ * elsewhere.
+ */
 function leave(this: StreamHandle): void {
   this[SINK]?.destroy();
 }
 
-/** For the end, which takes more than writing: to wait until all is sent, and for the peer to end its side. */
+/** A socket for the end, which takes more than writing: waiting until everything is sent and the peer ends its side. */
 function toSocket(handle: Handle): Socket {
   handle.readStop();
   handle.reading = false;
@@ -127,7 +130,7 @@ function toSocket(handle: Handle): Socket {
     readable: true,
     writable: true,
   });
-  // A reset peer: `close` follows, and it is no news that peers vanish.
+  // The peer reset the connection: `close` follows, and a peer that vanishes is nothing to report.
   socket.on('error', ignore);
   socket.on('data', () => socket.destroy());
   return socket;

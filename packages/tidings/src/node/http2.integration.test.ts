@@ -13,7 +13,7 @@ async function startHttp2(handle: ReturnType<typeof sse>): Promise<http2.ClientH
   return http2.connect(url, INSECURE);
 }
 
-test('Hundreds of streams share a session, and each gets its own', async () => {
+test('Hundreds of streams share a session, and each gets its own events', async () => {
   const hub = startHub();
   const session = await startHttp2(sse(hub));
   const streams = Array.from({ length: 300 }, (_, n) => {
@@ -43,7 +43,7 @@ test('Streams that are reset as fast as they are opened leave nothing behind', a
     handle(req, req, res).then(handled, handled);
   });
   let failed: Error | undefined;
-  // Node ends a session that resets more than it finds decent.
+  // Node ends a session that resets too many streams.
   session.on('error', (error) => (failed = error));
   for (let round = 0; round < 20 && !session.closed; round += 1) {
     const streams = Array.from({ length: 20 }, () => session.request({ ':path': '/?topic=a' }));

@@ -8,15 +8,14 @@ import type { NodeRequest, NodeResponse, SocketOptions } from './node-stream.ts'
 
 export interface NodeHandlerOptions<Req> extends HandlerOptions<Req>, SocketOptions {
   /**
-   * Takes what the app's own functions threw, after the request was answered 500. Default: writes it to the
-   * console.
+   * Receives errors of the app's own functions, after the request was answered 500. Default: logs them to the console.
    */
   readonly onError?: (error: unknown, req: Req) => void;
 }
 
 /**
- * Serves the hub's events to `(req, res)`: plain `node:http`, `https`, `http2`, and frameworks on top
- * of them. Express, Fastify and Koa have a door of their own.
+ * Serves the hub's events to `(req, res)`: plain `node:http`, `https`, `http2`, and frameworks on top of them. Express,
+ * Fastify and Koa have entry points of their own.
  *
  * Mount it for all methods: a POST changes an open connection, and browsers ask for permission with OPTIONS.
  *

@@ -5,9 +5,9 @@ import { createNodeHandler } from './handler.ts';
 import type { SocketOptions } from './node-stream.ts';
 
 /**
- * Serves the hub's events as middleware of Koa: `router.all('/events', sse(hub))`. What `topics`, `authorize`, `greeting`
- * and `onConnect` throw goes up the middleware, except for errors that say how to answer, such as `unauthorized()`. The
- * peer's address is `ctx.ip`, which heeds `app.proxy`.
+ * Serves the hub's events as middleware of Koa: `router.all('/events', sse(hub))`. Errors of `topics`, `authorize`,
+ * `greeting` and `onConnect` go up the middleware, except those that say how to answer, such as `unauthorized()`. The
+ * peer's address is `ctx.ip`, which respects `app.proxy`.
  *
  * @throws {TidingsError} `hub/invalid-option`.
  */
@@ -20,4 +20,4 @@ export function sse(hub: Hub, options: HandlerOptions<Context> & SocketOptions =
 }
 
 export type { SocketOptions } from './node-stream.ts';
-export type { Authorization, CorsOptions, Greeting, HandlerOptions } from '../http/handler-options.ts';
+export type { Authorization, CorsOptions, HandlerOptions } from '../http/handler-options.ts';

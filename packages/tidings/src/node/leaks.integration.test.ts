@@ -12,7 +12,7 @@ import { sse } from './index.ts';
 
 const MEGABYTE = 1_000_000;
 
-/** Bytes of the heap that are in use, once what is no longer needed has gone. */
+/** Bytes of the heap that are in use after garbage collection. */
 async function heapUsed(): Promise<number> {
   for (let i = 0; i < 3; i += 1) {
     await turn();
@@ -57,7 +57,7 @@ test.each(networks)('A thousand connects and disconnects leave nothing behind on
   const before = { ...resources(), heap: await heapUsed(), listeners: listenersOf(server) };
   await comeAndGo(hub, url, stack.ask, 20, 50);
   await until('closed sockets', () => sockets.size === 0);
-  // One of Node's own timers may have been running before, and end meanwhile.
+  // A timer of Node's own may have been running before, and end in between.
   await until('no more resources', () => {
     const { timers, sockets: open } = resources();
     return timers <= before.timers && open <= before.sockets;

@@ -10,16 +10,16 @@ import { HijackedSink, type PlainResponse, canHijack, hijackSocket } from './hij
 import type { Acceptance } from '../http/negotiation.ts';
 import { countStream } from './stream-limit.ts';
 
-/** What `node:http`, `node:https` and `node:http2` (its compatibility API) call a handler with. */
+/** The arguments with which `node:http`, `node:https` and `node:http2` (its compatibility API) call a handler. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 export interface SocketOptions {
   /**
-   * Takes the socket over from `node:http` once the stream is open, which so keeps nothing of the request: a third
-   * of the memory of an idle connection. `req` and `res` are over for the app then: they emit `close` when the stream
-   * begins, `onConnect` tells of its end, and `server.close()` does not wait for it; `hub.close()` does. Only for
-   * HTTP/1.1 without TLS; elsewhere it changes nothing. Default false.
+   * Takes the socket over from `node:http` once the stream is open. `node:http` then keeps nothing of the request, and
+   * an idle connection needs a third of the memory. For the app, `req` and `res` are over: they emit `close` when the
+   * stream begins, only `onConnect` learns of its end, and `server.close()` doesn't wait for it; `hub.close()` does.
+   * Only for HTTP/1.1 without TLS; elsewhere it has no effect. Default false.
    */
   readonly hijack?: boolean | undefined;
 }
@@ -35,19 +35,19 @@ export function openStream(
   countStream(req, connection);
   setHeaders(res, headers);
   const hijacks = hijack && isPlain(res) && canHijack(res);
-  // Or a peer might send its next request on a socket that closes with the stream.
+  // Otherwise a peer might send its next request on a socket that closes with the stream.
   if (hijacks) res.setHeader('connection', 'close');
   res.writeHead(200);
-  // A server-wide socket timeout is about requests; whether a stream is alive is for the hub to say.
+  // A server-wide socket timeout is meant for requests; the hub itself decides whether a stream is alive.
   req.socket.setTimeout(0);
   const sink = toSink(gateway, req, res, connection, hijacks);
   connection.open(compression === undefined ? sink : new CompressedSink(sink, compression.begin()), greeting);
 }
 
-/** Others imitate `node:http`, but not what happens between a response and its socket (Bun sends no chunk at all). */
+/** Other runtimes imitate `node:http`, but not what happens between a response and its socket (Bun sends no chunks). */
 const isNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined;
 
-/** Whether what is written to it goes to its socket, and nowhere else. */
+/** Whether everything written to the response goes to its socket and nowhere else. */
 function isPlain(res: NodeResponse): res is PlainResponse {
   return (
     isNode &&
@@ -71,9 +71,9 @@ function toSink(
 }
 
 /**
- * Writes to the socket what `node:http` would, or to the handle beneath: `res.write` frames the same bytes anew for
- * each response, and hands them on in four pieces; `socket.write` touches many objects of the stream. The head and the
- * end still go through the response, which so keeps its own account of where it is. Measured by the benchmark
+ * Writes the bytes that `node:http` would, to the socket or the handle beneath it: `res.write` frames the same bytes
+ * again for each response and passes them on in four pieces, and `socket.write` touches many objects of the stream. The
+ * head and the end still go through the response, which keeps its own state in step. Measured by the benchmark
  * `fanout`.
  */
 class SocketSink implements Sink, Writer {
@@ -85,7 +85,7 @@ class SocketSink implements Sink, Writer {
   readonly #handle: Handle | undefined;
   #headSent = false;
   #isEnded = false;
-  /** Writes that went through the response and are still on their way. */
+  /** Writes through the response that haven't completed. */
   #held = 0;
 
   constructor(gateway: Gateway, res: ServerResponse, socket: Socket, connection: OwnConnection) {
@@ -97,7 +97,7 @@ class SocketSink implements Sink, Writer {
     this.#frame = res.chunkedEncoding ? toChunk : toBuffer;
     this.#handle = handleOf(socket);
     endWithResponse(connection, res);
-    // Instead of looking at `res.writableEnded` each time: each object that a write touches costs it some percent.
+    // Saves reading `res.writableEnded` each time: every extra object a write touches costs a few percent (`fanout`).
     res.on('prefinish', () => (this.#isEnded = true));
     if (this.#handle === undefined) this.#listen();
   }
@@ -111,13 +111,14 @@ class SocketSink implements Sink, Writer {
 
   write(bytes: Uint8Array): boolean {
     if (!this.#headSent) return this.#writeAfterHead(bytes);
-    // Once the app ended the response, or the socket is going, `close` follows; what came now would be out of place.
+    // Once the app has ended the response or the socket is closing, `close` follows; bytes written now would be out of
+    // place.
     if (this.#isEnded) return false;
     const chunk = this.#frame(bytes);
     if (this.#handle !== undefined) {
       const written = writeToHandle(this.#handle, chunk, this);
       if (written === 'failed') this.#socket.destroy();
-      // Set by the app since: the socket doesn't know by itself that it is not idle.
+      // The app may have set it since: the socket itself doesn't notice writes to its handle.
       if (this.#socket.timeout) this.#socket.setTimeout(this.#socket.timeout);
       return written === 'sent';
     }
@@ -154,10 +155,10 @@ function isQueued(req: NodeRequest, res: NodeResponse): boolean {
   return req.httpVersionMajor < 2 && res.socket === null;
 }
 
-/** A queued response isn't told when its socket goes. */
+/** A queued response doesn't notice when its socket closes. */
 function endWithSocket(connection: OwnConnection, socket: Socket): void {
   const onClose = (): void => connection.closed();
-  // A peer may send any number of requests ahead, and that is no leak.
+  // A peer may send any number of requests ahead: that many listeners are no leak.
   socket.setMaxListeners(socket.getMaxListeners() + 1);
   socket.on('close', onClose);
   connection.onClose(() => {
@@ -214,7 +215,7 @@ function endResponse(
 ): void {
   if (res.writableEnded || res.destroyed) return connection.closed();
   endOf(req, res).call(res, bytes, () => {
-    // Kept for another request, the socket would hold up a server that closes.
+    // A socket kept for another request would hold up a server that is closing.
     if (gateway.closing) release(req);
   });
 }
@@ -222,7 +223,7 @@ function endResponse(
 type End = (this: ServerResponse, bytes: Uint8Array, onEnd: () => void) => unknown;
 
 /**
- * `express-session` stores the session when a response ends. For a stream, that may be long after the user has signed
+ * `express-session` stores the session when a response ends. With a stream, that may be long after the user has signed
  * out, and would sign them in again.
  */
 function endOf(req: NodeRequest, res: ServerResponse): End {
@@ -239,7 +240,7 @@ export function setHeaders(res: NodeResponse, headers: Readonly<Record<string, s
   for (const [name, value] of Object.entries(headers)) setHeader(res, name, value);
 }
 
-/** `vary` adds to what middleware has put there; all others replace. */
+/** `vary` is added to the value that middleware has set; every other header replaces it. */
 function setHeader(res: NodeResponse, name: string, value: string): void {
   const present = name === 'vary' ? res.getHeader(name) : undefined;
   res.setHeader(name, present === undefined ? value : [present, value].flat().join(', '));

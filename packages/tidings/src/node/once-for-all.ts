@@ -1,7 +1,7 @@
 /**
- * Remembers what was made of the last two inputs. Connections are written to one after the other, most of them the
- * same, so that it is made once for all of them; and once for each of two kinds that alternate, such as compressed and
- * not.
+ * Remembers the results of the last two inputs. Connections are written to one after the other, most of them with the
+ * same bytes: the result is made once for all, or once for each of two kinds that alternate, such as compressed and
+ * plain.
  */
 export function remembering<Made>(make: (bytes: Uint8Array) => Made): (bytes: Uint8Array) => Made {
   let last: { readonly bytes: Uint8Array; readonly made: Made } | undefined;

@@ -21,7 +21,7 @@ export function noteSession(gateway: Gateway, req: NodeRequest): void {
 function watch(gateway: Gateway): Set<Http2Session> {
   const sessions = new Set<Http2Session>();
   sessionsOf.set(gateway, sessions);
-  gateway.onClosed(() => {
+  gateway.onGone(() => {
     for (const session of sessions) session.close();
   });
   return sessions;

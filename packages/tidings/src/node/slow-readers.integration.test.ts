@@ -11,7 +11,7 @@ import { handleOf } from './handle.ts';
 import { sse } from './index.ts';
 
 const MEGABYTE = 1_000_000;
-/** More than the kernel's buffers of both sides of a loopback connection take. */
+/** More than the kernel's buffers on both sides of a loopback connection hold. */
 const FLOOD = 24 * MEGABYTE;
 const EVENT = 50_000;
 const EVENTS = FLOOD / EVENT;
@@ -58,7 +58,7 @@ const networks = stacks.filter(({ name }) =>
 afterEach(() => void vi.restoreAllMocks());
 
 describe.each(networks)('On $name, a peer that stops reading', (stack) => {
-  test('is handed only what the network takes, and everything once in order when it reads on', async () => {
+  test('gets only what the network takes, and everything once and in order when it reads on', async () => {
     const hub = startHub();
     const { url } = await stack.start(hub);
     const slow = await stack.ask(`${url}/events?topic=a`, { idle: true });
@@ -79,8 +79,8 @@ describe.each(networks)('On $name, a peer that stops reading', (stack) => {
     await until('both live', () => hub.stats().live === 2);
   });
 
-  test('is dropped after the stall time, and nobody else', async () => {
-    // Hono's server writes there of every stream that it has to break off.
+  test('is dropped after the stall time, and no other peer is', async () => {
+    // Hono's server logs every stream that breaks off.
     vi.spyOn(console, 'error').mockImplementation(() => {});
     const hub = startHub({ stallTimeout: 1000 });
     const { url } = await stack.start(hub);
@@ -94,7 +94,7 @@ describe.each(networks)('On $name, a peer that stops reading', (stack) => {
     expect(numbers(fast.frames)).toEqual(allNumbers);
     slow.read();
     await slow.frames.end();
-    // What it has got up to then is whole and in order.
+    // Everything it received up to then is complete and in order.
     const got = numbers(slow.frames);
     expect(got.length).toBeLessThan(EVENTS);
     expect(got).toEqual(allNumbers.slice(0, got.length));
@@ -129,7 +129,7 @@ describe('For a peer that stops reading', () => {
     expect(numbers(peer.frames)).toEqual(allNumbers);
   });
 
-  test('what retention took meanwhile is told in its place', async () => {
+  test('a gap stands in place of the events that retention took meanwhile', async () => {
     const { hub, port } = await startNode({}, { log: memoryLog({ epoch: 'e', retention: { events: 20 } }) });
     const peer = await RawClient.connect(port);
     peer.get('/?topic=a&topic=b');
@@ -156,7 +156,7 @@ describe('For a peer that stops reading', () => {
     await until('all live', () => hub.stats().live === 100);
     await flood(hub);
     const held = responses.reduce((sum, { writableLength }) => sum + writableLength, 0);
-    // Up to 256 KiB and the event that goes beyond, the same bytes for many of them.
+    // Each holds up to 256 KiB and the event that exceeds them; many share the same bytes.
     expect(held).toBeLessThan(100 * (262_144 + EVENT + 1000));
     expect(hub.stats().behind).toBe(100);
   });

@@ -4,7 +4,7 @@ import { startHub } from '../../test/http/hub.ts';
 import { stacks } from '../../test/http/stacks.ts';
 import { memoryLog, unauthorized } from '../index.ts';
 
-/** What has to hold wherever the hub is put on the network. */
+/** The behaviour of a hub in every framework and server. */
 describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
   test('a stream has the headers that keep proxies, caches and compression off', async () => {
     const hub = startHub();
@@ -54,7 +54,7 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
     );
   });
 
-  test('no event falls between the state that greets and those that change it', async () => {
+  test('no event is lost between a greeting’s state and the events that change it', async () => {
     const hub = startHub();
     let state = 1;
     const { url } = await start(hub, {
@@ -72,7 +72,7 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
     expect(await frames.nextEvent()).toMatchObject({ type: 'message', data: '2' });
   });
 
-  test('a quiet connection is sent its cursor, and nothing else', async () => {
+  test('a quiet connection gets heartbeats with its cursor, and nothing else', async () => {
     const hub = startHub({ log: memoryLog({ epoch: 'e' }), heartbeat: 40 });
     const { url } = await start(hub);
     const { frames } = await ask(`${url}/events?topic=a`);
@@ -82,7 +82,7 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
     await frames.until('heartbeat of the new head', () => frames.all.some(({ text }) => text === 'id: e.1'));
   });
 
-  test('a drain says goodbye, ends the stream in order and refuses who comes meanwhile', async () => {
+  test('a drain says goodbye, ends the stream in order and refuses new connections', async () => {
     const hub = startHub({ retry: 100 });
     const { url } = await start(hub);
     const { frames } = await ask(`${url}/events?topic=a`);
@@ -145,7 +145,7 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
     expect(await reply.json()).toMatchObject({ code: 'request/method-not-allowed' });
   });
 
-  test('a POST changes what the stream is for', async () => {
+  test('a POST changes the stream’s topics', async () => {
     const hub = startHub();
     const { url } = await start(hub);
     const { frames } = await ask(`${url}/events?topic=a`);
@@ -199,12 +199,12 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
       ['e.4', '3'],
       ['e.5', '4'],
     ]);
-    // That a peer left is no news.
+    // A peer that left is nothing to report.
     expect(log).not.toHaveBeenCalled();
     log.mockRestore();
   });
 
-  test("what the app's own function throws is the app's: 500, and nothing left behind", async () => {
+  test('an error of the app’s own function goes to the app: 500, and nothing left behind', async () => {
     const hub = startHub();
     const onError = vi.fn();
     const failure = new Error('database gone');
@@ -226,7 +226,7 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
   });
 
   test.each(['grants', 'refuses', 'fails'] as const)(
-    'who leaves while it is being authorized leaves nothing behind, if authorize then %s',
+    'a visitor that leaves during authorization leaves nothing behind, if authorize then %s',
     async (verdict) => {
       const hub = startHub();
       const asked = createGate();

@@ -18,7 +18,7 @@ async function startSession(hub: ReturnType<typeof startHub>): Promise<{
   return { session: http2.connect(url, INSECURE), url, server };
 }
 
-/** The status of a request in this session, once its head is there. */
+/** The status of a request in this session, once its head has arrived. */
 async function open(
   session: http2.ClientHttp2Session,
 ): Promise<{ status: number; stream: http2.ClientHttp2Stream }> {
@@ -32,7 +32,7 @@ async function open(
   return { status, stream };
 }
 
-test('A session of HTTP/2 carries as many streams as the limit says, and others are not concerned', async () => {
+test('An HTTP/2 session carries as many streams as the limit allows, and other sessions are unaffected', async () => {
   const hub = startHub({ limits: { connectionsPerSession: 2 } });
   const { session, url } = await startSession(hub);
   const [first, second] = [await open(session), await open(session)];
@@ -45,7 +45,7 @@ test('A session of HTTP/2 carries as many streams as the limit says, and others 
   session.destroy();
 });
 
-test('A session of HTTP/2 is closed with the hub, so that the server can close', async () => {
+test('An HTTP/2 session closes with the hub, and then the server can close', async () => {
   const hub = startHub();
   const { session, server } = await startSession(hub);
   const frames = new Frames();

@@ -9,8 +9,8 @@ const openStreams = new WeakMap<object, number>();
 const RETRY_AFTER = 5;
 
 /**
- * A request that is sent behind a stream on the same socket gets no stream: it could bring nothing before that one ends,
- * and a peer can send thousands ahead. A session of HTTP/2 may have `maxPerSession`.
+ * A request sent behind a stream on the same socket gets no stream: it could bring nothing before that one ends, and a
+ * peer can send thousands ahead. An HTTP/2 session may have `maxPerSession` streams.
  *
  * @throws {TidingsError} `limit/connections` (429).
  */

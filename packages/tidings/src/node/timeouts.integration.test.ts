@@ -33,7 +33,7 @@ test('A session timeout of HTTP/2 is for idle sessions; a stream outlives it', a
   expect(await beats(frames, 3)).toHaveLength(3);
 });
 
-test('A stream outlives the time in which a request has to be in', async () => {
+test('A stream outlives the time within which a request has to arrive', async () => {
   const handle = sse(startHub({ heartbeat: HEARTBEAT }));
   const limits = {
     requestTimeout: 60,
@@ -46,7 +46,7 @@ test('A stream outlives the time in which a request has to be in', async () => {
   expect(await beats(frames, 3)).toHaveLength(3);
 });
 
-test('A timeout that the app sets on a stream is for one that nothing is written to', async () => {
+test('A timeout that the app sets on a stream fires only if nothing is written to it', async () => {
   const hub = startHub({ heartbeat: 100 });
   const handle = sse(hub);
   const { url, sockets } = await listen(http.createServer((req, res) => handle(req, res)));

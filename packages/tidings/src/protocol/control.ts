@@ -1,6 +1,6 @@
 import type { Matcher } from './matcher.ts';
 
-/** Types beginning like this are the protocol's own; `publish` refuses them. */
+/** Types with this prefix belong to the protocol; `publish` refuses them. */
 export const RESERVED_PREFIX = 'tidings:';
 
 export const WELCOME = 'tidings:welcome';
@@ -10,8 +10,8 @@ export const EXPIRING = 'tidings:expiring';
 export const GOODBYE = 'tidings:goodbye';
 
 /**
- * Why events are missing. `trimmed`: retention took them. `epoch`: the cursor belongs to another incarnation of
- * the log. `unknown-cursor`: it is malformed, or ahead of the log.
+ * Why events are missing. `trimmed`: retention removed them. `epoch`: the cursor belongs to another incarnation of the
+ * log. `unknown-cursor`: it is malformed, or ahead of the log.
  */
 export type GapReason = 'trimmed' | 'epoch' | 'unknown-cursor';
 

@@ -102,7 +102,7 @@ function decode(chunks: readonly Uint8Array[]): Happening[] {
       happenings.push({ event: { type, data, lastEventId } });
     },
     onId(id) {
-      // The hub's heartbeats may say the same again.
+      // The hub's heartbeats may repeat the same id.
       if (id !== lastEventId) happenings.push({ lastEventId: id });
       lastEventId = id;
     },
@@ -151,7 +151,7 @@ const value = fc.oneof(
 );
 const end = fc.constantFrom('\n', '\n\n', '\r', '\r\r', '\r\n', '\r\n\r\n', '\n\r', '\r\n\n', '');
 const line = fc.tuple(name, colon, value, end).map((parts) => utf8(parts.join('')));
-/** Bytes that begin, go on with or never are part of a character, and line ends in the midst of them. */
+/** Bytes that begin a character, continue one or never belong to one, with line ends among them. */
 const garbage = fc.array(
   fc.constantFrom(
     0x00,

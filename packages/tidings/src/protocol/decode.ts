@@ -66,7 +66,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
   let atStart = true;
   let afterCr = false;
   let nulPossible = false;
-  /** The beginning of a line. It is only added to until the line is whole: looking into it would copy it each time. */
+  /** The beginning of a line. Until the line is complete it only grows: looking into it would copy it each time. */
   let held = '';
   let type = '';
   let data: string | undefined;
@@ -87,14 +87,14 @@ export function createDecoder(options: DecoderOptions): Decoder {
     atStart = false;
     if (afterCr && text.charCodeAt(0) === LF) at = 1;
     afterCr = false;
-    // Told once a chunk, where that is quick: in text of one byte a unit.
+    // Looked for once per chunk, where that is quick: in text of one byte per unit.
     nulPossible ||= text.length !== chunk.length || text.includes('\0');
     readLines(text, held === '' ? at : finishHeld(text, at));
   }
 
   /**
-   * The hot path. It sees to data lines itself, and to the blank line behind them, instead of leaving that to
-   * `readLine`: with small events, that is a quarter of the speed.
+   * The hot path. It handles data lines and the blank line after them itself instead of through `readLine`: with small
+   * events, that makes a quarter of the speed.
    */
   function readLines(text: string, start: number): void {
     let at = start;
@@ -179,7 +179,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
     // "If the line is empty (a blank line): Dispatch the event"
     if (start === end) return endBlock();
     checkSize(text, start, end);
-    // The fields that most events have, told without making their names into strings.
+    // The fields that most events have, recognized without making strings of their names.
     if (isData(text, start)) return appendData(text.slice(valueAfter(text, start + 4), end));
     if (isId(text, start)) return setId(text.slice(valueAfter(text, start + 2), end));
     if (isEvent(text, start)) type = text.slice(valueAfter(text, start + 5), end);

@@ -2,8 +2,8 @@
 const SPECIAL = /[\\*:(){}+?]/g;
 
 /**
- * Text that stands for itself in a pattern, for patterns built from names that users choose: a user called `*` would
- * get everybody's events otherwise.
+ * Escapes text that is to stand for itself in a pattern. Use it for names that users choose: without it, a user called
+ * `*` would get everybody's events.
  *
  * @example { pattern: `user/${escapePattern(name)}/*` }
  */

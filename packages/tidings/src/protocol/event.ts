@@ -1,18 +1,31 @@
 import { RESERVED_PREFIX } from './control.ts';
 import { createError } from './errors.ts';
-import { describe, likelyName } from './options.ts';
+import type { TidingsError } from './tidings-error.ts';
+import { aNumber, assertOptions, describe, likelyName } from './options.ts';
 import { assertTopic, MAX_TOPIC_LENGTH, PRESENCE_PREFIX } from './matcher.ts';
 
 /** An event's options, apart from its topics and data. */
 export interface EventOptions {
   /** SSE event type; absent means `message`. No CR, LF or NUL, and not beginning with `tidings:`. */
   readonly type?: string;
-  /** The publisher's own name for the event: one already in the log is not appended again. 1 to 255 characters. */
+  /** The publisher's own name for the event: the log stores an id only once. 1 to 255 characters. */
   readonly id?: string;
   /** Which state this event is the newest value of. 1 to 255 characters. */
   readonly key?: string;
   /** Deletes the key: snapshots no longer contain it. Connections that follow or resume still receive this event. */
   readonly tombstone?: boolean;
+  /**
+   * Milliseconds after which the key is deleted, unless a newer value comes first. Subscribers get the deletion as a
+   * tombstone. Needs a `key` and a topic that is a state.
+   */
+  readonly ttl?: number;
+  /**
+   * Publishes only if the newest value of the key is the event with this seq, whichever process asks; else rejects with
+   * `event/conflict`. `Published` has an event's seq. Needs a `key` and a topic that is a state.
+   */
+  readonly ifSeq?: number;
+  /** Publishes only if the key has no value; else rejects with `event/conflict`. Needs the same as `ifSeq`. */
+  readonly ifAbsent?: boolean;
   /** Only for connections that `authorize` granted one of the topics to. */
   readonly private?: boolean;
   /** Sends `data`, a string, verbatim instead of as JSON. */
@@ -37,6 +50,19 @@ export interface NewEvent {
   readonly private: boolean;
   /** Ids of events that this one superseded before they were appended. The log takes them for this event's as well. */
   readonly supersededIds?: readonly string[];
+  /** Milliseconds, by the log's time, after which the log deletes the key. Only on state topics. */
+  readonly ttl?: number | undefined;
+  /** The event is appended only if this is the seq of its key's value; 0: only if the key has none. On state topics. */
+  readonly ifSeq?: number | undefined;
+  readonly pace?: Pace | undefined;
+}
+
+/** The rhythm at which a log takes values of one key. Only on state topics. */
+export interface Pace {
+  /** The least milliseconds between two values, by the log's time. */
+  readonly interval: number;
+  /** Milliseconds that have passed since the event was published: of two values, the one published later counts. */
+  readonly waited: number;
 }
 
 export interface EventLimits {
@@ -79,11 +105,43 @@ export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVEN
     key: input.key === undefined ? undefined : checkName('event/invalid-key', 'key', input.key),
     tombstone: input.tombstone ?? false,
     private: input.private ?? false,
+    ...(input.ttl !== undefined && { ttl: input.ttl }),
+    ...toCondition(input),
   };
 }
 
-const KNOWN = new Set(['topics', 'data', 'type', 'id', 'key', 'tombstone', 'private', 'raw']);
-const FLAGS = ['tombstone', 'private', 'raw'] as const;
+/** @throws {TidingsError} `event/invalid-option`. */
+function toCondition({ ifSeq, ifAbsent = false, key, ttl }: EventInput): Pick<NewEvent, 'ifSeq'> {
+  const needsKey =
+    ttl !== undefined ? 'ttl' : ifSeq !== undefined ? 'ifSeq' : ifAbsent ? 'ifAbsent' : undefined;
+  if (needsKey === undefined) return {};
+  if (key === undefined) throw invalidOption(needsKey, `An event with \`${needsKey}\` needs a \`key\`.`);
+  if (ifSeq !== undefined && ifAbsent)
+    throw invalidOption('ifAbsent', 'An event has either `ifSeq` or `ifAbsent`.');
+  if (ifAbsent) return { ifSeq: 0 };
+  return ifSeq === undefined ? {} : { ifSeq };
+}
+
+function invalidOption(option: string, message: string): TidingsError {
+  return createError('event/invalid-option', message, { details: { option } });
+}
+
+const KNOWN = new Set([
+  'topics',
+  'data',
+  'type',
+  'id',
+  'key',
+  'tombstone',
+  'private',
+  'raw',
+  'ttl',
+  'ifSeq',
+  'ifAbsent',
+]);
+const FLAGS = ['tombstone', 'private', 'raw', 'ifAbsent'] as const;
+const TTL = aNumber({ min: 1, finite: true });
+const SEQ = aNumber({ min: 1, integer: true });
 
 /** A misspelt `privat` must not make an event public, and `private: 'false'` must not make it private. */
 function assertKnownOptions(input: EventInput): void {
@@ -101,6 +159,9 @@ function assertKnownOptions(input: EventInput): void {
     const message = `Expected \`${name}\` of an event to be true or false, got ${describe(value)}.`;
     throw createError('event/invalid-option', message, { details: { option: name } });
   }
+  const { ttl, ifSeq } = input;
+  if (ttl !== undefined) assertOptions({ ttl }, { ttl: TTL }, '', invalidOption);
+  if (ifSeq !== undefined) assertOptions({ ifSeq }, { ifSeq: SEQ }, '', invalidOption);
 }
 
 function toTopics(topics: string | readonly string[], limits: EventLimits): readonly [string, ...string[]] {

@@ -6,8 +6,8 @@ export interface Check {
   /** In words, after "Expected `name` to be". */
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
-  /** The checks of a bag's own options, and whether there is a list of such bags. */
-  readonly within?: { readonly checks: Readonly<Record<string, Check>>; readonly list: boolean };
+  /** Checks the options within it. `name` is its own, whole name. */
+  readonly within?: (value: never, name: string, error: OptionError) => void;
 }
 
 /** A check for every option: the compiler reports a missing one. */
@@ -35,26 +35,21 @@ export function assertOptions<Options extends object>(
   checkOptions(options, checks, prefix, error);
 }
 
-/** The same with an error of the caller's own: a bundle for browsers leaves out the hub's, and the table behind it. */
+/** The same with the caller's own error: a bundle for browsers leaves out the hub's error and the table behind it. */
 export function checkOptions(
   bag: unknown,
   checks: Readonly<Record<string, Check>>,
   prefix: string,
   error: OptionError,
 ): void {
-  const name = prefix.replace(/\.$/, '') || 'options';
-  if (!isBag(bag)) throw unexpected(name, 'an object', bag, error);
+  if (!isBag(bag)) throw unexpected(prefix.slice(0, -1) || 'options', 'an object', bag, error);
   for (const [option, value] of Object.entries(bag)) {
+    const name = prefix + option;
     const check = Object.hasOwn(checks, option) ? checks[option] : undefined;
     if (check === undefined) throw unknown(prefix, option, Object.keys(checks), error);
     if (value === undefined) continue;
-    if (!check.accepts(value)) throw unexpected(prefix + option, check.expected, value, error);
-    if (check.within === undefined) continue;
-    const { checks: inner, list } = check.within;
-    if (!list) checkOptions(value, inner, `${prefix}${option}.`, error);
-    else
-      for (const [i, item] of (value as unknown[]).entries())
-        checkOptions(item, inner, `${prefix}${option}[${i}].`, error);
+    if (!check.accepts(value)) throw unexpected(name, check.expected, value, error);
+    check.within?.(value as never, name, error);
   }
 }
 
@@ -122,7 +117,7 @@ export function options<Options>(checks: Checks<Options>): Check {
   return {
     expected: 'an object',
     accepts: isBag,
-    within: { checks: checks, list: false },
+    within: (bag, name, error) => checkOptions(bag, checks, `${name}.`, error),
   };
 }
 
@@ -131,7 +126,9 @@ export function listOf<Options>(checks: Checks<Options>): Check {
   return {
     expected: 'a list',
     accepts: Array.isArray,
-    within: { checks: checks, list: true },
+    within(list: readonly unknown[], name, error) {
+      for (const [i, bag] of list.entries()) checkOptions(bag, checks, `${name}[${i}].`, error);
+    },
   };
 }
 
@@ -158,14 +155,14 @@ function unknown(prefix: string, option: string, known: readonly string[], error
 
 /** A value in an error message: short, with its type, and never a secret's whole text. */
 export function describe(value: unknown): string {
+  const kind = typeof value;
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'string')
     return `${JSON.stringify(value.length > 40 ? `${value.slice(0, 39)}…` : value)} (string)`;
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
-    return `${value} (${typeof value})`;
+  if (/^[nb]/.test(kind)) return `${value as number | boolean | bigint} (${kind})`;
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof (value as { then?: unknown }).then === 'function') return 'a promise';
-  return typeof value === 'function' ? 'a function' : typeof value === 'symbol' ? 'a symbol' : 'an object';
+  return `${kind === 'object' ? 'an' : 'a'} ${kind}`;
 }
 
 /** The known name that a misspelt one was meant to be, if one is near. */
@@ -179,16 +176,15 @@ export function likelyName(name: string, known: readonly string[]): string | und
   return likely;
 }
 
-/** Levenshtein's: how many characters to add, drop or replace. */
+/** Levenshtein's distance: how many characters to add, drop or replace. */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
+  let row = Array.from(`.${b}`, (_, i) => i);
+  for (const [i, character] of [...a].entries()) {
+    let left = i + 1;
+    row = row.map((above, j) => {
+      const replaced = (row[j - 1] ?? Infinity) + Number(character !== b[j - 1]);
+      return (left = Math.min(j === 0 ? left : left + 1, above + 1, replaced));
+    });
   }
-  return row[b.length] ?? 0;
+  return row.at(-1) ?? 0;
 }

@@ -117,7 +117,7 @@ describe('a pattern', () => {
     ['x'.repeat(1025), 'more characters than a topic may have'],
   ])('%j is refused: %s', (pattern) => expect(refused(pattern)).toBe(true));
 
-  test.each([undefined, null, 5, {}, [], ['a'], /a/])('that is no string is refused: %s', (pattern) => {
+  test.each([undefined, null, 5, {}, [], ['a'], /a/])('that is not a string is refused: %s', (pattern) => {
     expect(refused(pattern)).toBe(true);
   });
 

@@ -1,5 +1,6 @@
 import { AssertionError } from 'node:assert/strict';
 import { describe, expect, test } from 'vitest';
+import { brokenKeys } from '../../test/log/broken-keys.ts';
 import { brokenLogs, withFault } from '../../test/log/broken-logs.ts';
 import { brokenStates } from '../../test/log/broken-states.ts';
 import { logContract } from './log-contract.ts';
@@ -10,7 +11,7 @@ function caseOf(name: string): (typeof logContract)[number] {
   return found;
 }
 
-const faults = [...brokenLogs, ...brokenStates];
+const faults = [...brokenLogs, ...brokenStates, ...brokenKeys];
 /** Milliseconds to wait for a log that never answers. */
 const WITHIN = 200;
 

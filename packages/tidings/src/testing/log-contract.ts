@@ -5,6 +5,7 @@ import type { LogEntry } from '../log/entry.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { type ContractCase, oneLog } from './contract-case.ts';
 import { append, collect, dataAfter, read, tailAndLog } from './log-steps.ts';
+import { keyCases } from './log-contract-keys.ts';
 import { retentionCases } from './log-contract-retention.ts';
 import { stateCases } from './log-contract-states.ts';
 import { supersedingCases } from './log-contract-superseding.ts';
@@ -199,6 +200,7 @@ export const logContract: readonly ContractCase[] = [
   ...readCases,
   ...stateCases,
   ...supersedingCases,
+  ...keyCases,
   ...retentionCases,
   ...closeCases,
 ];

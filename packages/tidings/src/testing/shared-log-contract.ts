@@ -4,6 +4,7 @@ import type { LogEntry } from '../log/entry.ts';
 import type { Retention } from '../log/retention.ts';
 import type { NewEvent } from '../protocol/event.ts';
 import { type OpenLogOptions, finish } from './contract-case.ts';
+import { refuses } from './log-contract-keys.ts';
 import { append, collect, dataOf, lost, read, tailAndLog } from './log-steps.ts';
 
 /** Opens a new, empty log of the engine under test twice, as two processes would. */
@@ -21,9 +22,9 @@ export interface SharedContractCase {
 /** Milliseconds within which a process must notice another one's appends by itself. */
 const SOON = 60_000;
 /** A presence event. Presence is a state on any log: only the newest of each key is kept. */
-function state(key: string, data: string): NewEvent {
+function state(key: string, data: string, more: Partial<NewEvent> = {}): NewEvent {
   const topics: [string] = ['presence/contract'];
-  return { topics, key, data, type: undefined, id: undefined, tombstone: false, private: false };
+  return { topics, key, data, type: undefined, id: undefined, tombstone: false, private: false, ...more };
 }
 
 /** The duties of a `shared` `EventLog`, in addition to `logContract`, as cases for any test runner. */
@@ -157,6 +158,84 @@ export const sharedLogContract: readonly SharedContractCase[] = [
       assert.equal(two.newestLoss, start + 21);
       assert.deepEqual(await lost(two, start, ['early', 'steady', 'never']), ['early', 'steady']);
       assert.deepEqual(await lost(two, start + 1, ['early', 'steady', 'never']), ['steady']);
+    }),
+  },
+  {
+    name: 'lets one of two processes through that append under the same condition at once',
+    run: withTwo({}, async (one, two) => {
+      for (let i = 0; i < 10; i += 1) {
+        const logs = i % 2 === 0 ? [one, two] : [two, one];
+        const both = logs.map((log, j) => log.append([state(`${i}`, `${j}`, { ifSeq: 0 })]));
+        const results = await Promise.allSettled(both);
+        const taken = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+        assert.equal(taken.length, 1);
+        for (const [j, { status }] of results.entries())
+          if (status === 'rejected') await refuses(both[j] as Promise<unknown>, taken[0]?.seq ?? 0);
+        // The one who was refused knows now what is there.
+        await refuses(two.append([state(`${i}`, 'late', { ifSeq: 0 })]), taken[0]?.seq ?? 0);
+        await one.append([state(`${i}`, 'next', { ifSeq: taken[0]?.seq })]);
+      }
+    }),
+  },
+  {
+    name: 'lets all processes know that a key has expired',
+    run: withTwo({}, async (one, two) => {
+      const pushed = [collect(one), collect(two)] as const;
+      await one.append([state('k', 'value', { ttl: 100 })]);
+      await two.catchUp();
+      assert.ok(two.nextExpiry < Infinity, 'the other process doesn’t know that a key will expire');
+      for (const until = Date.now() + SOON; two.nextExpiry < Infinity && Date.now() < until;) {
+        await two.trim(Date.now());
+        await new Promise((resolve) => void setTimeout(resolve, 1));
+      }
+      await Promise.all([one.catchUp(), two.catchUp()]);
+      for (const entries of pushed) {
+        assert.deepEqual(
+          entries.map(({ key, tombstone }) => [key, tombstone]),
+          [
+            ['k', false],
+            ['k', true],
+          ],
+        );
+      }
+    }),
+  },
+  {
+    name: 'appends at most one value of a key within an interval, whichever process has it',
+    run: withTwo({}, async (one, two) => {
+      const long = 600_000;
+      const [first] = await one.append([state('k', '1', { pace: { interval: long, waited: 0 } })]);
+      const [plain, early] = await two.append([
+        { ...state('k', 'plain'), topics: ['a'], key: undefined },
+        state('k', '2', { pace: { interval: long, waited: 0 } }),
+      ]);
+      assert.equal(plain?.seq, (first?.seq ?? 0) + 1);
+      assert.ok(
+        (early?.wait ?? 0) > 0 && (early?.wait ?? 0) <= long,
+        'it came too soon, and was not answered so',
+      );
+      assert.equal(two.tail.head, plain?.seq);
+      // Another key has an interval of its own.
+      const [other] = await two.append([state('other', '3', { pace: { interval: long, waited: 0 } })]);
+      assert.equal(other?.wait, undefined);
+    }),
+  },
+  {
+    name: 'counts the value that was published last, even if it is appended first',
+    run: withTwo({}, async (one, two) => {
+      const publish = async (log: EventLog, data: string, waited: number) => {
+        const [answer] = await log.append([state('k', data, { pace: { interval: 1, waited } })]);
+        return answer;
+      };
+      await publish(one, '1', 0);
+      let second = await publish(one, '2', 0);
+      for (const until = Date.now() + SOON; second?.wait !== undefined && Date.now() < until;)
+        second = await publish(one, '2', 0);
+      assert.deepEqual(await publish(two, 'older', 300_000), { seq: second?.seq, duplicate: true });
+      let third = await publish(two, '3', 0);
+      for (const until = Date.now() + SOON; third?.wait !== undefined && Date.now() < until;)
+        third = await publish(two, '3', 0);
+      assert.equal(third?.seq, (second?.seq ?? 0) + 1);
     }),
   },
   {

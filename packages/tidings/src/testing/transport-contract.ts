@@ -9,7 +9,7 @@ export interface RunningTransport {
   readonly hub: Hub;
   /** Of the stream, such as `http://127.0.0.1:1234/events`. */
   readonly url: string;
-  /** Lets go of everything, streams that are still open included. */
+  /** Releases everything, including streams that are still open. */
   stop(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export type TransportFactory = (
 
 export interface TransportCase {
   readonly name: string;
-  /** Rejects if the transport doesn't do it. */
+  /** Rejects if the transport fails the duty. */
   run(start: TransportFactory): Promise<void>;
 }
 

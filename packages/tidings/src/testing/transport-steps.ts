@@ -4,7 +4,7 @@ import { type DecodedEvent, createDecoder } from '../protocol/decode.ts';
 /** Milliseconds until a wait has failed: long enough for a loaded machine to be slow instead of wrong. */
 const DEADLINE = 20_000;
 
-/** Waits for what tells nobody when it changes. */
+/** Polls for a condition that nothing announces. */
 export async function eventually(what: string, condition: () => boolean): Promise<void> {
   const deadline = performance.now() + DEADLINE;
   while (!condition()) {
@@ -21,7 +21,7 @@ export interface TestRequest {
   readonly idle?: boolean;
 }
 
-/** A client on a socket of its own, which notes what comes. */
+/** A client on a socket of its own, which records everything it receives. */
 export class TestReader {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;

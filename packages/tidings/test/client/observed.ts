@@ -23,11 +23,11 @@ export interface Observed {
   readonly messages: readonly string[];
   hasStatus(status: string): Promise<void>;
   hasMessages(count: number): Promise<void>;
-  /** Lets the time pass that the client waits for before it tries again. @returns how long that was. */
+  /** Lets the time pass that the client waits before it tries again. @returns how long that was. */
   comesBack(): Promise<number>;
 }
 
-/** Connects with a clock that stands still and dice that always show one half. */
+/** Connects with a clock that stands still and randomness that is always one half. */
 export function observe(url: string, options: ClientOptions = {}): Observed {
   const clock = createManualClock();
   const client = connect(url, { timers: clock, random: () => 0.5, ...options });

@@ -5,12 +5,15 @@
 
 /** The response of test/event-source/server.ts to one request. */
 export interface Answer {
+  /** With 0 there is no response: the connection breaks. */
   readonly status?: number;
   /** The content type; null for none. */
   readonly type?: string | null;
   readonly location?: string;
-  /** `{request}` in it becomes the request, as JSON. */
+  /** `{request}` in it becomes the request, as JSON, and `{fill}` 20,000 times `…`. */
   readonly chunks?: readonly string[];
+  /** The characters of the chunks are bytes. */
+  readonly bytes?: boolean;
   readonly end?: 'end' | 'hold';
 }
 
@@ -218,6 +221,31 @@ export const checks: Readonly<Record<string, Check>> = {
     equal(log, ['open 1', 'message ok…']);
   },
 
+  async 'an event may be large, and come in many pieces'(subject) {
+    const pieces = Array.from({ length: 20 }, (_, i) => `${i}{fill}`);
+    const [line] = await read(subject, 'data:', ...pieces, '\n\n');
+    equal(line === `message ${pieces.map((_, i) => `${i}${'…'.repeat(20_000)}`).join('')}`, true);
+  },
+
+  async 'an event may have any type, and its type may come after its data'(subject) {
+    equal(await read(subject, 'data:1\nevent:y\n\nevent:x\ndata:2\nevent:y\n\n'), ['y 1', 'y 2']);
+  },
+
+  async 'an id may come after the data, and a block of its own may bring it'(subject) {
+    equal(await read(subject, 'data:1\nid:1\n\nid:2\n\ndata:3\n\nid:3\nid\n\ndata:4\n\n'), [
+      'message 1 #1',
+      'message 3 #2',
+      'message 4',
+    ]);
+  },
+
+  async 'bytes that are not UTF-8 become replacement characters'(subject) {
+    // Latin-1 in the script becomes bytes: see `bytes` of the server.
+    const answer: Answer = { chunks: ['data:a\u00e9b\u00c3\n\n'], bytes: true };
+    const log = await follow(subject, scriptUrl(subject.base, answer), [], ({ length }) => length === 2);
+    equal(log, ['open 1', 'message a\uFFFDb\uFFFD']);
+  },
+
   async 'an event may be called open or error'(subject) {
     const source = new subject.EventSource(
       scriptUrl(subject.base, { chunks: ['event: open\ndata: 1\n\nevent: error\ndata: 2\n\n'], end: 'hold' }),
@@ -269,7 +297,30 @@ export const checks: Readonly<Record<string, Check>> = {
     }
   },
 
+  async 'a redirect to a refusal closes the source'(subject) {
+    const location = scriptUrl(subject.base, { status: 404 });
+    equal(await follow(subject, scriptUrl(subject.base, { status: 302, location }), [], () => true), [
+      'error 2',
+    ]);
+  },
+
+  async 'it goes back to its own URL after a redirect'(subject) {
+    const location = scriptUrl(subject.base, { chunks: ['retry:1\ndata:1\n\n'] });
+    const url = scriptUrl(subject.base, { status: 302, location }, echo);
+    const source = new subject.EventSource(url);
+    equal((await next(source)).data, '1');
+    equal((JSON.parse((await next(source)).data) as Echo).method, 'GET');
+    source.close();
+    equal([await countOf(url), await countOf(location)], [2, 1]);
+  },
+
   // The request
+
+  async 'a fragment is not sent'(subject) {
+    const url = scriptUrl(subject.base, hold);
+    equal(await follow(subject, `${url}#here`, [], () => true), ['open 1']);
+    equal(await countOf(url), 1);
+  },
 
   async 'it asks for an event stream, past all caches'(subject) {
     const { method, headers } = await requestOf(subject, scriptUrl(subject.base, echo));
@@ -330,6 +381,12 @@ export const checks: Readonly<Record<string, Check>> = {
     source.close();
   },
 
+  async 'a connection that breaks before the response is tried again'(subject) {
+    const url = scriptUrl(subject.base, { chunks: ['retry:1\ndata:a\n\n'] }, { status: 0 }, hold);
+    const log = await follow(subject, url, [], (lines) => lines.length === 5);
+    equal(log, ['open 1', 'message a', 'error 0', 'error 0', 'open 1']);
+  },
+
   async 'connected again and refused, it closes'(subject) {
     const url = scriptUrl(subject.base, { chunks: ['retry:1\n\n'] }, { status: 500 });
     equal(await follow(subject, url, [], ({ length }) => length === 3), ['open 1', 'error 0', 'error 2']);
@@ -346,6 +403,11 @@ export const checks: Readonly<Record<string, Check>> = {
     // Timers of browsers may be a little early.
     equal(performance.now() - start > 650, true);
     source.close();
+  },
+
+  async 'the last retry holds, leading zeros or not, for all connections to come'(subject) {
+    const url = scriptUrl(subject.base, { chunks: ['retry:60000\nretry:0020\n\n'] }, { chunks: [':\n'] });
+    await follow(subject, url, [], (log) => log.filter((line) => line === 'open 1').length === 4);
   },
 
   async 'close() while it waits is the end'(subject) {

@@ -38,8 +38,12 @@ async function give(
   request: http.IncomingMessage,
   response: http.ServerResponse,
 ): Promise<void> {
-  const { status = 200, type = 'text/event-stream', location, chunks = [], end = 'end' } = answer;
+  const { status = 200, type = 'text/event-stream', location, chunks = [], bytes, end = 'end' } = answer;
   const body = await text(request);
+  if (status === 0) {
+    request.socket.destroy();
+    return;
+  }
   response.writeHead(status, {
     ...(type !== null && { 'content-type': type }),
     ...(location !== undefined && { location }),
@@ -53,8 +57,10 @@ async function give(
   response.flushHeaders();
   for (const chunk of chunks) {
     const { method, headers } = request;
-    const told = chunk.replace('{request}', () => JSON.stringify({ method, headers, body }));
-    response.write(Buffer.from(told));
+    const told = chunk
+      .replace('{request}', () => JSON.stringify({ method, headers, body }))
+      .replace('{fill}', '…'.repeat(20_000));
+    response.write(Buffer.from(told, bytes === true ? 'latin1' : 'utf8'));
     // A chunk of its own, and not one with the next.
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

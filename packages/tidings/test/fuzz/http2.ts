@@ -76,9 +76,12 @@ function open(session: http2.ClientHttp2Session, { method, target, headers, body
 }
 
 /** An answer without end is given once it has some frames. */
-function answerOf(stream: http2.ClientHttp2Stream, { method }: FuzzRequest): Promise<RawAnswer | undefined> {
+function answerOf(stream: http2.ClientHttp2Stream, { method, target, headers: sent, body }: FuzzRequest): Promise<RawAnswer | undefined> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`No answer within ${PATIENCE} ms.`)), PATIENCE);
+    const timer = setTimeout(() => {
+      const request = JSON.stringify({ method, target, headers: sent, body }).slice(0, 1000);
+      reject(new Error(`No answer within ${PATIENCE} ms to ${request}, but ${head?.status} and ${bytes} bytes.`));
+    }, PATIENCE);
     const parts: Buffer[] = [];
     let bytes = 0;
     let head: { readonly status: number; readonly headers: ReadonlyMap<string, string> } | undefined;

@@ -22,7 +22,7 @@ export async function until(what: string, condition: () => boolean): Promise<voi
   }
 }
 
-/** The same for a condition that takes a question to know. */
+/** The same for a condition that has to be asked for. */
 export async function untilAsync(what: string, condition: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + DEADLINE;
   while (!(await condition())) {
@@ -31,7 +31,7 @@ export async function untilAsync(what: string, condition: () => Promise<boolean>
   }
 }
 
-/** Lets all happen that only waits for its turn: promise callbacks, and input that is there already. */
+/** Lets everything happen that only waits for its turn: promise callbacks, and input that has already arrived. */
 export async function turn(): Promise<void> {
   for (let i = 0; i < 2; i += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -39,7 +39,7 @@ export class Frames {
     this.#wake();
   }
 
-  /** Bytes of a frame that is not whole. */
+  /** Bytes of an incomplete frame. */
   get rest(): string {
     return this.#rest;
   }

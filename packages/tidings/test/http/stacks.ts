@@ -24,7 +24,7 @@ import { type Running, certificate, listen } from './server.ts';
 /** Options that don't look at the request, which lets all stacks share them. */
 export type AnyOptions = Omit<HandlerOptions<unknown>, 'address'>;
 
-/** A way to put the hub on the network. `/events` serves it. */
+/** A way to serve the hub. `/events` serves it. */
 export interface Stack {
   readonly name: string;
   readonly protocol: 'HTTP/1.1' | 'HTTP/2.0' | 'fetch';

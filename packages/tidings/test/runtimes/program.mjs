@@ -1,4 +1,4 @@
-// A hub behind the given door, in the given runtime. It writes its URL; a POST to /close publishes three events,
+// A hub behind the given entry point, in the given runtime. It writes its URL; a POST to /close publishes three events,
 // closes the hub and ends the process at once, as a deploy does. GET /connections answers how many there are.
 import { createServer } from 'node:http';
 import { createHub } from 'tidings';

@@ -76,7 +76,7 @@ describe.each(cases)('%s', (_name, command, door) => {
     await expect.poll(connections, { timeout: DEADLINE }).toBe('0');
   });
 
-  test('a process that ends after `hub.close()` has sent everything, and the goodbye', async () => {
+  test('a process that ends after `hub.close()` has sent everything, including the goodbye', async () => {
     const { url, exit } = await start(command(), door);
     const { frames } = await ask(`${url}/events?topic=a`);
     await frames.nextEvent();

@@ -3,7 +3,7 @@ import type { Credentials, SessionInfo, User } from '../../shared/api.ts';
 import { createSignal } from '../lib/signal.ts';
 import { ask, untilAnswered } from '../lib/http.ts';
 
-/** Why the user of the page is another one now. `ended`: the session ran out, or ended in another tab. */
+/** Why the page's user has changed. `ended`: the session ran out, or ended in another tab. */
 export type AccountChange = 'signed-in' | 'signed-out' | 'ended';
 
 /** The user signed in on this page. */
@@ -44,7 +44,7 @@ export function createAccount(): Account {
     tabs.postMessage('changed');
   }
 
-  // An answer other than the expected leaves things as they are; the next request will tell the user.
+  // An unexpected answer changes nothing; the next request will tell the user.
   tabs.addEventListener('message', () => void refresh());
 
   return {

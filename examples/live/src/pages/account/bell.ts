@@ -11,7 +11,7 @@ import type { Account } from './account.ts';
 import { counted, listed, mentioned, NO_NOTICES } from './notices.ts';
 
 export interface Bell {
-  /** Topics it has to hear of. */
+  /** The topics it needs. */
   topics(): readonly string[];
   /** Fetches the list; the answer's cursor is where to subscribe from. */
   load(): Promise<string | undefined>;

@@ -13,7 +13,7 @@ const state = viewsOf({
   total: 5,
 });
 
-test('the chart ends with the running minute and has no holes', () => {
+test('the chart ends with the current minute and has no holes', () => {
   const minutes = lastMinutes(state, NOON + 30_000);
   expect(minutes).toHaveLength(SHOWN_MINUTES);
   expect(minutes.at(-1)).toEqual({ at: NOON, views: 2 });
@@ -43,7 +43,7 @@ test('a delta applied twice counts once', () => {
   expect(lastMinutes(once, NOON).at(-1)?.views).toBe(3);
 });
 
-test('a page that the server dropped goes', () => {
+test('a page that the server dropped disappears', () => {
   const delta = {
     minutes: [],
     pages: [

@@ -20,7 +20,7 @@ const windows = need(document, '[data-window]', HTMLFieldSetElement);
 let state: MetricsState | undefined;
 let drawnAt = 0;
 
-/** The time that was chosen, or as much of it as there is; but a minute at least. */
+/** The chosen time, or as much of it as there is, but at least a minute. */
 function spanTo(now: number): TimeSpan {
   const chosen = Number(need(windows, ':checked', HTMLInputElement).value);
   const known = now - (state?.samples[0]?.at ?? now);
@@ -55,7 +55,7 @@ stream.on('dashboard:delta', (delta) => {
 windows.addEventListener('change', draw);
 details.addEventListener('toggle', draw);
 
-// Time goes on without news, too. An event that drew just now has done this already.
+// Time passes without events, too. An event that has just drawn the page has done this already.
 every(1000, () => {
   if (performance.now() - drawnAt > 900) draw();
 });

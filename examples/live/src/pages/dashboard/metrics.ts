@@ -17,7 +17,7 @@ export interface MetricsState {
   readonly ahead: number;
 }
 
-/** A snapshot replaces the figures; the history the page has goes on before the snapshot's. */
+/** A snapshot replaces the figures; the page's own history stays in front of the snapshot's. */
 export function applySnapshot(
   have: MetricsState | undefined,
   told: DashboardSnapshot,

@@ -4,7 +4,7 @@ import { need, setText } from '../ui/dom.ts';
 export function confirmDelete(text: string): Promise<boolean> {
   const dialog = need(document, '#delete-dialog', HTMLDialogElement);
   setText(need(dialog, '[data-delete-text]', HTMLElement), text);
-  // Escape leaves it as it was, which would be the last answer given.
+  // Escape doesn't change the return value, which would still be the last answer.
   dialog.returnValue = '';
   dialog.showModal();
   return new Promise((resolve) => {

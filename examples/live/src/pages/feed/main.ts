@@ -68,7 +68,7 @@ function show(changed: readonly FeedPost[]): void {
 }
 
 function askToSignIn(why: string): void {
-  // The server knows no session any more; the page has to notice before the dialog can bring a new one.
+  // The server no longer knows the session; the page has to notice before the dialog can start a new one.
   account.refresh().catch((error: unknown) => showToast(words(error), { tone: 'bad' }));
   signIn.open(why);
 }
@@ -139,7 +139,7 @@ async function showLinked(): Promise<void> {
     return;
   }
   for (const item of container.children) item.toggleAttribute('data-linked', item.id === `post-${id}`);
-  // Only once: a list that was fetched anew must not take the reader away from where they are.
+  // Only once: fetching the list again must not move the reader away from where they are.
   if (scrolledTo !== id) document.querySelector(`#post-${id}`)?.scrollIntoView({ block: 'center' });
   scrolledTo = id;
 }

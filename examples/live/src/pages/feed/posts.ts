@@ -1,6 +1,6 @@
 import type { Events, LikeState, Post, PublicPost } from '../../shared/api.ts';
 
-/** A post as the page has it. `wanted`: the reader pressed the heart and the server has not confirmed it yet. */
+/** A post as the page knows it. `wanted`: the reader pressed the heart, and the server hasn't confirmed it yet. */
 export interface FeedPost extends Post {
   readonly wanted?: boolean;
 }

@@ -51,14 +51,14 @@ describe('merging a snapshot into the history of a page', () => {
     ]);
   });
 
-  test('a snapshot that goes on right after what the page has leaves no gap', () => {
+  test('a snapshot that continues right after the page’s samples leaves no gap', () => {
     expect(told(mergeHistory([sample(1, 1)], [sample(2, 2)], INTERVAL))).toEqual([
       [1, 1],
       [2, 2],
     ]);
   });
 
-  test('a gap is not made twice', () => {
+  test('a gap is added only once', () => {
     const once = mergeHistory([sample(1, 1)], [sample(10, null)], INTERVAL);
     const twice = mergeHistory(once, [sample(20, 2)], INTERVAL);
     expect(told(twice)).toEqual([
@@ -75,20 +75,20 @@ describe('merging a snapshot into the history of a page', () => {
     expect(mergeHistory(once, snapshot, INTERVAL)).toEqual(once);
   });
 
-  test('an empty snapshot takes nothing away', () => {
+  test('an empty snapshot removes nothing', () => {
     expect(told(mergeHistory([sample(1, 1)], [], INTERVAL))).toEqual([[1, 1]]);
   });
 });
 
 describe('appending a sample', () => {
-  test('the next second just follows', () => {
+  test('the next second is appended', () => {
     expect(told(appendSample([sample(1, 1)], sample(2, 2), INTERVAL))).toEqual([
       [1, 1],
       [2, 2],
     ]);
   });
 
-  test('seconds without news repeat the last figures', () => {
+  test('seconds without a sample repeat the last figures', () => {
     expect(told(appendSample([sample(1, 1)], sample(10, 2), INTERVAL))).toEqual([
       [1, 1],
       [9, 1],

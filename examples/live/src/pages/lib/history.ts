@@ -38,8 +38,8 @@ export function samplesOf(history: DashboardSnapshot['history']): Sample[] {
 }
 
 /**
- * A page's history, continued by a snapshot: the snapshot's samples win over the time they cover, the older
- * ones stay, and where the two do not meet (the page was away, or the server) there is a gap.
+ * A page's history, continued by a snapshot: the snapshot's samples win over the time they cover, the older ones stay,
+ * and where the two do not meet (the page or the server was away) there is a gap.
  */
 export function mergeHistory(have: readonly Sample[], told: readonly Sample[], interval: number): Sample[] {
   const first = told[0];

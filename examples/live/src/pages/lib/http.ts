@@ -21,7 +21,7 @@ export class ApiError extends Error {
     this.fields = problem.errors ?? [];
   }
 
-  /** Whether the same request may well succeed later. */
+  /** Whether the same request is likely to succeed later. */
   get temporary(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }

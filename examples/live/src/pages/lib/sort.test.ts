@@ -12,7 +12,7 @@ describe('sorting', () => {
     expect(sortBy(rows, (row) => row.size, 'ascending').map((row) => row.size)).toEqual([9, 10, 10]);
   });
 
-  test('texts are sorted as people number things', () => {
+  test('texts are sorted in natural order', () => {
     expect(sortBy(rows, (row) => row.name, 'ascending').map((row) => row.name)).toEqual(['a9', 'a10', 'b']);
   });
 

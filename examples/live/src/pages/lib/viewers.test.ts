@@ -10,7 +10,7 @@ const have = {
   ],
 };
 
-test('pages without viewers go, and the most viewed come first', () => {
+test('pages without viewers disappear, and the most viewed come first', () => {
   const next = applyViewers(have, {
     version: 4,
     people: 6,

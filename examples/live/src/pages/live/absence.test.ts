@@ -27,7 +27,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('a page that is hidden for long is absent until it is shown', () => {
+test('a page hidden for a long time is absent until it is shown', () => {
   const absence = watch();
   page.show(false);
   vi.advanceTimersByTime(999);

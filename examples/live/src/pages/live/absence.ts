@@ -1,4 +1,4 @@
-/** Whether somebody looks at the page, or did a moment ago. */
+/** Whether somebody is looking at the page, or was a moment ago. */
 export interface Absence {
   /** Nobody does. */
   lasts(): boolean;

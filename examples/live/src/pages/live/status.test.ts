@@ -9,7 +9,7 @@ function label(state: Partial<StreamState>, now = NOW): string {
 }
 
 describe('the status indicator', () => {
-  test('begins with connecting and then is live', () => {
+  test('starts as connecting, then is live', () => {
     expect(label({})).toBe('Connecting…');
     expect(label({ phase: 'open' })).toBe('Live');
   });
@@ -28,12 +28,12 @@ describe('the status indicator', () => {
     expect(label({ phase: 'waiting' })).toBe('Reconnecting…');
   });
 
-  test('says offline while there is no network, unless the stream flows all the same', () => {
+  test('says offline while there is no network, unless the stream still flows', () => {
     expect(label({ phase: 'waiting', offline: true, retryAt: NOW + 9_000 })).toBe('Offline');
     expect(label({ phase: 'open', offline: true })).toBe('Live');
   });
 
-  test('shows a gap until it is closed, and the closing for a while', () => {
+  test('shows a gap until it is closed, and then for a while that it was closed', () => {
     const gap = { at: NOW, reasons: ['epoch'] };
     expect(label({ phase: 'open', gap })).toBe('Catching up…');
     expect(label({ phase: 'open', gap, caughtUpAt: NOW - 1 })).toBe('Catching up…');
@@ -41,7 +41,7 @@ describe('the status indicator', () => {
     expect(label({ phase: 'open', gap, caughtUpAt: NOW + 5 }, NOW + 60_000)).toBe('Live');
   });
 
-  test('rests without alarm while the page is out of sight, with or without a network', () => {
+  test('shows no alarm while the page is hidden, with or without a network', () => {
     expect(describeStatus({ ...INITIAL_STATE, phase: 'resting' }, NOW)).toMatchObject({
       tone: 'busy',
       label: 'Resting',
@@ -49,7 +49,7 @@ describe('the status indicator', () => {
     expect(label({ phase: 'resting', offline: true })).toBe('Resting');
   });
 
-  test('gives the reason where the stream is refused', () => {
+  test('gives the reason when the stream is refused', () => {
     const text = describeStatus({ ...INITIAL_STATE, phase: 'refused', problem: 'Not for you.' }, NOW);
     expect(text).toEqual({ tone: 'down', label: 'Refused', detail: 'Not for you.' });
   });
@@ -82,7 +82,7 @@ describe('a screen reader', () => {
     }
     return words;
   }
-  const LOST = 'The connection was lost. What is missed meanwhile comes after.';
+  const LOST = 'The connection was lost. The page catches up once it is back.';
 
   test('hears nothing when a page opens its stream, or opens it anew', () => {
     expect(heard('connecting', 'open', 5_000, 'connecting', 'open')).toEqual([]);
@@ -102,7 +102,7 @@ describe('a screen reader', () => {
     ]);
   });
 
-  test('hears of each interruption by itself', () => {
+  test('hears of each interruption separately', () => {
     expect(heard('waiting', 3_000, 'open', 9_000, 'waiting', 1_000, 'open', 'waiting', 3_000)).toEqual([
       LOST,
       'Live again.',

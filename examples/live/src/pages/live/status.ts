@@ -4,9 +4,9 @@ import { secondsUntil } from '../lib/time.ts';
 /** The state of the page's event stream, which the indicator in the top bar shows. */
 export interface StreamState {
   /**
-   * `connecting`: opened by the page's own wish, the first time or anew. `waiting`: interrupted, until it is open
-   * again. `resting`: closed while the page is out of sight. `ended`: the server said not to come back. `refused`:
-   * it said no (401, 403, …) and trying again is no use.
+   * `connecting`: being opened because the page wants it, for the first time or again. `waiting`: interrupted, until it
+   * is open again. `resting`: closed while the page is out of sight. `ended`: the server said not to come back.
+   * `refused`: it said no (401, 403, …), and trying again is pointless.
    */
   readonly phase: 'connecting' | 'open' | 'waiting' | 'resting' | 'ended' | 'refused';
   /** When the next attempt is due, while `waiting`. */
@@ -28,13 +28,13 @@ export interface StreamState {
   readonly reconnects: number;
   /** The last time the server reported events that it could not send again. */
   readonly gap?: { readonly at: number; readonly reasons: readonly string[] };
-  /** When the page had fetched the data that the gap had swallowed; absent while it has not. */
+  /** When the page had loaded the data that the gap concerned; absent until it has. */
   readonly caughtUpAt?: number;
 }
 
 export const INITIAL_STATE: StreamState = { phase: 'connecting', offline: false, events: 0, reconnects: 0 };
 
-/** How long after it the indicator goes on telling that a gap was closed. */
+/** How long the indicator says that a gap was closed, in ms. */
 const TELL_CAUGHT_UP = 8_000;
 
 export interface StatusText {
@@ -58,7 +58,7 @@ export function describeStatus(state: StreamState, now: number): StatusText {
     return {
       tone: 'busy',
       label: 'Resting',
-      detail: 'Nobody is looking. What is missed meanwhile comes after.',
+      detail: 'Paused while nobody is looking. The page catches up when you return.',
     };
   }
   if (state.offline) {
@@ -71,14 +71,14 @@ export function describeStatus(state: StreamState, now: number): StatusText {
   return {
     tone: 'waiting',
     label: seconds > 0 ? `Reconnecting in ${seconds} s` : 'Reconnecting…',
-    detail: state.problem ?? 'The connection was lost. What is missed meanwhile comes after.',
+    detail: state.problem ?? 'The connection was lost. The page catches up once it is back.',
   };
 }
 
 /** How late a heartbeat may be, in ms, until it counts as missed. */
 const HEARTBEAT_SLACK = 2_000;
 
-/** For how long nothing has come, if that is longer than a heartbeat takes. */
+/** How long the stream has been silent, if longer than a heartbeat takes. */
 function silence({ heartbeat, heardAt }: StreamState, now: number): number | undefined {
   if (heartbeat === undefined || heardAt === undefined) return undefined;
   return now - heardAt > heartbeat + HEARTBEAT_SLACK ? now - heardAt : undefined;
@@ -96,13 +96,17 @@ function describeOpen(state: StreamState, now: number): StatusText {
     };
   }
   if (gap !== undefined && (caughtUpAt === undefined || caughtUpAt < gap.at)) {
-    return { tone: 'busy', label: 'Catching up…', detail: `${describeGap(gap.reasons)} Fetching it anew.` };
+    return {
+      tone: 'busy',
+      label: 'Catching up…',
+      detail: `${describeGap(gap.reasons)} The page is loading its data again.`,
+    };
   }
   if (gap !== undefined && caughtUpAt !== undefined && now - caughtUpAt < TELL_CAUGHT_UP) {
     return {
       tone: 'live',
       label: 'Live, caught up',
-      detail: `${describeGap(gap.reasons)} It was fetched anew.`,
+      detail: `${describeGap(gap.reasons)} The page has loaded its data again.`,
     };
   }
   return { tone: 'live', label: 'Live', detail: 'Every event arrives as it happens.' };
@@ -120,7 +124,7 @@ export interface Announcement {
 /** Shorter interruptions are not read out, such as when the server renews a stream. */
 const READ_OUT_AFTER = 2_000;
 
-/** Announces changes for better or worse, but neither each second of a countdown nor a good start. */
+/** Announces changes for better or worse, but not each second of a countdown, and not a good start. */
 export function announce(last: Announcement, { tone, detail }: StatusText, now: number): Announcement {
   if (tone === 'busy') return last;
   if (tone === 'live') return { words: last.told === undefined ? last.words : 'Live again.' };
@@ -132,15 +136,15 @@ export function announce(last: Announcement, { tone, detail }: StatusText, now: 
 /** Why the server ended a stream, in words. */
 export function wordsForGoodbye(reason: string): string {
   if (reason === 'drain') return 'The server is about to restart.';
-  if (reason === 'expired') return 'The session this stream was opened with is over.';
+  if (reason === 'expired') return 'The session of this stream has ended.';
   if (reason === 'lifetime') return 'The server renews streams from time to time.';
   return 'The server ended the stream.';
 }
 
 function describeGap(reasons: readonly string[]): string {
-  if (reasons.includes('epoch')) return 'The server began a new log and told of a gap.';
-  if (reasons.includes('trimmed')) return 'The server no longer had all events and told of a gap.';
-  return 'The server told of a gap.';
+  if (reasons.includes('epoch')) return 'The server began a new log, and events are missing.';
+  if (reasons.includes('trimmed')) return 'The server no longer had every event that this page missed.';
+  return 'Some events are missing.';
 }
 
 /** The rows of the panel behind the indicator. */

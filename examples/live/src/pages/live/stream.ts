@@ -23,12 +23,12 @@ export interface Stream {
   onState(listener: () => void): void;
   /** The server reported missing events. */
   onGap(listener: () => void): void;
-  /** The server refused the stream, and it does not try again by itself. */
+  /** The server refused the stream, and the client doesn't try again by itself. */
   onRefused(listener: (status: number | undefined) => void): void;
   state(): StreamState;
   /** Opens it, or opens it anew with other topics from where it is. `cursor` is where it starts the first time. */
   open(topics: readonly string[], cursor?: string): void;
-  /** Keeps events back, in order, until the returned function is called: for the time a list is fetched. */
+  /** Holds events back, in order, until the returned function is called: while a list is being fetched. */
   hold(): () => void;
   /** The page has caught up with a gap. */
   caughtUp(): void;
@@ -40,8 +40,8 @@ export interface Stream {
 const LONGEST_WAIT = 10_000;
 
 /**
- * Over HTTP/1.1, browsers have six connections to a server for all of their tabs. Those that nobody looked at for so
- * long give theirs back, and no longer count as viewed.
+ * Over HTTP/1.1, browsers have six connections to a server for all of their tabs. Tabs that nobody has looked at for
+ * this long give theirs back, and no longer count as viewed.
  */
 const REST_AFTER = 30_000;
 
@@ -83,7 +83,7 @@ export function createStream(page: string): Stream {
     changes.tell();
   }
 
-  /** Nothing is drawn for it: the indicator looks once a second. */
+  /** Draws nothing: the indicator looks once a second. */
   function heard(): void {
     state = { ...state, heardAt: Date.now() };
   }
@@ -160,13 +160,13 @@ export function createStream(page: string): Stream {
     fresh.onOpen(opened);
     fresh.onGap(missed);
     fresh.onError(failed);
-    // A client's last event says that it was closed, which is no news for one closed here.
+    // A client's last event says that it was closed; the page knows that if it closed the client itself.
     fresh.onStatus((status) => {
       if (client === fresh) changed(status);
     });
   }
 
-  /** It goes on from its cursor when the page is shown again. A stream that is over for good stays so. */
+  /** It resumes from its cursor when the page is shown again. A stream that is over for good stays closed. */
   function rest(): void {
     if (client === undefined || state.phase === 'ended' || state.phase === 'refused') return;
     close();

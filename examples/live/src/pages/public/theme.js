@@ -4,5 +4,5 @@ try {
   const theme = localStorage.getItem('tidings:theme');
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
 } catch {
-  // Storage is forbidden here: the system's preference it is.
+  // Storage is forbidden here: the system's preference decides.
 }

@@ -1,4 +1,4 @@
-/** The element a page cannot do without. Throws where the HTML and the script no longer fit together. */
+/** An element that the page can't do without. Throws if the HTML and the script no longer fit together. */
 export function need<T extends Element>(root: ParentNode, selector: string, type: new () => T): T {
   const found = root.querySelector(selector);
   if (!(found instanceof type)) throw new Error(`No ${type.name} matches ${selector}`);
@@ -13,7 +13,7 @@ export function fromTemplate<T extends Element>(id: string, type: new () => T): 
   return copy;
 }
 
-/** An element with a class and a text: all that scripts build without a template. */
+/** An element with a class and a text: scripts build nothing else without a template. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   className = '',

@@ -11,7 +11,7 @@ const changes = createSignal<[]>();
 /** Called when the colours changed, by the button or by the system. */
 export const onThemeChange: (listener: () => void) => void = changes.add;
 
-/** The button in the top bar: as the system has it, light, dark. */
+/** The button in the top bar: the system's colours, light, dark. */
 export function startThemeButton(): void {
   const button = need(document, '[data-theme-button]', HTMLButtonElement);
   const system = matchMedia('(prefers-color-scheme: dark)');

@@ -3,7 +3,7 @@ import { clockTime } from '../lib/time.ts';
 import { onThemeChange } from './theme.ts';
 
 export interface ChartSeries {
-  /** Its CSS colour is the line's: themes are CSS's business. */
+  /** Its CSS colour is the line's: themes belong to CSS. */
   readonly swatch: HTMLElement;
   readonly kind: 'line' | 'steps' | 'bars';
 }

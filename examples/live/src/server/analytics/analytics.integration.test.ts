@@ -22,7 +22,7 @@ async function watch(): Promise<Stream> {
 }
 
 describe('viewers', () => {
-  test('are people: two tabs count once, a reload changes nothing, and closing all tabs leaves', async () => {
+  test('are people: two tabs count once, a reload changes nothing, and closing the last tab ends the visit', async () => {
     const watching = await watch();
     const [ann, bob] = [server.person(), server.person()];
     const told = async (viewers: number): Promise<void> => {
@@ -100,7 +100,7 @@ describe('page views', () => {
     await watching.close();
   });
 
-  test('follow a cursor: views counted in between come, in totals that may be repeated', async () => {
+  test('follow a cursor: views counted in between arrive, as totals that may be repeated', async () => {
     const { cursor, total } = (await server.person().get('/analytics/pageviews')).body;
     await (await server.person().stream(`page=/later&${newView()}`)).close();
     const stream = await server.person().stream(`topic=pageviews&last_event_id=${cursor}`);
@@ -160,7 +160,7 @@ describe('another site', () => {
     ['no visitor', `page=/x&${newView()}`, origin],
     ['no page', `${newView()}&${visitor}`, origin],
     ['an opaque origin', `page=/x&${newView()}&${visitor}`, 'null'],
-    ['an origin that is none', `page=/x&${newView()}&${visitor}`, 'garbage'],
+    ['an invalid origin', `page=/x&${newView()}&${visitor}`, 'garbage'],
     ['an origin that is too long', `page=/x&${newView()}&${visitor}`, `https://${'x'.repeat(300)}.example`],
   ])('is refused with %s', async (_, query, from) => {
     const { response } = await count(query, { Origin: from });

@@ -2,7 +2,7 @@ import { createContext, runInContext } from 'node:vm';
 import { beforeEach, expect, test } from 'vitest';
 import { embedScript } from './embed.ts';
 
-/** As much of a browser as the script uses. */
+/** The parts of a browser that the script uses. */
 interface FakePage {
   opened: FakeEventSource[];
   listeners: Map<string, (event: { persisted: boolean }) => void>;
@@ -59,7 +59,7 @@ function storageOf(items: Map<string, string>): unknown {
 const param = (source: FakeEventSource | undefined, name: string): string =>
   source?.url.searchParams.get(name) ?? '';
 
-test('connects to where it was loaded from, with the page, the view and the visitor', () => {
+test('connects to the server it was loaded from, with the page, the view and the visitor', () => {
   const [source] = load().opened;
   expect(source?.url.origin + (source?.url.pathname ?? '')).toBe('https://live.example/count');
   expect(param(source, 'page')).toBe('/cart');

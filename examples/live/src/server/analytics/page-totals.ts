@@ -69,7 +69,7 @@ async function addToOther(db: Database, views: number): Promise<number> {
   return row.views;
 }
 
-/** Deletes the pages that are one too many. */
+/** Deletes the pages beyond the maximum. */
 async function takeSurplus(db: Database, maxPages: number): Promise<{ name: PageName; views: number }[]> {
   const { pages } = await db
     .selectFrom('pages')

@@ -83,7 +83,7 @@ test('made-up names leave room for a page that people view', async () => {
   expect(await totals()).toMatchObject({ '/shop': 3, '/new': 2 });
 });
 
-test('made-up names with many views give way to present pages within days', async () => {
+test('made-up names with many views give way to current pages within days', async () => {
   for (let i = 0; i < MAX_PAGES; i += 1) await view(`/made-up-${i}`, 40);
   clock.advance(6 * DAY);
   await view('/one');

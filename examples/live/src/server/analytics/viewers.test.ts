@@ -31,7 +31,7 @@ function withRoomFor(maxPages: number): void {
   });
 }
 
-/** So many people come to a page; none of them is on another one. */
+/** This many people open a page, and no other one. */
 function enter(page: string, people = 1): void {
   const topics = viewers.topicsOf(page);
   for (const topic of topics) present[topic] = (present[topic] ?? 0) + people;
@@ -94,7 +94,7 @@ test('pages beyond the maximum are counted together, until others have no viewer
   expect(viewers.topicsOf('/4')).toEqual(['pages', 'page//4']);
 });
 
-test('a connection that shows no page counts for none', async () => {
+test('a connection without a page counts for none', async () => {
   viewers.enter(['posts']);
   expect(await toldNow()).toEqual([]);
 });

@@ -31,7 +31,7 @@ describe('accounts', () => {
     ['a password that is too short', { name: 'short', password: '1234567' }],
     ['a password that is too long', { name: 'long', password: 'x'.repeat(201) }],
     ['no password', { name: 'none' }],
-    ['an object for a name', { name: { $ne: '' }, password: PASSWORD }],
+    ['an object as a name', { name: { $ne: '' }, password: PASSWORD }],
   ])('refuse %s with 400', async (_, body) => {
     expect(await server.person().send('POST', '/users', body)).toMatchObject({
       status: 400,
@@ -188,7 +188,7 @@ describe('sessions', () => {
     const update = vi.spyOn(SessionStore.prototype, 'set');
     let signOut: Promise<unknown> | undefined;
     update.mockImplementationOnce(function (this: SessionStore, ...rest) {
-      // Just before it is saved, and for longer than the server remembers, it is ended elsewhere.
+      // Just before it is saved, it is ended elsewhere, for longer than the server remembers.
       signOut = person.send('DELETE', '/session').then(() => {
         clock.sleep(3_600_000);
         update.mockRestore();

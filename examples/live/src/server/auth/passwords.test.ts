@@ -4,7 +4,7 @@ import { createPasswords } from './passwords.ts';
 
 const cheap = { N: 16, r: 8, p: 1 };
 
-test('a password fits its own hash only', async () => {
+test('a password matches only its own hash', async () => {
   const passwords = createPasswords(cheap);
   const stored = await passwords.hash('correct horse');
   expect(await passwords.verify('correct horse', stored)).toBe(true);
@@ -35,12 +35,12 @@ test('the default cost works within the memory that is allowed', async () => {
   expect(await passwords.verify('correct horse', stored)).toBe(true);
 });
 
-test('a password typed as other code points of the same characters fits', async () => {
+test('a password matches even if typed as other code points of the same characters', async () => {
   const passwords = createPasswords(cheap);
   expect(await passwords.verify('cafe\u0301-latte', await passwords.hash('caf\u00e9-latte'))).toBe(true);
 });
 
-test('people beyond the maximum of waiting ones are asked to come back later', async () => {
+test('requests beyond the maximum queue are asked to come back later', async () => {
   const passwords = createPasswords(cheap);
   const outcomes = await Promise.allSettled(
     Array.from({ length: 110 }, () => passwords.hash('correct horse')),

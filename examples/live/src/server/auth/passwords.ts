@@ -17,7 +17,7 @@ export const defaultCost: PasswordCost = { N: 2 ** 15, r: 8, p: 3 };
 
 export interface Passwords {
   hash(password: string): Promise<string>;
-  /** Takes as long if there is no such user (`stored` undefined), which keeps the time from revealing who exists. */
+  /** Takes just as long if there is no such user (`stored` undefined): the time must not reveal who exists. */
   verify(password: string, stored: string | undefined): Promise<boolean>;
 }
 

@@ -10,7 +10,7 @@ import type { Database } from '../database/schema.ts';
 declare module 'express-session' {
   interface SessionData {
     user: { id: number; name: string };
-    /** When the cookie was sent last. */
+    /** When the cookie was last sent. */
     renewedAt: number;
   }
 }

@@ -55,7 +55,7 @@ export async function startSession(request: Request, user: User, now: number): P
 
 /** Ends the session, if there is one. */
 export async function endSession(request: Request): Promise<void> {
-  // Every request has a session object; that of a stranger stands for nothing that could end.
+  // Every request has a session object; a stranger's has no session behind it that could end.
   if (request.session.user === undefined) return;
   await new Promise<void>((resolve, reject) => {
     request.session.destroy((error: unknown) => (error ? reject(toError(error)) : resolve()));

@@ -43,7 +43,7 @@ describe('strangers to an account', () => {
     await expect(signIn('Ann')).rejects.toMatchObject(exceeded);
   });
 
-  test('of one account do no harm to another', async () => {
+  test('to one account do no harm to another', async () => {
     await fail(3, 'ann');
     expect(await signIn('bob')).toBe('in');
   });

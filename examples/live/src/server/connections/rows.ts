@@ -4,9 +4,8 @@ import type { ConnectionRow } from '../../shared/api.ts';
 import { isForCounting } from '../events/topics.ts';
 
 /**
- * The public details of a connection. The page is public, so addresses are cut to their network, private
- * topics lose whose they are, which page somebody views is left out, and of the user agent only the kind of
- * program is left.
+ * The public details of a connection. The page is public, so addresses are cut to their network, private topics lose
+ * their owner, the page that somebody views is left out, and only the kind of program remains of the user agent.
  */
 export function toRow(connection: ConnectionInfo): ConnectionRow {
   return {

@@ -13,7 +13,7 @@ export interface Dashboard {
   tick(): Promise<void>;
   /** Call it whenever one of the `totals` has changed. */
   tellTotals(): Promise<void>;
-  /** For a page that has just come. */
+  /** For a page that has just connected. */
   snapshot(): DashboardSnapshot;
 }
 
@@ -28,7 +28,7 @@ export interface DashboardOptions {
 }
 
 const MINUTE = 60_000;
-/** Half an hour, as far as pages show it, in some 450 rows. */
+/** Half an hour, the most that pages show, in some 450 rows. */
 const KEPT = { span: 30 * MINUTE, fine: 5 * MINUTE, step: 10_000 };
 /** Samples more than this many intervals apart have a gap between them. */
 const GAP_INTERVALS = 3;

@@ -27,7 +27,7 @@ test('half an hour is kept, in few enough rows to greet everybody with', () => {
   expect(at.length).toBeLessThanOrEqual(300 + 152);
 });
 
-test('the last five minutes are as they were sampled, and times grow everywhere', () => {
+test('the last five minutes are kept as sampled, and times always increase', () => {
   const history = create();
   run(history, 1234);
   const { at, series } = history.columns();
@@ -52,7 +52,7 @@ test('a figure that was unknown for a whole step stays unknown', () => {
   expect(new Set(history.columns().series.lagP50)).toEqual(new Set([null]));
 });
 
-test('a time without samples is a gap, also once it is old', () => {
+test('a time without samples is a gap, even once it is old', () => {
   const history = create();
   run(history, 10);
   run(history, 10, 100);

@@ -26,7 +26,7 @@ beforeEach(() => {
 });
 afterEach(() => sampler.close());
 
-test('rates are those since the sample before, and unknown at first', () => {
+test('rates cover the time since the previous sample, and are unknown at first', () => {
   expect(sampler.sample()).toMatchObject({ bytesPerSecond: null, publishedPerSecond: null, usersOnline: 3 });
   clock.advance(2000);
   stats = { ...stats, bytes: 600, published: 10, delivered: 20 };

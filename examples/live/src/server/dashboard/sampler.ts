@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 
 /** Reads the figures of this process and its hub. */
 export interface Sampler {
-  /** Rates and delays are those since the call before; null at the first one. */
+  /** Rates and delays cover the time since the previous call; null at the first one. */
   sample(): Metrics;
   /** The figures that change one by one. */
   totals(): Pick<Metrics, 'posts' | 'pageViews'>;
@@ -20,7 +20,7 @@ export interface SamplerSources {
   readonly clock: Clock;
   /** Distinct users with an open event stream. */
   readonly usersOnline: () => number;
-  /** Bytes of the snapshots that greeted connections: they are sent once to each, and are no traffic. */
+  /** Bytes of the snapshots that greeted connections: they are sent once to each, and don't count as traffic. */
   readonly greetedBytes: () => number;
   readonly posts: () => number;
   readonly pageViews: () => number;

@@ -17,8 +17,8 @@ export type Announcement = {
 export type Announce = (...announcements: Announcement[]) => Promise<void>;
 
 /**
- * For figures that live and die with the process. Should the hub refuse (it is draining, say), pages get them when
- * they connect again. The outbox announces changes of the database.
+ * For figures that live and die with the process. If the hub refuses (while draining, for example), pages get them when
+ * they reconnect. The outbox announces changes of the database.
  */
 export function createAnnounce(hub: Hub, log: Logger): Announce {
   return async (...announcements) => {

@@ -43,8 +43,8 @@ describe('posting', () => {
     ['a text that is a number', { text: 5 }],
     ['half a surrogate pair', { text: 'x\ud800' }],
     ['NUL', { text: 'a\0b' }],
-    ['a field nobody knows', { text: 'x', likes: 100 }],
-    ['a key that is not one', { text: 'x', key: 'short' }],
+    ['an unknown field', { text: 'x', likes: 100 }],
+    ['an invalid key', { text: 'x', key: 'short' }],
     ['a list', [1]],
     ['null', 'null'],
   ])('refuses %s with 400', async (_, body) => {
@@ -86,7 +86,7 @@ describe('the list', () => {
     expect(second.posts.map((post: { text: string }) => post.text)).toEqual(['page 2', 'page 1']);
   });
 
-  test('comes with its cursor: a post made in between comes once', async () => {
+  test('comes with its cursor: a post made in between arrives once', async () => {
     const list = (await bob.get('/posts')).body;
     const between = await ann.post('in between');
     const stream = await bob.stream(`topic=posts&last_event_id=${list.cursor}`);

@@ -55,9 +55,9 @@ describe('a bad body', () => {
   test.each([
     ['JSON cut short', '{"text":', 400, 'body/invalid-json'],
     ['no JSON at all', 'text=hello', 400, 'body/invalid-json'],
-    ['bytes that are no UTF-8', '{"text":"\ufffd\u0000', 400, 'body/invalid-json'],
+    ['bytes that are not UTF-8', '{"text":"\ufffd\u0000', 400, 'body/invalid-json'],
     ['JSON nested ten thousand deep', `${'['.repeat(8000)}${']'.repeat(8000)}`, 400, 'request/invalid'],
-    ['a prototype', '{"__proto__":{"text":"x"}}', 400, 'request/invalid'],
+    ['a polluted prototype', '{"__proto__":{"text":"x"}}', 400, 'request/invalid'],
     ['too much JSON', JSON.stringify({ text: 'x'.repeat(20_000) }), 413, 'body/too-large'],
     ['much too much JSON', JSON.stringify({ text: 'x'.repeat(5_000_000) }), 413, 'body/too-large'],
   ])('%s is refused', async (_, body, status, code) => {

@@ -51,7 +51,7 @@ export function searchParams(request: Request): URLSearchParams {
   return new URLSearchParams(start === -1 ? '' : request.originalUrl.slice(start));
 }
 
-/** @throws HttpProblem 400 `request/invalid` for a parameter that is given twice, or as the schema has it */
+/** @throws HttpProblem 400 `request/invalid` for a parameter that is given twice, or that the schema refuses */
 export function parseQuery<S extends z.ZodType>(schema: S, request: Request): z.infer<S> {
   const values: Record<string, string | string[]> = {};
   const params = searchParams(request);

@@ -22,7 +22,7 @@ test('a browser that leaves while a page loads causes no error', async () => {
   let sent = false;
   const app = express()
     .use(async (_request, response, next) => {
-      // From here on the client is gone.
+      // The client is gone from here on.
       await once(response, 'close');
       const callback = whenSent(response);
       next();

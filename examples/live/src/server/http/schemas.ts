@@ -7,7 +7,7 @@ export const idSchema = z
   .regex(/^[1-9][0-9]{0,14}$/, 'This is not an id.')
   .transform(Number);
 
-/** Which part of a list is wanted. */
+/** The part of a list that is wanted. */
 export const pageSchema = z.object({
   before: idSchema.optional(),
   limit: z.coerce.number().int().min(1).max(LIMITS.pageSizeMax).default(LIMITS.pageSize),

@@ -79,14 +79,14 @@ export interface Config {
   readonly shutdownTimeout: number;
 }
 
-/** Thrown for settings that make no sense, or can't be had here. The message is meant for the operator. */
+/** Thrown for settings that are invalid, or not available here. The message is meant for the operator. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
 /** @throws ConfigError */
 export async function loadConfig(variables: NodeJS.ProcessEnv): Promise<Config> {
-  // A variable that is set to nothing is not set, as `PORT= npm start` has it.
+  // An empty variable counts as unset, as in `PORT= npm start`.
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
   const result = environment.safeParse(given);
   if (!result.success) {

@@ -1,12 +1,12 @@
 import type { RequestHandler } from 'express';
 import type { Health } from '../../shared/api.ts';
 
-/** The process's state, as far as others have to know. */
+/** The process's state, as far as others need it. */
 export interface Lifecycle {
   draining: boolean;
 }
 
-/** Lets each connection end with its answer while draining, instead of to wait for another request. */
+/** Lets each connection end with its answer while draining, instead of waiting for another request. */
 export function endConnections(lifecycle: Lifecycle): RequestHandler {
   return (_request, response, next) => {
     if (lifecycle.draining) response.set('Connection', 'close');

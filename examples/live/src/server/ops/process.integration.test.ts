@@ -87,7 +87,7 @@ describe('SIGTERM', () => {
     server.child.kill('SIGTERM');
     expect(await server.exit).toEqual({ code: 0, signal: null });
     expect(performance.now() - stopping).toBeGreaterThan(900);
-    // The deadline that it would have by default.
+    // The default deadline.
     expect(performance.now() - stopping).toBeLessThan(10_000);
     socket.destroy();
   });
@@ -104,7 +104,7 @@ describe('a thousand streams', () => {
   test(
     'that come and go again and again leave no memory, timer or handle behind',
     async () => {
-      // On demand: done at an interval, a busy machine would come to nothing else.
+      // On demand: at an interval, a busy machine would do nothing else.
       const collectGarbage = 'data:text/javascript,process.on("SIGUSR2", () => gc())';
       const limits = {
         CONNECTIONS_PER_ADDRESS: '5000',
@@ -133,12 +133,12 @@ describe('a thousand streams', () => {
         }
         for (const socket of sockets) socket.destroy();
         await until(async () => (await metric('tidings_connections')) === 0);
-        // The grace of the viewers.
+        // The viewers' grace time.
         await new Promise((resolve) => setTimeout(resolve, 1000));
         return figures();
       }
       async function figures(): Promise<Figures> {
-        // For longer than one answer of /metrics stands.
+        // Longer than /metrics repeats an answer.
         for (let round = 0; round < 5; round += 1) {
           server.child.kill('SIGUSR2');
           await new Promise((resolve) => setTimeout(resolve, 300));
@@ -150,7 +150,7 @@ describe('a thousand streams', () => {
         };
       }
 
-      // The first round makes everything that is made once: compiled code, pools, prepared statements.
+      // The first round creates everything that is created once: compiled code, pools, prepared statements.
       await thousand();
       const before = await thousand();
       await thousand();

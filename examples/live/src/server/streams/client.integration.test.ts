@@ -70,7 +70,7 @@ describe('a page that was open over a restart', () => {
     return { ann, gaps, resumed, texts };
   }
 
-  test('goes on exactly where it was', async () => {
+  test('resumes exactly where it was', async () => {
     const { gaps, resumed, texts } = await openOverRestart('lmdb');
     expect(texts).toEqual(['one', 'while nobody listened', 'after']);
     expect([resumed, gaps]).toEqual([[true, true], []]);

@@ -1,5 +1,4 @@
-import type { Matcher } from 'tidings';
-import type { Greeting } from 'tidings/express';
+import type { DirectEvent, Matcher } from 'tidings';
 import { TOPICS } from '../../shared/api.ts';
 import type { Events } from '../../shared/api.ts';
 import type { Viewers } from '../analytics/viewers.ts';
@@ -15,7 +14,7 @@ export interface GreetingSources {
 
 export interface Greetings {
   /** The snapshots for a connection that asks for these topics. */
-  for(topics: readonly Matcher[]): Greeting[];
+  for(topics: readonly Matcher[]): DirectEvent[];
   /** Of all snapshots so far, as they are on the wire, if it isn't compressed. */
   bytes(): number;
 }
@@ -23,7 +22,7 @@ export interface Greetings {
 export function createGreetings(sources: GreetingSources): Greetings {
   let bytes = 0;
 
-  function encode({ type, data }: TopicGreeting): Greeting {
+  function encode({ type, data }: TopicGreeting): DirectEvent {
     const text = JSON.stringify(data());
     bytes += Buffer.byteLength(`event: ${type}\ndata: ${text}\n\n`);
     return { type, data: text, raw: true };

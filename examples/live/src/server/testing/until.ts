@@ -1,6 +1,6 @@
 import { DEADLINE } from '../../../../../scripts/deadline.ts';
 
-/** Waits until something is so, looking again and again. */
+/** Waits until a condition holds, checking again and again. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + DEADLINE;
   while (!(await isSo())) {

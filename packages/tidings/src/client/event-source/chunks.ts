@@ -1,6 +1,6 @@
 /**
  * The body of a response, piece by piece. Not every `fetch` has the web's streams: node-fetch brings Node's, and some
- * of those yield text. The body is cancelled at the signal, for a `fetch` that doesn't heed it.
+ * of those yield text. The body is cancelled when the signal aborts, in case `fetch` ignores it.
  */
 export async function* readChunks(body: unknown, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const chunks = isWebStream(body) ? readStream(body, signal) : ((body ?? []) as AsyncIterable<unknown>);

@@ -1,6 +1,6 @@
 import { EventSource } from './event-source.ts';
 
-// What was written for the native class compiles with this one, and so does putting it in the native one's place.
+// Code for the native class compiles with this one, and this one can take the native one's place.
 globalThis.EventSource = EventSource;
 const native: globalThis.EventSource = new EventSource('/events', { withCredentials: true });
 
@@ -28,5 +28,5 @@ export const state: 0 | 1 | 2 = native.readyState === source.OPEN ? 1 : source.r
 new EventSource('/events', { fetch });
 // @ts-expect-error an option that is misspelt
 new EventSource('/events', { header: {} });
-// @ts-expect-error a source is asked for by a URL
+// @ts-expect-error a source needs a URL
 new EventSource();

@@ -1,12 +1,15 @@
 /**
- * The `EventSource` of the HTML standard, on top of `fetch`. What stands in quotes is the standard's text:
+ * The `EventSource` of the HTML standard, on top of `fetch`. Quotes are the standard's text:
  * https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  *   CONNECTING ──200, text/event-stream──► OPEN ──end, network error──► CONNECTING, after the reconnection time
  *        └──any other response──► CLOSED ◄──close()── from anywhere
+ *
+ * Longer than other files because it follows the standard's algorithms, which share their state.
  */
 import { createDecoder, type DecodedEvent } from '../../protocol/decode.ts';
 import { TidingsError } from '../../protocol/tidings-error.ts';
+import { isEventStream } from '../headers.ts';
 import { readChunks } from './chunks.ts';
 import { buildRequest, resolveTarget, type Target as Destination } from './request.ts';
 import { queueTask } from './tasks.ts';
@@ -24,7 +27,7 @@ type ReadyState = typeof CONNECTING | typeof OPEN | typeof CLOSED;
 
 /** Milliseconds. "initially … an implementation-defined value, probably in the region of a few seconds" */
 const RECONNECTION_TIME = 3_000;
-/** Milliseconds: the most that waits grow by while the server can't be reached. */
+/** Milliseconds: the most that backoff adds to waits while the server can't be reached. */
 const MAX_EXTRA = 30_000;
 /** Milliseconds: with a longer delay, timers fire at once. */
 const MAX_DELAY = 2 ** 31 - 1;
@@ -34,7 +37,7 @@ interface EventMap {
   message: EventSourceMessageEvent;
   error: EventSourceErrorEvent;
 }
-/** Without `this`, which the compiler knows from the assignment: else it would be no handler of the native class. */
+/** Without a type for `this`: with one, it couldn't stand in for a handler of the native class. */
 type Handler<T> = ((event: T) => unknown) | null;
 type ListenerOptions = Parameters<EventTarget['addEventListener']>[2];
 type AnyListener = Parameters<EventTarget['addEventListener']>[1];
@@ -162,13 +165,13 @@ export class EventSource extends Target {
   }
 
   async #connect(): Promise<Ending> {
-    // What is left of the one before, if its body was given up.
+    // Ends the previous request, in case its body was given up.
     this.#connection.abort();
     this.#connection = new AbortController();
     const { signal } = this.#connection;
     let response: EventSourceResponse;
     try {
-      // Looked up for each request, and called on its own: browsers mind its `this`.
+      // Looked up for each request, and called without a receiver: browsers check its `this`.
       const fetch = this.#options.fetch ?? ((...request) => globalThis.fetch(...request));
       const request = await buildRequest(this.#target, this.#options, this.#lastEventId, signal);
       if (signal.aborted) return {};
@@ -225,7 +228,7 @@ export class EventSource extends Target {
     });
   }
 
-  /** A method, since the compiler takes a state that it saw assigned for the state for ever. */
+  /** A method, because the compiler assumes that a state it saw assigned never changes. */
   #isClosed(): boolean {
     return this.#readyState === CLOSED;
   }
@@ -266,7 +269,7 @@ export class EventSource extends Target {
     else this.removeEventListener(type, this.#handle);
   }
 
-  /** What Web IDL wants of an interface and its members: https://webidl.spec.whatwg.org/#js-interfaces */
+  /** The form that Web IDL gives an interface and its members: https://webidl.spec.whatwg.org/#js-interfaces */
   static {
     const { prototype } = this;
     for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSED })) {
@@ -302,10 +305,9 @@ function isObject(value: unknown): value is object {
 }
 
 function judge({ status, headers }: EventSourceResponse): TidingsError | undefined {
-  const contentType = headers.get('content-type');
-  // The essence of the MIME type: parameters don't matter. https://mimesniff.spec.whatwg.org/#mime-type-essence
-  if (status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(contentType ?? '')) return undefined;
+  if (status === 200 && isEventStream(headers)) return undefined;
   const code = status === 200 ? 'client/content-type' : 'client/http-status';
+  const contentType = headers.get('content-type');
   const message = `Expected 200 and text/event-stream, got ${status} and ${contentType}.`;
   return new TidingsError(code, message, { status, details: { contentType } });
 }

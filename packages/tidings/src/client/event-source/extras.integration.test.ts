@@ -28,7 +28,7 @@ const stream = (body: unknown): { status: number; headers: Headers; body: unknow
 });
 
 describe('headers', () => {
-  it('go with each request, beside those of the standard', async () => {
+  it('are sent with each request, along with the standard’s', async () => {
     const server = await serveExchanges();
     const source = open(server.url, { headers: { 'X-Tenant': 'a', authorization: 'Bearer 1' } });
     const exchange = await server.next();
@@ -43,7 +43,7 @@ describe('headers', () => {
     expect((await server.next()).headers).toMatchObject({ 'x-tenant': 'a', 'last-event-id': '7' });
   });
 
-  it('may name where to begin, until the stream has said more', async () => {
+  it('may say where to begin, until the stream sends an id', async () => {
     const server = await serveExchanges();
     open(server.url, { headers: [['Last-Event-ID', '3']] });
     const first = await server.next();
@@ -53,7 +53,7 @@ describe('headers', () => {
     expect((await server.next()).headers['last-event-id']).toBe('4');
   });
 
-  it('are asked for again for each request, if they are a function', async () => {
+  it('are made anew for each request if they are a function', async () => {
     const server = await serveExchanges();
     let calls = 0;
     open(server.url, {
@@ -69,7 +69,7 @@ describe('headers', () => {
     expect((await server.next()).headers.authorization).toBe('Bearer 2');
   });
 
-  it('that cannot be had are a failed attempt, and another one follows', async () => {
+  it('that cannot be made fail the attempt, and another one follows', async () => {
     const reason = new Error('no token');
     const source = open('http://localhost:1/', { headers: () => Promise.reject(reason) });
     const { error } = await nextError(source);
@@ -95,7 +95,7 @@ describe('headers', () => {
   });
 });
 
-it('a request may have another method and a body, asked for again each time', async () => {
+it('a request may have another method and a body, made anew each time', async () => {
   const server = await serveExchanges();
   let calls = 0;
   open(server.url, {
@@ -111,7 +111,7 @@ it('a request may have another method and a body, asked for again each time', as
 });
 
 describe('another fetch', () => {
-  it('is given what can be spread into the call of a third one', async () => {
+  it('gets options that can be spread into the call of yet another fetch', async () => {
     const server = await serveExchanges();
     const source = open(server.url, {
       withCredentials: true,
@@ -123,7 +123,7 @@ describe('another fetch', () => {
     expect((await next(source)).data).toBe('1');
   });
 
-  it('says by its credentials whether cookies go to other origins', async () => {
+  it('gets `credentials` that say whether other origins receive cookies', async () => {
     const requests: EventSourceRequest[] = [];
     const fetch = (_url: string, request: EventSourceRequest): Promise<never> => {
       requests.push(request);
@@ -134,7 +134,7 @@ describe('another fetch', () => {
     expect(requests.map((request) => request.credentials)).toEqual(['include', undefined]);
   });
 
-  it('may answer with a stream of Node, of bytes or of text', async () => {
+  it('may answer with a Node stream, of bytes or of text', async () => {
     for (const body of [Readable.from([Buffer.from('data: é\n\n')]), Readable.from(['data: é', '\n\n'])]) {
       const source = open('http://localhost:1/', { fetch: async () => stream(body) });
       const { data, origin } = await next(source);
@@ -143,7 +143,7 @@ describe('another fetch', () => {
     }
   });
 
-  it('may answer without a body: that is a stream that ends', async () => {
+  it('may answer without a body, which counts as a stream that ends', async () => {
     for (const body of [null, undefined]) {
       const source = open('http://localhost:1/', { fetch: async () => stream(body) });
       const events: string[] = [];
@@ -154,7 +154,7 @@ describe('another fetch', () => {
     }
   });
 
-  it('may answer with what cannot be read: that is a connection that failed', async () => {
+  it('may answer with an unreadable body, which counts as a failed connection', async () => {
     const locked = new Response('data: 1\n\n').body;
     locked?.getReader();
     for (const body of [locked, 5, {}, Readable.from([7])]) {
@@ -182,7 +182,7 @@ describe('another fetch', () => {
     expect(source.readyState).toBe(EventSource.CLOSED);
   });
 
-  it('that heeds no signal has its body cancelled by close()', async () => {
+  it('that ignores its signal has its body cancelled by close()', async () => {
     const cancelled = createGate();
     const body = new ReadableStream({
       start: (controller) => controller.enqueue(new TextEncoder().encode('data: 1\n\n')),
@@ -194,7 +194,7 @@ describe('another fetch', () => {
     await within('cancelled body', cancelled.passed);
   });
 
-  it('that is no function is refused', () => {
+  it('that is not a function is refused', () => {
     expect(() => new EventSource('http://localhost:1/', { fetch: 'fetch' as never })).toThrow(TypeError);
   });
 });
@@ -213,7 +213,7 @@ describe('an error event', () => {
     });
   });
 
-  it('says nothing of a stream that just ended', async () => {
+  it('gives no reason for a stream that just ended', async () => {
     const server = await serveExchanges();
     const source = open(server.url);
     const exchange = await server.next();
@@ -223,7 +223,7 @@ describe('an error event', () => {
   });
 });
 
-it('the response to a source that is closed meanwhile is given up', async () => {
+it('a response that comes after the source was closed is discarded', async () => {
   const server = await serveExchanges();
   const source = open(server.url);
   const events: string[] = [];
@@ -234,7 +234,7 @@ it('the response to a source that is closed meanwhile is given up', async () => 
   expect(events).toEqual([]);
 });
 
-it('a thousand streams that end leave nothing behind at the source', async () => {
+it('a thousand streams that end leave nothing behind in the source', async () => {
   const warnings: Error[] = [];
   const warn = (warning: Error): number => warnings.push(warning);
   process.on('warning', warn);
@@ -295,7 +295,7 @@ describe('the wait for the next attempt', () => {
     ]);
   });
 
-  it('grows while there is no connection, and is as before once there was one', async () => {
+  it('grows while no connection succeeds, and starts over once one has', async () => {
     expect(await waitsBetween(fail, fail, fail, fail, fail, end(''), end(''))).toEqual([
       6_000, 12_000, 24_000, 33_000, 33_000, 3_000,
     ]);

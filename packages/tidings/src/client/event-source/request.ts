@@ -1,6 +1,7 @@
+import { toByteString } from '../headers.ts';
 import type { EventSourceOptions, EventSourceRequest } from './types.ts';
 
-/** Where to ask, and what the URL itself adds to the headers. */
+/** The request's URL, and the headers that the URL itself implies. */
 export interface Target {
   /** The URL as the standard serializes it, for the `url` attribute. */
   readonly href: string;
@@ -68,9 +69,4 @@ export async function buildRequest(
 
 function valueOf<T>(value: T | (() => T | Promise<T>) | undefined): T | undefined | Promise<T> {
   return typeof value === 'function' ? (value as () => T | Promise<T>)() : value;
-}
-
-/** UTF-8 as a string with one character a byte, which is how `fetch` wants the values of headers. */
-function toByteString(text: string): string {
-  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('');
 }

@@ -12,7 +12,7 @@ function chooseQueue(): (task: () => void) => void {
     MessageChannel?: typeof globalThis.MessageChannel;
   };
   if (setImmediate !== undefined || MessageChannel === undefined) return setImmediate ?? setTimeout;
-  // Opened late: importing this file is to do nothing.
+  // Opened on first use: importing this file has no effect.
   let channel: MessageChannel | undefined;
   const tasks: (() => void)[] = [];
   return (task) => {

@@ -21,7 +21,7 @@ export interface EventSourceOptions {
 
 export type EventSourceFetch = (url: string, request: EventSourceRequest) => Promise<EventSourceResponse>;
 
-/** Can be spread into what another `fetch` is called with. */
+/** Can be spread into the options of another `fetch`. */
 export interface EventSourceRequest {
   readonly headers: Record<string, string>;
   readonly cache: 'no-store';
@@ -31,7 +31,7 @@ export interface EventSourceRequest {
   readonly body?: Body;
 }
 
-/** As much of a `Response` as the source reads. */
+/** The part of a `Response` that the source reads. */
 export interface EventSourceResponse {
   readonly status: number;
   /** After redirects; empty or absent if it is unknown. */

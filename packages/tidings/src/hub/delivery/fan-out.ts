@@ -58,6 +58,8 @@ interface Walk {
  *
  * With many receivers a flush takes several turns of the event loop. Until it ends no connection goes live, and one
  * that leaves asks for the batch it has not been given yet.
+ *
+ * Longer than other files because gathering, slicing and finishing a flush share its state.
  */
 export class FanOut {
   readonly lag: LagSamples = new LagSamples();

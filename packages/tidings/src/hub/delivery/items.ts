@@ -15,6 +15,8 @@ export interface ItemEvent {
   readonly key: string | undefined;
   readonly tombstone: boolean;
   readonly private: boolean;
+  /** The event's number in the log, for `ifSeq`. */
+  readonly seq: number;
   /** Milliseconds since 1970, when it was appended. */
   readonly time: number;
   /** The data as a value. @throws {SyntaxError} if it is not JSON. */
@@ -59,9 +61,10 @@ function toEvent({
   key,
   tombstone,
   private: isPrivate,
+  seq,
   time,
 }: LogEntry): ItemEvent {
-  return { topics, type, data, id, key, tombstone, private: isPrivate, time, json };
+  return { topics, type, data, id, key, tombstone, private: isPrivate, seq, time, json };
 }
 
 function json<T>(this: ItemEvent): T {

@@ -1,5 +1,5 @@
 import {
-  type Appended,
+  type Answer,
   type Checks,
   type EventLog,
   type NewEvent,
@@ -25,6 +25,7 @@ import { readLosses, readPage, readStates } from './read.ts';
 import type { Durability } from './durability.ts';
 import { lmdbSource } from './source.ts';
 import { closeStore, openStore, unavailable } from './open.ts';
+import { nextExpiryOf } from './states.ts';
 import { type Store, lineageOf, readState } from './store.ts';
 import { identityOf } from './data-file.ts';
 import { type WakeUps, openWakeUps } from './wake-ups.ts';
@@ -110,13 +111,15 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   const writer = new GroupWriter(write);
   let closing: Promise<void> | undefined;
 
-  async function write(events: readonly NewEvent[]): Promise<readonly Appended[]> {
+  async function write(events: readonly NewEvent[], calls: readonly number[]): Promise<readonly Answer[]> {
     if (identityOf(path) !== file)
       throw createLogError(
         'log/unavailable',
         `The log's folder ${path} was removed or replaced while it was open.`,
       );
-    const written = await transact(store, () => writeEvents({ store, rules, retention, now: now() }, events));
+    const written = await transact(store, () =>
+      writeEvents({ store, rules, retention, now: now() }, events, calls),
+    );
     wakeUps?.send();
     await announce(written);
     return written.appended;
@@ -141,8 +144,9 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   }
 
   async function trim(time: number): Promise<void> {
-    // By count and size the log is trimmed as it grows; transactions are for age alone.
-    if (!canAge || Math.abs(time - trimmedAt) < TRIM_EVERY) return;
+    // By count and size the log is trimmed as it grows; transactions are for age and expiry.
+    const canWait = !canAge || Math.abs(time - trimmedAt) < TRIM_EVERY;
+    if (canWait && nextExpiryOf(store) > time) return;
     trimmedAt = time;
     await writer.append([]);
   }
@@ -184,6 +188,9 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
     get newestLoss() {
       // Losses ahead of the tail are reported when it gets there.
       return Math.min(Math.max(newestLoss, store.damage.newest), tail.head);
+    },
+    get nextExpiry() {
+      return nextExpiryOf(store);
     },
     append: (events) => whileOpen(() => writer.append(events)),
     read: (query) =>

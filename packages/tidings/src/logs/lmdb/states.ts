@@ -1,10 +1,12 @@
 import { type LogEntry, canonicalOf } from '../../log/index.ts';
 import { ANY, type Store, findEntry, topicKey } from './store.ts';
 
+/** No text sorts after it. */
+const ANY_END = '\uffff\uffff';
 /** Where the newest event of a key stands. */
 type Place = [topic: string, key: string];
 
-export function placeOf(entry: LogEntry): Place {
+export function placeOf(entry: Pick<LogEntry, 'canonical' | 'topics' | 'key'>): Place {
   return [topicKey(canonicalOf(entry)), entry.key ?? ''];
 }
 
@@ -17,12 +19,14 @@ export function isKept(store: Store, entry: LogEntry): boolean {
 export function addValue(store: Store, entry: LogEntry): void {
   if (entry.tombstone) return;
   for (const topic of indexed(entry)) store.values.putSync([topic, entry.seq], 0);
+  if (entry.expiresAt !== undefined) store.expiries.putSync([entry.expiresAt, ...placeOf(entry)], entry.seq);
   count(store, entry, 1);
 }
 
 export function removeValue(store: Store, entry: LogEntry): void {
   if (entry.tombstone) return;
   for (const topic of indexed(entry)) store.values.removeSync([topic, entry.seq]);
+  if (entry.expiresAt !== undefined) removeExpiry(store, entry.expiresAt, placeOf(entry), entry.seq);
   count(store, entry, -1);
 }
 
@@ -33,6 +37,43 @@ export function forgetState(store: Store, entry: LogEntry): void {
   if (rest.length > 0) store.states.putSync(place, rest);
   else store.states.removeSync(place);
   removeValue(store, entry);
+}
+
+/** Another value of the key may expire at the same moment. */
+function removeExpiry({ expiries }: Store, at: number, place: Place, seq: number): void {
+  if (expiries.get([at, ...place]) === seq) expiries.removeSync([at, ...place]);
+}
+
+/** The newest event of a key, with what `topics` and `key` name it. */
+export function newestOf(
+  store: Store,
+  event: Pick<LogEntry, 'canonical' | 'topics' | 'key'>,
+): LogEntry | undefined {
+  const seq = store.states.get(placeOf(event))?.at(-1);
+  return seq === undefined ? undefined : findEntry(store, seq);
+}
+
+/** When the next key expires; Infinity if none does. */
+export function nextExpiryOf({ expiries }: Store): number {
+  for (const [at] of expiries.getKeys({ limit: 1 })) return at;
+  return Infinity;
+}
+
+/** Takes values that have expired off the table. @returns all events of their keys, each key's newest last. */
+export function takeExpired(store: Store, now: number, most: number): (readonly LogEntry[])[] {
+  const expired: (readonly LogEntry[])[] = [];
+  for (const { key, value: seq } of Array.from(
+    store.expiries.getRange({ end: [now, ANY_END, ANY_END], limit: most }),
+  )) {
+    const [, ...place] = key;
+    store.expiries.removeSync(key);
+    const seqs = store.states.get(place) ?? [];
+    // A newer value of the key counts, even if it has not taken the topics of this one.
+    if (seqs.at(-1) !== seq) continue;
+    const values = seqs.map((each) => findEntry(store, each)).filter((entry) => entry !== undefined);
+    if (values.length > 0) expired.push(values);
+  }
+  return expired;
 }
 
 /** The oldest value of a topic that has more than `most`. */

@@ -4,7 +4,7 @@ import { beginChecksum, checksumOfData, mixNumber, mixText } from './checksum.ts
 import { type Lineage, type LogEntry, type LogTime, START } from '../../log/index.ts';
 
 /** Raised when records change in a way that older code could not read. */
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 /** A stored event: msgpack of a tuple, which is shorter than of an object. */
 export type EventRecord = readonly [
@@ -18,7 +18,9 @@ export type EventRecord = readonly [
   isTombstone: boolean,
   headSum: number,
   dataSum: number,
-  canonical?: string,
+  canonical?: string | null,
+  expiresAt?: number | null,
+  publishedAt?: number | null,
 ];
 
 /** The log's own state: one record, written with each transaction. */
@@ -64,6 +66,8 @@ export interface Store {
   readonly values: Database<0, [string, number]>;
   /** Topic → how many values it has. */
   readonly valueCounts: Database<number, string>;
+  /** [time, topic, key] → seq, of values that expire. */
+  readonly expiries: Database<number, [number, string, string]>;
   /** Publisher's id → seq. */
   readonly ids: Database<number, string>;
   /** [seq of the newer event, number] → id, of superseded events. */
@@ -97,6 +101,7 @@ export function openTables(root: RootDatabase): Store {
     states: root.openDB({ name: 'states' }),
     values: root.openDB({ name: 'values' }),
     valueCounts: root.openDB({ name: 'value-counts' }),
+    expiries: root.openDB({ name: 'expiries' }),
     ids: root.openDB({ name: 'ids' }),
     supersededIds: root.openDB({ name: 'superseded-ids' }),
     losses: root.openDB({ name: 'losses' }),
@@ -143,14 +148,24 @@ export function toEntry(seq: number, record: EventRecord): LogEntry {
 
 /** An entry that is about to be removed: its data is not checked. Throws if anything else is damaged. */
 export function toDoomedEntry(seq: number, record: EventRecord): LogEntry {
-  const [time, topics, type, data, id, key, isPrivate, isTombstone, headSum, , canonical] = record;
+  const [time, topics, type, data, id, key, isPrivate, isTombstone, headSum] = record;
+  const canonical = record[10] ?? undefined;
+  const expiresAt = record[11] ?? undefined;
+  const publishedAt = record[12] ?? undefined;
   const flags = (isPrivate ? 1 : 0) + (isTombstone ? 2 : 0);
-  if (headSum !== checksumOfHead(seq, time, topics, flags, type, id, key, canonical)) throw damaged(seq);
+  const sum = withTimes(
+    checksumOfHead(seq, time, topics, flags, type, id, key, canonical),
+    expiresAt,
+    publishedAt,
+  );
+  if (headSum !== sum) throw damaged(seq);
   return {
     seq,
     time,
     topics,
     ...(canonical !== undefined && { canonical }),
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(publishedAt !== undefined && { publishedAt }),
     type: type ?? undefined,
     data,
     id: id ?? undefined,
@@ -178,6 +193,12 @@ function checksumOfHead(
   let sum = mixNumber(mixNumber(beginChecksum(seq), time), flags);
   for (const topic of topics) sum = mixText(sum, topic);
   return mixText(mixText(mixText(mixText(sum, type), id), key), canonical) >>> 0;
+}
+
+/** Most events have neither. */
+function withTimes(sum: number, expiresAt?: number, publishedAt?: number): number {
+  if (expiresAt === undefined && publishedAt === undefined) return sum;
+  return mixNumber(mixNumber(sum, expiresAt ?? 0), publishedAt ?? 0) >>> 0;
 }
 
 /** LMDB's keys end at 1,978 bytes; a topic may have 3,072. A longer one is known by its beginning and its hash. */
@@ -238,14 +259,25 @@ function noteDamage({ damage }: Store, seq: number): void {
 /** Adds an event to the tables. Like all functions below, it runs inside of a write transaction. */
 export function putEntry(store: Store, entry: LogEntry): void {
   const { seq, time, topics, type = null, data, id = null, key = null, tombstone, canonical } = entry;
+  const { expiresAt, publishedAt } = entry;
   const flags = (entry.private ? 1 : 0) + (tombstone ? 2 : 0);
-  const headSum = checksumOfHead(seq, time, topics, flags, type, id, key, canonical);
+  const headSum = withTimes(
+    checksumOfHead(seq, time, topics, flags, type, id, key, canonical),
+    expiresAt,
+    publishedAt,
+  );
   const dataSum = checksumOfData(data);
+  const hasMore = canonical !== undefined || expiresAt !== undefined || publishedAt !== undefined;
   store.events.putSync(
     seq,
-    canonical === undefined
-      ? [time, topics, type, data, id, key, entry.private, tombstone, headSum, dataSum]
-      : [time, topics, type, data, id, key, entry.private, tombstone, headSum, dataSum, canonical],
+    hasMore
+      ? [
+          ...([time, topics, type, data, id, key, entry.private, tombstone, headSum, dataSum] as const),
+          canonical ?? null,
+          expiresAt ?? null,
+          publishedAt ?? null,
+        ]
+      : [time, topics, type, data, id, key, entry.private, tombstone, headSum, dataSum],
   );
   for (const topic of topics) store.topics.putSync([topicKey(topic), seq], 0);
 }

@@ -1,18 +1,22 @@
 import {
-  type Appended,
+  type Answer,
   type LogEntry,
   type NewEvent,
   type Retention,
   type TopicRules,
   SUPERSEDED_ID_WINDOW,
   advanceTime,
+  conflictError,
   entryOf,
+  expiryOf,
   isState,
+  judgePace,
   keysOf,
   leftOf,
+  valueSeqOf,
 } from '../../log/index.ts';
 import { Losses } from './losses.ts';
-import { addValue, excessValue, placeOf, removeValue } from './states.ts';
+import { addValue, excessValue, newestOf, placeOf, removeValue, takeExpired } from './states.ts';
 import { type LogState, type Store, findEntry, putEntry, readState, writeState } from './store.ts';
 import { TRIM_STEP, countEntry, joinGroup, lose, takeOut, trimGroups, trimLog } from './trim.ts';
 
@@ -41,37 +45,76 @@ export interface Change {
 }
 
 export interface Written {
-  readonly appended: readonly Appended[];
+  readonly appended: readonly Answer[];
   readonly entries: readonly LogEntry[];
   readonly changes: readonly Change[];
   readonly state: LogState;
 }
 
 /**
- * Appends, supersedes and trims; without events it only trims. Runs inside of a write transaction, so nobody else
+ * Appends, supersedes, expires and trims; without events it only expires and trims. `calls`: how many events each call has. Runs inside of a write transaction, so nobody else
  * writes meanwhile.
  */
-export function writeEvents(given: WriteContext, events: readonly NewEvent[]): Written {
+export function writeEvents(
+  given: WriteContext,
+  events: readonly NewEvent[],
+  calls: readonly number[] = [events.length],
+): Written {
   const { store, now } = given;
   const state = readState(store);
   state.time = advanceTime(state.time, now);
   const hasGroups = Array.from(store.sizes.getKeys({ limit: 1 })).length > 0;
   const context: Transaction = { ...given, state, losses: new Losses(), hasGroups, changes: [] };
   const entries: LogEntry[] = [];
-  const appended = events.map((event) => {
-    const known = event.id === undefined ? undefined : store.ids.get(event.id);
-    if (known !== undefined) return { seq: known, duplicate: true };
+  const write = (event: NewEvent): LogEntry => {
     const entry = entryOf(event, state.head + 1, state.time.last);
     entries.push(entry);
     add(context, entry, event.supersededIds);
-    return { seq: entry.seq, duplicate: false };
-  });
+    return entry;
+  };
+  for (const values of takeExpired(store, state.time.last, TRIM_STEP)) write(expiryOf(values));
+  const appended: Answer[] = [];
+  for (const call of splitCalls(events, calls)) appended.push(...writeCall(context, call, write));
   forgetSupersededIds(store, state);
   trimLog(context, entries.length + TRIM_STEP);
   if (events.length === 0) trimGroups(context);
   context.losses.write(store, state);
   writeState(store, state);
   return { appended, entries, changes: context.changes, state };
+}
+
+function* splitCalls(events: readonly NewEvent[], calls: readonly number[]): Generator<readonly NewEvent[]> {
+  let start = 0;
+  for (const length of calls) {
+    yield events.slice(start, start + length);
+    start += length;
+  }
+}
+
+/** All of the call's events, or an error for each. */
+function writeCall(
+  { store, state }: Transaction,
+  call: readonly NewEvent[],
+  write: (event: NewEvent) => LogEntry,
+): Answer[] {
+  const seqOf = (id: string | undefined): number | undefined =>
+    id === undefined ? undefined : store.ids.get(id);
+  for (const event of call) {
+    if (event.ifSeq === undefined || seqOf(event.id) !== undefined) continue;
+    const seq = valueSeqOf(newestOf(store, event), state.time.last);
+    if (seq !== event.ifSeq) return call.map(() => conflictError(event, seq));
+  }
+  return call.map((event) => {
+    const known = seqOf(event.id);
+    if (known !== undefined) return { seq: known, duplicate: true };
+    if (event.pace !== undefined) {
+      const newest = newestOf(store, event);
+      const verdict = judgePace(event, newest, state.time.last);
+      if (verdict.is === 'superseded') return { seq: verdict.seq, duplicate: true };
+      if (verdict.is === 'early') return { seq: newest?.seq ?? 0, duplicate: false, wait: verdict.wait };
+    }
+    return { seq: write(event).seq, duplicate: false };
+  });
 }
 
 function add(context: Transaction, entry: LogEntry, supersededIds: readonly string[] = []): void {

@@ -8,6 +8,7 @@ import {
   type Page,
   type Retention,
   type TopicRule,
+  Expiries,
   NOW,
   RETENTION,
   TOPIC_RULES,
@@ -22,10 +23,13 @@ import {
   assertNow,
   assertOptions,
   closedError,
+  conflictError,
   createTopicRules,
   entryOf,
+  expiryOf,
   isState,
   options as bag,
+  valueSeqOf,
 } from '../../log/index.ts';
 import { Ids } from './ids.ts';
 import { States } from './states.ts';
@@ -47,6 +51,8 @@ export const MEMORY_LOG_OPTIONS: Checks<MemoryLogOptions> = {
   epoch: aString,
   now: NOW,
 };
+/** The most keys that are deleted at once, to keep turns short. */
+const EXPIRY_STEP = 1000;
 const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 67_108_864 };
 
 /**
@@ -64,6 +70,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   const ids = new Ids();
   const states = new States(rules);
   const trimmed = new TrimmedTopics();
+  const expiries = new Expiries((seq) => states.newest(seq) !== undefined);
   const tail = new Tail({
     epoch,
     retention: { ...DEFAULT_RETENTION, ...options.retention },
@@ -88,8 +95,32 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     trimmed.record(entry.topics, entry.seq);
   }
 
+  /** @throws {TidingsError} `event/conflict`. */
   function append(events: readonly NewEvent[]): readonly Appended[] {
-    const next = advanceTime(time, now());
+    expire(now());
+    for (const event of events) {
+      if (event.ifSeq === undefined || (event.id !== undefined && ids.seqOf(event.id) !== undefined))
+        continue;
+      const seq = valueSeqOf(states.of(event).at(-1), time.last);
+      if (seq !== event.ifSeq) throw conflictError(event, seq);
+    }
+    return appendAll(events);
+  }
+
+  /** Deletes the keys whose time is over. */
+  function expire(at: number): void {
+    time = advanceTime(time, at);
+    const tombstones: NewEvent[] = [];
+    while (tombstones.length < EXPIRY_STEP) {
+      const seq = expiries.take(time.last);
+      if (seq === undefined) break;
+      const value = states.newest(seq);
+      if (value !== undefined) tombstones.push(expiryOf(states.of(value)));
+    }
+    if (tombstones.length > 0) appendAll(tombstones);
+  }
+
+  function appendAll(events: readonly NewEvent[]): readonly Appended[] {
     const entries: LogEntry[] = [];
     let fresh: Map<string, number> | undefined;
     const appended = events.map((event) => {
@@ -97,14 +128,13 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
       const known = id === undefined ? undefined : (ids.seqOf(id) ?? fresh?.get(id));
       if (known !== undefined) return { seq: known, duplicate: true };
       const seq = tail.head + entries.length + 1;
-      entries.push(entryOf(event, seq, next.last));
+      entries.push(entryOf(event, seq, time.last));
       if (id !== undefined) (fresh ??= new Map<string, number>()).set(id, seq);
       for (const each of supersededIds)
         if (fresh?.has(each) !== true) (fresh ??= new Map<string, number>()).set(each, seq);
       return { seq, duplicate: false };
     });
     // Nothing fails from here on: the call is appended as a whole or not at all.
-    time = next;
     if (fresh !== undefined) ids.addAll(fresh, entries, tail.head);
     tail.push(entries);
     for (const entry of entries) settle(entry);
@@ -115,6 +145,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   function settle(entry: LogEntry): void {
     if (isState(rules, entry)) {
       for (const { older, left } of states.set(entry)) supersede(older, left);
+      expiries.add(entry);
       const [topic] = entry.topics;
       const most = keysOf(rules, topic);
       for (
@@ -174,12 +205,15 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     get newestLoss() {
       return trimmed.newest;
     },
+    get nextExpiry() {
+      return expiries.next;
+    },
     append: (events) => whileOpen(() => append(events)),
     read: (query) => whileOpen(() => read(query)),
     losses: (after, matchers) => whileOpen(() => trimmed.losses(after, matchers)),
     trim: (at) =>
       whileOpen(() => {
-        time = advanceTime(time, at);
+        expire(at);
         tail.trim(time.last);
         topicRetention.trim(time.last);
       }),

@@ -41,6 +41,17 @@ export class States {
     return this.#entries.get(entry.seq) === entry;
   }
 
+  /** The events that a key has, the newest last. */
+  of({ key = '', ...event }: Pick<LogEntry, 'canonical' | 'topics' | 'key'>): readonly LogEntry[] {
+    return this.#topics.get(canonicalOf(event))?.keys.get(key) ?? [];
+  }
+
+  /** The newest event of its key, if that is the one with this seq. */
+  newest(seq: number): LogEntry | undefined {
+    const entry = this.#entries.get(seq);
+    return entry !== undefined && this.of(entry).at(-1) === entry ? entry : undefined;
+  }
+
   /** @returns the effect on older events of its key. */
   set(entry: LogEntry): readonly Superseded[] {
     const topic = canonicalOf(entry);

@@ -1,9 +1,10 @@
 import {
-  type Appended,
+  type Answer,
   type Checks,
   type EventLog,
   Follower,
   GroupWriter,
+  type LogEntry,
   NOW,
   type NewEvent,
   RETENTION,
@@ -29,9 +30,9 @@ import { type Connection, type RedisClient, type Reply, connectTo, connectionOf 
 import { type Durability, confirm } from './durability.ts';
 import { openLog } from './open.ts';
 import { readLosses, readPage, readValues } from './read.ts';
-import { toArguments, toBounds } from './records.ts';
+import { toAnswers, toArguments, toBounds } from './records.ts';
 import { createSource, stateOf } from './source.ts';
-import { type State, createStore, readNames } from './store.ts';
+import { type State, createStore, readNames, toExpiry } from './store.ts';
 import { follow } from './follow.ts';
 
 export interface RedisLogOptions {
@@ -53,7 +54,7 @@ export interface RedisLogOptions {
   readonly durability?: Durability;
   /** Milliseconds after which a command that has no answer fails with `log/unavailable`. Default 5,000. */
   readonly timeout?: number;
-  /** Milliseconds since 1970. Default `Date.now`. */
+  /** Milliseconds since 1970. Default: Redis's own clock, since those of several machines differ. */
   readonly now?: () => number;
 }
 
@@ -92,7 +93,7 @@ const MAX_LOSSES = 100_000;
  */
 export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   assertRedisOptions(given);
-  const { prefix = '{tidings}:', durability = 'server', now = Date.now, timeout = 5000 } = given;
+  const { prefix = '{tidings}:', durability = 'server', timeout = 5000 } = given;
   const retention = { ...DEFAULT_RETENTION, ...given.retention };
   const rules = createTopicRules(given.topics ?? []);
   const connection = await connect(given, { key: `${prefix}log`, timeout });
@@ -108,6 +109,8 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   let calls = 0;
   let trimmedAt = -Infinity;
   let sweptTo: string | undefined;
+  /** How far the log's time is ahead of this process's. */
+  let ahead = 0;
   let closing: Promise<void> | undefined;
 
   const follower = new Follower({
@@ -138,8 +141,8 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
 
   /** Without events it trims, and finds out whether the server may have lost the end of the log. */
   function change(
-    time: number,
     events: readonly NewEvent[] = [],
+    lengths: readonly number[] = [],
     swept: readonly string[] = [],
   ): Promise<Reply> {
     calls += 1;
@@ -147,36 +150,42 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
       prefix,
       events.length === 0 ? '' : writerId,
       String(calls),
-      String(time),
+      given.now === undefined ? '' : String(given.now()),
       ...bounds,
       String(SUPERSEDED_ID_WINDOW),
       String(TRIM_STEP),
       String(MAX_LOSSES),
       String(events.length),
+      state.epoch,
+      String(lengths.length),
       ...events.flatMap((event) => toArguments(event, rules)),
+      ...lengths.map(String),
       ...swept,
     ]);
   }
 
   async function fence(): Promise<void> {
-    await change(now());
+    await change();
   }
 
-  async function write(events: readonly NewEvent[]): Promise<readonly Appended[]> {
-    const time = now();
+  async function write(events: readonly NewEvent[], lengths: readonly number[]): Promise<readonly Answer[]> {
     const swept = events.length === 0 ? await topicsToSweep() : [];
-    const reply = await change(time, events, swept);
-    const [answer, epoch, head, floor, newestLoss, lossCount, at, left] = reply as readonly [
+    const reply = await change(events, lengths, swept);
+    const [answer, epoch, head, floor, newestLoss, lossCount, at, left, expiry] = reply as readonly [
       readonly string[],
       ...string[],
     ];
     store.hasLeft = Number(left) > 0;
+    ahead = Number(at) - (given.now ?? Date.now)();
     await confirm(connection, durability, timeout);
-    const appended = answer.map((seq) => ({ seq: Math.abs(Number(seq)), duplicate: seq.startsWith('-') }));
-    const entries = events.flatMap((event, i) => {
-      const { seq, duplicate } = appended[i] as Appended;
-      return duplicate ? [] : [entryOf(event, seq, Number(at))];
-    });
+    const answers = answersOf(answer, events, lengths);
+    const entries: LogEntry[] = [];
+    let known = 0;
+    for (const [i, each] of answers.entries()) {
+      if (each instanceof TidingsError) continue;
+      if (each.duplicate || each.wait !== undefined) known = Math.max(known, each.seq);
+      else entries.push(entryOf(events[i] as NewEvent, each.seq, Number(at)));
+    }
     if (epoch === state.epoch) {
       learn({
         ...state,
@@ -184,17 +193,14 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
         floor: Number(floor),
         newestLoss: Number(newestLoss),
         lossCount: Number(lossCount),
+        nextExpiry: toExpiry(expiry),
       });
     }
     const newest = entries.at(-1)?.seq;
     // In a new epoch, this process's events may be lost: only reading can tell.
     if (epoch !== tail.epoch) await follower.catchUp();
-    await follower.push(
-      entries,
-      newest === undefined ? Math.max(0, ...appended.map(({ seq }) => seq)) : newest - entries.length,
-      epoch,
-    );
-    return appended;
+    await follower.push(entries, newest === undefined ? known : newest - entries.length, epoch);
+    return answers;
   }
 
   /** A connection may break before the answer comes. The script knows a call that it has seen, and repeats its answer. */
@@ -218,8 +224,9 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   }
 
   async function trim(time: number): Promise<void> {
-    // By count and size the log is trimmed as it grows; this is for age alone.
-    if (!canAge || Math.abs(time - trimmedAt) < TRIM_EVERY) return;
+    // By count and size the log is trimmed as it grows; this is for age and expiry.
+    const canWait = !canAge || Math.abs(time - trimmedAt) < TRIM_EVERY;
+    if (canWait && state.nextExpiry > time + ahead) return;
     trimmedAt = time;
     await writer.append([]);
   }
@@ -252,6 +259,9 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
       // Losses ahead of the tail are reported when it gets there.
       return Math.min(state.newestLoss, tail.head);
     },
+    get nextExpiry() {
+      return state.nextExpiry;
+    },
     append: (events) => whileOpen(() => (events.length === 0 ? [] : writer.append(events))),
     read: (query) =>
       whileOpen(() => (query.snapshot === true ? readValues : readPage)(store, query, tail.head)),
@@ -261,6 +271,20 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     catchUp: () => whileOpen(() => follower.catchUp()),
     close: () => (closing ??= close()),
   };
+}
+
+function answersOf(
+  answers: readonly string[],
+  events: readonly NewEvent[],
+  lengths: readonly number[],
+): readonly Answer[] {
+  let start = 0;
+  return lengths.flatMap((length) => {
+    const end = start + length;
+    const given = toAnswers(answers.slice(start, end), events.slice(start, end));
+    start = end;
+    return given;
+  });
 }
 
 function connect(

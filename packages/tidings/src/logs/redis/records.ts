@@ -1,9 +1,11 @@
 import {
+  type Answer,
   type LogEntry,
   type NewEvent,
   type Retention,
   type TopicRules,
   boundsOf,
+  conflictError,
   entryOf,
   isHubs,
   isState,
@@ -12,7 +14,7 @@ import {
 } from '../../log/index.ts';
 import type { Reply } from './connection.ts';
 
-/** An event as the fourteen arguments of the script. Topics and ids have no line ends, so these separate them. */
+/** An event as the eighteen arguments of the script. Topics and ids have no line ends, so these separate them. */
 export function toArguments(event: NewEvent, rules: TopicRules): string[] {
   const { topics, type = '', data, id = '', key = '', tombstone, supersededIds = [] } = event;
   const entry = entryOf(event, 0, 0);
@@ -32,6 +34,10 @@ export function toArguments(event: NewEvent, rules: TopicRules): string[] {
     bounds?.group ?? '',
     state ? topics.map((topic) => (rules.of(topic)?.state === true ? '1' : '0')).join('') : '',
     state ? String(keysOf(rules, topics[0])) : '',
+    event.ifSeq === undefined ? '' : String(event.ifSeq),
+    event.ttl === undefined || tombstone ? '' : String(event.ttl),
+    event.pace === undefined ? '' : String(event.pace.interval),
+    event.pace === undefined ? '' : String(event.pace.waited),
   ];
 }
 
@@ -60,8 +66,26 @@ export function toEntry(reply: Reply): LogEntry {
     key: found.get('k'),
     tombstone: flags.includes('t'),
     private: flags.includes('p'),
+    ...(found.has('x') && { expiresAt: Number(found.get('x')) }),
+    ...(found.has('w') && { publishedAt: Number(found.get('w')) }),
     frame: undefined,
   };
+}
+
+/** The script's answers to the events of one call. */
+export function toAnswers(answers: readonly string[], call: readonly NewEvent[]): Answer[] {
+  return answers.map((text) => {
+    const code = text.charAt(0);
+    const [first = 0, second = 0] = text
+      .replace(/^[-wx]/, '')
+      .split(',')
+      .map(Number);
+    if (code === '-') return { seq: first, duplicate: true };
+    if (code === 'w') return { seq: second, duplicate: false, wait: first };
+    // The call's event whose condition failed, and the seq of that key's value.
+    if (code === 'x') return conflictError(call[first] as NewEvent, second);
+    return { seq: first, duplicate: false };
+  });
 }
 
 /** The entry by the topics that it still has, since newer values of its key have taken the others. */

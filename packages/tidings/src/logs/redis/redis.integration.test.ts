@@ -193,6 +193,26 @@ describe.runIf(hasRedis)('a Redis log', () => {
     await log.close();
   });
 
+  test('has one clock for all processes, whatever the clocks of their machines say', async () => {
+    const prefix = newPrefix();
+    const [one, two] = [await open({ prefix }), await open({ prefix })];
+    const realNow = Date.now;
+    onTestFinished(() => void (Date.now = realNow));
+    const begin = realNow();
+    const times: number[] = [];
+    one.tail.onPush((entries) => times.push(...entries.map(({ time }) => time)));
+    for (let i = 0; i < 20; i += 1) {
+      Date.now = () => realNow() + (i % 2) * 60_000;
+      await (i % 2 === 0 ? one : two).append([event(`${i}`)]);
+    }
+    Date.now = realNow;
+    await one.catchUp();
+    expect(times).toHaveLength(20);
+    // With a clock each, every turn would push the log's time on by a minute.
+    expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeLessThanOrEqual(realNow() - begin + 1000);
+    await Promise.all([one.close(), two.close()]);
+  });
+
   test('keeps every key behind its prefix, which begins with a hash tag', async () => {
     const { url } = await fresh();
     const log = await redisLog({

@@ -1,7 +1,15 @@
+import { HUBS_BOUNDS, type Retention } from '../../log/index.ts';
+
+const {
+  events: hubsEvents = -1,
+  bytes: hubsBytes = -1,
+  age: hubsAge = -1,
+}: Retention = HUBS_BOUNDS.retention;
+
 /**
  * One script for every change of the log: it appends a group, supersedes, trims. Redis runs it as a whole, and writes
  * its effects to replicas and to the append-only file as one transaction, so a group is in the log as a whole or not at
- * all. Without events it only trims.
+ * all. Without events it only expires and trims.
  *
  * KEYS[1]: the stream. ARGV: see `write` in `index.ts`; `records.ts` has those of an event.
  *
@@ -9,19 +17,27 @@
  * event still has; `meta` the log's own state; `ids` publisher's id → seq; `old` ids of superseded events, by
  * the seq that superseded them; `topics` all topics, in order of their names; `t:TOPIC` its seqs; `states` topic and key →
  * seqs of its values; `k:TOPIC` its keys, by their newest seq; `values` seqs of all values; `stopics` topics with values;
- * `s:TOPIC` seqs of its values; `lost` topic → its newest loss; `losses` topics by when they lost something; `bounded`
+ * `s:TOPIC` seqs of its values; `lost` topic → its newest loss; `losses` topics by when they lost something; `ttls` topic and key → when it expires; `bounded`
  * groups with a bound of their own; `b:GROUP` their seqs; `sizes` their bytes; `w:NODE` a writer's last call.
  */
 export const APPEND: string = `#!lua
 local p = ARGV[1]
 local writer, call = ARGV[2], ARGV[3]
 local now = tonumber(ARGV[4])
+-- The clocks of several machines differ, so the server's counts.
+if not now then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
 local maxEvents, maxBytes, maxAge = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local idWindow, trimStep, maxLosses = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local count = tonumber(ARGV[11])
-local FIRST, FIELDS = 12, 14
+local expectedEpoch, callCount = ARGV[12], tonumber(ARGV[13])
+local FIRST, FIELDS = 14, 18
+local HUBS = '\\0${HUBS_BOUNDS.group.slice(1)}'
 local LOG, LEFT, META, IDS, OLD, TOPICS = p .. 'log', p .. 'left', p .. 'meta', p .. 'ids', p .. 'old', p .. 'topics'
 local STATES, VALUES, STOPICS = p .. 'states', p .. 'values', p .. 'stopics'
+local TTLS = p .. 'ttls'
 local LOST, LOSSES, BOUNDED, SIZES = p .. 'lost', p .. 'losses', p .. 'bounded', p .. 'sizes'
 local redisCall = redis.call
 
@@ -34,10 +50,11 @@ local epoch = found[1]
 if not epoch then return redis.error_reply('TIDINGS-EMPTY there is no log behind this prefix') end
 local state = {}
 for i, name in ipairs(NAMES) do state[name] = tonumber(found[i + 1] or 0) or 0 end
+local headBefore = state.head
 
 local function reply(answer)
   return { answer, epoch, text(state.head), text(state.floor), text(state.newestLoss), text(state.lossCount),
-    text(state.time), text(state.left) }
+    text(state.time), text(state.left), redisCall('HGET', META, 'nextExpiry') or '' }
 end
 
 -- A call that is sent again, since its answer was lost, is answered again.
@@ -141,6 +158,7 @@ local function leavePlace(entry)
   else
     redisCall('HDEL', STATES, place)
     redisCall('ZREM', p .. 'k:' .. entry.all[1], entry.k)
+    redisCall('ZREM', TTLS, place)
   end
 end
 
@@ -229,6 +247,7 @@ local function supersede(entry)
   kept[#kept + 1] = entry.seq
   redisCall('HSET', STATES, place, table.concat(kept, ','))
   redisCall('ZADD', p .. 'k:' .. entry.all[1], entry.seq, entry.k)
+  if entry.x then redisCall('ZADD', TTLS, entry.x, place) else redisCall('ZREM', TTLS, place) end
   if has(entry, 't') then return end
   for _, topic in ipairs(entry.topics) do
     redisCall('ZADD', p .. 's:' .. topic, entry.seq, entry.seq)
@@ -248,6 +267,7 @@ local function boundKeys(topic, most)
     end
     redisCall('ZREM', p .. 'k:' .. topic, key)
     redisCall('HDEL', STATES, topic .. '\\n' .. key)
+    redisCall('ZREM', TTLS, topic .. '\\n' .. key)
   end
 end
 
@@ -266,22 +286,16 @@ local function trimGroup(group, most, events, bytes, age)
   end
 end
 
-local function append(at)
-  local entry = { t = ARGV[at], d = ARGV[at + 2], s = ARGV[at + 6], m = text(now), isLeft = false }
-  if ARGV[at + 1] ~= '' then entry.y = ARGV[at + 1] end
-  if ARGV[at + 3] ~= '' then entry.i = ARGV[at + 3] end
-  if ARGV[at + 4] ~= '' then entry.k = ARGV[at + 4] end
-  if ARGV[at + 5] ~= '' then entry.f = ARGV[at + 5] end
-  if ARGV[at + 11] ~= '' then entry.g = ARGV[at + 11] end
-  if ARGV[at + 12] ~= '' then entry.q = ARGV[at + 12] end
-  local known = entry.i and redisCall('HGET', IDS, entry.i)
-  if known then return '-' .. known end
+-- Puts an event at the head.
+local function add(entry, supersededIds, most, bounds)
   state.head = state.head + 1
   entry.seq = text(state.head)
+  entry.m = text(now)
+  entry.isLeft = false
   entry.all = split(entry.t)
   entry.topics = entry.all
   local fields = { 'm', entry.m, 't', entry.t, 's', entry.s, 'd', entry.d }
-  for _, name in ipairs({ 'y', 'i', 'k', 'f', 'g', 'q' }) do
+  for _, name in ipairs({ 'y', 'i', 'k', 'f', 'g', 'q', 'x', 'w' }) do
     if entry[name] then fields[#fields + 1] = name; fields[#fields + 1] = entry[name] end
   end
   redisCall('XADD', LOG, entry.seq .. '-0', unpack(fields))
@@ -290,25 +304,130 @@ local function append(at)
     redisCall('ZADD', TOPICS, 0, topic)
   end
   if entry.i then redisCall('HSET', IDS, entry.i, entry.seq) end
-  for _, id in ipairs(split(ARGV[at + 10])) do
+  for _, id in ipairs(split(supersededIds)) do
     if redisCall('HSETNX', IDS, id, entry.seq) == 1 then redisCall('ZADD', OLD, entry.seq, id) end
   end
   count1(entry, 1)
   if has(entry, 's') then
     supersede(entry)
-    boundKeys(entry.all[1], tonumber(ARGV[at + 13]))
+    boundKeys(entry.all[1], most)
   end
   if entry.g then
     redisCall('ZADD', p .. 'b:' .. entry.g, entry.seq, entry.seq)
     redisCall('ZADD', BOUNDED, 0, entry.g)
     redisCall('HINCRBY', SIZES, entry.g, entry.s)
-    trimGroup(entry.g, trimStep, tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9]))
+    trimGroup(entry.g, trimStep, bounds[1], bounds[2], bounds[3])
   end
+end
+
+-- The events of a key, the newest last.
+local function valuesOf(place)
+  local values = {}
+  for seq in string.gmatch(redisCall('HGET', STATES, place) or '', '%d+') do
+    local entry = get(seq)
+    if entry then values[#values + 1] = entry end
+  end
+  return values
+end
+
+local function newestOf(place)
+  local seq = string.match(redisCall('HGET', STATES, place) or '', '%d+$')
+  return seq and get(seq)
+end
+
+-- A tombstone on all topics of the key's values.
+local function expire(place)
+  local values = valuesOf(place)
+  local newest = values[#values]
+  if not newest or has(newest, 't') then return end
+  local topics, states, known, isPrivate, size = {}, '', {}, true, 204
+  for i = #values, 1, -1 do
+    local value = values[i]
+    isPrivate = isPrivate and has(value, 'p')
+    local rule = {}
+    for j, topic in ipairs(value.all) do rule[topic] = string.sub(value.q, j, j) end
+    for _, topic in ipairs(value.topics) do
+      if not known[topic] then
+        known[topic] = true
+        topics[#topics + 1] = topic
+        states = states .. rule[topic]
+        size = size + #topic
+      end
+    end
+  end
+  local isHubs = has(newest, 'h')
+  add({ t = table.concat(topics, '\\n'), y = newest.y, d = 'null', k = newest.k, s = tostring(size), q = states,
+    f = 'st' .. (isPrivate and 'p' or '') .. (isHubs and 'h' or ''), g = isHubs and HUBS or nil },
+    '', math.huge, { ${hubsEvents}, ${hubsBytes}, ${hubsAge} })
+end
+
+for _, place in ipairs(redisCall('ZRANGEBYSCORE', TTLS, '-inf', text(now), 'LIMIT', 0, trimStep)) do
+  redisCall('ZREM', TTLS, place)
+  expire(place)
+end
+
+local function knownId(at) return ARGV[at + 3] ~= '' and redisCall('HGET', IDS, ARGV[at + 3]) end
+
+local function placeAt(at) return string.match(ARGV[at], '^[^\\n]+') .. '\\n' .. ARGV[at + 4] end
+
+-- The seq of the value that an event's condition names wrongly; nil if it holds.
+local function conflict(at)
+  if ARGV[at + 14] == '' or knownId(at) then return nil end
+  local newest = newestOf(placeAt(at))
+  local isGone = not newest or has(newest, 't') or (newest.x and tonumber(newest.x) <= now)
+  local seq = isGone and '0' or newest.seq
+  if seq ~= ARGV[at + 14] or epoch ~= expectedEpoch then return seq end
+  return nil
+end
+
+-- Whether an event has to wait, or comes after one that was published later: the answer, or nil.
+local function pace(at, published)
+  local newest = newestOf(placeAt(at))
+  if not newest then return nil end
+  if tonumber(newest.w or newest.m) > published then return '-' .. newest.seq end
+  local wait = tonumber(newest.m) + tonumber(ARGV[at + 16]) - now
+  return wait > 0 and 'w' .. text(wait) .. ',' .. newest.seq or nil
+end
+
+local function append(at)
+  local known = knownId(at)
+  if known then return '-' .. known end
+  local entry = { t = ARGV[at], d = ARGV[at + 2], s = ARGV[at + 6] }
+  if ARGV[at + 16] ~= '' then
+    local waited = tonumber(ARGV[at + 17])
+    local early = pace(at, now - waited)
+    if early then return early end
+    if waited > 0 then entry.w = text(now - waited) end
+  end
+  if ARGV[at + 1] ~= '' then entry.y = ARGV[at + 1] end
+  if ARGV[at + 3] ~= '' then entry.i = ARGV[at + 3] end
+  if ARGV[at + 4] ~= '' then entry.k = ARGV[at + 4] end
+  if ARGV[at + 5] ~= '' then entry.f = ARGV[at + 5] end
+  if ARGV[at + 11] ~= '' then entry.g = ARGV[at + 11] end
+  if ARGV[at + 12] ~= '' then entry.q = ARGV[at + 12] end
+  if ARGV[at + 15] ~= '' then entry.x = text(now + tonumber(ARGV[at + 15])) end
+  add(entry, ARGV[at + 10], tonumber(ARGV[at + 13]),
+    { tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9]) })
   return entry.seq
 end
 
 local answer = {}
-for i = 0, count - 1 do answer[i + 1] = append(FIRST + i * FIELDS) end
+-- The calls follow the events: how many each has.
+local at, calls = FIRST, FIRST + count * FIELDS
+for c = 1, callCount do
+  local length = tonumber(ARGV[calls + c - 1])
+  local culprit, seq
+  for i = 0, length - 1 do
+    if not culprit then
+      seq = conflict(at + i * FIELDS)
+      if seq then culprit = i end
+    end
+  end
+  for i = 0, length - 1 do
+    answer[#answer + 1] = culprit and 'x' .. culprit .. ',' .. seq or append(at + i * FIELDS)
+  end
+  at = at + length * FIELDS
+end
 
 local function forgetIds(ids)
   for _, id in ipairs(ids) do
@@ -342,7 +461,7 @@ end
 trimLog()
 
 -- Groups that nobody publishes to, four arguments each.
-for i = FIRST + count * FIELDS, #ARGV, 4 do
+for i = FIRST + count * FIELDS + callCount, #ARGV, 4 do
   trimGroup(ARGV[i], trimStep, tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]))
 end
 
@@ -372,8 +491,16 @@ end
 local fields = {}
 for _, name in ipairs(NAMES) do fields[#fields + 1] = name; fields[#fields + 1] = text(state[name]) end
 redisCall('HSET', META, unpack(fields))
-if count > 0 then
+local soonest = redisCall('ZRANGE', TTLS, 0, 0, 'WITHSCORES')[2]
+if soonest then
+  redisCall('HSET', META, 'nextExpiry', soonest)
+else
+  redisCall('HDEL', META, 'nextExpiry')
+end
+if state.head > headBefore then
   redisCall('XADD', p .. 'wake', 'MAXLEN', 1, '*', 'head', text(state.head))
+end
+if count > 0 then
   if writer ~= '' then
     redisCall('HSET', p .. 'w:' .. writer, 'call', call, 'answer', cjson.encode(answer))
     redisCall('EXPIRE', p .. 'w:' .. writer, 86400)

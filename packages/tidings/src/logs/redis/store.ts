@@ -4,12 +4,14 @@ import type { Connection, Reply } from './connection.ts';
 import { leaving, toEntry } from './records.ts';
 
 /** Raised when keys change in a way that older code could not read. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** The log's state after a transaction: its head, and how much retention has taken. */
 export interface State extends SourceState {
   /** The oldest cursor anything can be read after. */
   readonly floor: number;
+  /** When the next key expires, milliseconds since 1970; Infinity if none does. */
+  readonly nextExpiry: number;
   /** The combined loss of topics that are no longer known by name. */
   readonly forgotten: { readonly seq: number; readonly count: number };
 }
@@ -37,13 +39,14 @@ const STATE = [
   'forgottenSeq',
   'forgottenCount',
   'left',
+  'nextExpiry',
 ];
 
 /** Undefined if there is no log yet. */
 export async function readState(store: Store): Promise<State | undefined> {
   const { connection, key } = store;
   const reply = await connection.send(['HMGET', key('meta'), ...STATE]);
-  const [epoch, lineage, head, floor, newestLoss, lossCount, forgottenSeq, forgottenCount, left] =
+  const [epoch, lineage, head, floor, newestLoss, lossCount, forgottenSeq, forgottenCount, left, expiry] =
     reply as readonly (string | null)[];
   if (typeof epoch !== 'string') return undefined;
   store.hasLeft = Number(left ?? 0) > 0;
@@ -54,8 +57,13 @@ export async function readState(store: Store): Promise<State | undefined> {
     floor: Number(floor ?? 0),
     newestLoss: Number(newestLoss ?? 0),
     lossCount: Number(lossCount ?? 0),
+    nextExpiry: toExpiry(expiry),
     forgotten: { seq: Number(forgottenSeq ?? 0), count: Number(forgottenCount ?? 0) },
   };
+}
+
+export function toExpiry(text: string | null | undefined): number {
+  return typeof text === 'string' && text !== '' ? Number(text) : Infinity;
 }
 
 /** In seq order: entries after the cursor, up to and including `end`. */

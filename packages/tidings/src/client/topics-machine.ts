@@ -2,13 +2,7 @@ import type { Change } from '../protocol/control.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import type { ChangeReply } from './change-request.ts';
-import {
-  type FirstFrame,
-  type KnownTopics,
-  type Request,
-  ROOM_FOR_TOPICS,
-  thoseThatFit,
-} from './plain-topics.ts';
+import { fitsIntoUrl, type FirstFrame, type KnownTopics, type Request } from './fixed-topics.ts';
 import type { Failure } from './response.ts';
 import {
   applyWish,
@@ -21,37 +15,39 @@ import {
   unsettleAll,
   unsettleOthers,
   type Wish,
-} from './topics.ts';
+} from './topic-progress.ts';
 
 /**
- * What the client is for, and the requests that change that, as values: a state and an input give the next state and what
- * is to be done.
+ * The client's topics, and the requests that change them, as values: a state and an input give the next state and the
+ * effects to perform.
  *
  *   away ──welcomed──► idle ──wish, or topics that are missing──► asking ──replied──► idle
  *
  * `left` leads from everywhere to `away`, `finish` to `over`. Orders are carried out one after the other: by a request
- * while there is a connection, or by the connection itself, if it is asked for what the first order wants.
+ * while there is a connection, or by the connection itself, if its request already asks for what the first order wants.
+ *
+ * Longer than other files because the whole table should be in one view.
  */
 
 export type Phase = 'away' | 'idle' | 'asking' | 'over';
 
-/** What an app wants changed, until it is. */
+/** A change that the app wants, until it is made. */
 export interface Order extends Wish {
   readonly id: number;
 }
 
-/** What outlives a connection. */
+/** The part that outlives a connection. */
 export interface Memory {
   readonly topics: Topics;
   /** In the order they came. */
   readonly orders: readonly Order[];
-  /** What the latest connection was asked for. */
+  /** The latest connection's request. */
   readonly request: Request;
   /** The order that this request carries out. */
   readonly absorbed: Order | undefined;
-  /** The server has sent something although nothing was asked for: it knows by itself what the URL is for. */
+  /** The server sent something although no topic was asked for: it knows by itself which topics the URL has. */
   readonly fixed: boolean;
-  /** Something was settled. */
+  /** Whether something was settled. */
   readonly begun: boolean;
   /** Requests in a row without an answer from the connection's own server. */
   readonly misses: number;
@@ -60,17 +56,17 @@ export interface Memory {
 /** One connection. */
 export interface Session {
   readonly credentials: FirstFrame['credentials'];
-  /** What was asked for, until the stream has shown that all of it up to a cursor was sent. */
+  /** The requested topics, until the stream has shown that everything up to a cursor was sent. */
   readonly asked: { readonly matchers: readonly Matcher[]; readonly since: string } | undefined;
-  /** What has to be added to it, because the request could not ask for it. */
+  /** The topics to add to it, because the request had no room for them. */
   readonly missing: readonly Matcher[];
-  /** What the stream said last of what it is for: that may come before the answer which says the same. */
+  /** The topics that the stream announced last, which may be before the answer that says the same. */
   readonly told: { readonly matchers: readonly Matcher[]; readonly cursor: string } | undefined;
 }
 
 type Away = { readonly phase: 'away' } & Memory;
 type Idle = { readonly phase: 'idle'; readonly session: Session } & Memory;
-/** Without an order, it asks for what is missing. */
+/** Without an order, it asks for the missing topics. */
 type Asking = {
   readonly phase: 'asking';
   readonly session: Session;
@@ -82,10 +78,10 @@ export type State = Away | Idle | Asking | Over;
 
 export type Input =
   | { readonly type: 'wish'; readonly order: Order }
-  /** A connection that is to go on from `cursor` is about to be asked for. `whole`: it can't be changed later. */
+  /** A connection that goes on from `cursor` is about to be requested. `whole`: it can't be changed later. */
   | { readonly type: 'request'; readonly cursor: string | undefined; readonly whole: boolean }
   | { readonly type: 'welcomed'; readonly first: FirstFrame }
-  /** The stream has shown where it is. `told`: what it is for. */
+  /** The stream has shown how far it is. `told`: the topics it announced. */
   | { readonly type: 'marked'; readonly told: Session['told'] }
   | { readonly type: 'left' }
   /** The app has loaded its state anew. */
@@ -101,7 +97,7 @@ export type Effect =
   | { readonly type: 'reject'; readonly order: Order; readonly error: TidingsError }
   /** The connection cannot be changed: another one is needed. */
   | { readonly type: 'replace' }
-  /** The connection is not for what it should be for, and the server refuses to change it. */
+  /** The connection lacks topics, and the server refuses to add them. */
   | { readonly type: 'fail'; readonly failure: Failure }
   /** Events of these were promised, and are missing. */
   | { readonly type: 'lost'; readonly matchers: readonly Matcher[] };
@@ -117,12 +113,12 @@ type Cell<P extends Phase, I extends Input['type']> = (
 ) => Step;
 
 /**
- * After so many misses, what is wanted is asked of a new connection instead: requests are spread over several servers,
- * or something in between lets none through.
+ * After this many misses, a new connection asks for the topics instead: a balancer spreads the requests over several
+ * servers, or something in between lets none through.
  */
 export const MAX_MISSES = 2;
 
-/** From topics that never changed so far. */
+/** Starts with topics that haven't changed so far. */
 export function begin({ matchers, settled, session }: KnownTopics): State {
   const since = session?.cursor;
   const topics = applyWish(NO_TOPICS, { add: matchers, drop: [] }, since);
@@ -207,8 +203,8 @@ const plan = (
   const wanted = absorbed === undefined ? topics : applyWish(topics, absorbed, '');
   const { matchers, asNew } = planConnection(wanted, whole);
   const request: Request = {
-    // A server that lets nothing be changed has to be asked for all at once.
-    matchers: whole ? matchers : thoseThatFit(matchers, ROOM_FOR_TOPICS),
+    // A server that allows no changes has to be asked for everything at once.
+    matchers: whole ? matchers : thoseThatFit(matchers),
     asNew: matchers.length === 0 ? !begun : asNew,
     cursor,
   };
@@ -259,7 +255,7 @@ const mark = <S extends Idle | Asking>(state: S, { told }: { told: Session['told
   return stay(settleAsked({ ...state, topics, session: { ...state.session, told } }));
 };
 
-/** What the stream told before the answer came holds for the topics that the answer brought. */
+/** Topics that the stream announced before the answer came are settled with the answer. */
 const settleTold = (topics: Topics, { told }: Session): Topics =>
   told === undefined ? topics : settleTopics(topics, told.matchers, told.cursor);
 
@@ -285,7 +281,7 @@ function carriedOut(state: Asking, order: Order, reply: Answer): Step {
   );
 }
 
-/** Added is what the client is for, but could not ask for in the request. */
+/** The topics that the request had no room for have been added. */
 function restored(state: Asking, reply: Answer): Step {
   if (reply.type === 'refused') {
     return {
@@ -315,7 +311,7 @@ const finish = (state: Memory, { error }: { error: TidingsError }): Step => ({
   effects: [{ type: 'cancel' }, ...state.orders.map((order): Effect => ({ type: 'reject', order, error }))],
 });
 
-/** Every input in every phase: the type leaves no cell out. */
+/** Every input in every phase: the type requires every cell. */
 const table: { readonly [P in Phase]: { readonly [I in Input['type']]: Cell<P, I> } } = {
   away: {
     wish: (state, input) => stay(enqueue(state, input)),
@@ -359,8 +355,13 @@ const table: { readonly [P in Phase]: { readonly [I in Input['type']]: Cell<P, I
   },
 };
 
+/** @returns the first ones, as many as fit into a URL. */
+function thoseThatFit(matchers: readonly Matcher[]): readonly Matcher[] {
+  return matchers.filter((_, i) => fitsIntoUrl(matchers.slice(0, i + 1)));
+}
+
 export function transition(state: State, input: Input): Step {
-  // The compiler does not see that a cell's own state and input are the ones it was picked by.
+  // The compiler can't see that the cell was picked by this state and this input.
   return (table[state.phase][input.type] as (state: State, input: Input) => Step)(state, input);
 }
 

@@ -1,15 +1,15 @@
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
 
 /**
- * What the client is for. It has one cursor, but a topic that was added lately may not be as far: the server sends
- * the values of a state before it says, in the stream, that the connection is for it. Who is cut off before that
- * word, and goes on from the cursor, would never get them.
+ * One of the client's topics. The client has a single cursor, but a topic added lately may not have come as far: the
+ * server sends a state's values before it announces, in the stream, that the connection has the topic. A client that is
+ * cut off before the announcement and went on from its cursor would never get them.
  */
 export interface Topic {
   readonly matcher: Matcher;
   /** Its events begin after this cursor, as the server said; empty if it didn't say, undefined before it was asked. */
   readonly since: string | undefined;
-  /** All of it up to the client's cursor was received, so that a connection can go on from there. */
+  /** Whether everything up to the client's cursor was received: a connection can go on from there. */
   readonly settled: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface Plan {
 
 export const NO_TOPICS: Topics = new Map();
 
-/** Of topics that are there already, nothing changes. */
+/** Topics that are there already stay as they are. */
 export function applyWish(topics: Topics, { add, drop }: Wish, since: string | undefined): Topics {
   const result = new Map(topics);
   for (const matcher of drop) result.delete(matcherKey(matcher));
@@ -40,7 +40,7 @@ export function applyWish(topics: Topics, { add, drop }: Wish, since: string | u
   return result;
 }
 
-/** The server says that the events of these, as far as they aren't settled, begin here. */
+/** According to the server, the events of these topics begin here, unless they are settled. */
 export function placeTopics(topics: Topics, matchers: readonly Matcher[], since: string): Topics {
   return replace(topics, matchers, (topic) => (topic.settled ? topic : { ...topic, since }));
 }
@@ -55,7 +55,7 @@ export function settleTopics(
   );
 }
 
-/** What could not be asked for goes on from `since` all the same, or nobody knows whether it does. */
+/** Topics that the request had no room for go on from `since` too; if that is undefined, from an unknown place. */
 export function unsettleOthers(topics: Topics, asked: readonly Matcher[], since: string | undefined): Topics {
   const keys = new Set(asked.map(matcherKey));
   const others = [...topics].filter(([key, { settled }]) => settled && !keys.has(key));
@@ -66,7 +66,7 @@ export function unsettleOthers(topics: Topics, asked: readonly Matcher[], since:
   );
 }
 
-/** The app knows the values of states from elsewhere, as they were at the cursor. */
+/** The app knows the values of states from elsewhere, as of the cursor. */
 export function unsettleAll(topics: Topics): Topics {
   return new Map(
     [...topics].map(([key, { matcher }]) => [key, { matcher, since: undefined, settled: false }]),

@@ -4,19 +4,19 @@ import type { Matcher } from '../protocol/matcher.ts';
 import { requestChange } from './change-request.ts';
 import { readTopics } from './read-control.ts';
 import type { Settings } from './options.ts';
-import { type KnownTopics, marksPlace, type Topics } from './plain-topics.ts';
+import { type KnownTopics, marksPlace, type Topics } from './fixed-topics.ts';
 import type { Failure } from './response.ts';
-import { begin, type Effect, type Input, type Order, transition } from './subscriptions.ts';
-import type { Wish } from './topics.ts';
+import { begin, type Effect, type Input, type Order, transition } from './topics-machine.ts';
+import type { Wish } from './topic-progress.ts';
 
 /**
  * Topics that change while the client is open. Clients load this file when they first change a topic or renew an
  * authorization; the others never do.
  */
 export interface ChangingTopics extends Topics {
-  /** @returns the cursor after which the events of what was added begin. @throws {TidingsError} */
+  /** @returns the cursor after which the added topics' events begin. @throws {TidingsError} */
   change(wish: Wish): Promise<string>;
-  /** Asks to let the connection go on beyond its authorization. @returns why not, unless the connection is over. */
+  /** Renews the connection's authorization. @returns the error if that failed, unless the connection is over. */
   renew(): Promise<TidingsError | undefined>;
 }
 
@@ -33,11 +33,11 @@ interface Waiting {
   readonly reject: (error: TidingsError) => void;
 }
 
-/** Performs what `subscriptions.ts` decides. */
+/** Performs what `topics-machine.ts` decides. */
 export function takeOver(settings: Settings, known: KnownTopics, hooks: ChangeHooks): ChangingTopics {
   let state = begin(known);
   let orders = 0;
-  /** Of the connection there is. */
+  /** For the current connection. */
   let controller = new AbortController();
   const waiting = new Map<number, Waiting>();
 

@@ -3,7 +3,7 @@ import { createClientTopics } from './client-topics.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import type { Delivery } from './delivery.ts';
 import type { Sign } from './environment.ts';
-import { type Listeners, removeAll } from './listeners.ts';
+import type { Listeners } from './listeners.ts';
 import {
   type Circumstances,
   type Effect,
@@ -16,10 +16,10 @@ import {
 } from './machine.ts';
 import type { Settings } from './options.ts';
 import { openSession, type Session, type Shared } from './session.ts';
-import type { Wish } from './topics.ts';
+import type { Wish } from './topic-progress.ts';
 
-/** Runs the machine: gives it what happens, and performs what it decides. */
-export interface Life {
+/** Drives the machine: gives it inputs, and performs the effects that it decides on. */
+export interface MachineDriver {
   readonly status: Status;
   start(signal: AbortSignal | undefined): void;
   send(input: Input): void;
@@ -28,18 +28,18 @@ export interface Life {
   change(wish: Wish): Promise<string>;
 }
 
-/** Why there is to be no connection: the app, the page out of sight, the page being left. */
+/** A reason to stay disconnected: the app wants it, the page is hidden, the page is being left. */
 export type Hold = 'app' | 'hide' | 'leave';
 
-/** How much longer than the heartbeats it announced to believe in a server that is silent, in milliseconds. */
+/** How long a silent server still counts as alive after its announced heartbeat was due, in milliseconds. */
 const SLACK = 5_000;
 
-export function createLife(
+export function createDriver(
   settings: Settings,
   keeper: CursorKeeper,
   delivery: Delivery,
   listeners: Listeners,
-): Life {
+): MachineDriver {
   const inputs: Input[] = [];
   const holds = new Set<Hold>();
   const cleanUp: (() => void)[] = [];
@@ -47,9 +47,6 @@ export function createLife(
   let stepping = false;
   let session: Session | undefined;
   let stopWaiting: (() => void) | undefined;
-
-  const heartbeat = (): number | undefined => ('heartbeat' in state ? state.heartbeat : undefined);
-  const isOver = (): boolean => state.status === 'closed' || state.status === 'failed';
 
   const topics = createClientTopics(settings, {
     url: changeUrl,
@@ -65,10 +62,8 @@ export function createLife(
     listeners,
     due: settings.load !== undefined && keeper.cursor === undefined ? [] : undefined,
     send,
-    isCurrent: (one) => one === session,
-    isOver,
-    isHub: () => settings.topics.length > 0 || settings.load !== undefined || heartbeat() !== undefined,
-    silence: () => longestSilence(heartbeat(), SLACK),
+    isHub: () => settings.topics.length > 0 || settings.load !== undefined || state.heartbeat !== undefined,
+    silence: () => longestSilence(state.heartbeat, SLACK),
   };
 
   return {
@@ -87,12 +82,12 @@ export function createLife(
     release,
     change: (wish) =>
       topics.change(wish, () => {
-        // What is waited for would be an answer for other topics.
+        // The pending answer would be for the old topics.
         if (session?.poll === true) send({ type: 'replace' });
       }),
   };
 
-  /** A listener that is called for one input may cause the next: that waits until the first is through. */
+  /** A listener that is called for one input may cause another, which waits until the first is done. */
   function send(input: Input): void {
     inputs.push(input);
     if (stepping) return;
@@ -107,7 +102,7 @@ export function createLife(
 
   function circumstances(): Circumstances {
     const { retry: policy, longPoll, random, timers } = settings;
-    // Nobody but a hub knows what is meant by asking for a whole answer.
+    // Only a hub understands a request for a whole answer.
     const knows = longPoll !== 'auto' || shared.isHub();
     return { policy, longPoll: knows ? longPoll : 'never', dice: random(), now: timers.now() };
   }
@@ -120,10 +115,10 @@ export function createLife(
       case 'disconnect':
         session?.close();
         session = undefined;
-        topics.left();
+        topics.current.left();
         return keeper.save();
       case 'test': {
-        const limit = longestSilence(heartbeat(), SLACK, 1) ?? settings.timeouts.read;
+        const limit = longestSilence(state.heartbeat, SLACK, 1) ?? settings.timeouts.read;
         return limit === undefined ? undefined : session?.expect(limit);
       }
       case 'wait':
@@ -132,12 +127,9 @@ export function createLife(
       case 'stop-waiting':
         return stopWaiting?.();
       case 'status':
-        return listeners.statuses.emit(effect.status);
+        return listeners.emit('status', effect.status);
       case 'report':
-        return listeners.errors.emit(
-          effect.error,
-          effect.retryIn === undefined ? {} : { retryIn: effect.retryIn },
-        );
+        return listeners.emit('error', effect.error, effect.next);
       case 'finish':
         return finish(effect.error);
     }
@@ -147,18 +139,15 @@ export function createLife(
     delivery.finish(error);
     topics.finish(error ?? new TidingsError('client/closed', 'The client is closed.'));
     for (const each of cleanUp.splice(0)) each();
-    removeAll(listeners);
+    listeners.clear();
   }
 
   function heed(sign: Sign): void {
-    if (sign === 'leave') hold('leave');
-    else if (sign === 'hide') {
-      if (settings.pauseHidden) hold('hide');
-    } else {
-      if (sign === 'show') release('hide');
-      if (sign === 'return') release('leave');
-      send({ type: 'wake' });
-    }
+    if (sign === 'leave') return hold('leave');
+    if (sign === 'hide') return settings.whileHidden === 'pause' ? hold('hide') : undefined;
+    if (sign === 'show') release('hide');
+    if (sign === 'return') release('leave');
+    send({ type: 'wake' });
   }
 
   function hold(reason: Hold): void {
@@ -170,11 +159,9 @@ export function createLife(
     if (holds.delete(reason) && holds.size === 0) send({ type: 'resume' });
   }
 
-  /** Where the stream came from, if there was a redirect: that would make a GET of a POST. */
+  /** The URL after a redirect within the origin: redirecting a POST would make it a GET. */
   function changeUrl(): string {
-    const { redirected, url } = session?.response ?? {};
-    const isNear =
-      redirected === true && url !== undefined && new URL(url).origin === new URL(settings.url).origin;
-    return isNear ? url : settings.url;
+    const { redirected, url = '' } = session?.response ?? {};
+    return redirected === true && url.startsWith(`${new URL(settings.url).origin}/`) ? url : settings.url;
   }
 }

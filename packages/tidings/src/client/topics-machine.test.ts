@@ -10,7 +10,7 @@ import {
   type State,
   type Step,
   transition,
-} from './subscriptions.ts';
+} from './topics-machine.ts';
 
 const credentials = { connection: 'c1', secret: 's' };
 const error = new TidingsError('client/closed', 'closed');
@@ -43,7 +43,10 @@ const inputs: { [I in Input['type']]: Extract<Input, { type: I }> } = {
   finish: { type: 'finish', error },
 };
 
-/** What each input leads to, and what is done on the way; inputs that are not listed keep the phase and do nothing. */
+/**
+ * The phase that each input leads to, and the effects on the way; inputs that aren't listed keep the phase and do
+ * nothing.
+ */
 const expected: Record<Phase, Partial<Record<Input['type'], string[]>>> = {
   away: { welcomed: ['idle'], left: ['away', 'cancel'], finish: ['over', 'cancel'] },
   idle: { wish: ['asking', 'ask'], left: ['away', 'cancel'], finish: ['over', 'cancel'] },
@@ -73,7 +76,7 @@ describe('an order', () => {
     ]);
   });
 
-  it('that would leave nothing is rejected without asking, and the next one is carried out', () => {
+  it('that would leave no topic is rejected without a request, and the next one is carried out', () => {
     const none: Input = { type: 'wish', order: { id: 2, add: [], drop: ['a'] } };
     expect(run(idle, none).effects).toMatchObject([{ type: 'reject', error: { code: 'topic/missing' } }]);
     const { state, effects } = run(
@@ -92,7 +95,7 @@ describe('an order', () => {
     expect([...state.topics.keys()]).toEqual(['a']);
   });
 
-  it('is carried out by the connection itself when requests have missed their server twice', () => {
+  it('is carried out by a new connection when requests have missed their server twice', () => {
     const missed: Input = { type: 'replied', reply: { type: 'missed', error } };
     const once = run(asking, missed, inputs.left, inputs.request, inputs.welcomed);
     expect(once.effects.map(({ type }) => type)).toEqual(['replace', 'cancel', 'ask']);
@@ -101,7 +104,7 @@ describe('an order', () => {
     expect(run(twice.state, inputs.welcomed).effects).toMatchObject([{ type: 'resolve', order: { id: 1 } }]);
   });
 
-  it('is asked of another connection if this one can not be changed', () => {
+  it('is carried out by a new connection if this one can’t be changed', () => {
     const plain = begin({
       matchers: ['a'],
       settled: true,
@@ -113,7 +116,7 @@ describe('an order', () => {
   });
 });
 
-describe('topics that a URL has no room for', () => {
+describe('topics that don’t fit into a URL', () => {
   const many = Array.from({ length: 100 }, (_, i) => `${i}-${'x'.repeat(200)}`);
   const first = run(begin({ matchers: many, settled: false, session: undefined }), {
     type: 'request',
@@ -121,7 +124,7 @@ describe('topics that a URL has no room for', () => {
     whole: false,
   });
 
-  it('are added to the connection, and nothing of them is missing if they were not promised', () => {
+  it('are added to the connection, without a gap if nothing was promised', () => {
     const asked = first.state.request.matchers;
     expect(asked.length).toBeGreaterThan(20);
     expect(asked.map(String).join('').length).toBeLessThan(6_000);
@@ -143,7 +146,7 @@ describe('topics that a URL has no room for', () => {
     ]);
   });
 
-  it('all stand in the URL for a server that lets nothing be changed', () => {
+  it('all go into the URL for a server that allows no changes', () => {
     const plain: Input = {
       type: 'welcomed',
       first: { ...firstFrame(), credentials: undefined, announced: false },
@@ -154,7 +157,7 @@ describe('topics that a URL has no room for', () => {
   });
 });
 
-it('a state that the app has loaded anew is asked for as it is at the new cursor', () => {
+it('a state that the app has loaded anew is requested as of the new cursor', () => {
   const { state } = run(idle, inputs.left, inputs.begin, { ...inputs.request, cursor: 'e.7' });
   expect(state.request).toEqual({ matchers: ['a'], asNew: true, cursor: 'e.7' });
 });

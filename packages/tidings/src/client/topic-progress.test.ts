@@ -7,7 +7,7 @@ import {
   settleTopics,
   type Topics,
   unsettled,
-} from './topics.ts';
+} from './topic-progress.ts';
 
 const pattern = { pattern: 'b/*' };
 const add = (topics: Topics, since: string, ...matchers: (string | typeof pattern)[]): Topics =>
@@ -35,7 +35,7 @@ describe('topics', () => {
     expect(unsettled(add(dropped, 'e.3', 'a'))).toEqual([{ matcher: 'a', since: 'e.3', settled: false }]);
   });
 
-  it('are settled by a word about the same place only', () => {
+  it('are settled only by an announcement about the same place', () => {
     const topics = add(add(NO_TOPICS, 'e.1', 'a'), 'e.2', pattern);
     expect(unsettled(settleTopics(topics, ['a', pattern, 'x'], 'e.2'))).toMatchObject([{ matcher: 'a' }]);
   });
@@ -55,18 +55,18 @@ describe('a connection', () => {
     expect(planConnection(first, false)).toEqual({ matchers: ['a', pattern], asNew: true });
   });
 
-  it('goes on with what is settled', () => {
+  it('goes on with settled topics', () => {
     expect(planConnection(settled, false)).toEqual({ matchers: ['a', pattern], asNew: false });
     expect(planConnection(settled, true)).toEqual({ matchers: ['a', pattern], asNew: false });
   });
 
-  it('leaves what is not settled to be added, unless it has to ask for the whole', () => {
+  it('leaves unsettled topics to be added, unless it has to ask for everything', () => {
     const topics = add(settled, 'e.3', 'c');
     expect(planConnection(topics, false)).toEqual({ matchers: ['a', pattern], asNew: false });
     expect(planConnection(topics, true)).toEqual({ matchers: ['a', pattern, 'c'], asNew: true });
   });
 
-  it('asks for nothing if there is nothing', () => {
+  it('asks for nothing if there are no topics', () => {
     expect(planConnection(NO_TOPICS, true)).toEqual({ matchers: [], asNew: false });
   });
 });

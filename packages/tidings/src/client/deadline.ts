@@ -1,10 +1,10 @@
 import type { Timers } from './options.ts';
 
 /**
- * Waits no longer than `limit` milliseconds: what is waited for may never come, and may not heed a signal. Once `signal`
- * is aborted, nobody waits any more.
+ * Waits for the promise, but no longer than `limit` milliseconds: it may never settle, and may ignore a signal. The
+ * limit ends with an abort of `signal`, when nobody waits any more.
  *
- * @throws what `late` makes, after the time.
+ * @throws the error that `late` makes, once the time is up.
  */
 export function within<T>(
   timers: Timers,
@@ -14,13 +14,9 @@ export function within<T>(
   signal: AbortSignal,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const cancel = timers.setTimer(() => reject(late()), limit);
+    const stop = timers.setTimer(() => reject(late()), limit);
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
-    function stop(): void {
-      cancel();
-      signal.removeEventListener('abort', stop);
-    }
     Promise.resolve(promise).then(resolve, reject).finally(stop);
   });
 }

@@ -5,49 +5,49 @@ import type { TidingsError } from '../protocol/tidings-error.ts';
 import type { ConnectionCredentials } from './read-control.ts';
 import { parameterOf } from './url.ts';
 
-/** What to ask of a new connection. */
+/** What a new connection asks for. */
 export interface Request {
   readonly matchers: readonly Matcher[];
-  /** Not to go on from the cursor only, but to get states as they were at it. */
+  /** Whether to get the states as of the cursor, besides going on from it. */
   readonly asNew: boolean;
   readonly cursor: string | undefined;
 }
 
-/** What the stream brings, as far as topics are concerned. */
+/** An item of the stream, as far as it concerns topics. */
 export type Handed = DecodedEvent | { readonly onlyId: string };
 
-/** What the first frame of a connection says of topics. */
+/** The first frame of a connection, as far as it concerns topics. */
 export interface FirstFrame {
   /** Absent if the connection can't be changed. */
   readonly credentials: ConnectionCredentials | undefined;
-  /** Where topics begin that the connection was asked for. */
+  /** Where the events of the requested topics begin. */
   readonly cursor: string;
-  /** A hub speaks. */
+  /** Whether a hub introduced itself. */
   readonly announced: boolean;
 }
 
-/** What the client is for, as the rest of it needs to know. */
+/** The client's topics, as the rest of the client sees them. */
 export interface Topics {
-  /** What to ask of a connection that is to go on from `cursor`. `whole`: it can't be changed later. */
+  /** The request for a connection that goes on from `cursor`. `whole`: it can't be changed later. */
   request(cursor: string | undefined, whole: boolean): Request;
-  /** The connection that was asked for is there. */
+  /** The requested connection is open. */
   welcomed(first: FirstFrame): void;
   /** An item of the stream was handed out; `moved` if the cursor did. */
   handed(item: Handed, moved: boolean): void;
   /** The connection is over. */
   left(): void;
-  /** The app has loaded its state anew: states are asked for as they are at the cursor. */
+  /** The app has loaded its state anew: the next request asks for states as of the cursor. */
   begin(): void;
   /** Nothing will change any more. */
   finish(error: TidingsError): void;
 }
 
-/** What is known when topics begin to change. */
+/** What is known when topics first change. */
 export interface KnownTopics {
   readonly matchers: readonly Matcher[];
-  /** All of it up to the client's cursor was received. */
+  /** Whether everything up to the client's cursor was received. */
   readonly settled: boolean;
-  /** The connection there is. */
+  /** The current connection. */
   readonly session: FirstFrame | undefined;
 }
 
@@ -55,11 +55,11 @@ export interface KnownTopics {
 export const ROOM_FOR_TOPICS = 6_000;
 
 /** Topics that never change, which is all that most clients need. */
-export interface PlainTopics extends Topics {
+export interface FixedTopics extends Topics {
   readonly known: KnownTopics;
 }
 
-export function createPlainTopics(matchers: readonly Matcher[]): PlainTopics {
+export function createFixedTopics(matchers: readonly Matcher[]): FixedTopics {
   let settled = false;
   let session: FirstFrame | undefined;
   return {
@@ -81,22 +81,13 @@ export function createPlainTopics(matchers: readonly Matcher[]): PlainTopics {
   };
 }
 
-/** The values of states have no ids of their own, but what comes after all of them has. */
+/** State values have no ids of their own, but the item after the last of them has one. */
 export function marksPlace(item: Handed, moved: boolean): boolean {
   return moved || 'onlyId' in item || item.type === SUBSCRIBED;
 }
 
-/** @returns the first of these, as many as fit into a URL. */
-export function thoseThatFit(matchers: readonly Matcher[], room: number): readonly Matcher[] {
-  let used = 0;
-  return matchers.filter((matcher) => {
-    used += new URLSearchParams([parameterOf(matcher)]).toString().length + 1;
-    return used <= room;
-  });
-}
-
 export function fitsIntoUrl(matchers: readonly Matcher[]): boolean {
-  return thoseThatFit(matchers, ROOM_FOR_TOPICS).length === matchers.length;
+  return new URLSearchParams(matchers.map(parameterOf)).toString().length < ROOM_FOR_TOPICS;
 }
 
 export function isMatcher(value: unknown): value is Matcher {

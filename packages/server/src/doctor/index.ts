@@ -1,0 +1,42 @@
+/** Connects through whatever is in between, and finds out what breaks streaming. */
+import { firstAnswer } from './answer.ts';
+import type { Finding } from './finding.ts';
+import { httpVersion, watchStream } from './stream.ts';
+import { changing, crossOrigin, resuming } from './surroundings.ts';
+import type { Visit } from './visit.ts';
+
+export interface Diagnosis {
+  /** Where the stream is, once redirects are followed. */
+  readonly url: string;
+  readonly findings: readonly Finding[];
+}
+
+export interface DoctorOptions extends Visit {
+  /** The origin of a page that is to read the stream from another origin, such as `https://app.example`. */
+  readonly origin: string | undefined;
+}
+
+/** Takes about two and a half heartbeats of the hub, or `watch`. Never throws because of what it meets. */
+export async function diagnose({ origin, ...on }: DoctorOptions): Promise<Diagnosis> {
+  const first = await firstAnswer(on);
+  if (first.url === undefined || first.heard === undefined)
+    return { url: on.url.href, findings: first.findings };
+  const there: Visit = { ...on, url: first.url };
+  const isHub = first.heard.seen.welcome !== undefined;
+  const stream = watchStream(there, first.heard.answer.headers);
+  const resumes = await resuming(there, first.heard);
+  const changes = isHub ? [await changing(there)] : [];
+  const cors = origin === undefined ? [] : await crossOrigin(there, origin);
+  const streamed = await stream;
+  return {
+    url: there.url.href,
+    findings: [
+      ...first.findings,
+      httpVersion(first.heard),
+      ...streamed.findings,
+      ...resumes,
+      ...changes,
+      ...cors,
+    ],
+  };
+}
