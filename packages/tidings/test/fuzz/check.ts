@@ -15,6 +15,9 @@ const OF_PROTOCOL = new Set([200, 204, 400, 401, 403, 404, 405, 406, 408, 413, 4
 /** What Node's own HTTP, or a framework's router, answers before the hub gets a request. */
 const OF_SERVER = new Set([400, 404, 405, 408, 414, 417, 431, 501, 505]);
 
+/** Methods that every framework passes on to the hub. */
+const OF_HUB = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']);
+
 /** The status that docs/errors.md gives each code. */
 const documented = readTable(new URL('../../../../../docs/errors.md', import.meta.url));
 
@@ -40,7 +43,9 @@ export function checkAnswer(request: FuzzRequest, answer: Checkable): string {
   }
   // The app's own failure, which its framework answers.
   if (status === 500 && isWhole && mayFail(request)) return '500 by the framework';
-  if (OF_SERVER.has(status) && request.isOdd) return `${status} by the server`;
+  if (OF_SERVER.has(status) && (request.isOdd || !OF_HUB.has(request.method))) return `${status} by the server`;
+  // Fastify refuses what is no media type at all.
+  if (status === 415 && request.body !== undefined) return '415 by the framework';
   throw new Error(`Status ${status} with ${type || "no type"} is in no document: ${body.toString().slice(0, 200)}`);
 }
 

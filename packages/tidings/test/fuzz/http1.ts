@@ -1,12 +1,9 @@
 import net from 'node:net';
 import { type RawAnswer, AnswerParser } from './answers.ts';
-import { type Attack, type Peer, PATIENCE } from './peer.ts';
+import { type Attack, ODD_PATIENCE, type Peer, PATIENCE } from './peer.ts';
 import type { Random } from './random.ts';
 import { type FuzzRequest, makeChange, makeRequest } from './requests.ts';
 import type { Claim } from './values.ts';
-
-/** Milliseconds to wait for an answer to what may get none. */
-const ODD_PATIENCE = 30;
 
 /** A socket with HTTP/1.1 written by hand: pipelined, in pieces, broken off, half closed, reset, not read. */
 export const attackHttp1: Peer = async (attack, random) => {

@@ -20,3 +20,5 @@ export type Peer = (attack: Attack, random: Random) => Promise<void>;
 
 /** Milliseconds within which every answer has to come; generous, since the machine may be busy. */
 export const PATIENCE = 30_000;
+/** Milliseconds to wait for an answer to what may get none. */
+export const ODD_PATIENCE = 50;
