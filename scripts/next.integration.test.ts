@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -28,6 +28,8 @@ afterAll(() => {
 
 /** Files of the guide as they are, but for their imports of the app's own `lib/hub`; the rest is what a user has already. */
 function writeApp(): void {
+  // The project's own, which would make it one of TypeScript.
+  rmSync(join(project.folder, 'tsconfig.json'));
   const snippets = extractSnippets(page, readFileSync(new URL(`../${page}`, import.meta.url), 'utf8'));
   const fromGuide = (name: string): string =>
     snippets.find((snippet) => snippet.name.endsWith(`.${name}.ts`))?.text.trim() ?? '';

@@ -120,6 +120,8 @@ export function sendAnswer(
   if ('stream' in res)
     res.end(text, () => {
       res.stream.close();
+      // Unless somebody takes what is left of the body, Node keeps the stream, and the session with it.
+      req.resume();
       if (last) release(req);
     });
   else res.end(text);

@@ -118,7 +118,7 @@ function makeBatch(attack: Attack, random: Random, line: Line): FuzzRequest[] {
 async function nextAnswer(line: Line, request: FuzzRequest): Promise<RawAnswer | undefined> {
   const wanted = line.bytes + 2000;
   for (;;) {
-    const answer = line.parser.next(request.method, line.isOver);
+    const answer = parse(line, request);
     if (answer?.isWhole === true || line.isOver) return answer;
     const isStream = answer?.headers.get('content-type')?.startsWith('text/event-stream') === true;
     if (isStream && answer.body.length > 0 && (line.bytes >= wanted || isWelcomed(answer))) return answer;
@@ -127,6 +127,18 @@ async function nextAnswer(line: Line, request: FuzzRequest): Promise<RawAnswer |
     // The server waits for the rest of a body, say.
     line.socket.destroy();
     return answer;
+  }
+}
+
+/** Fastify writes its 400 into whatever it is answering when something comes that it can't read. */
+function parse(line: Line, request: FuzzRequest): RawAnswer | undefined {
+  try {
+    return line.parser.next(request.method, line.isOver);
+  } catch (error) {
+    if (!request.isOdd) throw error;
+    line.socket.destroy();
+    line.isOver = true;
+    return undefined;
   }
 }
 
