@@ -37,7 +37,10 @@ function writeApp(): void {
   write('app/events/route.js', fromGuide('next-route'));
   write('instrumentation.js', fromGuide('next-instrumentation'));
   write('app/publish/route.js', publishRoute('first'));
-  write('app/layout.jsx', 'export default function Layout({ children }) { return <html><body>{children}</body></html>; }');
+  write(
+    'app/layout.jsx',
+    'export default function Layout({ children }) { return <html><body>{children}</body></html>; }',
+  );
   write(
     'app/page.jsx',
     `import { hub } from '../lib/hub';
@@ -74,7 +77,10 @@ function kill({ pid }: ChildProcess): void {
   if (pid !== undefined) process.kill(-pid, 'SIGKILL');
 }
 
-async function serve(args: readonly string[], more: object = {}): Promise<{ program: ChildProcess; url: string }> {
+async function serve(
+  args: readonly string[],
+  more: object = {},
+): Promise<{ program: ChildProcess; url: string }> {
   const port = await freePort();
   const program = next([...args, '-p', String(port), '-H', '127.0.0.1'], more);
   let output = '';
@@ -100,58 +106,76 @@ async function publish(url: string): Promise<unknown> {
 describe('An app of Next.js', () => {
   beforeAll(() => {
     writeApp();
-    const args = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
+    const args = [
+      'install',
+      '--prefer-offline',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--no-package-lock',
+    ];
     const install = spawnSync('npm', [...args, '--omit=peer', ...PACKAGES], {
       cwd: project.folder,
       encoding: 'utf8',
       timeout: PATIENCE,
     });
-    if (install.status !== 0) whyNot = `npm could not install ${PACKAGES.join(', ')}: ${install.stderr.slice(0, 300)}`;
+    if (install.status !== 0)
+      whyNot = `npm could not install ${PACKAGES.join(', ')}: ${install.stderr.slice(0, 300)}`;
   }, PATIENCE);
 
-  test('that is built has one hub for routes, server actions and its shutdown', { timeout: PATIENCE }, async ({ skip }) => {
-    if (whyNot !== undefined) skip(whyNot);
-    const build = next(['build']);
-    let output = '';
-    build.stdout?.on('data', (text: Buffer) => (output += text.toString()));
-    build.stderr?.on('data', (text: Buffer) => (output += text.toString()));
-    const [built] = (await once(build, 'exit')) as [number | null];
-    expect(output).not.toContain('rror');
-    expect(built).toBe(0);
+  test(
+    'that is built has one hub for routes, server actions and its shutdown',
+    { timeout: PATIENCE },
+    async ({ skip }) => {
+      if (whyNot !== undefined) skip(whyNot);
+      const build = next(['build']);
+      let output = '';
+      build.stdout?.on('data', (text: Buffer) => (output += text.toString()));
+      build.stderr?.on('data', (text: Buffer) => (output += text.toString()));
+      const [built] = (await once(build, 'exit')) as [number | null];
+      expect(output).not.toContain('rror');
+      expect(built).toBe(0);
 
-    const { program, url } = await serve(['start'], { NEXT_MANUAL_SIG_HANDLE: 'true' });
-    const { frames } = await ask(`${url}/events?topic=news`);
-    await frames.nextEvent();
-    expect(await publish(url)).toBe('first');
-    expect((await frames.nextEvent()).data).toBe('"first"');
+      const { program, url } = await serve(['start'], { NEXT_MANUAL_SIG_HANDLE: 'true' });
+      const { frames } = await ask(`${url}/events?topic=news`);
+      await frames.nextEvent();
+      expect(await publish(url)).toBe('first');
+      expect((await frames.nextEvent()).data).toBe('"first"');
 
-    const home = await ask(url);
-    await home.frames.end();
-    const action = /\$ACTION_ID_[0-9a-f]+/.exec(home.frames.text)?.[0] ?? 'no action in the page';
-    const form = new FormData();
-    form.set(action, '');
-    expect((await fetch(url, { method: 'POST', body: form, headers: { origin: url } })).status).toBe(200);
-    expect((await frames.nextEvent()).data).toBe('"from the action"');
+      const home = await ask(url);
+      await home.frames.end();
+      const action = /\$ACTION_ID_[0-9a-f]+/.exec(home.frames.text)?.[0] ?? 'no action in the page';
+      const form = new FormData();
+      form.set(action, '');
+      expect((await fetch(url, { method: 'POST', body: form, headers: { origin: url } })).status).toBe(200);
+      expect((await frames.nextEvent()).data).toBe('"from the action"');
 
-    const exit = once(program, 'exit');
-    program.kill('SIGTERM');
-    expect((await frames.nextEvent()).type).toBe('tidings:goodbye');
-    await frames.end();
-    expect(await within('end of Next', exit)).toEqual([0, null]);
-  });
+      const exit = once(program, 'exit');
+      program.kill('SIGTERM');
+      expect((await frames.nextEvent()).type).toBe('tidings:goodbye');
+      await frames.end();
+      expect(await within('end of Next', exit)).toEqual([0, null]);
+    },
+  );
 
-  test('that is edited keeps its hub, and the streams that are open', { timeout: PATIENCE }, async ({ skip }) => {
-    if (whyNot !== undefined) skip(whyNot);
-    const { program, url } = await serve(['dev']);
-    const { frames } = await ask(`${url}/events?topic=news`);
-    await frames.nextEvent();
-    expect(await publish(url)).toBe('first');
-    expect((await frames.nextEvent()).data).toBe('"first"');
+  test(
+    'that is edited keeps its hub, and the streams that are open',
+    { timeout: PATIENCE },
+    async ({ skip }) => {
+      if (whyNot !== undefined) skip(whyNot);
+      const { program, url } = await serve(['dev']);
+      const { frames } = await ask(`${url}/events?topic=news`);
+      await frames.nextEvent();
+      expect(await publish(url)).toBe('first');
+      expect((await frames.nextEvent()).data).toBe('"first"');
 
-    write('app/publish/route.js', publishRoute('second'));
-    write('lib/hub.js', `${readFileSync(join(project.folder, 'lib/hub.js'), 'utf8')}\n// edited\n`);
-    await untilAsync('the edited route is there', async () => (await publish(url)) === 'second');
-    await frames.until('an event of the edited route', () => frames.events.some(({ data }) => data === '"second"'));
-    kill(program);
-  });
+      write('app/publish/route.js', publishRoute('second'));
+      write('lib/hub.js', `${readFileSync(join(project.folder, 'lib/hub.js'), 'utf8')}\n// edited\n`);
+      await untilAsync('the edited route is there', async () => (await publish(url)) === 'second');
+      await frames.until('an event of the edited route', () =>
+        frames.events.some(({ data }) => data === '"second"'),
+      );
+      kill(program);
+    },
+  );
 });

@@ -57,15 +57,22 @@ test('the Durable Object of the guide serves streams that other requests publish
   await bundle();
   const config = join(folder, 'config.capnp');
   writeFileSync(config, CONFIG);
-  const program = spawn(workerd(), ['serve', config, '--control-fd=1'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const program = spawn(workerd(), ['serve', config, '--control-fd=1'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exit = once(program, 'exit');
   try {
-    const [line] = (await within('port of workerd', once(createInterface(program.stdout), 'line'))) as [string];
+    const [line] = (await within('port of workerd', once(createInterface(program.stdout), 'line'))) as [
+      string,
+    ];
     const url = `http://127.0.0.1:${(JSON.parse(line) as { port: number }).port}`;
     const publish = (json: unknown) => ask(`${url}/publish`, { method: 'POST', json });
 
     const [first, second] = [await ask(`${url}/events?topic=news`), await ask(`${url}/events?topic=news`)];
-    const { connection, secret } = JSON.parse((await first.frames.nextEvent()).data) as Record<string, string>;
+    const { connection, secret } = JSON.parse((await first.frames.nextEvent()).data) as Record<
+      string,
+      string
+    >;
     await second.frames.nextEvent();
     expect((await publish({ n: 1 })).status).toBe(200);
     for (const { frames } of [first, second]) expect((await frames.nextEvent()).data).toBe('{"n":1}');

@@ -13,10 +13,14 @@ test.each(transports)(
   '%s answers random requests as documented, without crash, unhandled rejection, long turn or leak',
   { timeout: 4 * DEADLINE },
   (transport) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args, `--transport=${transport}`], {
-      encoding: 'utf8',
-      timeout: 3 * DEADLINE,
-    });
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [program, ...args, `--transport=${transport}`],
+      {
+        encoding: 'utf8',
+        timeout: 3 * DEADLINE,
+      },
+    );
     expect(status, `${stdout}\n${stderr}`).toBe(0);
     expect(stdout).toMatch(/^Seed \d+\./);
   },

@@ -15,7 +15,10 @@ test('A gap names a topic that has lost a private event, and says no more of it'
   const headers = { 'last-event-id': 'e.0' };
   const { frames } = await ask(`${url}/?topic=user/ann&topic=user/bob`, { headers });
   const { data } = await frames.nextEvent();
-  expect(JSON.parse(data)).toMatchObject({ resumed: false, gaps: [{ topics: ['user/ann'], reason: 'trimmed' }] });
+  expect(JSON.parse(data)).toMatchObject({
+    resumed: false,
+    gaps: [{ topics: ['user/ann'], reason: 'trimmed' }],
+  });
   expect(frames.text).not.toMatch(/confidential|diagnosis/);
 });
 
@@ -52,7 +55,9 @@ test('Markup in data arrives as it was published', async () => {
 });
 
 test('Without TLS events and credentials are on the wire as they are', async () => {
-  const { hub, port } = await startNode({ authorize: ({ headers }) => ({ subject: headers.authorization ?? '' }) });
+  const { hub, port } = await startNode({
+    authorize: ({ headers }) => ({ subject: headers.authorization ?? '' }),
+  });
   const peer = await RawClient.connect(port);
   peer.read().get('/?topic=a', { authorization: 'token' });
   await peer.frames.nextEvent();

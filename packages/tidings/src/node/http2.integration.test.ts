@@ -129,7 +129,10 @@ test('What the app is still answering over a session is not cut off when the hub
   const slow = session.request({ ':path': '/slow' });
   const answer = new Promise<string>((resolve, reject) => {
     let text = '';
-    slow.on('data', (bytes: Buffer) => (text += bytes.toString())).on('end', () => resolve(text)).on('error', reject);
+    slow
+      .on('data', (bytes: Buffer) => (text += bytes.toString()))
+      .on('end', () => resolve(text))
+      .on('error', reject);
   });
   const finish = await within('request', asked.passed);
   await hub.close();

@@ -62,11 +62,12 @@ export class AnswerParser {
 
   #chunks(start: number): { readonly body: Buffer; readonly end: number | undefined } {
     const parts: Buffer[] = [];
-    for (let at = start; ; ) {
+    for (let at = start; ;) {
       const lineEnd = this.#input.indexOf('\r\n', at);
       if (lineEnd === -1) return { body: Buffer.concat(parts), end: undefined };
       const line = this.#input.toString('latin1', at, lineEnd);
-      if (!/^[0-9a-f]+$/i.test(line)) throw new Error(`No size of a chunk: ${JSON.stringify(line.slice(0, 50))}`);
+      if (!/^[0-9a-f]+$/i.test(line))
+        throw new Error(`No size of a chunk: ${JSON.stringify(line.slice(0, 50))}`);
       const size = Number.parseInt(line, 16);
       const end = lineEnd + 2 + size;
       if (this.#input.length < end + 2) return { body: Buffer.concat(parts), end: undefined };

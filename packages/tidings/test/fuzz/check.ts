@@ -43,30 +43,44 @@ export function checkAnswer(request: FuzzRequest, answer: Checkable): string {
   }
   // The app's own failure, which its framework answers.
   if (status === 500 && isWhole && mayFail(request)) return '500 by the framework';
-  if (OF_SERVER.has(status) && (request.isOdd || !OF_HUB.has(request.method))) return `${status} by the server`;
+  if (OF_SERVER.has(status) && (request.isOdd || !OF_HUB.has(request.method)))
+    return `${status} by the server`;
   // Fastify refuses what is no media type at all.
   const hasType = request.headers.some(([name]) => name === 'Content-Type');
   if (status === 415 && hasType) return '415 by the framework';
-  throw new Error(`Status ${status} with ${type || "no type"} is in no document: ${body.toString().slice(0, 200)}`);
+  throw new Error(
+    `Status ${status} with ${type || 'no type'} is in no document: ${body.toString().slice(0, 200)}`,
+  );
 }
 
 function mayFail({ headers }: FuzzRequest): boolean {
-  return headers.some(([name, value]) => name === 'Authorization' && ['fail', 'reject', 'odd'].includes(value));
+  return headers.some(
+    ([name, value]) => name === 'Authorization' && ['fail', 'reject', 'odd'].includes(value),
+  );
 }
 
 function checkProblem(request: FuzzRequest, { status, headers, body, isWhole }: Checkable): string {
   if (!OF_PROTOCOL.has(status)) throw new Error(`Status ${status} is not in PROTOCOL.md.`);
   if (request.method === 'HEAD') return `${status} problem`;
   if (!isWhole) throw new Error('A problem that breaks off.');
-  const problem = JSON.parse(body.toString()) as { status?: unknown; code?: string; title?: unknown; retryAfter?: unknown };
+  const problem = JSON.parse(body.toString()) as {
+    status?: unknown;
+    code?: string;
+    title?: unknown;
+    retryAfter?: unknown;
+  };
   const { code = '' } = problem;
   if (documented.get(code) === undefined) throw new Error(`The code ${code} is not in docs/errors.md.`);
-  if (problem.status !== status) throw new Error(`${code} says ${String(problem.status)}, and is answered ${status}.`);
+  if (problem.status !== status)
+    throw new Error(`${code} says ${String(problem.status)}, and is answered ${status}.`);
   // The one code with a status of the occasion: too many connections in all is a 503 of the hub's.
-  if (documented.get(code) !== status) throw new Error(`${code} is answered ${status}, not as in docs/errors.md.`);
-  if (status === 500 && !mayFail(request)) throw new Error(`500 though nothing of the app failed: ${body.toString()}`);
+  if (documented.get(code) !== status)
+    throw new Error(`${code} is answered ${status}, not as in docs/errors.md.`);
+  if (status === 500 && !mayFail(request))
+    throw new Error(`500 though nothing of the app failed: ${body.toString()}`);
   const needsRetry = status === 429 || status === 503;
-  if (needsRetry && headers.get('retry-after') !== String(problem.retryAfter)) throw new Error(`${status} without Retry-After.`);
+  if (needsRetry && headers.get('retry-after') !== String(problem.retryAfter))
+    throw new Error(`${status} without Retry-After.`);
   return `${status} ${code}`;
 }
 
@@ -84,14 +98,20 @@ export function checkStream(text: string): Claim | undefined {
   if (!first.includes('\nevent: tidings:welcome\n'))
     throw new Error(`The first frame is no welcome: ${first.slice(0, 200)}`);
   const { connection, secret } = JSON.parse(/^data: ([^\n]*)$/m.exec(first)?.[1] ?? '') as Claim;
-  const cursor = text.match(/^id: (.*)$/gm)?.at(-1)?.slice(4) ?? 'e.0';
+  const cursor =
+    text
+      .match(/^id: (.*)$/gm)
+      ?.at(-1)
+      ?.slice(4) ?? 'e.0';
   return { connection, secret, cursor };
 }
 
 function checkFrame(frame: string): void {
   for (const line of frame.split('\n')) {
-    if (!/^(?:(?:id|event|data): |retry: \d+$|: )/.test(line)) throw new Error(`A line that no frame has: ${line.slice(0, 100)}`);
-    if (line.startsWith('id: ') && !/^id: e\.\d+$/.test(line)) throw new Error(`An id that is no cursor: ${line.slice(0, 100)}`);
+    if (!/^(?:(?:id|event|data): |retry: \d+$|: )/.test(line))
+      throw new Error(`A line that no frame has: ${line.slice(0, 100)}`);
+    if (line.startsWith('id: ') && !/^id: e\.\d+$/.test(line))
+      throw new Error(`An id that is no cursor: ${line.slice(0, 100)}`);
   }
 }
 
@@ -103,7 +123,10 @@ export async function textOf({ headers, body }: Pick<Checkable, 'headers' | 'bod
   gunzip.on('data', (part: Buffer) => parts.push(part));
   await new Promise<void>((resolve) => {
     // It breaks off where the peer left.
-    gunzip.on('error', () => resolve()).on('end', resolve).on('close', resolve);
+    gunzip
+      .on('error', () => resolve())
+      .on('end', resolve)
+      .on('close', resolve);
     gunzip.end(body);
   });
   return Buffer.concat(parts).toString();

@@ -76,13 +76,14 @@ async function sendBatch(attack: Attack, random: Random, line: Line): Promise<bo
     for (const request of requests) attack.unanswered(request, 'left');
     return false;
   }
+  const mayStream = requests.some(({ method }) => method === 'GET');
   for (const [n, request] of requests.entries()) {
     const answer = await nextAnswer(line, request);
     const claim = answer === undefined ? undefined : await attack.answered(request, answer);
     if (claim !== undefined && random.chance(0.5)) await changeOwn(attack, random, request, claim);
     const isEnd = answer === undefined || !answer.isWhole || answer.headers.get('connection') === 'close';
     if (!isEnd) continue;
-    const why = request.isOdd ? 'odd' : answer === undefined ? 'closed' : 'left';
+    const why = request.isOdd ? 'odd' : answer !== undefined ? 'left' : mayStream ? 'ended' : 'closed';
     for (const each of requests.slice(answer === undefined ? n : n + 1)) attack.unanswered(each, why);
     return false;
   }
@@ -123,7 +124,8 @@ async function nextAnswer(line: Line, request: FuzzRequest): Promise<RawAnswer |
     const isStream = answer?.headers.get('content-type')?.startsWith('text/event-stream') === true;
     if (isStream && answer.body.length > 0 && (line.bytes >= wanted || isWelcomed(answer))) return answer;
     if (await line.more(request.isOdd ? ODD_PATIENCE : PATIENCE)) continue;
-    if (!request.isOdd) throw new Error(`Nothing came within ${PATIENCE} ms for ${request.method} ${request.target}.`);
+    if (!request.isOdd)
+      throw new Error(`Nothing came within ${PATIENCE} ms for ${request.method} ${request.target}.`);
     // The server waits for the rest of a body, say.
     line.socket.destroy();
     return answer;
@@ -169,14 +171,24 @@ async function write(random: Random, socket: net.Socket, bytes: Buffer): Promise
 }
 
 function toBytes({ method, target, headers, body, framing }: FuzzRequest): Buffer {
-  const lines = [`${method} ${target} HTTP/1.1`, 'Host: 127.0.0.1', ...headers.map(([name, value]) => `${name}: ${value}`)];
+  const lines = [
+    `${method} ${target} HTTP/1.1`,
+    'Host: 127.0.0.1',
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+  ];
   const content = Buffer.from(body ?? '');
   if (body !== undefined && framing === 'chunked') lines.push('Transfer-Encoding: chunked');
-  else if (body !== undefined) lines.push(`Content-Length: ${content.length + (framing === 'short' ? 10 : 0)}`);
+  else if (body !== undefined)
+    lines.push(`Content-Length: ${content.length + (framing === 'short' ? 10 : 0)}`);
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
   if (body === undefined || framing !== 'chunked') return Buffer.concat([head, content]);
   const size = content.length === 0 ? '' : `${content.length.toString(16)}\r\n`;
-  return Buffer.concat([head, Buffer.from(size), content, Buffer.from(size === '' ? '0\r\n\r\n' : '\r\n0\r\n\r\n')]);
+  return Buffer.concat([
+    head,
+    Buffer.from(size),
+    content,
+    Buffer.from(size === '' ? '0\r\n\r\n' : '\r\n0\r\n\r\n'),
+  ]);
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -14,7 +14,11 @@ export const attackHttp2: Peer = async (attack, random) => {
       // Where the streams begin settles what is random, not where they end.
       const requests = Array.from({ length: 1 + random.int(6) }, () => makeRequest(random, attack.claims));
       const manners = requests.map(() => mannersOf(random));
-      await Promise.all(requests.map((request, n) => ask(attack, session, request, manners[n] ?? { leaves: undefined, stays: 0 })));
+      await Promise.all(
+        requests.map((request, n) =>
+          ask(attack, session, request, manners[n] ?? { leaves: undefined, stays: 0 }),
+        ),
+      );
     }
   } finally {
     if (random.chance(0.3)) session.close();
@@ -31,13 +35,30 @@ interface Manners {
 }
 
 function mannersOf(random: Random): Manners {
-  return { leaves: random.chance(0.1) ? random.int(3) : undefined, stays: random.chance(0.5) ? random.int(30) : 0 };
+  return {
+    leaves: random.chance(0.1) ? random.int(3) : undefined,
+    stays: random.chance(0.5) ? random.int(30) : 0,
+  };
 }
 
 /** Headers of HTTP/1.1 alone, which the client refuses to send. */
-const FORBIDDEN = new Set(['connection', 'upgrade', 'transfer-encoding', 'content-length', 'te', 'host', 'expect', '']);
+const FORBIDDEN = new Set([
+  'connection',
+  'upgrade',
+  'transfer-encoding',
+  'content-length',
+  'te',
+  'host',
+  'expect',
+  '',
+]);
 
-async function ask(attack: Attack, session: http2.ClientHttp2Session, request: FuzzRequest, { leaves, stays }: Manners): Promise<void> {
+async function ask(
+  attack: Attack,
+  session: http2.ClientHttp2Session,
+  request: FuzzRequest,
+  { leaves, stays }: Manners,
+): Promise<void> {
   const stream = open(session, request);
   if (stream === undefined) return;
   attack.sent(request);
@@ -47,7 +68,8 @@ async function ask(attack: Attack, session: http2.ClientHttp2Session, request: F
     return attack.unanswered(request, 'left');
   }
   const answer = await answerOf(stream, request);
-  if (answer === undefined) return attack.unanswered(request, request.isOdd ? 'odd' : session.destroyed ? 'left' : 'closed');
+  if (answer === undefined)
+    return attack.unanswered(request, request.isOdd ? 'odd' : session.destroyed ? 'left' : 'closed');
   const claim = await attack.answered(request, answer);
   // Chosen beforehand: what comes when depends on the machine.
   if (claim !== undefined && stays > 10) {
@@ -59,7 +81,10 @@ async function ask(attack: Attack, session: http2.ClientHttp2Session, request: F
 }
 
 /** @returns undefined for what Node's client doesn't send. */
-function open(session: http2.ClientHttp2Session, { method, target, headers, body }: FuzzRequest): http2.ClientHttp2Stream | undefined {
+function open(
+  session: http2.ClientHttp2Session,
+  { method, target, headers, body }: FuzzRequest,
+): http2.ClientHttp2Stream | undefined {
   const all: http2.OutgoingHttpHeaders = { ':method': method, ':path': target };
   for (const [name, value] of headers) {
     const lower = name.toLowerCase();
@@ -101,7 +126,8 @@ function answerOf(stream: http2.ClientHttp2Stream, request: FuzzRequest): Promis
       parts.push(part);
       bytes += part.length;
       const isStream = head?.headers.get('content-type')?.startsWith('text/event-stream') === true;
-      const isEnough = head?.headers.has('content-encoding') === true || part.includes('\n\n') || bytes > 2000;
+      const isEnough =
+        head?.headers.has('content-encoding') === true || part.includes('\n\n') || bytes > 2000;
       if (isStream && isEnough) settle(false);
     });
     stream.on('end', () => settle(true));

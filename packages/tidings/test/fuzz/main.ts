@@ -28,10 +28,16 @@ const { values } = parseArgs({
   },
 });
 
-function print(transport: string, { requests, seconds, tally, longestTurn, memory, problems }: Outcome): void {
+function print(
+  transport: string,
+  { requests, seconds, tally, longestTurn, memory, problems }: Outcome,
+): void {
   const megabytes = memory.map((bytes) => (bytes / 1e6).toFixed(1)).join(' ');
-  console.log(`${transport}: ${requests} requests in ${seconds.toFixed(0)} s, longest turn ${longestTurn.toFixed(1)} ms, memory ${megabytes} MB`);
-  for (const [kind, count] of [...tally].toSorted(([a], [b]) => a.localeCompare(b))) console.log(`${String(count).padStart(9)}  ${kind}`);
+  console.log(
+    `${transport}: ${requests} requests in ${seconds.toFixed(0)} s, longest turn ${longestTurn.toFixed(1)} ms, memory ${megabytes} MB`,
+  );
+  for (const [kind, count] of [...tally].toSorted(([a], [b]) => a.localeCompare(b)))
+    console.log(`${String(count).padStart(9)}  ${kind}`);
   for (const problem of problems) console.log(`  ! ${problem}`);
 }
 

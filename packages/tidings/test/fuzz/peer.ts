@@ -11,8 +11,8 @@ export interface Attack {
   sent(request: FuzzRequest): void;
   /** An answer, whole or as far as it came. @returns the claim of a stream that is open. */
   answered(request: FuzzRequest, answer: Checkable): Promise<Claim | undefined>;
-  /** Why there is no answer to it. */
-  unanswered(request: FuzzRequest, why: 'left' | 'closed' | 'odd'): void;
+  /** Why there is no answer to it. `ended`: the hub has ended a stream, and the socket with it, before it began. */
+  unanswered(request: FuzzRequest, why: 'left' | 'closed' | 'ended' | 'odd'): void;
 }
 
 /** Comes, asks for this and that, and leaves, politely or not. */

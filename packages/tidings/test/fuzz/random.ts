@@ -24,7 +24,8 @@ export function createRandom(seed: number): Random {
     next,
     int,
     chance: (probability) => next() < probability,
-    pick: ([first, ...others]) => (others.length === 0 ? first : ([first, ...others][int(others.length + 1)] ?? first)),
+    pick: ([first, ...others]) =>
+      others.length === 0 ? first : ([first, ...others][int(others.length + 1)] ?? first),
     list: (most, make) => Array.from({ length: int(most + 1) }, make),
   };
 }

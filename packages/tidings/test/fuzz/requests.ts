@@ -24,27 +24,80 @@ const ACCEPTS = [
   ',;,=',
   'text/html',
 ] as const;
-const ENCODINGS = ['gzip', 'gzip;q=0', 'br', '*', '*;q=0', 'identity', 'gzip, deflate, br', ';;;', ''] as const;
-const ORIGINS = ['https://app.example', 'https://evil.example', 'null', 'http://127.0.0.1', '', 'not an origin', 'https://app.example:443'] as const;
+const ENCODINGS = [
+  'gzip',
+  'gzip;q=0',
+  'br',
+  '*',
+  '*;q=0',
+  'identity',
+  'gzip, deflate, br',
+  ';;;',
+  '',
+] as const;
+const ORIGINS = [
+  'https://app.example',
+  'https://evil.example',
+  'null',
+  'http://127.0.0.1',
+  '',
+  'not an origin',
+  'https://app.example:443',
+] as const;
 const SITES = ['same-origin', 'same-site', 'cross-site', 'none', 'x'] as const;
 /** The first part of the credentials says what the server's `authorize` does. */
-const CREDENTIALS = ['ann', 'bob', 'none', 'refuse', 'forbid', 'rate', 'fail', 'reject', 'expired', 'soon', 'slow', 'odd', 'all', 'nothing'] as const;
-const TYPES = ['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON', 'text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', '', 'json'] as const;
+const CREDENTIALS = [
+  'ann',
+  'bob',
+  'none',
+  'refuse',
+  'forbid',
+  'rate',
+  'fail',
+  'reject',
+  'expired',
+  'soon',
+  'slow',
+  'odd',
+  'all',
+  'nothing',
+] as const;
+const TYPES = [
+  'application/json',
+  'application/json; charset=utf-8',
+  'APPLICATION/JSON',
+  'text/plain',
+  'application/x-www-form-urlencoded',
+  'multipart/form-data; boundary=x',
+  '',
+  'json',
+] as const;
 
 /** One request such as somebody might send who means no good, or is just broken. */
 export function makeRequest(random: Random, claims: readonly Claim[]): FuzzRequest {
   const kind = random.int(20);
   const method =
-    kind < 11 ? 'GET' : kind < 16 ? 'POST' : kind === 16 ? 'HEAD' : kind === 17 ? 'OPTIONS' : random.pick(METHODS);
+    kind < 11
+      ? 'GET'
+      : kind < 16
+        ? 'POST'
+        : kind === 16
+          ? 'HEAD'
+          : kind === 17
+            ? 'OPTIONS'
+            : random.pick(METHODS);
   const isPost = method === 'POST';
   const body = isPost || random.chance(0.02) ? change(random, claims) : undefined;
-  const oddness = random.chance(0.03) ? random.pick(['header', 'method', 'target', 'framing', 'expect', 'large']) : undefined;
+  const oddness = random.chance(0.03)
+    ? random.pick(['header', 'method', 'target', 'framing', 'expect', 'large'])
+    : undefined;
   const request = {
     method: oddness === 'method' ? random.pick(['get', 'CONNECT', 'FOO', 'G E T', '']) : method,
     target: oddness === 'target' ? oddTarget(random) : `/events${query(random, claims)}`,
     headers: [...headers(random, claims, isPost), ...oddHeaders(random, oddness)],
     body,
-    framing: body !== undefined && oddness === 'framing' ? 'short' : random.chance(0.2) ? 'chunked' : 'length',
+    framing:
+      body !== undefined && oddness === 'framing' ? 'short' : random.chance(0.2) ? 'chunked' : 'length',
   } as const;
   return { ...request, isOdd: oddness !== undefined || headLength(request) > MAX_HEAD };
 }
@@ -65,9 +118,14 @@ function query(random: Random, claims: readonly Claim[]): string {
   for (const each of random.list(many, () => topic(random))) add('topic', each);
   for (const each of random.list(random.chance(0.02) ? 30 : 1, () => pattern(random))) add('pattern', each);
   if (random.chance(0.3)) add('last_event_id', cursor(random, claims));
-  if (random.chance(0.15)) add('wait', random.pick(['0', '0', '0', '1', '-1', '999999999999', 'x', '1.5', '']));
-  if (random.chance(0.03)) add(random.pick(['topics', 'pattern[]', 'topic[]', '__proto__', '']), topic(random));
-  if (random.chance(0.02)) parts.push(random.pick(['%', '%zz', '%E0%A4%A', '&&&', '=', '=&=', '?', 'topic', 'topic=%00', 'topic=%ff']));
+  if (random.chance(0.15))
+    add('wait', random.pick(['0', '0', '0', '1', '-1', '999999999999', 'x', '1.5', '']));
+  if (random.chance(0.03))
+    add(random.pick(['topics', 'pattern[]', 'topic[]', '__proto__', '']), topic(random));
+  if (random.chance(0.02))
+    parts.push(
+      random.pick(['%', '%zz', '%E0%A4%A', '&&&', '=', '=&=', '?', 'topic', 'topic=%00', 'topic=%ff']),
+    );
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }
 
@@ -109,7 +167,9 @@ function headers(random: Random, claims: readonly Claim[], isPost: boolean): [st
 }
 
 function headerText(value: string): string {
-  return Buffer.from(value).toString('latin1').replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f]/g, '');
+  return Buffer.from(value)
+    .toString('latin1')
+    .replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f]/g, '');
 }
 
 function oddHeaders(random: Random, oddness: string | undefined): [string, string][] {

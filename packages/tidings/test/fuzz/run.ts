@@ -66,7 +66,14 @@ export async function fuzz(options: FuzzOptions): Promise<Outcome> {
     if (code !== 0) problem(`The server ended with ${code ?? signal}: ${errors}`);
     if (isRising(memory)) problem(`Memory rises: ${memory.join(', ')} bytes.`);
     if (longest > options.longestTurn) problem(`A turn lasted ${longest.toFixed(1)} ms.`);
-    return { requests: sent, seconds: (performance.now() - began) / 1000, tally, longestTurn: longest, memory, problems };
+    return {
+      requests: sent,
+      seconds: (performance.now() - began) / 1000,
+      tally,
+      longestTurn: longest,
+      memory,
+      problems,
+    };
   } finally {
     server.kill('SIGKILL');
   }
@@ -115,7 +122,12 @@ async function attackInParts(
   return { sent, memory, longest };
 }
 
-async function runPeer(peer: Peer, attack: Attack, seed: number, problem: (text: string) => void): Promise<void> {
+async function runPeer(
+  peer: Peer,
+  attack: Attack,
+  seed: number,
+  problem: (text: string) => void,
+): Promise<void> {
   try {
     await peer(attack, createRandom(seed));
   } catch (error) {
@@ -162,12 +174,23 @@ function attackOf(
 
 function describe({ method, target, headers, body, framing, isOdd }: FuzzRequest): string {
   const cut = headers.map(([name, value]) => [name, value.slice(0, 100)]);
-  const all = { method, target: target.slice(0, 200), headers: cut, body: body?.slice(0, 200), framing, isOdd };
+  const all = {
+    method,
+    target: target.slice(0, 200),
+    headers: cut,
+    body: body?.slice(0, 200),
+    framing,
+    isOdd,
+  };
   return JSON.stringify(all);
 }
 
 function isStream({ method }: FuzzRequest, { status, headers }: Checkable): boolean {
-  return method === 'GET' && status === 200 && headers.get('content-type')?.startsWith('text/event-stream') === true;
+  return (
+    method === 'GET' &&
+    status === 200 &&
+    headers.get('content-type')?.startsWith('text/event-stream') === true
+  );
 }
 
 function keep(claims: Claim[], claim: Claim | undefined): void {

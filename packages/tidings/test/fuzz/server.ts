@@ -23,7 +23,8 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 const failures: string[] = [];
-const note = (kind: string) => (error: unknown) => void failures.push(`${kind}: ${error instanceof Error ? error.stack : String(error)}`);
+const note = (kind: string) => (error: unknown) =>
+  void failures.push(`${kind}: ${error instanceof Error ? error.stack : String(error)}`);
 process.on('unhandledRejection', note('unhandled rejection'));
 process.on('uncaughtException', note('uncaught exception'));
 process.on('warning', note('warning'));
@@ -90,13 +91,16 @@ function publish(): void {
   const data = n % 100 === 0 ? 'x'.repeat(60_000) : { n, text: 'line\r\nanother' };
   const several = n % 7 === 0 && on !== 'news' ? [on, 'news'] : on;
   const key = on === 'board' ? { key: `k${n % 80}`, tombstone: n % 11 === 0 } : {};
-  hub.publish(several, data, { private: n % 5 === 0, type: n % 3 === 0 ? 'post' : 'message', ...key }).catch(note('publish'));
+  hub
+    .publish(several, data, { private: n % 5 === 0, type: n % 3 === 0 ? 'post' : 'message', ...key })
+    .catch(note('publish'));
   if (n % 100 === 0) hub.disconnect(({ id }) => id < '4', { retry: 1 });
   for (const { id } of hub.connections().slice(0, n % 20 === 0 ? 3 : 0)) hub.send(id, { data: n });
 }
 
 const start = transports[process.argv[2] ?? ''];
-if (start === undefined) throw new Error(`No transport ${process.argv[2]}: there are ${Object.keys(transports).join(', ')}.`);
+if (start === undefined)
+  throw new Error(`No transport ${process.argv[2]}: there are ${Object.keys(transports).join(', ')}.`);
 const server = await start(hub, {
   cors: { origin: 'https://app.example', credentials: true },
   greeting: ({ id }) => ({ type: 'greeting', data: id }),
@@ -108,14 +112,20 @@ const publishing = setInterval(publish, 10);
 async function report(): Promise<Report> {
   const longestTurn = watch.stop();
   // Peers have left; their ends arrive in turns of their own.
-  for (let i = 0; i < 500 && hub.connections().length > 0; i += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 500 && hub.connections().length > 0; i += 1)
+    await new Promise((resolve) => setTimeout(resolve, 10));
   await new Promise((resolve) => setTimeout(resolve, 50));
   for (let i = 0; i < 3; i += 1) {
     collectGarbage();
     await new Promise(setImmediate);
   }
   const { heapUsed, external } = process.memoryUsage();
-  const answer = { longestTurn, memory: heapUsed + external, connections: hub.connections().length, failures: failures.splice(0) };
+  const answer = {
+    longestTurn,
+    memory: heapUsed + external,
+    connections: hub.connections().length,
+    failures: failures.splice(0),
+  };
   watch.start();
   return answer;
 }

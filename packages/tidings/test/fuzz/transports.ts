@@ -18,7 +18,9 @@ import type { HandlerOptions } from 'tidings/transport';
 
 /** What the server says to every transport. `credentials`: the request's `Authorization`. */
 export interface AppOptions extends Pick<HandlerOptions<unknown>, 'cors' | 'greeting'> {
-  readonly authorize: (credentials: string | undefined) => ReturnType<NonNullable<HandlerOptions<unknown>['authorize']>>;
+  readonly authorize: (
+    credentials: string | undefined,
+  ) => ReturnType<NonNullable<HandlerOptions<unknown>['authorize']>>;
 }
 
 type Start = (hub: Hub, options: AppOptions) => Server | Promise<Server>;
@@ -30,8 +32,14 @@ export const transports: Readonly<Record<string, Start>> = {
   http2: (hub, options) => http2.createServer(onNode(hub, options)),
   express5: (hub, { authorize, ...options }) => {
     const app = express();
-    app.use('/events', expressSse(hub, { ...options, authorize: (req) => authorize(req.get('authorization')) }));
-    app.use(((_error, _req, res, _next) => void res.status(500).send('failed')) satisfies express.ErrorRequestHandler);
+    app.use(
+      '/events',
+      expressSse(hub, { ...options, authorize: (req) => authorize(req.get('authorization')) }),
+    );
+    app.use(
+      ((_error, _req, res, _next) =>
+        void res.status(500).send('failed')) satisfies express.ErrorRequestHandler,
+    );
     return http.createServer(app);
   },
   express4: (hub, { authorize, ...options }) => {
@@ -39,12 +47,18 @@ export const transports: Readonly<Record<string, Start>> = {
     const handle = expressSse(hub, { ...options, authorize: (req) => authorize(req.get('authorization')) });
     // The types that are installed are those of Express 5.
     app.use('/events', handle as unknown as express4.RequestHandler);
-    app.use(((_error, _req, res, _next) => void res.status(500).send('failed')) satisfies express4.ErrorRequestHandler);
+    app.use(
+      ((_error, _req, res, _next) =>
+        void res.status(500).send('failed')) satisfies express4.ErrorRequestHandler,
+    );
     return http.createServer(app);
   },
   fastify: async (hub, { authorize, ...options }) => {
     const app = fastify();
-    const plugin = fastifySse(hub, { ...options, authorize: ({ headers }) => authorize(headers.authorization) });
+    const plugin = fastifySse(hub, {
+      ...options,
+      authorize: ({ headers }) => authorize(headers.authorization),
+    });
     await app.register(plugin, { prefix: '/events' });
     await app.ready();
     return app.server;
@@ -54,7 +68,10 @@ export const transports: Readonly<Record<string, Start>> = {
     // Koa writes what fails to the console; the failures here are made on purpose.
     app.silent = true;
     const router = new Router();
-    router.all('/events', koaSse(hub, { ...options, authorize: (ctx) => authorize(ctx.get('authorization') || undefined) }));
+    router.all(
+      '/events',
+      koaSse(hub, { ...options, authorize: (ctx) => authorize(ctx.get('authorization') || undefined) }),
+    );
     app.use(router.routes());
     const callback = app.callback();
     return http.createServer((req, res) => void callback(req, res));

@@ -8,7 +8,16 @@ export interface Claim {
 }
 
 /** What the server publishes on, so that some of what is asked for exists. */
-export const TOPICS = ['news', 'posts/1', 'posts/2', 'board', 'user/ann', 'user/bob', 'room/1', 'presence/room/1'] as const;
+export const TOPICS = [
+  'news',
+  'posts/1',
+  'posts/2',
+  'board',
+  'user/ann',
+  'user/bob',
+  'room/1',
+  'presence/room/1',
+] as const;
 
 const ODD_TEXT = [
   '',
@@ -46,7 +55,38 @@ export function topic(random: Random): string {
   return text(random, 12);
 }
 
-const PIECES = [':', ':a', ':b', ':id', '*', '**', '/', '\\', '(', ')', '{', '}', '?', '+', '|', '[', ']', '^', '$', 'a', 'x', 'user', 'posts', 'presence', '.', '-', ':1', '\\:', '\\*', '😀'] as const;
+const PIECES = [
+  ':',
+  ':a',
+  ':b',
+  ':id',
+  '*',
+  '**',
+  '/',
+  '\\',
+  '(',
+  ')',
+  '{',
+  '}',
+  '?',
+  '+',
+  '|',
+  '[',
+  ']',
+  '^',
+  '$',
+  'a',
+  'x',
+  'user',
+  'posts',
+  'presence',
+  '.',
+  '-',
+  ':1',
+  '\\:',
+  '\\*',
+  '😀',
+] as const;
 
 export function pattern(random: Random): string {
   const kind = random.int(8);
@@ -85,7 +125,11 @@ export function cursor(random: Random, claims: readonly Claim[]): string {
 }
 
 export function text(random: Random, most: number): string {
-  return String.fromCodePoint(...random.list(most, () => random.pick([97, 47, 58, 42, 37, 43, 38, 61, 63, 35, 123, 92, 233, 0x20ac, 0x1f600, 9])));
+  return String.fromCodePoint(
+    ...random.list(most, () =>
+      random.pick([97, 47, 58, 42, 37, 43, 38, 61, 63, 35, 123, 92, 233, 0x20ac, 0x1f600, 9]),
+    ),
+  );
 }
 
 /** Any JSON, also such as only a parser that is not JavaScript's objects would keep apart. */
@@ -93,7 +137,18 @@ export function json(random: Random, depth = 3): string {
   const kind = random.int(depth === 0 ? 7 : 9);
   if (kind === 7) return `[${random.list(5, () => json(random, depth - 1)).join()}]`;
   if (kind === 8) {
-    const names = ['connection', 'secret', 'add', 'drop', 'pattern', '__proto__', 'constructor', 'toJSON', 'length', ''] as const;
+    const names = [
+      'connection',
+      'secret',
+      'add',
+      'drop',
+      'pattern',
+      '__proto__',
+      'constructor',
+      'toJSON',
+      'length',
+      '',
+    ] as const;
     return `{${random.list(5, () => `${JSON.stringify(random.pick(names))}:${json(random, depth - 1)}`).join()}}`;
   }
   return [JSON.stringify(topic(random)), '1e999', '-0', '1', 'true', 'null', '"\\ud800"'][kind] ?? 'null';
@@ -103,7 +158,18 @@ export function json(random: Random, depth = 3): string {
 export function change(random: Random, claims: readonly Claim[]): string {
   const kind = random.int(14);
   if (kind === 0) return json(random);
-  if (kind === 1) return random.pick(['', '{', '[]', '""', 'null', '{"connection":', '\u0000', '{"a":1}{"b":2}', '\ufeff{}']);
+  if (kind === 1)
+    return random.pick([
+      '',
+      '{',
+      '[]',
+      '""',
+      'null',
+      '{"connection":',
+      '\u0000',
+      '{"a":1}{"b":2}',
+      '\ufeff{}',
+    ]);
   if (kind === 2) return '['.repeat(random.pick([10, 5000, 100_000]));
   if (kind === 3) return JSON.stringify({ connection: 'x'.repeat(random.pick([10, 300_000])), secret: '' });
   const claim = claims[random.int(claims.length)] ?? { connection: 'none', secret: 'none' };
