@@ -17,6 +17,15 @@ import { TOPIC_RULE } from '../packages/tidings/src/log/topic-rules.ts';
 import { MEMORY_LOG_OPTIONS } from '../packages/tidings/src/logs/memory/index.ts';
 import { SOCKET_OPTIONS } from '../packages/tidings/src/node/handler.ts';
 import type { EventOptions } from '../packages/tidings/src/protocol/event.ts';
+import {
+  EVENT_OPTIONS,
+  LATEST_OPTIONS,
+  LIST_OPTIONS,
+  PRESENCE_OPTIONS,
+  REDUCER_OPTIONS,
+  STATE_OPTIONS,
+} from '../packages/tidings/src/react/check-options.ts';
+import { PROVIDER_PROPS } from '../packages/tidings/src/react/provider.ts';
 
 const sources = new URL('../packages/tidings/src/', import.meta.url);
 
@@ -47,6 +56,7 @@ const expected: Readonly<Record<string, object>> = {
   createHub: HUB_OPTIONS,
   compression: checkedIn('node/gzip.ts', 'GzipOptions'),
   limits: LIMITS,
+  replay: RETENTION,
   presence: PRESENCE_RULE,
   'disconnect and close': {
     ...prefixed('disconnect', DISCONNECT_OPTIONS),
@@ -70,6 +80,13 @@ const expected: Readonly<Record<string, object>> = {
   },
   EventSource: EVENT_SOURCE,
   defineEvents: TYPED_CLIENT_OPTIONS,
+  TidingsProvider: PROVIDER_PROPS,
+  useLatest: LATEST_OPTIONS,
+  useStates: STATE_OPTIONS,
+  useList: LIST_OPTIONS,
+  useEventReducer: REDUCER_OPTIONS,
+  useEvent: EVENT_OPTIONS,
+  usePresence: PRESENCE_OPTIONS,
 };
 
 /** The options in a table of checks that its file doesn't export. The compiler holds the table to the bag's type. */
@@ -162,9 +179,16 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'CorsOptions',
       'DirectEvent',
       'DisconnectOptions',
+      'EventHookOptions<Matcher>',
       'GzipOptions',
       'HandlerOptions<never>',
       'HubLimits',
+      'LatestOptions<Matcher, unknown>',
+      'ListOptions<Matcher, unknown, ReceivedEvent>',
+      'PresenceOptions',
+      "Omit<TidingsProviderProps, 'children'>",
+      'ReducerOptions<Matcher, unknown>',
+      'StatesOptions<Matcher, unknown>',
       'HubOptions',
       'LmdbLogOptions',
       'Member',

@@ -1,5 +1,6 @@
 import type { HubOptions } from '../src/hub/options.ts';
 import type { Retention } from '../src/log/retention.ts';
+import type { TopicRule } from '../src/log/topic-rules.ts';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { type ManualClock, createManualClock } from '../src/testing/manual-clock.ts';
 import {
@@ -15,6 +16,7 @@ import { Peer, type PeerOptions, settle } from './peer.ts';
 
 export interface FixtureOptions extends Omit<HubOptions, 'clock' | 'log' | 'onError'> {
   readonly retention?: Retention;
+  readonly topics?: readonly TopicRule[];
   /** Puts something between the hub and its memory log. */
   readonly wrapLog?: (log: EventLog) => EventLog;
 }
@@ -34,11 +36,12 @@ export interface Fixture {
 
 export function startHub({
   retention = {},
+  topics = [],
   wrapLog = (log) => log,
   ...options
 }: FixtureOptions = {}): Fixture {
   const clock = createManualClock();
-  const log = wrapLog(memoryLog({ epoch: 'e', retention, now: clock.now }));
+  const log = wrapLog(memoryLog({ epoch: 'e', retention, topics, now: clock.now }));
   const failures: unknown[] = [];
   const hub = createHub({
     random: () => 0.5,

@@ -2,7 +2,7 @@ import { createCursorKeeper } from './cursor-keeper.ts';
 import { createDelivery } from './delivery.ts';
 import type { EventClient } from './event-client.ts';
 import { createDriver } from './machine-driver.ts';
-import { createListeners } from './listeners.ts';
+import { createListeners, type Signals } from './listeners.ts';
 import { type ClientOptions, resolveSettings } from './options.ts';
 
 /** Older runtimes don't have it, and code there can't ask for it. */
@@ -13,8 +13,8 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
   const settings = resolveSettings(url, options);
   const storage = options.persist === undefined ? undefined : settings.environment.storage;
   const keeper = createCursorKeeper(options.cursor, options.persist, storage);
-  const listeners = createListeners();
-  const delivery = createDelivery(listeners);
+  const listeners = createListeners<Signals>();
+  const delivery = createDelivery();
   const driver = createDriver(settings, keeper, delivery, listeners);
   const close = (): void => driver.send({ type: 'close' });
   driver.start(options.signal);
@@ -25,7 +25,7 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
     get cursor() {
       return keeper.cursor;
     },
-    on: (type, listener) => listeners.add(`event ${type}`, listener),
+    on: delivery.on,
     onOpen: (listener) => listeners.add('open', listener),
     onGap: (listener) => listeners.add('gap', listener),
     onError: (listener) => listeners.add('error', listener),

@@ -2,10 +2,11 @@ import { RESERVED_PREFIX } from '../protocol/control.ts';
 import type { DecodedEvent } from '../protocol/decode.ts';
 import type { ReceivedEvent } from './event-client.ts';
 import { createFeed, type Feed } from './feed.ts';
-import type { Listeners } from './listeners.ts';
+import { createListeners, type EventSignals, type Listeners } from './listeners.ts';
 
 /** Hands events to listeners and iterators. */
 export interface Delivery extends Pick<Feed<ReceivedEvent>, 'iterate' | 'finish'> {
+  readonly on: Listeners<EventSignals>['add'];
   /** An event that an iterator hasn't taken yet: nothing else is handed out before it, from whichever connection. */
   readonly offered: Offer | undefined;
   /** @returns an offer while an iterator is behind, undefined if everybody has the event. */
@@ -21,13 +22,14 @@ export interface Offer {
   readonly taken: Promise<boolean>;
 }
 
-export function createDelivery(listeners: Listeners): Delivery {
+export function createDelivery(): Delivery {
+  const listeners = createListeners<EventSignals>();
   const feed = createFeed<ReceivedEvent>();
   let offered: Offer | undefined;
 
   function give({ type, data, id }: DecodedEvent): Offer | undefined {
     const event: ReceivedEvent = { type, data, cursor: id, json };
-    listeners.emit(`event ${type}`, event);
+    listeners.emit(type, event);
     const behind = type.startsWith(RESERVED_PREFIX) ? undefined : feed.offer(event);
     if (behind === undefined) return undefined;
     const offer: Offer = {
@@ -50,12 +52,14 @@ export function createDelivery(listeners: Listeners): Delivery {
     get offered() {
       return offered;
     },
+    on: listeners.add,
     give,
     retract,
     iterate: feed.iterate,
     finish(error) {
       retract();
       feed.finish(error);
+      listeners.clear();
     },
   };
 }

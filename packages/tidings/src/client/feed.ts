@@ -55,13 +55,13 @@ export function createFeed<T>(): Feed<T> {
     for (const answer of consumer.asking.splice(0)) answer(lastResult(consumer));
   }
 
-  async function ask(consumer: Consumer<T>): Promise<IteratorResult<T, undefined>> {
+  function ask(consumer: Consumer<T>): Promise<IteratorResult<T, undefined>> {
     const { offered, over } = consumer;
     if (offered !== undefined) {
       retract(consumer);
-      return { done: false, value: offered.value };
+      return Promise.resolve({ done: false, value: offered.value });
     }
-    if (over || end !== undefined) return lastResult(consumer);
+    if (over || end !== undefined) return Promise.resolve(lastResult(consumer));
     active.add(consumer);
     return new Promise((resolve) => consumer.asking.push(resolve));
   }

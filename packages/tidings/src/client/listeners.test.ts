@@ -1,12 +1,12 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { callListener, createListeners } from './listeners.ts';
+import { createListeners, reportUncaught, type Signals } from './listeners.ts';
 
 afterEach(() => {
   vi.unstubAllGlobals();
 });
 
 it('calls listeners in the order they were added, with all arguments', () => {
-  const listeners = createListeners();
+  const listeners = createListeners<Signals>();
   const calls: string[] = [];
   listeners.add('comment', (text) => calls.push(`first ${text}`));
   listeners.add('status', (status) => calls.push(`other ${status}`));
@@ -16,7 +16,7 @@ it('calls listeners in the order they were added, with all arguments', () => {
 });
 
 it('keeps two additions of the same listener apart', () => {
-  const listeners = createListeners();
+  const listeners = createListeners<Signals>();
   const listener = vi.fn();
   const remove = listeners.add('comment', listener);
   listeners.add('comment', listener);
@@ -27,7 +27,7 @@ it('keeps two additions of the same listener apart', () => {
 });
 
 it('lets a listener come back after the last one of its name has gone', () => {
-  const listeners = createListeners();
+  const listeners = createListeners<Signals>();
   const listener = vi.fn();
   const remove = listeners.add('comment', listener);
   remove();
@@ -38,7 +38,7 @@ it('lets a listener come back after the last one of its name has gone', () => {
 });
 
 it('does not call a listener that one before it removed, nor one that it added', () => {
-  const listeners = createListeners();
+  const listeners = createListeners<Signals>();
   const late = vi.fn();
   listeners.add('comment', () => {
     remove();
@@ -52,7 +52,7 @@ it('does not call a listener that one before it removed, nor one that it added',
 });
 
 it('calls none of those that are left when one of them clears all', () => {
-  const listeners = createListeners();
+  const listeners = createListeners<Signals>();
   const later = vi.fn();
   listeners.add('comment', () => listeners.clear());
   listeners.add('comment', later);
@@ -63,7 +63,7 @@ it('calls none of those that are left when one of them clears all', () => {
 it('reports the error of a listener as uncaught and calls the others', () => {
   const reportError = vi.fn();
   vi.stubGlobal('reportError', reportError);
-  const listeners = createListeners();
+  const listeners = createListeners<Signals>();
   const error = new Error('a bug of the app');
   listeners.add('comment', () => {
     throw error;
@@ -80,9 +80,7 @@ it('throws the error from a task of its own where there is no reportError', () =
   const tasks: (() => void)[] = [];
   vi.stubGlobal('reportError', undefined);
   vi.stubGlobal('queueMicrotask', (task: () => void) => void tasks.push(task));
-  callListener(() => {
-    throw error;
-  });
+  reportUncaught(error);
   expect(tasks).toHaveLength(1);
   expect(tasks[0]).toThrow(error);
 });

@@ -4,34 +4,39 @@ import type { NextTry, ReceivedEvent } from './event-client.ts';
 import type { Status } from './machine.ts';
 import type { Opening } from './read-control.ts';
 
-/** Whatever an app can listen to, and what its listeners are called with. */
-export interface Signals {
+/** What an app can listen to besides events, and what its listeners are called with. */
+export type Signals = {
   open: [opening: Opening];
   gap: [gaps: readonly Gap[]];
   error: [error: TidingsError, next: NextTry];
   status: [status: Status];
   comment: [text: string];
-  [event: `event ${string}`]: [event: ReceivedEvent];
-}
+};
 
-export interface Listeners {
+/** By the type of the event. */
+export type EventSignals = Record<string, [event: ReceivedEvent]>;
+
+/** Listeners by name. */
+export interface Listeners<Named extends Record<string, unknown[]>> {
   /** The same listener added twice is called twice. @returns a function that removes it, once. */
-  add<Name extends keyof Signals>(name: Name, listener: (...args: Signals[Name]) => void): () => void;
+  add<Name extends keyof Named & string>(name: Name, listener: (...args: Named[Name]) => void): () => void;
   /** Calls the listeners that were there at the start and haven't been removed since, in the order they were added. */
-  emit<Name extends keyof Signals>(name: Name, ...args: Signals[Name]): void;
+  emit<Name extends keyof Named & string>(name: Name, ...args: Named[Name]): void;
   clear(): void;
 }
 
 /** A separate object for each addition. */
-type Entry = readonly [listener: unknown];
+interface Entry {
+  readonly listener: unknown;
+}
 
-export function createListeners(): Listeners {
+export function createListeners<Named extends Record<string, unknown[]>>(): Listeners<Named> {
   const channels = new Map<string, Set<Entry>>();
   return {
     add(name, listener) {
       const entries = channels.get(name) ?? new Set();
       channels.set(name, entries);
-      const entry: Entry = [listener];
+      const entry: Entry = { listener };
       entries.add(entry);
       return () => {
         if (entries.delete(entry) && entries.size === 0) channels.delete(name);
@@ -40,7 +45,12 @@ export function createListeners(): Listeners {
     emit(name, ...args) {
       const entries = channels.get(name);
       for (const entry of entries === undefined ? [] : [...entries]) {
-        if (entries?.has(entry) === true) callListener(entry[0] as (...args: unknown[]) => unknown, ...args);
+        if (entries?.has(entry) !== true) continue;
+        try {
+          (entry.listener as (...args: unknown[]) => void)(...args);
+        } catch (error) {
+          reportUncaught(error);
+        }
       }
     },
     clear() {
@@ -55,21 +65,13 @@ export function createListeners(): Listeners {
  * uncaught one. In a browser that is the `error` event of `window`; in Node it is `uncaughtException`, which ends
  * the process unless it is handled, as an error thrown in a listener of Node's own `EventTarget` does.
  */
-export function callListener<Args extends readonly unknown[], T>(
-  listener: (...args: Args) => T,
-  ...args: Args
-): T | undefined {
-  try {
-    return listener(...args);
-  } catch (error) {
-    const { reportError } = globalThis as { reportError?: (error: unknown) => void };
-    if (reportError !== undefined) reportError(error);
-    else {
-      // Node has none.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-    return undefined;
+export function reportUncaught(error: unknown): void {
+  const { reportError } = globalThis as { reportError?: (error: unknown) => void };
+  if (reportError !== undefined) reportError(error);
+  else {
+    // Node has none.
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

@@ -3,7 +3,7 @@ import { createClientTopics } from './client-topics.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import type { Delivery } from './delivery.ts';
 import type { Sign } from './environment.ts';
-import type { Listeners } from './listeners.ts';
+import type { Listeners, Signals } from './listeners.ts';
 import {
   type Circumstances,
   type Effect,
@@ -38,7 +38,7 @@ export function createDriver(
   settings: Settings,
   keeper: CursorKeeper,
   delivery: Delivery,
-  listeners: Listeners,
+  listeners: Listeners<Signals>,
 ): MachineDriver {
   const inputs: Input[] = [];
   const holds = new Set<Hold>();

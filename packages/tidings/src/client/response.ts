@@ -37,7 +37,8 @@ export function judgeFailure(response: FetchResponse, now: number, problem: Prob
   const all: Record<string, string> = {};
   headers.forEach((value, name) => (all[name] = value));
   const contentType = headers.get('content-type');
-  const wanted = status === 200 ? `text/event-stream, got ${contentType}` : `status 200, got ${status}`;
+  const wanted =
+    status === 200 ? `text/event-stream, got ${contentType ?? 'no type'}` : `status 200, got ${status}`;
   const said = problem.detail === undefined ? '' : ` The server says: ${problem.detail}`;
   const error = new TidingsError(CODES[status] ?? 'client/http-status', `Expected ${wanted}.${said}`, {
     status,

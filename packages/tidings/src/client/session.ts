@@ -4,7 +4,7 @@ import type { ClientTopics } from './client-topics.ts';
 import { type Connection, openConnection, type StreamItem } from './connection.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import type { Delivery } from './delivery.ts';
-import { callListener, type Listeners } from './listeners.ts';
+import { reportUncaught, type Listeners, type Signals } from './listeners.ts';
 import { pause } from './deadline.ts';
 import { loadCursor, staleLoad } from './load.ts';
 import type { Input } from './machine.ts';
@@ -25,7 +25,7 @@ export interface Shared {
   readonly keeper: CursorKeeper;
   readonly delivery: Delivery;
   readonly topics: ClientTopics;
-  readonly listeners: Listeners;
+  readonly listeners: Listeners<Signals>;
   /** The gaps because of which the app has to load its state before anything else. */
   due: readonly Gap[] | undefined;
   /** Tells the machine. */
@@ -172,14 +172,22 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
     // `load` has moved the cursor, or will.
     if (shared.due !== undefined) return;
     moveTo(item);
-    const { isLast } = settings;
-    if (isLast !== undefined && callListener(isLast, item) === true) send({ type: 'ended' });
+    if (settings.isLast !== undefined && isLast(item)) send({ type: 'ended' });
     if (closed) return;
     if (item.type === GOODBYE) {
       const { retry, isAnswer } = readGoodbye(item.data);
       send(poll && isAnswer ? { type: 'finished', moved, after: retry } : { type: 'goodbye', retry });
     }
     if (item.type === EXPIRING) void renew(readExpiring(item.data));
+  }
+
+  function isLast(event: DecodedEvent): boolean {
+    try {
+      return settings.isLast?.(event) === true;
+    } catch (error) {
+      reportUncaught(error);
+      return false;
+    }
   }
 
   function moveTo(item: Frame): void {

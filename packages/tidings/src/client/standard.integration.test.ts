@@ -23,11 +23,12 @@ const OF_THE_CLASS: readonly string[] = [
   'an event may be called open or error',
 ];
 
-/** Where the client does more than the standard: it goes on after a 5xx, and asks for explanations. */
+/** Where the client does more than the standard: it goes on after a 5xx, asks for explanations, and asks its own URL again. */
 const KINDER: readonly string[] = [
   'any status but 200 closes the source, and it asks no more',
   'connected again and refused, it closes',
   'it asks for an event stream, past all caches',
+  'after a redirect it connects again to where that led',
 ];
 
 const EXCEPTIONS = [...OF_THE_CLASS, ...KINDER];
@@ -53,6 +54,21 @@ it('may have events that are called open and error', async () => {
   await until('two events', () => seen.length === 2);
   client.close();
   expect(seen).toEqual(['open 1', 'error 2']);
+});
+
+it('goes back to its own URL after a redirect', async () => {
+  const { url } = await listen(createScriptServer());
+  const location = scriptUrl(url, { chunks: ['retry:1\nid:7\ndata:1\n\n'] });
+  const client = connect(
+    scriptUrl(url, { status: 302, location }, { chunks: ['data:{request}\n\n'], end: 'hold' }),
+    { random: () => 0 },
+  );
+  const seen: string[] = [];
+  client.on('message', ({ data }) => seen.push(data));
+  await until('two events', () => seen.length === 2);
+  client.close();
+  expect(seen[0]).toBe('1');
+  expect(JSON.parse(seen[1] ?? '')).toMatchObject({ headers: { 'last-event-id': '7' } });
 });
 
 it('makes exceptions only from checks that exist', () => {

@@ -17,6 +17,8 @@ import type { ConnectionInfo } from './connection-info.ts';
 import { Sweep } from './sweep.ts';
 import { TextPool } from './text-pool.ts';
 
+const NO_BOUNDS = { events: Infinity, bytes: Infinity, age: Infinity };
+
 /** A visitor being authorized, and the disconnects since that began. */
 export interface PendingVisit {
   readonly disconnected: ((connection: ConnectionInfo) => boolean)[];
@@ -28,7 +30,7 @@ export class Core {
   readonly subscriptions: Subscriptions = new Subscriptions();
   readonly counters = { connected: 0, published: 0, delivered: 0, bytes: 0, flushes: 0, stalled: 0 };
   readonly registry: Registry;
-  /** This process's own connections. They are trusted: no limit counts them, and they get no goodbye. */
+  /** This process's own connections. They are trusted: no limit counts them or holds them up, and they get no goodbye. */
   readonly locals: Set<Connection> = new Set();
   readonly conflation: Conflation;
   readonly fanOut: FanOut;
@@ -36,6 +38,7 @@ export class Core {
   readonly visits: Set<PendingVisit> = new Set();
   readonly drain: Drain = new Drain(this);
   readonly #delivery: Delivery;
+  readonly #localDelivery: Delivery;
   readonly #sweep: Sweep;
   readonly #userAgents = new TextPool();
 
@@ -43,7 +46,7 @@ export class Core {
     const { log, clock, onError: report } = options;
     this.options = options;
     const warnOfProxy = (address: string): void => report(proxySuspected(address, options.limits));
-    const turns = new Turns(clock, tuning.catchUp);
+    const turns = new Turns(clock, tuning.catchUp, options.catchUpShare);
     this.registry = new Registry(options.limits, options.sparesPrivateAddresses ? warnOfProxy : undefined);
     this.conflation = new Conflation(log, clock);
     this.fanOut = new FanOut({
@@ -52,7 +55,6 @@ export class Core {
       clock,
       counters: this.counters,
       window: options.flushWindow,
-      turns,
       tuning,
     });
     this.#delivery = {
@@ -64,10 +66,13 @@ export class Core {
       retry: options.retry,
       fanOut: this.fanOut,
       turns,
+      replay: options.replay,
       tuning,
       report,
       forget: (connection) => this.#forget(connection),
     };
+    const ownTurns = new Turns(clock, tuning.catchUp);
+    this.#localDelivery = { ...this.#delivery, turns: ownTurns, replay: NO_BOUNDS };
     log.tail.onMiss((topics) => this.#fallBehind(topics));
     log.tail.onRewind((end) => this.#rewind(end));
     this.presence = new PresenceTracker(options.presence, log, clock, report);
@@ -105,7 +110,7 @@ export class Core {
   /** @throws {TidingsError} `hub/unavailable`. */
   addLocal(request: ConnectRequest): Connection {
     if (this.drain.begun) throw createError('hub/unavailable', 'The hub is closed, or being closed.');
-    const connection = new Connection(crypto.randomUUID(), request, this.#delivery, items);
+    const connection = new Connection(crypto.randomUUID(), request, this.#localDelivery, items);
     this.locals.add(connection);
     return connection;
   }

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from './clock.ts';
 import type { Compression } from './compression.ts';
 import type { EventLog } from '../log/event-log.ts';
+import { RETENTION, type Retention } from '../log/retention.ts';
 import {
   type Checks,
   aFunction,
@@ -39,6 +40,16 @@ export interface HubOptions {
   /** `gzip()` of `tidings/gzip` compresses each flush once for all clients that accept it. Default: none. */
   readonly compression?: Compression | undefined;
   readonly limits?: Partial<HubLimits>;
+  /**
+   * How much of what it missed one connection gets: the newest matching events within these bounds. Older ones are a
+   * `trimmed` gap. Default: 10,000 events, 8 MiB, any age. State topics make up for it with their snapshot.
+   */
+  readonly replay?: Retention;
+  /**
+   * The most of this process's time that connections which are behind may take together to catch up, above 0 and up to
+   * 1. They take turns. Default 0.5.
+   */
+  readonly catchUpShare?: number;
   /** Topics with presence, which is published on `presence/` and the topic. Default: none. */
   readonly presence?: readonly PresenceRule[];
   /** Gets errors that no caller waits for, of a log or an `onConnect` hook. Default: logs them to the console. */
@@ -48,12 +59,15 @@ export interface HubOptions {
   readonly random?: () => number;
 }
 
-export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compression'>> &
+export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compression' | 'replay'>> &
   Pick<HubOptions, 'compression'> & {
     readonly limits: HubLimits;
+    readonly replay: Required<Retention>;
     /** Whether the limit per address is left to the default, which is not for private addresses. */
     readonly sparesPrivateAddresses: boolean;
   };
+
+const DEFAULT_REPLAY: Required<Retention> = { events: 10_000, bytes: 8_388_608, age: Infinity };
 
 const duration = aNumber({ min: 0, finite: true });
 
@@ -68,6 +82,8 @@ export const HUB_OPTIONS: Checks<HubOptions> = {
   expiryNotice: duration,
   compression: anObjectWith('what `gzip()` of `tidings/gzip` gives', 'encoding', 'begin'),
   limits: options(LIMITS),
+  replay: options(RETENTION),
+  catchUpShare: { expected: 'a number above 0 and up to 1', accepts: isShare },
   presence: listOf(PRESENCE_RULE),
   onError: aFunction,
   clock: anObjectWith('a clock', 'now', 'monotonic', 'setTimer', 'defer'),
@@ -94,10 +110,24 @@ export function resolveOptions(given: HubOptions & { readonly log: EventLog }): 
     expiryNotice: given.expiryNotice ?? 30_000,
     compression: given.compression,
     limits: { ...DEFAULT_LIMITS, ...given.limits },
+    replay: resolveReplay(given.replay),
+    catchUpShare: given.catchUpShare ?? 0.5,
     sparesPrivateAddresses: given.limits?.connectionsPerAddress === undefined,
     presence: given.presence ?? [],
     onError: given.onError ?? ((error: unknown) => console.error('tidings:', error)),
     clock: given.clock ?? systemClock,
     random: given.random ?? Math.random,
   };
+}
+
+function resolveReplay({ events, bytes, age }: Retention = {}): Required<Retention> {
+  return {
+    events: events ?? DEFAULT_REPLAY.events,
+    bytes: bytes ?? DEFAULT_REPLAY.bytes,
+    age: age ?? DEFAULT_REPLAY.age,
+  };
+}
+
+function isShare(value: unknown): boolean {
+  return typeof value === 'number' && value > 0 && value <= 1;
 }

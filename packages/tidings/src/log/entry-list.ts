@@ -91,13 +91,20 @@ export class EntryList {
 
   /** The entries that are wanted, after the cursor and up to `end`, which is the next cursor if all fit. */
   read(after: number, end: number, query: Wanted): Page {
-    const { wants, limit } = query;
+    return this.#pick(this.#after(after, end, query), end, query);
+  }
+
+  /** The same backwards: below `before` and down to `after`. The page's `next` is the next `before`. */
+  readBack(before: number, after: number, query: Wanted): Page {
+    return this.#pick(this.#before(before, after, query), after + 1, query);
+  }
+
+  #pick(entries: Iterable<LogEntry>, end: number, { wants, limit }: Wanted): Page {
     const { looks = Infinity } = limit;
     const found: LogEntry[] = [];
     let length = 0;
     let looked = 0;
-    for (const entry of this.#after(after, query.matchers, looks)) {
-      if (entry.seq > end) break;
+    for (const entry of entries) {
       looked += 1;
       if (wants(entry)) {
         found.push(entry);
@@ -110,9 +117,28 @@ export class EntryList {
   }
 
   /** All entries that may be wanted, and others where checking each costs less than the index. */
-  *#after(cursor: number, matchers: MatcherSet, looks: number): Generator<LogEntry> {
+  *#after(cursor: number, end: number, { matchers, limit }: Wanted): Generator<LogEntry> {
     const start = this.#from(cursor + 1);
-    const seqs = this.#index.after(cursor, this.#entries.length - start, matchers, looks);
+    const seqs = this.#index.after(cursor, this.#entries.length - start, matchers, limit.looks);
+    if (seqs !== undefined) {
+      for (const seq of seqs) {
+        if (seq > end) return;
+        const entry = this.get(seq);
+        if (entry !== undefined) yield entry;
+      }
+      return;
+    }
+    for (let at = start; at < this.#entries.length; at += 1) {
+      if ((this.#seqs[at] ?? Infinity) > end) return;
+      const entry = this.#entries[at];
+      if (entry !== undefined) yield entry;
+    }
+  }
+
+  *#before(before: number, cursor: number, { matchers, limit }: Wanted): Generator<LogEntry> {
+    const start = this.#from(cursor + 1);
+    const end = this.#from(before);
+    const seqs = this.#index.before(before, cursor, end - start, matchers, limit.looks);
     if (seqs !== undefined) {
       for (const seq of seqs) {
         const entry = this.get(seq);
@@ -120,7 +146,7 @@ export class EntryList {
       }
       return;
     }
-    for (let at = start; at < this.#entries.length; at += 1) {
+    for (let at = end - 1; at >= start; at -= 1) {
       const entry = this.#entries[at];
       if (entry !== undefined) yield entry;
     }

@@ -22,6 +22,11 @@ export interface Appended {
 export interface LogQuery {
   /** A cursor: entries with a greater seq are wanted. May lie below every retained entry. */
   readonly after: number;
+  /**
+   * Backwards, newest first: entries below this seq, down to `after`. Go on with the page's `next` as `before`, until it
+   * is `after + 1`. Never together with `snapshot`.
+   */
+  readonly before?: number;
   readonly wants: (entry: LogEntry) => boolean;
   /** The matchers behind `wants`, for engines that have an index by topic. */
   readonly matchers: MatcherSet;

@@ -12,6 +12,7 @@ export { type PaceVerdict, conflictError, judgePace, valueSeqOf } from './condit
 export { Expiries } from './expiries.ts';
 export { EntryList, type Wanted } from './entry-list.ts';
 export { type LogTime, START, advanceTime } from './log-time.ts';
+export { TopicWalk, type TopicWalkOptions, TopicWalks, type WalkStep } from './topic-walk.ts';
 export { TrimmedTopics } from './trimmed-topics.ts';
 export { type Page, type PageLimit, toPage } from './page.ts';
 export {

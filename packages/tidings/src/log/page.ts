@@ -3,7 +3,10 @@ import type { LogEntry } from './entry.ts';
 /** Entries that a reader wants, and how far the log was searched. */
 export interface Page {
   readonly entries: readonly LogEntry[];
-  /** Every entry up to and including this seq was considered: the reader's next cursor. */
+  /**
+   * Every entry up to and including this seq was considered: the reader's next cursor. Of a page that was read
+   * backwards: every entry from this seq on was.
+   */
   readonly next: number;
 }
 
@@ -18,7 +21,7 @@ export interface PageLimit {
   readonly looks?: number;
 }
 
-/** As many of the entries as fit. `end`: how far they were searched for. */
+/** As many of the entries as fit, in either order. `end`: how far they were searched for. */
 export function toPage(entries: readonly LogEntry[], limit: PageLimit, end: number): Page {
   let length = 0;
   for (const [i, entry] of entries.entries()) {

@@ -59,6 +59,11 @@ test('The index finds the same events as a full scan, whatever was removed or tr
           const expected = kept.filter((entry) => entry.seq > after && wants(entry)).slice(0, most);
           expect(page.entries).toEqual(expected);
           expect(page.next).toBe(expected.length === most ? expected.at(-1)?.seq : tail.head);
+          const limit = { events: most, length: Infinity };
+          const pageBack = tail.readBack(tail.head + 1, after, wants, limit, wanted);
+          const newest = kept.filter((entry) => entry.seq > after && wants(entry)).toReversed();
+          expect(pageBack.entries).toEqual(newest.slice(0, most));
+          expect(pageBack.next).toBe(newest.length >= most ? newest[most - 1]?.seq : after + 1);
         }
       },
     ),

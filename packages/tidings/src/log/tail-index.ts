@@ -75,6 +75,28 @@ export class TailIndex {
     matchers: MatcherSet,
     looks: number = Infinity,
   ): Iterable<number> | undefined {
+    const followed = this.#choose(cursor, distance, matchers, looks);
+    return followed === undefined ? undefined : merge(followed);
+  }
+
+  /** The same for seqs below `before` and down to the cursor, descending. `distance`: the events in between. */
+  before(
+    before: number,
+    cursor: number,
+    distance: number,
+    matchers: MatcherSet,
+    looks: number = Infinity,
+  ): Iterable<number> | undefined {
+    const followed = this.#choose(cursor, distance, matchers, looks);
+    return followed === undefined ? undefined : mergeBack(followed, before);
+  }
+
+  #choose(
+    cursor: number,
+    distance: number,
+    matchers: MatcherSet,
+    looks: number,
+  ): readonly Followed[] | undefined {
     if (distance <= matchers.topics.size * COST_OF_TOPIC) return undefined;
     const names = this.#seqsOf.size;
     if (matchers.patterns.length > 0 && (distance <= names || names > looks)) return undefined;
@@ -82,7 +104,7 @@ export class TailIndex {
     if (followed === undefined) return undefined;
     // The next of many topics costs a look at each of them; among all events it is found after a few, if there are many.
     const found = followed.reduce((total, { list, at }) => total + list.length - at, 0);
-    return found * followed.length > distance ? undefined : merge(followed);
+    return found * followed.length > distance ? undefined : followed;
   }
 
   #follow(matchers: MatcherSet, cursor: number): Followed[] | undefined {
@@ -107,7 +129,10 @@ function dropFirst(seqs: Seqs): void {
 }
 
 /** The index of the first that is not below `seq`. */
-function firstFrom({ list, start }: Seqs, seq: number): number {
+function firstFrom(
+  { list, start }: { readonly list: readonly number[]; readonly start: number },
+  seq: number,
+): number {
   let low = start;
   let high = list.length;
   while (low < high) {
@@ -116,6 +141,22 @@ function firstFrom({ list, start }: Seqs, seq: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** Those before each topic's next one. */
+function* mergeBack(followed: readonly Followed[], before: number): Generator<number> {
+  const places = followed.map(({ list, at: first }) => ({
+    list,
+    first,
+    at: firstFrom({ list, start: first }, before) - 1,
+  }));
+  for (;;) {
+    let next = -1;
+    for (const { list, at, first } of places) if (at >= first) next = Math.max(next, list[at] ?? -1);
+    if (next === -1) return;
+    for (const each of places) if (each.at >= each.first && each.list[each.at] === next) each.at -= 1;
+    yield next;
+  }
 }
 
 /** Each seq once, though several topics may have it. */

@@ -176,6 +176,17 @@ export class Tail {
     return this.#entries.read(after, this.#head, { wants, limit, matchers });
   }
 
+  /** The same backwards: below `before` and down to the cursor, newest first. The page's `next` is the next `before`. */
+  readBack(
+    before: number,
+    after: number,
+    wants: (entry: LogEntry) => boolean,
+    limit: PageLimit,
+    matchers: MatcherSet,
+  ): Page {
+    return this.#entries.readBack(before, after, { wants, limit, matchers });
+  }
+
   /** Drops entries beyond the bounds of retention. `now` in milliseconds since 1970. */
   trim(now: number): void {
     const { events = Infinity, bytes = Infinity, age = Infinity } = this.#retention;

@@ -134,3 +134,23 @@ test('A thousand refusals leave nothing behind', async () => {
 function listenersOf(emitter: NodeJS.EventEmitter): Record<string, number> {
   return Object.fromEntries(emitter.eventNames().map((name) => [String(name), emitter.listenerCount(name)]));
 }
+
+test('An open stream on a hijacked socket keeps no request, response or socket in memory', async () => {
+  const hub = startHub();
+  const handle = sse(hub, { hijack: true });
+  const seen: WeakRef<object>[] = [];
+  const { url } = await listen(
+    http.createServer((req, res) => {
+      seen.push(new WeakRef(req), new WeakRef(res), new WeakRef(req.socket));
+      handle(req, res);
+    }),
+  );
+  const { frames } = await ask(`${url}/?topic=a`);
+  await until('no objects of node:http', () => {
+    collectGarbage();
+    return seen.every((ref) => ref.deref() === undefined);
+  });
+  expect(seen).toHaveLength(3);
+  await hub.publish('a', 1);
+  await frames.until('event', () => frames.events.length === 1);
+});

@@ -8,7 +8,7 @@ import { toBuffer, toChunk } from './framing.ts';
 import { type Handle, type Writer, handleOf, writeToHandle } from './handle.ts';
 import { HijackedSink, type PlainResponse, canHijack, hijackSocket } from './hijack.ts';
 import type { Acceptance } from '../http/negotiation.ts';
-import { countStream } from './stream-limit.ts';
+import { carrierOf, streamBegan, streamEnded } from './stream-limit.ts';
 
 /** The arguments with which `node:http`, `node:https` and `node:http2` (its compatibility API) call a handler. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -32,7 +32,6 @@ export function openStream(
   { connection, headers, compression, greeting }: Acceptance,
   { hijack = false }: SocketOptions,
 ): void {
-  countStream(req, connection);
   setHeaders(res, headers);
   const hijacks = hijack && isPlain(res) && canHijack(res);
   // Otherwise a peer might send its next request on a socket that closes with the stream.
@@ -96,7 +95,7 @@ class SocketSink implements Sink, Writer {
     // HTTP/1.0 has no chunks.
     this.#frame = res.chunkedEncoding ? toChunk : toBuffer;
     this.#handle = handleOf(socket);
-    endWithResponse(connection, res);
+    endWithResponse(connection, res.req, res);
     // Saves reading `res.writableEnded` each time: every extra object a write touches costs a few percent (`fanout`).
     res.on('prefinish', () => (this.#isEnded = true));
     if (this.#handle === undefined) this.#listen();
@@ -167,12 +166,18 @@ function endWithSocket(connection: OwnConnection, socket: Socket): void {
   });
 }
 
-function endWithResponse(connection: OwnConnection, res: NodeResponse): void {
-  const onClose = (): void => connection.closed();
-  res.on('close', onClose);
+function endWithResponse(connection: OwnConnection, req: NodeRequest, res: NodeResponse): void {
+  const carrier = carrierOf(req);
+  streamBegan(carrier);
+  res.on('close', () => {
+    streamEnded(carrier);
+    connection.closed();
+  });
   // A reset peer: `close` follows, and it is no news that peers vanish.
-  res.on('error', onClose);
+  res.on('error', ignore);
 }
+
+function ignore(): void {}
 
 /** Leaves the framing to the response: HTTP/2, a queued response, or one that middleware writes through. */
 class ResponseSink implements Sink {
@@ -187,7 +192,7 @@ class ResponseSink implements Sink {
     this.#req = req;
     this.#res = res as ServerResponse;
     this.#connection = connection;
-    endWithResponse(connection, res);
+    endWithResponse(connection, req, res);
     res.on('drain', () => connection.drained());
     if (isQueued(req, res)) endWithSocket(connection, req.socket);
   }

@@ -1,4 +1,3 @@
-import type { OwnConnection } from '../hub/gateway.ts';
 import { createError } from '../protocol/errors.ts';
 import type { NodeRequest } from './node-stream.ts';
 
@@ -24,13 +23,16 @@ export function assertRoomForStream(req: NodeRequest, maxPerSession: number): vo
   });
 }
 
-/** Counts a stream until it is over. */
-export function countStream(req: NodeRequest, connection: OwnConnection): void {
-  const carrier = carrierOf(req);
+/** Call `streamEnded` with the same carrier when the stream is over. */
+export function streamBegan(carrier: object): void {
   openStreams.set(carrier, (openStreams.get(carrier) ?? 0) + 1);
-  connection.onClose(() => void openStreams.set(carrier, (openStreams.get(carrier) ?? 1) - 1));
 }
 
-function carrierOf(req: NodeRequest): object {
+export function streamEnded(carrier: object): void {
+  openStreams.set(carrier, (openStreams.get(carrier) ?? 1) - 1);
+}
+
+/** The socket of HTTP/1.1, or the session of HTTP/2, which a stream no longer knows once it is over. */
+export function carrierOf(req: NodeRequest): object {
   return 'stream' in req ? (req.stream.session ?? req.stream) : req.socket;
 }

@@ -8,7 +8,7 @@ import { certificate, listen } from '../../test/http/server.ts';
 import { sse } from './index.ts';
 
 /** Longer than the timeouts of the servers below. */
-const HEARTBEAT = 200;
+const HEARTBEAT = 1500;
 
 async function beats(frames: Frames, count: number): Promise<readonly Frame[]> {
   await frames.nextEvent();
@@ -19,7 +19,7 @@ async function beats(frames: Frames, count: number): Promise<readonly Frame[]> {
 
 test("A server's socket timeout is for requests; a stream outlives it", async () => {
   const handle = sse(startHub({ heartbeat: HEARTBEAT }));
-  const server = http.createServer((req, res) => handle(req, res)).setTimeout(60);
+  const server = http.createServer((req, res) => handle(req, res)).setTimeout(700);
   const { url } = await listen(server);
   const { frames } = await ask(`${url}/?topic=a`);
   expect(await beats(frames, 3)).toHaveLength(3);
@@ -27,7 +27,7 @@ test("A server's socket timeout is for requests; a stream outlives it", async ()
 
 test('A session timeout of HTTP/2 is for idle sessions; a stream outlives it', async () => {
   const handle = sse(startHub({ heartbeat: HEARTBEAT }));
-  const server = http2.createSecureServer(await certificate(), (req, res) => handle(req, res)).setTimeout(60);
+  const server = http2.createSecureServer(await certificate(), (req, res) => handle(req, res)).setTimeout(700);
   const { url } = await listen(server, 'https');
   const { frames } = await askHttp2(`${url}/?topic=a`);
   expect(await beats(frames, 3)).toHaveLength(3);
@@ -36,9 +36,9 @@ test('A session timeout of HTTP/2 is for idle sessions; a stream outlives it', a
 test('A stream outlives the time within which a request has to arrive', async () => {
   const handle = sse(startHub({ heartbeat: HEARTBEAT }));
   const limits = {
-    requestTimeout: 60,
-    headersTimeout: 60,
-    keepAliveTimeout: 60,
+    requestTimeout: 700,
+    headersTimeout: 700,
+    keepAliveTimeout: 700,
     connectionsCheckingInterval: 20,
   };
   const { url } = await listen(http.createServer(limits, (req, res) => handle(req, res)));

@@ -6,6 +6,7 @@ import { TidingsError } from '../protocol/tidings-error.ts';
 import { type ContractCase, oneLog } from './contract-case.ts';
 import { append, collect, dataAfter, read, tailAndLog } from './log-steps.ts';
 import { keyCases } from './log-contract-keys.ts';
+import { pageCases } from './log-contract-pages.ts';
 import { retentionCases } from './log-contract-retention.ts';
 import { stateCases } from './log-contract-states.ts';
 import { supersedingCases } from './log-contract-superseding.ts';
@@ -198,6 +199,7 @@ const closeCases: readonly ContractCase[] = [
 export const logContract: readonly ContractCase[] = [
   ...appendCases,
   ...readCases,
+  ...pageCases,
   ...stateCases,
   ...supersedingCases,
   ...keyCases,

@@ -54,6 +54,26 @@ export async function readAll(
   return entries;
 }
 
+/** Every page from the head back to `after`, newest first. */
+export async function readAllBack(
+  log: EventLog,
+  after: number,
+  topics: readonly Matcher[] = [ALL],
+  limit: PageLimit = WHOLE,
+): Promise<LogEntry[]> {
+  const matchers = createMatcherSet(topics);
+  const wants = (entry: LogEntry): boolean => matchers.matches(entry.topics);
+  const entries: LogEntry[] = [];
+  for (let before = log.tail.head + 1; before > after + 1;) {
+    const page = await log.read({ after, before, matchers, wants, limit });
+    assert.ok(page.next > after && page.next < before, 'a page must bring the reader further back');
+    assert.ok(page.entries.length <= limit.events, 'a page has no more events than its limit allows');
+    entries.push(...page.entries);
+    before = page.next;
+  }
+  return entries;
+}
+
 /** The data of every event after the cursor. */
 export async function dataAfter(
   log: EventLog,

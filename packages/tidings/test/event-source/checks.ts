@@ -304,14 +304,16 @@ export const checks: Readonly<Record<string, Check>> = {
     ]);
   },
 
-  async 'it goes back to its own URL after a redirect'(subject) {
-    const location = scriptUrl(subject.base, { chunks: ['retry:1\ndata:1\n\n'] });
-    const url = scriptUrl(subject.base, { status: 302, location }, echo);
+  // "Let request be the EventSource object's request … Fetch request": its URL list ends with where the redirect led.
+  async 'after a redirect it connects again to where that led'(subject) {
+    const location = scriptUrl(subject.base, { chunks: ['retry:1\ndata:1\n\n'] }, echo);
+    const url = scriptUrl(subject.base, { status: 302, location });
     const source = new subject.EventSource(url);
     equal((await next(source)).data, '1');
     equal((JSON.parse((await next(source)).data) as Echo).method, 'GET');
+    equal(source.url, new URL(url).href);
     source.close();
-    equal([await countOf(url), await countOf(location)], [2, 1]);
+    equal([await countOf(url), await countOf(location)], [1, 2]);
   },
 
   // The request
@@ -373,18 +375,25 @@ export const checks: Readonly<Record<string, Check>> = {
     const url = scriptUrl(subject.base, { chunks: ['retry:1\nid:7\ndata:a\n\n'], end: 'hold' }, echo);
     const source = new subject.EventSource(url);
     equal((await next(source)).lastEventId, '7');
-    const error = next<Event>(source, 'error');
-    await cut(url);
-    await error;
-    equal(source.readyState, 0);
+    let state;
+    source.onerror = () => (state = source.readyState);
+    void cut(url);
     equal((JSON.parse((await next(source)).data) as Echo).headers['last-event-id'], '7');
+    equal(state, 0);
     source.close();
   },
 
   async 'a connection that breaks before the response is tried again'(subject) {
     const url = scriptUrl(subject.base, { chunks: ['retry:1\ndata:a\n\n'] }, { status: 0 }, hold);
-    const log = await follow(subject, url, [], (lines) => lines.length === 5);
-    equal(log, ['open 1', 'message a', 'error 0', 'error 0', 'open 1']);
+    const log = await follow(
+      subject,
+      url,
+      [],
+      (lines) => lines.filter((line) => line === 'open 1').length === 2,
+    );
+    // Browsers ask once more themselves, without a word, if the connection was an old one.
+    if (log[3] === 'error 0') log.splice(3, 1);
+    equal(log, ['open 1', 'message a', 'error 0', 'open 1']);
   },
 
   async 'connected again and refused, it closes'(subject) {

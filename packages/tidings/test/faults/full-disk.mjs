@@ -1,10 +1,11 @@
 // Publishes until the log can't grow any more, then reads. The caller has limited how large a file may become.
 import { createHub } from 'tidings';
 import { lmdbLog } from 'tidings/lmdb';
+import { createMatcherSet } from 'tidings/log';
 
 const log = lmdbLog({ path: process.argv[2] });
 const hub = createHub({ log });
-const everything = { patterns: [{ pattern: '*', matches: () => true }], topics: new Set() };
+const everything = createMatcherSet([{ pattern: '*' }]);
 let acknowledged = 0;
 const failures = [];
 while (failures.length < 3) {

@@ -5,6 +5,9 @@ import type { Random } from './random.ts';
 import { type FuzzRequest, makeChange, makeRequest } from './requests.ts';
 import type { Claim } from './values.ts';
 
+/** More than the hub reads. */
+const LONG_BODY = 250_000;
+
 /** A socket with HTTP/1.1 written by hand: pipelined, in pieces, broken off, half closed, reset, not read. */
 export const attackHttp1: Peer = async (attack, random) => {
   const socket = net.connect({ port: attack.port, host: '127.0.0.1', allowHalfOpen: random.chance(0.1) });
@@ -76,14 +79,14 @@ async function sendBatch(attack: Attack, random: Random, line: Line): Promise<bo
     for (const request of requests) attack.unanswered(request, 'left');
     return false;
   }
-  const mayStream = requests.some(({ method }) => method === 'GET');
+  const mayEnd = requests.some(({ method, body = '' }) => method === 'GET' || body.length > LONG_BODY);
   for (const [n, request] of requests.entries()) {
     const answer = await nextAnswer(line, request);
     const claim = answer === undefined ? undefined : await attack.answered(request, answer);
     if (claim !== undefined && random.chance(0.5)) await changeOwn(attack, random, request, claim);
     const isEnd = answer === undefined || !answer.isWhole || answer.headers.get('connection') === 'close';
     if (!isEnd) continue;
-    const why = request.isOdd ? 'odd' : answer !== undefined ? 'left' : mayStream ? 'ended' : 'closed';
+    const why = request.isOdd ? 'odd' : answer !== undefined ? 'left' : mayEnd ? 'ended' : 'closed';
     for (const each of requests.slice(answer === undefined ? n : n + 1)) attack.unanswered(each, why);
     return false;
   }

@@ -11,7 +11,10 @@ export interface Attack {
   sent(request: FuzzRequest): void;
   /** An answer, whole or as far as it came. @returns the claim of a stream that is open. */
   answered(request: FuzzRequest, answer: Checkable): Promise<Claim | undefined>;
-  /** Why there is no answer to it. `ended`: the hub has ended a stream, and the socket with it, before it began. */
+  /**
+   * Why there is no answer to it. `ended`: the hub has ended a stream, and the socket with it, before it
+   * began; or it has answered before it had a long body, and the socket's reset was faster than the answer.
+   */
   unanswered(request: FuzzRequest, why: 'left' | 'closed' | 'ended' | 'odd'): void;
 }
 

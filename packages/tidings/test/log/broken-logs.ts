@@ -174,6 +174,75 @@ export const brokenLogs: readonly (readonly [
     })),
   ],
   [
+    'ignores how many events a page may look at',
+    'looks at no more events for a page than its limit allows',
+    withFault((log) => ({
+      read: (query) => log.read({ ...query, limit: { ...query.limit, looks: Infinity } }),
+    })),
+  ],
+  [
+    'ignores how many events a page may look at, backwards only',
+    'looks at no more events for a page than its limit allows',
+    withFault((log) => ({
+      read: (query) => {
+        if (query.before === undefined) return log.read(query);
+        return log.read({ ...query, limit: { ...query.limit, looks: Infinity } });
+      },
+    })),
+  ],
+  [
+    'skips what it did not look at',
+    'looks at no more events for a page than its limit allows',
+    withFault((log) => ({
+      read: async (query) => {
+        const page = await log.read(query);
+        return page.entries.length === 0 && query.before === undefined
+          ? { ...page, next: log.tail.head }
+          : page;
+      },
+    })),
+  ],
+  [
+    'always reads forwards',
+    'reads backwards the same events as forwards, newest first',
+    withFault((log) => ({ read: ({ before: _, ...query }) => log.read(query) })),
+  ],
+  [
+    'begins each page backwards at the head',
+    'reads backwards the same events as forwards, newest first',
+    withFault((log) => ({
+      read: (query) => log.read(query.before === undefined ? query : { ...query, before: log.tail.head + 1 }),
+    })),
+  ],
+  [
+    'gives the event that a page backwards begins at',
+    'reads backwards the same events as forwards, newest first',
+    withFault((log) => ({
+      read: (query) => log.read(query.before === undefined ? query : { ...query, before: query.before + 1 }),
+    })),
+  ],
+  [
+    'ends a page backwards too early',
+    'reads backwards the same events as forwards, newest first',
+    withFault((log) => ({
+      read: async (query) => {
+        const page = await log.read(query);
+        return query.before === undefined ? page : { ...page, next: query.after + 1 };
+      },
+    })),
+  ],
+  [
+    'reads backwards only what its tail has',
+    'reads backwards over seqs that are gone, down to values older than retention',
+    withFault((log) => ({
+      read: async (query) => {
+        const page = await log.read(query);
+        const isBelow = query.before !== undefined && page.next <= log.tail.floor + 1;
+        return isBelow ? { ...page, next: query.after + 1 } : page;
+      },
+    })),
+  ],
+  [
     'knows no ids',
     'appends an event of a known id once and gives the first one’s seq',
     withFault((log) => ({

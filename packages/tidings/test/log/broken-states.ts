@@ -37,6 +37,14 @@ export const brokenStates: readonly BrokenLog[] = [
     })),
   ],
   [
+    'ignores how many values a page of a snapshot may look at',
+    'looks at no more values for a page of a snapshot than its limit allows',
+    withFault((log) => ({
+      read: (query) =>
+        log.read(query.snapshot === true ? { ...query, limit: { ...query.limit, looks: Infinity } } : query),
+    })),
+  ],
+  [
     'begins each page of a snapshot anew',
     'gives a snapshot in pages that stays consistent while values change',
     withFault((log) => ({

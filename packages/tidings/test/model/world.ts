@@ -1,5 +1,6 @@
 import { type EventLog, type Gap, type Hub, type MatcherSet, createMatcherSet } from '../internals.ts';
 import { Peer, type PeerEvent } from '../peer.ts';
+import type { Retention } from '../../src/log/retention.ts';
 import type { Tuning } from '../../src/hub/delivery/tuning.ts';
 import { startHub } from '../../src/hub/hub.ts';
 import type { Action, PublishedEvent } from './actions.ts';
@@ -13,6 +14,8 @@ export interface LogUnderTest {
   readonly flushWindow: number;
   /** Whether events can come and go between a question to the log and its answer. */
   readonly answersLate?: boolean;
+  /** How much a connection gets of what it missed. Default: everything. */
+  readonly replay?: Retention | undefined;
   /** Whether a restart takes the log along. */
   readonly volatile: boolean;
   /** Waits until all that the log has been asked for is done. */
@@ -150,6 +153,7 @@ export class World {
         flushWindow: this.#log.flushWindow,
         stallTimeout: 30_000,
         maxLifetime: 100_000,
+        replay: this.#log.replay ?? {},
         random: () => 0.5,
         onError: (error) => this.#failures.push(error),
       },

@@ -76,6 +76,8 @@ export class EventSource extends Target {
   declare readonly CLOSED: 2;
 
   readonly #target: Destination;
+  /** Where to ask next. */
+  #address: string;
   readonly #options: EventSourceOptions;
   readonly #handlers: Record<string, object | null> = {};
   readonly #handle = (event: Event): void => {
@@ -100,6 +102,7 @@ export class EventSource extends Target {
     super();
     if (arguments.length === 0) throw new TypeError('Expected a URL, got nothing.');
     this.#target = resolveTarget(`${url}`);
+    this.#address = this.#target.address;
     this.#options = readOptions(options);
     void this.#run();
   }
@@ -173,9 +176,15 @@ export class EventSource extends Target {
     try {
       // Looked up for each request, and called without a receiver: browsers check its `this`.
       const fetch = this.#options.fetch ?? ((...request) => globalThis.fetch(...request));
-      const request = await buildRequest(this.#target, this.#options, this.#lastEventId, signal);
+      const request = await buildRequest(
+        this.#target,
+        this.#address,
+        this.#options,
+        this.#lastEventId,
+        signal,
+      );
       if (signal.aborted) return {};
-      response = await fetch(this.#target.address, request);
+      response = await fetch(this.#address, request);
     } catch (cause) {
       this.#failures += 1;
       // "If res is an aborted network error, then fail the connection. Otherwise, if res is a network error, then
@@ -186,6 +195,9 @@ export class EventSource extends Target {
     // connection." So 204 says: don't come back.
     const error = judge(response);
     if (error !== undefined) return { fatal: true, error };
+    // Connecting again is to "fetch request", whose current URL is now where a redirect led. (With another method, which
+    // the standard doesn't have, a redirect may have changed that as well.)
+    if (response.redirected && response.url && !this.#options.method) this.#address = response.url;
     // "announce the connection and interpret res's body line by line"
     await this.#task(() => {
       this.#failures = 0;
@@ -197,7 +209,7 @@ export class EventSource extends Target {
 
   async #interpret(response: EventSourceResponse, signal: AbortSignal): Promise<Ending> {
     // "the serialization of the origin of the event stream's final URL (i.e., the URL after redirects)"
-    const { origin } = new URL(response.url || this.#target.address);
+    const { origin } = new URL(response.url || this.#address);
     const events: DecodedEvent[] = [];
     const decoder = createDecoder({
       onEvent: (event) => events.push(event),

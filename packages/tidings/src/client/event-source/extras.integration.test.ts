@@ -90,9 +90,32 @@ describe('headers', () => {
     expect(source.url).toBe(url.href);
   });
 
+  it('follow a redirect to another origin, but for the credentials', async () => {
+    const [first, other] = [await serveExchanges(), await serveExchanges()];
+    open(first.url, { headers: { authorization: 'Bearer secret', 'x-app': '7' } });
+    const asked = await first.next();
+    expect(asked.headers.authorization).toBe('Bearer secret');
+    asked.answer(302, { location: other.url });
+    (await other.next()).answer(200, { 'content-type': 'text/event-stream' }, 'retry: 1\n\n');
+    const again = await other.next();
+    expect([again.headers.authorization, again.headers['x-app']]).toEqual([undefined, '7']);
+    expect(first.count).toBe(1);
+  });
+
   it('that HTTP does not allow throw at once', () => {
     expect(() => new EventSource('http://localhost:1/', { headers: { 'a b': 'c' } })).toThrow(TypeError);
   });
+});
+
+it('a request with another method goes to its own URL again, whatever a redirect made of it', async () => {
+  const server = await serveExchanges();
+  open(server.url, { method: 'POST', body: 'x' });
+  (await server.next()).answer(303, { location: '/result' });
+  const result = await server.next();
+  expect([result.method, result.url.pathname]).toEqual(['GET', '/result']);
+  result.answer(200, { 'content-type': 'text/event-stream' }, 'retry: 1\n\n');
+  const again = await server.next();
+  expect([again.method, again.url.pathname]).toEqual(['POST', '/']);
 });
 
 it('a request may have another method and a body, made anew each time', async () => {

@@ -35,8 +35,10 @@ export function resolveTarget(url: string): Target {
   return { href, address: parsed.href, authorization: user === ':' ? undefined : `Basic ${btoa(user)}` };
 }
 
+/** @param address where a redirect led the request before, or the target's own. */
 export async function buildRequest(
   target: Target,
+  address: string,
   options: EventSourceOptions,
   lastEventId: string,
   signal: AbortSignal,
@@ -52,6 +54,9 @@ export async function buildRequest(
   new Headers((await valueOf(options.headers)) as HeadersInit).forEach((value, name) => {
     headers[name] = value;
   });
+  // "If request's current URL's origin is not same origin with locationURL's origin, then … remove headerName from
+  // request's header list": `Authorization`. https://fetch.spec.whatwg.org/#http-redirect-fetch
+  if (new URL(address).origin !== new URL(target.address).origin) delete headers['authorization'];
   // "If the EventSource object's last event ID string is not the empty string, then: Let lastEventIDValue be the
   // EventSource object's last event ID string, encoded as UTF-8."
   if (lastEventId !== '') headers['last-event-id'] = toByteString(lastEventId);

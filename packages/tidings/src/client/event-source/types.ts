@@ -36,6 +36,7 @@ export interface EventSourceResponse {
   readonly status: number;
   /** After redirects; empty or absent if it is unknown. */
   readonly url?: string;
+  readonly redirected?: boolean;
   readonly headers: { get(name: string): string | null };
   /** A web stream of bytes, or anything that can be iterated, such as a Node stream. */
   readonly body?: unknown;

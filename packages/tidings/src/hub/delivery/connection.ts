@@ -1,27 +1,23 @@
 import type { GoodbyeReason, Welcome } from '../../protocol/control.ts';
 import { formatCursor } from '../../protocol/cursor.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
-import type { EventLog } from '../../log/event-log.ts';
-import type { Clock } from '../clock.ts';
 import type { Member } from '../presence/presence.ts';
 import type { ConnectionTerms, ConnectRequest } from '../connect-request.ts';
 import type { ConnectionInfo, ConnectionPhase } from '../connection-info.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Format } from './format.ts';
 import { Reader, type Reading } from './reader.ts';
+import { type Replay, type ReplaySource, boundReplay } from './replay.ts';
 import { type Verdict, judge } from './resume.ts';
 import type { Output, OutputSink } from './sink.ts';
 import { type Receiver, type Subscription, type Subscriptions, wants } from './subscription.ts';
 import type { Tuning } from './tuning.ts';
-import type { Task, Turns } from './turns.ts';
+import type { Task } from './turns.ts';
 
 /** The parts that all connections of a hub share. */
-export interface Delivery {
-  readonly log: EventLog;
-  readonly clock: Clock;
+export interface Delivery extends ReplaySource {
   readonly subscriptions: Subscriptions;
   readonly fanOut: FanOut;
-  readonly turns: Turns;
   readonly tuning: Tuning;
   readonly counters: { delivered: number; bytes: number };
   readonly heartbeat: number;
@@ -58,6 +54,8 @@ export class Connection implements Receiver, Task {
   #phase: ConnectionPhase = 'opening';
   /** While it is `opening` or `behind`. While it is `live`, the fan-out knows its exact cursor. */
   #reader: Reader | undefined;
+  /** Was read by the reader, and is to be written when it is the connection's turn. */
+  #reading: Reading | undefined;
   /** Whether the peer knows that its authorization is about to expire. */
   #toldExpiry = false;
   /** Bytes of frames, and when the newest were written, without those pushed since it went live. */
@@ -131,7 +129,9 @@ export class Connection implements Receiver, Task {
     // It may have been ended, or the hub closed, since it was admitted.
     if (this.#phase === 'closed') return sink.destroy();
     this.#sink = sink;
-    judge(this.#request, this.#delivery.log).then(
+    const bound = (after: number): Replay | Promise<Replay> =>
+      boundReplay(this.#delivery, this.#subscription, after);
+    judge(this.#request, this.#delivery.log, bound).then(
       (verdict) => this.#begin(verdict, greeting),
       (error: unknown) => this.#fail(error),
     );
@@ -167,6 +167,7 @@ export class Connection implements Receiver, Task {
     this.#subscription = subscriptions.join(wanted, granted, format);
     this.#request = shareMatchers({ ...this.#request, expiresAt }, this.#subscription);
     this.#toldExpiry = false;
+    this.#reading = undefined;
     const seq = this.#reader?.cursor ?? log.tail.head;
     if (this.#phase === 'behind') this.#reader?.retarget(wanted, gained, wanted.key === before.key);
     this.#pump();
@@ -265,6 +266,7 @@ export class Connection implements Receiver, Task {
     this.#leaveLive(this.#delivery.log.tail.head);
     this.#subscription.lastPage = undefined;
     this.#subscription.lastStates = undefined;
+    this.#subscription.lastReplay = undefined;
     this.#reader?.rewind(end, this.#phase === 'opening');
     // Not before the tail has gone back.
     this.#delivery.clock.defer(() => this.#pump());
@@ -343,10 +345,21 @@ export class Connection implements Receiver, Task {
     return this.#phase === 'behind' && this.blockedAt === undefined && this.#reader?.isWaiting === false;
   }
 
+  /** For the fan-out: the flush under way has ended. */
+  flushed(): void {
+    this.#pump();
+  }
+
   step(): 'more' | 'rest' | 'done' {
     const reader = this.#reader;
     if (reader === undefined || !this.#canRead) return 'done';
     const { fanOut } = this.#delivery;
+    const ready = this.#reading;
+    if (ready !== undefined) {
+      this.#reading = undefined;
+      this.#take(ready);
+      return this.#canRead ? 'more' : 'done';
+    }
     if (reader.rests()) return 'rest';
     if (reader.isAt(fanOut.readable)) return this.#join(reader.cursor);
     const read = reader.read(this.#subscription, fanOut.readable);
@@ -379,6 +392,7 @@ export class Connection implements Receiver, Task {
     if (subscription.live.size < subscription.receivers) return 'done';
     subscription.lastPage = undefined;
     subscription.lastStates = undefined;
+    subscription.lastReplay = undefined;
     return 'done';
   }
 
@@ -390,7 +404,7 @@ export class Connection implements Receiver, Task {
         reader.isWaiting = false;
         // A page read for its earlier topics would leave out the new ones.
         if (this.#reader === reader && this.#subscription === subscription && this.#canRead)
-          this.#take(reading);
+          this.#reading = reading;
         this.#pump();
       },
       (error: unknown) => this.#fail(error),

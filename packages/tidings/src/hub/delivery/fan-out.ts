@@ -5,7 +5,6 @@ import { type Receiver, type Subscription, type Subscriptions, mayRead } from '.
 import type { LogEntry } from '../../log/entry.ts';
 import type { Tail } from '../../log/tail.ts';
 import type { Tuning } from './tuning.ts';
-import type { Task, Turns } from './turns.ts';
 
 /** Beyond these, a flush doesn't wait for the tick's end: a loop that only publishes must not fill the memory. */
 const MAX_PENDING_EVENTS = 1024;
@@ -20,8 +19,12 @@ export interface FanOutOptions {
   readonly counters: { delivered: number; bytes: number; flushes: number };
   /** Milliseconds to gather events before a flush; 0: until the end of the tick. */
   readonly window: number;
-  readonly turns: Turns;
   readonly tuning: Tuning;
+}
+
+/** A connection at the head that waits for the end of a flush. */
+export interface Waiting {
+  flushed(): void;
 }
 
 /** A flush's entries for the receivers of one subscription. */
@@ -75,7 +78,7 @@ export class FanOut {
   #isGathering = false;
   #cancelTimer: (() => void) | undefined;
   #order = 0;
-  readonly #waiting = new Set<Task>();
+  readonly #waiting = new Set<Waiting>();
 
   constructor(options: FanOutOptions) {
     this.#options = options;
@@ -132,9 +135,9 @@ export class FanOut {
     return this.#order;
   }
 
-  /** Lets the task go on when the flush under way has ended. */
-  whenDone(task: Task): void {
-    this.#waiting.add(task);
+  /** Tells the connection when the flush under way has ended. */
+  whenDone(waiting: Waiting): void {
+    this.#waiting.add(waiting);
   }
 
   /**
@@ -321,7 +324,7 @@ export class FanOut {
     if (this.isBusy || this.#waiting.size === 0) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const task of waiting) this.#options.turns.take(task);
+    for (const each of waiting) each.flushed();
   }
 }
 

@@ -5,13 +5,11 @@ import type { EventLog } from '../../log/event-log.ts';
 import type { PageLimit } from '../../log/page.ts';
 import { type Verdict, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
 import type { Output } from './sink.ts';
+import { looksFor } from './tuning.ts';
 import { type SharedPage, type SharedStates, type Subscription, wants } from './subscription.ts';
 
 /** Large enough that a page fills a socket's buffer, small enough that few bytes wait for a slow peer. */
 const PAGE: PageLimit = { events: 1000, length: 65_536 };
-
-/** Entries to look at for one page if they are compared with topics alone; each pattern adds a comparison. */
-const LOOKS = 10_000;
 
 /** Bytes read for one connection before others get a turn: a peer may take them as fast as they are read. */
 const TURN = 262_144;
@@ -211,8 +209,9 @@ export class Reader {
       const losses = newLosses(all, (this.#toldLosses ??= new Map<string, number>()));
       const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
       if (losses.length === 0) return this.#taking(shared)();
-      const notice = format.gap({ gaps: trimmedGaps(losses) }, this.cursorText);
-      if (needsSnapshot(losses, log)) this.#beginSnapshot(wanted);
+      const topics = losses.map(({ matcher }) => matcher);
+      const notice = format.gap({ gaps: trimmedGaps(topics) }, this.cursorText);
+      if (needsSnapshot(topics, log)) this.#beginSnapshot(wanted);
       else this.#afterNotice = shared;
       return notice;
     };
@@ -224,9 +223,10 @@ export class Reader {
   }
 
   async #readSnapshot(subscription: Subscription, snapshot: Snapshot): Promise<Reading> {
-    const page = await this.#statesOf(subscription, snapshot);
+    const encode = await this.#statesOf(subscription, snapshot);
     return () => {
       if (this.#snapshot !== snapshot) return undefined;
+      const page = encode();
       snapshot.after = page.next;
       if (page.next >= snapshot.until) this.#snapshot = undefined;
       return this.#count(page);
@@ -234,7 +234,7 @@ export class Reader {
   }
 
   /** Encoded once for all readers at the same cursor, until the next append. */
-  #statesOf(subscription: Subscription, { wanted, after, until }: Snapshot): Promise<SharedPage> {
+  #statesOf(subscription: Subscription, { wanted, after, until }: Snapshot): Promise<() => SharedPage> {
     const { head } = this.#source.log.tail;
     const { key } = wanted;
     const last = subscription.lastStates;
@@ -242,7 +242,13 @@ export class Reader {
     if (isSame) return last.page;
     const page = this.#readStates(subscription, wanted, after, until);
     const states: SharedStates = { key, after, until, head, page };
-    if (subscription.receivers > 1) subscription.lastStates = states;
+    if (subscription.receivers > 1) {
+      subscription.lastStates = states;
+      page.catch(() => {
+        // Those that ask later ask anew.
+        if (subscription.lastStates === states) subscription.lastStates = undefined;
+      });
+    }
     return page;
   }
 
@@ -251,7 +257,7 @@ export class Reader {
     matchers: MatcherSet,
     after: number,
     until: number,
-  ): Promise<SharedPage> {
+  ): Promise<() => SharedPage> {
     const { log } = this.#source;
     const wantsEntry = wantsUpTo(subscription, until);
     const { entries, next } = await log.read({
@@ -262,12 +268,19 @@ export class Reader {
       snapshot: true,
     });
     const cursor = next >= until ? formatCursor({ epoch: log.tail.epoch, seq: until }) : undefined;
-    return { after, next, output: subscription.format.snapshot(entries, cursor), events: entries.length };
+    let page: SharedPage | undefined;
+    return () =>
+      (page ??= {
+        after,
+        next,
+        output: subscription.format.snapshot(entries, cursor),
+        events: entries.length,
+      });
   }
 }
 
-function limitFor({ patterns }: MatcherSet): PageLimit {
-  return { ...PAGE, looks: Math.ceil(LOOKS / (1 + patterns.length)) };
+function limitFor(matchers: MatcherSet): PageLimit {
+  return { ...PAGE, looks: looksFor(matchers) };
 }
 
 function wantsUpTo(subscription: Subscription, end: number): (entry: LogEntry) => boolean {

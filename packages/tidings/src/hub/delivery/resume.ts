@@ -1,9 +1,10 @@
 import type { Gap, GapReason } from '../../protocol/control.ts';
 import type { Start } from '../../protocol/cursor.ts';
-import { matcherKey } from '../../protocol/matcher.ts';
+import { type Matcher, matcherKey } from '../../protocol/matcher.ts';
 import type { EventLog, Loss } from '../../log/event-log.ts';
 import { type Descent, locate } from '../../log/lineage.ts';
 import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
+import type { Replay } from './replay.ts';
 
 /** Where a connection begins to read, and what its welcome says about that. */
 export interface Verdict {
@@ -26,15 +27,18 @@ interface Asked {
  * Decides where a request begins. A cursor that isn't one of this log doesn't fail the request, since a native
  * EventSource would then stay away for good: the connection begins at the head, and its welcome names the gap.
  */
-export async function judge(request: Asked, log: EventLog): Promise<Verdict> {
+export async function judge(
+  request: Asked,
+  log: EventLog,
+  bound: (after: number) => Replay | Promise<Replay>,
+): Promise<Verdict> {
   const { start, reconnects, wanted } = request;
   const { tail } = log;
   const isNew = !reconnects && log.rules.canBeState(wanted);
   if (start === 'head') return beginAt(tail.head, log.rules.canBeState(wanted));
   if (start === 'earliest') {
     await log.catchUp();
-    // `earliest` asks only for retained events, so losses until now are no gap.
-    return { ...beginAt(log.floor), losses: await log.losses(log.floor, wanted) };
+    return judgeEarliest(wanted, log, bound);
   }
   if (start === 'unknown') return gapAtHead('unknown-cursor', log, wanted);
   let standing = locate(start, descentOf(log));
@@ -45,28 +49,55 @@ export async function judge(request: Asked, log: EventLog): Promise<Verdict> {
   }
   if (standing.is === 'foreign') return gapAtHead('epoch', log, wanted);
   if (standing.is === 'ahead') return gapAtHead('unknown-cursor', log, wanted);
-  const { seq } = standing;
   // No event of the new epoch is missing, but the log has lost some that the subscriber received.
-  if (standing.is === 'rewound') return gapAt(seq, 'epoch', log, wanted);
-  if (seq >= log.newestLoss) return { seq, resumed: true, gaps: [], losses: [], snapshot: isNew };
-  const losses = await log.losses(seq, wanted);
-  const resumed = losses.length === 0;
+  if (standing.is === 'rewound') return gapAt(standing.seq, 'epoch', log, wanted);
+  const { seq, skipped } = await bound(standing.seq);
+  // After the search for what is skipped, which couldn't see events that retention took before it came there.
+  const losses = standing.seq >= log.newestLoss ? [] : await log.losses(standing.seq, wanted);
+  const missing = lostOrSkipped(losses, skipped, wanted);
   return {
     seq,
-    resumed,
-    gaps: trimmedGaps(losses),
+    resumed: missing.length === 0,
+    gaps: trimmedGaps(missing),
     losses,
-    snapshot: isNew || needsSnapshot(losses, log),
+    snapshot: isNew || needsSnapshot(missing, log),
   };
 }
 
-export function trimmedGaps(losses: readonly Loss[]): readonly Gap[] {
-  return losses.length === 0 ? [] : [{ topics: losses.map(({ matcher }) => matcher), reason: 'trimmed' }];
+/** `earliest` asks only for what is retained: events that were lost before are no gap. */
+async function judgeEarliest(
+  wanted: MatcherSet,
+  log: EventLog,
+  bound: (after: number) => Replay | Promise<Replay>,
+): Promise<Verdict> {
+  const { floor } = log;
+  const before = await log.losses(floor, wanted);
+  const replay = bound(floor);
+  if (!(replay instanceof Promise)) return { ...beginAt(replay.seq), losses: before };
+  const { seq, skipped } = await replay;
+  const losses = await log.losses(floor, wanted);
+  const told = new Map<string, number>();
+  newLosses(before, told);
+  const missing = lostOrSkipped(newLosses(losses, told), skipped, wanted);
+  return { ...beginAt(seq, needsSnapshot(missing, log)), gaps: trimmedGaps(missing), losses };
 }
 
-/** On a state topic, the snapshot makes up for lost events. */
-export function needsSnapshot(losses: readonly Loss[], log: EventLog): boolean {
-  return losses.length > 0 && log.rules.canBeState(createMatcherSet(losses.map(({ matcher }) => matcher)));
+function lostOrSkipped(
+  losses: readonly Loss[],
+  skipped: readonly Matcher[],
+  { matchers }: MatcherSet,
+): readonly Matcher[] {
+  const keys = new Set([...losses.map(({ matcher }) => matcher), ...skipped].map(matcherKey));
+  return keys.size === 0 ? [] : matchers.filter((matcher) => keys.has(matcherKey(matcher)));
+}
+
+export function trimmedGaps(topics: readonly Matcher[]): readonly Gap[] {
+  return topics.length === 0 ? [] : [{ topics, reason: 'trimmed' }];
+}
+
+/** On a state topic, the snapshot makes up for missing events. */
+export function needsSnapshot(topics: readonly Matcher[], log: EventLog): boolean {
+  return topics.length > 0 && log.rules.canBeState(createMatcherSet(topics));
 }
 
 /** The losses that a reader does not know yet. Remembers them in `told`, by their number. */

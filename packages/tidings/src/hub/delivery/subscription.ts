@@ -2,6 +2,7 @@ import type { LogEntry } from '../../log/entry.ts';
 import { PRESENCE_PREFIX } from '../../protocol/matcher.ts';
 import type { MatcherSet } from '../../protocol/matcher-set.ts';
 import type { Format } from './format.ts';
+import type { Replay } from './replay.ts';
 import type { Output } from './sink.ts';
 import { TopicIndex } from './topic-index.ts';
 
@@ -39,6 +40,8 @@ export interface Subscription {
   lastPage: SharedPage | undefined;
   /** The same of snapshots. */
   lastStates: SharedStates | undefined;
+  /** Where connections with the same cursor begin. */
+  lastReplay: SharedReplay | undefined;
 }
 
 export interface SharedPage {
@@ -57,7 +60,16 @@ export interface SharedStates {
   readonly until: number;
   /** The log's head when it was asked: states may have changed since. */
   readonly head: number;
-  readonly page: Promise<SharedPage>;
+  /** Encodes the page, at the first call. */
+  readonly page: Promise<() => SharedPage>;
+}
+
+/** The answer for one cursor, until the next append. */
+export interface SharedReplay {
+  readonly epoch: string;
+  readonly head: number;
+  readonly after: number;
+  readonly replay: Promise<Replay>;
 }
 
 /** Whether an event is for the subscription. Live and replayed delivery both ask here. */
@@ -105,6 +117,7 @@ export class Subscriptions {
         batch: [],
         lastPage: undefined,
         lastStates: undefined,
+        lastReplay: undefined,
       };
       this.#byKey.set(key, subscription);
       this.index.add(subscription);

@@ -1,3 +1,5 @@
+import type { MatcherSet } from '../../protocol/matcher-set.ts';
+
 /** How work is cut into pieces, to keep each turn of the event loop short. Tests make the pieces smaller. */
 export interface Tuning {
   /** Milliseconds of each turn that all connections together spend on catching up. */
@@ -7,6 +9,13 @@ export interface Tuning {
   /** Milliseconds of a slice, and receivers after which the time is looked at. */
   readonly slice: number;
   readonly lookEvery: number;
+}
+
+/** Entries to look at for one page if they are compared with topics alone; each pattern adds a comparison. */
+const LOOKS = 10_000;
+
+export function looksFor({ patterns }: MatcherSet): number {
+  return Math.ceil(LOOKS / (1 + patterns.length));
 }
 
 export const TUNING: Tuning = { catchUp: 5, slicedFrom: 500, slice: 5, lookEvery: 32 };

@@ -21,7 +21,8 @@ import {
   GroupWriter,
   TOPIC_RULES,
 } from '../../log/index.ts';
-import { readLosses, readPage, readStates } from './read.ts';
+import { readPage, readStates } from './read.ts';
+import { readLosses } from './read-losses.ts';
 import type { Durability } from './durability.ts';
 import { lmdbSource } from './source.ts';
 import { closeStore, openStore, unavailable } from './open.ts';

@@ -1,5 +1,6 @@
 import type { LogEntry, LogSource, SourcePage } from '../../log/index.ts';
-import { scanLog, topicsLost } from './read.ts';
+import { scanLog } from './read.ts';
+import { topicsLost } from './read-losses.ts';
 import { type Store, findEntry, lineageOf, readState } from './store.ts';
 
 /** The follower's source for processes that share a log. */
@@ -9,7 +10,7 @@ export function lmdbSource(store: Store): LogSource {
       // The transaction would keep showing the state at its beginning.
       store.root.resetReadTxn();
       const { head, newestLoss, lossCount: count, ...rest } = readState(store);
-      const page = scanLog(store, { after, wants: () => true, limit }, head);
+      const page = scanLog(store, { wants: () => true, limit }, { low: after, high: head, isBack: false });
       const { damage } = store;
       const lineage = lineageOf(store);
       const epoch = store.meta.get('epoch') as string;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
 import { beginChecksum, checksumOfData, mixNumber, mixText } from './checksum.ts';
-import { type Lineage, type LogEntry, type LogTime, START } from '../../log/index.ts';
+import { type Lineage, type LogEntry, type LogTime, START, TopicWalks } from '../../log/index.ts';
 
 /** Raised when records change in a way that older code could not read. */
 export const FORMAT = 3;
@@ -79,6 +79,8 @@ export interface Store {
   readonly sizes: Database<GroupSize, string>;
   readonly members: Database<0, [string, number]>;
   readonly meta: Database<unknown, string>;
+  /** The readers' walks over the names of two tables. */
+  readonly walks: { readonly topics: TopicWalks; readonly values: TopicWalks };
   /** The records that this process couldn't read. */
   readonly damage: Damage;
 }
@@ -109,6 +111,7 @@ export function openTables(root: RootDatabase): Store {
     sizes: root.openDB({ name: 'sizes' }),
     members: root.openDB({ name: 'members' }),
     meta: root.openDB({ name: 'meta' }),
+    walks: { topics: new TopicWalks(), values: new TopicWalks() },
     damage: { newest: 0, seqs: new Set() },
   };
 }
@@ -228,18 +231,24 @@ export function findEntry(store: Store, seq: number): LogEntry | undefined {
   }
 }
 
-/** Events in seq order; undefined for those that the disk has altered. */
+/** Events in seq order, or backwards; undefined for those that the disk has altered. */
 export function* entriesFrom(
   store: Store,
-  range: { readonly start: number; readonly end?: number; readonly limit?: number },
+  range: {
+    readonly start: number;
+    readonly end?: number;
+    readonly limit?: number;
+    readonly reverse?: boolean;
+  },
   toEntryOf: typeof toEntry = toEntry,
 ): Generator<readonly [seq: number, entry: LogEntry | undefined]> {
   let { start } = range;
+  const step = range.reverse === true ? -1 : 1;
   let given = 0;
   try {
     for (const { key: seq, value } of store.events.getRange(range)) {
       const entry = toEntryOf(seq, value);
-      start = seq + 1;
+      start = seq + step;
       given += 1;
       yield [seq, entry];
     }

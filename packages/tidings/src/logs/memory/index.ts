@@ -177,7 +177,11 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     }
   }
 
-  function read({ after, wants, matchers, limit, snapshot = false }: LogQuery): Page {
+  function read({ after, before, wants, matchers, limit, snapshot = false }: LogQuery): Page {
+    if (before !== undefined) {
+      if (before <= tail.floor + 1) return states.readBack(before, after, { wants, matchers, limit });
+      return tail.readBack(before, Math.max(after, tail.floor), wants, limit, matchers);
+    }
     if (snapshot) {
       const isWanted = (entry: LogEntry): boolean => !entry.tombstone && wants(entry);
       return states.read(after, tail.head, { wants: isWanted, matchers, limit });

@@ -99,4 +99,9 @@ export class States {
   read(after: number, end: number, wanted: Wanted): Page {
     return this.#entries.read(after, end, wanted);
   }
+
+  /** Newest first, below `before`. */
+  readBack(before: number, after: number, wanted: Wanted): Page {
+    return this.#entries.readBack(before, after, wanted);
+  }
 }

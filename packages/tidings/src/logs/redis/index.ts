@@ -29,11 +29,13 @@ import {
 import { type Connection, type RedisClient, type Reply, connectTo, connectionOf } from './connection.ts';
 import { type Durability, confirm } from './durability.ts';
 import { openLog } from './open.ts';
-import { readLosses, readPage, readValues } from './read.ts';
+import { readPage, readValues } from './read.ts';
+import { readLosses } from './read-losses.ts';
 import { toAnswers, toArguments, toBounds } from './records.ts';
 import { createSource, stateOf } from './source.ts';
-import { type State, createStore, readNames, toExpiry } from './store.ts';
+import { type State, createStore, newWalks, readNames, toExpiry } from './store.ts';
 import { follow } from './follow.ts';
+import { claim } from './lease.ts';
 
 export interface RedisLogOptions {
   /** Such as `redis://localhost:6379`, or `rediss://` for TLS; needs the package `@redis/client`. Or give `client`. */
@@ -89,7 +91,7 @@ const MAX_LOSSES = 100_000;
  * order, and a cursor is good on each.
  *
  * @throws {TidingsError} `hub/invalid-option`, `package/missing`, `log/unavailable` if Redis can't be reached or
- * may evict keys. Give all processes the same `retention` and `topics`: that is not checked.
+ * may evict keys, `log/in-use` if another process has it open with other `retention` or `topics`.
  */
 export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   assertRedisOptions(given);
@@ -102,8 +104,13 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     await connection.close();
     throw error;
   });
-  const canAge = [{ retention }, ...(given.topics ?? [])].some((rule) => rule.retention?.age !== undefined);
   const writerId = crypto.randomUUID();
+  const topics = given.topics ?? [];
+  const lease = await claim(store, { id: writerId, retention, topics }).catch(async (error: unknown) => {
+    await connection.close();
+    throw error;
+  });
+  const canAge = [{ retention }, ...(given.topics ?? [])].some((rule) => rule.retention?.age !== undefined);
   const bounds = toBounds(retention);
   let state: State = opened;
   let calls = 0;
@@ -129,13 +136,16 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   const { tail } = follower;
   const writer = new GroupWriter(write, MAX_GROUP);
   const following = await follow(store, () => follower.catchUp(), timeout).catch(async (error: unknown) => {
+    await lease.release();
     await connection.close();
     throw error;
   });
 
   function learn(read: State): void {
-    if (read.epoch !== state.epoch) state = read;
-    else if (read.head >= state.head)
+    if (read.epoch !== state.epoch) {
+      state = read;
+      store.walks = newWalks();
+    } else if (read.head >= state.head)
       state = { ...read, newestLoss: Math.max(state.newestLoss, read.newestLoss) };
   }
 
@@ -169,6 +179,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   }
 
   async function write(events: readonly NewEvent[], lengths: readonly number[]): Promise<readonly Answer[]> {
+    if (events.length > 0) lease.assertHeld();
     const swept = events.length === 0 ? await topicsToSweep() : [];
     const reply = await change(events, lengths, swept);
     const [answer, epoch, head, floor, newestLoss, lossCount, at, left, expiry] = reply as readonly [
@@ -242,6 +253,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     await writer.finish();
     await following.stop();
     await follower.stop();
+    await lease.release();
     await connection.close();
   }
 

@@ -193,6 +193,67 @@ describe.runIf(hasRedis)('a Redis log', () => {
     await log.close();
   });
 
+  test('refuses a process with other retention or topics while another has it open', async () => {
+    const prefix = newPrefix();
+    const topics = [{ match: 'a', state: true }];
+    const options = { prefix, topics, retention: { events: 10 } };
+    const log = await open(options);
+    const same = await open({ ...options, retention: { events: 10, age: Infinity } });
+    for (const other of [
+      { retention: { events: 11 } },
+      { topics: [] },
+      { retention: { events: 10, age: 9 } },
+    ])
+      await expect(open({ ...options, ...other })).rejects.toMatchObject({ code: 'log/in-use', status: 503 });
+    await log.append([event('1')]);
+    await log.close();
+    await expect(open({ ...options, topics: [] })).rejects.toMatchObject({ code: 'log/in-use' });
+    await same.close();
+    const changed = await open({ ...options, topics: [] });
+    await changed.append([event('2')]);
+    await changed.close();
+  });
+
+  test('counts a process that has crashed until its lease ends, and no longer', async () => {
+    const prefix = newPrefix();
+    const client = new Ioredis(server.url);
+    onTestFinished(() => client.disconnect());
+    // As a process that was killed leaves it.
+    const [seconds] = await client.time();
+    await client.zadd(`${prefix}open`, (Number(seconds) + 2) * 1000, 'killed');
+    await client.hset(`${prefix}settings`, 'killed', 'others');
+    await expect(open({ prefix })).rejects.toMatchObject({ code: 'log/in-use' });
+    await untilAsync('the lease ends', () =>
+      open({ prefix }).then(
+        (log) => log.close().then(() => true),
+        () => false,
+      ),
+    );
+  });
+
+  test('takes no event from a process that was away while one with other settings came', async () => {
+    const prefix = newPrefix();
+    const client = new Ioredis(server.url);
+    onTestFinished(() => client.disconnect());
+    const log = await open({ prefix });
+    await client.del(`${prefix}open`, `${prefix}settings`);
+    const other = await open({ prefix, topics: [{ match: 'a', state: true }] });
+    await untilAsync('the first one is refused', () =>
+      log.append([event('late')]).then(
+        () => false,
+        (error: unknown) => (error as { code?: string }).code === 'log/in-use',
+      ),
+    );
+    await other.close();
+    await untilAsync('it is the only one again', () =>
+      log.append([event('again')]).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await log.close();
+  });
+
   test('has one clock for all processes, whatever the clocks of their machines say', async () => {
     const prefix = newPrefix();
     const [one, two] = [await open({ prefix }), await open({ prefix })];

@@ -1,6 +1,6 @@
 import { type LogSource, type SourcePage, type SourceQuery, createLogError } from '../../log/index.ts';
 import { type State, type Store, readEntries, readRange, readState } from './store.ts';
-import { topicsLost } from './read.ts';
+import { topicsLost } from './read-losses.ts';
 
 export interface RedisSource extends LogSource {
   read(query: SourceQuery): Promise<SourcePage>;
@@ -13,7 +13,7 @@ export function createSource(store: Store, fence: () => Promise<void>): RedisSou
       const first = await stateOf(store);
       if (first.head < after) await fence();
       const { head, epoch } = first.head < after ? await stateOf(store) : first;
-      const entries = await readRange(store, after, head, limit.events);
+      const entries = await readRange(store, { low: after, high: head, isBack: false }, limit.events);
       const next = entries.length < limit.events ? head : (entries.at(-1)?.seq ?? head);
       // After the events, or a loss in between would go unnoticed.
       const state = await stateOf(store);

@@ -1,5 +1,4 @@
-import type { Lineage, SourceState } from '../../log/index.ts';
-import type { LogEntry } from '../../log/index.ts';
+import { type Lineage, type LogEntry, type SourceState, TopicWalks } from '../../log/index.ts';
 import type { Connection, Reply } from './connection.ts';
 import { leaving, toEntry } from './records.ts';
 
@@ -20,13 +19,26 @@ export interface State extends SourceState {
 export interface Store {
   /** Whether newer values have taken topics from events that are still in the log, as far as is known. */
   hasLeft: boolean;
+  /** The readers' walks over the names of two indexes. */
+  walks: { readonly topics: TopicWalks; readonly stopics: TopicWalks };
   readonly prefix: string;
   readonly connection: Connection;
   readonly key: (name: string) => string;
 }
 
 export function createStore(connection: Connection, prefix: string): Store {
-  return { hasLeft: true, prefix, connection, key: (name) => prefix + name };
+  return {
+    hasLeft: true,
+    walks: newWalks(),
+    prefix,
+    connection,
+    key: (name) => prefix + name,
+  };
+}
+
+/** In another epoch a topic may come into an index with a seq that a walk has passed. */
+export function newWalks(): Store['walks'] {
+  return { topics: new TopicWalks(), stopics: new TopicWalks() };
 }
 
 const STATE = [
@@ -66,15 +78,26 @@ export function toExpiry(text: string | null | undefined): number {
   return typeof text === 'string' && text !== '' ? Number(text) : Infinity;
 }
 
-/** In seq order: entries after the cursor, up to and including `end`. */
+/** The seqs to read, and in which direction. */
+export interface Span {
+  /** Exclusive. */
+  readonly low: number;
+  /** Inclusive. */
+  readonly high: number;
+  readonly isBack: boolean;
+}
+
+/** The first entries of the span, in its direction. */
 export async function readRange(
   store: Store,
-  after: number,
-  end: number,
+  { low, high, isBack }: Span,
   count: number,
 ): Promise<LogEntry[]> {
-  if (after >= end) return [];
-  const range = ['XRANGE', store.key('log'), `(${after}-0`, `${end}-0`, 'COUNT', String(count)];
+  if (low >= high) return [];
+  const log = store.key('log');
+  const [start, end] = [`(${low}-0`, `${high}-0`];
+  const range = isBack ? ['XREVRANGE', log, end, start] : ['XRANGE', log, start, end];
+  range.push('COUNT', String(count));
   return toEntries(store, (await store.connection.send(range)) as readonly Reply[]);
 }
 
@@ -102,15 +125,18 @@ async function toEntries(
   });
 }
 
-/** The members of a sorted set of seqs after the cursor, up to and including `end`. */
+/** The first members of a sorted set of seqs within the span, in its direction. */
 export async function readSeqs(
   { connection, key }: Store,
   name: string,
-  after: number,
-  end: number,
+  { low, high, isBack }: Span,
   count: number,
 ): Promise<number[]> {
-  const range = ['ZRANGEBYSCORE', key(name), `(${after}`, String(end), 'LIMIT', '0', String(count)];
+  const [start, end] = [`(${low}`, String(high)];
+  const range = isBack
+    ? ['ZREVRANGEBYSCORE', key(name), end, start]
+    : ['ZRANGEBYSCORE', key(name), start, end];
+  range.push('LIMIT', '0', String(count));
   return ((await connection.send(range)) as readonly string[]).map(Number);
 }
 

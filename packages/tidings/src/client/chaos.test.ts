@@ -1,0 +1,200 @@
+/**
+ * A client against a server that behaves at random: whatever it does, and whatever the app does meanwhile, the client
+ * neither loses nor repeats an event, and leaves nothing behind. No sockets: `fetch` is the server.
+ */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { createManualEnvironment } from '../../test/client/environment.ts';
+import { turn } from '../../test/http/deadline.ts';
+import { createManualClock } from '../testing/manual-clock.ts';
+import { connect, type FetchInit, type FetchResponse, type ReceivedEvent } from './index.ts';
+
+const EVENTS = 12;
+
+/** How the server treats one request. */
+interface Behaviour {
+  readonly kind: 'stream' | 'status' | 'refuse' | 'silent' | 'hang' | 'garbage';
+  /** How many events a stream brings, and where a chunk is torn. */
+  readonly count: number;
+  readonly tear: number;
+  /** How a stream or a body goes on after its last byte. */
+  readonly end: 'end' | 'break' | 'hang' | 'goodbye';
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+  readonly isHub: boolean;
+}
+
+const behaviour: fc.Arbitrary<Behaviour> = fc.record({
+  kind: fc.constantFrom('stream', 'stream', 'stream', 'status', 'refuse', 'silent', 'hang', 'garbage'),
+  count: fc.nat(4),
+  tear: fc.nat(120),
+  end: fc.constantFrom('end', 'break', 'hang', 'goodbye'),
+  // Others would end the client, which is right and proves nothing here.
+  status: fc.constantFrom(408, 425, 429, 500, 503),
+  retryAfter: fc.constantFrom(undefined, '0', '2', '100000', 'soon'),
+  isHub: fc.boolean(),
+});
+
+const GOOD: Behaviour = {
+  kind: 'stream',
+  count: EVENTS,
+  tear: 0,
+  end: 'hang',
+  status: 200,
+  retryAfter: undefined,
+  isHub: true,
+};
+
+const action = fc.oneof(
+  fc.record({ type: fc.constant('pass' as const), by: fc.constantFrom(1, 700, 3_000, 11_000, 40_000) }),
+  fc.record({
+    type: fc.constantFrom('pause', 'resume', 'reconnect', 'wake', 'hide', 'show', 'leave', 'return', 'take'),
+  }),
+);
+
+/** A server of `EVENTS` events, the nth of which has the id `a.n`. */
+function createServer(behaviours: readonly Behaviour[]) {
+  let requests = 0;
+  let open = 0;
+  let isGood = false;
+
+  function fetch(url: string, { headers, signal }: FetchInit): Promise<FetchResponse> {
+    const { kind, status, retryAfter, ...rest } = (isGood ? undefined : behaviours[requests]) ?? GOOD;
+    requests += 1;
+    if (kind === 'refuse') return Promise.reject(new TypeError('connection refused'));
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+    });
+    aborted.catch(() => {});
+    if (kind === 'hang') return aborted;
+    const cursor = new URL(url).searchParams.get('last_event_id') ?? headers.get('last-event-id') ?? 'a.0';
+    const chunks = kind === 'stream' ? chunksOf(Number(cursor.slice(2)), rest) : [];
+    if (kind === 'garbage') chunks.push('\u0000\uFFFD{"x":', '<html>\r', '\r\r\nnothing here\n\n');
+    open += 1;
+    return Promise.resolve({
+      status: kind === 'status' ? status : 200,
+      headers: new Headers({
+        'content-type': kind === 'status' ? 'application/json' : 'text/event-stream',
+        ...(retryAfter !== undefined && { 'retry-after': retryAfter }),
+      }),
+      body: { getReader: () => readerOf(chunks, kind === 'silent' ? 'hang' : rest.end, aborted) },
+    });
+  }
+
+  function readerOf(chunks: string[], end: Behaviour['end'], aborted: Promise<never>) {
+    let isOpen = true;
+    const close = (): void => {
+      if (isOpen) open -= 1;
+      isOpen = false;
+    };
+    return {
+      async read() {
+        const value = chunks.shift();
+        if (value !== undefined) return { done: false, value: new TextEncoder().encode(value) };
+        if (end === 'hang') return aborted;
+        close();
+        if (end === 'break') throw new TypeError('connection reset');
+        return { done: true };
+      },
+      async cancel() {
+        close();
+      },
+    };
+  }
+
+  return {
+    fetch,
+    get requests() {
+      return requests;
+    },
+    /** Bodies that nobody has let go of. */
+    get open() {
+      return open;
+    },
+    behaveFromNowOn: () => (isGood = true),
+  };
+}
+
+function chunksOf(
+  from: number,
+  { count, tear, end, isHub }: Omit<Behaviour, 'kind' | 'status' | 'retryAfter'>,
+) {
+  const notice = (type: string, data: unknown): string =>
+    `event: tidings:${type}\ndata: ${JSON.stringify(data)}\n\n`;
+  let text = isHub
+    ? `retry: 500\nid: a.${from}\n${notice('welcome', { resumed: true, gaps: [], heartbeat: 15_000 })}`
+    : ':\n\n';
+  for (let seq = from + 1; seq <= Math.min(from + count, EVENTS); seq += 1)
+    text += `id: a.${seq}\ndata: ${seq}\n\n`;
+  if (isHub && end === 'goodbye') text += notice('goodbye', { reason: 'drain', retry: 300 });
+  const at = Math.min(tear, text.length);
+  return [text.slice(0, at), text.slice(at)];
+}
+
+const EVERYTHING = Array.from({ length: EVENTS }, (_, i) => i + 1);
+
+it('A client of a server at its worst loses nothing, repeats nothing and leaves nothing behind', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(behaviour, { maxLength: 12 }),
+      fc.array(action, { maxLength: 25 }),
+      fc.constantFrom('keep' as const, 'pause' as const),
+      fc.boolean(),
+      async (behaviours, actions, whileHidden, isIterated) => {
+        const server = createServer(behaviours);
+        const clock = createManualClock();
+        const environment = createManualEnvironment();
+        const client = connect('http://localhost/?topic=a', {
+          fetch: server.fetch,
+          timers: clock,
+          random: () => 0.5,
+          whileHidden,
+          environment,
+          // Otherwise a server that announces no heartbeat may be silent for ever.
+          timeouts: { read: 30_000 },
+        });
+        const heard: number[] = [];
+        const iterated: number[] = [];
+        const iterator = client.events();
+        client.on('message', ({ data }) => heard.push(Number(data)));
+        const take = (): void =>
+          void iterator
+            .next()
+            .then(
+              ({ value }: IteratorResult<ReceivedEvent, undefined>) =>
+                value && iterated.push(Number(value.data)),
+            );
+        if (isIterated) take();
+
+        for (const { type, ...its } of actions) {
+          if (type === 'pass') clock.advance('by' in its ? its.by : 0);
+          else if (type === 'take') {
+            if (isIterated) take();
+          } else if (type === 'pause' || type === 'resume' || type === 'reconnect') client[type]();
+          else environment.give(type);
+          await turn();
+        }
+
+        server.behaveFromNowOn();
+        client.resume();
+        for (const sign of ['return', 'show'] as const) environment.give(sign);
+        for (let round = 0; round < 200 && heard.length < EVENTS; round += 1) {
+          if (isIterated) take();
+          clock.advance(40_000);
+          await turn();
+        }
+        for (let i = 0; isIterated && i < EVENTS; i += 1) take();
+        await turn();
+        expect(heard).toEqual(EVERYTHING);
+        if (isIterated) expect(iterated).toEqual(EVERYTHING);
+        // Each action leads to one request at most; the rest is the clock's.
+        expect(server.requests).toBeLessThan(1_000);
+
+        client.close();
+        await turn();
+        expect([clock.timers, server.open, environment.watchers]).toEqual([0, 0, 0]);
+      },
+    ),
+    { numRuns: Number(process.env['TIDINGS_CHAOS_RUNS'] ?? 300) },
+  );
+}, 120_000);
