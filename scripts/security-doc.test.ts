@@ -120,7 +120,10 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   ],
   'However much clients ask for again': [
     ['packages/tidings/test/replay.test.ts', 'ends a gap of retention and one of the bounds in one notice'],
-    ['packages/tidings/test/replay.test.ts', 'is searched for once for all connections that come with the same cursor'],
+    [
+      'packages/tidings/test/replay.test.ts',
+      'is searched for once for all connections that come with the same cursor',
+    ],
   ],
   'A client that reads slowly': [
     [`${src}/node/slow-readers.integration.test.ts`, 'the response holds no more than about a page'],

@@ -167,9 +167,8 @@ function headers(random: Random, claims: readonly Claim[], isPost: boolean): [st
 }
 
 function headerText(value: string): string {
-  return Buffer.from(value)
-    .toString('latin1')
-    .replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f]/g, '');
+  const isSendable = (byte: number): boolean => byte === 9 || (byte >= 32 && byte !== 127);
+  return Buffer.from(value).filter(isSendable).toString('latin1');
 }
 
 function oddHeaders(random: Random, oddness: string | undefined): [string, string][] {

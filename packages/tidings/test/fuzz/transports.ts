@@ -84,7 +84,7 @@ export const transports: Readonly<Record<string, Start>> = {
     });
     app.all('/events', (context) => handle(context.req.raw, context.req));
     app.onError((_error, context) => context.text('failed', 500));
-    return createAdaptorServer({ fetch: app.fetch }) as Server;
+    return createAdaptorServer({ fetch: app.fetch });
   },
 };
 
