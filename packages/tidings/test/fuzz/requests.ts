@@ -168,7 +168,7 @@ function headers(random: Random, claims: readonly Claim[], isPost: boolean): [st
 
 function headerText(value: string): string {
   const isSendable = (byte: number): boolean => byte === 9 || (byte >= 32 && byte !== 127);
-  return Buffer.from(value).filter(isSendable).toString('latin1');
+  return Buffer.from(Buffer.from(value).filter(isSendable)).toString('latin1');
 }
 
 function oddHeaders(random: Random, oddness: string | undefined): [string, string][] {
