@@ -8,8 +8,16 @@ import { HANDLER_OPTIONS } from '../packages/tidings/src/http/check-options.ts';
 import { CORS_OPTIONS } from '../packages/tidings/src/http/cors.ts';
 import { DIRECT_EVENT } from '../packages/tidings/src/hub/direct-event.ts';
 import { CLOSE_OPTIONS, DISCONNECT_OPTIONS } from '../packages/tidings/src/hub/hub.ts';
+import { CONSUME_OPTIONS } from '../packages/tidings/src/hub/consume/options.ts';
+import { WEBHOOK_OPTIONS } from '../packages/tidings/src/hub/consume/webhook.ts';
+import {
+  DISCONNECT_TARGET,
+  REVOKE_OPTIONS,
+  REVOKE_TARGET,
+} from '../packages/tidings/src/hub/cluster/orders.ts';
+import { STATS_OPTIONS } from '../packages/tidings/src/hub/hub-stats.ts';
 import { LIMITS } from '../packages/tidings/src/hub/limits.ts';
-import { HUB_OPTIONS } from '../packages/tidings/src/hub/options.ts';
+import { CLUSTER_OPTIONS, HUB_OPTIONS } from '../packages/tidings/src/hub/options.ts';
 import { PRESENCE_RULE } from '../packages/tidings/src/hub/presence/presence.ts';
 import { SUBSCRIBE_OPTIONS } from '../packages/tidings/src/hub/subscribe.ts';
 import { RETENTION } from '../packages/tidings/src/log/retention.ts';
@@ -59,17 +67,24 @@ const expected: Readonly<Record<string, object>> = {
   replay: RETENTION,
   presence: PRESENCE_RULE,
   'disconnect and close': {
+    ...DISCONNECT_TARGET,
     ...prefixed('disconnect', DISCONNECT_OPTIONS),
     ...prefixed('close', CLOSE_OPTIONS),
   },
   'Logs, memoryLog': MEMORY_LOG_OPTIONS,
   'Logs, lmdbLog': checkedIn('logs/lmdb/index.ts', 'LmdbLogOptions'),
+  postgresLog: checkedIn('logs/postgres/index.ts', 'PostgresLogOptions'),
   redisLog: checkedIn('logs/redis/index.ts', 'RedisLogOptions'),
   Retention: RETENTION,
   'Topic rules': TOPIC_RULE,
   publish: EVENT,
   'subscribe and send': SUBSCRIBE_OPTIONS,
   send: DIRECT_EVENT,
+  cluster: CLUSTER_OPTIONS,
+  stats: STATS_OPTIONS,
+  revoke: { ...REVOKE_TARGET, ...REVOKE_OPTIONS },
+  consume: CONSUME_OPTIONS,
+  webhook: WEBHOOK_OPTIONS,
   sse: { ...HANDLER_OPTIONS, ...SOCKET_OPTIONS, onError: true },
   'What authorize returns': { ...without(AUTHORIZATION, 'member'), ...prefixed('member', MEMBER) },
   cors: CORS_OPTIONS,
@@ -194,6 +209,7 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'Member',
       'MemoryLogOptions',
       "NonNullable<ClientOptions['timeouts']>",
+      'PostgresLogOptions',
       'PresenceRule',
       'RedisLogOptions',
       'Retention',
@@ -201,6 +217,13 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'SocketOptions',
       'SubscribeOptions',
       'TopicRule',
+      'ClusterOptions',
+      'ConsumeOptions',
+      'DisconnectTarget',
+      'RevokeOptions',
+      'RevokeTarget',
+      'StatsOptions',
+      'WebhookOptions',
       'TypedClientOptions<boolean>',
     ]),
   );
