@@ -95,6 +95,8 @@ export interface Gateway {
     claim: Claim,
     decide: (current: CurrentTerms) => ConnectionTerms | Promise<ConnectionTerms>,
   ): Promise<Changed>;
+  /** Calls `listener` once the hub is being closed and all its connections are gone. */
+  onGone(listener: () => void): void;
   /** The wait, in milliseconds, lengthened at random by up to half: clients must not all come back at once. */
   jitter(milliseconds: number): number;
   /** Takes a failure that nobody waits for, to the hub's `onError`. */
@@ -190,6 +192,7 @@ export function createGateway(core: Core): Gateway {
     visit,
     admit,
     change,
+    onGone: (listener) => core.drain.onGone(listener),
     jitter: (milliseconds) => Math.round(milliseconds * (1 + random() / 2)),
   };
 }
