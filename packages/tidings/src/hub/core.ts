@@ -154,7 +154,7 @@ export class Core {
   /** The log has lost its events after `end`. */
   #rewind(end: number): void {
     this.fanOut.pushAll();
-    for (const connection of this.registry.values()) connection.rewind(end);
+    for (const connection of this.all()) connection.rewind(end);
   }
 
   /** Stops all timers: nobody is connected any more. */
