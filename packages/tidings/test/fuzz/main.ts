@@ -57,4 +57,6 @@ else {
     print(transport, outcome);
     if (outcome.problems.length > 0) process.exitCode = 1;
   }
+  // Node may take a minute to let go of thousands of sockets that were cut.
+  process.exit();
 }
