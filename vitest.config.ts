@@ -8,10 +8,11 @@ const library = fileURLToPath(new URL('packages/tidings/src/', import.meta.url))
 // user gets (dist, through `exports`) is what the snippets, the browser tests and `npm run check` run on.
 const alias = [
   { find: /^tidings$/, replacement: `${library}index.ts` },
-  { find: /^tidings\/(client|events|fetch|log|node|testing)$/, replacement: `${library}$1/index.ts` },
+  { find: /^tidings\/(client|events|fetch|log|node|react|testing)$/, replacement: `${library}$1/index.ts` },
   { find: /^tidings\/transport$/, replacement: `${library}http/index.ts` },
   { find: /^tidings\/eventsource$/, replacement: `${library}client/event-source/index.ts` },
   { find: /^tidings\/lmdb$/, replacement: `${library}logs/lmdb/index.ts` },
+  { find: /^tidings\/postgres$/, replacement: `${library}logs/postgres/index.ts` },
   { find: /^tidings\/redis$/, replacement: `${library}logs/redis/index.ts` },
   { find: /^tidings\/(express|fastify|gzip|koa)$/, replacement: `${library}node/$1.ts` },
 ];

@@ -15,6 +15,7 @@ const allowed = {
   log: ['protocol'],
   'logs/memory': ['protocol', 'log'],
   'logs/lmdb': ['protocol', 'log'],
+  'logs/postgres': ['protocol', 'log'],
   'logs/redis': ['protocol', 'log'],
   hub: ['protocol', 'log'],
   http: ['protocol', 'log', 'hub'],
@@ -22,6 +23,7 @@ const allowed = {
   fetch: ['protocol', 'log', 'hub', 'http'],
   client: ['protocol'],
   events: ['protocol'],
+  react: ['protocol', 'client', 'events'],
   testing: ['protocol', 'log', 'hub', 'http'],
   '.': [
     'protocol',
@@ -35,11 +37,12 @@ const allowed = {
     'fetch',
     'client',
     'events',
+    'react',
     'testing',
   ],
 };
 /** Folders whose code runs in every runtime: no types of Node, no `node:` modules, no globals of Node. */
-const runtimeFree = ['protocol', 'log', 'logs/memory', 'hub', 'http', 'fetch', 'client', 'events'];
+const runtimeFree = ['protocol', 'log', 'logs/memory', 'hub', 'http', 'fetch', 'client', 'events', 'react'];
 
 const folders = Object.keys(allowed);
 const copy = mkdtempSync(join(tmpdir(), 'boundaries-'));

@@ -25,6 +25,15 @@ import { TOPIC_RULE } from '../packages/tidings/src/log/topic-rules.ts';
 import { MEMORY_LOG_OPTIONS } from '../packages/tidings/src/logs/memory/index.ts';
 import { SOCKET_OPTIONS } from '../packages/tidings/src/node/handler.ts';
 import type { EventOptions } from '../packages/tidings/src/protocol/event.ts';
+import {
+  EVENT_OPTIONS,
+  LATEST_OPTIONS,
+  LIST_OPTIONS,
+  PRESENCE_OPTIONS,
+  REDUCER_OPTIONS,
+  STATE_OPTIONS,
+} from '../packages/tidings/src/react/check-options.ts';
+import { PROVIDER_PROPS } from '../packages/tidings/src/react/provider.ts';
 
 const sources = new URL('../packages/tidings/src/', import.meta.url);
 
@@ -64,6 +73,7 @@ const expected: Readonly<Record<string, object>> = {
   },
   'Logs, memoryLog': MEMORY_LOG_OPTIONS,
   'Logs, lmdbLog': checkedIn('logs/lmdb/index.ts', 'LmdbLogOptions'),
+  postgresLog: checkedIn('logs/postgres/index.ts', 'PostgresLogOptions'),
   redisLog: checkedIn('logs/redis/index.ts', 'RedisLogOptions'),
   Retention: RETENTION,
   'Topic rules': TOPIC_RULE,
@@ -85,6 +95,13 @@ const expected: Readonly<Record<string, object>> = {
   },
   EventSource: EVENT_SOURCE,
   defineEvents: TYPED_CLIENT_OPTIONS,
+  TidingsProvider: PROVIDER_PROPS,
+  useLatest: LATEST_OPTIONS,
+  useStates: STATE_OPTIONS,
+  useList: LIST_OPTIONS,
+  useEventReducer: REDUCER_OPTIONS,
+  useEvent: EVENT_OPTIONS,
+  usePresence: PRESENCE_OPTIONS,
 };
 
 /** The options in a table of checks that its file doesn't export. The compiler holds the table to the bag's type. */
@@ -177,14 +194,22 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'CorsOptions',
       'DirectEvent',
       'DisconnectOptions',
+      'EventHookOptions<Matcher>',
       'GzipOptions',
       'HandlerOptions<never>',
       'HubLimits',
+      'LatestOptions<Matcher, unknown>',
+      'ListOptions<Matcher, unknown, ReceivedEvent>',
+      'PresenceOptions',
+      "Omit<TidingsProviderProps, 'children'>",
+      'ReducerOptions<Matcher, unknown>',
+      'StatesOptions<Matcher, unknown>',
       'HubOptions',
       'LmdbLogOptions',
       'Member',
       'MemoryLogOptions',
       "NonNullable<ClientOptions['timeouts']>",
+      'PostgresLogOptions',
       'PresenceRule',
       'RedisLogOptions',
       'Retention',
