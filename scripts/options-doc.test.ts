@@ -1,6 +1,11 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { CLIENT_OPTIONS, RETRY_OPTIONS, TIMEOUTS } from '../packages/tidings/src/client/options.ts';
+import {
+  CLIENT_OPTIONS,
+  RETRY_OPTIONS,
+  SHARING_OPTIONS,
+  TIMEOUTS,
+} from '../packages/tidings/src/client/options.ts';
 import type { EventSourceOptions } from '../packages/tidings/src/client/event-source/types.ts';
 import { TYPED_CLIENT_OPTIONS } from '../packages/tidings/src/events/typed-client.ts';
 import { AUTHORIZATION, MEMBER } from '../packages/tidings/src/http/answers.ts';
@@ -92,6 +97,7 @@ const expected: Readonly<Record<string, object>> = {
     ...without(CLIENT_OPTIONS, 'retry', 'timeouts'),
     ...prefixed('retry', RETRY_OPTIONS),
     ...prefixed('timeouts', TIMEOUTS),
+    ...prefixed('shared', SHARING_OPTIONS),
   },
   EventSource: EVENT_SOURCE,
   defineEvents: TYPED_CLIENT_OPTIONS,
@@ -214,6 +220,7 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'RedisLogOptions',
       'Retention',
       'RetryPolicy',
+      'SharingOptions',
       'SocketOptions',
       'SubscribeOptions',
       'TopicRule',

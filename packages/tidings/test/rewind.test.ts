@@ -35,6 +35,30 @@ async function receive(...peers: readonly Peer[]): Promise<void> {
 const gap = { gaps: [{ topics: ['a'], reason: 'epoch' }] };
 
 describe('a log that lost its end', () => {
+  test('tells a loop in this process what is lost, too', async () => {
+    const { clock, hub, publish, lose } = startLosing();
+    const found: string[] = [];
+    const reading = (async (): Promise<void> => {
+      for await (const item of hub.subscribe('a')) {
+        found.push(item.kind === 'event' ? item.data : item.kind);
+        if (found.includes('5')) break;
+      }
+    })();
+    await settle();
+    await publish('a', 1, 2, 3);
+    clock.tick();
+    await settle();
+    await lose(2);
+    await settle();
+    await publish('a', 5);
+    for (let i = 0; i < 5; i += 1) {
+      clock.tick();
+      await settle();
+    }
+    expect(found).toEqual(['start', '1', '2', '3', 'gap', '5']);
+    await reading;
+  });
+
   test('sends a gap only to connections that received lost events', async () => {
     const { clock, hub, publish, follow, lose } = startLosing();
     const [behind, live] = [await follow(), await follow()];

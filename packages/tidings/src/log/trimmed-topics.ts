@@ -15,13 +15,22 @@ interface Trimmed {
 
 const NONE: Trimmed = { seq: 0, count: 0 };
 
+/** A topic's loss, which changes in place: a new object for each lost event would be half of its cost (`publish`). */
+interface TrimmedTopic {
+  seq: number;
+  count: number;
+  /** The count when it was put at the end of the order. */
+  placedAt: number;
+}
+
 /**
  * Remembers up to where each topic's events were trimmed, to tell a reader which of its topics lost some. In bounded
  * memory: where it no longer knows, it says that something was lost.
  */
 export class TrimmedTopics {
-  /** In the order in which they were trimmed last. */
-  readonly #topics = new Map<string, Trimmed>();
+  /** In about the order in which they were trimmed last: one that was put at the end lately stays where it is. */
+  readonly #topics = new Map<string, TrimmedTopic>();
+  readonly #lately: number;
   /** The combined loss of the topics that are no longer in the map, and of all topics. */
   #forgotten = NONE;
   #all = NONE;
@@ -29,6 +38,7 @@ export class TrimmedTopics {
 
   constructor(maxTopics: number = MAX_TOPICS) {
     this.#maxTopics = maxTopics;
+    this.#lately = maxTopics / 100;
   }
 
   /** The newest trimmed seq of all topics, 0 if none. */
@@ -38,13 +48,9 @@ export class TrimmedTopics {
 
   record(topics: readonly string[], seq: number): void {
     const count = this.#all.count + 1;
-    this.#all = join(this.#all, { seq, count });
-    for (const topic of topics) {
-      // A topic that comes back may have lost more before it was forgotten than it does now.
-      const before = this.#topics.get(topic) ?? this.#forgotten;
-      this.#topics.delete(topic);
-      this.#topics.set(topic, join(before, { seq, count }));
-    }
+    this.#all = { seq: Math.max(this.#all.seq, seq), count };
+    for (const topic of topics) this.#recordOn(topic, seq, count);
+    if (this.#topics.size <= this.#maxTopics) return;
     for (const [topic, oldest] of this.#topics) {
       if (this.#topics.size <= this.#maxTopics) break;
       this.#topics.delete(topic);
@@ -52,11 +58,25 @@ export class TrimmedTopics {
     }
   }
 
+  #recordOn(topic: string, seq: number, count: number): void {
+    const known = this.#topics.get(topic);
+    // A topic that comes back may have lost more before it was forgotten than it does now.
+    const before = known?.seq ?? this.#forgotten.seq;
+    const trimmed = known ?? { seq, count, placedAt: count };
+    trimmed.seq = Math.max(before, seq);
+    trimmed.count = count;
+    if (known !== undefined && count - known.placedAt <= this.#lately) return;
+    trimmed.placedAt = count;
+    this.#topics.delete(topic);
+    this.#topics.set(topic, trimmed);
+  }
+
   losses(after: number, wanted: MatcherSet): readonly Loss[] {
     if (this.newest <= after) return [];
     const losses: Loss[] = [];
     for (const topic of wanted.topics) {
-      losses.push({ matcher: topic, ...(this.#topics.get(topic) ?? this.#forgotten) });
+      const { seq, count } = this.#topics.get(topic) ?? this.#forgotten;
+      losses.push({ matcher: topic, seq, count });
     }
     for (const compiled of wanted.patterns) {
       losses.push({ matcher: { pattern: compiled.pattern }, ...this.#matching(compiled) });

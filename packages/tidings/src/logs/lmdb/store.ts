@@ -4,7 +4,7 @@ import { beginChecksum, checksumOfData, mixNumber, mixText } from './checksum.ts
 import { type Lineage, type LogEntry, type LogTime, START, TopicWalks } from '../../log/index.ts';
 
 /** Raised when records change in a way that older code could not read. */
-export const FORMAT = 3;
+export const FORMAT = 4;
 
 /** A stored event: msgpack of a tuple, which is shorter than of an object. */
 export type EventRecord = readonly [
@@ -195,13 +195,13 @@ function checksumOfHead(
 ): number {
   let sum = mixNumber(mixNumber(beginChecksum(seq), time), flags);
   for (const topic of topics) sum = mixText(sum, topic);
-  return mixText(mixText(mixText(mixText(sum, type), id), key), canonical) >>> 0;
+  return mixText(mixText(mixText(mixText(sum, type), id), key), canonical) | 0;
 }
 
 /** Most events have neither. */
 function withTimes(sum: number, expiresAt?: number, publishedAt?: number): number {
   if (expiresAt === undefined && publishedAt === undefined) return sum;
-  return mixNumber(mixNumber(sum, expiresAt ?? 0), publishedAt ?? 0) >>> 0;
+  return mixNumber(mixNumber(sum, expiresAt ?? 0), publishedAt ?? 0) | 0;
 }
 
 /** LMDB's keys end at 1,978 bytes; a topic may have 3,072. A longer one is known by its beginning and its hash. */

@@ -51,6 +51,8 @@ export interface Written {
   readonly state: LogState;
 }
 
+const NONE: readonly never[] = [];
+
 /**
  * Appends, supersedes, expires and trims; without events it only expires and trims. `calls`: how many events each call has. Runs inside of a write transaction, so nobody else
  * writes meanwhile.
@@ -117,17 +119,13 @@ function writeCall(
   });
 }
 
-function add(context: Transaction, entry: LogEntry, supersededIds: readonly string[] = []): void {
+function add(context: Transaction, entry: LogEntry, supersededIds: readonly string[] = NONE): void {
   const { store, rules, state } = context;
   putEntry(store, entry);
   countEntry(context, entry, 1);
   state.head = entry.seq;
   if (entry.id !== undefined) store.ids.putSync(entry.id, entry.seq);
-  const isNews = (id: string): boolean => store.ids.get(id) === undefined;
-  for (const [i, id] of supersededIds.filter(isNews).entries()) {
-    store.ids.putSync(id, entry.seq);
-    store.supersededIds.putSync([entry.seq, i], id);
-  }
+  if (supersededIds.length > 0) addSupersededIds(store, entry.seq, supersededIds);
   if (isState(rules, entry)) {
     supersede(context, entry, supersededIds.length);
     const [topic] = entry.topics;
@@ -138,6 +136,13 @@ function add(context: Transaction, entry: LogEntry, supersededIds: readonly stri
     }
   }
   joinGroup(context, entry);
+}
+
+function addSupersededIds(store: Store, seq: number, ids: readonly string[]): void {
+  for (const [i, id] of ids.filter((each) => store.ids.get(each) === undefined).entries()) {
+    store.ids.putSync(id, seq);
+    store.supersededIds.putSync([seq, i], id);
+  }
 }
 
 function supersede(context: Transaction, entry: LogEntry, ids: number): void {
