@@ -8,8 +8,16 @@ import { HANDLER_OPTIONS } from '../packages/tidings/src/http/check-options.ts';
 import { CORS_OPTIONS } from '../packages/tidings/src/http/cors.ts';
 import { DIRECT_EVENT } from '../packages/tidings/src/hub/direct-event.ts';
 import { CLOSE_OPTIONS, DISCONNECT_OPTIONS } from '../packages/tidings/src/hub/hub.ts';
+import { CONSUME_OPTIONS } from '../packages/tidings/src/hub/consume/options.ts';
+import { WEBHOOK_OPTIONS } from '../packages/tidings/src/hub/consume/webhook.ts';
+import {
+  DISCONNECT_TARGET,
+  REVOKE_OPTIONS,
+  REVOKE_TARGET,
+} from '../packages/tidings/src/hub/cluster/orders.ts';
+import { STATS_OPTIONS } from '../packages/tidings/src/hub/hub-stats.ts';
 import { LIMITS } from '../packages/tidings/src/hub/limits.ts';
-import { HUB_OPTIONS } from '../packages/tidings/src/hub/options.ts';
+import { CLUSTER_OPTIONS, HUB_OPTIONS } from '../packages/tidings/src/hub/options.ts';
 import { PRESENCE_RULE } from '../packages/tidings/src/hub/presence/presence.ts';
 import { SUBSCRIBE_OPTIONS } from '../packages/tidings/src/hub/subscribe.ts';
 import { RETENTION } from '../packages/tidings/src/log/retention.ts';
@@ -17,6 +25,15 @@ import { TOPIC_RULE } from '../packages/tidings/src/log/topic-rules.ts';
 import { MEMORY_LOG_OPTIONS } from '../packages/tidings/src/logs/memory/index.ts';
 import { SOCKET_OPTIONS } from '../packages/tidings/src/node/handler.ts';
 import type { EventOptions } from '../packages/tidings/src/protocol/event.ts';
+import {
+  EVENT_OPTIONS,
+  LATEST_OPTIONS,
+  LIST_OPTIONS,
+  PRESENCE_OPTIONS,
+  REDUCER_OPTIONS,
+  STATE_OPTIONS,
+} from '../packages/tidings/src/react/check-options.ts';
+import { PROVIDER_PROPS } from '../packages/tidings/src/react/provider.ts';
 
 const sources = new URL('../packages/tidings/src/', import.meta.url);
 
@@ -50,6 +67,7 @@ const expected: Readonly<Record<string, object>> = {
   replay: RETENTION,
   presence: PRESENCE_RULE,
   'disconnect and close': {
+    ...DISCONNECT_TARGET,
     ...prefixed('disconnect', DISCONNECT_OPTIONS),
     ...prefixed('close', CLOSE_OPTIONS),
   },
@@ -62,6 +80,11 @@ const expected: Readonly<Record<string, object>> = {
   publish: EVENT,
   'subscribe and send': SUBSCRIBE_OPTIONS,
   send: DIRECT_EVENT,
+  cluster: CLUSTER_OPTIONS,
+  stats: STATS_OPTIONS,
+  revoke: { ...REVOKE_TARGET, ...REVOKE_OPTIONS },
+  consume: CONSUME_OPTIONS,
+  webhook: WEBHOOK_OPTIONS,
   sse: { ...HANDLER_OPTIONS, ...SOCKET_OPTIONS, onError: true },
   'What authorize returns': { ...without(AUTHORIZATION, 'member'), ...prefixed('member', MEMBER) },
   cors: CORS_OPTIONS,
@@ -72,6 +95,13 @@ const expected: Readonly<Record<string, object>> = {
   },
   EventSource: EVENT_SOURCE,
   defineEvents: TYPED_CLIENT_OPTIONS,
+  TidingsProvider: PROVIDER_PROPS,
+  useLatest: LATEST_OPTIONS,
+  useStates: STATE_OPTIONS,
+  useList: LIST_OPTIONS,
+  useEventReducer: REDUCER_OPTIONS,
+  useEvent: EVENT_OPTIONS,
+  usePresence: PRESENCE_OPTIONS,
 };
 
 /** The options in a table of checks that its file doesn't export. The compiler holds the table to the bag's type. */
@@ -164,9 +194,16 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'CorsOptions',
       'DirectEvent',
       'DisconnectOptions',
+      'EventHookOptions<Matcher>',
       'GzipOptions',
       'HandlerOptions<never>',
       'HubLimits',
+      'LatestOptions<Matcher, unknown>',
+      'ListOptions<Matcher, unknown, ReceivedEvent>',
+      'PresenceOptions',
+      "Omit<TidingsProviderProps, 'children'>",
+      'ReducerOptions<Matcher, unknown>',
+      'StatesOptions<Matcher, unknown>',
       'HubOptions',
       'LmdbLogOptions',
       'Member',
@@ -180,6 +217,13 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'SocketOptions',
       'SubscribeOptions',
       'TopicRule',
+      'ClusterOptions',
+      'ConsumeOptions',
+      'DisconnectTarget',
+      'RevokeOptions',
+      'RevokeTarget',
+      'StatsOptions',
+      'WebhookOptions',
       'TypedClientOptions<boolean>',
     ]),
   );

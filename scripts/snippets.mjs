@@ -1,4 +1,4 @@
-// Extracts the ```ts and ```js blocks of the Markdown pages as modules, which snippets.integration.test.ts compiles
+// Extracts the ```ts, ```tsx and ```js blocks of the Markdown pages as modules, which snippets.integration.test.ts compiles
 // and runs.
 //
 // A block's info string may go on with `run` (execute it: it must end by itself, with exit code 0) and
@@ -16,7 +16,7 @@ import { basename, join } from 'node:path';
  */
 
 const fence = /^(?<indent> *)(?<ticks>`{3,})(?<info>[^`\n]*)\n(?<body>.*?)^ *\k<ticks>`*[ \t]*$/gms;
-const compiled = new Set(['ts', 'js']);
+const compiled = new Set(['ts', 'tsx', 'js']);
 const spelledOtherwise = new Set([
   'typescript',
   'javascript',
@@ -24,7 +24,6 @@ const spelledOtherwise = new Set([
   'cts',
   'mjs',
   'cjs',
-  'tsx',
   'jsx',
   'TypeScript',
   'JavaScript',
@@ -44,14 +43,14 @@ export function extractSnippets(page, markdown) {
     const line = text.slice(0, match.index).split('\n').length;
     const [language = '', ...words] = info.trim().split(/\s+/);
     if (spelledOtherwise.has(language))
-      throw new Error(`${page}:${line}: write \`ts\` or \`js\`, not \`${language}\``);
+      throw new Error(`${page}:${line}: write \`ts\`, \`tsx\` or \`js\`, not \`${language}\``);
     if (!compiled.has(language)) continue;
 
     let file = String(line);
     let run = false;
     for (const word of words) {
       if (word === 'run') run = true;
-      else if (/^file=[\w.-]+$/.test(word)) file = word.slice('file='.length).replace(/\.[jt]s$/, '');
+      else if (/^file=[\w.-]+$/.test(word)) file = word.slice('file='.length).replace(/\.[jt]sx?$/, '');
       else
         throw new Error(
           `${page}:${line}: unknown word \`${word}\` after \`${language}\`; there are \`run\` and \`file=NAME\``,
@@ -66,6 +65,23 @@ export function extractSnippets(page, markdown) {
     snippets.set(name, snippet);
   }
   return [...snippets.values()];
+}
+
+/**
+ * The files of a page: its blocks with `file=NAME`, of whichever language. A page of a framework is a program of several
+ * files that its compilers build together.
+ *
+ * @param {string} markdown
+ * @returns {Map<string, string>} the text of each, by name
+ */
+export function extractFiles(markdown) {
+  /** @type {Map<string, string>} */
+  const files = new Map();
+  for (const { groups: { info = '', body = '' } = {} } of markdown.matchAll(fence)) {
+    const name = /\bfile=([\w.-]+)/.exec(info)?.[1];
+    if (name !== undefined) files.set(name, (files.get(name) ?? '') + body);
+  }
+  return files;
 }
 
 /**
@@ -111,6 +127,7 @@ export function writeSnippets(folder, snippets) {
     checkJs: true,
     // Every snippet is a module, also one without imports: no name of one is seen by another.
     moduleDetection: 'force',
+    jsx: 'react-jsx',
     types: ['node'],
     lib: ['ES2023', 'ES2024.String', 'DOM', 'DOM.Iterable'],
   };

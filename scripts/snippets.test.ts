@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { extractSnippets } from './snippets.mjs';
+import { extractFiles, extractSnippets } from './snippets.mjs';
 
 const page = (...lines: string[]): string => lines.join('\n');
 
@@ -58,7 +58,22 @@ describe('extractSnippets', () => {
     expect(extractSnippets('a.md', page('````md', '```ts', 'x', '```', '````'))).toEqual([]);
   });
 
-  it.each(['typescript', 'tsx', 'ts fragment', 'ts file=../x'])('refuses the info string "%s"', (info) => {
+  it.each(['typescript', 'jsx', 'ts fragment', 'ts file=../x'])('refuses the info string "%s"', (info) => {
     expect(() => extractSnippets('a.md', page('', `\`\`\`${info}`, 'x', '```'))).toThrow(/^a\.md:2: /);
   });
+});
+
+it('extractFiles takes the named blocks of every language', () => {
+  const markdown = page(
+    '```vue file=App.vue',
+    '<p>1</p>',
+    '```',
+    '```ts',
+    'x',
+    '```',
+    '```vue file=App.vue',
+    '<p>2</p>',
+    '```',
+  );
+  expect([...extractFiles(markdown)]).toEqual([['App.vue', '<p>1</p>\n<p>2</p>\n']]);
 });

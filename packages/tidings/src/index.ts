@@ -6,6 +6,7 @@ export function createHub(options: HubOptions = {}): Hub {
   return startHub({ ...options, log: options.log ?? memoryLog() });
 }
 
+export { webhook, type WebhookOptions } from './hub/consume/webhook.ts';
 export { globalHub } from './hub/global-hub.ts';
 export { memoryLog, type MemoryLogOptions } from './logs/memory/index.ts';
 export { type ErrorCode, errorCodes, forbidden, tooManyRequests, unauthorized } from './protocol/errors.ts';
@@ -21,10 +22,18 @@ export type { TopicRule } from './log/topic-rules.ts';
 export type {
   Clock,
   CloseOptions,
+  ClusterOptions,
+  ClusterStats,
   ConnectionInfo,
   ConnectionPhase,
+  ConsumeContext,
+  ConsumeHandler,
+  ConsumeOptions,
+  ConsumedEvent,
+  Consumer,
   DirectEvent,
   DisconnectOptions,
+  DisconnectTarget,
   Hub,
   HubLimits,
   HubOptions,
@@ -32,8 +41,12 @@ export type {
   Item,
   ItemEvent,
   Member,
+  NodeInfo,
   Presence,
   PresenceRule,
   Published,
+  RevokeOptions,
+  RevokeTarget,
+  StatsOptions,
   SubscribeOptions,
 } from './hub/index.ts';

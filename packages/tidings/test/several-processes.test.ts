@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Tail } from '../src/log/tail.ts';
 import { type Fixture, dataOf, startHub, told, withMethods } from './fixture.ts';
-import { createHub } from './internals.ts';
-import { memoryLog } from '../src/logs/memory/index.ts';
 import { settle } from './peer.ts';
 
 /** A hub whose log says, before an append, that the next push leaves out events of these topics, or of any. */
@@ -72,14 +70,5 @@ describe('a hub on a log that other processes append to', () => {
     const peer = await fixture.follow();
     fixture.log.tail.miss(['b', 'c']);
     expect(peer.connection?.info.phase).toBe('live');
-  });
-
-  test('does not count presence, and says so at the start', () => {
-    const log = Object.create(memoryLog(), { shared: { value: true } }) as ReturnType<typeof memoryLog>;
-    const presence = [{ match: 'room' }];
-    expect(() => createHub({ log, presence })).toThrow(
-      expect.objectContaining({ code: 'hub/invalid-option', details: { option: 'presence' } }),
-    );
-    expect(() => createHub({ log, presence: [] })).not.toThrow();
   });
 });

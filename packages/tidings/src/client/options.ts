@@ -150,7 +150,7 @@ export interface Settings
   readonly timers: Timers;
 }
 
-const systemTimers: Timers = {
+export const systemTimers: Timers = {
   now: () => Date.now(),
   setTimer(task, delay) {
     const timer = setTimeout(task, Math.min(delay, MAX_DELAY));

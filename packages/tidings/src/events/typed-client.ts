@@ -15,7 +15,9 @@ interface Received {
   readonly cursor: string;
 }
 
-type TypeIn<Schemas> = { [Name in PatternIn<Schemas>]: keyof Schemas[Name] & string }[PatternIn<Schemas>];
+export type TypeIn<Schemas> = {
+  [Name in PatternIn<Schemas>]: keyof Schemas[Name] & string;
+}[PatternIn<Schemas>];
 
 /** The data that an event of this type may have, on any topic. */
 type DataOf<Schemas, Type> = {
@@ -49,6 +51,11 @@ export interface TypedClientOptions<Checked extends boolean> {
   readonly onInvalid?: (error: TidingsError, event: Received) => void;
 }
 
+export type TypedEventOf<Schemas, Checked, Type extends string> = Extract<
+  AnyTypedEvent<Schemas, Checked>,
+  { readonly type: Type }
+>;
+
 /** Iterating yields the events of defined types and skips others. */
 export interface TypedClient<Schemas extends EventSchemas, Checked extends boolean> extends AsyncIterable<
   AnyTypedEvent<Schemas, Checked>,
@@ -57,7 +64,7 @@ export interface TypedClient<Schemas extends EventSchemas, Checked extends boole
   /** @returns a function that removes the listener. */
   on<Type extends TypeIn<Schemas>>(
     type: Type,
-    listener: (event: Extract<AnyTypedEvent<Schemas, Checked>, { readonly type: Type }>) => void,
+    listener: (event: TypedEventOf<Schemas, Checked, Type>) => void,
   ): () => void;
 }
 

@@ -28,6 +28,7 @@ export const AUTHORIZATION: Checks<Authorization> = {
   topics: { expected: 'a list of topics and patterns', accepts: Array.isArray },
   member: { ...options(MEMBER), ...anObjectWith('a member, such as { id: "ann" }', 'id') },
   expiresAt: aNumber({ min: 0 }),
+  issuedAt: aNumber({ min: 0 }),
 };
 
 /** A forgotten `return` or a misspelt name must not let everybody in. */

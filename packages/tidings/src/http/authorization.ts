@@ -6,7 +6,7 @@ import { checkAuthorization } from './answers.ts';
 import type { Authorization, HandlerOptions } from './handler-options.ts';
 
 /** The app's answer, checked. */
-export interface Checked extends Pick<Authorization, 'subject' | 'member' | 'expiresAt'> {
+export interface Checked extends Pick<Authorization, 'subject' | 'member' | 'expiresAt' | 'issuedAt'> {
   readonly granted: MatcherSet;
 }
 

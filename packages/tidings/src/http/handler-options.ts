@@ -20,6 +20,8 @@ export interface Authorization {
   readonly member?: Member;
   /** Milliseconds since 1970. The stream ends then, and the client reconnects with the credentials it has. */
   readonly expiresAt?: number;
+  /** Milliseconds since 1970, when it was issued: `hub.revoke` refuses older ones. */
+  readonly issuedAt?: number;
 }
 
 export interface CorsOptions {

@@ -16,6 +16,8 @@ export interface ConnectRequest {
   readonly member?: Member | undefined;
   /** Milliseconds since 1970. */
   readonly expiresAt: number | undefined;
+  /** When its authorization was issued, milliseconds since 1970. */
+  readonly issuedAt?: number | undefined;
   readonly remote: string | undefined;
   readonly userAgent: string | undefined;
   /** Like `HTTP/1.1`. */
@@ -25,4 +27,4 @@ export interface ConnectRequest {
 }
 
 /** The fields of a `ConnectRequest` that may change while the connection lasts. */
-export type ConnectionTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'expiresAt'>;
+export type ConnectionTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'expiresAt' | 'issuedAt'>;

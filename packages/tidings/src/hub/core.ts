@@ -10,7 +10,7 @@ import { Turns } from './delivery/turns.ts';
 import { Drain, reconnectSpread } from './drain.ts';
 import { proxySuspected } from './limits.ts';
 import type { ResolvedHubOptions } from './options.ts';
-import { PresenceTracker } from './presence/presence.ts';
+import { Cluster } from './cluster/cluster.ts';
 import { Registry } from './registry.ts';
 import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
 import type { ConnectionInfo } from './connection-info.ts';
@@ -34,8 +34,9 @@ export class Core {
   readonly locals: Set<Connection> = new Set();
   readonly conflation: Conflation;
   readonly fanOut: FanOut;
-  readonly presence: PresenceTracker;
+  readonly cluster: Cluster;
   readonly visits: Set<PendingVisit> = new Set();
+  readonly consumers: Set<{ stop(): Promise<void> }> = new Set();
   readonly drain: Drain = new Drain(this);
   readonly #delivery: Delivery;
   readonly #localDelivery: Delivery;
@@ -75,7 +76,7 @@ export class Core {
     this.#localDelivery = { ...this.#delivery, turns: ownTurns, replay: NO_BOUNDS };
     log.tail.onMiss((topics) => this.#fallBehind(topics));
     log.tail.onRewind((end) => this.#rewind(end));
-    this.presence = new PresenceTracker(options.presence, log, clock, report);
+    this.cluster = new Cluster(this, (where) => this.endVisits(where));
     this.#sweep = new Sweep({
       delivery: this.#delivery,
       registry: this.registry,
@@ -89,6 +90,7 @@ export class Core {
       if (entries.some(({ expiresAt }) => expiresAt !== undefined)) this.#sweep.start();
     });
     this.#sweep.startIfNeeded();
+    this.cluster.start();
   }
 
   /** How many connections there are, of peers and of this process. */
@@ -101,7 +103,8 @@ export class Core {
     const userAgent = this.#userAgents.use(request.userAgent);
     const connection = new Connection(crypto.randomUUID(), { ...request, userAgent }, this.#delivery, frames);
     this.registry.add(connection);
-    this.presence.join(request.wanted.topics, connection.member);
+    this.#countSubject(connection);
+    this.cluster.presence.join(request.wanted.topics, connection.member);
     this.counters.connected += 1;
     this.#sweep.start();
     return connection;
@@ -125,16 +128,17 @@ export class Core {
   change(connection: Connection, terms: ConnectionTerms): string {
     const { wanted } = connection.request;
     const cursor = connection.change(terms);
-    this.presence.join(difference(terms.wanted.topics, wanted.topics), connection.member);
-    this.presence.leave(difference(wanted.topics, terms.wanted.topics), connection.member.id);
+    this.cluster.presence.join(difference(terms.wanted.topics, wanted.topics), connection.member);
+    this.cluster.presence.leave(difference(wanted.topics, terms.wanted.topics), connection.member.id);
     return cursor;
   }
 
   #forget(connection: Connection): void {
     if (!this.locals.delete(connection)) {
       this.registry.delete(connection);
+      this.#countSubject(connection);
       this.#userAgents.release(connection.request.userAgent);
-      this.presence.leave(connection.request.wanted.topics, connection.member.id);
+      this.cluster.presence.leave(connection.request.wanted.topics, connection.member.id);
     }
     if (!this.#sweep.isNeeded) this.#sweep.stop();
     this.drain.connectionGone();
@@ -155,9 +159,36 @@ export class Core {
 
   /** Stops all timers: nobody is connected any more. */
   stop(): void {
-    this.presence.stop();
+    this.cluster.stop();
     this.#sweep.close();
     this.fanOut.stop();
+  }
+
+  /** Gives up what other hubs on the log know of this one. */
+  async leave(): Promise<void> {
+    await this.cluster.leave();
+  }
+
+  /** Stops what reads the log on the app's behalf, while there still is a log to keep its cursor. */
+  async stopConsumers(): Promise<void> {
+    await Promise.all([...this.consumers].map((consumer) => consumer.stop()));
+  }
+
+  /** Ends connections with a goodbye. `retry` in milliseconds; default: the hub's, spread out. */
+  evict(picked: readonly Connection[], retry: number | undefined): void {
+    const { random } = this.options;
+    const spread = reconnectSpread(picked.length);
+    for (const connection of picked)
+      connection.end('evicted', retry ?? this.options.retry + random() * spread);
+  }
+
+  /** Refuses those among whom the app is authorizing just now. */
+  endVisits(where: (connection: ConnectionInfo) => boolean): void {
+    for (const visit of this.visits) visit.disconnected.push(where);
+  }
+
+  #countSubject({ request: { subject } }: Connection): void {
+    if (subject !== undefined) this.cluster.countSubject(subject, this.registry.countOf(subject));
   }
 
   /** @throws {TidingsError} `hub/unavailable` (503), `limit/connections` (429). */
@@ -166,7 +197,8 @@ export class Core {
       const details = { retryAfter: Math.max(1, Math.ceil(reconnectSpread(this.registry.size) / 1000)) };
       throw createError('hub/unavailable', 'This server is going down.', { details });
     }
-    this.registry.assertRoom(subject, remote);
+    const elsewhere = subject === undefined ? 0 : this.cluster.connectionsElsewhere(subject);
+    this.registry.assertRoom(subject, remote, elsewhere);
   }
 
   /** @throws {TidingsError} `auth/expired` (401). */

@@ -18,6 +18,10 @@ export interface Drainable {
   all(): Iterable<Connection>;
   /** Stops all timers. */
   stop(): void;
+  /** Resolves once consumers have stored their cursors. */
+  stopConsumers(): Promise<void>;
+  /** Tells the others that this hub is gone. */
+  leave(): Promise<void>;
 }
 
 /** Closes a hub: says goodbye to every connection, waits for their peers, closes the log. */
@@ -67,10 +71,17 @@ export class Drain {
     const cancel = options.clock.setTimer(() => {
       for (const connection of [...this.#hub.all()]) connection.destroy();
     }, within);
-    await gone;
+    // A handler that doesn't end must not hold up the rest for good.
+    let giveUp = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      giveUp = options.clock.setTimer(resolve, within);
+    });
+    await Promise.all([gone, Promise.race([this.#hub.stopConsumers(), late])]);
+    giveUp();
     cancel();
     await conflation.flush();
     this.#hub.stop();
+    await this.#hub.leave();
     await options.log.close();
   }
 }

@@ -45,7 +45,7 @@ export interface Claim {
 export type CurrentTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'subject' | 'expiresAt'>;
 
 /** The visitor, as far as the transport knows it before the app authorizes it. */
-export type Visitor = Partial<Pick<ConnectRequest, 'subject' | 'remote' | 'expiresAt'>>;
+export type Visitor = Partial<Pick<ConnectRequest, 'subject' | 'remote' | 'expiresAt' | 'issuedAt'>>;
 
 /** A visitor whom the app is authorizing. */
 export interface Visit {
@@ -72,7 +72,7 @@ export interface Gateway {
   /**
    * Whether this visitor could be admitted now.
    *
-   * @throws {TidingsError} `hub/unavailable` (503), `limit/connections` (429), `auth/expired` (401).
+   * @throws {TidingsError} `hub/unavailable` (503), `limit/connections` (429), `auth/expired`, `auth/revoked` (401).
    */
   assertRoom(visitor: Visitor): void;
   /**
@@ -89,7 +89,7 @@ export interface Gateway {
    * Changes a connection's topics. `decide` gets the present ones and returns the new ones; it is called again if
    * another change came before it answered. Its errors are passed on.
    *
-   * @throws {TidingsError} `connection/unknown` (404), `auth/expired` (401).
+   * @throws {TidingsError} `connection/unknown` (404), `auth/expired`, `auth/revoked` (401).
    */
   change(
     claim: Claim,
@@ -126,9 +126,10 @@ export function gatewayOf(hub: object): Gateway {
 export function createGateway(core: Core): Gateway {
   const { limits, compression, random } = core.options;
 
-  function assertRoom({ subject, remote, expiresAt }: Visitor): void {
+  function assertRoom({ subject, remote, expiresAt, issuedAt }: Visitor): void {
     core.assertRoom(subject, remote);
     core.assertNotExpired(expiresAt);
+    core.cluster.orders.assertNotRevoked({ subject, issuedAt });
   }
 
   function visit(): Visit {
@@ -160,6 +161,7 @@ export function createGateway(core: Core): Gateway {
       // Another change came while `decide` was asked: its answer would undo that one.
       if (connection.request.wanted !== before.wanted) continue;
       core.assertNotExpired(terms.expiresAt);
+      core.cluster.orders.assertNotRevoked({ subject: before.subject, issuedAt: terms.issuedAt });
       return { cursor: core.change(connection, terms), topics: terms.wanted.matchers };
     }
   }
@@ -180,7 +182,9 @@ export function createGateway(core: Core): Gateway {
     },
     wanted(matchers) {
       assertMatchers(matchers, limits);
-      return createMatcherSet(matchers, limits.topicLength);
+      const wanted = createMatcherSet(matchers, limits.topicLength);
+      core.cluster.rules.assertPlaces(wanted.topics, limits.presenceTopicsPerConnection);
+      return wanted;
     },
     assertRoom,
     visit,

@@ -4,14 +4,30 @@ import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '.
 import type { Matcher } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
+import { NamedConsumer } from './consume/consumer.ts';
+import {
+  type ConsumeHandler,
+  type ConsumeOptions,
+  type Consumer,
+  assertConsumer,
+} from './consume/options.ts';
+import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { Core } from './core.ts';
 import { frames } from './delivery/frames.ts';
 import type { Item } from './delivery/items.ts';
 import { TUNING, type Tuning } from './delivery/tuning.ts';
 import { type DirectEvent, assertDirectEvent, encodeDirectEvent } from './direct-event.ts';
-import { reconnectSpread } from './drain.ts';
 import { GATEWAY, createGateway, type Gateway } from './gateway.ts';
 import { type HubOptions, resolveOptions } from './options.ts';
+import {
+  type DisconnectTarget,
+  type RevokeOptions,
+  type RevokeTarget,
+  REVOKE_OPTIONS,
+  assertDisconnectTarget,
+  toRevocation,
+} from './cluster/orders.ts';
+import { type ClusterStats, type HubStats, STATS_OPTIONS, type StatsOptions, statsOf } from './hub-stats.ts';
 import type { Presence } from './presence/presence.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { type SubscribeOptions, subscribe } from './subscribe.ts';
@@ -29,34 +45,6 @@ export interface Published {
   readonly duplicate: boolean;
 }
 
-export interface HubStats {
-  /** Now. */
-  readonly connections: number;
-  readonly live: number;
-  readonly behind: number;
-  /** How many of the connections are `subscribe` loops of this process. */
-  readonly inProcess: number;
-  /** Distinct topics and patterns that connections ask for. */
-  readonly topics: number;
-  /** Since the hub was made. */
-  readonly connected: number;
-  readonly published: number;
-  /** Events handed to a transport, counted once for each connection; and the bytes of all frames. */
-  readonly delivered: number;
-  readonly bytes: number;
-  readonly flushes: number;
-  /** Connections dropped because their peer stopped reading. */
-  readonly stalled: number;
-  /** Milliseconds from append to the last write of the flush, over the newest 1024 flushes. */
-  readonly deliveryLag: { readonly p50: number; readonly p99: number };
-  readonly tail: {
-    readonly events: number;
-    readonly bytes: number;
-    readonly head: number;
-    readonly epoch: string;
-  };
-}
-
 export interface DisconnectOptions {
   /** How long clients wait before they reconnect, in milliseconds. Default: the hub's `retry`, spread out. */
   readonly retry?: number;
@@ -66,6 +54,8 @@ export interface CloseOptions {
   /** How long peers have to take the bytes sent to them, in milliseconds. Default 5,000. */
   readonly within?: number;
 }
+
+const DAY = 86_400_000;
 
 export const DISCONNECT_OPTIONS: Checks<DisconnectOptions> = { retry: aNumber({ min: 0, finite: true }) };
 export const CLOSE_OPTIONS: Checks<CloseOptions> = { within: aNumber({ min: 0 }) };
@@ -106,12 +96,41 @@ export interface Hub {
    * off, such as by a log that failed.
    */
   subscribe(topics: Matcher | readonly Matcher[], options?: SubscribeOptions): AsyncIterableIterator<Item>;
+  /**
+   * Reads events with a cursor that the log keeps under a name: at least once each, in order, over restarts. If several
+   * hubs on a log have the consumer, one of them calls its handler at a time; another one goes on when it is gone.
+   *
+   * @throws {TidingsError} `hub/invalid-option`, `topic/*`. `onError` gets `consumer/gap` and `consumer/skipped`.
+   */
+  consume(
+    name: string,
+    topics: Matcher | readonly Matcher[],
+    handler: ConsumeHandler,
+    options?: ConsumeOptions,
+  ): Consumer;
   /** How many connections would get a public event on this topic. */
   watchers(topic: string): number;
-  /** Ends the connections that `where` picks, with a goodbye. @returns how many. */
+  /**
+   * Ends connections at every hub on the log, with a goodbye. Resolves once the log has the order; each hub obeys when it
+   * reads it, and also ends those that are being authorized then.
+   *
+   * @throws {TidingsError} `hub/invalid-option`, the error of the log's engine.
+   */
+  disconnect(where: DisconnectTarget, options?: DisconnectOptions): Promise<void>;
+  /** Ends the connections of this hub that `where` picks, with a goodbye. @returns how many. */
   disconnect(where: (connection: ConnectionInfo) => boolean, options?: DisconnectOptions): number;
+  /**
+   * Ends the connections of a subject, or those whose authorization was issued before a time, at every hub on the log, and
+   * refuses them (`auth/revoked`) from then on. Whoever signs in again has a newer authorization, which counts if
+   * `authorize` says when it was issued (`issuedAt`); else the subject is refused until the revocation ends.
+   *
+   * @throws {TidingsError} `hub/invalid-option`, the error of the log's engine.
+   */
+  revoke(who: string | RevokeTarget, options?: RevokeOptions): Promise<void>;
   /** The members present on a topic that the hub's `presence` option matches. */
   presence(topic: string): Presence;
+  /** This hub's counters; with `cluster`, those of all hubs on the log: as each said last, a few seconds ago. */
+  stats(options: { readonly cluster: true }): ClusterStats;
   stats(): HubStats;
   /**
    * Drains: new connections get a 503 with Retry-After, open ones a goodbye with a spread-out time to come back. The
@@ -198,38 +217,61 @@ class AppHub implements Hub {
     return subscribe(this.#core, topics, options);
   }
 
-  disconnect(where: (connection: ConnectionInfo) => boolean, options: DisconnectOptions = {}): number {
+  consume(
+    name: string,
+    topics: Matcher | readonly Matcher[],
+    handler: ConsumeHandler,
+    options: ConsumeOptions = {},
+  ): Consumer {
+    assertConsumer(name, handler, options);
+    createMatcherSet(Array.isArray(topics) ? (topics as readonly Matcher[]) : [topics as Matcher]);
+    const { log, clock, random, onError: report } = this.#core.options;
+    const parts = {
+      log,
+      clock,
+      random,
+      report,
+      cursor: () => this.cursor(),
+      subscribe: (matchers: Matcher | readonly Matcher[], given: SubscribeOptions) =>
+        this.subscribe(matchers, given),
+    };
+    const consumer = new NamedConsumer(name, topics, handler, options, parts);
+    this.#core.consumers.add(consumer);
+    return consumer;
+  }
+
+  disconnect(where: DisconnectTarget, options?: DisconnectOptions): Promise<void>;
+  disconnect(where: (connection: ConnectionInfo) => boolean, options?: DisconnectOptions): number;
+  disconnect(
+    where: DisconnectTarget | ((connection: ConnectionInfo) => boolean),
+    options: DisconnectOptions = {},
+  ): number | Promise<void> {
     assertOptions(options, DISCONNECT_OPTIONS);
-    const { registry, visits } = this.#core;
-    for (const visit of visits) visit.disconnected.push(where);
-    const { retry, random } = this.#core.options;
-    const picked = [...registry.values()].filter((connection) => where(connection.info));
-    const spread = reconnectSpread(picked.length);
-    for (const connection of picked) connection.end('evicted', options.retry ?? retry + random() * spread);
+    if (typeof where !== 'function') {
+      assertDisconnectTarget(where);
+      return this.#core.cluster.disconnect(where, options.retry);
+    }
+    this.#core.endVisits(where);
+    const picked = [...this.#core.registry.values()].filter((connection) => where(connection.info));
+    this.#core.evict(picked, options.retry);
     return picked.length;
   }
 
-  presence(topic: string): Presence {
-    return this.#core.presence.of(topic);
+  async revoke(who: string | RevokeTarget, options: RevokeOptions = {}): Promise<void> {
+    assertOptions(options, REVOKE_OPTIONS);
+    const revocation = toRevocation(who, this.#core.options.clock.now());
+    await this.#core.cluster.revoke(revocation, options.for ?? DAY);
   }
 
-  stats(): HubStats {
-    const { registry, locals, subscriptions, counters, fanOut } = this.#core;
-    const connections = registry.size + locals.size;
-    let live = 0;
-    for (const subscription of subscriptions.values()) live += subscription.live.size;
-    const [p50 = 0, p99 = 0] = fanOut.lag.quantiles(0.5, 0.99);
-    const { tail } = this.#core.options.log;
-    return {
-      ...counters,
-      connections,
-      live,
-      behind: connections - live,
-      inProcess: locals.size,
-      topics: subscriptions.index.size,
-      deliveryLag: { p50, p99 },
-      tail: { events: tail.length, bytes: tail.bytes, head: tail.head, epoch: tail.epoch },
-    };
+  presence(topic: string): Presence {
+    return this.#core.cluster.presence.of(topic);
+  }
+
+  stats(options: { readonly cluster: true }): ClusterStats;
+  stats(): HubStats;
+  stats(options: StatsOptions = {}): HubStats | ClusterStats {
+    assertOptions(options, STATS_OPTIONS);
+    return options.cluster === true ? this.#core.cluster.stats() : statsOf(this.#core);
   }
 
   close(options: CloseOptions = {}): Promise<void> {

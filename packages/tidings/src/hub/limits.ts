@@ -22,6 +22,10 @@ export interface HubLimits extends ConnectionLimits, EventLimits {
   readonly matcherLengthPerConnection: number;
   /** Connections in one session of HTTP/2; more get a 429. */
   readonly connectionsPerSession: number;
+  /** Topics on which presence is counted at a time; others are not counted, and `onError` learns of it once. */
+  readonly presenceTopics: number;
+  /** Topics with presence that one connection may ask for; more get a 400. */
+  readonly presenceTopicsPerConnection: number;
 }
 
 const limit = aNumber({ min: 1 });
@@ -37,6 +41,8 @@ export const LIMITS: Checks<HubLimits> = {
   patternsPerConnection: limit,
   matcherLengthPerConnection: limit,
   connectionsPerSession: limit,
+  presenceTopics: limit,
+  presenceTopicsPerConnection: limit,
 };
 
 export const DEFAULT_LIMITS: HubLimits = {
@@ -48,6 +54,8 @@ export const DEFAULT_LIMITS: HubLimits = {
   patternsPerConnection: 10,
   matcherLengthPerConnection: 16_384,
   connectionsPerSession: 1000,
+  presenceTopics: 10_000,
+  presenceTopicsPerConnection: 20,
 };
 
 /** @throws {TidingsError} `topic/missing`, `limit/topics`. */

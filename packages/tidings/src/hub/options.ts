@@ -6,14 +6,24 @@ import {
   type Checks,
   aFunction,
   aNumber,
+  aString,
   anObjectWith,
   assertOptions,
-  invalidOption,
   listOf,
   options,
 } from '../protocol/options.ts';
 import { DEFAULT_LIMITS, type HubLimits, LIMITS } from './limits.ts';
 import { PRESENCE_RULE, type PresenceRule } from './presence/presence.ts';
+
+export interface ClusterOptions {
+  /** The node's name in `stats({ cluster: true })`, such as the machine's. */
+  readonly name?: string;
+  /**
+   * Milliseconds after which a node that says nothing counts as gone, and its members with it. It says something three
+   * times as often. Default 5,000.
+   */
+  readonly lease?: number;
+}
 
 /** Durations in milliseconds. */
 export interface HubOptions {
@@ -52,6 +62,8 @@ export interface HubOptions {
   readonly catchUpShare?: number;
   /** Topics with presence, which is published on `presence/` and the topic. Default: none. */
   readonly presence?: readonly PresenceRule[];
+  /** For hubs that share a log. */
+  readonly cluster?: ClusterOptions;
   /** Gets errors that no caller waits for, of a log or an `onConnect` hook. Default: logs them to the console. */
   readonly onError?: (error: unknown) => void;
   readonly clock?: Clock;
@@ -59,10 +71,11 @@ export interface HubOptions {
   readonly random?: () => number;
 }
 
-export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compression' | 'replay'>> &
+export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compression' | 'replay' | 'cluster'>> &
   Pick<HubOptions, 'compression'> & {
     readonly limits: HubLimits;
     readonly replay: Required<Retention>;
+    readonly cluster: { readonly name: string | undefined; readonly lease: number };
     /** Whether the limit per address is left to the default, which is not for private addresses. */
     readonly sparesPrivateAddresses: boolean;
   };
@@ -70,6 +83,11 @@ export type ResolvedHubOptions = Required<Omit<HubOptions, 'limits' | 'compressi
 const DEFAULT_REPLAY: Required<Retention> = { events: 10_000, bytes: 8_388_608, age: Infinity };
 
 const duration = aNumber({ min: 0, finite: true });
+
+export const CLUSTER_OPTIONS: Checks<ClusterOptions> = {
+  name: aString,
+  lease: aNumber({ min: 300, finite: true }),
+};
 
 export const HUB_OPTIONS: Checks<HubOptions> = {
   log: anObjectWith('an event log, such as `memoryLog()`', 'tail', 'append', 'read'),
@@ -85,6 +103,7 @@ export const HUB_OPTIONS: Checks<HubOptions> = {
   replay: options(RETENTION),
   catchUpShare: { expected: 'a number above 0 and up to 1', accepts: isShare },
   presence: listOf(PRESENCE_RULE),
+  cluster: options(CLUSTER_OPTIONS),
   onError: aFunction,
   clock: anObjectWith('a clock', 'now', 'monotonic', 'setTimer', 'defer'),
   random: aFunction,
@@ -93,13 +112,6 @@ export const HUB_OPTIONS: Checks<HubOptions> = {
 /** @throws {TidingsError} `hub/invalid-option` naming the option. */
 export function resolveOptions(given: HubOptions & { readonly log: EventLog }): ResolvedHubOptions {
   assertOptions(given, HUB_OPTIONS);
-  if (given.log.shared && given.presence !== undefined && given.presence.length > 0) {
-    throw invalidOption(
-      'presence',
-      'Presence counts the connections of one process, and this log is shared by several. Leave `presence` out, or ' +
-        'open the log for one process, without `shared`.',
-    );
-  }
   return {
     log: given.log,
     heartbeat: given.heartbeat ?? 15_000,
@@ -114,6 +126,7 @@ export function resolveOptions(given: HubOptions & { readonly log: EventLog }): 
     catchUpShare: given.catchUpShare ?? 0.5,
     sparesPrivateAddresses: given.limits?.connectionsPerAddress === undefined,
     presence: given.presence ?? [],
+    cluster: { name: given.cluster?.name, lease: given.cluster?.lease ?? 5000 },
     onError: given.onError ?? ((error: unknown) => console.error('tidings:', error)),
     clock: given.clock ?? systemClock,
     random: given.random ?? Math.random,

@@ -35,19 +35,27 @@ export class Registry {
     return this.#connections.get(id);
   }
 
+  /** How many connections a subject has. */
+  countOf(subject: string): number {
+    return count(this.#bySubject, subject);
+  }
+
   values(): IterableIterator<Connection> {
     return this.#connections.values();
   }
 
-  /** @throws {TidingsError} `hub/unavailable` (503) or `limit/connections` (429), both with `retryAfter` in seconds. */
-  assertRoom(subject: string | undefined, remote: string | undefined): void {
+  /**
+   * `elsewhere`: the subject's connections at other nodes.
+   * @throws {TidingsError} `hub/unavailable` (503) or `limit/connections` (429), both with `retryAfter` in seconds.
+   */
+  assertRoom(subject: string | undefined, remote: string | undefined, elsewhere = 0): void {
     const { connections, connectionsPerSubject, connectionsPerAddress } = this.#limits;
     if (this.size >= connections) {
       throw createError('hub/unavailable', 'This server has as many connections as it may have.', {
         details: { retryAfter: RETRY_AFTER },
       });
     }
-    if (count(this.#bySubject, subject) >= connectionsPerSubject)
+    if (count(this.#bySubject, subject) + elsewhere >= connectionsPerSubject)
       throw tooMany('subject', connectionsPerSubject);
     if (remote === undefined) return;
     const { key, isPrivate } = groupOf(remote);

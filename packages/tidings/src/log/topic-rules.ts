@@ -11,7 +11,7 @@ import {
   listOf,
   options,
 } from '../protocol/options.ts';
-import { type Matcher, PRESENCE_PREFIX } from '../protocol/matcher.ts';
+import { HIDDEN_PREFIX, type Matcher, PRESENCE_PREFIX } from '../protocol/matcher.ts';
 import { createMatcherSet, type MatcherSet } from '../protocol/matcher-set.ts';
 import { literalPrefix } from '../protocol/pattern.ts';
 import { type LogEntry, canonicalOf } from './entry.ts';
@@ -57,6 +57,9 @@ const CACHED_TOPICS = 10_000;
 /** Presence is a state on any log. */
 const PRESENCE_RULE: TopicRule = { match: { pattern: `${PRESENCE_PREFIX}*` }, state: true };
 
+/** What hubs tell each other are states, too. They bound it by themselves. */
+const HIDDEN_RULE: TopicRule = { match: { pattern: '*' }, state: true, keys: Number.MAX_SAFE_INTEGER };
+
 const DEFAULT_KEYS = 100_000;
 /** No topic has a control character. */
 const HUBS_GROUP = '\u0000hub';
@@ -73,6 +76,7 @@ export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
 
   function of(topic: string): TopicRule | undefined {
     if (cache.has(topic)) return cache.get(topic);
+    if (topic.startsWith(HIDDEN_PREFIX)) return HIDDEN_RULE;
     const rule = compiled.find(({ matchers }) => matchers.matchesTopic(topic))?.rule;
     if (cache.size >= CACHED_TOPICS) cache.clear();
     cache.set(topic, rule);
@@ -149,5 +153,9 @@ export function boundsOf(rules: TopicRules, event: LogEntry): Bounds | undefined
 
 /** Whether the hub itself has appended the event: publishers can't use its topics. */
 export function isHubs(event: LogEntry): boolean {
-  return canonicalOf(event).startsWith(PRESENCE_PREFIX);
+  return isHubsTopic(canonicalOf(event));
+}
+
+export function isHubsTopic(topic: string): boolean {
+  return topic.startsWith(PRESENCE_PREFIX) || topic.startsWith(HIDDEN_PREFIX);
 }

@@ -27,7 +27,9 @@ test("A server's socket timeout is for requests; a stream outlives it", async ()
 
 test('A session timeout of HTTP/2 is for idle sessions; a stream outlives it', async () => {
   const handle = sse(startHub({ heartbeat: HEARTBEAT }));
-  const server = http2.createSecureServer(await certificate(), (req, res) => handle(req, res)).setTimeout(700);
+  const server = http2
+    .createSecureServer(await certificate(), (req, res) => handle(req, res))
+    .setTimeout(700);
   const { url } = await listen(server, 'https');
   const { frames } = await askHttp2(`${url}/?topic=a`);
   expect(await beats(frames, 3)).toHaveLength(3);

@@ -10,6 +10,7 @@ import { TidingsError, type TidingsErrorOptions } from './tidings-error.ts';
 const STATUS_OF = {
   'auth/expired': 401,
   'auth/forbidden': 403,
+  'auth/revoked': 401,
   'auth/unauthorized': 401,
   'client/attempts-exhausted': null,
   'client/closed': null,
@@ -23,6 +24,8 @@ const STATUS_OF = {
   'client/silent': null,
   'client/unreadable': null,
   'connection/unknown': 404,
+  'consumer/gap': null,
+  'consumer/skipped': null,
   'cursor/invalid': null,
   'decode/event-too-large': null,
   'event/conflict': 409,
@@ -59,6 +62,7 @@ const STATUS_OF = {
   'topic/missing': 400,
   'topic/reserved': 400,
   'topic/too-long': 400,
+  'webhook/failed': null,
 } as const;
 
 export type ErrorCode = keyof typeof STATUS_OF;

@@ -15,6 +15,12 @@ export const MAX_TOPIC_LENGTH = 1024;
 export const PRESENCE_PREFIX = 'presence/';
 
 /**
+ * The prefix of topics that only hubs use, among themselves. Nobody can ask for them or publish on them, since no
+ * topic of anybody else has a control character; and no pattern matches them.
+ */
+export const HIDDEN_PREFIX = '\u0001';
+
+/**
  * C0 controls and DEL, which would end a line of the stream, hide in a log, or run two keys into one; and half
  * surrogate pairs, which UTF-8 can't encode.
  */

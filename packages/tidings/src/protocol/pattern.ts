@@ -1,6 +1,6 @@
 import { createError } from './errors.ts';
 import type { TidingsError } from './tidings-error.ts';
-import { MAX_TOPIC_LENGTH, UNUSABLE } from './matcher.ts';
+import { HIDDEN_PREFIX, MAX_TOPIC_LENGTH, UNUSABLE } from './matcher.ts';
 
 /**
  * Patterns over topics: the part of the URL Pattern syntax (https://urlpattern.spec.whatwg.org/#pattern-strings)
@@ -24,6 +24,7 @@ const SCHEME = /^[A-Za-z][\w.-]*:\/\//;
 const LITERAL = /^(?:[A-Za-z][\w.-]*:\/\/)?(?:[^*:\\]|\\.)*/s;
 const REFUSED = '(){}+?';
 
+const HIDDEN = HIDDEN_PREFIX.charCodeAt(0);
 const STAR = 0x2a;
 const COLON = 0x3a;
 const SLASH = 0x2f;
@@ -61,7 +62,7 @@ export class Pattern {
     const { pattern } = this;
     const { length } = topic;
     if (this.#last !== ANY && topic.charCodeAt(length - 1) !== this.#last) return false;
-    if (this.#plain > length) return false;
+    if (this.#plain > length || (this.#plain === 0 && topic.charCodeAt(0) === HIDDEN)) return false;
     let at = 0;
     let p = 0;
     // Where the pattern goes on after its last `*`, and where that `*` ends. If the rest doesn't match there,

@@ -16,7 +16,7 @@ export interface ConnectionWatch {
 }
 
 export interface ConnectionWatchOptions {
-  readonly hub: Pick<Hub, 'connections' | 'watchers' | 'stats'>;
+  readonly hub: Pick<Hub, 'connections' | 'watchers'> & { readonly stats: () => HubStats };
   readonly announce: Announce;
   readonly clock: Clock;
 }

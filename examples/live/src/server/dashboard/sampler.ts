@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Hub } from 'tidings';
+import type { HubStats } from 'tidings';
 import type { Metrics } from '../../shared/api.ts';
 import type { Clock } from '../lib/clock.ts';
 
@@ -16,7 +16,7 @@ export interface Sampler {
 }
 
 export interface SamplerSources {
-  readonly hub: Pick<Hub, 'stats'>;
+  readonly hub: { readonly stats: () => HubStats };
   readonly clock: Clock;
   /** Distinct users with an open event stream. */
   readonly usersOnline: () => number;

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
-import type { Hub, HubStats } from 'tidings';
+import type { HubStats } from 'tidings';
 import type { Clock } from '../lib/clock.ts';
 
 /** The process's metrics (memory, CPU, event loop, garbage collection): once, however many apps a test makes. */
@@ -15,7 +15,7 @@ const ANSWER_FOR = 1000;
 
 /** Answers in the text format of Prometheus. */
 export function metrics(
-  hub: Pick<Hub, 'stats'>,
+  hub: { readonly stats: () => HubStats },
   clock: Pick<Clock, 'now'>,
   totals: { posts: () => number; pageViews: () => number },
 ): RequestHandler {

@@ -1,4 +1,9 @@
-import type { ConnectionInfo, Hub } from 'tidings';
+import type { ConnectionInfo } from 'tidings';
+
+/** The part of a hub that is used here. */
+interface EndsConnections {
+  readonly disconnect: (where: (connection: ConnectionInfo) => boolean) => number;
+}
 
 /** Knows each session's open streams, to end them with it, and counts their users. */
 export interface SessionStreams {
@@ -10,7 +15,7 @@ export interface SessionStreams {
   users(): number;
 }
 
-export function createSessionStreams(hub: Pick<Hub, 'disconnect'>): SessionStreams {
+export function createSessionStreams(hub: EndsConnections): SessionStreams {
   const bySession = createGroups();
   const byUser = createGroups();
 

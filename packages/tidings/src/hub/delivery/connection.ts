@@ -156,7 +156,7 @@ export class Connection implements Receiver, Task {
    *
    * @returns the cursor.
    */
-  change({ wanted, granted, expiresAt }: ConnectionTerms): string {
+  change({ wanted, granted, expiresAt, issuedAt }: ConnectionTerms): string {
     const { log, subscriptions } = this.#delivery;
     // Events published before the change go to the topics it had before.
     this.#settle();
@@ -165,7 +165,7 @@ export class Connection implements Receiver, Task {
     const { format } = this.#subscription;
     subscriptions.leave(this.#subscription, this);
     this.#subscription = subscriptions.join(wanted, granted, format);
-    this.#request = shareMatchers({ ...this.#request, expiresAt }, this.#subscription);
+    this.#request = shareMatchers({ ...this.#request, expiresAt, issuedAt }, this.#subscription);
     this.#toldExpiry = false;
     this.#reading = undefined;
     const seq = this.#reader?.cursor ?? log.tail.head;
@@ -450,7 +450,8 @@ export class Connection implements Receiver, Task {
  * 50 bytes more.
  */
 function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscription): ConnectRequest {
-  const { start, reconnects, subject, member, expiresAt, remote, userAgent, protocol, handler } = request;
+  const { start, reconnects, subject, member, expiresAt, issuedAt } = request;
+  const { remote, userAgent, protocol, handler } = request;
   return {
     wanted,
     granted,
@@ -459,6 +460,7 @@ function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscriptio
     subject,
     member,
     expiresAt,
+    issuedAt,
     remote,
     userAgent,
     protocol,

@@ -3,14 +3,26 @@ import type { EventLog } from '../../log/event-log.ts';
 import { memoryLog } from '../../logs/memory/index.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import { createManualClock } from '../../testing/manual-clock.ts';
+import type { Clock } from '../clock.ts';
 import { type PresenceRule, PresenceTracker } from './presence.ts';
+import { PlacesLimit, PresenceRules } from './rules.ts';
 
 const RULES = [{ match: { pattern: 'room/*' }, grace: 100, interval: 10, members: 1 }];
+
+function startTracker(
+  rules: readonly PresenceRule[],
+  log: EventLog,
+  clock: Clock,
+  report: (error: unknown) => void,
+  most = Infinity,
+): PresenceTracker {
+  return new PresenceTracker(new PresenceRules(rules), log, clock, report, new PlacesLimit(most, report));
+}
 
 function start(log: EventLog = memoryLog(), rules: readonly PresenceRule[] = RULES) {
   const clock = createManualClock();
   const failures: unknown[] = [];
-  const tracker = new PresenceTracker(rules, log, clock, (error) => failures.push(error));
+  const tracker = startTracker(rules, log, clock, (error) => failures.push(error));
   return { tracker, log, clock, failures };
 }
 
@@ -77,5 +89,19 @@ describe('presence', () => {
     clock.advance(110);
     expect(tracker.topics).toBe(0);
     expect(clock.timers).toBe(0);
+  });
+
+  test('is counted on a bounded number of topics, and says once that others are not', () => {
+    const failures: unknown[] = [];
+    const clock = createManualClock();
+    const tracker = startTracker(RULES, memoryLog(), clock, (error) => failures.push(error), 2);
+    for (let i = 0; i < 5; i += 1) tracker.join([`room/${i}`], { id: 'ann' });
+    expect(tracker.topics).toBe(2);
+    expect(failures).toEqual([expect.objectContaining({ code: 'limit/topics' })]);
+    tracker.leave(['room/0', 'room/4'], 'ann');
+    clock.advance(1000);
+    tracker.join(['room/4'], { id: 'ann' });
+    expect(tracker.of('room/4').count, 'there is room again').toBe(1);
+    tracker.stop();
   });
 });

@@ -1,42 +1,16 @@
 import type { NewEvent } from '../../protocol/event.ts';
-import { type Matcher, PRESENCE_PREFIX } from '../../protocol/matcher.ts';
+import { PRESENCE_PREFIX } from '../../protocol/matcher.ts';
 import type { Clock } from '../clock.ts';
 import type { EventLog } from '../../log/event-log.ts';
-import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
-import { type Checks, aNumber, anObjectWith, aString, either } from '../../protocol/options.ts';
+import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import { type Member, type Presence, Roster } from './roster.ts';
+import { type PlacesLimit, PresenceRules, encodable } from './rules.ts';
 
 export type { Member, Presence } from './roster.ts';
-
-/** Durations in milliseconds. */
-export interface PresenceRule {
-  /** The topics whose subscribers are counted. */
-  readonly match: Matcher;
-  /** Members who come back within this time never left: a page reload announces nothing. Default 5,000. */
-  readonly grace?: number;
-  /** Changes are announced at most this often. Default 250. */
-  readonly interval?: number;
-  /** How many members are listed; the count is always exact. Default 0: a count alone. */
-  readonly members?: number;
-}
-
-const duration = aNumber({ min: 0, finite: true });
-export const PRESENCE_RULE: Checks<PresenceRule> = {
-  match: either(aString, anObjectWith('an object with `pattern`', 'pattern')),
-  grace: duration,
-  interval: duration,
-  members: aNumber({ min: 0 }),
-};
-
-const DEFAULTS = { grace: 5000, interval: 250, members: 0 };
+export { PRESENCE_RULE, type PresenceRule } from './rules.ts';
 
 /** How many states of an earlier process to read at once, to keep turns short while taking over. */
 const TAKE_OVER_PAGE = { events: 500, length: 262_144 };
-
-interface Rule {
-  readonly matchers: MatcherSet;
-  readonly rule: Required<PresenceRule>;
-}
 
 /** One topic's members, and the timer for the next announcement. */
 interface Watch {
@@ -44,27 +18,45 @@ interface Watch {
   timer: { readonly at: number; readonly cancel: () => void } | undefined;
 }
 
+/** Counts who is on topics: at this hub, or at all hubs of a cluster. */
+export interface PresenceCounter {
+  /** A connection of this member subscribed to these topics. */
+  join(topics: Iterable<string>, member: Member): void;
+  /** A connection of this member ended, or gave these topics up. */
+  leave(topics: Iterable<string>, id: string): void;
+  of(topic: string): Presence;
+  /** How many topics have members here, or something to announce. */
+  readonly topics: number;
+  /** From now on nothing is announced. */
+  stop(): void;
+}
+
 /**
  * Feeds the rosters with members that come and go, and announces changes on the log, as a state of the topic
  * `presence/…`. Readers therefore get presence as they get every state: a snapshot, then changes.
  */
-export class PresenceTracker {
-  readonly #rules: readonly Rule[];
+export class PresenceTracker implements PresenceCounter {
+  readonly #rules: PresenceRules;
   readonly #log: EventLog;
   readonly #clock: Clock;
   readonly #report: (error: unknown) => void;
+  readonly #limit: PlacesLimit;
   readonly #watches = new Map<string, Watch>();
   #stopped = false;
 
-  constructor(rules: readonly PresenceRule[], log: EventLog, clock: Clock, report: (error: unknown) => void) {
-    this.#rules = rules.map((rule) => ({
-      matchers: createMatcherSet([rule.match]),
-      rule: { ...DEFAULTS, ...rule },
-    }));
+  constructor(
+    rules: PresenceRules,
+    log: EventLog,
+    clock: Clock,
+    report: (error: unknown) => void,
+    limit: PlacesLimit,
+  ) {
+    this.#rules = rules;
     this.#log = log;
     this.#clock = clock;
     this.#report = report;
-    if (rules.length > 0) this.#takeOver().catch(report);
+    this.#limit = limit;
+    if (!rules.isEmpty) this.#takeOver().catch(report);
   }
 
   /** A connection of this member subscribed to these topics. */
@@ -73,7 +65,7 @@ export class PresenceTracker {
     for (const topic of topics) {
       const watch = this.#watch(topic);
       if (watch === undefined) continue;
-      watch.roster.join((checked ??= this.#encodable(member)), this.#clock.monotonic());
+      watch.roster.join((checked ??= encodable(member, this.#report)), this.#clock.monotonic());
       this.#arm(topic, watch);
     }
   }
@@ -136,8 +128,8 @@ export class PresenceTracker {
   #watch(topic: string): Watch | undefined {
     const known = this.#watches.get(topic);
     if (known !== undefined) return known;
-    const rule = this.#rules.find(({ matchers }) => matchers.matchesTopic(topic))?.rule;
-    if (rule === undefined) return undefined;
+    const rule = this.#rules.of(topic);
+    if (rule === undefined || !this.#limit.hasRoom(this.#watches.size)) return undefined;
     const watch: Watch = { roster: new Roster(rule), timer: undefined };
     this.#watches.set(topic, watch);
     return watch;
@@ -159,20 +151,10 @@ export class PresenceTracker {
     if (watch.roster.isOver) this.#watches.delete(topic);
     this.#arm(topic, watch);
   }
-
-  /** Data that isn't JSON must fail here, not in the middle of an announcement. The member still counts. */
-  #encodable(member: Member): Member {
-    try {
-      JSON.stringify(member.data);
-      return member;
-    } catch (error) {
-      this.#report(error);
-      return { id: member.id };
-    }
-  }
 }
 
-function toEvent(topic: string, presence: Presence): NewEvent {
+/** The announcement of a topic's presence. */
+export function toEvent(topic: string, presence: Presence): NewEvent {
   const data = JSON.stringify({ topic, ...presence });
   // Later subscribers need no event for an empty topic.
   const tombstone = presence.count === 0;

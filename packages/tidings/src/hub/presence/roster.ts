@@ -1,9 +1,6 @@
-/** Someone who is present: all connections with the same `id` are one member. */
-export interface Member {
-  readonly id: string;
-  /** The app's data about the member, as JSON; of several connections, the newest one's. */
-  readonly data?: unknown;
-}
+import { Attendance, type Member } from './attendance.ts';
+
+export type { Member } from './attendance.ts';
 
 /** Data of the events of type `presence` on the topic `presence/…`, with the topic that follows there as `topic`. */
 export interface Presence {
@@ -22,69 +19,48 @@ export interface RosterRule {
   readonly members: number;
 }
 
-interface Listed {
-  readonly id: string;
-  data: unknown;
-  connections: number;
-}
-
 /**
  * The members of one topic, and when to announce a change. It has no clock, timer or log: every call brings the current
  * time, in milliseconds that never go back, and `dueAt` says when to call `settle` next.
  */
 export class Roster {
   readonly #rule: RosterRule;
-  readonly #members = new Map<string, Listed>();
-  /** When the members without a connection leave. All have the same grace time, so the first to leave comes first. */
-  readonly #leaving = new Map<string, number>();
+  readonly #attendance: Attendance;
   #announceAt = Infinity;
   #announcedAt = -Infinity;
 
   constructor(rule: RosterRule) {
     this.#rule = rule;
+    this.#attendance = new Attendance(rule.grace);
   }
 
   get presence(): Presence {
     const members: Member[] = [];
-    for (const { id, data } of this.#members.values()) {
+    for (const member of this.#attendance.members()) {
       if (members.length >= this.#rule.members) break;
-      members.push(data === undefined ? { id } : { id, data });
+      members.push(member);
     }
-    return { count: this.#members.size, members };
+    return { count: this.#attendance.count, members };
   }
 
   /** Whether nobody is there and nothing is left to announce. */
   get isOver(): boolean {
-    return this.#members.size === 0 && this.#announceAt === Infinity;
+    return this.#attendance.count === 0 && this.#announceAt === Infinity;
   }
 
   /** When `settle` has something to do next; Infinity if there is nothing to wait for. */
   get dueAt(): number {
-    for (const leavesAt of this.#leaving.values()) return Math.min(leavesAt, this.#announceAt);
-    return this.#announceAt;
+    return Math.min(this.#attendance.nextLeave, this.#announceAt);
   }
 
   /** A connection of this member came. */
-  join({ id, data }: Member, now: number): void {
-    const member = this.#members.get(id);
-    if (member === undefined) {
-      this.#members.set(id, { id, data, connections: 1 });
-      this.#change(now);
-      return;
-    }
-    member.connections += 1;
-    this.#leaving.delete(id);
-    if (data === undefined) return;
-    if (JSON.stringify(data) !== JSON.stringify(member.data)) this.#change(now);
-    member.data = data;
+  join(member: Member, now: number): void {
+    if (this.#attendance.join(member)) this.#change(now);
   }
 
   /** A connection of this member went. Unless another comes within the grace time, the member leaves. */
   leave(id: string, now: number): void {
-    const member = this.#members.get(id);
-    if (member === undefined || member.connections === 0) return;
-    member.connections -= 1;
-    if (member.connections === 0) this.#leaving.set(id, now + this.#rule.grace);
+    this.#attendance.leave(id, now);
   }
 
   /**
@@ -100,12 +76,7 @@ export class Roster {
 
   /** Removes members whose grace time is over. @returns the announcement to make now; undefined if none is due. */
   settle(now: number): Presence | undefined {
-    for (const [id, leavesAt] of this.#leaving) {
-      if (leavesAt > now) break;
-      this.#leaving.delete(id);
-      this.#members.delete(id);
-      this.#change(now);
-    }
+    if (this.#attendance.takeLeft(now).length > 0) this.#change(now);
     if (this.#announceAt > now) return undefined;
     this.#announceAt = Infinity;
     this.#announcedAt = now;

@@ -1,0 +1,141 @@
+import { PRESENCE_PREFIX } from '../../protocol/matcher.ts';
+import type { Clock } from '../clock.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import type { EventLog } from '../../log/event-log.ts';
+import { isHubs, isHubsTopic } from '../../log/topic-rules.ts';
+import { hubMatchers } from './hub-topics.ts';
+
+/** Reads what hubs write on the log, in its order. */
+export interface LedgerReader {
+  /** An entry of a hub: the newest of its key so far. */
+  apply(entry: LogEntry): void;
+  /** Forget everything: all entries come again. */
+  reset(): void;
+  /** The log has all that was in it applied, at the start or after a `reset`. */
+  loaded?(): void;
+}
+
+export interface LedgerOptions {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly report: (error: unknown) => void;
+  /** Whether announced presence is read, too. */
+  readonly presence: boolean;
+}
+
+/** Read at once, to keep turns short. */
+const PAGE = { events: 500, length: 262_144, looks: 5000 };
+/** Milliseconds before another try to read the log. */
+const RETRY = 1000;
+
+/**
+ * What the hubs on a log have told each other: their states from before the start, then every change. If the log could not
+ * bring all changes, or has lost some, it is read anew.
+ */
+export class Ledger {
+  readonly #options: LedgerOptions;
+  readonly #readers: LedgerReader[] = [];
+  /** Entries that came while the log is read; undefined once it has been. */
+  #waiting: LogEntry[] | undefined = [];
+  /** Grows with each reading, which ends earlier ones. */
+  #reading = 0;
+  #stop: () => void = () => {};
+  #stopped = false;
+  readonly ready: Promise<void>;
+  #onReady: () => void = () => {};
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+    this.ready = new Promise((resolve) => {
+      this.#onReady = resolve;
+    });
+  }
+
+  /** Call it for all readers before `start`. */
+  add(reader: LedgerReader): void {
+    this.#readers.push(reader);
+  }
+
+  start(): void {
+    const { log, presence } = this.#options;
+    const concerns = (topic: string): boolean => presence || !topic.startsWith(PRESENCE_PREFIX);
+    const stops = [
+      log.tail.onPush((entries) => {
+        for (const entry of entries) if (isHubs(entry) && concerns(entry.topics[0])) this.#take(entry);
+      }),
+      log.tail.onMiss((topics) => {
+        if (topics === undefined || topics.some((topic) => isHubsTopic(topic))) this.#readAnew();
+      }),
+      log.tail.onRewind(() => this.#readAnew()),
+    ];
+    this.#stop = () => {
+      for (const stop of stops) stop();
+    };
+    if (log.tail.head === 0) this.#finish([]);
+    else this.#readAnew();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stop();
+  }
+
+  #take(entry: LogEntry): void {
+    if (this.#waiting === undefined) this.#apply(entry);
+    else this.#waiting.push(entry);
+  }
+
+  #apply(entry: LogEntry): void {
+    for (const reader of this.#readers) reader.apply(entry);
+  }
+
+  /** In a later turn: the log is about to push, or to go back. */
+  #readAnew(): void {
+    this.#waiting ??= [];
+    this.#reading += 1;
+    const reading = this.#reading;
+    this.#options.clock.defer(() => {
+      if (reading === this.#reading) this.#tryToRead(reading);
+    });
+  }
+
+  #tryToRead(reading: number): void {
+    this.#readAll(reading).catch((error: unknown) => {
+      if (this.#stopped || reading !== this.#reading) return;
+      this.#options.report(error);
+      this.#options.clock.setTimer(() => this.#tryToRead(reading), RETRY, true);
+    });
+  }
+
+  async #readAll(reading: number): Promise<void> {
+    const { log, presence } = this.#options;
+    await log.catchUp();
+    const matchers = hubMatchers(presence);
+    const wants = ({ topics }: LogEntry): boolean => matchers.matches(topics);
+    const entries: LogEntry[] = [];
+    const until = log.tail.head;
+    for (let after = 0; after < until;) {
+      const page = await log.read({ after, wants, matchers, limit: PAGE, snapshot: true });
+      if (this.#stopped || reading !== this.#reading) return;
+      entries.push(...page.entries);
+      after = Math.max(after + 1, page.next);
+    }
+    this.#finish(entries);
+  }
+
+  #finish(entries: readonly LogEntry[]): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const reader of this.#readers) reader.reset();
+    const known = new Map(entries.map((entry) => [placeOf(entry), entry.seq]));
+    for (const entry of entries) this.#apply(entry);
+    // Some of these were in the log already when it was read.
+    for (const entry of waiting) if (entry.seq > (known.get(placeOf(entry)) ?? 0)) this.#apply(entry);
+    for (const reader of this.#readers) reader.loaded?.();
+    this.#onReady();
+  }
+}
+
+function placeOf({ topics, key }: LogEntry): string {
+  return `${topics[0]}\n${key}`;
+}

@@ -1,0 +1,267 @@
+import type { EventClient } from '../client/event-client.ts';
+import type { Status } from '../client/machine.ts';
+import { type Gap, WELCOME } from '../protocol/control.ts';
+import type { Matcher } from '../protocol/matcher.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
+import { createHeldTopics, type Held, type Holder } from './held-topics.ts';
+import { createEars, type Listen } from './ears.ts';
+import type { Notifier, Source } from './notifier.ts';
+import { createRecall, type Recall } from './recall.ts';
+
+/** How to get a client, and whether it is ours to close. */
+export interface Opener {
+  readonly owned: boolean;
+  open(topics: readonly Matcher[], cursor: string | undefined): EventClient;
+  /** Opens a client whose stream ends once it has brought the values of these topics, if there is a way. */
+  openOnce?(topics: readonly Matcher[]): EventClient;
+  onError(error: TidingsError): void;
+}
+
+export interface ConnectionState {
+  /** `idle`: no component wants anything. */
+  readonly status: Status | 'idle';
+  /** Why there is no connection, or why the server refused topics; undefined once a connection is open. */
+  readonly error: TidingsError | undefined;
+}
+
+/**
+ * The one connection of many components: it is open while a topic is held, and follows what is held. Changes within one
+ * job count as one, so components that go and come back at once, as React's strict mode has it, change nothing.
+ */
+export interface Connection {
+  readonly state: Source<ConnectionState>;
+  /** @returns stops it: everything is closed at the end of the job, unless it is started again. */
+  start(): () => void;
+  hold(topics: readonly Matcher[], holder: Holder): () => void;
+  readonly listen: Listen;
+  onGap(listener: (gaps: readonly Gap[]) => void): () => void;
+  /** Nobody holds these topics any more, and their events have stopped; undefined is what the URL is for. */
+  onDrop(listener: (topics: readonly (Matcher | undefined)[]) => void): () => void;
+  readonly recall: Recall;
+  /** Up to where events have come; undefined if that isn't known. */
+  readonly cursor: string | undefined;
+  /** Connects anew, also after the connection has failed for good. */
+  reconnect(): void;
+}
+
+export const IDLE: ConnectionState = { status: 'idle', error: undefined };
+
+export function createConnection(opener: Opener, notifier: Notifier): Connection {
+  const held = createHeldTopics();
+  const ears = createEars();
+  const listeners = new Set<() => void>();
+  const gapListeners = new Set<(gaps: readonly Gap[]) => void>();
+  const dropListeners = new Set<(topics: readonly (Matcher | undefined)[]) => void>();
+  let starts = 0;
+  let scheduled = false;
+  let state = IDLE;
+  let client: EventClient | undefined;
+  let isHub = false;
+  /** What ties the client to all this. */
+  let ties: (() => void)[] = [];
+
+  const recall = createRecall((topics) => (isHub ? opener.openOnce?.(topics) : undefined));
+
+  function change(next: Partial<ConnectionState>): void {
+    state = next === IDLE ? IDLE : { ...state, ...next };
+    notifier.changed({ listeners });
+  }
+
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    queueMicrotask(() => {
+      scheduled = false;
+      follow();
+    });
+  }
+
+  /** Makes the connection what it should be. */
+  function follow(): void {
+    if (starts === 0 || held.isEmpty) leave();
+    else if (client === undefined) enter(undefined);
+    else if (!isOver(client)) adjust(client);
+  }
+
+  function enter(cursor: string | undefined): void {
+    const asked = held.forConnection();
+    let opened: EventClient;
+    try {
+      opened = opener.open(opener.owned ? matchersOf(asked) : [], cursor);
+    } catch (error) {
+      return change({ status: 'failed', error: report(error) });
+    }
+    client = opened;
+    const begun = opener.owned ? asked : asked.filter(({ matcher }) => matcher === undefined);
+    tie(opened, begun);
+    change({ status: opened.status, error: undefined });
+    if (!opener.owned) {
+      if (isConnected(opened)) held.grant(begun, opened.cursor ?? '');
+      ask(opened, asked);
+    }
+  }
+
+  /** @param begun what the first frame grants. */
+  function tie(opened: EventClient, begun: readonly Held[]): void {
+    ties = [
+      opened.onStatus((status) => {
+        if (client !== opened) return;
+        change(status === 'open' || status === 'polling' ? { status, error: undefined } : { status });
+      }),
+      opened.onError((error) => {
+        if (client === opened) change({ error });
+      }),
+      opened.onOpen(({ connection }) => {
+        isHub = connection !== undefined;
+        // A hub says next where the connection begins.
+        if (!isHub) held.grant(begun, '');
+      }),
+      opened.on(WELCOME, ({ cursor }) => held.grant(begun, cursor)),
+      opened.onGap((gaps) => {
+        for (const listener of [...gapListeners]) listener(gaps);
+      }),
+      ears.attach(opened),
+    ];
+  }
+
+  function adjust(current: EventClient): void {
+    const { add, drop } = held.changes();
+    ask(current, add);
+    const gone = matchersOf(drop);
+    if (gone.length > 0) {
+      current.unsubscribe(...gone).catch((error: unknown) => {
+        // A client that isn't ours keeps its last topic.
+        if (codeOf(error) !== 'topic/missing') refused(current, error);
+      });
+    }
+    dropped(drop);
+  }
+
+  function ask(current: EventClient, topics: readonly Held[]): void {
+    const matchers = matchersOf(topics);
+    if (matchers.length === 0) return;
+    current.subscribe(...matchers).then(
+      (begins) => held.grant(topics, begins),
+      (error: unknown) => {
+        if (topics.length > 1) {
+          // One that is refused is no reason to be without the others.
+          for (const topic of topics) ask(current, [topic]);
+          return;
+        }
+        const reason = refused(current, error);
+        if (reason !== undefined) for (const topic of topics) held.refuse(topic, reason);
+      },
+    );
+  }
+
+  /** @returns undefined if the client is over, which it says by itself. */
+  function refused(current: EventClient, error: unknown): TidingsError | undefined {
+    if (client !== current || isOver(current)) return undefined;
+    const reason = report(error);
+    change({ error: reason });
+    return reason;
+  }
+
+  function report(error: unknown): TidingsError {
+    const known =
+      error instanceof TidingsError
+        ? error
+        : new TidingsError('client/invalid-option', String(error), { cause: error });
+    opener.onError(known);
+    return known;
+  }
+
+  function leave(): void {
+    const left = client;
+    client = undefined;
+    isHub = false;
+    for (const untie of ties.splice(0)) untie();
+    const { had, unheld } = held.lose(true);
+    if (left !== undefined) {
+      if (opener.owned) left.close();
+      else giveBack(left, matchersOf(had));
+    }
+    if (state !== IDLE) change(IDLE);
+    dropped(unheld);
+  }
+
+  function dropped(topics: readonly Held[]): void {
+    if (topics.length === 0) return;
+    for (const listener of [...dropListeners]) listener(topics.map(({ matcher }) => matcher));
+  }
+
+  return {
+    state: {
+      get: () => state,
+      subscribe(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+    start() {
+      starts += 1;
+      schedule();
+      return once(() => {
+        starts -= 1;
+        schedule();
+      });
+    },
+    hold(topics, holder) {
+      const release = held.hold(topics, holder, () => client?.cursor ?? '');
+      schedule();
+      return once(() => {
+        release();
+        schedule();
+      });
+    },
+    listen: ears.listen,
+    onGap(listener) {
+      gapListeners.add(listener);
+      return () => gapListeners.delete(listener);
+    },
+    onDrop(listener) {
+      dropListeners.add(listener);
+      return () => dropListeners.delete(listener);
+    },
+    recall,
+    get cursor() {
+      return client?.cursor;
+    },
+    reconnect() {
+      if (client === undefined) return schedule();
+      if (!isOver(client)) return client.reconnect();
+      if (!opener.owned) return;
+      const { cursor } = client;
+      for (const untie of ties.splice(0)) untie();
+      held.lose(cursor === undefined);
+      enter(cursor);
+    },
+  };
+}
+
+const isOver = ({ status }: EventClient): boolean => status === 'closed' || status === 'failed';
+const isConnected = ({ status }: EventClient): boolean => status === 'open' || status === 'polling';
+
+function giveBack(client: EventClient, topics: readonly Matcher[]): void {
+  if (topics.length === 0 || isOver(client)) return;
+  client.unsubscribe(...topics).catch(() => {
+    // Whoever made the client learns from it what is wrong; the topics only cost a little more.
+  });
+}
+
+function matchersOf(topics: readonly Held[]): readonly Matcher[] {
+  return topics.flatMap(({ matcher }) => (matcher === undefined ? [] : [matcher]));
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null)?.code;
+}
+
+function once(task: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    task();
+  };
+}

@@ -1,0 +1,37 @@
+/** A value that changes, in the form that `useSyncExternalStore` takes. */
+export interface Source<T> {
+  /** The same object until something changes. */
+  readonly get: () => T;
+  /** @returns a function that removes the listener. */
+  readonly subscribe: (listener: () => void) => () => void;
+}
+
+/** Something with listeners that have to learn of a change. */
+export interface Audience {
+  readonly listeners: ReadonlySet<() => void>;
+}
+
+/**
+ * Gathers changes and tells listeners at the end of the current job: a chunk of a thousand events renders once, and by
+ * then every value has taken all of them.
+ */
+export interface Notifier {
+  changed(audience: Audience): void;
+}
+
+export function createNotifier(): Notifier {
+  const waiting = new Set<Audience>();
+
+  function flush(): void {
+    const audiences = [...waiting];
+    waiting.clear();
+    for (const { listeners } of audiences) for (const listener of [...listeners]) listener();
+  }
+
+  return {
+    changed(audience) {
+      waiting.add(audience);
+      if (waiting.size === 1) queueMicrotask(flush);
+    },
+  };
+}
