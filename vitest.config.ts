@@ -12,6 +12,7 @@ const alias = [
   { find: /^tidings\/transport$/, replacement: `${library}http/index.ts` },
   { find: /^tidings\/eventsource$/, replacement: `${library}client/event-source/index.ts` },
   { find: /^tidings\/lmdb$/, replacement: `${library}logs/lmdb/index.ts` },
+  { find: /^tidings\/postgres$/, replacement: `${library}logs/postgres/index.ts` },
   { find: /^tidings\/redis$/, replacement: `${library}logs/redis/index.ts` },
   { find: /^tidings\/(express|fastify|gzip|koa)$/, replacement: `${library}node/$1.ts` },
 ];

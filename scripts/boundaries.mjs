@@ -24,6 +24,7 @@ const allowed = {
   log: ['protocol'],
   'logs/memory': ['protocol', 'log'],
   'logs/lmdb': ['protocol', 'log'],
+  'logs/postgres': ['protocol', 'log'],
   'logs/redis': ['protocol', 'log'],
   hub: ['protocol', 'log'],
   http: ['protocol', 'log', 'hub'],

@@ -51,6 +51,15 @@ export const postgres = {
 };
 
 /** @type {Need} */
+export const pgbouncer = {
+  name: 'PgBouncer',
+  debianPackage: 'pgbouncer',
+  tests: 'the test of the PostgreSQL log behind PgBouncer',
+  howTo: 'install PgBouncer (Debian, Ubuntu: apt-get install pgbouncer; macOS: brew install pgbouncer)',
+  find: () => onPath('pgbouncer') ?? firstFile(['/usr/sbin/pgbouncer']),
+};
+
+/** @type {Need} */
 export const nginx = {
   name: 'nginx',
   debianPackage: 'nginx-light',
@@ -71,7 +80,7 @@ export const haproxy = {
 };
 
 /** @type {readonly Need[]} */
-export const needs = [chromium, redis, postgres, nginx, haproxy];
+export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy];
 
 /** Debian keeps the servers of all versions off the PATH. Newest first. */
 function debianPostgres() {

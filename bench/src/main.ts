@@ -16,6 +16,7 @@ import { parse } from './suites/parse.ts';
 import { processes } from './suites/processes.ts';
 import { publish } from './suites/publish.ts';
 import { resume } from './suites/resume.ts';
+import { postgres, redis } from './suites/shared-logs.ts';
 import { slow } from './suites/slow.ts';
 import { http2, tls } from './suites/secure.ts';
 import { topics } from './suites/topics.ts';
@@ -34,6 +35,8 @@ const suites: readonly Suite[] = [
   parse,
   compression,
   processes,
+  redis,
+  postgres,
   turns,
   tls,
   http2,

@@ -1,4 +1,4 @@
-import { createDecoder, type DecodedEvent } from '../protocol/decode.ts';
+import { createDecoder, type DecodedEvent, type Decoder } from '../protocol/decode.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { type ByteSource, cancelBody, openBody, toBytes } from './body.ts';
 import { toByteString } from './headers.ts';
@@ -166,14 +166,7 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
     }
     hooks.onResponse(response);
     const items: StreamItem[] = [];
-    const decoder = createDecoder({
-      onEvent: (event) => items.push(event),
-      onId: (onlyId) => items.push({ onlyId }),
-      onRetry: (retry) => items.push({ retry }),
-      onComment: (comment) => items.push({ comment }),
-      lastEventId: cursor ?? '',
-      maxEventBytes: settings.maxEventBytes,
-    });
+    const decoder = createItemDecoder(items, cursor, settings.maxEventBytes);
     let limit: number | undefined =
       timeouts.firstByte ??
       (matchers.length > 0 || hooks.silence() !== undefined ? FIRST_BYTE_OF_HUB : FIRST_BYTE);
@@ -221,6 +214,17 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
       bite = undefined;
     }
   }
+}
+
+function createItemDecoder(items: StreamItem[], lastEventId = '', maxEventBytes: number): Decoder {
+  return createDecoder({
+    onEvent: (event) => items.push(event),
+    onId: (onlyId) => items.push({ onlyId }),
+    onRetry: (retry) => items.push({ retry }),
+    onComment: (comment) => items.push({ comment }),
+    lastEventId,
+    maxEventBytes,
+  });
 }
 
 const ENDED: Input = { type: 'ended' };

@@ -1,0 +1,210 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type PostgresServer, hasPostgres, startPostgres } from '../../../test/engines/postgres.ts';
+import { until } from '../../../test/http/deadline.ts';
+import { createMatcherSet } from '../../protocol/matcher-set.ts';
+import type { Matcher } from '../../protocol/matcher.ts';
+import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
+import { type PostgresLog, type PostgresLogOptions, postgresLog, postgresMigrations } from './index.ts';
+
+describe.runIf(hasPostgres)('a PostgreSQL log', () => {
+  let server: PostgresServer;
+  let schemas = 0;
+
+  beforeAll(async () => {
+    server = await startPostgres('fsync=off');
+  });
+  afterAll(() => server?.stop());
+
+  const newSchema = (): string => `log_${(schemas += 1)}`;
+
+  async function open(options: Partial<PostgresLogOptions> = {}): Promise<PostgresLog> {
+    const place = options.pool === undefined ? { url: server.url } : {};
+    const log = await postgresLog({ ...place, schema: newSchema(), ...options });
+    onTestFinished(() => log.close());
+    return log;
+  }
+
+  test('refuses options that make no sense', async () => {
+    const { url } = server;
+    const pool = new pg.Pool({ connectionString: url });
+    onTestFinished(() => pool.end());
+    for (const wrong of [
+      {},
+      { url, pool },
+      { url, schema: 'a"b' },
+      { url, listen: true },
+      { url, conections: 3 },
+    ]) {
+      await expect(postgresLog(wrong as PostgresLogOptions)).rejects.toMatchObject({
+        code: 'hub/invalid-option',
+      });
+    }
+    const client = { query: () => {} } as unknown as pg.Pool;
+    await expect(postgresLog({ pool: client })).rejects.toMatchObject({ code: 'hub/invalid-option' });
+    expect(() => postgresMigrations({ schema: 'a;b' })).toThrow(/letters, digits/);
+  });
+
+  test('uses a pool of the app, and leaves it open', async () => {
+    const pool = new pg.Pool({ connectionString: server.url, max: 2 });
+    onTestFinished(() => pool.end());
+    const log = await open({ pool });
+    await log.append([event('1')]);
+    await log.close();
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
+
+  test('isn’t disturbed by parsers that the app has set for its own queries', async () => {
+    const parser = pg.types.getTypeParser(pg.types.builtins.INT8);
+    pg.types.setTypeParser(pg.types.builtins.INT8, () => 'no number');
+    onTestFinished(() => pg.types.setTypeParser(pg.types.builtins.INT8, parser));
+    const log = await open();
+    await log.append([event('1')]);
+    expect(log.tail.head).toBe(1);
+    expect(await dataOf(log)).toEqual(['1']);
+  });
+
+  test('says within its timeout that there is no server', async () => {
+    const url = 'postgres://postgres@127.0.0.1:1/postgres';
+    await expect(postgresLog({ url, timeout: 3000 })).rejects.toMatchObject({ code: 'log/unavailable' });
+  });
+
+  test('works for a role that may create nothing, once the SQL of the migrations was run', async () => {
+    const schema = newSchema();
+    await server.query(`CREATE ROLE guest_${schema} LOGIN`);
+    const url = server.url.replace('postgres@', `guest_${schema}@`);
+    await expect(postgresLog({ url, schema })).rejects.toMatchObject({ code: 'log/unavailable' });
+    await expect(postgresLog({ url, schema, migrate: false })).rejects.toThrow(/postgresMigrations/);
+    await server.query(postgresMigrations({ schema }));
+    await server.query(`GRANT USAGE ON SCHEMA ${schema} TO guest_${schema};
+      GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO guest_${schema}`);
+    const log = await open({ url, schema, migrate: false, topics: [{ match: 's', state: true }] });
+    await log.append([event('1', { id: 'a' }), event('2', { topics: ['s', 't'], key: 'k' })]);
+    await log.append([event('3', { topics: 's', key: 'k' })]);
+    expect(await dataOf(log)).toEqual(['1', '2', '3']);
+  });
+
+  test('makes its tables once, however many processes start together', async () => {
+    const schema = newSchema();
+    const logs = await Promise.all(Array.from({ length: 6 }, () => open({ schema })));
+    await Promise.all(logs.map((log, i) => log.append([event(`${i}`)])));
+    expect(new Set(logs.map(({ tail }) => tail.epoch)).size).toBe(1);
+  });
+
+  test('refuses a schema that a newer version has changed', async () => {
+    const schema = newSchema();
+    await (await open({ schema })).close();
+    await server.query(`UPDATE ${schema}.format SET version = 99`);
+    await expect(postgresLog({ url: server.url, schema })).rejects.toMatchObject({
+      code: 'log/unavailable',
+      details: { version: '99' },
+    });
+  });
+
+  test('refuses a process with other retention or topics, as long as one with these is there', async () => {
+    const schema = newSchema();
+    const log = await open({ schema, retention: { events: 10 } });
+    const other = { schema, retention: { events: 20 } };
+    await expect(postgresLog({ url: server.url, ...other })).rejects.toMatchObject({ code: 'log/in-use' });
+    await expect(
+      postgresLog({
+        url: server.url,
+        schema,
+        retention: { events: 10 },
+        topics: [{ match: 'a', state: true }],
+      }),
+    ).rejects.toMatchObject({ code: 'log/in-use' });
+    await log.close();
+    await open(other);
+  });
+
+  test('keeps two logs of one database apart', async () => {
+    const [one, two] = [await open(), await open()];
+    await one.append([event('1', { id: 'x' })]);
+    await two.append([event('2', { id: 'x' })]);
+    expect([await dataOf(one), await dataOf(two)]).toEqual([['1'], ['2']]);
+  });
+
+  test('stores NUL characters, backslashes and quotes in data', async () => {
+    const log = await open({ tail: { events: 0 } });
+    const texts = ['\u0000', 'a\\0b\u0000c\\\\0', '\\0', '"\'{},', 'null', 'NULL', ''];
+    await log.append(texts.map((text) => event(text)));
+    expect(await dataOf(log)).toEqual(texts);
+  });
+
+  test('finds events of topics longer than an index can hold', async () => {
+    const log = await open({
+      tail: { events: 0 },
+      retention: { events: 3 },
+      topics: [{ match: { pattern: 's/*' }, state: true }],
+    });
+    const long = `long/${'ü'.repeat(1000)}`;
+    await log.append([
+      event('1', { topics: [long, `${long}x`] }),
+      event('2', { topics: `s/${'x'.repeat(1000)}`, key: 'k'.repeat(255) }),
+      event('3', { topics: `s/${'x'.repeat(1000)}`, key: 'k'.repeat(255) }),
+    ]);
+    expect(await dataOf(log, [long])).toEqual(['1']);
+    expect(await dataOf(log, [`${long}x`])).toEqual(['1']);
+    expect(await dataOf(log, [{ pattern: 'long/:id' }])).toEqual(['1']);
+    expect(await dataOf(log, [{ pattern: 's/*' }])).toEqual(['3']);
+    await log.append([event('4'), event('5'), event('6'), event('7')]);
+    const losses = await log.losses(0, createMatcherSet([long, { pattern: 'long/*' }]));
+    expect(losses.map(({ seq }) => seq)).toEqual([1, 1]);
+  });
+
+  test('has the server’s time for all processes, whatever their own clocks say', async () => {
+    const log = await open();
+    await log.append([event('1')]);
+    const [{ now } = {}] = await server.query('SELECT extract(epoch FROM now()) * 1000 AS now');
+    const { entries } = await log.read({ after: 0, matchers: ALL, wants: () => true, limit });
+    expect(Math.abs(Number(now) - (entries[0]?.time ?? 0))).toBeLessThan(60_000);
+  });
+
+  test('reads no more of the log than a page may have, however large events are', async () => {
+    const log = await open({ tail: { events: 0 } });
+    for (let i = 0; i < 20; i += 1) await log.append([event(`${i}`.padEnd(100_000))]);
+    const page = await log.read({
+      after: 0,
+      matchers: ALL,
+      wants: () => true,
+      limit: { events: 1000, length: 250_000 },
+    });
+    expect(page.entries).toHaveLength(3);
+    expect(page.next).toBe(3);
+  });
+
+  test('notices that somebody has deleted it', async () => {
+    const schema = newSchema();
+    const log = await open({ schema, timeout: 3000 });
+    await log.append([event('1')]);
+    await server.query(`DROP SCHEMA ${schema} CASCADE`);
+    await expect(log.append([event('2')])).rejects.toMatchObject({ code: 'log/unavailable' });
+  });
+
+  test('follows within a few milliseconds of an append, by notifications', async () => {
+    const schema = newSchema();
+    const [log, other] = [
+      await open({ schema, pollInterval: 60_000 }),
+      await open({ schema, pollInterval: 60_000 }),
+    ];
+    for (let i = 1; i <= 50; i += 1) {
+      await log.append([event(`${i}`)]);
+      await until('it follows', () => other.tail.head === i);
+    }
+  });
+});
+
+const ALL = createMatcherSet([{ pattern: '*' }]);
+const limit = { events: 1000, length: 1e9 };
+
+async function dataOf(log: PostgresLog, topics: readonly Matcher[] = [{ pattern: '*' }]): Promise<string[]> {
+  const matchers = createMatcherSet(topics);
+  const wants = (entry: { readonly topics: readonly string[] }): boolean => matchers.matches(entry.topics);
+  const { entries } = await log.read({ after: 0, matchers, wants, limit });
+  return entries.map(({ data }) => data);
+}
+
+function event(data: string, more: Partial<EventInput> = {}): NewEvent {
+  return toNewEvent({ topics: 'a', data, raw: true, ...more });
+}

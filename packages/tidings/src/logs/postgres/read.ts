@@ -1,0 +1,151 @@
+import {
+  type CompiledPattern,
+  type LogEntry,
+  type LogQuery,
+  type Loss,
+  type MatcherSet,
+  type Page,
+  TopicWalk,
+  toPage,
+} from '../../log/index.ts';
+import { KEPT_LENGTH, isShortened, topicKey } from './records.ts';
+import {
+  type RowLimit,
+  type Rows,
+  type Span,
+  type State,
+  type Store,
+  readRange,
+  readTopicNames,
+  readTopics,
+} from './store.ts';
+
+/** Topics followed one by one; with more of them the log is read through. */
+const MAX_TOPICS = 200;
+/** The most events to look at for one page, and names of topics, to keep nobody waiting long. */
+const MAX_LOOKS = 5000;
+const MAX_NAMES = 5000;
+/** Events or names asked for at once. */
+const STEP = 1000;
+
+/** `end`: entries beyond it have not been announced yet, and don't exist for readers. */
+export async function readPage(store: Store, query: LogQuery, end: number): Promise<Page> {
+  const { after, before, matchers, snapshot: isValue = false } = query;
+  const isBack = before !== undefined;
+  const span = { low: after, high: Math.min(end, (before ?? Infinity) - 1), isBack, isValue };
+  if (span.high <= after) return { entries: [], next: isBack ? after + 1 : end };
+  const walk = await walkOn(store, matchers, isValue, isBack ? span.high : after + 1, end);
+  const { topics } = walk;
+  if (topics === undefined)
+    return isValue ? readOnce(query, (limit) => readRange(store, span, limit)) : scan(store, query, span);
+  // What is newer than the walk may be on topics that it has not met.
+  const known = { ...span, high: Math.min(span.high, walk.until) };
+  return readOnce(query, (limit) => readTopics(store, topics, known, limit));
+}
+
+async function readOnce({ wants, limit }: LogQuery, read: (limit: RowLimit) => Promise<Rows>): Promise<Page> {
+  const rows = Math.max(1, Math.min(STEP, limit.events + 1, limit.looks ?? Infinity));
+  const { entries, next } = await read({ rows, length: Math.max(1, limit.length) });
+  return toPage(entries.filter(wants), limit, next);
+}
+
+async function scan(store: Store, { wants, limit }: LogQuery, span: Span): Promise<Page> {
+  const { isBack } = span;
+  const end = isBack ? span.low + 1 : span.high;
+  let looks = Math.max(1, Math.min(limit.looks ?? MAX_LOOKS, MAX_LOOKS));
+  const found: LogEntry[] = [];
+  let rest = span;
+  for (;;) {
+    const length = Math.max(1, 4 * limit.length);
+    const { entries, next } = await readRange(store, rest, { rows: Math.min(STEP, looks), length });
+    found.push(...entries.filter(wants));
+    looks -= Math.max(1, entries.length);
+    const page = toPage(found, limit, next);
+    if (page.next !== next || page.entries.length >= limit.events || looks <= 0 || next === end) return page;
+    rest = isBack ? { ...rest, high: next - 1 } : { ...rest, low: next };
+  }
+}
+
+/** Goes on with the walk over the names of topics, for a reader of these matchers that is at `seq`. */
+async function walkOn(
+  store: Store,
+  matchers: MatcherSet,
+  isValue: boolean,
+  seq: number,
+  end: number,
+): Promise<TopicWalk> {
+  const walk = store.walks[isValue ? 'values' : 'events'].of(matchers, seq, () => {
+    const matches = (name: string): boolean => isShortened(name) || matchers.matchesTopic(name);
+    return new TopicWalk({ matchers, until: end, most: MAX_TOPICS, toName: topicKey, matches });
+  });
+  let { next } = walk;
+  for (let looked = 0; next !== undefined && looked < MAX_NAMES; looked += STEP) {
+    // No longer than a shortened topic.
+    const prefix = next.prefix.slice(0, KEPT_LENGTH).toWellFormed();
+    const names = await readTopicNames(store, { prefix, start: next.after, isValue }, STEP);
+    // Another reader of the same topics may have gone on with it meanwhile.
+    if (walk.next?.prefix === next.prefix && walk.next.after === next.after)
+      walk.take(names, names.length < STEP);
+    ({ next } = walk);
+  }
+  return walk;
+}
+
+export async function readLosses(
+  store: Store,
+  state: State,
+  after: number,
+  matchers: MatcherSet,
+): Promise<readonly Loss[]> {
+  if (state.newestLoss <= after) return [];
+  const { run, sql } = store;
+  const topics = [...matchers.topics];
+  const rows = await run(sql('SELECT topic, seq, count FROM SCHEMA.losses WHERE topic = ANY ($1::text[])'), [
+    topics.map(topicKey),
+  ]);
+  const known = new Map(
+    rows.map(([topic, seq, count]) => [topic, { seq: Number(seq), count: Number(count) }]),
+  );
+  const losses: Loss[] = topics.map((topic) => ({
+    matcher: topic,
+    ...(known.get(topicKey(topic)) ?? state.forgotten),
+  }));
+  if (matchers.patterns.length > 0) {
+    const lost = await topicsLost(store, 0);
+    for (const compiled of matchers.patterns)
+      losses.push({ matcher: { pattern: compiled.pattern }, ...lossMatching(state, lost, after, compiled) });
+  }
+  return losses.filter(({ seq }) => seq > after);
+}
+
+interface TopicLoss {
+  readonly topic: string;
+  readonly seq: number;
+  readonly count: number;
+}
+
+/** From the last loss backwards. With very many topics to look at, one is taken to match. */
+function lossMatching(
+  state: State,
+  lost: readonly TopicLoss[] | undefined,
+  after: number,
+  compiled: CompiledPattern,
+): Omit<TopicLoss, 'topic'> {
+  if (lost === undefined) return { seq: state.newestLoss, count: state.lossCount };
+  const matching = lost.filter(({ topic }) => isShortened(topic) || compiled.matches(topic));
+  const found = matching.find(({ seq }) => seq > after);
+  if (found === undefined) return state.forgotten;
+  return { seq: found.seq, count: matching[0]?.count ?? found.count };
+}
+
+/** Topics that lost something since so many losses had been counted, the last first; undefined if there are too many. */
+export async function topicsLost(
+  { run, sql }: Store,
+  since: number,
+): Promise<readonly TopicLoss[] | undefined> {
+  const text =
+    'SELECT topic, seq, count FROM SCHEMA.losses WHERE count > $1::bigint ORDER BY count DESC LIMIT $2';
+  const rows = await run(sql(text), [since, MAX_LOOKS + 1]);
+  if (rows.length > MAX_LOOKS) return undefined;
+  return rows.map(([topic, seq, count]) => ({ topic: topic ?? '', seq: Number(seq), count: Number(count) }));
+}
