@@ -19,7 +19,7 @@ const budgets = [
   {
     name: 'connect, the core',
     code: `export { connect } from './client/index.ts';`,
-    bytes: 11_600,
+    bytes: 11_650,
     goal: 5_000,
   },
   {
@@ -30,7 +30,7 @@ const budgets = [
   {
     name: 'everything of the client',
     code: `export * from './client/index.ts'; export { EventSource } from './client/event-source/index.ts';`,
-    bytes: 24_100,
+    bytes: 24_200,
     goal: 12_000,
     withLater: true,
   },
