@@ -12,6 +12,7 @@ import {
   type TabServer,
   thaw,
 } from './tabs.ts';
+import { DEADLINE } from '../scripts/deadline.ts';
 import { eventually, test } from './test.ts';
 
 const TABS = 12;
@@ -92,54 +93,56 @@ describe('twelve tabs that share a stream over HTTP/1.1', () => {
     for (const { page } of tabs) await eventually(() => received(page)).toEqual([0, 1, 2]);
   });
 
-  test('lose and double nothing while one leader after the other is closed, crashes, is frozen or hangs', async ({
-    newVisitor,
-  }) => {
-    const { context } = await newVisitor(server.url);
-    const publisher = publishNumbers();
-    let tabs: BrowserTab[] = [];
-    const frozen: BrowserTab[] = [];
-    const open = async (): Promise<void> => {
-      // The cursor is read first, so it may have a number more than expected, but none less.
-      const tab = await openTab(context, server.url);
-      const cursor = server.hub.cursor();
-      const from = publisher.count();
-      await follow(tab.page, cursor);
-      // Tabs may share a process, and crash with another.
-      tab.page.once('crash', () => (tabs = tabs.filter(({ n }) => n !== tab.n)));
-      tabs.push({ ...tab, from });
-    };
-    for (let n = 0; n < TABS; n += 1) await open();
-    for (const { page } of tabs) await eventually(() => statusOf(page)).toBe('open');
+  test(
+    'lose and double nothing while one leader after the other is closed, crashes, is frozen or hangs',
+    async ({ newVisitor }) => {
+      const { context } = await newVisitor(server.url);
+      const publisher = publishNumbers();
+      let tabs: BrowserTab[] = [];
+      const frozen: BrowserTab[] = [];
+      const open = async (): Promise<void> => {
+        // The cursor is read first, so it may have a number more than expected, but none less.
+        const tab = await openTab(context, server.url);
+        const cursor = server.hub.cursor();
+        const from = publisher.count();
+        await follow(tab.page, cursor);
+        // Tabs may share a process, and crash with another.
+        tab.page.once('crash', () => (tabs = tabs.filter(({ n }) => n !== tab.n)));
+        tabs.push({ ...tab, from });
+      };
+      for (let n = 0; n < TABS; n += 1) await open();
+      for (const { page } of tabs) await eventually(() => statusOf(page)).toBe('open');
 
-    for (const how of ['close', 'crash', 'freeze', 'hang', 'crash', 'close', 'hang', 'freeze'] as const) {
-      const leading = await findLeader(tabs);
-      const before = publisher.count();
-      if (how === 'close') await leading.page.close();
-      if (how === 'crash') void leading.session.send('Page.crash').catch(() => {});
-      if (how === 'freeze' || how === 'hang') {
-        await freeze(leading, how === 'freeze');
-        frozen.push(leading);
+      for (const how of ['close', 'crash', 'freeze', 'hang', 'crash', 'close', 'hang', 'freeze'] as const) {
+        const leading = await findLeader(tabs);
+        const before = publisher.count();
+        if (how === 'close') await leading.page.close();
+        if (how === 'crash') void leading.session.send('Page.crash').catch(() => {});
+        if (how === 'freeze' || how === 'hang') {
+          await freeze(leading, how === 'freeze');
+          frozen.push(leading);
+        }
+        tabs = tabs.filter(({ n }) => n !== leading.n);
+        for (const { page } of [...tabs]) {
+          await eventually(
+            async () => page.isClosed() || ((await received(page)).at(-1) ?? 0) > before + 20,
+          ).toBe(true);
+        }
+        while (tabs.length < TABS) await open();
       }
-      tabs = tabs.filter(({ n }) => n !== leading.n);
-      for (const { page } of [...tabs]) {
-        await eventually(
-          async () => page.isClosed() || ((await received(page)).at(-1) ?? 0) > before + 20,
-        ).toBe(true);
+      for (const tab of frozen) await thaw(tab);
+      const count = await publisher.stop();
+      for (const { page, from } of [...tabs, ...frozen]) {
+        await eventually(async () => (await received(page)).at(-1)).toBe(count - 1);
+        const all = await received(page);
+        const first = all[0] ?? from;
+        expect(first).toBeLessThanOrEqual(from);
+        expect(all).toEqual(Array.from({ length: count - first }, (_, index) => first + index));
       }
-      while (tabs.length < TABS) await open();
-    }
-    for (const tab of frozen) await thaw(tab);
-    const count = await publisher.stop();
-    for (const { page, from } of [...tabs, ...frozen]) {
-      await eventually(async () => (await received(page)).at(-1)).toBe(count - 1);
-      const all = await received(page);
-      const first = all[0] ?? from;
-      expect(first).toBeLessThanOrEqual(from);
-      expect(all).toEqual(Array.from({ length: count - first }, (_, index) => first + index));
-    }
-    await oneStream();
-  });
+      await oneStream();
+    },
+    5 * DEADLINE,
+  );
 });
 
 async function findLeader(tabs: readonly BrowserTab[]): Promise<BrowserTab> {

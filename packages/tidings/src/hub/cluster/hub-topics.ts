@@ -4,7 +4,7 @@ import type { NewEvent } from '../../protocol/event.ts';
 
 type HubTopic = 'nodes' | 'members' | 'disconnects' | 'revocations' | 'consumers' | 'cursors';
 
-/** The topics on which hubs tell each other things. All are states; ADR 0013 has them. */
+/** The topics on which hubs tell each other things. All are states; ADR 0012 has them. */
 export const HUB_TOPICS: Readonly<Record<HubTopic, string>> = {
   /** Key: a node's id. Value: `Lease`. It expires if the node doesn't renew it. */
   nodes: `${HIDDEN_PREFIX}nodes`,
