@@ -1,7 +1,16 @@
 // Proves that the compiler refuses an import against the order of dependencies: stub sources under a copy of
 // the real tsconfigs, one forbidden import each, and the error that tsc must give for it.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,9 +30,11 @@ const allowed = {
   http: ['protocol', 'log', 'hub'],
   node: ['protocol', 'log', 'hub', 'http'],
   fetch: ['protocol', 'log', 'hub', 'http'],
-  client: ['protocol'],
+  'client/shared': ['protocol'],
+  client: ['protocol', 'client/shared'],
   events: ['protocol'],
-  react: ['protocol', 'client', 'events'],
+  // Through `client`: TypeScript lets references of references pass.
+  react: ['protocol', 'client/shared', 'client', 'events'],
   ai: ['protocol', 'log', 'hub', 'http'],
   chat: ['protocol'],
   testing: ['protocol', 'log', 'hub', 'http'],
@@ -53,6 +64,7 @@ const runtimeFree = [
   'hub',
   'http',
   'fetch',
+  'client/shared',
   'client',
   'events',
   'ai',
@@ -162,13 +174,15 @@ function copyConfigs() {
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction');
 }
 
-/** The folders of the library; of `logs`, each engine by itself. */
+/** The folders of the library; of `logs`, each engine by itself; and the projects within others. */
 function sourceFolders() {
   const inside = (/** @type {string} */ folder) =>
     readdirSync(join(root, src, folder), { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return inside('.').flatMap(({ name }) =>
-    name === 'logs' ? inside(name).map((engine) => `logs/${engine.name}`) : [name],
-  );
+  const isProject = (/** @type {string} */ folder) => existsSync(join(root, src, folder, 'tsconfig.json'));
+  return inside('.').flatMap(({ name }) => {
+    const within = inside(name).map((folder) => `${name}/${folder.name}`);
+    return name === 'logs' ? within : [name, ...within.filter(isProject)];
+  });
 }
 
 /** `logs/memory` as an identifier. */

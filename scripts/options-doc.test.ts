@@ -4,7 +4,12 @@ import { RUN_HANDLER_OPTIONS } from '../packages/tidings/src/ai/handlers.ts';
 import { RUNS_OPTIONS } from '../packages/tidings/src/ai/options.ts';
 import { RUNS_CLOSE_OPTIONS, START_OPTIONS } from '../packages/tidings/src/ai/runs.ts';
 import { CHAT_TRANSPORT_OPTIONS } from '../packages/tidings/src/chat/options.ts';
-import { CLIENT_OPTIONS, RETRY_OPTIONS, TIMEOUTS } from '../packages/tidings/src/client/options.ts';
+import {
+  CLIENT_OPTIONS,
+  RETRY_OPTIONS,
+  SHARING_OPTIONS,
+  TIMEOUTS,
+} from '../packages/tidings/src/client/options.ts';
 import type { EventSourceOptions } from '../packages/tidings/src/client/event-source/types.ts';
 import { TYPED_CLIENT_OPTIONS } from '../packages/tidings/src/events/typed-client.ts';
 import { AUTHORIZATION, MEMBER } from '../packages/tidings/src/http/answers.ts';
@@ -96,6 +101,7 @@ const expected: Readonly<Record<string, object>> = {
     ...without(CLIENT_OPTIONS, 'retry', 'timeouts'),
     ...prefixed('retry', RETRY_OPTIONS),
     ...prefixed('timeouts', TIMEOUTS),
+    ...prefixed('shared', SHARING_OPTIONS),
   },
   EventSource: EVENT_SOURCE,
   defineEvents: TYPED_CLIENT_OPTIONS,
@@ -226,6 +232,7 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'RunHandlerOptions',
       'RunsCloseOptions',
       'RunsOptions',
+      'SharingOptions',
       'SocketOptions',
       'StartOptions',
       'SubscribeOptions',

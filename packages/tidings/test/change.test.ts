@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { memoryLog } from '../src/logs/memory/index.ts';
 import { createManualClock } from '../src/testing/manual-clock.ts';
-import { startHub, withMethods } from './fixture.ts';
-import { type EventLog, type Matcher, createHub, createMatcherSet } from './internals.ts';
+import { record, startHub, withMethods } from './fixture.ts';
+import {
+  type EventLog,
+  type Matcher,
+  createHub,
+  createMatcherSet,
+  gatewayOf,
+  secretOf,
+} from './internals.ts';
 import { Peer, changeTerms, settle } from './peer.ts';
 
 function setUp() {
@@ -147,4 +154,25 @@ describe('an authorization that ends', () => {
     expect(types(bob)).toEqual(['tidings:expiring', 'tidings:goodbye']);
     expect(bob.connection).toBeUndefined();
   });
+});
+
+test('A peer that takes bytes while they are written to it loses nothing around a change or an event of its own', async () => {
+  const { hub, clock, publish } = startHub();
+  const recorder = record(hub);
+  // As the streams of `fetch` do: they ask for more within `enqueue`.
+  recorder.onWrite = () => recorder.connection.drained();
+  await settle();
+  clock.tick();
+  await publish('a', 1);
+  const claim = { connection: recorder.connection.info.id, secret: secretOf(recorder.connection) };
+  const terms = { wanted: createMatcherSet(['a', 'b']), granted: createMatcherSet([]), expiresAt: undefined };
+  await gatewayOf(hub).change(claim, () => terms);
+  await publish('b', 2);
+  expect(hub.send(claim.connection, { data: 3 })).toBe(true);
+  await publish('b', 4);
+  await settle();
+  clock.tick();
+  const data = [...recorder.text().matchAll(/^data: (\d)$/gm)].map(([, digit]) => digit);
+  expect(data).toEqual(['1', '2', '3', '4']);
+  expect(recorder.text()).toContain('tidings:subscribed');
 });

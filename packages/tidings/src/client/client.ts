@@ -1,22 +1,28 @@
 import { createCursorKeeper } from './cursor-keeper.ts';
 import { createDelivery } from './delivery.ts';
 import type { EventClient } from './event-client.ts';
+import { shareLater } from './lazy-sharing.ts';
 import { createDriver } from './machine-driver.ts';
 import { createListeners, type Signals } from './listeners.ts';
 import { type ClientOptions, resolveSettings } from './options.ts';
+import type { Wish } from './topic-progress.ts';
 
 /** Older runtimes don't have it, and code there can't ask for it. */
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
 /** @throws {TidingsError} `client/invalid-option` */
 export function connect(url: string | URL, options: ClientOptions = {}): EventClient {
-  const settings = resolveSettings(url, options);
+  const resolved = resolveSettings(url, options);
+  const sharing = options.shared ? shareLater(resolved, options) : undefined;
+  const settings = { ...resolved, ...sharing?.settings };
   const storage = options.persist === undefined ? undefined : settings.environment.storage;
   const keeper = createCursorKeeper(options.cursor, options.persist, storage);
   const listeners = createListeners<Signals>();
   const delivery = createDelivery();
   const driver = createDriver(settings, keeper, delivery, listeners);
   const close = (): void => driver.send({ type: 'close' });
+  const change = (wish: Wish): Promise<string> => (sharing ?? driver).change(wish, driver);
+  if (sharing !== undefined) listeners.add('status', sharing.heed);
   driver.start(options.signal);
   return {
     get status() {
@@ -32,8 +38,8 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
     onStatus: (listener) => listeners.add('status', listener),
     onComment: (listener) => listeners.add('comment', listener),
     events: () => delivery.iterate(),
-    subscribe: (...topics) => driver.change({ add: topics, drop: [] }),
-    unsubscribe: (...topics) => driver.change({ add: [], drop: topics }),
+    subscribe: (...topics) => change({ add: topics, drop: [] }),
+    unsubscribe: (...topics) => change({ add: [], drop: topics }),
     pause: () => driver.hold('app'),
     resume: () => driver.release('app'),
     reconnect: () => driver.send({ type: 'reconnect' }),

@@ -20,6 +20,7 @@ import type { Gap } from '../protocol/control.ts';
 import { isMatcher } from './fixed-topics.ts';
 import { isStream } from './request.ts';
 import { resolveUrl, takeTopics } from './url.ts';
+import type { SharedEnvironment } from './shared/index.ts';
 import type { Credentials, Fetch, HeadersInput } from './web.ts';
 
 /** The reason for a call of `load`. */
@@ -28,6 +29,13 @@ export interface LoadRequest {
   readonly gaps: readonly Gap[];
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
+}
+
+export interface SharingOptions {
+  /** Streams with different keys stay apart. */
+  readonly key?: string | undefined;
+  /** Locks and channels between tabs. Default: the browser's. */
+  readonly environment?: SharedEnvironment | undefined;
 }
 
 export interface ClientOptions {
@@ -107,6 +115,11 @@ export interface ClientOptions {
         readonly read?: number | undefined;
       }
     | undefined;
+  /**
+   * One stream for all tabs of a browser that ask the same URL of a hub for the same subject. An object tells further
+   * streams apart: those with another `key` aren't shared.
+   */
+  readonly shared?: boolean | SharingOptions | undefined;
   /** The most bytes that one event may take. Default 4 MiB. */
   readonly maxEventBytes?: number | undefined;
   /** Makes the requests. Default: the global one. */
@@ -189,6 +202,11 @@ export const TIMEOUTS: Checks<NonNullable<ClientOptions['timeouts']>> = {
   read: atLeast(1),
 };
 
+export const SHARING_OPTIONS: Checks<SharingOptions> = {
+  key: text,
+  environment: anObjectWith('an environment', 'channel', 'lock', 'watch'),
+};
+
 export const CLIENT_OPTIONS: Checks<ClientOptions> = {
   topics: TOPICS,
   cursor: text,
@@ -207,6 +225,7 @@ export const CLIENT_OPTIONS: Checks<ClientOptions> = {
   whileHidden: oneOf('keep', 'pause'),
   longPoll: oneOf('auto', 'always', 'never'),
   timeouts: bag(TIMEOUTS),
+  shared: either(aBoolean, anObjectWith('an object')),
   maxEventBytes: atLeast(1),
   fetch: aFunction,
   environment: anObjectWith('an environment', 'watch'),
@@ -221,6 +240,11 @@ const invalid = (option: string, message: string, value?: unknown, cause?: unkno
 export function resolveSettings(url: string | URL, options: ClientOptions): Settings {
   checkOptions(options, CLIENT_OPTIONS, '', invalid);
   const given = { environment: webEnvironment(), ...defined(options) };
+  const { shared = false } = given;
+  if (typeof shared === 'object') checkOptions(shared, SHARING_OPTIONS, 'shared.', invalid);
+  // Any of the tabs asks for a shared stream, and again and again.
+  for (const name of shared ? (['method', 'body', 'once'] as const) : [])
+    if (given[name]) throw invalid(name, `A stream that is \`shared\` has no \`${name}\`.`);
   const { url: own, topics } = takeTopics(checked('url', () => resolveUrl(url, given.environment.base)));
   const { body, headers = {} } = given;
   const method = (given.method ?? (body === undefined ? 'GET' : 'POST')).toUpperCase();

@@ -176,4 +176,24 @@ describe('The body of a change', () => {
     await within('end of the stream', closed.passed);
     session.destroy();
   });
+
+  test.each([
+    ['too large', 'x'.repeat(300_000), 'application/json', 413],
+    ['not read at all', 'x'.repeat(30_000), 'text/plain', 415],
+  ])('that is %s leaves no stream behind over HTTP/2', async (_what, body, type, expected) => {
+    const handle = sse(startHub());
+    const closed = createGate();
+    const server = http2.createSecureServer(await certificate(), (req, res) => handle(req, res));
+    server.on('stream', (stream) => stream.on('close', () => closed.open()));
+    const { url, sockets } = await listen(server, 'https');
+    const session = http2.connect(url, INSECURE);
+    const stream = session.request({ ':method': 'POST', ':path': '/', 'content-type': type });
+    stream.on('error', () => {});
+    stream.end(body);
+    const status = new Promise((resolve) => stream.on('response', (headers) => resolve(headers[':status'])));
+    expect(await within('answer', status)).toBe(expected);
+    await within('end of the stream at the server', closed.passed);
+    session.destroy();
+    await until('closed socket', () => sockets.size === 0);
+  });
 });

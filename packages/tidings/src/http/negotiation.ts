@@ -8,6 +8,7 @@ import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { acceptedCompression, acceptsEventStream, isNativeEventSource } from './accept.ts';
 import { checkOnEnd, checkTopics } from './answers.ts';
+import { audienceOf } from './audience.ts';
 import { type Checked, authorize } from './authorization.ts';
 import { changeConnection } from './change.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
@@ -188,6 +189,7 @@ async function admitVisitor<Req, Stream>(
   if (matchers === null) return answer(204, {});
   const wanted = gateway.wanted(matchers);
   const authorization = await authorize(options, wanted, req);
+  const audience = facts.query.has('labels') ? await audienceOf(authorization) : undefined;
   if (facts.gone()) return { gone: true };
   const compression = acceptedCompression(gateway.compression, facts);
   const streamHeaders = headersOfStream(compression);
@@ -196,7 +198,7 @@ async function admitVisitor<Req, Stream>(
     return answer(200, streamHeaders);
   }
   facts.assertRoom?.();
-  const connection = gateway.admit(toRequest(options, facts, wanted, authorization), visit);
+  const connection = gateway.admit({ ...toRequest(options, facts, wanted, authorization), audience }, visit);
   try {
     const onEnd = checkOnEnd(options.onConnect?.(connection.info, req));
     if (onEnd !== undefined) connection.onClose(onEnd);
@@ -247,6 +249,7 @@ function toRequest(
     remote: facts.remote,
     userAgent: facts.header('user-agent'),
     protocol: facts.protocol,
+    labels: facts.query.has('labels'),
     handler,
   };
 }

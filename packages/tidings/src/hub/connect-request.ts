@@ -22,6 +22,10 @@ export interface ConnectRequest {
   readonly userAgent: string | undefined;
   /** Like `HTTP/1.1`. */
   readonly protocol: string;
+  /** The stream says by which matchers each event came. */
+  readonly labels?: boolean | undefined;
+  /** Stands for whom the stream is for, if several of their readers may share it. */
+  readonly audience?: string | undefined;
   /** The handler that asks. Only it may change the connection, since its `authorize` checked the topics. */
   readonly handler?: object | undefined;
 }

@@ -4,6 +4,7 @@ import { Connection, type Delivery } from './delivery/connection.ts';
 import { FanOut } from './delivery/fan-out.ts';
 import { frames } from './delivery/frames.ts';
 import { items } from './delivery/items.ts';
+import { labelledFrames } from './delivery/labelled-frames.ts';
 import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
@@ -101,7 +102,8 @@ export class Core {
   /** Puts a connection on the books. */
   add(request: ConnectRequest): Connection {
     const userAgent = this.#userAgents.use(request.userAgent);
-    const connection = new Connection(crypto.randomUUID(), { ...request, userAgent }, this.#delivery, frames);
+    const format = request.labels === true ? labelledFrames : frames;
+    const connection = new Connection(crypto.randomUUID(), { ...request, userAgent }, this.#delivery, format);
     this.registry.add(connection);
     this.#countSubject(connection);
     this.cluster.presence.join(request.wanted.topics, connection.member);

@@ -29,6 +29,7 @@ export class Drain {
   readonly #hub: Drainable;
   #closed: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
+  readonly #goneListeners: (() => void)[] = [];
 
   constructor(hub: Drainable) {
     this.#hub = hub;
@@ -46,6 +47,11 @@ export class Drain {
     this.#closed = this.#finish(within);
     this.#sayGoodbye();
     return this.#closed;
+  }
+
+  /** Calls `listener` once all connections are gone. */
+  onGone(listener: () => void): void {
+    this.#goneListeners.push(listener);
   }
 
   /** Call it when a connection is gone. */
@@ -79,6 +85,7 @@ export class Drain {
     await Promise.all([gone, Promise.race([this.#hub.stopConsumers(), late])]);
     giveUp();
     cancel();
+    for (const listener of this.#goneListeners) listener();
     await conflation.flush();
     this.#hub.stop();
     await this.#hub.leave();

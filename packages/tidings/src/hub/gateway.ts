@@ -95,6 +95,8 @@ export interface Gateway {
     claim: Claim,
     decide: (current: CurrentTerms) => ConnectionTerms | Promise<ConnectionTerms>,
   ): Promise<Changed>;
+  /** Calls `listener` once the hub is being closed and all its connections are gone. */
+  onGone(listener: () => void): void;
   /** The wait, in milliseconds, lengthened at random by up to half: clients must not all come back at once. */
   jitter(milliseconds: number): number;
   /** Takes a failure that nobody waits for, to the hub's `onError`. */
@@ -102,7 +104,7 @@ export interface Gateway {
 }
 
 /** Raise it with every change of `Gateway`, `OwnConnection` or `ConnectRequest` that affects transports. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** Under `Symbol.for`: a transport finds it even if another copy of the package made the hub. */
 export const GATEWAY: unique symbol = Symbol.for('tidings.gateway') as never;
@@ -190,6 +192,7 @@ export function createGateway(core: Core): Gateway {
     visit,
     admit,
     change,
+    onGone: (listener) => core.drain.onGone(listener),
     jitter: (milliseconds) => Math.round(milliseconds * (1 + random() / 2)),
   };
 }

@@ -13,7 +13,7 @@ import {
 } from './consume/options.ts';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { Core } from './core.ts';
-import { frames } from './delivery/frames.ts';
+import { items } from './delivery/items.ts';
 import type { Item } from './delivery/items.ts';
 import { TUNING, type Tuning } from './delivery/tuning.ts';
 import { type DirectEvent, assertDirectEvent, encodeDirectEvent } from './direct-event.ts';
@@ -202,7 +202,7 @@ class AppHub implements Hub {
   watchers(topic: string): number {
     let watchers = 0;
     for (const { receivers, format } of this.#core.subscriptions.index.match([topic])) {
-      if (format === frames) watchers += receivers;
+      if (format !== items) watchers += receivers;
     }
     return watchers;
   }

@@ -7,6 +7,7 @@ import { bodyAlreadyRead, readJson } from '../http/body.ts';
 import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, type Answer, negotiate } from '../http/negotiation.ts';
+import { noteSession } from './sessions.ts';
 import { assertRoomForStream } from './stream-limit.ts';
 import {
   type NodeRequest,
@@ -61,6 +62,7 @@ export function createNodeHandler<Req>(
   const report = adapter.report ?? ((error: unknown) => gateway.report(error));
   return async (appRequest, req, res, takeOver = () => {}) => {
     assertAnswerable(req, res);
+    noteSession(gateway, req);
     const facts = {
       method: req.method ?? 'GET',
       query: queryOf(req.url ?? ''),
@@ -118,6 +120,8 @@ export function sendAnswer(
   if ('stream' in res)
     res.end(text, () => {
       res.stream.close();
+      // Unless somebody takes what is left of the body, Node keeps the stream, and the session with it.
+      req.resume();
       if (last) release(req);
     });
   else res.end(text);

@@ -98,3 +98,45 @@ test('A stream of an HTTP/2 session can be cancelled while it is being authorize
   session.destroy();
   await until('no connections', () => hub.connections().length === 0);
 });
+
+test('A session without a stream is let go when the hub is closed, and does not hold up the server', async () => {
+  const hub = startHub();
+  const server = http2.createSecureServer(await certificate(), sse(hub));
+  const { url, sockets } = await listen(server, 'https');
+  const session = http2.connect(url, INSECURE);
+  const stream = session.request({ ':path': '/?topic=a' });
+  await within('first bytes', new Promise((resolve) => stream.once('data', resolve)));
+  stream.close(http2.constants.NGHTTP2_CANCEL);
+  await until('no connections', () => hub.connections().length === 0);
+  expect(sockets.size).toBe(1);
+  await hub.close();
+  await within('end of the server', new Promise((resolve) => server.close(resolve)));
+  expect(session.closed).toBe(true);
+});
+
+test('What the app is still answering over a session is not cut off when the hub is closed', async () => {
+  const hub = startHub();
+  const handle = sse(hub);
+  const asked = createGate<() => void>();
+  const server = http2.createSecureServer(await certificate(), (req, res) => {
+    if (req.url === '/slow') asked.open(() => res.end('whole'));
+    else handle(req, res);
+  });
+  const { url } = await listen(server, 'https');
+  const session = http2.connect(url, INSECURE);
+  const stream = session.request({ ':path': '/?topic=a' });
+  await within('first bytes', new Promise((resolve) => stream.once('data', resolve)));
+  const slow = session.request({ ':path': '/slow' });
+  const answer = new Promise<string>((resolve, reject) => {
+    let text = '';
+    slow
+      .on('data', (bytes: Buffer) => (text += bytes.toString()))
+      .on('end', () => resolve(text))
+      .on('error', reject);
+  });
+  const finish = await within('request', asked.passed);
+  await hub.close();
+  finish();
+  expect(await within('answer', answer)).toBe('whole');
+  await within('end of the server', new Promise((resolve) => server.close(resolve)));
+});

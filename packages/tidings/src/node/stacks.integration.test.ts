@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { createGate, turn, until } from '../../test/http/deadline.ts';
+import { createGate, turn, until, within } from '../../test/http/deadline.ts';
 import { startHub } from '../../test/http/hub.ts';
 import { stacks } from '../../test/http/stacks.ts';
 import { memoryLog, unauthorized } from '../index.ts';
@@ -102,6 +102,17 @@ describe.each(stacks)('On $name', ({ ask, start, protocol }) => {
     expect(frames.rest).toBe('');
     await closed;
     expect(hub.connections()).toEqual([]);
+  });
+
+  test('closing the hub, then the server, ends both although a stream was open', async () => {
+    const hub = startHub();
+    const { url, server } = await start(hub);
+    const { frames } = await ask(`${url}/events?topic=a`);
+    await frames.nextEvent();
+    await hub.close();
+    await within('end of the server', new Promise((resolve) => server.close(resolve)));
+    await frames.end();
+    expect(frames.all.at(-1)?.type).toBe('tidings:goodbye');
   });
 
   test('a refusal is a problem document', async () => {

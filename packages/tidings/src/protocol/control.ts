@@ -8,6 +8,7 @@ export const GAP = 'tidings:gap';
 export const SUBSCRIBED = 'tidings:subscribed';
 export const EXPIRING = 'tidings:expiring';
 export const GOODBYE = 'tidings:goodbye';
+export const LABEL = 'tidings:label';
 
 /**
  * Why events are missing. `trimmed`: retention removed them. `epoch`: the cursor belongs to another incarnation of the
@@ -32,6 +33,15 @@ export interface Welcome {
   readonly gaps: readonly Gap[];
   /** The longest the server stays quiet, in milliseconds: it sends at least a heartbeat. */
   readonly heartbeat: number;
+  /** If the request asked for labels: what the connection is for. */
+  readonly topics?: readonly Matcher[];
+  /** If the request asked for labels: equal for streams that one reader may use in place of another. */
+  readonly audience?: string;
+}
+
+/** Data of `tidings:label`: the connection's matchers by which the events up to the next label came. */
+export interface Label {
+  readonly topics: readonly Matcher[];
 }
 
 /** Data of `tidings:gap`. */

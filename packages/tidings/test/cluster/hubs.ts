@@ -7,17 +7,18 @@ import { createHub } from '../../src/index.ts';
 import type { EventLog } from '../../src/log/event-log.ts';
 import type { TopicRule } from '../../src/log/topic-rules.ts';
 import { lmdbLog } from '../../src/logs/lmdb/index.ts';
+import { postgresLog } from '../../src/logs/postgres/index.ts';
 import { redisLog } from '../../src/logs/redis/index.ts';
-import { startRedis } from '../engines/redis.ts';
+import { hasPostgres, startPostgres } from '../engines/postgres.ts';
+import { hasRedis, startRedis } from '../engines/redis.ts';
 
 /** Opens one log again and again, as several processes would. */
 export type OpenLog = () => Promise<EventLog>;
 
-/** Engines that processes can share. Each call makes a log of its own, for the running test. */
-export const engines: readonly (readonly [
-  name: string,
-  make: (topics?: readonly TopicRule[]) => Promise<OpenLog>,
-])[] = [
+type MakeLog = (topics?: readonly TopicRule[]) => Promise<OpenLog>;
+
+/** Engines that processes can share, of those that are installed. Each call makes a log of its own, for the running test. */
+export const engines: readonly (readonly [name: string, make: MakeLog])[] = [
   [
     'LMDB',
     (topics = []) => {
@@ -26,15 +27,21 @@ export const engines: readonly (readonly [
       return Promise.resolve(() => Promise.resolve(lmdbLog({ path, shared: true, topics })));
     },
   ],
-  [
-    'Redis',
-    async (topics = []) => {
-      const server = await startRedis();
-      onTestFinished(() => server.stop());
-      return () => redisLog({ url: server.url, topics, timeout: 2000 });
-    },
-  ],
+  ...only(hasRedis, 'Redis', async (topics = []) => {
+    const server = await startRedis();
+    onTestFinished(() => server.stop());
+    return () => redisLog({ url: server.url, topics, timeout: 2000 });
+  }),
+  ...only(hasPostgres, 'PostgreSQL', async (topics = []) => {
+    const server = await startPostgres('fsync=off');
+    onTestFinished(() => server.stop());
+    return () => postgresLog({ url: server.url, topics, connections: 2 });
+  }),
 ];
+
+function only(isThere: boolean, name: string, make: MakeLog): readonly (readonly [string, MakeLog])[] {
+  return isThere ? [[name, make]] : [];
+}
 
 export interface Node {
   readonly hub: Hub;

@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
@@ -105,7 +113,7 @@ async function launch(folder: string, settings: readonly string[]): Promise<Post
     }
   }
 
-  /** All processes of the server are in one group. */
+  /** Each process of the server is in a group of its own. */
   function signal(name: NodeJS.Signals): void {
     if (running.pid === undefined || running.exitCode !== null || running.signalCode !== null) return;
     for (const pid of [running.pid, ...childrenOf(running.pid)]) {
@@ -167,9 +175,12 @@ function run(program: string, args: readonly string[]): void {
 }
 
 function childrenOf(pid: number): number[] {
-  const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
-  return stdout
-    .split('\n')
+  const file = `/proc/${pid}/task/${pid}/children`;
+  const list = existsSync(file)
+    ? readFileSync(file, 'utf8')
+    : spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' }).stdout;
+  return list
+    .split(/\s+/)
     .map(Number)
     .filter((child) => child > 0);
 }

@@ -86,4 +86,14 @@ describe.each(cases)('%s', (_name, command, door) => {
     expect(frames.all.at(-1)?.type).toBe('tidings:goodbye');
     expect(await within('end of the process', exit)).toBe(0);
   });
+
+  test('a process whose hub and server are closed, as the guide says, ends by itself', async () => {
+    const { url, exit } = await start(command(), door);
+    const { frames } = await ask(`${url}/events?topic=a`);
+    await frames.nextEvent();
+    await ask(`${url}/shutdown`, { method: 'POST' }).catch(() => undefined);
+    await frames.until('end', () => frames.over);
+    expect(frames.all.at(-1)?.type).toBe('tidings:goodbye');
+    expect(await within('end of the process', exit)).toBe(0);
+  });
 });

@@ -30,6 +30,9 @@ export interface Delivery extends ReplaySource {
 
 const NONE: readonly never[] = [];
 
+/** The connection that is being written to, if it isn't by a push. */
+let writing: Connection | undefined;
+
 /**
  * A cursor on the log. While `live`, it has every event and fan-out pushes to it. Once the peer's buffer is full,
  * only the cursor is kept: at `drained` a reader goes on from there until it is at the head again.
@@ -144,7 +147,15 @@ export class Connection implements Receiver, Task {
     reader.begin(verdict, this.#subscription.wanted);
     const { heartbeat, retry } = this.#delivery;
     const { resumed, gaps, snapshot } = verdict;
-    const welcome: Welcome = { connection: this.id, secret: this.secret, resumed, gaps, heartbeat };
+    const { audience } = this.#request;
+    const welcome: Welcome = {
+      connection: this.id,
+      secret: this.secret,
+      resumed,
+      gaps,
+      heartbeat,
+      ...(audience !== undefined && { audience }),
+    };
     const cursor = snapshot ? undefined : reader.cursorText;
     this.#write(this.#subscription.format.welcome(welcome, retry, cursor, greeting));
     this.#pump();
@@ -278,7 +289,8 @@ export class Connection implements Receiver, Task {
     if (this.#phase === 'ending') return;
     this.blockedAt = undefined;
     this.#reader?.rested();
-    this.#pump();
+    // Within a write, whoever wrote goes on; a step in between would go live with terms that are about to change.
+    if (writing !== this) this.#pump();
   }
 
   /** For the transport: the peer is gone. */
@@ -306,13 +318,16 @@ export class Connection implements Receiver, Task {
   end(reason: GoodbyeReason, retry: number): void {
     if (this.#phase === 'ending' || this.#phase === 'closed') return;
     if (this.#phase === 'opening') return this.destroy();
+    const isLive = this.#phase === 'live';
     this.#settle();
     if (this.#isClosed) return;
     this.#phase = 'ending';
+    // A client that comes back for the next answer is to come from here, also if the events since were for others.
+    const cursor = isLive && reason === 'wait' ? this.#reader?.cursorText : undefined;
     this.#reader = undefined;
     // From now on the peer has the stall time to take the bytes that were sent.
     this.blockedAt = this.#delivery.clock.monotonic();
-    const output = this.#subscription.format.goodbye({ reason, retry: Math.round(retry) });
+    const output = this.#subscription.format.goodbye({ reason, retry: Math.round(retry) }, cursor);
     this.#count(output);
     try {
       this.#sink?.end(output);
@@ -419,7 +434,12 @@ export class Connection implements Receiver, Task {
   #write(output: Output): void {
     this.#count(output);
     this.#wroteAt = this.#delivery.clock.monotonic();
-    if (!this.#send(output)) this.blockedAt ??= this.#wroteAt;
+    const before = writing;
+    // oxlint-disable-next-line typescript/no-this-alias
+    writing = this;
+    const takesMore = this.#send(output);
+    writing = before;
+    if (!takesMore) this.blockedAt ??= this.#wroteAt;
   }
 
   /** A transport that throws takes down its own connection, and no event from any other. Answers as `write` does. */
@@ -451,7 +471,7 @@ export class Connection implements Receiver, Task {
  */
 function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscription): ConnectRequest {
   const { start, reconnects, subject, member, expiresAt, issuedAt } = request;
-  const { remote, userAgent, protocol, handler } = request;
+  const { remote, userAgent, protocol, audience, handler } = request;
   return {
     wanted,
     granted,
@@ -464,6 +484,7 @@ function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscriptio
     remote,
     userAgent,
     protocol,
+    audience,
     handler,
   };
 }

@@ -1,5 +1,6 @@
 import type { Expiring, GapNotice, Goodbye, Subscribed, Welcome } from '../../protocol/control.ts';
 import type { LogEntry } from '../../log/entry.ts';
+import type { MatcherSet } from '../../protocol/matcher-set.ts';
 import type { Output } from './sink.ts';
 
 /**
@@ -18,9 +19,12 @@ export interface Format {
   gap(notice: GapNotice, cursor: string): Output;
   subscribed(subscribed: Subscribed, cursor: string): Output;
   expiring(expiring: Expiring, cursor: string): Output;
-  goodbye(goodbye: Goodbye): Output;
+  /** `cursor`: where a complete answer ends. */
+  goodbye(goodbye: Goodbye, cursor: string | undefined): Output;
   /** Events for one connection alone, encoded already, without cursor. */
   alone(frames: string): Output;
   /** Shows that the stream is alive, and gives its current cursor. */
   heartbeat(cursor: string): Output;
+  /** The same format for a subscription, if its output depends on more than the events. */
+  readonly forTopics?: (wanted: MatcherSet, granted: MatcherSet) => Format;
 }

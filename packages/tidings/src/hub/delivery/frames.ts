@@ -41,7 +41,10 @@ export const frames: Format = {
   gap: (notice, id) => toBytes({ id, type: GAP, data: JSON.stringify(notice) }),
   subscribed: (subscribed, id) => toBytes({ id, type: SUBSCRIBED, data: JSON.stringify(subscribed) }),
   expiring: (expiring, id) => toBytes({ id, type: EXPIRING, data: JSON.stringify(expiring) }),
-  goodbye: (goodbye) => toBytes({ retry: goodbye.retry, type: GOODBYE, data: JSON.stringify(goodbye) }),
+  goodbye: (goodbye, id) => {
+    const fields = { retry: goodbye.retry, type: GOODBYE, data: JSON.stringify(goodbye) };
+    return toBytes(id === undefined ? fields : { ...fields, id });
+  },
   alone: (text) => encoder.encode(text),
   heartbeat: (id) => toBytes({ id }),
 };

@@ -110,7 +110,7 @@ export class Subscriptions {
         key,
         wanted,
         granted,
-        format,
+        format: format.forTopics?.(wanted, granted) ?? format,
         live: new Set(),
         pushed: { bytes: 0, at: 0 },
         receivers: 0,

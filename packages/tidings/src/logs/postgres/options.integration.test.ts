@@ -174,6 +174,18 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
     expect(page.next).toBe(3);
   });
 
+  test('reads pages without a limit of their length, in both directions', async () => {
+    const log = await open({ tail: { events: 0 } });
+    await log.append([event('1'), event('2')]);
+    const query = { after: 0, matchers: ALL, wants: () => true };
+    for (const length of [Infinity, 1e300, 10.5]) {
+      const { entries } = await log.read({ ...query, limit: { events: Infinity, length } });
+      expect(entries.map(({ data }) => data)).toEqual(['1', '2']);
+      const back = await log.read({ ...query, before: 3, limit: { events: Infinity, length, looks: 2.5 } });
+      expect(back.entries.map(({ data }) => data)).toEqual(['2', '1']);
+    }
+  });
+
   test('notices that somebody has deleted it', async () => {
     const schema = newSchema();
     const log = await open({ schema, timeout: 3000 });

@@ -44,19 +44,19 @@ export async function readPage(store: Store, query: LogQuery, end: number): Prom
 }
 
 async function readOnce({ wants, limit }: LogQuery, read: (limit: RowLimit) => Promise<Rows>): Promise<Page> {
-  const rows = Math.max(1, Math.min(STEP, limit.events + 1, limit.looks ?? Infinity));
-  const { entries, next } = await read({ rows, length: Math.max(1, limit.length) });
+  const rows = Math.max(1, Math.ceil(Math.min(STEP, limit.events + 1, limit.looks ?? Infinity)));
+  const { entries, next } = await read({ rows, length: toLength(limit.length) });
   return toPage(entries.filter(wants), limit, next);
 }
 
 async function scan(store: Store, { wants, limit }: LogQuery, span: Span): Promise<Page> {
   const { isBack } = span;
   const end = isBack ? span.low + 1 : span.high;
-  let looks = Math.max(1, Math.min(limit.looks ?? MAX_LOOKS, MAX_LOOKS));
+  let looks = Math.max(1, Math.ceil(Math.min(limit.looks ?? MAX_LOOKS, MAX_LOOKS)));
   const found: LogEntry[] = [];
   let rest = span;
   for (;;) {
-    const length = Math.max(1, 4 * limit.length);
+    const length = toLength(4 * limit.length);
     const { entries, next } = await readRange(store, rest, { rows: Math.min(STEP, looks), length });
     found.push(...entries.filter(wants));
     looks -= Math.max(1, entries.length);
@@ -64,6 +64,11 @@ async function scan(store: Store, { wants, limit }: LogQuery, span: Span): Promi
     if (page.next !== next || page.entries.length >= limit.events || looks <= 0 || next === end) return page;
     rest = isBack ? { ...rest, high: next - 1 } : { ...rest, low: next };
   }
+}
+
+/** A whole number, as PostgreSQL wants it. */
+function toLength(length: number): number {
+  return Math.max(1, Math.ceil(Math.min(length, 1e12)));
 }
 
 /** Goes on with the walk over the names of topics, for a reader of these matchers that is at `seq`. */

@@ -45,16 +45,17 @@ local function text(n) return string.format('%.0f', n) end
 
 local NAMES = { 'head', 'events', 'bytes', 'floor', 'newestLoss', 'lossCount', 'trimmedTo', 'lossRecords',
   'forgottenSeq', 'forgottenCount', 'time', 'ahead', 'left' }
-local found = redisCall('HMGET', META, 'epoch', unpack(NAMES))
-local epoch = found[1]
+local found = redisCall('HMGET', META, 'epoch', 'nextExpiry', unpack(NAMES))
+local epoch, expiryBefore = found[1], found[2]
+local nextExpiry = expiryBefore
 if not epoch then return redis.error_reply('TIDINGS-EMPTY there is no log behind this prefix') end
 local state = {}
-for i, name in ipairs(NAMES) do state[name] = tonumber(found[i + 1] or 0) or 0 end
+for i, name in ipairs(NAMES) do state[name] = tonumber(found[i + 2] or 0) or 0 end
 local headBefore = state.head
 
 local function reply(answer)
   return { answer, epoch, text(state.head), text(state.floor), text(state.newestLoss), text(state.lossCount),
-    text(state.time), text(state.left), redisCall('HGET', META, 'nextExpiry') or '' }
+    text(state.time), text(state.left), nextExpiry or '' }
 end
 
 -- A call that is sent again, since its answer was lost, is answered again.
@@ -66,6 +67,17 @@ end
 -- The log's time never goes back: where a clock was set back, it goes on from where it was.
 if now + state.ahead >= state.time then state.time = now + state.ahead else state.ahead = state.time - now end
 now = state.time
+
+-- Logs without keys that expire have nothing to look up.
+local expiring = expiryBefore and true or false
+local function setExpiry(place, at)
+  if at then
+    expiring = true
+    redisCall('ZADD', TTLS, at, place)
+  elseif expiring then
+    redisCall('ZREM', TTLS, place)
+  end
+end
 
 local function split(list)
   local parts = {}
@@ -158,7 +170,7 @@ local function leavePlace(entry)
   else
     redisCall('HDEL', STATES, place)
     redisCall('ZREM', p .. 'k:' .. entry.all[1], entry.k)
-    redisCall('ZREM', TTLS, place)
+    setExpiry(place, nil)
   end
 end
 
@@ -247,7 +259,7 @@ local function supersede(entry)
   kept[#kept + 1] = entry.seq
   redisCall('HSET', STATES, place, table.concat(kept, ','))
   redisCall('ZADD', p .. 'k:' .. entry.all[1], entry.seq, entry.k)
-  if entry.x then redisCall('ZADD', TTLS, entry.x, place) else redisCall('ZREM', TTLS, place) end
+  setExpiry(place, entry.x)
   if has(entry, 't') then return end
   for _, topic in ipairs(entry.topics) do
     redisCall('ZADD', p .. 's:' .. topic, entry.seq, entry.seq)
@@ -267,7 +279,7 @@ local function boundKeys(topic, most)
     end
     redisCall('ZREM', p .. 'k:' .. topic, key)
     redisCall('HDEL', STATES, topic .. '\\n' .. key)
-    redisCall('ZREM', TTLS, topic .. '\\n' .. key)
+    setExpiry(topic .. '\\n' .. key, nil)
   end
 end
 
@@ -361,9 +373,11 @@ local function expire(place)
     '', math.huge, { ${hubsEvents}, ${hubsBytes}, ${hubsAge} })
 end
 
-for _, place in ipairs(redisCall('ZRANGEBYSCORE', TTLS, '-inf', text(now), 'LIMIT', 0, trimStep)) do
-  redisCall('ZREM', TTLS, place)
-  expire(place)
+if expiring and tonumber(expiryBefore) <= now then
+  for _, place in ipairs(redisCall('ZRANGEBYSCORE', TTLS, '-inf', text(now), 'LIMIT', 0, trimStep)) do
+    setExpiry(place, nil)
+    expire(place)
+  end
 end
 
 local function knownId(at) return ARGV[at + 3] ~= '' and redisCall('HGET', IDS, ARGV[at + 3]) end
@@ -491,11 +505,13 @@ end
 local fields = {}
 for _, name in ipairs(NAMES) do fields[#fields + 1] = name; fields[#fields + 1] = text(state[name]) end
 redisCall('HSET', META, unpack(fields))
-local soonest = redisCall('ZRANGE', TTLS, 0, 0, 'WITHSCORES')[2]
-if soonest then
-  redisCall('HSET', META, 'nextExpiry', soonest)
-else
-  redisCall('HDEL', META, 'nextExpiry')
+if expiring then
+  nextExpiry = redisCall('ZRANGE', TTLS, 0, 0, 'WITHSCORES')[2]
+  if not nextExpiry then
+    redisCall('HDEL', META, 'nextExpiry')
+  elseif nextExpiry ~= expiryBefore then
+    redisCall('HSET', META, 'nextExpiry', nextExpiry)
+  end
 end
 if state.head > headBefore then
   redisCall('XADD', p .. 'wake', 'MAXLEN', 1, '*', 'head', text(state.head))

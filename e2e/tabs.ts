@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { BrowserContext, CDPSession, Page } from 'playwright-core';
+import { createHub, type Hub } from 'tidings';
+import type * as Tidings from 'tidings/client';
+import { sse } from 'tidings/node';
+import { DEADLINE } from '../scripts/deadline.ts';
+
+const built = fileURLToPath(new URL('../packages/tidings/dist/', import.meta.url));
+
+const html = `<!doctype html><title>Tab</title><link rel="icon" href="data:,">
+<script type="module">
+  import { connect } from '/tidings/client/index.js';
+  const query = new URLSearchParams(location.search);
+  // By this lock, a test finds out which tab leads.
+  navigator.locks.request('tab ' + query.get('n'), () => new Promise(() => {}));
+  Object.assign(globalThis, { connect, received: [], errors: [] });
+</script>`;
+
+/** A hub on HTTP/1.1, and empty pages that know the client. */
+export interface TabServer {
+  readonly hub: Hub;
+  readonly url: string;
+  /** Streams that are open, by the requests. */
+  streams(): number;
+  close(): Promise<void>;
+}
+
+export async function serveTabs(): Promise<TabServer> {
+  const hub = createHub({ heartbeat: 2_000 });
+  const handle = sse(hub);
+  let streams = 0;
+  const server: Server = createServer((req, res) => {
+    const { pathname } = new URL(req.url ?? '', 'http://localhost');
+    if (pathname === '/events') {
+      streams += 1;
+      res.once('close', () => (streams -= 1));
+      return handle(req, res);
+    }
+    if (extname(pathname) !== '.js') return void res.setHeader('content-type', 'text/html').end(html);
+    readFile(built + pathname.replace('/tidings/', '')).then(
+      (file) => res.setHeader('content-type', 'text/javascript').end(file),
+      () => res.writeHead(404).end(),
+    );
+    return undefined;
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    hub,
+    url: `http://127.0.0.1:${port}`,
+    streams: () => streams,
+    async close() {
+      await hub.close({ within: 0 });
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** The globals of a tab's script. */
+export interface TabGlobals {
+  connect: typeof Tidings.connect;
+  client: Tidings.EventClient;
+  received: number[];
+  errors: string[];
+}
+
+export interface BrowserTab {
+  readonly n: number;
+  readonly page: Page;
+  readonly session: CDPSession;
+  /** It gets everything published after so many events. */
+  readonly from: number;
+}
+
+let count = 0;
+
+export async function openTab(context: BrowserContext, url: string): Promise<Omit<BrowserTab, 'from'>> {
+  count += 1;
+  const page = await context.newPage();
+  page.setDefaultTimeout(DEADLINE);
+  await page.goto(`${url}/?n=${count}`);
+  await page.waitForFunction(() => 'connect' in globalThis);
+  return { n: count, page, session: await context.newCDPSession(page) };
+}
+
+/** Follows `numbers` from a cursor on, by the stream that all tabs share. */
+export async function follow(page: Page, cursor: string): Promise<void> {
+  await page.evaluate((from) => {
+    const globals = globalThis as unknown as TabGlobals;
+    const client = globals.connect('/events', { topics: ['numbers'], cursor: from, shared: true });
+    globals.client = client;
+    client.on('message', (event) => globals.received.push(event.json()));
+    client.onError((error) => globals.errors.push(error.message));
+    client.onGap((gaps) => globals.errors.push(JSON.stringify(gaps)));
+  }, cursor);
+}
+
+export const received = (page: Page): Promise<number[]> =>
+  page.evaluate(() => (globalThis as unknown as TabGlobals).received);
+export const statusOf = (page: Page): Promise<string> =>
+  page.evaluate(() => (globalThis as unknown as TabGlobals).client.status);
+
+/** @returns the number of the tab that leads, as the browser knows it. */
+export async function leaderSeenFrom(page: Page): Promise<number | undefined> {
+  return page.evaluate(async () => {
+    const { held = [] } = await navigator.locks.query();
+    const leader = held.find(({ name }) => name?.endsWith(' leader') === true)?.clientId;
+    const own = held.find(({ name, clientId }) => clientId === leader && name?.startsWith('tab ') === true);
+    return own === undefined ? undefined : Number(own.name?.slice('tab '.length));
+  });
+}
+
+/**
+ * Nothing of the page runs from here on, as in a page that the browser has frozen. `told`: with the event that comes
+ * before. Chromium itself freezes only hidden pages, and without a window none is hidden.
+ */
+export async function freeze({ page, session }: Omit<BrowserTab, 'from'>, told: boolean): Promise<void> {
+  if (told) await page.evaluate(() => document.dispatchEvent(new Event('freeze')));
+  await session.send('Debugger.enable');
+  await session.send('Debugger.pause');
+}
+
+export async function thaw({ page, session }: Omit<BrowserTab, 'from'>): Promise<void> {
+  await session.send('Debugger.disable');
+  await page.evaluate(() => document.dispatchEvent(new Event('resume')));
+}

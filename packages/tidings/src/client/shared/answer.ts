@@ -1,0 +1,138 @@
+import { GAP, GOODBYE, LABEL, type Gap, WELCOME } from '../../protocol/control.ts';
+import { createDecoder, type DecodedEvent } from '../../protocol/decode.ts';
+import { encodeFrame } from '../../protocol/encode.ts';
+import { type Matcher, matcherKey } from '../../protocol/matcher.ts';
+
+/** A response, whatever the `fetch` in use makes of it. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: {
+    get(name: string): string | null;
+    forEach(task: (value: string, name: string) => void): void;
+  };
+  readonly body: unknown;
+  readonly url?: string;
+  readonly redirected?: boolean;
+}
+
+export interface Bytes {
+  read(): Promise<{ readonly done?: boolean | undefined; readonly value?: Uint8Array }>;
+  cancel(): void;
+}
+
+/** What the first frame of a hub's labelled stream says. */
+export interface Introduction {
+  readonly connection: string;
+  readonly heartbeat: number | undefined;
+  readonly audience: string;
+  readonly gaps: readonly Gap[];
+}
+
+export interface AnswerHandlers {
+  /** The first frame. `introduction`: undefined if no hub speaks, or one that has no such streams. @returns false to stop. */
+  first(introduction: Introduction | undefined, event: DecodedEvent | undefined): boolean;
+  /** `own`: the event has a cursor of its own. `labelled`: it came by one of the topics. */
+  event(event: DecodedEvent, own: boolean, labelled: boolean): void;
+  position(id: string): void;
+  retry(delay: number): void;
+  /** Called after each chunk. While the promise is pending, nothing is read. */
+  idle(): Promise<void> | undefined;
+}
+
+/** @returns the cursor at which the answer is complete; undefined if it was cut off. @throws what reading throws. */
+export async function readAnswer(
+  bytes: Bytes,
+  asked: readonly Matcher[],
+  after: string,
+  maxEventBytes: number,
+  handlers: AnswerHandlers,
+): Promise<string | undefined> {
+  const items: (() => void)[] = [];
+  let id = after;
+  let begun = false;
+  let stopped = false;
+  let labelled = false;
+  let complete = false;
+
+  function receive(event: DecodedEvent): void {
+    const own = event.id !== id;
+    ({ id } = event);
+    if (!begun) {
+      begun = true;
+      stopped = !handlers.first(introductionOf(event, asked), event);
+      return;
+    }
+    if (event.type === LABEL) labelled = topicsOf(event.data) > 0;
+    else if (event.type === GOODBYE && isWait(event.data)) complete = true;
+    else handlers.event(event, own, labelled);
+  }
+
+  const decoder = createDecoder({
+    onEvent: (event) => items.push(() => receive(event)),
+    onId: (to) =>
+      items.push(() => {
+        id = to;
+        handlers.position(to);
+      }),
+    onRetry: (delay) => items.push(() => handlers.retry(delay)),
+    lastEventId: after,
+    maxEventBytes,
+  });
+  while (!stopped && !complete) {
+    const { done, value } = await bytes.read();
+    if (done === true || value === undefined) break;
+    decoder.feed(value);
+    for (const item of items.splice(0)) if (!stopped) item();
+    const busy = handlers.idle();
+    if (busy !== undefined) await busy;
+  }
+  if (!begun && !stopped) handlers.first(undefined, undefined);
+  bytes.cancel();
+  return complete && id !== '' ? id : undefined;
+}
+
+/** As a frame for the client's stream. */
+export function frameOf(
+  { type, data, id }: Pick<DecodedEvent, 'type' | 'data' | 'id'>,
+  own: boolean,
+): string {
+  return encodeFrame({ ...(own && { id }), ...(type !== 'message' && { type }), data });
+}
+
+export function gapFrame(gaps: readonly Gap[], id: string): string {
+  return encodeFrame({ id, type: GAP, data: JSON.stringify({ gaps }) });
+}
+
+/** Nothing, unless a hub says that its stream is for what was asked and who may share it. */
+function introductionOf({ type, data }: DecodedEvent, asked: readonly Matcher[]): Introduction | undefined {
+  if (type !== WELCOME) return undefined;
+  const welcome = parse(data);
+  const { connection, heartbeat, audience, topics, gaps } = welcome;
+  if (typeof audience !== 'string' || !Array.isArray(topics)) return undefined;
+  const keys = new Set((topics as readonly Matcher[]).map(matcherKey));
+  if (!asked.every((matcher) => keys.has(matcherKey(matcher)))) return undefined;
+  return {
+    connection: typeof connection === 'string' ? connection : '',
+    heartbeat: typeof heartbeat === 'number' ? heartbeat : undefined,
+    audience,
+    gaps: Array.isArray(gaps) ? (gaps as readonly Gap[]) : [],
+  };
+}
+
+function topicsOf(data: string): number {
+  const { topics } = parse(data);
+  return Array.isArray(topics) ? topics.length : 0;
+}
+
+function isWait(data: string): boolean {
+  return parse(data)['reason'] === 'wait';
+}
+
+function parse(data: string): Readonly<Record<string, unknown>> {
+  try {
+    return (JSON.parse(data) ?? {}) as Record<string, unknown>;
+  } catch {
+    // Not a hub's.
+    return {};
+  }
+}

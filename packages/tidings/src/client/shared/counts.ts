@@ -1,0 +1,32 @@
+import { type Matcher, matcherKey } from '../../protocol/matcher.ts';
+
+/** How often each topic is subscribed to: components of a page don't know of each other. */
+export interface Counts {
+  add(topics: readonly Matcher[]): void;
+  /** @returns those that nobody is subscribed to any more, and those that nobody ever was. */
+  drop(topics: readonly Matcher[]): readonly Matcher[];
+}
+
+export function createCounts(initial: readonly Matcher[]): Counts {
+  const counts = new Map<string, number>();
+
+  function add(topics: readonly Matcher[]): void {
+    for (const topic of topics) {
+      const key = matcherKey(topic);
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+  }
+
+  add(initial);
+  return {
+    add,
+    drop: (topics) =>
+      topics.filter((topic) => {
+        const key = matcherKey(topic);
+        const left = (counts.get(key) ?? 0) - 1;
+        if (left > 0) counts.set(key, left);
+        else counts.delete(key);
+        return left <= 0;
+      }),
+  };
+}

@@ -1,0 +1,43 @@
+import type { Matcher } from '../../protocol/matcher.ts';
+
+/** An event of the shared stream. */
+export interface SharedEvent {
+  /** The matchers by which it came, as `matcherKey` has them. Undefined: it is for all tabs. */
+  readonly topics: readonly string[] | undefined;
+  readonly type: string;
+  readonly data: string;
+  /** Empty if it isn't one of the log. */
+  readonly id: string;
+}
+
+/**
+ * From the leader to all tabs. `term` names its time in office; `n` counts its messages, so that a tab notices one that
+ * it missed.
+ */
+export type LeaderMessage = { readonly term: string; readonly n: number } & (
+  | { readonly type: 'lead' }
+  /** From its position `at` on, the stream brings the tab everything it asked for. */
+  | { readonly type: 'joined'; readonly tab: string; readonly request: number; readonly at: string }
+  /** The stream can't take these topics on. */
+  | { readonly type: 'refused'; readonly tab: string; readonly request: number }
+  /** What came since the last such message, up to the position `at`. */
+  | { readonly type: 'events'; readonly events: readonly SharedEvent[]; readonly at: string }
+  /** The stream is interrupted. `message`: why, unless the server ended it as it should. */
+  | { readonly type: 'down'; readonly message: string | undefined; readonly failed: boolean }
+  | { readonly type: 'pong' }
+);
+
+export type TabMessage =
+  /** Asks for topics in place of those before. The tab has everything of them up to `at`. */
+  | {
+      readonly type: 'join';
+      readonly tab: string;
+      readonly request: number;
+      readonly topics: readonly Matcher[];
+      readonly at: string;
+    }
+  | { readonly type: 'leave'; readonly tab: string }
+  /** Is the leader alive? */
+  | { readonly type: 'ping' };
+
+export type Message = LeaderMessage | TabMessage;

@@ -1,0 +1,206 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createFakeBrowser, type FakeTab } from '../../../test/client/fake-browser.ts';
+import { until } from '../../../test/http/deadline.ts';
+import { startHub } from '../../../test/http/hub.ts';
+import { sse } from '../../fetch/index.ts';
+import { type Hub, type HubOptions, memoryLog } from '../../index.ts';
+import { type ClientOptions, connect, type EventClient } from '../index.ts';
+
+/** How much faster than a real browser's the clocks are. */
+const SPEED = 10;
+
+interface Tab extends FakeTab {
+  readonly client: EventClient;
+  readonly data: unknown[];
+  readonly statuses: string[];
+  readonly errors: string[];
+  readonly gaps: unknown[];
+}
+
+interface Scene {
+  readonly hub: Hub;
+  /** Requests for streams and whole answers. */
+  readonly requests: string[];
+  open(options?: ClientOptions): Tab;
+}
+
+type Handler = Parameters<typeof sse>[1];
+
+function start(handler: Handler = {}, hubOptions: HubOptions = {}): Scene {
+  const hub = startHub({ heartbeat: 100, ...hubOptions });
+  const handle = sse(hub, handler);
+  const requests: string[] = [];
+  const browser = createFakeBrowser(
+    async (url: string, init: RequestInit) => {
+      const request = new Request(url, init);
+      requests.push(`${request.method} ${new URL(url).search}`);
+      const response = await handle(request);
+      return response;
+    },
+    SPEED,
+    () => 1,
+  );
+  const open = (options: ClientOptions = {}): Tab => {
+    const tab = browser.openTab();
+    const client = connect('/events', {
+      shared: { environment: tab.shared },
+      environment: tab.environment,
+      timers: tab.timers,
+      fetch: tab.fetch,
+      topics: ['a'],
+      ...options,
+    });
+    onTestFinished(() => client.close());
+    const seen = {
+      data: [] as unknown[],
+      statuses: [] as string[],
+      errors: [] as string[],
+      gaps: [] as unknown[],
+    };
+    client.on('message', (event) => seen.data.push(event.json()));
+    client.onStatus((status) => seen.statuses.push(status));
+    client.onError((error) => {
+      // With a clock that is so fast, a busy machine looks like a silent server.
+      if (error.code !== 'client/silent') seen.errors.push(`${error.code}: ${error.message}`);
+    });
+    client.onGap((gaps) => seen.gaps.push(...gaps));
+    return { ...tab, client, ...seen };
+  };
+  return { hub, requests, open };
+}
+
+/** Whatever else is asked for meanwhile. */
+const isShared = (hub: Hub) =>
+  until('one connection', () => hub.stats().live === 1 && hub.connections().length === 1);
+
+describe('tabs that share a stream', () => {
+  it('have one connection, by which each gets the events of its topics', async () => {
+    const { hub, open } = start();
+    const tabs = [
+      open({ topics: ['a'] }),
+      open({ topics: ['b'] }),
+      open({ topics: ['a', { pattern: 'b*' }] }),
+    ];
+    await until('open', () => tabs.every(({ client }) => client.status === 'open'));
+    await until('all topics', () => hub.connections().some(({ topics }) => topics.length === 3));
+    await isShared(hub);
+    await hub.publish('a', 1);
+    await hub.publish('b', 2);
+    await hub.publish(['a', 'b'], 3);
+    await hub.publish('bb', 4);
+    await until('last', () => tabs[2]?.data.length === 4);
+    expect(tabs.map(({ data }) => data)).toEqual([
+      [1, 3],
+      [2, 3],
+      [1, 2, 3, 4],
+    ]);
+    expect(tabs.flatMap(({ errors }) => errors)).toEqual([]);
+  });
+
+  it('begin where their pages were rendered', async () => {
+    const { hub, open } = start();
+    const first = open();
+    await isShared(hub);
+    const cursor = hub.cursor();
+    await hub.publish('a', 1);
+    await hub.publish('a', 2);
+    await until('first', () => first.data.length === 2);
+    const second = open({ cursor });
+    await hub.publish('a', 3);
+    await until('third', () => [first, second].every(({ data }) => data.length === 3));
+    expect([first.data, second.data]).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
+  });
+
+  it.each(['close', 'crash', 'freeze', 'hang'] as const)('go on when the leader is gone: %s', async (how) => {
+    const { hub, open } = start();
+    const leader = open();
+    await isShared(hub);
+    const others = [open(), open()];
+    await until('open', () => others.every(({ client }) => client.status === 'open'));
+    await hub.publish('a', 1);
+    if (how === 'close') leader.client.close();
+    if (how === 'crash') leader.crash();
+    if (how === 'freeze') leader.freeze(true);
+    if (how === 'hang') leader.freeze(false);
+    await hub.publish('a', 2);
+    await until('second', () => others.every(({ data }) => data.length >= 2));
+    await hub.publish('a', 3);
+    await until('third', () => others.every(({ data }) => data.length >= 3));
+    expect(others.map(({ data }) => data)).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
+    expect(others.flatMap(({ errors }) => errors)).toEqual([]);
+    if (how === 'freeze' || how === 'hang') {
+      leader.thaw();
+      await until('thawed', () => leader.data.length >= 3);
+      expect(leader.data).toEqual([1, 2, 3]);
+    }
+    await isShared(hub);
+  });
+
+  it('get the values of states, each its own', async () => {
+    const log = memoryLog({ topics: [{ match: 's', state: true }] });
+    const { hub, open } = start({}, { log });
+    await hub.publish('s', 1, { key: 'k' });
+    const first = open({ topics: ['s'] });
+    await until('first', () => first.data.length === 1);
+    await isShared(hub);
+    const second = open({ topics: ['a'] });
+    await until('open', () => second.client.status === 'open');
+    await hub.publish('s', 2, { key: 'k' });
+    await second.client.subscribe('s');
+    await until('value', () => second.data.length === 1);
+    await hub.publish('s', 3, { key: 'k' });
+    await until('change', () => second.data.length === 2 && first.data.length === 3);
+    expect([first.data, second.data]).toEqual([
+      [1, 2, 3],
+      [2, 3],
+    ]);
+  });
+
+  it('drop a topic only when the last of them does', async () => {
+    const { hub, open } = start();
+    const first = open({ topics: ['a', 'b'] });
+    const second = open({ topics: ['a', 'b'] });
+    await isShared(hub);
+    await until('open', () => [first, second].every(({ client }) => client.status === 'open'));
+    await first.client.unsubscribe('b');
+    await hub.publish('b', 1);
+    await until('second', () => second.data.length === 1);
+    await second.client.unsubscribe('b');
+    await until('dropped', () => JSON.stringify(hub.connections()[0]?.topics) === '["a"]');
+    expect(first.data).toEqual([]);
+  });
+
+  it('count what is subscribed to within a page', async () => {
+    const { hub, open } = start();
+    const { client, data } = open();
+    await isShared(hub);
+    await client.subscribe('b');
+    await client.subscribe('b', 'a');
+    await client.unsubscribe('b');
+    await client.unsubscribe('a');
+    await hub.publish('a', 1);
+    await hub.publish('b', 2);
+    await until('both', () => data.length === 2);
+    await client.unsubscribe('b');
+    await hub.publish('b', 3);
+    await hub.publish('a', 4);
+    await until('last', () => data.length === 3);
+    expect(data).toEqual([1, 2, 4]);
+  });
+
+  it('are told apart by the subject that the server sees', async () => {
+    const { hub, open } = start({
+      authorize: (req) => ({ subject: req.headers.get('authorization') ?? 'nobody' }),
+    });
+    const tabs = ['ann', 'ann', 'bob'].map((authorization) => open({ headers: () => ({ authorization }) }));
+    await until('open', () => tabs.every(({ client }) => client.status === 'open'));
+    await until('connections', () => hub.stats().live === 2 && hub.connections().length === 2);
+    expect(new Set(hub.connections().map(({ subject }) => subject))).toEqual(new Set(['ann', 'bob']));
+  });
+});

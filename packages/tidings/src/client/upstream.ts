@@ -1,0 +1,70 @@
+import { type Label, LABEL, RESERVED_PREFIX, WELCOME, type Welcome } from '../protocol/control.ts';
+import type { DecodedEvent } from '../protocol/decode.ts';
+import { matcherKey } from '../protocol/matcher.ts';
+import type { CursorKeeper } from './cursor-keeper.ts';
+import { createDelivery, type Delivery } from './delivery.ts';
+import { createListeners, type Signals } from './listeners.ts';
+import { createDriver } from './machine-driver.ts';
+import type { Settings } from './options.ts';
+import type { OpenUpstream } from './shared/index.ts';
+
+/**
+ * The one connection for all tabs: the client's own machinery, with the tabs in place of listeners. It keeps no cursor
+ * back for a slow one, since every tab has its own.
+ */
+export function upstreamOpener(settings: Settings): OpenUpstream {
+  return (topics, at, hooks) => {
+    /** Undefined: nothing of the connection has been labelled yet. */
+    let label: readonly string[] | undefined;
+    let cursor = at;
+    let problem: string | undefined;
+
+    const keeper: CursorKeeper = {
+      get cursor() {
+        return cursor;
+      },
+      move: (to) => (cursor = to),
+      save: () => hooks.flush(cursor),
+    };
+    const listeners = createListeners<Signals>();
+    const delivery: Delivery = { ...createDelivery(), give };
+    listeners.add('gap', hooks.gap);
+    listeners.add('error', ({ message }) => (problem = message));
+    listeners.add('status', (status) => {
+      // The error comes after the status.
+      if (status === 'waiting' || status === 'paused') queueMicrotask(() => hooks.down(problem));
+      else if (status === 'failed' || status === 'closed') queueMicrotask(() => hooks.failed(problem));
+      else problem = undefined;
+    });
+    const driver = createDriver({ ...settings, topics }, keeper, delivery, listeners);
+    driver.start(undefined);
+    return {
+      change: (add, drop) => driver.change({ add, drop }),
+      close: () => driver.send({ type: 'close' }),
+    };
+
+    function give({ type, data, id }: DecodedEvent): undefined {
+      if (type === WELCOME) {
+        label = undefined;
+        hooks.opened(parse<Welcome>(data).audience);
+      } else if (type === LABEL) {
+        label = parse<Label>(data).topics?.map(matcherKey);
+      } else if (!type.startsWith(RESERVED_PREFIX) && label !== undefined) {
+        // The values of states have no cursor of their own. Each tab has read those that it needs.
+        const isEntry = id !== cursor;
+        if (isEntry) hooks.event({ topics: label, type, data, id });
+        else if (label.length === 0) hooks.event({ topics: undefined, type, data, id: '' });
+      }
+      return undefined;
+    }
+  };
+}
+
+function parse<T>(data: string): Partial<T> {
+  try {
+    return (JSON.parse(data) ?? {}) as Partial<T>;
+  } catch {
+    // Not a hub's.
+    return {};
+  }
+}

@@ -1,0 +1,22 @@
+import type { Checked } from './authorization.ts';
+
+/** Characters of base64url: 132 bits. */
+const LENGTH = 22;
+
+/**
+ * Stands for the reader of a stream without telling who it is: a subject may be a secret, such as a session's id. Streams
+ * with the same audience may take each other's place. Without a subject nothing but equal grants shows that readers are
+ * the same.
+ */
+export async function audienceOf({ subject, member, granted }: Checked): Promise<string> {
+  const reader = JSON.stringify([
+    subject ?? null,
+    member?.id ?? null,
+    subject === undefined ? granted.key : '',
+  ]);
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(reader));
+  return btoa(String.fromCharCode(...new Uint8Array(digest)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .slice(0, LENGTH);
+}

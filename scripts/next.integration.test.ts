@@ -1,0 +1,181 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ask } from '../packages/tidings/test/http/client.ts';
+import { freePort } from '../packages/tidings/test/faults/free-port.ts';
+import { untilAsync, within } from '../packages/tidings/test/http/deadline.ts';
+import { installPacked } from './packed.mjs';
+import { extractSnippets } from './snippets.mjs';
+
+const page = 'docs/guides/frameworks.md';
+/** The versions that were tried; Next moves fast. */
+const PACKAGES = ['next@16.4.6', 'react@19.3.1', 'react-dom@19.3.1'];
+/** Installing and building take the registry and the machine their time. */
+const PATIENCE = 600_000;
+
+const environment = { ...process.env, NODE_ENV: undefined, NEXT_TELEMETRY_DISABLED: '1', CI: undefined };
+const project = installPacked();
+const programs = new Set<ChildProcess>();
+let whyNot: string | undefined;
+
+afterAll(() => {
+  for (const program of programs) kill(program);
+  project.remove();
+});
+
+/** Files of the guide as they are, but for their imports of the app's own `lib/hub`; the rest is what a user has already. */
+function writeApp(): void {
+  // The project's own, which would make it one of TypeScript.
+  rmSync(join(project.folder, 'tsconfig.json'));
+  const snippets = extractSnippets(page, readFileSync(new URL(`../${page}`, import.meta.url), 'utf8'));
+  const fromGuide = (name: string): string =>
+    snippets.find((snippet) => snippet.name.endsWith(`.${name}.ts`))?.text.trim() ?? '';
+  write('lib/hub.js', fromGuide('next-hub'));
+  write('app/events/route.js', fromGuide('next-route'));
+  write('instrumentation.js', fromGuide('next-instrumentation'));
+  write('app/publish/route.js', publishRoute('first'));
+  write(
+    'app/layout.jsx',
+    'export default function Layout({ children }) { return <html><body>{children}</body></html>; }',
+  );
+  write(
+    'app/page.jsx',
+    `import { hub } from '../lib/hub';
+     async function announce() { 'use server'; await hub.publish('news', 'from the action'); }
+     export default function Page() { return <form action={announce}><button>Announce</button></form>; }`,
+  );
+}
+
+function publishRoute(version: string): string {
+  return `import { hub } from '../../lib/hub';
+    export async function POST() { return Response.json({ ...await hub.publish('news', ${JSON.stringify(version)}), version: ${JSON.stringify(version)} }); }`;
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(join(project.folder, path)), { recursive: true });
+  writeFileSync(join(project.folder, path), text);
+}
+
+function next(args: readonly string[], more: object = {}): ChildProcess {
+  const cli = join(project.folder, 'node_modules/next/dist/bin/next');
+  const program = spawn(process.execPath, [cli, ...args], {
+    cwd: project.folder,
+    env: { ...environment, ...more },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // `next dev` has processes of its own.
+    detached: true,
+  });
+  programs.add(program);
+  program.on('exit', () => programs.delete(program));
+  return program;
+}
+
+function kill({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+}
+
+async function serve(
+  args: readonly string[],
+  more: object = {},
+): Promise<{ program: ChildProcess; url: string }> {
+  const port = await freePort();
+  const program = next([...args, '-p', String(port), '-H', '127.0.0.1'], more);
+  let output = '';
+  const ready = new Promise<void>((resolve, reject) => {
+    const take = (text: Buffer): void => {
+      output += stripVTControlCharacters(text.toString());
+      if (output.includes('Ready in')) resolve();
+    };
+    program.stdout?.on('data', take);
+    program.stderr?.on('data', take);
+    program.on('exit', () => reject(new Error(`next ${args.join(' ')} ended: ${output}`)));
+  });
+  await within('start of Next', ready);
+  return { program, url: `http://127.0.0.1:${port}` };
+}
+
+/** The first request of a route in development compiles it. */
+async function publish(url: string): Promise<unknown> {
+  const reply = await ask(`${url}/publish`, { method: 'POST' });
+  return reply.status === 200 ? (await reply.json())['version'] : undefined;
+}
+
+describe('An app of Next.js', () => {
+  beforeAll(() => {
+    writeApp();
+    const args = [
+      'install',
+      '--prefer-offline',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--no-package-lock',
+    ];
+    const install = spawnSync('npm', [...args, '--omit=peer', ...PACKAGES], {
+      cwd: project.folder,
+      encoding: 'utf8',
+      timeout: PATIENCE,
+    });
+    if (install.status !== 0)
+      whyNot = `npm could not install ${PACKAGES.join(', ')}: ${install.stderr.slice(0, 300)}`;
+  }, PATIENCE);
+
+  test(
+    'that is built has one hub for routes, server actions and its shutdown',
+    { timeout: PATIENCE },
+    async ({ skip }) => {
+      if (whyNot !== undefined) skip(whyNot);
+      const build = next(['build']);
+      let output = '';
+      build.stdout?.on('data', (text: Buffer) => (output += text.toString()));
+      build.stderr?.on('data', (text: Buffer) => (output += text.toString()));
+      const [built] = (await once(build, 'exit')) as [number | null];
+      expect(output).not.toContain('rror');
+      expect(built).toBe(0);
+
+      const { program, url } = await serve(['start'], { NEXT_MANUAL_SIG_HANDLE: 'true' });
+      const { frames } = await ask(`${url}/events?topic=news`);
+      await frames.nextEvent();
+      expect(await publish(url)).toBe('first');
+      expect((await frames.nextEvent()).data).toBe('"first"');
+
+      const home = await ask(url);
+      await home.frames.end();
+      const action = /\$ACTION_ID_[0-9a-f]+/.exec(home.frames.text)?.[0] ?? 'no action in the page';
+      const form = new FormData();
+      form.set(action, '');
+      expect((await fetch(url, { method: 'POST', body: form, headers: { origin: url } })).status).toBe(200);
+      expect((await frames.nextEvent()).data).toBe('"from the action"');
+
+      const exit = once(program, 'exit');
+      program.kill('SIGTERM');
+      expect((await frames.nextEvent()).type).toBe('tidings:goodbye');
+      await frames.end();
+      expect(await within('end of Next', exit)).toEqual([0, null]);
+    },
+  );
+
+  test(
+    'that is edited keeps its hub, and the streams that are open',
+    { timeout: PATIENCE },
+    async ({ skip }) => {
+      if (whyNot !== undefined) skip(whyNot);
+      const { program, url } = await serve(['dev']);
+      const { frames } = await ask(`${url}/events?topic=news`);
+      await frames.nextEvent();
+      expect(await publish(url)).toBe('first');
+      expect((await frames.nextEvent()).data).toBe('"first"');
+
+      write('app/publish/route.js', publishRoute('second'));
+      write('lib/hub.js', `${readFileSync(join(project.folder, 'lib/hub.js'), 'utf8')}\n// edited\n`);
+      await untilAsync('the edited route is there', async () => (await publish(url)) === 'second');
+      await frames.until('an event of the edited route', () =>
+        frames.events.some(({ data }) => data === '"second"'),
+      );
+      kill(program);
+    },
+  );
+});

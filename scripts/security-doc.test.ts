@@ -1,0 +1,222 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+
+const root = new URL('../', import.meta.url);
+const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
+const src = 'packages/tidings/src';
+const integration = 'packages/tidings/test/security.integration.test.ts';
+
+/** Each promise of SECURITY.md, by its beginning, and the tests that hold it: file, then the title as it stands there. */
+const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: string])[]>> = {
+  'Nothing that your app publishes': [
+    [
+      'packages/tidings/test/publish.test.ts',
+      'every published event comes out the same, live and from the log, and injects nothing',
+    ],
+    [
+      `${src}/protocol/encode.test.ts`,
+      'is decoded to the same data with its line ends as LF, and to nothing else',
+    ],
+  ],
+  'A private event reaches only': [
+    [
+      `${src}/http/authorization.integration.test.ts`,
+      'reaches only connections that were granted one of its topics, live and when they resume',
+    ],
+    [
+      'packages/tidings/test/publish.test.ts',
+      'does not leak to connections with the same topics but other grants',
+    ],
+  ],
+  "When a connection's authorization expires": [
+    [`${src}/http/authorization.integration.test.ts`, 'that expires ends the stream, saying so'],
+  ],
+  'If `authorize` returns nothing': [
+    ['packages/tidings/test/careless.test.ts', '%o lets nobody in'],
+    ['packages/tidings/test/careless.test.ts', '%o is refused as the app’s fault'],
+  ],
+  'Only the handler that opened a connection': [
+    [
+      `${src}/http/change-requests.integration.test.ts`,
+      'have to go to the handler that opened it: no other one checked its topics and its expiry',
+    ],
+    [
+      `${src}/http/change.integration.test.ts`,
+      'refuses a wrong secret, dropping all topics, and invalid topics',
+    ],
+    [`${src}/http/change.integration.test.ts`, 'calls `authorize` anew'],
+  ],
+  'A change without a subject': [
+    [
+      `${src}/http/cross-site.integration.test.ts`,
+      'with the credentials of somebody else gains none of their topics',
+    ],
+    [
+      `${src}/http/cross-site.integration.test.ts`,
+      'gains no private events, even if it may read everything else',
+    ],
+    [`${src}/http/cross-site.integration.test.ts`, 'gains no later expiry'],
+    [
+      `${src}/http/cross-site.integration.test.ts`,
+      'gains topics that it was granted from the beginning, and those that anybody may read',
+    ],
+  ],
+  'A page of another origin': [
+    [`${src}/http/cross-site.integration.test.ts`, 'from another origin is refused: %o'],
+    [`${src}/http/cross-site.integration.test.ts`, 'from an origin that `cors` names is taken: %o'],
+    [`${src}/http/cross-site.integration.test.ts`, 'from an origin that middleware in front allows is taken'],
+  ],
+  '`hub.disconnect` also applies': [
+    [
+      `${src}/http/cross-site.integration.test.ts`,
+      'also ends visits that are being authorized, but only those it picks: %s',
+    ],
+  ],
+  'A pattern over all rooms': [
+    [`${src}/http/cross-site.integration.test.ts`, 'is not sent to subscribers that ask by a pattern: %s'],
+    [
+      `${src}/http/cross-site.integration.test.ts`,
+      'is sent to subscribers that name the room or were granted the pattern',
+    ],
+  ],
+  'Anything a client sends': [
+    [
+      'packages/tidings/test/fuzz.integration.test.ts',
+      '%s answers random requests as documented, without crash, unhandled rejection, long turn or leak',
+    ],
+    [`${src}/http/request.integration.test.ts`, 'include no pattern that is slow for any topic: %s'],
+    [`${src}/http/change.integration.test.ts`, 'refuses %s'],
+    [
+      `${src}/node/broken-peers.integration.test.ts`,
+      'that sends garbage into a stream loses the stream, and nobody else does',
+    ],
+    [
+      `${src}/node/leaks.integration.test.ts`,
+      'A thousand connects and disconnects leave nothing behind on $name',
+    ],
+  ],
+  'By default, one connection may ask for': [
+    [`${src}/hub/options.test.ts`, 'have the defaults that their documentation names'],
+    [`${src}/http/request.integration.test.ts`, 'have a bounded total length, patterns included'],
+  ],
+  'By default, a hub has 10,000 connections': [
+    [`${src}/hub/options.test.ts`, 'have the defaults that their documentation names'],
+    [`${src}/http/limits.integration.test.ts`, 'in all is answered 503, until another one has gone'],
+    [
+      `${src}/hub/registry.test.ts`,
+      'counts an IPv6 address with all others of its network, and a mapped one as the IPv4 address it is',
+    ],
+    ['packages/tidings/test/expiry-and-lifetime.test.ts', 'is an hour by default, and can be unlimited'],
+  ],
+  'A socket carries one stream': [
+    [
+      `${src}/node/broken-peers.integration.test.ts`,
+      'get a stream behind another answer once that is over, but only one',
+    ],
+    [
+      `${src}/node/stream-limit.integration.test.ts`,
+      'An HTTP/2 session carries as many streams as the limit allows, and other sessions are unaffected',
+    ],
+  ],
+  'However much clients ask for again': [
+    ['packages/tidings/test/replay.test.ts', 'ends a gap of retention and one of the bounds in one notice'],
+    [
+      'packages/tidings/test/replay.test.ts',
+      'is searched for once for all connections that come with the same cursor',
+    ],
+  ],
+  'A client that reads slowly': [
+    [`${src}/node/slow-readers.integration.test.ts`, 'the response holds no more than about a page'],
+    [
+      `${src}/node/slow-readers.integration.test.ts`,
+      'a hundred of them cost the hub no more than a flush each',
+    ],
+    [`${src}/node/slow-readers.integration.test.ts`, 'is dropped after the stall time, and no other peer is'],
+    ['packages/tidings/test/change.test.ts', 'holds no more bytes after many unread changes than after one'],
+  ],
+  'What your own functions throw': [
+    [
+      `${src}/node/stacks.integration.test.ts`,
+      'an error of the app’s own function goes to the app: 500, and nothing left behind',
+    ],
+    [
+      `${src}/http/authorization.integration.test.ts`,
+      'that refuses is answered with its status and reason, to HEAD too',
+    ],
+  ],
+  'A way around one of these': [],
+  'Each of these sentences': [
+    ['scripts/security-doc.test.ts', 'SECURITY.md promises nothing without a test'],
+  ],
+  'Without `authorize`, everybody': [
+    [
+      `${src}/http/authorization.integration.test.ts`,
+      'reaches only connections that were granted one of its topics, live and when they resume',
+    ],
+    [
+      `${src}/http/cross-site.integration.test.ts`,
+      'gains topics that it was granted from the beginning, and those that anybody may read',
+    ],
+  ],
+  'A gap names a topic': [
+    [integration, 'A gap names a topic that has lost a private event, and says no more of it'],
+    [
+      `${src}/http/cross-site.integration.test.ts`,
+      'is sent to subscribers that name the room or were granted the pattern',
+    ],
+  ],
+  '`authorize` can refuse both': [
+    [integration, 'A client that may not read a topic learns of no gap on it, however it asks'],
+    [`${src}/http/authorization.integration.test.ts`, 'that grants topics refuses %s'],
+  ],
+  'Inside a pattern, a user called': [
+    [`${src}/protocol/escape-pattern.test.ts`, 'matches itself in a pattern, and nothing else'],
+  ],
+  'An `id` counts across all topics': [[integration, 'An id counts across all topics']],
+  'The hub sends events': [[integration, 'Without TLS events and credentials are on the wire as they are']],
+  'The limits per address count': [
+    [`${src}/http/limits.integration.test.ts`, 'is counted by the address that the app determines'],
+    [`${src}/node/express.integration.test.ts`, 'without `trust proxy` clients can’t choose their address'],
+  ],
+  'From loopback and private addresses': [
+    [`${src}/hub/registry.test.ts`, 'lets private addresses exceed the limit by default, and warns once'],
+  ],
+  'It is off until you set `cors`': [
+    [`${src}/http/cors.integration.test.ts`, 'gets no permission without the option'],
+  ],
+  'With credentials, the origins': [
+    [
+      `${src}/http/cors.integration.test.ts`,
+      'Credentials for every origin are refused when the handler is made',
+    ],
+  ],
+  'Data arrives as you published it': [[integration, 'Markup in data arrives as it was published']],
+};
+
+/** The sentences of the page from where it begins to promise something, without the words that head a list item. */
+function sentencesOf(page: string): string[] {
+  const promises = page.slice(page.indexOf('## What the library is responsible for'));
+  return promises
+    .replaceAll(/^#.*$/gm, '')
+    .split(/\n(?=- |\n)/)
+    .map((part) =>
+      part
+        .replace(/^\s*- (?:\*\*.*?\*\* ?)?/, '')
+        .replaceAll(/\s+/g, ' ')
+        .trim(),
+    )
+    .flatMap((part) => part.split(/(?<=[.!?]) (?=[A-Z`])/))
+    .filter((sentence) => sentence !== '');
+}
+
+it('SECURITY.md promises nothing without a test', () => {
+  const sentences = sentencesOf(read('SECURITY.md'));
+  const beginnings = Object.keys(TESTS);
+  const untested = sentences.filter((sentence) => !beginnings.some((start) => sentence.startsWith(start)));
+  const gone = beginnings.filter((start) => !sentences.some((sentence) => sentence.startsWith(start)));
+  expect({ untested, gone }).toEqual({ untested: [], gone: [] });
+});
+
+it.each(Object.entries(TESTS))('SECURITY.md: “%s …” has tests that exist', (_sentence, tests) => {
+  expect(tests.filter(([file, title]) => !read(file).includes(`'${title}'`))).toEqual([]);
+});
