@@ -8,7 +8,10 @@ const library = fileURLToPath(new URL('packages/tidings/src/', import.meta.url))
 // user gets (dist, through `exports`) is what the snippets, the browser tests and `npm run check` run on.
 const alias = [
   { find: /^tidings$/, replacement: `${library}index.ts` },
-  { find: /^tidings\/(client|events|fetch|log|node|react|testing)$/, replacement: `${library}$1/index.ts` },
+  {
+    find: /^tidings\/(ai|chat|client|events|fetch|log|node|react|testing)$/,
+    replacement: `${library}$1/index.ts`,
+  },
   { find: /^tidings\/transport$/, replacement: `${library}http/index.ts` },
   { find: /^tidings\/eventsource$/, replacement: `${library}client/event-source/index.ts` },
   { find: /^tidings\/lmdb$/, replacement: `${library}logs/lmdb/index.ts` },

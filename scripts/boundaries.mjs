@@ -35,6 +35,8 @@ const allowed = {
   events: ['protocol'],
   // Through `client`: TypeScript lets references of references pass.
   react: ['protocol', 'client/shared', 'client', 'events'],
+  ai: ['protocol', 'log', 'hub', 'http'],
+  chat: ['protocol'],
   testing: ['protocol', 'log', 'hub', 'http'],
   '.': [
     'protocol',
@@ -49,6 +51,8 @@ const allowed = {
     'client',
     'events',
     'react',
+    'ai',
+    'chat',
     'testing',
   ],
 };
@@ -63,6 +67,8 @@ const runtimeFree = [
   'client/shared',
   'client',
   'events',
+  'ai',
+  'chat',
   'react',
 ];
 

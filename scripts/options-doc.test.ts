@@ -1,5 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { RUN_HANDLER_OPTIONS } from '../packages/tidings/src/ai/handlers.ts';
+import { RUNS_OPTIONS } from '../packages/tidings/src/ai/options.ts';
+import { RUNS_CLOSE_OPTIONS, START_OPTIONS } from '../packages/tidings/src/ai/runs.ts';
+import { CHAT_TRANSPORT_OPTIONS } from '../packages/tidings/src/chat/options.ts';
 import {
   CLIENT_OPTIONS,
   RETRY_OPTIONS,
@@ -108,6 +112,10 @@ const expected: Readonly<Record<string, object>> = {
   useEventReducer: REDUCER_OPTIONS,
   useEvent: EVENT_OPTIONS,
   usePresence: PRESENCE_OPTIONS,
+  createRuns: RUNS_OPTIONS,
+  createChatTransport: CHAT_TRANSPORT_OPTIONS,
+  start: START_OPTIONS,
+  'follow, stop and close of runs': { ...RUN_HANDLER_OPTIONS, ...RUNS_CLOSE_OPTIONS },
 };
 
 /** The options in a table of checks that its file doesn't export. The compiler holds the table to the bag's type. */
@@ -195,6 +203,7 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
   expect(new Set(checked)).toEqual(
     new Set([
       'Authorization',
+      'ChatTransportOptions',
       'ClientOptions',
       'CloseOptions',
       'CorsOptions',
@@ -220,8 +229,12 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'RedisLogOptions',
       'Retention',
       'RetryPolicy',
+      'RunHandlerOptions',
+      'RunsCloseOptions',
+      'RunsOptions',
       'SharingOptions',
       'SocketOptions',
+      'StartOptions',
       'SubscribeOptions',
       'TopicRule',
       'ClusterOptions',

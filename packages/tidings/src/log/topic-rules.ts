@@ -11,7 +11,7 @@ import {
   listOf,
   options,
 } from '../protocol/options.ts';
-import { HIDDEN_PREFIX, type Matcher, PRESENCE_PREFIX } from '../protocol/matcher.ts';
+import { HIDDEN_PREFIX, type Matcher, PRESENCE_PREFIX, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { createMatcherSet, type MatcherSet } from '../protocol/matcher-set.ts';
 import { literalPrefix } from '../protocol/pattern.ts';
 import { type LogEntry, canonicalOf } from './entry.ts';
@@ -54,8 +54,11 @@ export const TOPIC_RULE: Checks<TopicRule> = {
 export const TOPIC_RULES: Check = listOf(TOPIC_RULE);
 
 const CACHED_TOPICS = 10_000;
-/** Presence is a state on any log. */
-const PRESENCE_RULE: TopicRule = { match: { pattern: `${PRESENCE_PREFIX}*` }, state: true };
+/** Presence and runs are states on any log. */
+const OWN_RULES: readonly TopicRule[] = [PRESENCE_PREFIX, RUNS_PREFIX].map((prefix) => ({
+  match: { pattern: `${prefix}*` },
+  state: true,
+}));
 
 /** What hubs tell each other are states, too. They bound it by themselves. */
 const HIDDEN_RULE: TopicRule = { match: { pattern: '*' }, state: true, keys: Number.MAX_SAFE_INTEGER };
@@ -69,7 +72,7 @@ const HUBS_RETENTION: Retention = { events: 10_000, bytes: 16_777_216 };
 /** @throws {TidingsError} `topic/*`, `hub/invalid-option`. */
 export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
   assertRules(rules);
-  const all = [PRESENCE_RULE, ...rules];
+  const all = [...OWN_RULES, ...rules];
   const compiled = all.map((rule) => ({ rule, matchers: createMatcherSet([rule.match]) }));
   const statePrefixes = all.filter(({ state }) => state === true).map(({ match }) => prefixOf(match));
   const cache = new Map<string, TopicRule | undefined>();
@@ -125,8 +128,8 @@ export function keysOf(rules: TopicRules, topic: string): number {
 }
 
 /**
- * Whether an event counts against the log's own bounds. Values don't, as they outlive retention. The hub's own events
- * don't either: visitors who come and go must not evict publishers' events.
+ * Whether an event counts against the log's own bounds. Values don't, as they outlive retention. The events of presence
+ * and of runs don't either: visitors who come and go, and answers, must not evict publishers' events.
  */
 export function isCounted(rules: TopicRules, event: LogEntry): boolean {
   return !isHubs(event) && (event.tombstone || !isState(rules, event));
@@ -151,11 +154,13 @@ export function boundsOf(rules: TopicRules, event: LogEntry): Bounds | undefined
   return retention === undefined ? undefined : { group: event.topics[0], retention };
 }
 
-/** Whether the hub itself has appended the event: publishers can't use its topics. */
+/** Whether it is an event of presence or of a run. */
 export function isHubs(event: LogEntry): boolean {
   return isHubsTopic(canonicalOf(event));
 }
 
 export function isHubsTopic(topic: string): boolean {
-  return topic.startsWith(PRESENCE_PREFIX) || topic.startsWith(HIDDEN_PREFIX);
+  return (
+    topic.startsWith(PRESENCE_PREFIX) || topic.startsWith(HIDDEN_PREFIX) || topic.startsWith(RUNS_PREFIX)
+  );
 }

@@ -14,6 +14,9 @@ export const MAX_TOPIC_LENGTH = 1024;
 /** The prefix of the hub's own topics: presence on the topic that follows. `publish` refuses them. */
 export const PRESENCE_PREFIX = 'presence/';
 
+/** Topics of runs (`tidings/ai`): states on any log. */
+export const RUNS_PREFIX = 'tidings/runs/';
+
 /**
  * The prefix of topics that only hubs use, among themselves. Nobody can ask for them or publish on them, since no
  * topic of anybody else has a control character; and no pattern matches them.

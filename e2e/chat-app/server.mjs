@@ -1,0 +1,69 @@
+// A chat on Express with the AI SDK, in a process of its own, to be killed. Arguments: port, folder.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import express from 'express';
+import * as ai5 from 'ai5';
+import * as ai6 from 'ai6';
+import { createHub } from 'tidings';
+import { createRuns, uiMessages } from 'tidings/ai';
+import { lmdbLog } from 'tidings/lmdb';
+import { model } from './model.mjs';
+
+const [port = '0', folder = ''] = process.argv.slice(2);
+const hub = createHub({ log: lmdbLog({ path: join(folder, 'log') }) });
+const database = join(folder, 'chats.json');
+/** @type {Record<string, { id: string, role: string, parts: object[] }[]>} */
+const chats = existsSync(database) ? JSON.parse(readFileSync(database, 'utf8')) : {};
+const stats = { started: 0, saved: 0, abortedAt: 0 };
+
+const runs = createRuns(hub, {
+  lease: 2000,
+  authorize: () => true,
+  onEnd({ chat, messageId, text, status }) {
+    stats.saved += 1;
+    save(chat, { id: messageId, role: 'assistant', parts: [{ type: 'text', text }], metadata: { status } });
+  },
+});
+
+function save(chat, message) {
+  const messages = (chats[chat] ??= []);
+  if (!messages.some(({ id }) => id === message.id)) messages.push(message);
+  writeFileSync(database, JSON.stringify(chats));
+}
+
+const app = express();
+app.use('/app', express.static(join(folder, 'page')));
+app.get('/stats', (_req, res) => res.json(stats));
+app.get('/', (_req, res) => {
+  res.send(
+    '<!doctype html><meta charset="utf-8"><title>Chat</title><link rel="icon" href="data:,"><div id="root"></div>',
+  );
+});
+app.get('/chat/:version/:chat', (_req, res) => {
+  res.send(
+    '<!doctype html><meta charset="utf-8"><title>Chat</title><link rel="icon" href="data:,"><div id="root"></div>' +
+      `<script type="module" src="/app/${_req.params.version}.js"></script>`,
+  );
+});
+app.get('/api/chat/:chat/messages', (req, res) => res.json(chats[req.params.chat] ?? []));
+app.post('/api/chat', express.json({ limit: '10mb' }), async (req, res) => {
+  const { id: chat, messages, version, length, pause, trigger, messageId } = req.body;
+  const last = messages.at(-1);
+  save(chat, last);
+  const question = last.parts.map((part) => part.text ?? '').join('');
+  const run = await runs.start({ chat, id: `${trigger}:${messageId ?? last.id}` }, (signal) => {
+    stats.started += 1;
+    const onAbort = () => (stats.abortedAt = Date.now());
+    const options = {
+      model: model(version, { question, length, pause, onAbort }),
+      prompt: question,
+      abortSignal: signal,
+      onError: () => {},
+    };
+    return (version === 5 ? ai5 : ai6).streamText(options).toUIMessageStream();
+  });
+  await run.pipe(req, res, uiMessages);
+});
+app.get('/api/chat/:chat/stream', runs.follow(uiMessages));
+app.post('/api/chat/:chat/stop', runs.stop());
+const server = app.listen(Number(port), '127.0.0.1', () => console.log(`listening ${server.address().port}`));

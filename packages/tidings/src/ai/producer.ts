@@ -1,0 +1,234 @@
+import type { Hub } from '../hub/hub.ts';
+import { createError } from '../protocol/errors.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
+import type { RunName } from './names.ts';
+import type { ResolvedRunsOptions } from './options.ts';
+import { CHUNKS_TYPE, type EndStatus, type RunError } from './record.ts';
+
+/** What an app's producer returns. */
+export type Source = AsyncIterable<unknown> | ReadableStream<unknown>;
+export type Produce = (signal: AbortSignal) => Source | Promise<Source>;
+
+/** How a run ended, before the log knows it. */
+export interface Ending {
+  readonly status: EndStatus;
+  readonly error?: RunError;
+}
+
+/** Chunks that wait for the log: no more are read meanwhile. */
+const MAX_PENDING_CHUNKS = 256;
+/** A batch is published when its text is about this long. */
+const MAX_PENDING_LENGTH = 65_536;
+
+/**
+ * Reads one source to its end and publishes its chunks, whoever watches. Its states are *reading* (until `#ending` is
+ * set), *ending* (until the last chunk is in the log) and over, when `onEnding` is called.
+ */
+export class Producer {
+  readonly startedAt: number;
+  readonly #hub: Hub;
+  readonly #name: RunName;
+  readonly #options: ResolvedRunsOptions;
+  readonly #onEnding: (ending: Ending) => void;
+  readonly #controller = new AbortController();
+  #iterator: AsyncIterator<unknown> | undefined;
+  #pending: unknown[] = [];
+  #pendingLength = 0;
+  /** How many chunks have been published or are being published. */
+  #position = 0;
+  #length = 0;
+  #publishedAt = -Infinity;
+  #isPublishing = false;
+  /** The source is not asked for more until the log has taken what waits. */
+  #isPaused = false;
+  #cancelTimer: (() => void) | undefined;
+  #ending: Ending | undefined;
+  #isOver = false;
+
+  constructor(hub: Hub, name: RunName, options: ResolvedRunsOptions, onEnding: (ending: Ending) => void) {
+    this.#hub = hub;
+    this.#name = name;
+    this.#options = options;
+    this.#onEnding = onEnding;
+    this.startedAt = options.clock.monotonic();
+  }
+
+  /** Calls the app, and reads on until the end. */
+  start(produce: Produce): void {
+    Promise.resolve()
+      .then(() => produce(this.#controller.signal))
+      .then((source) => {
+        this.#iterator = iteratorOf(source);
+        if (this.#ending === undefined) this.#pull();
+        else this.#leave();
+      })
+      .catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Ends the run. The source is told by the signal, and not waited for. */
+  end(ending: Ending): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = ending;
+    if (ending.status !== 'done') {
+      this.#controller.abort(reasonOf(ending));
+      this.#leave();
+    }
+    this.#flush();
+  }
+
+  #pull(): void {
+    this.#iterator?.next().then(
+      ({ done = false, value }) => {
+        if (this.#ending !== undefined) return;
+        if (done) return this.end({ status: 'done' });
+        try {
+          this.#add(value);
+        } catch (error) {
+          this.#fail(error);
+        }
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #add(chunk: unknown): void {
+    if (chunk instanceof Uint8Array) {
+      throw createError(
+        'event/invalid-data',
+        'A run takes chunks that JSON can represent; got bytes. Decode them first.',
+      );
+    }
+    if (chunk !== undefined) {
+      const last = this.#pending.at(-1);
+      const merged = this.#pending.length === 0 ? undefined : this.#options.merge(last, chunk);
+      if (merged === undefined) this.#pending.push(chunk);
+      else this.#pending[this.#pending.length - 1] = merged;
+      this.#pendingLength += roughLength(chunk);
+      this.#schedule();
+    }
+    this.#isPaused = this.#isFull;
+    if (!this.#isPaused) this.#pull();
+  }
+
+  get #isFull(): boolean {
+    return this.#pending.length >= MAX_PENDING_CHUNKS || this.#pendingLength >= MAX_PENDING_LENGTH;
+  }
+
+  /** The first chunk leaves at once; what follows within the window leaves together at its end. */
+  #schedule(): void {
+    const { clock, mergeWindow } = this.#options;
+    if (this.#isPublishing) return;
+    const wait = this.#publishedAt + mergeWindow - clock.monotonic();
+    if (wait <= 0 || this.#isFull) return this.#flush();
+    this.#cancelTimer ??= clock.setTimer(() => this.#flush(), wait);
+  }
+
+  #flush(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#isPublishing) return;
+    if (this.#pending.length === 0) return this.#finishIfEnding();
+    const batch = { from: this.#position, chunks: this.#pending };
+    this.#pending = [];
+    this.#pendingLength = 0;
+    this.#isPublishing = true;
+    this.#publishedAt = this.#options.clock.monotonic();
+    this.#publish(batch).then(
+      () => this.#published(),
+      (error: unknown) => {
+        this.#isPublishing = false;
+        this.#fail(error);
+        this.#finishIfEnding();
+      },
+    );
+    this.#position += batch.chunks.length;
+  }
+
+  async #publish(batch: { readonly from: number; readonly chunks: readonly unknown[] }): Promise<void> {
+    const { keep, maxDuration, lease, maxLength } = this.#options;
+    const data = JSON.stringify(batch);
+    this.#length += data.length;
+    if (this.#length > maxLength) {
+      const message = `The chunks of a run may have ${maxLength} characters.`;
+      throw createError('run/too-large', message, { details: { maxLength } });
+    }
+    await this.#hub.publish(this.#name.topic, data, {
+      raw: true,
+      private: true,
+      type: CHUNKS_TYPE,
+      key: String(batch.from),
+      // Longer than the run's record, by which everybody judges whether the answer is still there.
+      ttl: keep + maxDuration + lease,
+    });
+  }
+
+  #published(): void {
+    this.#isPublishing = false;
+    if (this.#ending !== undefined) return this.#flush();
+    if (this.#pending.length > 0) this.#schedule();
+    if (!this.#isPaused || this.#isFull) return;
+    this.#isPaused = false;
+    this.#pull();
+  }
+
+  #finishIfEnding(): void {
+    if (this.#ending === undefined || this.#isOver) return;
+    this.#isOver = true;
+    this.#onEnding(this.#ending);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#ending !== undefined) return;
+    const { errorText, onError } = this.#options;
+    onError(error);
+    const isOurs = error instanceof TidingsError;
+    const text = isOurs && error.code.startsWith('run/') ? error.message : errorText(error);
+    this.end({ status: 'failed', error: { code: isOurs ? error.code : 'run/failed', text } });
+  }
+
+  #leave(): void {
+    // A source that doesn't listen to the signal may never answer; its errors have no reader any more.
+    Promise.resolve(this.#iterator?.return?.()).catch(() => {});
+  }
+}
+
+function reasonOf({ status, error }: Ending): DOMException {
+  return new DOMException(error?.text ?? `The run was ${status}.`, 'AbortError');
+}
+
+/** Reads a stream also where streams aren't iterable, as in Safari. */
+function iteratorOf(source: Source): AsyncIterator<unknown> {
+  if (typeof source === 'object' && source !== null) {
+    if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]();
+    const { getReader } = source as Partial<ReadableStream<unknown>>;
+    if (getReader !== undefined) {
+      const reader = (source as ReadableStream<unknown>).getReader();
+      return {
+        next: async () => {
+          const { done, value } = await reader.read();
+          return done ? { done: true, value: undefined } : { done: false, value };
+        },
+        return: async () => {
+          await reader.cancel();
+          return { done: true, value: undefined };
+        },
+      };
+    }
+  }
+  throw createError(
+    'event/invalid-data',
+    'Expected the producer of a run to return an AsyncIterable or a ReadableStream.',
+  );
+}
+
+/** About how long a chunk is as JSON, for the size of batches: most are a short delta. */
+function roughLength(chunk: unknown): number {
+  if (typeof chunk === 'string') return chunk.length;
+  if (typeof chunk !== 'object' || chunk === null) return 8;
+  let length = 16;
+  for (const value of Object.values(chunk)) {
+    if (typeof value === 'string') length += value.length;
+    else if (typeof value === 'object' && value !== null) length += JSON.stringify(value).length;
+  }
+  return length;
+}

@@ -1,0 +1,313 @@
+import type { Hub } from '../hub/hub.ts';
+import { OWNERS, type RunName, WATCHES } from './names.ts';
+import { LOST } from './frames.ts';
+import { OpenRuns, responsibleFor } from './open-runs.ts';
+import type { ResolvedRunsOptions } from './options.ts';
+import { type Ending, type Produce, Producer } from './producer.ts';
+import { handOver } from './hand-over.ts';
+import type { RunRecord, StoredRecord } from './record.ts';
+import { Records } from './records.ts';
+import { Viewers } from './viewers.ts';
+
+/** A run that this process produces. */
+interface OwnRun {
+  readonly stored: StoredRecord;
+  readonly producer: Producer;
+  /** The clock's monotonic time when somebody last watched it. */
+  watchedAt: number;
+}
+
+/** Milliseconds until something that failed is tried again. */
+const RETRY = 1000;
+const MAX_SWEEP = 1000;
+/** Milliseconds that the log has for the ends of runs at closing. */
+const GIVE_UP = 2000;
+
+/**
+ * All that a process does for runs besides answering requests: it produces its own, notices when nobody watches them or they
+ * take too long, tells the others that it is alive, and takes care of runs whose process died.
+ */
+export class Producers {
+  readonly owner: string = crypto.randomUUID();
+  readonly records: Records;
+  readonly open: OpenRuns;
+  readonly viewers: Viewers = new Viewers();
+  readonly #hub: Hub;
+  readonly #options: ResolvedRunsOptions;
+  readonly #own = new Map<string, OwnRun>();
+  /** Answers that are being given to `onEnd`. */
+  readonly #handingOver = new Set<string>();
+  /** When this process last said that it watches a run of another one. */
+  readonly #saidWatched = new Map<string, number>();
+  readonly #sweepEvery: number;
+  #claimedAt = -Infinity;
+  #claiming: Promise<void> | undefined;
+  #cancelSweep: (() => void) | undefined;
+  readonly #retries = new Set<() => void>();
+  #isClosed = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(hub: Hub, options: ResolvedRunsOptions) {
+    this.#hub = hub;
+    this.#options = options;
+    const { keep, maxDuration, abandonAfter, lease, heartbeat, clock } = options;
+    this.records = new Records(
+      hub,
+      () => this.open,
+      ({ endedAt }) =>
+        endedAt === undefined ? maxDuration + 3 * lease : Math.max(1, endedAt + keep - clock.now()),
+    );
+    this.#sweepEvery = Math.max(
+      10,
+      Math.min(MAX_SWEEP, maxDuration / 4, abandonAfter / 4, lease / 4, heartbeat / 2),
+    );
+    const events = {
+      onRecord: (stored: StoredRecord) => this.#onRecord(stored),
+      onStop: (key: string) => this.stop(key),
+      onWatched: (key: string) => this.#watched(key),
+      onOrphan: (stored: StoredRecord) => this.#takeIn(stored),
+      onError: options.onError,
+    };
+    this.open = new OpenRuns(hub, events, (task, delay) => clock.setTimer(task, delay, true));
+  }
+
+  /** How many runs of the subject are running, here and elsewhere. */
+  countOf(subject: string): number {
+    let unseen = 0;
+    for (const [key, { stored }] of this.#own)
+      if (stored.record.subject === subject && this.open.get(key) === undefined) unseen += 1;
+    return this.open.countOf(subject) + unseen;
+  }
+
+  /** Begins the run, unless there is one already. */
+  async start(name: RunName, subject: string | undefined, produce: Produce): ReturnType<Records['begin']> {
+    await this.#claim();
+    const begun = await this.records.begin({
+      chat: name.chat,
+      id: name.id,
+      ...(subject !== undefined && { subject }),
+      messageId: crypto.randomUUID(),
+      owner: this.owner,
+      status: 'running',
+      startedAt: this.#options.clock.now(),
+    });
+    const { isNew, stored } = begun;
+    if (!isNew || stored === undefined) return begun;
+    const producer = new Producer(this.#hub, name, this.#options, (ending) => this.#settle(name.key, ending));
+    this.#own.set(name.key, { stored, producer, watchedAt: this.#options.clock.monotonic() });
+    producer.start(produce);
+    this.#sweepSoon();
+    return begun;
+  }
+
+  /** @returns whether the run is this process's. */
+  stop(key: string): boolean {
+    const run = this.#own.get(key);
+    run?.producer.end({ status: 'stopped' });
+    return run !== undefined;
+  }
+
+  /** Somebody watches the run in this process. @returns what to call when that is over. */
+  watch(stored: StoredRecord, beat: () => void): { readonly wrote: () => void; readonly over: () => void } {
+    const { clock } = this.#options;
+    const { key } = stored.name;
+    const viewer = { beat, wroteAt: clock.monotonic() };
+    const leave = this.viewers.add(key, viewer);
+    this.#watched(key);
+    if (stored.record.status === 'running') this.#sayWatched(key);
+    this.#sweepSoon();
+    return {
+      wrote: () => void (viewer.wroteAt = clock.monotonic()),
+      over: () => {
+        leave();
+        this.#watched(key);
+      },
+    };
+  }
+
+  /** Ends the own runs: those that are still running after `within` milliseconds are `lost`. */
+  async close(within: number): Promise<void> {
+    if (this.#isClosed) return;
+    const { clock } = this.#options;
+    const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
+    const cancel = clock.setTimer(() => {
+      for (const { producer } of this.#own.values()) producer.end({ status: 'lost', error: LOST });
+    }, within);
+    // A log that takes nothing must not keep the app from closing.
+    const giveUp = clock.setTimer(() => this.#onIdle?.(), within + GIVE_UP);
+    this.#checkIdle();
+    await idle;
+    cancel();
+    giveUp();
+    this.#isClosed = true;
+    this.open.close();
+    this.#cancelSweep?.();
+    for (const stop of this.#retries) stop();
+    for (const [key, { producer }] of this.#own) {
+      producer.end({ status: 'lost', error: LOST });
+      this.#own.delete(key);
+    }
+    if (this.#claimedAt > -Infinity)
+      await this.#hub.publish(OWNERS, null, { key: this.owner, tombstone: true, private: true });
+  }
+
+  #checkIdle(): void {
+    if (this.#own.size === 0 && this.#handingOver.size === 0) this.#onIdle?.();
+  }
+
+  /** Writes down how a run ended; tried again until the log takes it. */
+  #settle(key: string, ending: Ending): void {
+    const run = this.#own.get(key);
+    if (run === undefined) return;
+    const { clock, onEnd, onError } = this.#options;
+    const endedAt = clock.now();
+    const change = (present: RunRecord): RunRecord | undefined =>
+      present.status === 'running' && present.owner === this.owner
+        ? { ...present, ...ending, endedAt, ...(onEnd !== undefined && { handedOver: false }) }
+        : undefined;
+    this.records.change(run.stored, change).then(
+      (stored) => {
+        this.#own.delete(key);
+        if (stored?.record.handedOver === false) this.#handOver(stored);
+        this.#checkIdle();
+      },
+      (error: unknown) => {
+        onError(error);
+        if (clock.now() - endedAt < this.#options.keep) this.#later(RETRY, () => this.#settle(key, ending));
+        else this.#own.delete(key);
+      },
+    );
+  }
+
+  /** The run was ended by another process, which took this one for dead. */
+  #onRecord({ name, record }: StoredRecord): void {
+    const run = this.#own.get(name.key);
+    if (run === undefined || record.status === 'running') return;
+    run.producer.end({ status: record.status });
+  }
+
+  #watched(key: string): void {
+    const run = this.#own.get(key);
+    if (run !== undefined) run.watchedAt = this.#options.clock.monotonic();
+  }
+
+  /** A process died: whichever gets to it first sees to its runs. */
+  #takeIn(orphan: StoredRecord): void {
+    const { clock, onEnd, onError } = this.#options;
+    const { key } = orphan.name;
+    if (this.#isClosed || this.#own.has(key) || this.#handingOver.has(key)) return;
+    if (orphan.record.status !== 'running' && onEnd === undefined) return;
+    const { owner, handingOver } = orphan.record;
+    this.#claim()
+      .then(() =>
+        this.records.change(orphan, (present) => {
+          if (present.owner !== owner || present.handingOver !== handingOver) return undefined;
+          const taken = onEnd === undefined ? {} : { handingOver: this.owner, handedOver: false };
+          if (present.status === 'running')
+            return { ...present, status: 'lost', error: LOST, endedAt: clock.now(), ...taken };
+          return present.handedOver === false ? { ...present, ...taken } : undefined;
+        }),
+      )
+      .then((stored) => {
+        if (stored?.record.handedOver === false) this.#handOver(stored);
+      })
+      .catch(onError);
+  }
+
+  /** Gives the answer to the app. Until it has taken it, this process keeps the answer's lease. */
+  #handOver(stored: StoredRecord): void {
+    const { key } = stored.name;
+    if (this.#handingOver.has(key)) return;
+    this.#handingOver.add(key);
+    this.#sweepSoon();
+    this.#tryHandOver(stored).then(
+      () => this.#handedOver(key),
+      (error: unknown) => {
+        const { clock, keep, lease, onError } = this.#options;
+        onError(error);
+        const { endedAt = 0 } = stored.record;
+        if (clock.now() - endedAt >= keep || this.#onIdle !== undefined) return this.#handedOver(key);
+        this.#later(lease, () => {
+          this.#handingOver.delete(key);
+          this.#handOver(stored);
+        });
+      },
+    );
+  }
+
+  async #tryHandOver({ name, record }: StoredRecord): Promise<void> {
+    const present = await this.open.find(name.key);
+    const isOurs = (each: RunRecord | undefined): boolean =>
+      each?.handedOver === false &&
+      each.startedAt === record.startedAt &&
+      responsibleFor(each) === this.owner;
+    if (present === undefined || !isOurs(present.record)) return;
+    await handOver(this.#hub, present, this.#options.onEnd, () => this.open.has(name.key));
+    await this.records.change(present, (each) => (isOurs(each) ? { ...each, handedOver: true } : undefined));
+  }
+
+  #handedOver(key: string): void {
+    this.#handingOver.delete(key);
+    this.#checkIdle();
+  }
+
+  /** Says that this process is alive, unless it has said so lately. */
+  #claim(): Promise<void> {
+    const { clock, lease } = this.#options;
+    const now = clock.monotonic();
+    if (now - this.#claimedAt < lease / 3) return Promise.resolve();
+    this.#claiming ??= this.#hub
+      .publish(OWNERS, null, { key: this.owner, ttl: lease, private: true })
+      .then(() => void (this.#claimedAt = now))
+      .finally(() => (this.#claiming = undefined));
+    return this.#claiming;
+  }
+
+  #sayWatched(key: string): void {
+    const { clock, abandonAfter, onError } = this.#options;
+    const now = clock.monotonic();
+    if (this.#own.has(key) || abandonAfter === Infinity) return;
+    if (now - (this.#saidWatched.get(key) ?? -Infinity) < abandonAfter / 3) return;
+    this.#saidWatched.set(key, now);
+    this.#hub.publish(WATCHES, null, { key, ttl: abandonAfter, private: true }).catch(onError);
+  }
+
+  #sweepSoon(): void {
+    if (this.#isClosed) return;
+    this.#cancelSweep ??= this.#options.clock.setTimer(() => this.#sweep(), this.#sweepEvery, true);
+  }
+
+  #sweep(): void {
+    this.#cancelSweep = undefined;
+    const { clock, heartbeat, onError } = this.#options;
+    const now = clock.monotonic();
+    for (const [key, run] of this.#own) this.#check(key, run, now);
+    for (const key of this.#saidWatched.keys()) if (!this.viewers.watch(key)) this.#saidWatched.delete(key);
+    for (const key of this.viewers.watched)
+      if (this.open.get(key)?.record.status === 'running') this.#sayWatched(key);
+    this.viewers.beat(now - heartbeat + this.#sweepEvery, now);
+    if (this.#own.size > 0 || this.#handingOver.size > 0) this.#claim().catch(onError);
+    if (this.#own.size > 0 || this.#handingOver.size > 0 || this.viewers.size > 0) this.#sweepSoon();
+  }
+
+  #check(key: string, run: OwnRun, now: number): void {
+    const { abandonAfter, maxDuration } = this.#options;
+    if (this.viewers.watch(key) || this.#hub.watchers(run.stored.name.topic) > 0) run.watchedAt = now;
+    if (now - run.producer.startedAt >= maxDuration) {
+      const text = `A run may take ${maxDuration} ms.`;
+      run.producer.end({ status: 'failed', error: { code: 'run/too-long', text } });
+    } else if (now - run.watchedAt >= abandonAfter) run.producer.end({ status: 'abandoned' });
+  }
+
+  #later(delay: number, task: () => void): void {
+    const cancel = this.#options.clock.setTimer(
+      () => {
+        this.#retries.delete(cancel);
+        if (!this.#isClosed) task();
+      },
+      delay,
+      true,
+    );
+    this.#retries.add(cancel);
+  }
+}

@@ -1,0 +1,136 @@
+import type { Hub } from '../hub/hub.ts';
+import { LOST, framesOf } from './frames.ts';
+import {
+  type Frames,
+  type NodeLikeRequest,
+  type NodeLikeResponse,
+  factsOf,
+  factsOfFetch,
+  toResponse,
+  writeFrames,
+} from './http.ts';
+import { STOPS } from './names.ts';
+import type { Producers } from './producers.ts';
+import { type RunItem, readRun } from './read-run.ts';
+import type { RunStatus, StoredRecord } from './record.ts';
+import { closing } from './records.ts';
+import { type RunEnd, type View, type ViewRequest, parseRunCursor } from './view.ts';
+
+/** One answer of a model: produced once, read by any number of viewers, whenever they come. */
+export interface Run {
+  readonly chat: string;
+  readonly id: string;
+  readonly messageId: string;
+  readonly subject: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  /** When this object was made. */
+  readonly status: RunStatus;
+  /** Whether this call of `start` began the run; false if it was there already. */
+  readonly isNew: boolean;
+  /**
+   * Answers a request of `node:http` or Express with the run, from the first chunk, or from the request's cursor
+   * on. Resolves at the end, or when the client has left.
+   *
+   * @throws {TidingsError} `request/already-answered`.
+   */
+  pipe(request: NodeLikeRequest, response: NodeLikeResponse, view: View): Promise<void>;
+  /** The same for `fetch` handlers. */
+  response(request: Request, view: View): Response;
+  /** Reads the run in this process, after so many chunks. It ends with `end`, or `gone` if the log has it no more. */
+  items(options?: { readonly after?: number; readonly signal?: AbortSignal }): AsyncIterable<RunItem>;
+  /** Stops the producer, wherever it runs. Resolves once that is on its way. */
+  stop(): Promise<void>;
+  /**
+   * Resolves with how the run ended. Being awaited doesn't count as watching.
+   *
+   * @throws {TidingsError} `hub/unavailable` if the hub closes first.
+   */
+  ended(): Promise<RunEnd>;
+}
+
+export interface RunContext {
+  readonly hub: Hub;
+  readonly producers: Producers;
+  readonly onError: (error: unknown) => void;
+  readonly lease: number;
+}
+
+export function createRun(context: RunContext, stored: StoredRecord, isNew: boolean): Run {
+  const { hub, producers } = context;
+  const { name, record } = stored;
+  const { chat, id, messageId, subject, startedAt, status } = record;
+
+  const isThere = (): boolean => producers.open.has(name.key);
+
+  async function ended(): Promise<RunEnd> {
+    for await (const item of readRun(hub, name, { after: Infinity, isThere })) {
+      if (item.kind === 'gone') return { status: 'lost', error: LOST };
+      if (item.kind === 'chunks') continue;
+      const { status: how, error, endedAt } = item.record;
+      return { status: how, ...(error && { error }), ...(endedAt !== undefined && { endedAt }) };
+    }
+    throw closing();
+  }
+
+  return {
+    chat,
+    id,
+    messageId,
+    subject,
+    startedAt,
+    status,
+    isNew,
+    pipe: (request, response, view) =>
+      writeFrames(response, view, viewOf(context, stored, view, positionOf(factsOf(request), view, id))),
+    response: (request, view) =>
+      toResponse(
+        request,
+        view,
+        viewOf(context, stored, view, positionOf(factsOfFetch(request), view, id)),
+        context.onError,
+      ),
+    items: (options = {}) => readRun(hub, name, { ...options, isThere }),
+    async stop() {
+      if (producers.stop(name.key)) return;
+      const found = await producers.open.find(name.key);
+      if (found?.record.status !== 'running') return;
+      await hub.publish(STOPS, null, { key: name.key, ttl: context.lease, private: true });
+    },
+    ended,
+  };
+}
+
+/** How many chunks of the run the client has, as far as it says. */
+export function positionOf(request: ViewRequest, view: View, id: string): number {
+  const own = view.after?.(request);
+  if (own !== undefined) return own;
+  const cursor = cursorOf(request);
+  return cursor === undefined || cursor.id !== id ? 0 : cursor.after;
+}
+
+export function cursorOf(request: ViewRequest): ReturnType<typeof parseRunCursor> {
+  const text = request.header('last-event-id') ?? request.query.get('cursor');
+  return text === null ? undefined : parseRunCursor(text);
+}
+
+/** The run's frames for one viewer, who counts as watching while they are read. */
+function viewOf(context: RunContext, stored: StoredRecord, view: View, after: number): Frames {
+  const { hub, producers } = context;
+  return async function* frames(signal, sink) {
+    const watching = producers.watch(stored, () => sink.beat(view.heartbeat));
+    try {
+      const isThere = (): boolean => producers.open.has(stored.name.key);
+      const items = readRun(hub, stored.name, { after, signal, isThere });
+      const stream = framesOf(items, stored.record, view, after);
+      for (;;) {
+        const { done, value } = await stream.next();
+        watching.wrote();
+        if (done === true) return value;
+        yield value;
+      }
+    } finally {
+      watching.over();
+    }
+  };
+}

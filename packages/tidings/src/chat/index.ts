@@ -1,0 +1,137 @@
+/**
+ * `tidings/chat`: the client's half of `tidings/ai` for the AI SDK's `useChat`. It needs nothing of the SDK; its types are
+ * those of the SDK's `ChatTransport`.
+ */
+import { TidingsError } from '../protocol/tidings-error.ts';
+import { type AnswerSource, answerStream } from './answer-stream.ts';
+import { type ChatTransportOptions, assertChatTransportOptions, resolveValue } from './options.ts';
+
+export type { ChatTransportOptions } from './options.ts';
+
+/** The options that the AI SDK adds to each request. */
+interface RequestOptions {
+  readonly headers?: Record<string, string> | Headers;
+  readonly body?: object;
+}
+
+export interface ChatTransport<Message> {
+  /** A stream that is resumed begins with the answer's first chunk. */
+  readonly resumeStreamIsReplay: true;
+  sendMessages(
+    options: {
+      readonly trigger: string;
+      readonly chatId: string;
+      readonly messageId: string | undefined;
+      readonly messages: Message[];
+      readonly abortSignal: AbortSignal | undefined;
+    } & RequestOptions,
+  ): Promise<ReadableStream<never>>;
+  /** Null if there is nothing to follow. */
+  reconnectToStream(
+    options: { readonly chatId: string; readonly abortSignal?: AbortSignal } & RequestOptions,
+  ): Promise<ReadableStream<never> | null>;
+  /** Stops the chat's current answer, wherever it is produced and whoever watches. */
+  stop(chatId: string): Promise<void>;
+}
+
+const DEFAULT_SILENCE = 40_000;
+
+/**
+ * A transport for `useChat` that reconnects by itself after the last chunk it has: after a network failure, on a
+ * phone that wakes up, when the server restarts. `useChat`'s `stop()` also stops the model.
+ *
+ * @throws {TidingsError} `client/invalid-option`.
+ */
+export function createChatTransport<Message>(options: ChatTransportOptions = {}): ChatTransport<Message> {
+  assertChatTransportOptions(options);
+  const { api = '/api/chat', credentials, silence = DEFAULT_SILENCE } = options;
+  const fetch =
+    options.fetch ?? ((...args: Parameters<typeof globalThis.fetch>) => globalThis.fetch(...args));
+  /** How often each chat was resumed here. */
+  const resumed = new Map<string, number>();
+
+  async function request(path: string, init: RequestInit, extra: RequestOptions = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    for (const each of [await resolveValue(options.headers), extra.headers ?? {}])
+      new Headers(each as HeadersInit).forEach((value, name) => headers.set(name, value));
+    return fetch(api + path, { ...init, headers, ...(credentials !== undefined && { credentials }) });
+  }
+
+  async function stop(chatId: string): Promise<void> {
+    await request(`/${encodeURIComponent(chatId)}/stop`, { method: 'POST', keepalive: true });
+  }
+
+  /** The rest of an answer after the cursor. */
+  async function follow(
+    chatId: string,
+    cursor: string,
+    signal: AbortSignal,
+    extra: RequestOptions,
+  ): Promise<Response> {
+    const headers: HeadersInit = { accept: 'text/event-stream' };
+    if (cursor !== '') headers['last-event-id'] = cursor;
+    return request(`/${encodeURIComponent(chatId)}/stream`, { headers, signal }, extra);
+  }
+
+  function stopQuietly(chatId: string): void {
+    // Nobody waits for it: the stream is closed already, and the run will be abandoned.
+    stop(chatId).catch(() => {});
+  }
+
+  return {
+    resumeStreamIsReplay: true,
+    stop,
+    async sendMessages({ trigger, chatId, messageId, messages, abortSignal, ...extra }) {
+      const more = await resolveValue(options.body);
+      const body = JSON.stringify({ ...more, ...extra.body, id: chatId, messages, trigger, messageId });
+      const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
+      const post = (signal: AbortSignal | undefined): Promise<Response> =>
+        request('', { method: 'POST', headers, body, ...(signal !== undefined && { signal }) }, extra);
+      const source: AnswerSource = {
+        first: await assertAnswer(await post(abortSignal)),
+        // Without a chunk, nothing says which answer it is. The server knows the message, and starts no second one.
+        open: async (cursor, signal) =>
+          assertAnswer(await (cursor === '' ? post(signal) : follow(chatId, cursor, signal, extra))),
+        silence,
+        onOver() {
+          if (abortSignal?.aborted === true) stopQuietly(chatId);
+        },
+      };
+      return answerStream(source, abortSignal) as ReadableStream<never>;
+    },
+    async reconnectToStream({ chatId, abortSignal, ...extra }) {
+      const count = (resumed.get(chatId) ?? 0) + 1;
+      resumed.set(chatId, count);
+      const first = await follow(chatId, '', abortSignal ?? new AbortController().signal, extra);
+      if (first.status === 204) return null;
+      const source: AnswerSource = {
+        first: await assertAnswer(first),
+        open: async (cursor, signal) => assertAnswer(await follow(chatId, cursor, signal, extra)),
+        silence,
+        onOver() {
+          if (abortSignal?.aborted !== true) return;
+          // `useChat` also aborts a resumed stream to resume it anew, as in React's strict mode: that is no stop.
+          setTimeout(() => {
+            if (resumed.get(chatId) === count) stopQuietly(chatId);
+          }, 0);
+        },
+      };
+      return answerStream(source, abortSignal) as ReadableStream<never>;
+    },
+  };
+}
+
+/**
+ * @throws {TidingsError} `client/http-status` if trying again is no use.
+ * @throws {Error} if it may help.
+ */
+async function assertAnswer(response: Response): Promise<Response> {
+  const { status } = response;
+  if (status === 200) return response;
+  const text = await response.text().catch(() => '');
+  if (status === 408 || status === 429 || status >= 500)
+    throw new Error(`The server answered ${status}. ${text}`);
+  const message =
+    status === 204 ? 'The answer is no longer there.' : `The server answered ${status}. ${text}`;
+  throw new TidingsError('client/http-status', message, { status });
+}
