@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { DEADLINE } from './scripts/deadline.ts';
@@ -26,6 +27,8 @@ const patience = { testTimeout: 3 * DEADLINE, hookTimeout: 3 * DEADLINE };
 
 export default defineConfig({
   test: {
+    // Two even on two cores: most tests wait for sockets, timers and other processes.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     reporters: ['default', './scripts/summary-reporter.ts'],
     // Whatever breaks them all must not take hours in CI, where each waits out its deadline.
     bail: process.env['CI'] === 'true' ? 30 : 0,

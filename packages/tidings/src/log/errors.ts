@@ -2,7 +2,7 @@ import { type ErrorCode, createError } from '../protocol/errors.ts';
 import type { TidingsError, TidingsErrorOptions } from '../protocol/tidings-error.ts';
 
 /** The codes that an engine fails with; its options are checked by `assertOptions`. `docs/errors.md` explains each. */
-export type LogErrorCode = Extract<ErrorCode, `log/${string}` | 'package/missing'>;
+export type LogErrorCode = Extract<ErrorCode, `log/${string}` | 'event/invalid-option' | 'package/missing'>;
 
 /** An error with its code's HTTP status. `details.retryAfter`, in seconds, is passed on to the publisher. */
 export function createLogError(

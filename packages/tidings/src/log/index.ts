@@ -3,7 +3,8 @@
  * The hub needs a `tail`; the rest is for you to use or to leave.
  */
 export type { Appended, EventLog, LogQuery, Loss } from './event-log.ts';
-export type { NewEvent, Pace } from '../protocol/event.ts';
+/** `toNewEvent` checks an event that an engine takes from the app itself, as with `publishIn`. */
+export { type EventInput, type NewEvent, type Pace, toNewEvent } from '../protocol/event.ts';
 export type { Matcher } from '../protocol/matcher.ts';
 export { type CompiledPattern, type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 export { literalPrefix } from '../protocol/pattern.ts';

@@ -22,13 +22,13 @@ import {
   createTopicRules,
   either,
   entryOf,
+  type EventInput,
   invalidOption,
   isCounted,
   isHubs,
   oneOf,
   options,
 } from '../../log/index.ts';
-import type { EventInput } from '../../protocol/event.ts';
 import { type PostgresPool, type Session, assertPool, openDatabase } from './database.ts';
 import { quoteSchema } from './migrations.ts';
 import { type Registration, openLog } from './open.ts';

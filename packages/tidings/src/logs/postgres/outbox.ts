@@ -1,6 +1,12 @@
-import { TidingsError, type TopicRules, invalidOption } from '../../log/index.ts';
-import { createError } from '../../protocol/errors.ts';
-import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
+import {
+  type EventInput,
+  type NewEvent,
+  TidingsError,
+  type TopicRules,
+  createLogError,
+  invalidOption,
+  toNewEvent,
+} from '../../log/index.ts';
 import type { Run } from './database.ts';
 import type { Store } from './store.ts';
 import { createPause } from './wake-ups.ts';
@@ -53,11 +59,11 @@ function toOutboxEvent(input: EventInput, rules: TopicRules): NewEvent {
   if (event.ifSeq !== undefined) {
     const option = event.ifSeq === 0 ? 'ifAbsent' : 'ifSeq';
     const message = `\`publishIn\` takes no \`${option}\`: whether it holds is known only after the commit.`;
-    throw createError('event/invalid-option', message, { details: { option, topic } });
+    throw createLogError('event/invalid-option', message, { details: { option, topic } });
   }
   if (event.ttl === undefined || rules.of(topic)?.state === true) return event;
   const message = `\`ttl\` needs a topic that is a state: give "${topic}" a topic rule with \`state: true\`.`;
-  throw createError('event/invalid-option', message, { details: { option: 'ttl', topic } });
+  throw createLogError('event/invalid-option', message, { details: { option: 'ttl', topic } });
 }
 
 /** Runs a statement with one parameter, which is between these texts. */
