@@ -132,7 +132,10 @@ export class Producer {
     this.#pending = [];
     this.#pendingLength = 0;
     this.#isPublishing = true;
-    this.#publishedAt = this.#options.clock.monotonic();
+    // Only deltas make others wait: what comes before the first of them must not delay it.
+    const { clock, merge } = this.#options;
+    if (batch.chunks.some((chunk) => merge(chunk, chunk) !== undefined))
+      this.#publishedAt = clock.monotonic();
     this.#publish(batch).then(
       () => this.#published(),
       (error: unknown) => {

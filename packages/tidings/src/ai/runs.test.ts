@@ -278,6 +278,33 @@ describe('a run', () => {
   });
 });
 
+describe('deltas of text', () => {
+  const delta = (text: string): object => ({ type: 'text-delta', id: 't', delta: text });
+
+  test('leave at once if they are the first, and are gathered for the window after that', async () => {
+    const { begin, settle, pass } = fixture({ mergeWindow: 40 });
+    const { run, source } = await begin();
+    const viewer = watch(run);
+    source.push({ type: 'start' }, { type: 'text-start', id: 't' });
+    await settle();
+    source.push(delta('a'));
+    await settle();
+    expect(viewer.chunks.at(-1)).toEqual(delta('a'));
+    source.push(delta('b'), delta('c'));
+    await settle();
+    source.push(delta('d'));
+    await pass(30);
+    expect(viewer.chunks.at(-1)).toEqual(delta('a'));
+    await pass(20);
+    expect(viewer.chunks.at(-1)).toEqual(delta('bcd'));
+    // After a pause, the next one leaves at once again.
+    await pass(100);
+    source.push(delta('e'));
+    await settle();
+    expect(viewer.chunks.at(-1)).toEqual(delta('e'));
+  });
+});
+
 describe('a run that nobody watches', () => {
   test('is abandoned after its time, and not before', async () => {
     const { begin, pass } = fixture({ abandonAfter: 4000 });
