@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { type HandSource, handSource } from '../../test/ai-source.ts';
 import { startHub } from '../../test/fixture.ts';
+import { settle } from '../../test/peer.ts';
 import { memoryLog } from '../logs/memory/index.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { createHub, type EventLog } from '../../test/internals.ts';
@@ -504,14 +505,24 @@ describe('a run on the log', () => {
     expect(again).toEqual([45, 46, 47, 48, 49]);
   });
 
-  test('is no business of connections that follow everything', async () => {
-    const { hub, follow } = startHub();
-    const runs = createRuns(hub);
-    const peer = await follow({ topics: [{ pattern: '*' }] });
+  test.each([
+    { granted: [], topics: [{ pattern: '*' }], reads: false },
+    { granted: [{ pattern: '*' }, { pattern: 'tidings/*' }], topics: [{ pattern: '*' }], reads: false },
+    { granted: [{ pattern: '*' }], topics: ['tidings/runs/chat/c/x'], reads: false },
+    { granted: ['tidings/runs/chat/c/x'], topics: ['tidings/runs/chat/c/x'], reads: true },
+    { granted: [{ pattern: 'tidings/runs/chat/c/*' }], topics: ['tidings/runs/chat/c/x'], reads: true },
+  ])('is read with the grants $granted: $reads', async ({ granted, topics, reads }) => {
+    const { hub, clock, follow } = startHub();
+    const runs = createRuns(hub, { clock });
+    const peer = await follow({ topics, granted });
     const run = await runs.start({ chat: 'c', id: 'x' }, () => handSource());
     await run.stop();
-    peer.receive();
-    expect(peer.received).toEqual([]);
+    for (let i = 0; i < 10; i += 1) {
+      clock.tick();
+      await settle();
+      peer.receive();
+    }
+    expect(peer.wire.includes('"stopped"')).toBe(reads);
   });
 });
 

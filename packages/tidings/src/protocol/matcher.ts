@@ -14,7 +14,7 @@ export const MAX_TOPIC_LENGTH = 1024;
 /** The prefix of the hub's own topics: presence on the topic that follows. `publish` refuses them. */
 export const PRESENCE_PREFIX = 'presence/';
 
-/** Topics of runs (`tidings/ai`): states on any log. */
+/** Topics of runs (`tidings/ai`): states on any log. Only patterns that begin with this prefix match them. */
 export const RUNS_PREFIX = 'tidings/runs/';
 
 /**

@@ -32,6 +32,13 @@ describe('a pattern', () => {
     ],
     ['posts/*', ['posts/', 'posts/1', 'posts/1/2', 'posts//'], ['posts', 'post/1', 'a/posts/1']],
     ['*', ['a', '/', 'a/b', 'https://x.org/', 'a?b#c'], []],
+    // Chats are read by those who name them.
+    ['*', [], ['tidings/runs/records', 'tidings/runs/chat/a/b']],
+    ['*/:a/:b', ['x/y/z'], ['tidings/runs/chat/a/b']],
+    ['tidings/*', ['tidings/news'], ['tidings/runs/records']],
+    ['tidings/run*', ['tidings/runners'], ['tidings/runs/records']],
+    ['tidings/runs/chat/a/*', ['tidings/runs/chat/a/b'], ['tidings/runs/chat/b/b']],
+    ['tidings/runs/:kind', ['tidings/runs/records'], ['tidings/runs/chat/a/b']],
     ['a*b*b', ['abb', 'abxb', 'ab/b/b'], ['ab', 'aab', 'abc']],
     ['a*b*c', ['abc', 'axbxc', 'a/b/b/c', 'abcbc'], ['ab', 'abcd', 'acb', 'xabc']],
     ['*/new', ['a/new', '/new', 'a/b/new'], ['new', 'a/newer']],

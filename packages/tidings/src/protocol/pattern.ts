@@ -1,6 +1,6 @@
 import { createError } from './errors.ts';
 import type { TidingsError } from './tidings-error.ts';
-import { HIDDEN_PREFIX, MAX_TOPIC_LENGTH, UNUSABLE } from './matcher.ts';
+import { HIDDEN_PREFIX, MAX_TOPIC_LENGTH, RUNS_PREFIX, UNUSABLE } from './matcher.ts';
 
 /**
  * Patterns over topics: the part of the URL Pattern syntax (https://urlpattern.spec.whatwg.org/#pattern-strings)
@@ -63,6 +63,8 @@ export class Pattern {
     const { length } = topic;
     if (this.#last !== ANY && topic.charCodeAt(length - 1) !== this.#last) return false;
     if (this.#plain > length || (this.#plain === 0 && topic.charCodeAt(0) === HIDDEN)) return false;
+    // Only a pattern that names them reads somebody's chats: a grant of `*` was hardly meant to.
+    if (this.#plain < RUNS_PREFIX.length && topic.startsWith(RUNS_PREFIX)) return false;
     let at = 0;
     let p = 0;
     // Where the pattern goes on after its last `*`, and where that `*` ends. If the rest doesn't match there,
