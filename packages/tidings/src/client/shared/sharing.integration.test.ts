@@ -203,4 +203,17 @@ describe('tabs that share a stream', () => {
     await until('connections', () => hub.stats().live === 2 && hub.connections().length === 2);
     expect(new Set(hub.connections().map(({ subject }) => subject))).toEqual(new Set(['ann', 'bob']));
   });
+
+  it('are told apart by the topics that the app chooses for them', async () => {
+    const { hub, open } = start({ topics: (req) => [`user/${req.headers.get('authorization')}`] });
+    const tabs = ['ann', 'ann', 'bob'].map((authorization) =>
+      open({ topics: [], headers: () => ({ authorization }) }),
+    );
+    await until('open', () => tabs.every(({ client }) => client.status === 'open'));
+    await until('connections', () => hub.stats().live === 2 && hub.connections().length === 2);
+    await hub.publish('user/ann', 1);
+    await hub.publish('user/bob', 2);
+    await until('events', () => tabs.every(({ data }) => data.length > 0));
+    expect(tabs.map(({ data }) => data)).toEqual([[1], [1], [2]]);
+  });
 });
