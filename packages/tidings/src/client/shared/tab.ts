@@ -233,7 +233,7 @@ function receive(state: TabState, message: LeaderMessage): TabStep {
 }
 
 const isWaiting = ({ reading, full, change, open }: TabState): boolean =>
-  reading || full || !open || change !== undefined;
+  reading || full || !open || change?.answer !== undefined;
 
 type Answer = Extract<LeaderMessage, { type: 'joined' | 'refused' }>;
 
