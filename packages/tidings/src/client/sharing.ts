@@ -1,55 +1,26 @@
 import { openBody, toBytes } from './body.ts';
-import { isMatcher } from './fixed-topics.ts';
-import type { Changer } from './lazy-sharing.ts';
 import type { ClientOptions, Settings } from './options.ts';
 import { requestHeaders, requestInit } from './request.ts';
 import {
   type Answer,
   type Bytes,
-  createCounts,
   createSharedStream,
   type Init,
   type Query,
   type SharedStream,
   webSharedEnvironment,
 } from './shared/index.ts';
-import type { Wish } from './topic-progress.ts';
 import { CURSOR_PARAMETER, parameterOf, streamUrl, takeTopics } from './url.ts';
 import { upstreamOpener } from './upstream.ts';
 
 const LABELS = ['labels', '1'] as const;
 
-/** What a client that shares has between itself and the server. Clients load this file with their first request. */
-export interface Sharing {
-  /** Undefined where tabs can't find each other. */
-  readonly stream: SharedStream | undefined;
-  change(wish: Wish, driver: Changer): Promise<string>;
-}
-
-export function share(settings: Settings, options: ClientOptions): Sharing {
-  return { stream: openStream(settings, options), change: countedChanges(settings) };
-}
-
-/** Each `unsubscribe` takes back one `subscribe`: components of a page don't know of each other. */
-function countedChanges({ topics }: Settings): Sharing['change'] {
-  const counts = createCounts(topics);
-  let last = '';
-  return async ({ add, drop }, driver) => {
-    const added = add.filter(isMatcher);
-    counts.add(added);
-    const wish = { add, drop: drop.every(isMatcher) ? counts.drop(drop) : drop };
-    if (wish.add.length + wish.drop.length === 0) return last;
-    try {
-      last = await driver.change(wish);
-      return last;
-    } catch (error) {
-      counts.drop(added);
-      throw error;
-    }
-  };
-}
-
-function openStream(settings: Settings, { shared, headers }: ClientOptions): SharedStream | undefined {
+/**
+ * What a client that shares has between itself and the server. Clients load this file with their first request.
+ *
+ * @returns undefined where tabs can't find each other.
+ */
+export function openStream(settings: Settings, { shared, headers }: ClientOptions): SharedStream | undefined {
   const own = typeof shared === 'object' ? shared : {};
   const environment = own.environment ?? webSharedEnvironment();
   if (environment === undefined) return undefined;

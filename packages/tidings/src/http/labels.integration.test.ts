@@ -122,4 +122,19 @@ describe('a request for labels', () => {
     expect(same?.audience).toBe(one?.audience);
     expect(other?.audience).not.toBe(one?.audience);
   });
+
+  it.each([undefined, () => ({ subject: 'ann' })])(
+    'where the app chooses the topics has the audience of the same topics only',
+    async (authorize) => {
+      const { url } = await startNode({
+        topics: (req) => ['news', `user/${req.url?.slice(1, 2)}`],
+        ...(authorize && { authorize }),
+      });
+      const [one, same, other] = await Promise.all(
+        ['x', 'x', 'y'].map((path) => welcomeOf(`${url}/${path}?labels=1`)),
+      );
+      expect(same?.audience).toBe(one?.audience);
+      expect(other?.audience).not.toBe(one?.audience);
+    },
+  );
 });

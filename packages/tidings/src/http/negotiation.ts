@@ -189,7 +189,8 @@ async function admitVisitor<Req, Stream>(
   if (matchers === null) return answer(204, {});
   const wanted = gateway.wanted(matchers);
   const authorization = await authorize(options, wanted, req);
-  const audience = facts.query.has('labels') ? await audienceOf(authorization) : undefined;
+  const chosen = options.topics === undefined ? undefined : wanted;
+  const audience = facts.query.has('labels') ? await audienceOf(authorization, chosen) : undefined;
   if (facts.gone()) return { gone: true };
   const compression = acceptedCompression(gateway.compression, facts);
   const streamHeaders = headersOfStream(compression);

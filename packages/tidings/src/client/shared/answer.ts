@@ -109,14 +109,20 @@ function introductionOf({ type, data }: DecodedEvent, asked: readonly Matcher[])
   const welcome = parse(data);
   const { connection, heartbeat, audience, topics, gaps } = welcome;
   if (typeof audience !== 'string' || !Array.isArray(topics)) return undefined;
-  const keys = new Set((topics as readonly Matcher[]).map(matcherKey));
-  if (!asked.every((matcher) => keys.has(matcherKey(matcher)))) return undefined;
+  if (asked.length > 0 && !areSame(asked, topics as readonly Matcher[])) return undefined;
   return {
     connection: typeof connection === 'string' ? connection : '',
     heartbeat: typeof heartbeat === 'number' ? heartbeat : undefined,
     audience,
     gaps: Array.isArray(gaps) ? (gaps as readonly Gap[]) : [],
   };
+}
+
+/** Events of a topic that the app adds to those asked for would be for no tab. */
+function areSame(asked: readonly Matcher[], got: readonly Matcher[]): boolean {
+  const keys = new Set(asked.map(matcherKey));
+  const gotKeys = new Set(got.map(matcherKey));
+  return keys.size === gotKeys.size && [...keys].every((key) => gotKeys.has(key));
 }
 
 function topicsOf(data: string): number {

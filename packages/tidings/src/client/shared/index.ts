@@ -1,5 +1,4 @@
 export type { Answer, Bytes } from './answer.ts';
 export { type SharedEnvironment, webSharedEnvironment } from './environment.ts';
-export { createCounts } from './counts.ts';
 export type { OpenUpstream } from './group.ts';
 export { createSharedStream, type Init, type Query, type SharedStream } from './shared-stream.ts';

@@ -62,6 +62,8 @@ interface Stream {
   readonly asked: Asked;
   readonly queue: Queue;
   readonly controller: AbortController;
+  /** Ends the wait for a response. */
+  readonly stopTimer: () => void;
   /** Until it has a response. */
   pending:
     | { readonly resolve: (answer: Answer) => void; readonly reject: (error: Error) => void }
@@ -108,10 +110,10 @@ export function createSharedStream(options: SharedStreamOptions): SharedStream {
 
   function begin(request: Pick<Stream, 'url' | 'init' | 'asked'>, pending: Stream['pending']): void {
     const queue = createQueue(() => end(mine));
-    const mine: Stream = { ...request, queue, controller: new AbortController(), pending };
+    const stopTimer = timers.setTimer(() => fail(mine, 'Nobody answered in the shared stream.'), PATIENCE);
+    const mine: Stream = { ...request, queue, controller: new AbortController(), stopTimer, pending };
     stream = mine;
     const { init, asked } = request;
-    const stopTimer = timers.setTimer(() => fail(mine, 'Nobody answered in the shared stream.'), PATIENCE);
     mine.controller.signal.addEventListener('abort', stopTimer);
     init.signal.addEventListener('abort', () => end(mine));
     const goesOn = asked.resumes && !reread && group !== undefined;
@@ -164,6 +166,7 @@ export function createSharedStream(options: SharedStreamOptions): SharedStream {
   }
 
   function respond(mine: Stream, answer: Answer): void {
+    mine.stopTimer();
     mine.pending?.resolve(answer);
     mine.pending = undefined;
   }

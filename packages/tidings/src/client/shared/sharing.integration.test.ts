@@ -5,6 +5,7 @@ import { startHub } from '../../../test/http/hub.ts';
 import { sse } from '../../fetch/index.ts';
 import { type Hub, type HubOptions, memoryLog } from '../../index.ts';
 import { type ClientOptions, connect, type EventClient } from '../index.ts';
+import type { Timers } from '../options.ts';
 
 /** How much faster than a real browser's the clocks are. */
 const SPEED = 10;
@@ -21,7 +22,7 @@ interface Scene {
   readonly hub: Hub;
   /** Requests for streams and whole answers. */
   readonly requests: string[];
-  open(options?: ClientOptions): Tab;
+  open(options?: ClientOptions, wrap?: (timers: Timers) => Timers): Tab;
 }
 
 type Handler = Parameters<typeof sse>[1];
@@ -40,12 +41,12 @@ function start(handler: Handler = {}, hubOptions: HubOptions = {}): Scene {
     SPEED,
     () => 1,
   );
-  const open = (options: ClientOptions = {}): Tab => {
+  const open: Scene['open'] = (options = {}, wrap = (timers) => timers) => {
     const tab = browser.openTab();
     const client = connect('/events', {
       shared: { environment: tab.shared },
       environment: tab.environment,
-      timers: tab.timers,
+      timers: wrap(tab.timers),
       fetch: tab.fetch,
       topics: ['a'],
       ...options,
@@ -202,5 +203,53 @@ describe('tabs that share a stream', () => {
     await until('open', () => tabs.every(({ client }) => client.status === 'open'));
     await until('connections', () => hub.stats().live === 2 && hub.connections().length === 2);
     expect(new Set(hub.connections().map(({ subject }) => subject))).toEqual(new Set(['ann', 'bob']));
+  });
+
+  it('are told apart by the topics that the app chooses for them', async () => {
+    const { hub, open } = start({ topics: (req) => [`user/${req.headers.get('authorization')}`] });
+    const tabs = ['ann', 'ann', 'bob'].map((authorization) =>
+      open({ topics: [], headers: () => ({ authorization }) }),
+    );
+    await until('open', () => tabs.every(({ client }) => client.status === 'open'));
+    await until('connections', () => hub.stats().live === 2 && hub.connections().length === 2);
+    await hub.publish('user/ann', 1);
+    await hub.publish('user/bob', 2);
+    await until('events', () => tabs.every(({ data }) => data.length > 0));
+    expect(tabs.map(({ data }) => data)).toEqual([[1], [1], [2]]);
+  });
+
+  it('have streams of their own where the app adds topics to those of the URL', async () => {
+    const { hub, open } = start({
+      topics: (req) => [...new URL(req.url).searchParams.getAll('topic'), 'for-all'],
+    });
+    const tabs = [open(), open()];
+    await until('open', () => tabs.every(({ client }) => client.status === 'open'));
+    await until('connections', () => hub.stats().live === 2 && hub.connections().length === 2);
+    await hub.publish('for-all', 1);
+    await hub.publish('a', 2);
+    await until('second', () => tabs.every(({ data }) => data.includes(2)));
+    expect(tabs.map(({ data }) => data)).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
+  });
+
+  it('stay open when the time to wait for an answer has passed', async () => {
+    const { hub, open } = start();
+    const patience = new Set<() => void>();
+    const tab = open({}, (timers) => ({
+      ...timers,
+      setTimer(task, delay) {
+        if (delay !== 30_000) return timers.setTimer(task, delay);
+        patience.add(task);
+        return () => patience.delete(task);
+      },
+    }));
+    await isShared(hub);
+    expect(tab.client.status).toBe('open');
+    for (const runOut of patience) runOut();
+    await hub.publish('a', 1);
+    await until('event', () => tab.data.length === 1);
+    expect([tab.errors, tab.client.status]).toEqual([[], 'open']);
   });
 });

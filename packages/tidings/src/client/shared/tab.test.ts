@@ -64,10 +64,21 @@ describe('a tab', () => {
   it('reads again if the answer did not reach the stream, and begins anew if that goes on', () => {
     const tab = start();
     tab.join('e.20');
-    for (let n = 1; n < 6; n += 1) tab.put({ type: 'read', at: `e.${10 + n}` });
+    for (let n = 1; n < 6; n += 1) tab.put({ type: 'read', at: 'e.10' });
     expect(tab.did).toEqual(['read']);
-    tab.put({ type: 'read', at: 'e.16' });
+    tab.put({ type: 'read', at: 'e.10' });
     expect(tab.did).toEqual(['cut']);
+  });
+
+  it('that is far behind reads as often as it comes nearer', () => {
+    const tab = start();
+    tab.join('e.30');
+    for (let n = 11; n < 30; n += 1) {
+      tab.put({ type: 'read', at: `e.${n}` });
+      expect(tab.did).toEqual(['read']);
+    }
+    tab.put({ type: 'read', at: 'e.30' });
+    expect(tab.did).toEqual(['ready']);
   });
 
   it('that is ahead of the stream takes nothing twice', () => {
@@ -112,10 +123,10 @@ describe('a tab', () => {
     tab.join('e.10');
     tab.put({ type: 'change', add: ['b'], drop: [] });
     tab.events(12, event(11, 'a'), event(12, 'b'));
-    tab.join('e.12');
     expect(tab.data()).toEqual(['11']);
-    expect(tab.did.at(-1)).toBe('read-gained');
+    expect(tab.join('e.12')).toEqual([{ type: 'read-gained', topics: ['b'], at: 'e.12' }]);
     tab.events(13, event(13, 'b'));
+    expect(tab.data()).toEqual([]);
     tab.put({ type: 'gained', frames: 'data: state\n\n' });
     expect(tab.did).toEqual(['frames', 'changed', 'events']);
     expect(tab.data()).toEqual(['13']);

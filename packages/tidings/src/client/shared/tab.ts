@@ -27,7 +27,7 @@ export interface TabState {
   readonly source: { readonly term: string; readonly n: number; readonly at: string } | undefined;
   /** The server is being asked for what lies between. */
   readonly reading: boolean;
-  /** Reads in a row that didn't reach the stream's position. */
+  /** Reads in a row that brought the tab no nearer to the stream's position. */
   readonly attempts: number;
   /** The stream's messages while they can't be handed on. */
   readonly held: readonly Held[];
@@ -104,7 +104,7 @@ export interface TabStep {
 
 /** Characters of events that wait while the server is asked. */
 const MAX_HELD = 4_000_000;
-/** Reads in a row that don't reach the stream, after which the tab begins anew. */
+/** Reads in a row that bring the tab no nearer to the stream, after which it begins anew. */
 const MAX_ATTEMPTS = 6;
 
 export function newTab(): TabState {
@@ -233,7 +233,7 @@ function receive(state: TabState, message: LeaderMessage): TabStep {
 }
 
 const isWaiting = ({ reading, full, change, open }: TabState): boolean =>
-  reading || full || !open || change !== undefined;
+  reading || full || !open || change?.answer !== undefined;
 
 type Answer = Extract<LeaderMessage, { type: 'joined' | 'refused' }>;
 
@@ -360,8 +360,11 @@ export function nextTab(state: TabState, input: TabInput): TabStep {
     case 'message':
       return receive(state, input.message);
     case 'read': {
-      const next: TabState = { ...state, at: input.at, reading: false };
       if (!state.open) return stay(state);
+      // A tab that is megabytes behind needs many.
+      const isNearer = state.at !== undefined && orderOf(input.at, state.at) === 'after';
+      const attempts = isNearer ? 0 : state.attempts;
+      const next: TabState = { ...state, at: input.at, attempts, reading: false };
       return next.source === undefined ? join(next) : proceed(next);
     }
     case 'full': {
