@@ -6,8 +6,8 @@ const LENGTH = 22;
 
 /**
  * Stands for the reader of a stream without telling who it is: a subject may be a secret, such as a session's id. Streams
- * with the same audience may take each other's place. Without a subject nothing but equal grants shows that readers are
- * the same. Topics that the app chose may depend on the reader in ways that `authorize` doesn't tell.
+ * with the same audience may take each other's place, so they have equal grants: one could otherwise read private events by
+ * the other's. Topics that the app chose may depend on the reader in ways that `authorize` doesn't tell.
  *
  * @param chosen the topics, if the app chose them.
  */
@@ -15,12 +15,7 @@ export async function audienceOf(
   { subject, member, granted }: Checked,
   chosen: MatcherSet | undefined,
 ): Promise<string> {
-  const reader = JSON.stringify([
-    subject ?? null,
-    member?.id ?? null,
-    subject === undefined ? granted.key : '',
-    chosen?.key ?? null,
-  ]);
+  const reader = JSON.stringify([subject ?? null, member?.id ?? null, granted.key, chosen?.key ?? null]);
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(reader));
   return btoa(String.fromCharCode(...new Uint8Array(digest)))
     .replaceAll('+', '-')
