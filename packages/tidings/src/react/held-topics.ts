@@ -36,6 +36,8 @@ export interface HeldTopics {
   /** Without topics, the hold is for what the URL is for by itself. @returns releases it. */
   hold(matchers: readonly Matcher[], holder: Holder, cursor: () => string): () => void;
   readonly isEmpty: boolean;
+  /** Whether there are topics that no connection was asked for. */
+  readonly hasNew: boolean;
   /** What a new connection has to ask for; this counts as asked. */
   forConnection(): readonly Held[];
   /** What has to change, once: this counts as done. */
@@ -43,9 +45,10 @@ export interface HeldTopics {
   /**
    * The connection is gone, and its topics with it.
    * @param anew the next one doesn't go on where it was, so holders learn again where their events begin.
+   * @param isFinal what was refused stays so. Otherwise it is asked for again.
    * @returns those it had, and those that nobody holds any more.
    */
-  lose(anew: boolean): { readonly had: readonly Held[]; readonly unheld: readonly Held[] };
+  lose(anew: boolean, isFinal?: boolean): { readonly had: readonly Held[]; readonly unheld: readonly Held[] };
   grant(topics: readonly Held[], begins: string): void;
   refuse(topic: Held, error: TidingsError): void;
 }
@@ -98,6 +101,9 @@ export function createHeldTopics(): HeldTopics {
     get isEmpty() {
       return [...all.values()].every(({ holds }) => holds.size === 0);
     },
+    get hasNew() {
+      return [...all.values()].some(({ stage }) => stage === 'new');
+    },
     forConnection() {
       sweep();
       const topics = [...all.values()].filter(({ stage }) => stage !== 'refused');
@@ -110,11 +116,11 @@ export function createHeldTopics(): HeldTopics {
       for (const topic of add) topic.stage = 'asked';
       return { add, drop };
     },
-    lose(anew) {
+    lose(anew, isFinal = false) {
       const had = [...all.values()].filter(isWithServer);
       const unheld = sweep();
       for (const topic of all.values()) {
-        topic.stage = 'new';
+        if (!isFinal || topic.stage !== 'refused') topic.stage = 'new';
         if (anew) for (const hold of topic.holds) Object.assign(hold, { told: false, late: new Map() });
       }
       return { had, unheld };
