@@ -158,8 +158,23 @@ export function createReduced<State>(
     if (load === undefined) return;
     position = undefined;
     // What comes next begins after the gap, and `load` is asked after it.
-    begin(gaps, round?.begins === undefined && round !== undefined ? undefined : []);
+    const begins = beginsHere();
+    begin(gaps, begins);
     fetchState();
+    const current = round;
+    // The cursor moves once the gap's frame has been handed out.
+    queueMicrotask(() => {
+      if (current !== undefined && begins !== undefined && current.begins === begins) {
+        current.begins = beginsHere();
+      }
+    });
+  }
+
+  /** As far as the stream has come; undefined as long as the server hasn't said where the events begin. */
+  function beginsHere(): readonly string[] | undefined {
+    if (round !== undefined && round.begins === undefined) return undefined;
+    const { cursor } = connection;
+    return cursor === undefined ? [] : [cursor];
   }
 
   function take(event: ReceivedEvent): void {
@@ -284,7 +299,7 @@ export function createReduced<State>(
     reload() {
       if (stop === undefined || load === undefined) return;
       position = undefined;
-      begin([], round === undefined ? [] : round.begins);
+      begin([], beginsHere());
       fetchState();
     },
   };

@@ -63,3 +63,59 @@ describe('an event without an id of its own', () => {
     expect(reduced.get()).toEqual({ state: [1, 100], loading: false, error: undefined });
   });
 });
+
+describe('an answer that is behind the stream', () => {
+  /** Has loaded two events that the stream has brought. */
+  async function loaded(hub: FakeHub): Promise<ReturnType<typeof numbers>> {
+    const made = numbers(hub);
+    await run(hub);
+    for (const n of [1, 2]) hub.publish('a', 'x', n);
+    await run(hub);
+    made.answers.shift()?.({ state: [1, 2], cursor: 'fake.2' });
+    await run(hub);
+    expect(made.reduced.get()).toMatchObject({ state: [1, 2], loading: false });
+    return made;
+  }
+
+  async function expectAnother(
+    hub: FakeHub,
+    { reduced, answers, timers }: ReturnType<typeof numbers>,
+  ): Promise<void> {
+    answers.shift()?.({ state: [1], cursor: 'fake.1' });
+    await run(hub);
+    expect(reduced.get()).toMatchObject({ loading: true });
+    timers.run();
+    await run(hub);
+    answers.shift()?.({ state: [1, 2], cursor: 'fake.2' });
+    await run(hub);
+    expect(reduced.get()).toEqual({ state: [1, 2], loading: false, error: undefined });
+  }
+
+  it('does not end a reload', async () => {
+    const hub = createFakeHub();
+    const made = await loaded(hub);
+    made.reduced.reload();
+    await run(hub);
+    await expectAnother(hub, made);
+  });
+
+  it('does not close a gap', async () => {
+    const hub = createFakeHub();
+    const made = await loaded(hub);
+    for (const client of hub.open) client.drop(true);
+    await run(hub);
+    await expectAnother(hub, made);
+  });
+
+  it('of the gap itself is known once the frame of the gap was handed out', async () => {
+    const hub = createFakeHub();
+    const made = numbers(hub);
+    await run(hub);
+    made.answers.shift()?.({ state: [], cursor: 'fake.0' });
+    await run(hub);
+    for (const client of hub.open) client.drop(true);
+    for (const n of [1, 2]) hub.publish('a', 'x', n);
+    await run(hub);
+    await expectAnother(hub, made);
+  });
+});
