@@ -38,7 +38,7 @@ export interface Connection {
   hold(topics: readonly Matcher[], holder: Holder): () => void;
   readonly listen: Listen;
   onGap(listener: (gaps: readonly Gap[]) => void): () => void;
-  /** Nobody holds these topics any more, and their events have stopped; undefined is what the URL is for. */
+  /** Nobody holds these topics any more, and their events stop; undefined is what the URL is for. */
   onDrop(listener: (topics: readonly (Matcher | undefined)[]) => void): () => void;
   readonly recall: Recall;
   /** Up to where events have come; undefined if that isn't known. */
@@ -50,7 +50,7 @@ export interface Connection {
 export const IDLE: ConnectionState = { status: 'idle', error: undefined };
 
 export function createConnection(opener: Opener, notifier: Notifier): Connection {
-  const held = createHeldTopics();
+  const held = createHeldTopics(dropped);
   const ears = createEars();
   const listeners = new Set<() => void>();
   const gapListeners = new Set<(gaps: readonly Gap[]) => void>();
@@ -179,7 +179,6 @@ export function createConnection(opener: Opener, notifier: Notifier): Connection
         if (codeOf(error) !== 'topic/missing') refused(current, error);
       });
     }
-    dropped(drop);
   }
 
   function ask(current: EventClient, topics: readonly Held[]): void {
@@ -222,17 +221,15 @@ export function createConnection(opener: Opener, notifier: Notifier): Connection
     isHub = false;
     refusal = undefined;
     for (const untie of ties.splice(0)) untie();
-    const { had, unheld } = held.lose(true);
+    const had = held.lose(true);
     if (left !== undefined) {
       if (opener.owned) left.close();
       else giveBack(left, matchersOf(had));
     }
     if (state !== IDLE) change(IDLE);
-    dropped(unheld);
   }
 
   function dropped(topics: readonly Held[]): void {
-    if (topics.length === 0) return;
     for (const listener of [...dropListeners]) listener(topics.map(({ matcher }) => matcher));
   }
 
