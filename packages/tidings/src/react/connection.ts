@@ -103,7 +103,8 @@ export function createConnection(opener: Opener, notifier: Notifier): Connection
       const [only] = named;
       if (only === undefined) missing = isMissingTopic(cause) ? cause : undefined;
       else if (named.length === 1) held.refuse(only, (reason = report(cause)));
-      if (only !== undefined) held.lose(false, true);
+      // Topics that are asked for later don't go on where they were.
+      if (only !== undefined) held.lose(true, true);
     }
     if (!held.hasNew) return;
     for (const untie of ties.splice(0)) untie();

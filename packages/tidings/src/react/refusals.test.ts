@@ -99,4 +99,28 @@ describe('a connection that failed', () => {
     await run(hub);
     expect([heard, topicsOf(hub)]).toEqual([['1'], [['a', 'b']]]);
   });
+
+  it('and is refused on its return tells where the events of each topic begin', async () => {
+    const hub = createFakeHub();
+    const { connection } = createStore(hub.opener, manualTimers());
+    connection.start();
+    const begun: unknown[] = [];
+    for (const topic of ['secret', 'a', 'b']) {
+      connection.hold([topic], {
+        begins: ([begins]) => begun.push([topic, begins]),
+        refused: () => undefined,
+      });
+    }
+    await run(hub);
+    for (const client of [...hub.open]) client.fail();
+    hub.forbid('secret');
+    hub.publish('b', 'b-x', 1);
+    begun.length = 0;
+    connection.reconnect();
+    await run(hub);
+    expect(begun).toEqual([
+      ['a', 'fake.0'],
+      ['b', 'fake.1'],
+    ]);
+  });
 });
