@@ -37,7 +37,7 @@ const budgets = [
   {
     name: 'hooks for React, with the client',
     code: `export * from './react/index.ts';`,
-    bytes: 18_200,
+    bytes: 18_550,
   },
   {
     name: 'typed events, on top of any of these',

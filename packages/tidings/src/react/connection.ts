@@ -20,7 +20,10 @@ export interface Opener {
 export interface ConnectionState {
   /** `idle`: no component wants anything. */
   readonly status: Status | 'idle';
-  /** Why there is no connection, or why the server refused topics; undefined once a connection is open. */
+  /**
+   * Why there is no connection, or why the server refused topics; undefined once a connection is open with all that it was to
+   * have.
+   */
   readonly error: TidingsError | undefined;
 }
 
@@ -35,7 +38,7 @@ export interface Connection {
   hold(topics: readonly Matcher[], holder: Holder): () => void;
   readonly listen: Listen;
   onGap(listener: (gaps: readonly Gap[]) => void): () => void;
-  /** Nobody holds these topics any more, and their events have stopped; undefined is what the URL is for. */
+  /** Nobody holds these topics any more, and their events stop; undefined is what the URL is for. */
   onDrop(listener: (topics: readonly (Matcher | undefined)[]) => void): () => void;
   readonly recall: Recall;
   /** Up to where events have come; undefined if that isn't known. */
@@ -47,7 +50,7 @@ export interface Connection {
 export const IDLE: ConnectionState = { status: 'idle', error: undefined };
 
 export function createConnection(opener: Opener, notifier: Notifier): Connection {
-  const held = createHeldTopics();
+  const held = createHeldTopics(dropped);
   const ears = createEars();
   const listeners = new Set<() => void>();
   const gapListeners = new Set<(gaps: readonly Gap[]) => void>();
@@ -57,6 +60,12 @@ export function createConnection(opener: Opener, notifier: Notifier): Connection
   let state = IDLE;
   let client: EventClient | undefined;
   let isHub = false;
+  /** Why the server refused the request that was to open the client. */
+  let refusal: TidingsError | undefined;
+  /** What the client was opened with. */
+  let begun: readonly Held[] = [];
+  /** The URL alone is for nothing: the server wants topics. */
+  let missing: TidingsError | undefined;
   /** What ties the client to all this. */
   let ties: (() => void)[] = [];
 
@@ -81,42 +90,79 @@ export function createConnection(opener: Opener, notifier: Notifier): Connection
     if (starts === 0 || held.isEmpty) leave();
     else if (client === undefined) enter(undefined);
     else if (!isOver(client)) adjust(client);
+    else if (opener.owned) reopen(client);
   }
 
-  function enter(cursor: string | undefined): void {
+  /** After it has failed: without a topic that was refused, and for topics that it wasn't asked for. */
+  function reopen({ cursor }: EventClient): void {
+    const cause = refusal;
+    refusal = undefined;
+    let reason: TidingsError | undefined;
+    if (cause !== undefined) {
+      const named = begun.filter(({ matcher }) => matcher !== undefined);
+      const [only] = named;
+      if (only === undefined) missing = isMissingTopic(cause) ? cause : undefined;
+      else if (named.length === 1) held.refuse(only, (reason = report(cause)));
+      // Topics that are asked for later don't go on where they were.
+      if (only !== undefined) held.lose(true, true);
+    }
+    if (!held.hasNew) return;
+    for (const untie of ties.splice(0)) untie();
+    held.lose(cursor === undefined, true);
+    enter(cursor, cause !== undefined, reason);
+  }
+
+  /**
+   * @param singly opens it with one topic and then asks for the others, because one of them may be refused.
+   * @param reason why a topic was refused before.
+   */
+  function enter(cursor: string | undefined, singly = false, reason?: TidingsError): void {
     const asked = held.forConnection();
+    const first = asked.find(({ matcher }) => matcher !== undefined);
+    if (opener.owned && missing !== undefined && first === undefined) {
+      return change({ status: 'failed', error: missing });
+    }
     let opened: EventClient;
+    begun = asked.filter(
+      (topic) => topic.matcher === undefined || (opener.owned && (!singly || topic === first)),
+    );
     try {
-      opened = opener.open(opener.owned ? matchersOf(asked) : [], cursor);
+      opened = opener.open(matchersOf(begun), cursor);
     } catch (error) {
       return change({ status: 'failed', error: report(error) });
     }
     client = opened;
-    const begun = opener.owned ? asked : asked.filter(({ matcher }) => matcher === undefined);
-    tie(opened, begun);
-    change({ status: opened.status, error: undefined });
-    if (!opener.owned) {
-      if (isConnected(opened)) held.grant(begun, opened.cursor ?? '');
-      ask(opened, asked);
-    }
+    tie(opened, begun, reason);
+    change({ status: opened.status, error: reason });
+    if (!opener.owned && isConnected(opened)) held.grant(begun, opened.cursor ?? '');
+    ask(
+      opened,
+      asked.filter((topic) => !begun.includes(topic)),
+    );
   }
 
-  /** @param begun what the first frame grants. */
-  function tie(opened: EventClient, begun: readonly Held[]): void {
+  /** @param granted what the first frame grants. */
+  function tie(opened: EventClient, granted: readonly Held[], reason: TidingsError | undefined): void {
+    let isFirst = true;
     ties = [
       opened.onStatus((status) => {
         if (client !== opened) return;
-        change(status === 'open' || status === 'polling' ? { status, error: undefined } : { status });
+        change(status === 'open' || status === 'polling' ? { status, error: reason } : { status });
       }),
-      opened.onError((error) => {
-        if (client === opened) change({ error });
+      opened.onError((error, { retryIn }) => {
+        if (client !== opened) return;
+        change({ error });
+        if (!isFirst || retryIn !== undefined || ![400, 403].includes(error.status ?? 0)) return;
+        refusal = error;
+        schedule();
       }),
       opened.onOpen(({ connection }) => {
+        isFirst = false;
         isHub = connection !== undefined;
         // A hub says next where the connection begins.
-        if (!isHub) held.grant(begun, '');
+        if (!isHub) held.grant(granted, '');
       }),
-      opened.on(WELCOME, ({ cursor }) => held.grant(begun, cursor)),
+      opened.on(WELCOME, ({ cursor }) => held.grant(granted, cursor)),
       opened.onGap((gaps) => {
         for (const listener of [...gapListeners]) listener(gaps);
       }),
@@ -134,7 +180,6 @@ export function createConnection(opener: Opener, notifier: Notifier): Connection
         if (codeOf(error) !== 'topic/missing') refused(current, error);
       });
     }
-    dropped(drop);
   }
 
   function ask(current: EventClient, topics: readonly Held[]): void {
@@ -175,18 +220,17 @@ export function createConnection(opener: Opener, notifier: Notifier): Connection
     const left = client;
     client = undefined;
     isHub = false;
+    refusal = undefined;
     for (const untie of ties.splice(0)) untie();
-    const { had, unheld } = held.lose(true);
+    const had = held.lose(true);
     if (left !== undefined) {
       if (opener.owned) left.close();
       else giveBack(left, matchersOf(had));
     }
     if (state !== IDLE) change(IDLE);
-    dropped(unheld);
   }
 
   function dropped(topics: readonly Held[]): void {
-    if (topics.length === 0) return;
     for (const listener of [...dropListeners]) listener(topics.map(({ matcher }) => matcher));
   }
 
@@ -232,6 +276,8 @@ export function createConnection(opener: Opener, notifier: Notifier): Connection
       if (!isOver(client)) return client.reconnect();
       if (!opener.owned) return;
       const { cursor } = client;
+      refusal = undefined;
+      missing = undefined;
       for (const untie of ties.splice(0)) untie();
       held.lose(cursor === undefined);
       enter(cursor);
@@ -252,6 +298,8 @@ function giveBack(client: EventClient, topics: readonly Matcher[]): void {
 function matchersOf(topics: readonly Held[]): readonly Matcher[] {
   return topics.flatMap(({ matcher }) => (matcher === undefined ? [] : [matcher]));
 }
+
+const isMissingTopic = ({ details }: TidingsError): boolean => details['code'] === 'topic/missing';
 
 function codeOf(error: unknown): unknown {
   return (error as { code?: unknown } | null)?.code;

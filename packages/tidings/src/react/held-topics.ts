@@ -36,6 +36,8 @@ export interface HeldTopics {
   /** Without topics, the hold is for what the URL is for by itself. @returns releases it. */
   hold(matchers: readonly Matcher[], holder: Holder, cursor: () => string): () => void;
   readonly isEmpty: boolean;
+  /** Whether there are topics that no connection was asked for. */
+  readonly hasNew: boolean;
   /** What a new connection has to ask for; this counts as asked. */
   forConnection(): readonly Held[];
   /** What has to change, once: this counts as done. */
@@ -43,9 +45,10 @@ export interface HeldTopics {
   /**
    * The connection is gone, and its topics with it.
    * @param anew the next one doesn't go on where it was, so holders learn again where their events begin.
-   * @returns those it had, and those that nobody holds any more.
+   * @param isFinal what was refused stays so. Otherwise it is asked for again.
+   * @returns those it had.
    */
-  lose(anew: boolean): { readonly had: readonly Held[]; readonly unheld: readonly Held[] };
+  lose(anew: boolean, isFinal?: boolean): readonly Held[];
   grant(topics: readonly Held[], begins: string): void;
   refuse(topic: Held, error: TidingsError): void;
 }
@@ -55,7 +58,8 @@ const isWithServer = ({ stage }: Held): boolean => stage === 'asked' || stage ==
 /** No topic has such a name. */
 const OWN = '\u0001';
 
-export function createHeldTopics(): HeldTopics {
+/** @param onDrop gets those that nobody holds any more. */
+export function createHeldTopics(onDrop: (topics: readonly Held[]) => void): HeldTopics {
   const all = new Map<string, Held>();
 
   function find(matcher: Matcher | undefined): Held {
@@ -77,10 +81,19 @@ export function createHeldTopics(): HeldTopics {
   }
 
   /** Removes what nobody holds. */
-  function sweep(): readonly Held[] {
-    const unheld = [...all.values()].filter(({ holds }) => holds.size === 0);
+  function sweep(kept?: Held): readonly Held[] {
+    const unheld = [...all.values()].filter((topic) => topic.holds.size === 0 && topic !== kept);
     for (const { key } of unheld) all.delete(key);
+    if (unheld.length > 0) onDrop(unheld);
     return unheld;
+  }
+
+  /** A server doesn't let the last named topic go, and the connection is needed for what the URL is for by itself. */
+  function lastNamed(): Held | undefined {
+    const isHeld = ({ holds }: Held): boolean => holds.size > 0;
+    const own = all.get(OWN);
+    const named = [...all.values()].filter((topic) => topic !== own && topic.stage !== 'refused');
+    return own !== undefined && isHeld(own) && !named.some(isHeld) ? named.findLast(isWithServer) : undefined;
   }
 
   return {
@@ -98,6 +111,9 @@ export function createHeldTopics(): HeldTopics {
     get isEmpty() {
       return [...all.values()].every(({ holds }) => holds.size === 0);
     },
+    get hasNew() {
+      return [...all.values()].some(({ stage }) => stage === 'new');
+    },
     forConnection() {
       sweep();
       const topics = [...all.values()].filter(({ stage }) => stage !== 'refused');
@@ -105,19 +121,19 @@ export function createHeldTopics(): HeldTopics {
       return topics;
     },
     changes() {
-      const drop = sweep().filter(isWithServer);
+      const drop = sweep(lastNamed()).filter(isWithServer);
       const add = [...all.values()].filter(({ stage }) => stage === 'new');
       for (const topic of add) topic.stage = 'asked';
       return { add, drop };
     },
-    lose(anew) {
+    lose(anew, isFinal = false) {
       const had = [...all.values()].filter(isWithServer);
-      const unheld = sweep();
+      sweep();
       for (const topic of all.values()) {
-        topic.stage = 'new';
+        if (!isFinal || topic.stage !== 'refused') topic.stage = 'new';
         if (anew) for (const hold of topic.holds) Object.assign(hold, { told: false, late: new Map() });
       }
-      return { had, unheld };
+      return had;
     },
     grant(topics, begins) {
       for (const topic of topics)

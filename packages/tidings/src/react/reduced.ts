@@ -57,6 +57,12 @@ const MOMENT = 200;
 const FIRST_RETRY = 1_000;
 const LAST_RETRY = 30_000;
 
+interface Waiting {
+  readonly event: ReceivedEvent;
+  /** Empty if the event has no id of its own, as what a hub sends to one connection: only the order says where it belongs. */
+  readonly cursor: string;
+}
+
 /** What is being made true. */
 interface Round {
   readonly controller: AbortController;
@@ -64,7 +70,7 @@ interface Round {
   /** After which cursors the events begin that come in; undefined while that isn't known. */
   begins: readonly string[] | undefined;
   /** Events that came in since. */
-  waiting: ReceivedEvent[];
+  waiting: Waiting[];
   /** Loading began after `begins` was known. */
   loadsAfter: boolean;
   /** The hub was given time to say where the events begin: after a snapshot, it does so at its end. */
@@ -133,7 +139,7 @@ export function createReduced<State>(
   function begin(gaps: readonly Gap[], begins: readonly string[] | undefined, mayLoad = true): void {
     round?.controller.abort();
     const controller = new AbortController();
-    const waiting: ReceivedEvent[] = [];
+    const waiting: Waiting[] = [];
     round = {
       controller,
       gaps,
@@ -152,17 +158,34 @@ export function createReduced<State>(
     if (load === undefined) return;
     position = undefined;
     // What comes next begins after the gap, and `load` is asked after it.
-    begin(gaps, round?.begins === undefined && round !== undefined ? undefined : []);
+    const begins = beginsHere();
+    begin(gaps, begins);
     fetchState();
+    const current = round;
+    // The cursor moves once the gap's frame has been handed out.
+    queueMicrotask(() => {
+      if (current !== undefined && begins !== undefined && current.begins === begins) {
+        current.begins = beginsHere();
+      }
+    });
+  }
+
+  /** As far as the stream has come; undefined as long as the server hasn't said where the events begin. */
+  function beginsHere(): readonly string[] | undefined {
+    if (round !== undefined && round.begins === undefined) return undefined;
+    const { cursor } = connection;
+    return cursor === undefined ? [] : [cursor];
   }
 
   function take(event: ReceivedEvent): void {
+    // The connection's cursor moves after the event.
+    const cursor = event.cursor === connection.cursor ? '' : event.cursor;
     // What was loaded may be ahead of the stream.
-    if (position !== undefined && !isAfter(event, position)) return;
-    round?.waiting.push(event);
+    if (position !== undefined && !isAfter({ cursor }, position)) return;
+    round?.waiting.push({ event, cursor });
     if (round !== undefined && round.waiting.length > MAX_WAITING) skip(round);
     change({ state: reduce(now.state, event) });
-    if (round === undefined && event.cursor !== '') position = event.cursor;
+    if (round === undefined && cursor !== '') position = cursor;
   }
 
   /** Whatever `load` answers has to contain what waited too long. */
@@ -228,9 +251,9 @@ export function createReduced<State>(
   function accept(current: Round, { state, cursor }: Loaded<State>): void {
     current.isBusy = false;
     position = cursor;
-    current.waiting = current.waiting.filter((event) => isAfter(event, cursor));
+    current.waiting = current.waiting.filter((waiting) => isAfter(waiting, cursor));
     change({
-      state: current.waiting.reduce((before, event) => reduce(before, event), state),
+      state: current.waiting.reduce((before, { event }) => reduce(before, event), state),
       error: undefined,
     });
     const behind = current.begins !== undefined && reaches(cursor, current.begins) === false;
@@ -276,7 +299,7 @@ export function createReduced<State>(
     reload() {
       if (stop === undefined || load === undefined) return;
       position = undefined;
-      begin([], round === undefined ? [] : round.begins);
+      begin([], beginsHere());
       fetchState();
     },
   };

@@ -20,8 +20,12 @@ export interface FakeHub {
   readonly errors: readonly TidingsError[];
   cursor(): string;
   publish(topic: string, type: string, data: unknown): void;
+  /** Sends an event to each connection alone: it has no id of its own. */
+  send(type: string, data: unknown): void;
   /** Refuses a topic from now on. */
   forbid(topic: string): void;
+  /** Refuses requests without topics from now on. */
+  requireTopics(): void;
   /** @returns whether anything was left to do. */
   step(pick: (choices: number) => number): boolean;
 }
@@ -39,9 +43,11 @@ export function createFakeHub(stateTopics: ReadonlySet<string> = new Set()): Fak
   const log: LogEvent[] = [];
   const open = new Set<FakeClient>();
   const steppers = new Set<() => (() => void)[]>();
+  const sends = new Set<(type: string, data: unknown) => void>();
   const forbidden = new Set<string>();
   const errors: TidingsError[] = [];
   let opened = 0;
+  let requiresTopics = false;
 
   const head = (): number => log.length;
   const cursor = (seq = head()): string => `fake.${seq}`;
@@ -68,6 +74,8 @@ export function createFakeHub(stateTopics: ReadonlySet<string> = new Set()): Fak
     /** Snapshots, frames and answers on their way. */
     const changes: (() => void)[] = [];
     const frames: (() => void)[] = [];
+    /** Where the client says it is: that moves once a snapshot is complete. */
+    let kept = start;
     let gapOnReturn = false;
     /** The client has had its snapshot, or is to have it. */
     let isNew = true;
@@ -85,12 +93,32 @@ export function createFakeHub(stateTopics: ReadonlySet<string> = new Set()): Fak
     };
     const give = (type: string, data: unknown, id: string): void => {
       const text = JSON.stringify(data);
-      const event = { type, data: text, cursor: id, json: () => JSON.parse(text) };
+      // An event without an id has the one before it.
+      const event = { type, data: text, cursor: id === '' ? (kept ?? '') : id, json: () => JSON.parse(text) };
       for (const listener of [...(listeners.get(type) ?? [])]) listener(event as ReceivedEvent);
-      if (id !== '') position = Number(id.split('.')[1]);
+      if (id === '') return;
+      position = Number(id.split('.')[1]);
+      kept = id;
     };
 
+    function refusal(): TidingsError | undefined {
+      const refused = [...asked].find((topic) => forbidden.has(topic));
+      if (refused !== undefined) return new TidingsError('auth/forbidden', refused, { status: 403 });
+      if (!requiresTopics || asked.size > 0) return undefined;
+      return new TidingsError('client/http-status', 'no topic', {
+        status: 400,
+        details: { code: 'topic/missing' },
+      });
+    }
+
+    function refuse(error: TidingsError): void {
+      for (const listener of [...channels.errors]) listener(error, {});
+      end('failed');
+    }
+
     function connect(): void {
+      const error = refusal();
+      if (error !== undefined) return refuse(error);
       const resumed = position !== undefined;
       const gaps: Gap[] = gapOnReturn ? [{ topics: [...asked], reason: 'trimmed' }] : [];
       const begin = gapOnReturn || position === undefined ? head() : position;
@@ -120,10 +148,15 @@ export function createFakeHub(stateTopics: ReadonlySet<string> = new Set()): Fak
       return event && (() => give(event.type, event.data, cursor(event.seq)));
     }
 
+    function nextFrame(): void {
+      frames.shift()?.();
+      if (frames.length === 0 && position !== undefined) kept = cursor(position);
+    }
+
     function steps(): (() => void)[] {
       if (status === 'connecting' || status === 'waiting') return [connect];
       if (status !== 'open') return [];
-      const frame = frames.length > 0 ? () => frames.shift()?.() : nextEvent();
+      const frame = frames.length > 0 ? nextFrame : nextEvent();
       const change = changes.length > 0 ? () => changes.shift()?.() : undefined;
       return [frame, change].filter((step) => step !== undefined);
     }
@@ -148,18 +181,20 @@ export function createFakeHub(stateTopics: ReadonlySet<string> = new Set()): Fak
     const end = (next: 'closed' | 'failed'): void => {
       setStatus(next);
       steppers.delete(steps);
+      sends.delete(send);
       open.delete(client);
       listeners.clear();
       for (const channel of Object.values(channels)) channel.clear();
     };
+
+    const send = (type: string, data: unknown): void => void frames.push(() => give(type, data, ''));
 
     const client: FakeClient = {
       get status() {
         return status;
       },
       get cursor() {
-        // It moves once a snapshot is complete.
-        return position === undefined || frames.length > 0 ? start : cursor(position);
+        return kept;
       },
       get topics() {
         return new Set(topics.keys());
@@ -195,6 +230,9 @@ export function createFakeHub(stateTopics: ReadonlySet<string> = new Set()): Fak
         }),
       unsubscribe: (...dropped) =>
         change(() => {
+          if ([...topics.keys()].every((topic) => dropped.includes(topic))) {
+            throw new TidingsError('topic/missing', 'none left', { status: 400 });
+          }
           for (const topic of dropped.map(String)) {
             topics.delete(topic);
             asked.delete(topic);
@@ -210,14 +248,13 @@ export function createFakeHub(stateTopics: ReadonlySet<string> = new Set()): Fak
         setStatus('waiting');
       },
       fail() {
-        const error = new TidingsError('client/http-status', 'no', { status: 500 });
-        for (const listener of [...channels.errors]) listener(error, {});
-        end('failed');
+        refuse(new TidingsError('client/http-status', 'no', { status: 500 }));
       },
       [Symbol.asyncIterator]: () => client.events(),
       [Symbol.asyncDispose]: async () => client.close(),
     };
     steppers.add(steps);
+    if (!answer) sends.add(send);
     return client;
   }
 
@@ -241,6 +278,10 @@ export function createFakeHub(stateTopics: ReadonlySet<string> = new Set()): Fak
     },
     cursor: () => cursor(),
     publish: (topic, type, data) => void log.push({ seq: head() + 1, topic, type, data }),
+    send(type, data) {
+      for (const each of sends) each(type, data);
+    },
+    requireTopics: () => void (requiresTopics = true),
     forbid: (topic) => void forbidden.add(topic),
     step(pick) {
       const choices = [...steppers].flatMap((steps) => steps());

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { createFakeHub, type FakeHub } from '../../test/react/fake-hub.ts';
+import { manualTimers, type ManualTimers } from '../../test/react/manual-timers.ts';
+import type { Loaded, Reduced } from './reduced.ts';
+import { createStore, PLAIN } from './store.ts';
+
+async function run(hub: FakeHub): Promise<void> {
+  for (let i = 0; i < 20; i += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+    hub.step(() => 0);
+  }
+}
+
+type Answer = (loaded: Loaded<number[]>) => void;
+
+/** The numbers that events of the type `x` brought, after those that were loaded. */
+function numbers(
+  hub: FakeHub,
+  cursor?: string,
+): { reduced: Reduced<number[]>; answers: Answer[]; timers: ManualTimers } {
+  const timers = manualTimers();
+  const store = createStore(hub.opener, timers);
+  store.connection.start();
+  const answers: Answer[] = [];
+  const reduced = store.reduced<number[]>({
+    types: ['x'],
+    topics: ['a'],
+    hearing: PLAIN,
+    initial: [],
+    cursor,
+  });
+  reduced.use(
+    (state, event) => [...state, event.json<number>()],
+    () => new Promise((resolve) => answers.push(resolve)),
+  );
+  reduced.subscribe(() => undefined);
+  return { reduced, answers, timers };
+}
+
+describe('an event without an id of its own', () => {
+  it('reaches a state that has everything up to the cursor of the connection', async () => {
+    const hub = createFakeHub();
+    hub.publish('a', 'x', 1);
+    const { reduced, answers } = numbers(hub);
+    await run(hub);
+    answers.shift()?.({ state: [1], cursor: hub.cursor() });
+    await run(hub);
+    hub.send('x', 100);
+    await run(hub);
+    expect(reduced.get()).toEqual({ state: [1, 100], loading: false, error: undefined });
+  });
+
+  it('that comes while the state is loaded is kept, and says nothing of where the state is', async () => {
+    const hub = createFakeHub();
+    const { reduced, answers } = numbers(hub);
+    await run(hub);
+    hub.send('x', 100);
+    await run(hub);
+    // The answer is ahead of the stream.
+    hub.publish('a', 'x', 1);
+    answers.shift()?.({ state: [1], cursor: hub.cursor() });
+    await run(hub);
+    expect(reduced.get()).toEqual({ state: [1, 100], loading: false, error: undefined });
+  });
+});
+
+describe('an answer that is behind the stream', () => {
+  /** Has loaded two events that the stream has brought. */
+  async function loaded(hub: FakeHub): Promise<ReturnType<typeof numbers>> {
+    const made = numbers(hub);
+    await run(hub);
+    for (const n of [1, 2]) hub.publish('a', 'x', n);
+    await run(hub);
+    made.answers.shift()?.({ state: [1, 2], cursor: 'fake.2' });
+    await run(hub);
+    expect(made.reduced.get()).toMatchObject({ state: [1, 2], loading: false });
+    return made;
+  }
+
+  async function expectAnother(
+    hub: FakeHub,
+    { reduced, answers, timers }: ReturnType<typeof numbers>,
+  ): Promise<void> {
+    answers.shift()?.({ state: [1], cursor: 'fake.1' });
+    await run(hub);
+    expect(reduced.get()).toMatchObject({ loading: true });
+    timers.run();
+    await run(hub);
+    answers.shift()?.({ state: [1, 2], cursor: 'fake.2' });
+    await run(hub);
+    expect(reduced.get()).toEqual({ state: [1, 2], loading: false, error: undefined });
+  }
+
+  it('does not end a reload', async () => {
+    const hub = createFakeHub();
+    const made = await loaded(hub);
+    made.reduced.reload();
+    await run(hub);
+    await expectAnother(hub, made);
+  });
+
+  it('does not close a gap', async () => {
+    const hub = createFakeHub();
+    const made = await loaded(hub);
+    for (const client of hub.open) client.drop(true);
+    await run(hub);
+    await expectAnother(hub, made);
+  });
+
+  it('of the gap itself is known once the frame of the gap was handed out', async () => {
+    const hub = createFakeHub();
+    const made = numbers(hub);
+    await run(hub);
+    made.answers.shift()?.({ state: [], cursor: 'fake.0' });
+    await run(hub);
+    for (const client of hub.open) client.drop(true);
+    for (const n of [1, 2]) hub.publish('a', 'x', n);
+    await run(hub);
+    await expectAnother(hub, made);
+  });
+});
