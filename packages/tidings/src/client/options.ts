@@ -166,7 +166,7 @@ export interface Settings
 export const systemTimers: Timers = {
   now: () => Date.now(),
   setTimer(task, delay) {
-    const timer = setTimeout(task, Math.min(delay, MAX_DELAY));
+    const timer = setTimeout(task, Math.min(Math.max(0, delay), MAX_DELAY));
     return () => clearTimeout(timer);
   },
 };

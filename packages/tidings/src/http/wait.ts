@@ -88,7 +88,7 @@ class WaitingSink implements Sink {
 
   #lookIn(milliseconds: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#look(), milliseconds);
+    this.#timer = setTimeout(() => this.#look(), Math.max(0, milliseconds));
   }
 
   #look(): void {
