@@ -85,6 +85,11 @@ export class Nodes implements LedgerReader {
     return [...this.#alive].flatMap(([id, { lease }]) => (lease.leaving ? [] : [id])).sort();
   }
 
+  /** Whether a node is alive and not leaving. */
+  isActive(id: string): boolean {
+    return this.#alive.get(id)?.lease.leaving === false;
+  }
+
   add(listener: NodesListener): void {
     this.#listeners.push(listener);
   }
