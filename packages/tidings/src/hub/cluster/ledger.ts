@@ -42,6 +42,7 @@ export class Ledger {
   #stop: () => void = () => {};
   #stopped = false;
   readonly ready: Promise<void>;
+  #isReady = false;
   #onReady: () => void = () => {};
 
   constructor(options: LedgerOptions) {
@@ -49,6 +50,11 @@ export class Ledger {
     this.ready = new Promise((resolve) => {
       this.#onReady = resolve;
     });
+  }
+
+  /** The log has been read once: it is known what holds. */
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   /** Call it for all readers before `start`. */
@@ -132,6 +138,7 @@ export class Ledger {
     // Some of these were in the log already when it was read.
     for (const entry of waiting) if (entry.seq > (known.get(placeOf(entry)) ?? 0)) this.#apply(entry);
     for (const reader of this.#readers) reader.loaded?.();
+    this.#isReady = true;
     this.#onReady();
   }
 }
