@@ -30,7 +30,7 @@ export class Versions {
   #superseded: (readonly Publisher[])[] | undefined;
 
   /** An older value was still being appended until then, and must not seem newer; by the clock's monotonic time. */
-  notBefore = -Infinity;
+  notBefore: number = -Infinity;
 
   /** The event to append next, with the ids of the others; undefined once all are answered. */
   get newest(): NewEvent | undefined {

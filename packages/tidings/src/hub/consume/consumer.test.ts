@@ -45,8 +45,8 @@ test('a hub that closes takes no more consumers', async () => {
   const hub = startHub({ log: memoryLog(), onError: (error) => failures.push(error) });
   const closing = hub.close({ within: 10 });
   const unavailable = expect.objectContaining({ code: 'hub/unavailable' }) as unknown;
-  expect(() => hub.consume('late', 'a', () => {})).toThrow(unavailable as Error);
+  expect(() => hub.consume('late', 'a', () => {})).toThrow(unavailable);
   await closing;
-  expect(() => hub.consume('later', 'a', () => {})).toThrow(unavailable as Error);
+  expect(() => hub.consume('later', 'a', () => {})).toThrow(unavailable);
   expect(failures).toEqual([]);
 });
