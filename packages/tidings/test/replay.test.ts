@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { DEADLINE } from '../../../scripts/deadline.ts';
 import { memoryLog } from '../src/logs/memory/index.ts';
+import type { Connection } from '../src/hub/delivery/connection.ts';
+import type { PageLimit } from '../src/log/page.ts';
 import { toNewEvent } from '../src/protocol/event.ts';
 import { startHub } from './fixture.ts';
-import type { Gap } from './internals.ts';
+import { type Gap, createMatcherSet } from './internals.ts';
 import { checkReplay } from './model/replay.ts';
-import { type Peer, settle } from './peer.ts';
+import { Peer, settle } from './peer.ts';
 
 const runs = Number(process.env['TIDINGS_MODEL_RUNS'] ?? 300);
 
@@ -145,5 +147,80 @@ describe('what a connection gets of the events it missed', () => {
     const peers = await Promise.all(Array.from({ length: 50 }, () => follow({}, cursor)));
     for (const peer of peers) expect(dataOf(peer)).toEqual(['3', '4']);
     expect(reads).toBeLessThan(5);
+  });
+
+  describe('while it is searched for', () => {
+    /** A log of several pages, which does something at each page. */
+    const searched = async (): Promise<
+      ReturnType<typeof startHub> & { cursor: string; limits: PageLimit[]; onRead: () => void }
+    > => {
+      const limits: PageLimit[] = [];
+      const fixture = startHub({
+        retention: { events: Infinity },
+        replay: { events: 4500 },
+        wrapLog: (inner) => {
+          const { tail } = inner;
+          const readBack = tail.readBack.bind(tail);
+          tail.readBack = (...query) => {
+            limits.push(query[3]);
+            all.onRead();
+            return readBack(...query);
+          };
+          return inner;
+        },
+      });
+      const cursor = await fixture.publish('a', 0);
+      const event = toNewEvent({ topics: 'a', data: 1 });
+      for (let i = 0; i < 5; i += 1) await fixture.log.append(Array.from({ length: 1000 }, () => event));
+      const all = { ...fixture, cursor, limits, onRead: (): void => {} };
+      return all;
+    };
+
+    test('reads pages of a bounded length, and no further once the connection is gone', async () => {
+      const all = await searched();
+      const peer = new Peer({ topics: ['a'] });
+      all.onRead = () => peer.drop();
+      peer.connect(all.hub, all.cursor);
+      await settle();
+      expect(all.limits).toHaveLength(1);
+      expect(all.limits[0]?.length).toBeLessThanOrEqual(65_536);
+      expect(all.failures).toEqual([]);
+      // The search that was given up answers nobody else.
+      all.onRead = () => {};
+      expect(dataOf(await all.follow({}, all.cursor))).toHaveLength(4500);
+    });
+
+    test('others with the same cursor get their answer if the first one leaves', async () => {
+      const all = await searched();
+      await all.follow();
+      const [first, second] = [new Peer({ topics: ['a'] }), new Peer({ topics: ['a'] })];
+      all.onRead = () => {
+        all.onRead = () => first.drop();
+        second.connect(all.hub, all.cursor);
+      };
+      first.connect(all.hub, all.cursor);
+      await settle();
+      second.receive();
+      await settle();
+      second.receive();
+      expect(welcomeOf(second)).toEqual({ resumed: false, gaps: [{ topics: ['a'], reason: 'trimmed' }] });
+      expect(dataOf(second)).toHaveLength(4500);
+      expect(all.limits.length).toBeLessThan(8);
+    });
+
+    test('a connection may change its topics', async () => {
+      const all = await searched();
+      const peer = new Peer({ topics: ['a'] });
+      all.onRead = () => {
+        all.onRead = () => {};
+        const granted = createMatcherSet([]);
+        const terms = { wanted: createMatcherSet(['a', 'b']), granted, expiresAt: undefined };
+        (peer.connection as Connection).change(terms);
+      };
+      peer.connect(all.hub, all.cursor);
+      await settle();
+      peer.receive();
+      expect(welcomeOf(peer).resumed).toBe(false);
+    });
   });
 });

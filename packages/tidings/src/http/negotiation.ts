@@ -169,6 +169,7 @@ async function accept<Req, Stream>(
   }
   facts.assertRoom?.();
   gateway.assertRoom({ remote: facts.remote });
+  await gateway.ready();
   const visit = gateway.visit();
   try {
     return await admitVisitor(gateway, options, facts, req, begin, visit);

@@ -28,8 +28,13 @@ export class Conflation {
   readonly #intervals = new Map<string, Interval>();
   /** Appends under way. */
   readonly #appending = new Set<Promise<void>>();
-  /** How many of them may have to append an older value of a topic, if the newest is a duplicate. */
+  /**
+   * How many of them newer values of a topic wait for: they may have to append an older value, if the newest is a duplicate;
+   * or the log dates a value, for other processes, when it arrives there.
+   */
   readonly #unsettled = new Map<string, number>();
+  /** Topics whose interval has ended meanwhile. */
+  readonly #overdue = new Set<string>();
   #closing = false;
 
   constructor(log: EventLog, clock: Clock) {
@@ -90,9 +95,8 @@ export class Conflation {
     const interval = this.#intervals.get(topic);
     if (interval === undefined) return;
     if (this.#unsettled.has(topic)) {
-      // An older value may still have to be appended, and must not come after a newer one.
-      const cancel = this.#clock.setTimer(() => this.#end(topic), interval.milliseconds);
-      this.#intervals.set(topic, { ...interval, cancel });
+      // An older value must not come after a newer one.
+      this.#overdue.add(topic);
       return;
     }
     this.#intervals.delete(topic);
@@ -106,7 +110,8 @@ export class Conflation {
     const event = versions.newest as NewEvent;
     const interval = this.#log.shared ? this.#intervalOf(event) : 0;
     if (interval === 0) return event;
-    const waited = Math.round(this.#clock.monotonic() - versions.newestAt);
+    // Rounded down: the value that this one follows is not newer.
+    const waited = Math.floor(this.#clock.monotonic() - versions.newestAt);
     // At the end nothing waits any longer.
     return { ...event, pace: { interval: this.#closing ? 0 : interval, waited } };
   }
@@ -116,6 +121,7 @@ export class Conflation {
     const waits = new Map<string, number>();
     for (const { versions, wait } of early) {
       const topic = (versions.newest as NewEvent).topics[0];
+      this.#overdue.delete(topic);
       waits.set(topic, Math.max(wait, waits.get(topic) ?? 0));
       const running = this.#intervals.get(topic);
       const waiting = running?.waiting ?? new WaitingEvents();
@@ -132,7 +138,7 @@ export class Conflation {
   }
 
   #append(versions: readonly Versions[], topics: readonly string[]): void {
-    const unsettled = versions.some(({ isSure }) => !isSure) ? topics : [];
+    const unsettled = this.#log.shared || versions.some(({ isSure }) => !isSure) ? topics : [];
     for (const topic of unsettled) this.#unsettled.set(topic, (this.#unsettled.get(topic) ?? 0) + 1);
     const appending = this.#appendNewest(versions).finally(() => {
       this.#appending.delete(appending);
@@ -140,6 +146,7 @@ export class Conflation {
         const others = (this.#unsettled.get(topic) ?? 1) - 1;
         if (others > 0) this.#unsettled.set(topic, others);
         else this.#unsettled.delete(topic);
+        if (others <= 0 && this.#overdue.delete(topic)) this.#end(topic);
       }
     });
     this.#appending.add(appending);
@@ -153,6 +160,7 @@ export class Conflation {
         const events = open.map((versions) => this.#paced(versions));
         const appended = await this.#log.append(events);
         const early: Early[] = [];
+        this.#settled(events.filter((_, i) => appended[i]?.wait === undefined && !appended[i]?.duplicate));
         open = open.filter((each, i) => {
           const answer = appended[i] as Appended;
           if (answer.wait === undefined) return !each.settle(answer);
@@ -162,7 +170,15 @@ export class Conflation {
         this.#putBack(early);
       }
     } catch (error) {
+      // The log may have them all the same.
+      this.#settled(open.flatMap(({ newest }) => newest ?? []));
       for (const each of open) each.fail(error);
     }
+  }
+
+  /** The log has these: values of their keys that wait here count as published now, at the earliest. */
+  #settled(events: readonly NewEvent[]): void {
+    const now = this.#clock.monotonic();
+    for (const event of events) this.#intervals.get(event.topics[0])?.waiting.notBefore(event, now);
   }
 }

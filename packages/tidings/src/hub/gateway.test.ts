@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
 import { memoryLog } from '../logs/memory/index.ts';
+import type { EventLog, LogQuery } from '../log/event-log.ts';
+import type { Page } from '../log/page.ts';
+import { sse } from '../fetch/index.ts';
+import { createManualClock } from '../testing/manual-clock.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { HUB_TOPICS, hubEvent } from './cluster/hub-topics.ts';
 import type { Connection } from './delivery/connection.ts';
 import type { ConnectRequest } from './connect-request.ts';
 import { GATEWAY, type CurrentTerms, type Gateway, gatewayOf } from './gateway.ts';
@@ -14,8 +20,12 @@ interface Setup {
   readonly end: () => void;
 }
 
-function setUp(request: Partial<ConnectRequest> = {}): Setup {
-  const hub = startHub({ log: memoryLog({ epoch: 'e' }) });
+function setUp(
+  request: Partial<ConnectRequest> = {},
+  log: EventLog = memoryLog({ epoch: 'e' }),
+  clock: Clock = systemClock,
+): Setup {
+  const hub = startHub({ log, clock });
   const gateway = gatewayOf(hub);
   const wanted = (...topics: readonly string[]): MatcherSet => gateway.wanted(topics);
   const connection = gateway.admit({
@@ -57,6 +67,55 @@ describe('the gateway of a hub', () => {
         message: expect.stringMatching(message) as string,
       }),
     );
+  });
+});
+
+describe('while the hub reads its log for the first time', () => {
+  const slow = async (): Promise<{ log: EventLog; release: () => void }> => {
+    const log = memoryLog({ epoch: 'e' });
+    const revocation = { subject: 'ann', before: Date.now() + 100_000 };
+    await log.append([hubEvent(HUB_TOPICS.revocations, 'ann', revocation, { ttl: 100_000 })]);
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const read = async (query: LogQuery): Promise<Page> => {
+      await held;
+      return log.read(query);
+    };
+    return { log: Object.create(log, { read: { value: read } }) as EventLog, release };
+  };
+
+  test('visitors wait, and revocations hold from the first one on', async () => {
+    const { log, release } = await slow();
+    const handle = sse(startHub({ log }), {
+      topics: ['a'],
+      authorize: () => ({ subject: 'ann' }),
+    });
+    const answer = handle(new Request('http://x/', { headers: { accept: '*/*' } }));
+    let isAnswered = false;
+    void answer.finally(() => (isAnswered = true));
+    await new Promise((resolve) => void setTimeout(resolve, 20));
+    expect(isAnswered).toBe(false);
+    release();
+    expect(await (await answer).json()).toMatchObject({ code: 'auth/revoked' });
+  });
+
+  test('changes wait', async () => {
+    const { log, release } = await slow();
+    const { gateway, claim } = setUp({}, log);
+    const changed = gateway.change(claim, (current) => current);
+    release();
+    await expect(changed).rejects.toMatchObject({ code: expect.stringMatching(/revoked|unknown/) as string });
+  });
+
+  test('nobody waits for longer than a few seconds', async () => {
+    const { log } = await slow();
+    const clock = createManualClock();
+    const { gateway } = setUp({}, log, clock);
+    const ready = gateway.ready();
+    clock.advance(5000);
+    await expect(ready).rejects.toMatchObject({ code: 'hub/unavailable', details: { retryAfter: 1 } });
   });
 });
 

@@ -76,6 +76,12 @@ export interface Gateway {
    */
   assertRoom(visitor: Visitor): void;
   /**
+   * Resolves once the hub knows what was revoked: it may still be reading the log. Wait for it before `admit`.
+   *
+   * @throws {TidingsError} `hub/unavailable` (503) if that takes seconds.
+   */
+  ready(): Promise<void>;
+  /**
    * Call it before the app authorizes a visitor. A `hub.disconnect` that picks the visitor before `admit` applies to it
    * too, since it may have been authorized just before.
    */
@@ -103,8 +109,11 @@ export interface Gateway {
   readonly report: (error: unknown) => void;
 }
 
+/** Milliseconds that a visitor waits for a hub that starts. */
+const READY_WITHIN = 5000;
+
 /** Raise it with every change of `Gateway`, `OwnConnection` or `ConnectRequest` that affects transports. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** Under `Symbol.for`: a transport finds it even if another copy of the package made the hub. */
 export const GATEWAY: unique symbol = Symbol.for('tidings.gateway') as never;
@@ -134,6 +143,21 @@ export function createGateway(core: Core): Gateway {
     core.cluster.orders.assertNotRevoked({ subject, issuedAt });
   }
 
+  async function ready(): Promise<void> {
+    const { ledger } = core.cluster;
+    if (ledger.isReady) return;
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = core.options.clock.setTimer(resolve, READY_WITHIN);
+    });
+    await Promise.race([ledger.ready, late]);
+    cancel();
+    if (ledger.isReady) return;
+    throw createError('hub/unavailable', 'This server has just started and is still reading its log.', {
+      details: { retryAfter: 1 },
+    });
+  }
+
   function visit(): Visit {
     const disconnected: ((connection: ConnectionInfo) => boolean)[] = [];
     const pending = { disconnected, over: (): void => void core.visits.delete(pending) };
@@ -154,6 +178,7 @@ export function createGateway(core: Core): Gateway {
 
   async function change(...[claim, decide]: Parameters<Gateway['change']>): Promise<Changed> {
     const connection = find(claim);
+    await ready();
     for (;;) {
       const before = connection.request;
       const terms = await decide(before);
@@ -189,6 +214,7 @@ export function createGateway(core: Core): Gateway {
       return wanted;
     },
     assertRoom,
+    ready,
     visit,
     admit,
     change,

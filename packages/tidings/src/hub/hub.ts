@@ -100,7 +100,7 @@ export interface Hub {
    * Reads events with a cursor that the log keeps under a name: at least once each, in order, over restarts. If several
    * hubs on a log have the consumer, one of them calls its handler at a time; another one goes on when it is gone.
    *
-   * @throws {TidingsError} `hub/invalid-option`, `topic/*`. `onError` gets `consumer/gap` and `consumer/skipped`.
+   * @throws {TidingsError} `hub/invalid-option`, `topic/*`, `hub/unavailable`. `onError` gets `consumer/gap` and `consumer/skipped`.
    */
   consume(
     name: string,
@@ -225,6 +225,8 @@ class AppHub implements Hub {
   ): Consumer {
     assertConsumer(name, handler, options);
     createMatcherSet(Array.isArray(topics) ? (topics as readonly Matcher[]) : [topics as Matcher]);
+    const { consumers, drain } = this.#core;
+    if (drain.begun) throw createError('hub/unavailable', 'The hub is closed, or being closed.');
     const { log, clock, random, onError: report } = this.#core.options;
     const parts = {
       log,
@@ -236,7 +238,8 @@ class AppHub implements Hub {
         this.subscribe(matchers, given),
     };
     const consumer = new NamedConsumer(name, topics, handler, options, parts);
-    this.#core.consumers.add(consumer);
+    consumers.add(consumer);
+    void consumer.ended.then(() => consumers.delete(consumer));
     return consumer;
   }
 

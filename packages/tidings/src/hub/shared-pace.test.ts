@@ -82,6 +82,48 @@ test('processes that share a log append a key at most once per interval, and the
   );
 });
 
+test('the value that one process publishes last stays, however long the log takes to answer', async () => {
+  const step = fc.record({
+    wait: fc.nat(40),
+    key: fc.constantFrom('a', 'b'),
+    there: fc.double({ min: 0, max: 150, noNaN: true }),
+    back: fc.double({ min: 0, max: 150, noNaN: true }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 15 }), async (steps) => {
+      const clock = createManualClock();
+      const { log, entries } = sharedLog(() => Math.floor(clock.now()));
+      let calls = 0;
+      const append: EventLog['append'] = async (events) => {
+        const { there = 0, back = 0 } = steps[(calls += 1) % steps.length] ?? {};
+        await new Promise<void>((resolve) => void clock.setTimer(resolve, there));
+        const answers = await log.append(events);
+        await new Promise<void>((resolve) => void clock.setTimer(resolve, back));
+        return answers;
+      };
+      const node = new Conflation(Object.create(log, { append: { value: append } }) as EventLog, clock);
+      const last = new Map<string, string>();
+      const publishing: Promise<unknown>[] = [];
+      const pass = async (milliseconds: number): Promise<void> => {
+        for (let i = 0; i < milliseconds; i += 5) {
+          clock.advance(5);
+          for (let turn = 0; turn < 30; turn += 1) await Promise.resolve();
+        }
+      };
+      for (const [i, { wait, key }] of steps.entries()) {
+        await pass(wait);
+        publishing.push(node.append([toNewEvent({ topics: 'state', data: i, key })]));
+        last.set(key, `${i}`);
+      }
+      await pass(40 * INTERVAL);
+      await Promise.all(publishing);
+      for (const [key, data] of last) expect(entries.findLast((entry) => entry.key === key)?.data).toBe(data);
+      expect(clock.timers).toBe(0);
+    }),
+    { numRuns: 100 },
+  );
+});
+
 test('a process that ends appends what still waits there, unless a later value is in the log', async () => {
   const clock = createManualClock();
   const { log, entries } = sharedLog(clock.now);

@@ -29,6 +29,9 @@ export class Versions {
   #supersededIds: string[] | undefined;
   #superseded: (readonly Publisher[])[] | undefined;
 
+  /** An older value was still being appended until then, and must not seem newer; by the clock's monotonic time. */
+  notBefore: number = -Infinity;
+
   /** The event to append next, with the ids of the others; undefined once all are answered. */
   get newest(): NewEvent | undefined {
     const event = this.#candidates.at(-1)?.event;
@@ -39,9 +42,9 @@ export class Versions {
     return ids.length === 0 ? event : { ...event, supersededIds: ids.slice(-SUPERSEDED_ID_WINDOW) };
   }
 
-  /** When the newest was published. */
+  /** When the newest was published, or may count as published. */
   get newestAt(): number {
-    return this.#candidates.at(-1)?.at ?? 0;
+    return Math.max(this.#candidates.at(-1)?.at ?? 0, this.notBefore);
   }
 
   /** Whether the newest is the one that will be appended. */
@@ -62,6 +65,7 @@ export class Versions {
     const all = [...this.#candidates, ...other.#candidates].sort((a, b) => a.order - b.order);
     if (other.#supersededIds !== undefined) (this.#supersededIds ??= []).push(...other.#supersededIds);
     if (other.#superseded !== undefined) (this.#superseded ??= []).push(...other.#superseded);
+    this.notBefore = Math.max(this.notBefore, other.notBefore);
     this.#candidates = [];
     for (const version of all) {
       if (version.event.id === undefined) this.#supersedeAll();
@@ -125,6 +129,12 @@ export class WaitingEvents {
     this.#versions.set(versions, versions);
   }
 
+  /** What waits of the event's key must not be dated before `at`. */
+  notBefore({ topics, key }: Pick<NewEvent, 'topics' | 'key'>, at: number): void {
+    const versions = this.#versions.get(placeOf({ topics, key }));
+    if (versions !== undefined) versions.notBefore = at;
+  }
+
   /** Adds versions that came too early for the log. */
   putBack(versions: Versions): void {
     const event = versions.newest;
@@ -154,6 +164,6 @@ export class WaitingEvents {
 }
 
 /** No topic has a NUL. */
-function placeOf({ topics, key }: NewEvent): string {
+function placeOf({ topics, key }: Pick<NewEvent, 'topics' | 'key'>): string {
   return `${topics[0]}\0${key}`;
 }

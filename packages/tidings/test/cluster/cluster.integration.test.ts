@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createMatcherSet } from '../../src/protocol/matcher-set.ts';
 import { gatewayOf } from '../../src/hub/gateway.ts';
 import type { ConnectRequest } from '../../src/hub/connect-request.ts';
+import { DEADLINE } from '../../../../scripts/deadline.ts';
 import { until, untilAsync } from '../http/deadline.ts';
 import { Peer, settle } from '../peer.ts';
 import { type Node, engines, startNode } from './hubs.ts';
@@ -177,6 +178,26 @@ describe.each(engines)('hubs that share a log in %s', (_, makeLog) => {
         return false;
       }
     });
+  });
+
+  test('no longer count the connections of a node that has closed, while its members have time to come back', async () => {
+    const presence = [{ match: { pattern: 'room/*' }, grace: 10 * DEADLINE, members: 10 }];
+    const more = { presence, limits: { connectionsPerSubject: 1 } };
+    const [one, two] = (await startNodes(2, more)) as [Node, Node];
+    enter(one, 'ann');
+    const isFull = (): boolean => {
+      try {
+        gatewayOf(two.hub).assertRoom({ subject: 'ann' });
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    await until('the other node knows of it', isFull);
+    await until('ann is present', () => idsOn(two).join() === 'ann');
+    await one.hub.close({ within: 10 });
+    await until('there is room for her', () => !isFull());
+    expect(idsOn(two)).toEqual(['ann']);
   });
 
   test('end connections at any node, and refuse what was revoked, also later and at nodes to come', async () => {

@@ -11,8 +11,8 @@ export interface LedgerReader {
   apply(entry: LogEntry): void;
   /** Forget everything: all entries come again. */
   reset(): void;
-  /** The log has all that was in it applied, at the start or after a `reset`. */
-  loaded?(): void;
+  /** The log has all that was in it applied, at the start or after a `reset`. `isRewound`: it has lost its end meanwhile. */
+  loaded?(isRewound: boolean): void;
 }
 
 export interface LedgerOptions {
@@ -37,11 +37,14 @@ export class Ledger {
   readonly #readers: LedgerReader[] = [];
   /** Entries that came while the log is read; undefined once it has been. */
   #waiting: LogEntry[] | undefined = [];
+  /** The log has lost its end since it was read. */
+  #isRewound = false;
   /** Grows with each reading, which ends earlier ones. */
   #reading = 0;
   #stop: () => void = () => {};
   #stopped = false;
   readonly ready: Promise<void>;
+  #isReady = false;
   #onReady: () => void = () => {};
 
   constructor(options: LedgerOptions) {
@@ -49,6 +52,11 @@ export class Ledger {
     this.ready = new Promise((resolve) => {
       this.#onReady = resolve;
     });
+  }
+
+  /** The log has been read once: it is known what holds. */
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   /** Call it for all readers before `start`. */
@@ -66,7 +74,7 @@ export class Ledger {
       log.tail.onMiss((topics) => {
         if (topics === undefined || topics.some((topic) => isHubsTopic(topic))) this.#readAnew();
       }),
-      log.tail.onRewind(() => this.#readAnew()),
+      log.tail.onRewind(() => this.#rewind()),
     ];
     this.#stop = () => {
       for (const stop of stops) stop();
@@ -87,6 +95,13 @@ export class Ledger {
 
   #apply(entry: LogEntry): void {
     for (const reader of this.#readers) reader.apply(entry);
+  }
+
+  #rewind(): void {
+    // They may be of the lost end.
+    this.#waiting = [];
+    this.#isRewound = true;
+    this.#readAnew();
   }
 
   /** In a later turn: the log is about to push, or to go back. */
@@ -131,7 +146,10 @@ export class Ledger {
     for (const entry of entries) this.#apply(entry);
     // Some of these were in the log already when it was read.
     for (const entry of waiting) if (entry.seq > (known.get(placeOf(entry)) ?? 0)) this.#apply(entry);
-    for (const reader of this.#readers) reader.loaded?.();
+    const isRewound = this.#isRewound;
+    this.#isRewound = false;
+    for (const reader of this.#readers) reader.loaded?.(isRewound);
+    this.#isReady = true;
     this.#onReady();
   }
 }

@@ -85,6 +85,11 @@ export class Nodes implements LedgerReader {
     return [...this.#alive].flatMap(([id, { lease }]) => (lease.leaving ? [] : [id])).sort();
   }
 
+  /** Whether a node is alive and not leaving. */
+  isActive(id: string): boolean {
+    return this.#alive.get(id)?.lease.leaving === false;
+  }
+
   add(listener: NodesListener): void {
     this.#listeners.push(listener);
   }
@@ -122,9 +127,16 @@ export class Nodes implements LedgerReader {
     this.#alive.clear();
   }
 
-  /** After a failover, the log may lack the lease that this node took for its own. */
-  loaded(): void {
-    if (this.#seq > 0 && !this.#alive.has(this.#id)) this.#startOver();
+  /** After a failover, the log may lack the lease that this node took for its own, or what it had told since. */
+  loaded(isRewound: boolean): void {
+    if (this.#seq === 0) return;
+    const hasLease = this.#alive.has(this.#id);
+    if (hasLease && !isRewound) return;
+    const before = this.#id;
+    this.#startOver();
+    // What it had told before would count twice until the lease expires.
+    if (!hasLease || before === this.#id) return;
+    this.#options.log.append([hubDeletion(HUB_TOPICS.nodes, before)]).catch(() => {});
   }
 
   /**

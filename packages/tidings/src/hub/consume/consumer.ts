@@ -45,6 +45,10 @@ interface Term {
   stored: string;
   cursor: string;
   readonly over: AbortController;
+  /** When the lease was asked for last with success, by the clock's monotonic time: the log has it at least from then. */
+  heldFrom: number;
+  /** Ends the term when the lease expires. */
+  cancel: () => void;
 }
 
 /**
@@ -60,7 +64,8 @@ export class NamedConsumer implements Consumer {
   readonly #parts: ConsumerParts;
   readonly #id = newId();
   readonly #stopping = new AbortController();
-  readonly #ended: Promise<void>;
+  /** It has been stopped, and its handler has ended. */
+  readonly ended: Promise<void>;
   #wake: () => void = () => {};
   #active = false;
 
@@ -76,7 +81,7 @@ export class NamedConsumer implements Consumer {
     this.#handler = handler;
     this.#options = { ...DEFAULTS, ...options };
     this.#parts = parts;
-    this.#ended = this.#run();
+    this.ended = this.#run();
   }
 
   get active(): boolean {
@@ -86,7 +91,7 @@ export class NamedConsumer implements Consumer {
   stop(): Promise<void> {
     this.#stopping.abort();
     this.#wake();
-    return this.#ended;
+    return this.ended;
   }
 
   async #run(): Promise<void> {
@@ -112,6 +117,7 @@ export class NamedConsumer implements Consumer {
 
   /** Takes the lease, and the cursor with it. Undefined if somebody else has it. */
   async #acquire(): Promise<Term | undefined> {
+    const heldFrom = this.#parts.clock.monotonic();
     const leaseSeq = await this.#write(this.#lease(0));
     if (leaseSeq === undefined) return undefined;
     const before = await this.#read();
@@ -119,12 +125,17 @@ export class NamedConsumer implements Consumer {
     // Even if it stays the same: from now on the one who had it before can't write it.
     const cursorSeq = await this.#write(this.#cursorEvent(cursor, before.seq));
     if (cursorSeq === undefined) return undefined;
-    return { leaseSeq, cursorSeq, stored: cursor, cursor, over: new AbortController() };
+    const over = new AbortController();
+    return { leaseSeq, cursorSeq, stored: cursor, cursor, over, heldFrom, cancel: () => {} };
   }
 
   async #serve(term: Term): Promise<void> {
     const { clock } = this.#parts;
-    const end = (): void => term.over.abort();
+    const end = (): void => {
+      term.cancel();
+      term.over.abort();
+    };
+    this.#endInTime(term);
     this.#stopping.signal.addEventListener('abort', end);
     if (this.#stopping.signal.aborted) end();
     const renewing = this.#repeat(this.#options.lease / RENEWALS, term, () => this.#renew(term));
@@ -151,7 +162,7 @@ export class NamedConsumer implements Consumer {
       if (item.kind === 'start' || item.kind === 'gap') this.#reportGap(item.gaps);
       if (item.kind === 'event' || item.kind === 'state') {
         const cursor = item.kind === 'event' ? item.cursor : undefined;
-        if (!(await this.#handle({ ...item, cursor }, signal))) return;
+        if (!(await this.#handle({ ...item, cursor }, term))) return;
       }
       if (item.kind !== 'state' && item.cursor !== undefined) term.cursor = item.cursor;
       if (signal.aborted) return;
@@ -159,9 +170,12 @@ export class NamedConsumer implements Consumer {
   }
 
   /** @returns whether the event is done with. */
-  async #handle(event: ConsumedEvent, signal: AbortSignal): Promise<boolean> {
+  async #handle(event: ConsumedEvent, term: Term): Promise<boolean> {
     const { attempts, retry } = this.#options;
+    const { signal } = term.over;
     for (let attempt = 1; ; attempt += 1) {
+      // The event loop may have been blocked, and the timer with it.
+      if (this.#left(term) <= 0) term.over.abort();
       if (signal.aborted) return false;
       try {
         await this.#handler(event, { attempt, signal });
@@ -178,9 +192,25 @@ export class NamedConsumer implements Consumer {
   }
 
   async #renew(term: Term): Promise<void> {
+    const heldFrom = this.#parts.clock.monotonic();
     const seq = await this.#write(this.#lease(term.leaseSeq));
-    if (seq === undefined) term.over.abort();
-    else term.leaseSeq = seq;
+    if (seq === undefined) return term.over.abort();
+    term.leaseSeq = seq;
+    term.heldFrom = heldFrom;
+    this.#endInTime(term);
+  }
+
+  /** Without a renewal, the term ends no later than the lease: another hub may take it then. */
+  #endInTime(term: Term): void {
+    term.cancel();
+    if (term.over.signal.aborted) return;
+    const end = (): void => term.over.abort();
+    term.cancel = this.#parts.clock.setTimer(end, Math.max(0, this.#left(term)), true);
+  }
+
+  /** Milliseconds. */
+  #left({ heldFrom }: Term): number {
+    return heldFrom + this.#options.lease - this.#parts.clock.monotonic();
   }
 
   async #store(term: Term): Promise<void> {

@@ -133,7 +133,7 @@ export class Connection implements Receiver, Task {
     if (this.#phase === 'closed') return sink.destroy();
     this.#sink = sink;
     const bound = (after: number): Replay | Promise<Replay> =>
-      boundReplay(this.#delivery, this.#subscription, after);
+      boundReplay(this.#delivery, this.#subscription, after, () => this.#phase === 'opening');
     judge(this.#request, this.#delivery.log, bound).then(
       (verdict) => this.#begin(verdict, greeting),
       (error: unknown) => this.#fail(error),

@@ -5,7 +5,7 @@ import type { EventLog } from '../../log/event-log.ts';
 import type { Page, PageLimit } from '../../log/page.ts';
 import type { Retention } from '../../log/retention.ts';
 import type { Clock } from '../clock.ts';
-import { type Subscription, wants } from './subscription.ts';
+import { type SharedReplay, type Subscription, wants } from './subscription.ts';
 import { looksFor } from './tuning.ts';
 import type { Task, Turns } from './turns.ts';
 
@@ -32,30 +32,60 @@ export interface ReplaySource {
  */
 const MAX_LOOKS = 100_000;
 
+/** UTF-16 units of a page, which is looked through in one go. */
+const PAGE_LENGTH = 65_536;
+
 /**
  * How far back a connection of this subscription may begin. Connections with the same cursor share the answer until the
- * next append.
+ * next append. Once no connection that `isWaiting` speaks for is left, the search ends without an answer.
  */
 export function boundReplay(
   source: ReplaySource,
   subscription: Subscription,
   after: number,
+  isWaiting: () => boolean,
 ): Replay | Promise<Replay> {
   if (fits(source, after)) return { seq: after, skipped: [] };
   const { epoch, head } = source.log.tail;
   const last = subscription.lastReplay;
-  if (last?.after === after && last.head === head && last.epoch === epoch) return last.replay;
-  const replay = new Promise<Replay>((resolve, reject) => {
-    source.turns.take(new ReplaySearch(source, subscription, after, { resolve, reject }));
-  });
-  if (subscription.receivers > 1) {
-    subscription.lastReplay = { epoch, head, after, replay };
-    replay.catch(() => {
-      // Those that ask later ask anew.
-      if (subscription.lastReplay?.replay === replay) subscription.lastReplay = undefined;
-    });
+  if (last?.after === after && last.head === head && last.epoch === epoch) {
+    last.waiting?.push(isWaiting);
+    return last.replay;
   }
+  const { promise: replay, resolve, reject } = promiseOf<Replay>();
+  const shared: SharedReplay = { epoch, head, after, replay, waiting: [isWaiting] };
+  // Those that ask later ask anew.
+  const forget = (): void => {
+    if (subscription.lastReplay === shared) subscription.lastReplay = undefined;
+  };
+  const search = new ReplaySearch(source, subscription, after, {
+    resolve(found) {
+      shared.waiting = undefined;
+      resolve(found);
+    },
+    reject(error) {
+      forget();
+      reject(error);
+    },
+    isAwaited() {
+      const { waiting = [] } = shared;
+      while (waiting.length > 0 && waiting.at(-1)?.() === false) waiting.pop();
+      if (waiting.length === 0) forget();
+      return waiting.length > 0;
+    },
+  });
+  if (subscription.receivers > 1) subscription.lastReplay = shared;
+  source.turns.take(search);
   return replay;
+}
+
+/** As `Promise.withResolvers`, which Node 20 lacks. */
+function promiseOf<T>(): { promise: Promise<T> } & Pick<Answer<T>, 'resolve' | 'reject'> {
+  let answer: Pick<Answer<T>, 'resolve' | 'reject'> | undefined;
+  const promise = new Promise<T>((resolve, reject) => {
+    answer = { resolve, reject };
+  });
+  return { promise, ...(answer as unknown as Pick<Answer<T>, 'resolve' | 'reject'>) };
 }
 
 /** Whether all events after the cursor are within the bounds, whatever matches. */
@@ -65,9 +95,11 @@ function fits({ log: { tail }, replay: { events, bytes, age } }: ReplaySource, a
   return tail.head - after <= events && isSmall && age === Infinity;
 }
 
-interface Answer {
-  resolve(replay: Replay): void;
-  reject(error: unknown): void;
+interface Answer<T> {
+  resolve(this: void, found: T): void;
+  reject(this: void, error: unknown): void;
+  /** Whether anybody still waits for it. */
+  isAwaited(this: void): boolean;
 }
 
 /**
@@ -78,7 +110,7 @@ class ReplaySearch implements Task {
   readonly #source: ReplaySource;
   readonly #subscription: Subscription;
   readonly #after: number;
-  readonly #answer: Answer;
+  readonly #answer: Answer<Replay>;
   readonly #oldest: number;
   /** The matchers to look for: all of them at first; later those of which no skipped event is known. */
   #wanted: MatcherSet;
@@ -93,7 +125,7 @@ class ReplaySearch implements Task {
   /** Was read, and is to be counted in the next step. */
   #page: Page | undefined;
 
-  constructor(source: ReplaySource, subscription: Subscription, after: number, answer: Answer) {
+  constructor(source: ReplaySource, subscription: Subscription, after: number, answer: Answer<Replay>) {
     const { clock, log, replay } = source;
     this.#source = source;
     this.#subscription = subscription;
@@ -105,6 +137,7 @@ class ReplaySearch implements Task {
   }
 
   step(): 'more' | 'done' {
+    if (!this.#answer.isAwaited()) return 'done';
     const page = this.#page;
     if (page === undefined) return this.#read();
     this.#page = undefined;
@@ -120,7 +153,7 @@ class ReplaySearch implements Task {
     const { tail } = log;
     const subscription = this.#subscription;
     const matchers = this.#wanted;
-    const limit: PageLimit = { events: 1000, length: Infinity, looks: looksFor(matchers) };
+    const limit: PageLimit = { events: 1000, length: PAGE_LENGTH, looks: looksFor(matchers) };
     const wantsEntry = (entry: LogEntry): boolean => {
       this.#looks += 1;
       return wants(subscription, entry) && matchers.matches(entry.topics);

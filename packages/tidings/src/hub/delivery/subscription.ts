@@ -70,6 +70,8 @@ export interface SharedReplay {
   readonly head: number;
   readonly after: number;
   readonly replay: Promise<Replay>;
+  /** Say whether their connections still wait for it; undefined once it is there. */
+  waiting: (() => boolean)[] | undefined;
 }
 
 /** Whether an event is for the subscription. Live and replayed delivery both ask here. */

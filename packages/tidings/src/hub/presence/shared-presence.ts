@@ -103,9 +103,10 @@ export class SharedPresence implements PresenceCounter, LedgerReader, NodesListe
     this.#tell();
   }
 
-  /** A member's data at each other node. */
+  /** A member's data at each other node, without those that have closed and are kept for the grace time. */
   dataElsewhere(topic: string, id: string): unknown[] {
-    return this.#sums.dataElsewhere(topic, id, this.#options.nodes.id);
+    const { nodes } = this.#options;
+    return this.#sums.dataAt((node) => node !== nodes.id && nodes.isActive(node), topic, id);
   }
 
   stop(): void {

@@ -75,10 +75,10 @@ export class Sums {
     return { count: all?.size ?? 0, members };
   }
 
-  /** A member's data at each other node. */
-  dataElsewhere(topic: string, id: string, own: string): unknown[] {
+  /** A member's data at each node that `counts`. */
+  dataAt(counts: (node: string) => boolean, topic: string, id: string): unknown[] {
     const byNode = this.#topics.get(topic)?.get(id) ?? new Map<string, unknown>();
-    return [...byNode].filter(([node]) => node !== own).map(([, data]) => data);
+    return [...byNode].filter(([node]) => counts(node)).map(([, data]) => data);
   }
 
   /** Pages of nodes that are not alive, with their seqs. */

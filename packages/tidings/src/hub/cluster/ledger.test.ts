@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import { settle } from '../../../test/peer.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import type { EventLog } from '../../log/event-log.ts';
+import { memoryLog } from '../../logs/memory/index.ts';
+import { type ManualClock, createManualClock } from '../../testing/manual-clock.ts';
+import type { HubStats } from '../hub-stats.ts';
+import { HUB_TOPICS, hubEvent } from './hub-topics.ts';
+import { Ledger, type LedgerReader } from './ledger.ts';
+import { Nodes } from './nodes.ts';
+
+interface Setup {
+  readonly clock: ManualClock;
+  readonly log: EventLog;
+  readonly ledger: Ledger;
+  readonly failures: unknown[];
+  readonly turn: () => Promise<void>;
+}
+
+function setUp(): Setup {
+  const clock = createManualClock();
+  const log = memoryLog({ epoch: 'e', now: clock.now });
+  const failures: unknown[] = [];
+  const report = (error: unknown): void => void failures.push(error);
+  const ledger = new Ledger({ log, clock, report, presence: true });
+  const turn = async (): Promise<void> => {
+    for (let i = 0; i < 3; i += 1) {
+      await settle();
+      clock.tick();
+    }
+    await settle();
+  };
+  return { clock, log, ledger, failures, turn };
+}
+
+test('entries that came while the log was read don’t count if the log then loses its end', async () => {
+  const { log, ledger, failures, turn } = setUp();
+  let found: number[] = [];
+  const reader: LedgerReader = {
+    apply: ({ seq }: LogEntry) => void found.push(seq),
+    reset: () => void (found = []),
+  };
+  ledger.add(reader);
+  // The lost events are gone from the log as well.
+  const read = log.read.bind(log);
+  log.read = async (query) => {
+    const { entries, next } = await read(query);
+    return { entries: entries.filter(({ seq }) => seq <= log.tail.head), next };
+  };
+  ledger.start();
+  const order = { subject: 'ann', before: 1 };
+  await log.append([hubEvent(HUB_TOPICS.revocations, 'kept', order)]);
+  log.tail.miss();
+  await log.append([hubEvent(HUB_TOPICS.revocations, 'lost', order)]);
+  log.tail.rewind('after', 1);
+  await turn();
+  expect(found).toEqual([1]);
+  expect(failures).toEqual([]);
+});
+
+test('a node goes on as a new one when the log has lost its end, even if its lease was kept', async () => {
+  const { clock, log, ledger, failures, turn } = setUp();
+  const report = (error: unknown): void => void failures.push(error);
+  const stats = (): HubStats => ({}) as HubStats;
+  const nodes = new Nodes({ log, clock, name: undefined, lease: 5000, stats, report });
+  ledger.add(nodes);
+  let startedOver = 0;
+  nodes.add({ began: () => {}, ended: () => {}, startedOver: () => void (startedOver += 1) });
+  ledger.start();
+  nodes.start();
+  await turn();
+  const before = nodes.id;
+  expect(nodes.active).toEqual([before]);
+  log.tail.rewind('after', log.tail.head);
+  await turn();
+  expect(startedOver).toBe(1);
+  expect(nodes.id).not.toBe(before);
+  // The others needn't wait until the old lease expires.
+  expect(nodes.active).toEqual([nodes.id]);
+  log.tail.miss();
+  await turn();
+  expect(startedOver).toBe(1);
+  expect(failures).toEqual([]);
+});
