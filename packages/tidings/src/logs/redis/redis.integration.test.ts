@@ -187,7 +187,7 @@ describe.runIf(hasRedis)('a Redis log', () => {
     const duplicate = client.duplicate.bind(client);
     client.duplicate = ((...args: Parameters<typeof duplicate>) => {
       const other = duplicate(...args);
-      made.push(other as ReturnType<typeof client.duplicate>);
+      made.push(other);
       return other;
     }) as typeof client.duplicate;
     const log = await redisLog({ client, timeout: 200 });
