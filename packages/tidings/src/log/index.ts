@@ -43,6 +43,7 @@ export {
   boundsOf,
   createTopicRules,
   isCounted,
+  isCountedInTail,
   isHubs,
   isState,
   keysOf,

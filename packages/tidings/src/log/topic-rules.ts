@@ -135,6 +135,11 @@ export function isCounted(rules: TopicRules, event: LogEntry): boolean {
   return !isHubs(event) && (event.tombstone || !isState(rules, event));
 }
 
+/** Whether an event counts against a tail's bounds: as against the log's, but the hub's own tombstones do, too. */
+export function isCountedInTail(rules: TopicRules, event: LogEntry): boolean {
+  return isCounted(rules, event) || (event.tombstone && isHubs(event));
+}
+
 /** Events that are bounded together, by a retention of their own. */
 export interface Bounds {
   readonly group: string;

@@ -144,6 +144,12 @@ describe('an event is refused', () => {
     expect(refusal(input)).toMatchObject({ code: 'event/invalid-option', message });
   });
 
+  test('with a condition on a seq that no event can have', () => {
+    for (const ifSeq of [0, 1.5, Number.MAX_SAFE_INTEGER + 1, 1e300, Infinity])
+      expect(refusal({ key: 'k', ifSeq })).toMatchObject({ code: 'event/invalid-option' });
+    expect(refusal({ key: 'k', ifSeq: Number.MAX_SAFE_INTEGER })).toBeUndefined();
+  });
+
   test('with a message that names the slip if an event is given as its topic', () => {
     expect(refusal({ topics: { topic: 'a', data: 1 }, data: undefined })).toMatchObject({
       code: 'topic/invalid',

@@ -142,7 +142,7 @@ const KNOWN = new Set([
 ]);
 const FLAGS = ['tombstone', 'private', 'raw', 'ifAbsent'] as const;
 const TTL = aNumber({ min: 1, finite: true });
-const SEQ = aNumber({ min: 1, integer: true });
+const SEQ = aNumber({ min: 1, max: Number.MAX_SAFE_INTEGER, integer: true });
 
 /** A misspelt `privat` must not make an event public, and `private: 'false'` must not make it private. */
 function assertKnownOptions(input: EventInput): void {

@@ -134,14 +134,21 @@ export const keyCases: readonly ContractCase[] = [
         append(log, { topics: 'a', data: 2 }),
         // Judged before the call's first event is appended.
         append(log, value('n', 3, { ifAbsent: true }), value('n', 4, { ifAbsent: true })),
+        append(log, value('k', 'no'), value('k', 'no', { ifSeq: start + 1000 })),
+        append(log, value('k', 'no'), value('k', 'no', { ifAbsent: true })),
+        append(log, value('m', 'no'), value('m', 'no', { ifSeq: start + 1000 })),
         append(log, { topics: 'a', data: 5 }),
       ] as const;
       const results = await Promise.allSettled(calls);
       assert.deepEqual(
         results.map(({ status }) => status),
-        ['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'fulfilled'],
+        [
+          ...['fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+          ...['rejected', 'rejected', 'rejected', 'fulfilled'],
+        ],
       );
-      await refuses(calls[1], start + 1);
+      for (const refused of [calls[1], calls[4], calls[5]]) await refuses(refused, start + 1);
+      await refuses(calls[6], 0);
       assert.deepEqual(await dataAfter(log, start), ['1', '1', '2', '4', '5']);
       assert.equal(log.tail.head, start + 6);
     },

@@ -205,14 +205,14 @@ BEGIN
   END LOOP;
 END $$;
 
--- The newest event of a key: of those that this call has appended so far, or of those in the log.
+-- The newest event of a key: of those that this call has appended so far, which have seqs above 0, or of those in the log.
 CREATE OR REPLACE FUNCTION SCHEMA.newest(
   s SCHEMA.head, _home text, _key text, _at integer, _previous integer[], _seqs bigint[], _flags text[],
   _waited double precision[], OUT seq bigint, OUT appended double precision, OUT published double precision, OUT value_seq bigint
 ) LANGUAGE plpgsql AS $$
 BEGIN
   _at := _previous[_at];
-  WHILE _at IS NOT NULL AND _seqs[_at] <= 0 LOOP _at := _previous[_at]; END LOOP;
+  WHILE _at IS NOT NULL AND coalesce(_seqs[_at], 0) <= 0 LOOP _at := _previous[_at]; END LOOP;
   IF _at IS NOT NULL THEN
     seq := _seqs[_at];
     appended := s.time;

@@ -11,6 +11,7 @@ import {
   TOPIC_RULES,
   type TopicRule,
   aBoolean,
+  aFunction,
   aNumber,
   aString,
   anObjectWith,
@@ -24,7 +25,7 @@ import {
   entryOf,
   type EventInput,
   invalidOption,
-  isCounted,
+  isCountedInTail,
   isHubs,
   oneOf,
   options,
@@ -78,6 +79,8 @@ export interface PostgresLogOptions {
    * notices other backups, crashes and failovers by itself.
    */
   readonly restored?: boolean;
+  /** Is given what nobody else learns of: events of `publishIn` that can't be moved into the log. Default: `console.error`. */
+  readonly onError?: (error: unknown) => void;
   /** Milliseconds since 1970. Default: the server's clock, which all processes share. */
   readonly now?: () => number;
 }
@@ -85,7 +88,8 @@ export interface PostgresLogOptions {
 export interface PostgresLog extends EventLog {
   /**
    * Publishes events with a transaction of the app's own: they are in the log once it commits, and never if it
-   * doesn't. Their order is that of the commits. Resolves once they are part of the transaction.
+   * doesn't. Of transactions that commit at nearly the same time, the one that called this first comes first: call it
+   * after your writes. Resolves once they are part of the transaction.
    *
    * @throws {TidingsError} as `hub.publish` does; `hub/invalid-option` if this is no transaction.
    */
@@ -106,6 +110,7 @@ const OPTIONS: Checks<PostgresLogOptions> = {
   pollInterval: aNumber({ min: 1, finite: true }),
   timeout: aNumber({ min: 1, finite: true }),
   restored: aBoolean,
+  onError: aFunction,
   now: NOW,
 };
 
@@ -168,7 +173,7 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
       epoch: opened.epoch,
       head: opened.head,
       retention: { ...DEFAULT_TAIL, ...given.tail },
-      counts: (entry) => isCounted(rules, entry),
+      counts: (entry) => isCountedInTail(rules, entry),
     },
     lossCount: opened.lossCount,
     onState: (read) => learn(read as State),
@@ -189,7 +194,13 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
     head: () => tail.head,
     onSession,
   });
-  const mover = startMover(store, appender, channel, announce);
+  const mover = startMover(
+    store,
+    appender,
+    channel,
+    announce,
+    given.onError ?? ((error) => console.error('tidings:', error)),
+  );
 
   function learn(read: State): void {
     if (read.epoch !== state.epoch) {
@@ -227,7 +238,8 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
       await announce(await appender.trim(channel, await groupsToSweep()));
       return [];
     }
-    const written = await appender.append({ events, lengths, epoch: state.epoch }, wakeUps.take());
+    const calls = { events, lengths, epoch: state.epoch };
+    const written = await wakeUps.notifying((notified) => appender.append(calls, notified));
     await announce(written);
     return written.answers;
   }

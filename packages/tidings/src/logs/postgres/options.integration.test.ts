@@ -153,6 +153,15 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
     expect(losses.map(({ seq }) => seq)).toEqual([1, 1]);
   });
 
+  test('bounds what its memory keeps of the hub’s own tombstones', async () => {
+    const log = await open({ tail: { events: 5 } });
+    for (let i = 0; i < 20; i += 1) {
+      const key = { topics: [`presence/${i}`], key: 'k', id: undefined } as const;
+      await log.append([{ ...key, type: 'presence', data: 'null', tombstone: true, private: false }]);
+    }
+    expect(log.tail.length).toBeLessThanOrEqual(5);
+  });
+
   test('has the server’s time for all processes, whatever their own clocks say', async () => {
     const log = await open();
     await log.append([event('1')]);

@@ -100,7 +100,7 @@ describe.runIf(hasPostgres)('publishing in a transaction of the app', () => {
     });
   });
 
-  test('gives events the order of the commits, however long a transaction takes', async () => {
+  test('holds up no events by a transaction that takes long', async () => {
     const log = await open();
     const slow = await pool.connect();
     await slow.query('BEGIN');
@@ -140,6 +140,18 @@ describe.runIf(hasPostgres)('publishing in a transaction of the app', () => {
     ]);
     const { rows } = await pool.query('SELECT name FROM orders ORDER BY name');
     expect(rows).toEqual([{ name: 'drizzle' }, { name: 'kysely' }]);
+  });
+
+  test('says that a row can’t be moved, and goes on once it is gone', async () => {
+    const errors: unknown[] = [];
+    const log = await open({ pool, onError: (error) => errors.push(error) });
+    await pool.query(`INSERT INTO tidings.outbox (events) VALUES ('{}')`);
+    await inTransaction((client) => log.publishIn(client, { topics: 'a', data: 1 }));
+    await until('it is reported', () => errors.length > 0);
+    expect(errors).toMatchObject([{ code: 'log/write-failed', cause: expect.any(TypeError) }]);
+    expect(log.tail.head).toBe(0);
+    await pool.query(`DELETE FROM tidings.outbox WHERE events = '{}'`);
+    await until('the one behind it is there', () => log.tail.head === 1);
   });
 
   test('refuses what is no transaction', async () => {

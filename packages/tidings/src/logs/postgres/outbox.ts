@@ -7,7 +7,7 @@ import {
   invalidOption,
   toNewEvent,
 } from '../../log/index.ts';
-import type { Run } from './database.ts';
+import { type Run, isAnswer } from './database.ts';
 import type { Store } from './store.ts';
 import { createPause } from './wake-ups.ts';
 import type { Writer, Written } from './write.ts';
@@ -39,6 +39,9 @@ const LOOK_EVERY = 25;
 /** Milliseconds after the last call of `publishIn` in which it looks that often, and between looks otherwise. */
 const EXPECT_FOR = 2000;
 const LOOK_SELDOM = 250;
+/** Milliseconds for which nothing could be moved until somebody learns of it, and between reports. */
+const PATIENCE = 3000;
+const REPORT_EVERY = 60_000;
 
 /** Writes the events into the app's transaction. @throws {TidingsError} as `publish` does. */
 export async function publishIn(
@@ -125,6 +128,7 @@ export function startMover(
   writer: Writer,
   channel: string,
   announce: (written: Written) => Promise<void>,
+  report: (error: unknown) => void,
 ): Mover {
   const { database, sql } = store;
   const some = sql('SELECT EXISTS (SELECT FROM SCHEMA.outbox)::text');
@@ -136,6 +140,9 @@ export function startMover(
   let expectedUntil = -Infinity;
   let pause = LOOK_SELDOM;
   let stopped = false;
+  /** When moving began to fail, and when that was reported. */
+  let failingSince: number | undefined;
+  let reportedAt = -Infinity;
   const rests = createPause();
   const ended = run();
 
@@ -148,15 +155,34 @@ export function startMover(
         const [[isSome] = []] = await database.run(some);
         while (isSome === 'true' && !stopped && (await moveSome()) > 0);
       } catch {
-        // Without a server, or because another process was faster. The rows are still there, or in the log.
+        // The rows are still there, or in the log.
         pause = LOOK_SELDOM;
       }
     }
   }
 
+  /** A row that can't be moved holds up all that come after it. */
+  function noteFailure(cause: unknown): void {
+    // Another process was faster.
+    if (isAnswer(cause) && cause.code === 'TID03') return;
+    const now = performance.now();
+    failingSince ??= now;
+    if (now - failingSince < PATIENCE || now - reportedAt < REPORT_EVERY) return;
+    reportedAt = now;
+    const message =
+      'Events of `publishIn` can’t be moved into the log. They and later ones stay in the table `outbox`.';
+    report(createLogError('log/write-failed', message, { details: { retryAfter: 5 }, cause }));
+  }
+
   /** @returns how many rows it moved: none if there are none, or another process is at it. */
   async function moveSome(): Promise<number> {
-    const moved = await database.transaction((inTransaction) => moveIn(inTransaction));
+    const moved = await database
+      .transaction((inTransaction) => moveIn(inTransaction))
+      .catch((error: unknown) => {
+        noteFailure(error);
+        throw error;
+      });
+    failingSince = undefined;
     if (moved === undefined) return 0;
     await announce(moved.written);
     return moved.rows;

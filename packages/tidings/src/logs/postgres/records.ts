@@ -30,7 +30,8 @@ export function topicKey(topic: string): string {
 }
 
 export function isShortened(key: string): boolean {
-  return key.includes(MARK);
+  // The names of the hub's own topics and group begin with one.
+  return key.indexOf(MARK, 1) > 0;
 }
 
 /** The columns of an event, which `toEntry` reads. */

@@ -1,5 +1,6 @@
 import type { LogSource, SourcePage, SourceQuery } from '../../log/index.ts';
 import { topicsLost } from './read.ts';
+import { isShortened } from './records.ts';
 import { type State, type Store, readEntries, readWithState } from './store.ts';
 
 export interface PostgresSource extends LogSource {
@@ -44,6 +45,6 @@ async function lostAfter(
   if (forgotten.seq > after) return undefined;
   const lost = await topicsLost(store, since);
   // Of a shortened topic only the beginning is known.
-  if (lost === undefined || lost.some(({ topic }) => topic.includes('\u0001'))) return undefined;
+  if (lost === undefined || lost.some(({ topic }) => isShortened(topic))) return undefined;
   return lost.filter(({ seq }) => seq > after).map(({ topic }) => topic);
 }

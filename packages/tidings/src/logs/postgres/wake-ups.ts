@@ -25,8 +25,11 @@ export interface WakeUpOptions {
 }
 
 export interface WakeUps {
-  /** The channel that an append has to notify by itself; null if it was just notified, and will be again soon. */
-  take(): string | null;
+  /**
+   * Appends. It is given the channel to notify in its own transaction; null if that was just notified: then it is again,
+   * soon after the commit.
+   */
+  notifying<T>(append: (channel: string | null) => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
@@ -78,23 +81,29 @@ export function startWakeUps(options: WakeUpOptions): WakeUps {
   }
 
   function notifyLater(): void {
+    if (stopped) return;
+    const delay = Math.max(0, notifiedAt + NOTIFY_EVERY - performance.now());
     trailing ??= setTimeout(() => {
       trailing = undefined;
       notifiedAt = performance.now();
       void database.run(NOTIFY, [channel, node]).catch(() => {
         // Others look now and then.
       });
-    }, NOTIFY_EVERY);
+    }, delay);
   }
 
   return {
-    take() {
-      if (performance.now() - notifiedAt < NOTIFY_EVERY) {
-        notifyLater();
-        return null;
+    async notifying(append) {
+      if (performance.now() - notifiedAt >= NOTIFY_EVERY) {
+        notifiedAt = performance.now();
+        return append(channel);
       }
-      notifiedAt = performance.now();
-      return channel;
+      try {
+        return await append(null);
+      } finally {
+        // Before the commit, others would find nothing. One without an answer may have been committed, too.
+        notifyLater();
+      }
     },
     async stop() {
       stopped = true;

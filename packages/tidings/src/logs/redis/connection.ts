@@ -29,7 +29,9 @@ interface NodeRedis {
   sendCommand(command: readonly string[]): Promise<unknown>;
   duplicate(): NodeRedis;
   connect(): Promise<unknown>;
-  destroy(): void;
+  /** Not before version 5. */
+  destroy?(): unknown;
+  disconnect?(): unknown;
   on(event: 'error', listener: (error: unknown) => void): unknown;
 }
 
@@ -39,12 +41,26 @@ interface NodeRedisCluster {
   readonly slots: unknown;
   duplicate(): NodeRedisCluster;
   connect(): Promise<unknown>;
-  destroy(): void;
+  destroy?(): unknown;
+  disconnect?(): unknown;
   on(event: 'error', listener: (error: unknown) => void): unknown;
 }
 
+/** A client of Sentinel of `redis` or `@redis/client`, which sends what only reads to replicas. */
+interface NodeRedisSentinel {
+  sendCommand(isReadonly: boolean, command: readonly string[]): Promise<unknown>;
+  getSentinelNode(): unknown;
+  duplicate(): NodeRedisSentinel;
+  connect(): Promise<unknown>;
+  destroy?(): unknown;
+  disconnect?(): unknown;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+}
+
+type AnyNodeRedis = NodeRedis | NodeRedisCluster | NodeRedisSentinel;
+
 /** A client of the app's own: of ioredis, `redis` or `@redis/client`; a single one, of Sentinel, or of a cluster. */
-export type RedisClient = Ioredis | NodeRedis | NodeRedisCluster;
+export type RedisClient = Ioredis | AnyNodeRedis;
 
 export interface ConnectionOptions {
   /** Any key of the log: its hash slot is that of all of them. */
@@ -69,7 +85,7 @@ export function connectionOf(client: RedisClient, options: ConnectionOptions, ow
   }
   return 'call' in client && typeof client.call === 'function'
     ? ofIoredis(client, options, owned)
-    : ofNodeRedis(client as NodeRedis | NodeRedisCluster, options, owned);
+    : ofNodeRedis(client as AnyNodeRedis, options, owned);
 }
 
 function ofIoredis(client: Ioredis, options: ConnectionOptions, owned: boolean): Connection {
@@ -88,27 +104,43 @@ function ofIoredis(client: Ioredis, options: ConnectionOptions, owned: boolean):
   };
 }
 
-function ofNodeRedis(
-  client: NodeRedis | NodeRedisCluster,
-  options: ConnectionOptions,
-  owned: boolean,
-): Connection {
-  const send = (command: readonly string[]): Promise<unknown> =>
-    'slots' in client ? client.sendCommand(options.key, false, command) : client.sendCommand(command);
+function ofNodeRedis(client: AnyNodeRedis, options: ConnectionOptions, owned: boolean): Connection {
+  const send = (command: readonly string[]): Promise<unknown> => {
+    if ('slots' in client) return client.sendCommand(options.key, false, command);
+    return 'getSentinelNode' in client ? client.sendCommand(false, command) : client.sendCommand(command);
+  };
   return {
     isCluster: 'slots' in client,
     send: (command) => inTime(send(command), options.timeout),
     fork: async () => {
       const other = client.duplicate();
       other.on('error', ignore);
-      await inTime(other.connect(), options.timeout);
-      return ofNodeRedis(other, options, true);
+      return connected(other, options);
     },
-    close: () => {
-      if (owned) client.destroy();
-      return Promise.resolve();
+    close: async () => {
+      if (owned) await end(client);
     },
   };
+}
+
+/** @throws {TidingsError} `log/unavailable` if it has no connection in time; it then stops trying. */
+async function connected(client: AnyNodeRedis, options: ConnectionOptions): Promise<Connection> {
+  try {
+    await inTime(client.connect(), options.timeout);
+  } catch (error) {
+    await end(client);
+    throw error;
+  }
+  return ofNodeRedis(client, options, true);
+}
+
+/** Never fails: some versions refuse to end a client that has given up by itself, or has never been connected. */
+async function end(client: AnyNodeRedis): Promise<void> {
+  try {
+    await (client.destroy ?? client.disconnect)?.call(client);
+  } catch {
+    // It has no connection any more, which is all that is wanted.
+  }
 }
 
 /** The client reconnects by itself; until then commands fail or wait, which callers see. */
@@ -155,13 +187,7 @@ export async function connectTo(url: string, options: ConnectionOptions): Promis
     socket: { reconnectStrategy: (retries: number) => Math.min(2000, 20 * 2 ** Math.min(retries, 7)) },
   });
   client.on('error', ignore);
-  try {
-    await inTime(client.connect(), options.timeout);
-  } catch (error) {
-    client.destroy();
-    throw error;
-  }
-  return ofNodeRedis(client, options, true);
+  return connected(client, options);
 }
 
 async function loadClient(): Promise<typeof import('@redis/client')> {

@@ -29,7 +29,8 @@ export async function follow(
         const command = [
           'XREAD',
           'BLOCK',
-          String(Math.min(WAIT, timeout / 2)),
+          // Redis takes whole milliseconds, and 0 for ever.
+          String(Math.max(1, Math.floor(Math.min(WAIT, timeout / 2)))),
           'STREAMS',
           store.key('wake'),
           seen,
@@ -44,6 +45,8 @@ export async function follow(
         await rest();
       }
     }
+    // One that was under way when it was stopped.
+    await connection?.close();
   }
 
   function rest(): Promise<void> {

@@ -177,6 +177,100 @@ describe.runIf(hasRedis)('a Redis log', () => {
     await Promise.all([log.close(), other.close()]);
   });
 
+  test('leaves no connection behind from the time without a server', async () => {
+    const started = await fresh('--appendonly', 'yes');
+    const client = createClient({ url: started.url });
+    client.on('error', () => {});
+    await client.connect();
+    onTestFinished(() => client.destroy());
+    const made: ReturnType<typeof client.duplicate>[] = [];
+    const duplicate = client.duplicate.bind(client);
+    client.duplicate = ((...args: Parameters<typeof duplicate>) => {
+      const other = duplicate(...args);
+      made.push(other);
+      return other;
+    }) as typeof client.duplicate;
+    const log = await redisLog({ client, timeout: 200 });
+    await started.kill();
+    await until('it has tried several times', () => made.length > 3);
+    await started.start();
+    await untilAsync('it follows again', async () => {
+      await log.append([event('1')]).catch(() => {});
+      return made.at(-1)?.isReady === true && log.tail.head > 0;
+    });
+    expect(made.filter(({ isOpen }) => isOpen)).toHaveLength(1);
+    await log.close();
+    expect(made.filter(({ isOpen }) => isOpen)).toEqual([]);
+  });
+
+  test('goes on if its connection can’t be ended, as in some versions of a client', async () => {
+    const started = await fresh('--appendonly', 'yes');
+    const client = createClient({ url: started.url });
+    client.on('error', () => {});
+    await client.connect();
+    onTestFinished(() => client.destroy());
+    let refusals = 0;
+    const duplicate = client.duplicate.bind(client);
+    client.duplicate = ((...args: Parameters<typeof duplicate>) => {
+      const other = duplicate(...args);
+      const destroy = other.destroy.bind(other);
+      other.destroy = () => {
+        destroy();
+        refusals += 1;
+        throw new Error('The client is closed');
+      };
+      return other;
+    }) as typeof client.duplicate;
+    const log = await redisLog({ client, timeout: 200 });
+    await started.kill();
+    await until('it has ended some', () => refusals > 1);
+    await started.start();
+    await untilAsync('it follows again', async () => {
+      await log.append([event('1')]).catch(() => {});
+      return log.tail.head > 0;
+    });
+    await log.close();
+  });
+
+  test('appends a call once, even if a client sends it again after a later one', async () => {
+    const client = new Ioredis(server.url);
+    onTestFinished(() => client.disconnect());
+    const sent: [string, ...string[]][] = [];
+    const call = client.call.bind(client) as (...args: string[]) => Promise<unknown>;
+    client.call = ((...args: [string, ...string[]]) => {
+      if (args[0] === 'EVALSHA') sent.push(args);
+      return call(...args);
+    }) as typeof client.call;
+    const log = await redisLog({ client, prefix: newPrefix() });
+    for (const data of ['1', '2']) await log.append([event(data)]);
+    const [first = [], second = []] = sent.slice(-2);
+    await expect(call(...first)).rejects.toThrow(/^TIDINGS-LATE /);
+    await call(...second);
+    await log.append([event('3')]);
+    expect(log.tail.head).toBe(3);
+    await log.close();
+  });
+
+  test('brings others’ events at once, whatever the timeout', async () => {
+    const prefix = newPrefix();
+    const [one, two] = [await open({ prefix, timeout: 999 }), await open({ prefix, timeout: 1 + 1000 })];
+    await one.append([event('1')]);
+    await until('the other has it', () => two.tail.head === 1);
+    await two.append([event('2')]);
+    await until('the first one has it', () => one.tail.head === 2);
+    await Promise.all([one.close(), two.close()]);
+  });
+
+  test('bounds what its memory keeps of the hub’s own tombstones', async () => {
+    const log = await open({ tail: { events: 5 } });
+    for (let i = 0; i < 20; i += 1) {
+      const key = { topics: [`presence/${i}`], key: 'k', id: undefined } as const;
+      await log.append([{ ...key, type: 'presence', data: 'null', tombstone: true, private: false }]);
+    }
+    expect(log.tail.length).toBeLessThanOrEqual(5);
+    await log.close();
+  });
+
   test('writes a group as a whole or not at all', async () => {
     const log = await open();
     const client = new Ioredis(server.url);

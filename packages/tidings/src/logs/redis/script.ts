@@ -62,6 +62,10 @@ end
 if writer ~= '' and count > 0 then
   local last = redisCall('HMGET', p .. 'w:' .. writer, 'call', 'answer')
   if last[1] == call then return reply(cjson.decode(last[2])) end
+  -- Clients may send an unanswered call again after later ones, when nobody waits for it any more.
+  if tonumber(last[1] or 0) > tonumber(call) then
+    return redis.error_reply('TIDINGS-LATE the process has appended more in the meantime')
+  end
 end
 
 -- The log's time never goes back: where a clock was set back, it goes on from where it was.
