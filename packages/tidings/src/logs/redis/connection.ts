@@ -48,7 +48,7 @@ interface NodeRedisCluster {
 
 /** A client of Sentinel of `redis` or `@redis/client`, which sends what only reads to replicas. */
 interface NodeRedisSentinel {
-  sendCommand(isReadonly: boolean, command: readonly string[]): Promise<unknown>;
+  sendCommand(isReadonly: boolean, command: string[]): Promise<unknown>;
   getSentinelNode(): unknown;
   duplicate(): NodeRedisSentinel;
   connect(): Promise<unknown>;
@@ -107,7 +107,9 @@ function ofIoredis(client: Ioredis, options: ConnectionOptions, owned: boolean):
 function ofNodeRedis(client: AnyNodeRedis, options: ConnectionOptions, owned: boolean): Connection {
   const send = (command: readonly string[]): Promise<unknown> => {
     if ('slots' in client) return client.sendCommand(options.key, false, command);
-    return 'getSentinelNode' in client ? client.sendCommand(false, command) : client.sendCommand(command);
+    return 'getSentinelNode' in client
+      ? client.sendCommand(false, [...command])
+      : client.sendCommand(command);
   };
   return {
     isCluster: 'slots' in client,

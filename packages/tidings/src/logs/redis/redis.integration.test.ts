@@ -1,9 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis as Ioredis } from 'ioredis';
-import { createClient } from '@redis/client';
+import { createClient, createSentinel } from '@redis/client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type RedisServer, hasRedis, startRedis } from '../../../test/engines/redis.ts';
 import { until, untilAsync } from '../../../test/http/deadline.ts';
 import type { EventLog } from '../../log/event-log.ts';
+import { freePort } from '../../../test/faults/free-port.ts';
 import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
 import { logContract } from '../../testing/log-contract.ts';
 import { locate } from '../../log/lineage.ts';
@@ -86,6 +91,34 @@ describe.runIf(hasRedis)('the Redis log with a client of the app', () => {
     onTestFinished(() => client.destroy());
     await roundTrip({ client });
     expect(await client.ping()).toBe('PONG');
+  });
+
+  test('takes one of Sentinel of @redis/client', async () => {
+    const master = await startRedis();
+    onTestFinished(() => master.stop());
+    const port = await freePort();
+    const settings = join(master.folder, 'sentinel.conf');
+    writeFileSync(
+      settings,
+      `port ${port}\nbind 127.0.0.1\ndir ${master.folder}\nsentinel monitor main 127.0.0.1 ${master.port} 1\n`,
+    );
+    const sentinel = spawn('redis-server', [settings, '--sentinel'], { stdio: 'ignore' });
+    onTestFinished(async () => {
+      sentinel.kill('SIGKILL');
+      await once(sentinel, 'exit');
+    });
+    const probe = new Ioredis(port, '127.0.0.1');
+    probe.on('error', () => {});
+    onTestFinished(() => probe.disconnect());
+    await probe.ping();
+    const client = createSentinel({ name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port }] });
+    client.on('error', () => {});
+    await client.connect();
+    onTestFinished(() => client.destroy());
+    const [one, two] = [await redisLog({ client }), await redisLog({ client })];
+    await one.append([toNewEvent({ topics: 'a', data: 1 })]);
+    await until('the other has it', () => two.tail.head === 1);
+    await Promise.all([one.close(), two.close()]);
   });
 
   /** Fields, commands that block, and losses, which the protocol's versions answer in different shapes. */
