@@ -37,7 +37,7 @@ const budgets = [
   {
     name: 'hooks for React, with the client',
     code: `export * from './react/index.ts';`,
-    bytes: 18_550,
+    bytes: 18_600,
   },
   {
     name: 'typed events, on top of any of these',
