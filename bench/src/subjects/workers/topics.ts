@@ -6,7 +6,7 @@ import { type Sink, gatewayOf, parseStart } from 'tidings/transport';
 import { answerCommands } from '../../harness/commands.ts';
 import { MARKER, makeData } from '../../harness/event.ts';
 
-/** Without the timer that visits each connection every second: it is the publishing that is measured. */
+/** Without timers: it is the publishing and reading that is measured, not the visits each second or rests in between. */
 const clock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -48,7 +48,7 @@ export interface PublishCase {
 }
 
 async function publish({ topics, subscribers, each, patterns, events }: PublishCase): Promise<number> {
-  const hub = createHub({ clock, limits: { connections: Infinity } });
+  const hub = createHub({ clock, catchUpShare: 1, limits: { connections: Infinity } });
   const connections = (topics * subscribers) / each;
   for (let i = 0; i < connections; i += 1) {
     connect(
@@ -94,7 +94,7 @@ async function resumeQuiet({ length, resumes, path }: QuietCase): Promise<number
     path === ''
       ? memoryLog({ retention: { ...retention, bytes: Infinity } })
       : lmdbLog({ path, retention, tail: { events: 100 } });
-  const hub = createHub({ log, clock, limits: { connections: Infinity } });
+  const hub = createHub({ log, clock, catchUpShare: 1, limits: { connections: Infinity } });
   const cursor = hub.cursor();
   const data = makeData(0, 0, 100);
   for (let i = 0; i < 100; i += 1) {
