@@ -46,12 +46,13 @@ export function assertFormat(path: string): void {
  * @throws {TidingsError} `log/unavailable`.
  */
 export function assertWhole(root: RootDatabase, path: string): void {
-  const { size } = statSync(join(path, FILE));
   const { lastPageNumber, root: main } = root.getStats() as {
     lastPageNumber: number;
     root: { pageSize: number };
   };
   const needed = (lastPageNumber + 1) * main.pageSize;
+  // Read last: another process may be writing, and LMDB writes pages before it counts them.
+  const { size } = statSync(join(path, FILE));
   if (size >= needed) return;
   const message = `The log in ${path} is damaged: its file has ${size} of ${needed} bytes. Put it back from a backup.`;
   throw createLogError('log/unavailable', message, { details: { path, size, needed } });
