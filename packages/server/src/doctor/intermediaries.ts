@@ -1,4 +1,4 @@
-/** Names what stands between, by the headers that it leaves, and says how it is told to stop buffering. */
+/** Recognizes proxies and CDNs by the headers they add, and knows how to turn their buffering off. */
 
 export interface Intermediary {
   readonly name: string;

@@ -65,7 +65,7 @@ export function isHeard(result: Heard | Unheard): result is Heard {
   return 'answer' in result;
 }
 
-/** The URL with one more parameter; the rest stays as it is written. */
+/** Adds a parameter to the URL and leaves the rest of its text alone. */
 export function withParameter(url: URL, name: string, value: string): URL {
   const added = new URL(url);
   added.search = `${url.search === '' ? '?' : `${url.search}&`}${name}=${encodeURIComponent(value)}`;

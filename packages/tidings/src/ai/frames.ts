@@ -6,8 +6,8 @@ import type { RunFacts, View } from './view.ts';
 const encoded = new WeakMap<Batch, Map<View, string>>();
 
 /**
- * A run as a stream of text. It returns true once the end was told; false if the run is told no further here, so that
- * the client has to come back.
+ * A run as a stream of text. Returns true if the stream brought the run's end, and false if it stopped earlier and the
+ * client has to come back.
  */
 export async function* framesOf(
   items: AsyncIterable<RunItem>,

@@ -79,7 +79,7 @@ export async function writeFrames(response: NodeLikeResponse, view: View, frames
       if (controller.signal.aborted || response.destroyed) return;
       if (done) return void (value === true ? response.end() : response.destroy());
       const takesMore = response.write(value as string);
-      // Middleware that compresses keeps what it has until it is told.
+      // Compression middleware buffers until it is flushed.
       (response as { flush?: () => void }).flush?.();
       if (!takesMore) await new Promise<void>((resolve) => (wake = resolve));
       wake = undefined;

@@ -65,7 +65,7 @@ export class Producer {
       .catch((error: unknown) => this.#fail(error));
   }
 
-  /** Ends the run. The source is told by the signal, and not waited for. */
+  /** Ends the run. Aborts the signal that the source was given, without waiting for the source. */
   end(ending: Ending): void {
     if (this.#ending !== undefined) return;
     this.#ending = ending;

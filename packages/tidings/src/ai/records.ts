@@ -61,7 +61,7 @@ export class Records {
     return undefined;
   }
 
-  /** The record as it is after `error`. A log that lost its newest events may not have it any more. */
+  /** Reads the record again after `error`. A log that has lost its newest events may have lost the record too. */
   async #present(stored: StoredRecord, error: unknown): Promise<StoredRecord | undefined> {
     if (!isConflict(error)) return stored;
     const seq = Number((error as TidingsError).details['seq']);

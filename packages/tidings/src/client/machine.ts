@@ -246,7 +246,7 @@ const reload: Cell<'reload'> = (state, input, circumstances) => {
   return reconnect({ ...state, failures: lasted(state, circumstances.now) ? 0 : 1 }, input, circumstances);
 };
 
-/** The server picked the time so that its clients come back one by one: no jitter on top. */
+/** The server has already spread its clients out over time, so there is no jitter on top. */
 const comeBack: Cell<'goodbye'> = (state, input, circumstances) => {
   const { policy, dice, now } = circumstances;
   if (input.retry === undefined) return goOn(state, input, circumstances);

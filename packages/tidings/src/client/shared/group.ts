@@ -54,7 +54,7 @@ export interface Group {
 
 /** Milliseconds in which tabs that begin together are gathered for one connection. */
 const GATHER = 30;
-/** Milliseconds after which topics that no tab wants any more are dropped: a reloaded page is back by then. */
+/** How long topics outlive the last tab that wants them, in milliseconds. A page that reloads is back within that time. */
 const LINGER = 5_000;
 /** Milliseconds of silence after which a tab asks whether the leader is alive, and to wait for its answer. */
 const QUIET = 4_000;

@@ -11,8 +11,8 @@ export interface SharedEvent {
 }
 
 /**
- * From the leader to all tabs. `term` names its time in office; `n` counts its messages, so that a tab notices one that
- * it missed.
+ * From the leader to all tabs. `term` identifies this leadership. `n` counts its messages; a tab that sees a jump has
+ * missed one.
  */
 export type LeaderMessage = { readonly term: string; readonly n: number } & (
   | { readonly type: 'lead' }
