@@ -9,7 +9,7 @@ import {
   assertNow,
   assertOptions,
   aString,
-  closedError,
+  createWhileOpen,
   createLogError,
   createTopicRules,
   invalidOption,
@@ -111,6 +111,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   const { tail } = follower;
   const writer = new GroupWriter(write);
   let closing: Promise<void> | undefined;
+  const whileOpen = createWhileOpen(() => closing === undefined);
 
   async function write(events: readonly NewEvent[], calls: readonly number[]): Promise<readonly Answer[]> {
     if (identityOf(path) !== file)
@@ -150,11 +151,6 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
     if (canWait && nextExpiryOf(store) > time) return;
     trimmedAt = time;
     await writer.append([]);
-  }
-
-  function whileOpen<T>(work: () => T | Promise<T>): Promise<T> {
-    if (closing === undefined) return Promise.resolve(work());
-    return Promise.reject(closedError());
   }
 
   async function close(): Promise<void> {

@@ -22,7 +22,7 @@ import {
   assertEpoch,
   assertNow,
   assertOptions,
-  closedError,
+  createWhileOpen,
   conflictError,
   createTopicRules,
   entryOf,
@@ -87,6 +87,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   });
   let time = START;
   let closed = false;
+  const whileOpen = createWhileOpen(() => !closed);
 
   /** Retention took the entry. */
   function lose(entry: LogEntry): void {
@@ -188,13 +189,6 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     }
     if (after >= tail.floor) return tail.read(after, wants, limit, matchers);
     return states.read(after, tail.floor, { wants, matchers, limit });
-  }
-
-  function whileOpen<T>(work: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (closed) reject(closedError());
-      else resolve(work());
-    });
   }
 
   return {

@@ -18,7 +18,7 @@ import {
   assertNow,
   assertOptions,
   boundsOf,
-  closedError,
+  createWhileOpen,
   createLogError,
   createTopicRules,
   either,
@@ -156,6 +156,7 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
   let ahead = 0;
   let sweptTo = '';
   let closing: Promise<void> | undefined;
+  const whileOpen = createWhileOpen(() => closing === undefined);
 
   const appender = createWriter({
     store,
@@ -280,13 +281,6 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
     if (canWait && state.nextExpiry > time + ahead) return;
     trimmedAt = time;
     await writer.append([]);
-  }
-
-  function whileOpen<T>(work: () => T | Promise<T>): Promise<T> {
-    if (closing !== undefined) return Promise.reject(closedError());
-    return new Promise((resolve) => {
-      resolve(work());
-    });
   }
 
   async function close(): Promise<void> {

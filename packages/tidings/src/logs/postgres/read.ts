@@ -1,11 +1,12 @@
 import {
-  type CompiledPattern,
   type LogEntry,
   type LogQuery,
   type Loss,
   type MatcherSet,
   type Page,
+  type TopicLoss,
   TopicWalk,
+  lossesAfter,
   toPage,
 } from '../../log/index.ts';
 import { KEPT_LENGTH, isShortened, topicKey } from './records.ts';
@@ -104,43 +105,19 @@ export async function readLosses(
 ): Promise<readonly Loss[]> {
   if (state.newestLoss <= after) return [];
   const { run, sql } = store;
-  const topics = [...matchers.topics];
   const rows = await run(sql('SELECT topic, seq, count FROM SCHEMA.losses WHERE topic = ANY ($1::text[])'), [
-    topics.map(topicKey),
+    [...matchers.topics].map(topicKey),
   ]);
   const known = new Map(
     rows.map(([topic, seq, count]) => [topic, { seq: Number(seq), count: Number(count) }]),
   );
-  const losses: Loss[] = topics.map((topic) => ({
-    matcher: topic,
-    ...(known.get(topicKey(topic)) ?? state.forgotten),
-  }));
-  if (matchers.patterns.length > 0) {
-    const lost = await topicsLost(store, 0);
-    for (const compiled of matchers.patterns)
-      losses.push({ matcher: { pattern: compiled.pattern }, ...lossMatching(state, lost, after, compiled) });
-  }
-  return losses.filter(({ seq }) => seq > after);
-}
-
-interface TopicLoss {
-  readonly topic: string;
-  readonly seq: number;
-  readonly count: number;
-}
-
-/** From the last loss backwards. With very many topics to look at, one is taken to match. */
-function lossMatching(
-  state: State,
-  lost: readonly TopicLoss[] | undefined,
-  after: number,
-  compiled: CompiledPattern,
-): Omit<TopicLoss, 'topic'> {
-  if (lost === undefined) return { seq: state.newestLoss, count: state.lossCount };
-  const matching = lost.filter(({ topic }) => isShortened(topic) || compiled.matches(topic));
-  const found = matching.find(({ seq }) => seq > after);
-  if (found === undefined) return state.forgotten;
-  return { seq: found.seq, count: matching[0]?.count ?? found.count };
+  const newest = matchers.patterns.length > 0 ? await topicsLost(store, 0) : [];
+  return lossesAfter(after, state, matchers, {
+    ofTopic: (topic) => known.get(topicKey(topic)),
+    newest,
+    // Of a shortened topic only the beginning is known.
+    matches: (compiled, topic) => isShortened(topic) || compiled.matches(topic),
+  });
 }
 
 /** Topics that lost something since so many losses had been counted, the last first; undefined if there are too many. */

@@ -1,4 +1,10 @@
-import type { LogSource, SourcePage, SourceQuery } from '../../log/index.ts';
+import {
+  type LogSource,
+  type SourcePage,
+  type SourceQuery,
+  type TopicLoss,
+  topicsLostAfter,
+} from '../../log/index.ts';
 import { topicsLost } from './read.ts';
 import { isShortened } from './records.ts';
 import { type State, type Store, readEntries, readWithState } from './store.ts';
@@ -29,22 +35,18 @@ export function createSource(
         page = await readOnce(query);
       }
       const { entries, state } = page;
-      const lost = state.newestLoss > after ? await lostAfter(store, state, after, lossCount) : [];
+      const lost =
+        state.newestLoss > after
+          ? await topicsLostAfter(after, state, () => namesLost(store, lossCount))
+          : [];
       return { entries, next: Math.max(after, page.next), state, lost };
     },
     find: (seqs) => readEntries(store, seqs),
   };
 }
 
-async function lostAfter(
-  store: Store,
-  { forgotten }: State,
-  after: number,
-  since: number,
-): Promise<readonly string[] | undefined> {
-  if (forgotten.seq > after) return undefined;
+/** Undefined also if only the beginning of a topic is known. */
+async function namesLost(store: Store, since: number): Promise<readonly TopicLoss[] | undefined> {
   const lost = await topicsLost(store, since);
-  // Of a shortened topic only the beginning is known.
-  if (lost === undefined || lost.some(({ topic }) => isShortened(topic))) return undefined;
-  return lost.filter(({ seq }) => seq > after).map(({ topic }) => topic);
+  return lost?.some(({ topic }) => isShortened(topic)) === true ? undefined : lost;
 }

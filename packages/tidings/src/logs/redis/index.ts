@@ -18,7 +18,7 @@ import {
   anObjectWith,
   assertNow,
   assertOptions,
-  closedError,
+  createWhileOpen,
   createTopicRules,
   entryOf,
   isCountedInTail,
@@ -119,6 +119,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   /** How far the log's time is ahead of this process's. */
   let ahead = 0;
   let closing: Promise<void> | undefined;
+  const whileOpen = createWhileOpen(() => closing === undefined);
 
   const follower = new Follower({
     source: createSource(store, fence),
@@ -240,13 +241,6 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     if (canWait && state.nextExpiry > time + ahead) return;
     trimmedAt = time;
     await writer.append([]);
-  }
-
-  function whileOpen<T>(work: () => T | Promise<T>): Promise<T> {
-    if (closing !== undefined) return Promise.reject(closedError());
-    return new Promise((resolve) => {
-      resolve(work());
-    });
   }
 
   async function close(): Promise<void> {

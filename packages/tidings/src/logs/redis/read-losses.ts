@@ -1,4 +1,10 @@
-import type { CompiledPattern, Loss, MatcherSet } from '../../log/index.ts';
+import {
+  type CompiledPattern,
+  type Loss,
+  type MatcherSet,
+  type TopicLoss,
+  lossesAfter,
+} from '../../log/index.ts';
 import type { Reply } from './connection.ts';
 import type { State, Store } from './store.ts';
 
@@ -12,48 +18,24 @@ export async function readLosses(
   matchers: MatcherSet,
 ): Promise<readonly Loss[]> {
   if (state.newestLoss <= after) return [];
-  const topics = [...matchers.topics];
-  const losses: Loss[] = await Promise.all(
-    topics.map(async (topic) => ({ matcher: topic, ...((await lossOf(store, topic)) ?? state.forgotten) })),
+  const places = await Promise.all(
+    [...matchers.topics].map(async (topic) => [topic, await lossOf(store, topic)] as const),
   );
-  if (matchers.patterns.length > 0) {
-    const lost = await topicsLost(store, 0);
-    for (const compiled of matchers.patterns) {
-      const loss = lossMatching(state, lost, after, compiled);
-      losses.push({ matcher: { pattern: compiled.pattern }, ...loss });
-    }
-  }
-  return losses.filter(({ seq }) => seq > after);
+  const byTopic = new Map(places);
+  const newest = matchers.patterns.length > 0 ? await topicsLost(store, 0) : [];
+  const matches = (compiled: CompiledPattern, topic: string): boolean => compiled.matches(topic);
+  return lossesAfter(after, state, matchers, { ofTopic: (topic) => byTopic.get(topic), newest, matches });
 }
 
-interface TopicLoss {
-  readonly topic: string;
-  readonly seq: number;
-  readonly count: number;
-}
-
-type LossPlace = Omit<TopicLoss, 'topic'>;
-
-async function lossOf({ connection, key }: Store, topic: string): Promise<LossPlace | undefined> {
+async function lossOf(
+  { connection, key }: Store,
+  topic: string,
+): Promise<Omit<TopicLoss, 'topic'> | undefined> {
   const [seq, count] = await Promise.all([
     connection.send(['HGET', key('lost'), topic]),
     connection.send(['ZSCORE', key('losses'), topic]),
   ]);
   return seq === null || count === null ? undefined : { seq: Number(seq), count: Number(count) };
-}
-
-/** From the last loss backwards. With very many topics to look at, one is taken to match. */
-function lossMatching(
-  state: State,
-  lost: readonly TopicLoss[] | undefined,
-  after: number,
-  compiled: CompiledPattern,
-): LossPlace {
-  if (lost === undefined) return { seq: state.newestLoss, count: state.lossCount };
-  const matching = lost.filter(({ topic }) => compiled.matches(topic));
-  const found = matching.find(({ seq }) => seq > after);
-  if (found === undefined) return state.forgotten;
-  return { seq: found.seq, count: matching[0]?.count ?? found.count };
 }
 
 /** Topics that lost something since so many losses had been counted, the last first; undefined if there are too many. */

@@ -1,4 +1,10 @@
-import { type LogSource, type SourcePage, type SourceQuery, createLogError } from '../../log/index.ts';
+import {
+  type LogSource,
+  type SourcePage,
+  type SourceQuery,
+  createLogError,
+  topicsLostAfter,
+} from '../../log/index.ts';
 import { type State, type Store, readEntries, readRange, readState } from './store.ts';
 import { topicsLost } from './read-losses.ts';
 
@@ -19,7 +25,10 @@ export function createSource(store: Store, fence: () => Promise<void>): RedisSou
       const state = await stateOf(store);
       // A page of an epoch that has ended since may have events that are lost now.
       if (state.epoch !== epoch) return { entries: [], next: after, state, lost: [] };
-      const lost = state.newestLoss > after ? await lostAfter(store, state, after, lossCount) : [];
+      const lost =
+        state.newestLoss > after
+          ? await topicsLostAfter(after, state, () => topicsLost(store, lossCount))
+          : [];
       return { entries, next: Math.max(after, next), state, lost };
     },
     find: (seqs) => readEntries(store, seqs),
@@ -31,15 +40,4 @@ export async function stateOf(store: Store): Promise<State> {
   const state = await readState(store);
   if (state !== undefined) return state;
   throw createLogError('log/unavailable', 'The log was deleted from Redis while it was open.');
-}
-
-async function lostAfter(
-  store: Store,
-  { forgotten }: State,
-  after: number,
-  since: number,
-): Promise<readonly string[] | undefined> {
-  if (forgotten.seq > after) return undefined;
-  const lost = await topicsLost(store, since);
-  return lost?.filter(({ seq }) => seq > after).map(({ topic }) => topic);
 }

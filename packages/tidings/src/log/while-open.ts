@@ -1,0 +1,12 @@
+import { closedError } from './errors.ts';
+
+/**
+ * @returns a function that does the work of an open log. It rejects with whatever the work throws, and with `log/closed`
+ * once the log is closed.
+ */
+export function createWhileOpen(isOpen: () => boolean): <T>(work: () => T | Promise<T>) => Promise<T> {
+  return async (work) => {
+    if (!isOpen()) throw closedError();
+    return work();
+  };
+}
