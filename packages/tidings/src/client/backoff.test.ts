@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { backoff, DEFAULT_RETRY, MAX_DELAY, type RetryPolicy } from './backoff.ts';
+import { MAX_DELAY } from '../protocol/timer-delay.ts';
+import { backoff, DEFAULT_RETRY, type RetryPolicy } from './backoff.ts';
 
 const policy = fc.record<RetryPolicy>({
   base: fc.integer({ min: 0, max: 100_000 }),

@@ -1,3 +1,5 @@
+import { MAX_DELAY } from '../protocol/timer-delay.ts';
+
 export interface RetryPolicy {
   /** Milliseconds: the most that jitter adds to the first wait. */
   readonly base: number;
@@ -8,9 +10,6 @@ export interface RetryPolicy {
 }
 
 export const DEFAULT_RETRY: RetryPolicy = { base: 1_000, max: 30_000, attempts: Infinity };
-
-/** Milliseconds: with a longer delay, timers of browsers and of Node fire at once. */
-export const MAX_DELAY: number = 2 ** 31 - 1;
 
 /** Milliseconds: the longest wait that a server may ask for. */
 export const MAX_ASKED: number = 3_600_000;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { DEFAULT_RETRY, MAX_ASKED, MAX_DELAY } from './backoff.ts';
+import { MAX_DELAY } from '../protocol/timer-delay.ts';
+import { DEFAULT_RETRY, MAX_ASKED } from './backoff.ts';
 import {
   type Circumstances,
   INITIAL,

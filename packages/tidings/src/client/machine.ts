@@ -1,5 +1,6 @@
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { backoff, MAX_ASKED, MAX_DELAY, type RetryPolicy } from './backoff.ts';
+import { MAX_DELAY } from '../protocol/timer-delay.ts';
+import { backoff, MAX_ASKED, type RetryPolicy } from './backoff.ts';
 import type { NextTry } from './event-client.ts';
 
 /**

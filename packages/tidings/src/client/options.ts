@@ -14,7 +14,8 @@ import {
   options as bag,
 } from '../protocol/options.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { DEFAULT_RETRY, MAX_DELAY, type RetryPolicy } from './backoff.ts';
+import { timerDelay } from '../protocol/timer-delay.ts';
+import { DEFAULT_RETRY, type RetryPolicy } from './backoff.ts';
 import { type Environment, webEnvironment } from './environment.ts';
 import type { Gap } from '../protocol/control.ts';
 import { isMatcher } from './fixed-topics.ts';
@@ -166,7 +167,7 @@ export interface Settings
 export const systemTimers: Timers = {
   now: () => Date.now(),
   setTimer(task, delay) {
-    const timer = setTimeout(task, Math.min(Math.max(0, delay), MAX_DELAY));
+    const timer = setTimeout(task, timerDelay(delay));
     return () => clearTimeout(timer);
   },
 };

@@ -1,5 +1,6 @@
 import type { Sink } from '../hub/delivery/sink.ts';
 import type { OwnConnection } from '../hub/gateway.ts';
+import { timerDelay } from '../protocol/timer-delay.ts';
 
 /** The longest wait that a request may ask for, in seconds. */
 const MAX_WAIT = 60;
@@ -88,7 +89,7 @@ class WaitingSink implements Sink {
 
   #lookIn(milliseconds: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#look(), Math.max(0, milliseconds));
+    this.#timer = setTimeout(() => this.#look(), timerDelay(milliseconds));
   }
 
   #look(): void {

@@ -1,3 +1,5 @@
+import { timerDelay } from '../protocol/timer-delay.ts';
+
 /** Time, as the hub sees it. Tests pass a clock that they turn by hand. */
 export interface Clock {
   /** Milliseconds since 1970, for stamps that people or other machines read. May jump. */
@@ -16,14 +18,11 @@ export interface Clock {
 /** Node, Bun and Deno have `setImmediate`; elsewhere a timer of 0 ms comes nearest. */
 const { setImmediate: immediately } = globalThis as { setImmediate?: (task: () => void) => unknown };
 
-/** The longest delay that `setTimeout` takes; it makes 1 ms of a longer one. Node 24 warns of a negative one. */
-const MAX_DELAY = 2_147_483_647;
-
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimer(task, delay, inBackground = false) {
-    const timer: unknown = setTimeout(task, Math.min(Math.max(0, delay), MAX_DELAY));
+    const timer: unknown = setTimeout(task, timerDelay(delay));
     // Browsers and workers have numbers for timers.
     if (inBackground) (timer as { unref?: () => void }).unref?.();
     return () => clearTimeout(timer as ReturnType<typeof setTimeout>);

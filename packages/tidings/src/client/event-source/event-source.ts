@@ -9,6 +9,7 @@
  */
 import { createDecoder, type DecodedEvent } from '../../protocol/decode.ts';
 import { TidingsError } from '../../protocol/tidings-error.ts';
+import { timerDelay } from '../../protocol/timer-delay.ts';
 import { isEventStream } from '../headers.ts';
 import { readChunks } from './chunks.ts';
 import { buildRequest, resolveTarget, type Target as Destination } from './request.ts';
@@ -29,8 +30,6 @@ type ReadyState = typeof CONNECTING | typeof OPEN | typeof CLOSED;
 const RECONNECTION_TIME = 3_000;
 /** Milliseconds: the most that backoff adds to waits while the server can't be reached. */
 const MAX_EXTRA = 30_000;
-/** Milliseconds: with a longer delay, timers fire at once. */
-const MAX_DELAY = 2 ** 31 - 1;
 
 interface EventMap {
   open: Event;
@@ -263,7 +262,7 @@ export class EventSource extends Target {
     const limit = Math.max(this.#reconnectionTime, 1_000) * (2 ** this.#failures - 1);
     const delay = this.#reconnectionTime + Math.random() * Math.min(limit, MAX_EXTRA);
     return new Promise((resolve) => {
-      this.#timer = setTimeout(resolve, Math.min(delay, MAX_DELAY));
+      this.#timer = setTimeout(resolve, timerDelay(delay));
     });
   }
 
