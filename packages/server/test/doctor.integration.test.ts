@@ -279,6 +279,21 @@ describe('the doctor, in front of servers', () => {
     expect(checksOf(bad(await findingsAt(urlOf(port))))).toEqual(['heartbeat: problem']);
   });
 
+  it('says that the stream breaks where whole answers pass', async () => {
+    const hub = await listenAsHub();
+    const port = await listen((req, res) => {
+      if (!req.url?.includes('wait=') && req.method === 'GET') return void req.socket.destroy();
+      forward(req, hub, (answer) => {
+        res.writeHead(answer.statusCode ?? 0, answer.headers);
+        answer.pipe(res);
+      });
+    });
+    const [broken, ...others] = bad(await findingsAt(urlOf(port)));
+    expect(others).toEqual([]);
+    expect(broken).toMatchObject({ check: 'stream', verdict: 'problem' });
+    expect(broken?.title).toMatch(/^The stream failed: /);
+  });
+
   it('says that clocks differ', async () => {
     const hub = await listenAsHub();
     const port = await listen((req, res) => {

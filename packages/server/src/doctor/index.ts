@@ -23,17 +23,16 @@ export async function diagnose({ origin, ...on }: DoctorOptions): Promise<Diagno
     return { url: on.url.href, findings: first.findings };
   const there: Visit = { ...on, url: first.url };
   const isHub = first.heard.seen.welcome !== undefined;
-  const stream = watchStream(there, first.heard.answer.headers);
+  const stream = watchStream(there, first.heard);
   const resumes = await resuming(there, first.heard);
   const changes = isHub ? [await changing(there)] : [];
   const cors = origin === undefined ? [] : await crossOrigin(there, origin);
-  const streamed = await stream;
   return {
     url: there.url.href,
     findings: [
       ...first.findings,
       httpVersion(first.heard),
-      ...streamed.findings,
+      ...(await stream),
       ...resumes,
       ...changes,
       ...cors,

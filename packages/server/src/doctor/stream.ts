@@ -11,35 +11,18 @@ const DEFAULT_WATCH = 40_000;
 /** A heartbeat may be late by this share of its interval before it counts as held back. */
 const SLACK = 1.5;
 
-export interface Streamed {
-  readonly findings: readonly Finding[];
-  readonly heard: Heard | undefined;
-}
-
-/** @param headers those of the answer that ended, which may tell who is in between even if the stream never answers. */
-export async function watchStream(on: Visit, headers: Readonly<Record<string, string>>): Promise<Streamed> {
-  const first = await visit(on, {
-    headers: asBrowsersDo,
-    within: on.patience,
-    isEnough: ({ arrivals }) => arrivals.length > 0,
-  });
-  const held = heldBack(first);
-  if (held !== undefined) return { findings: [await explain(on, held, headers)], heard: undefined };
-  const heartbeat = isHeard(first) ? first.seen.welcome?.heartbeat : undefined;
+/** @param first the answer that ended, whose headers may tell who is in between even if the stream never answers. */
+export async function watchStream(on: Visit, first: Heard): Promise<readonly Finding[]> {
+  const heartbeat = first.seen.welcome?.heartbeat;
   const time = on.watch ?? (heartbeat === undefined ? DEFAULT_WATCH : heartbeat * 2.5);
-  const watched = await visit(on, { headers: asBrowsersDo, within: time });
-  if (!isHeard(watched))
-    return {
-      findings: [problem('stream', `A second stream got no response: ${reasonOf(watched)}.`)],
-      heard: undefined,
-    };
-  return {
-    findings: [
-      ...compression(watched),
-      ...life(watched, time, intermediariesOf({ ...headers, ...watched.answer.headers })),
-    ],
-    heard: watched,
-  };
+  const watched = await visit(on, { headers: asBrowsersDo, within: on.patience, watch: time });
+  if (!isHeard(watched) && !watched.isLate)
+    return [problem('stream', `The stream failed: ${watched.failure.message}.`)];
+  const { headers } = first.answer;
+  const held = heldBack(watched);
+  if (!isHeard(watched) || held !== undefined) return [await explain(on, held ?? 'headers', headers)];
+  const between = intermediariesOf({ ...headers, ...watched.answer.headers });
+  return [...compression(watched), ...life(watched, time, between)];
 }
 
 type Held = 'headers' | 'body';
@@ -126,7 +109,7 @@ function heartbeats(
   time: number,
   between: readonly Intermediary[],
 ): Finding {
-  const silence = Math.max(...gaps(seen.arrivals, time));
+  const silence = Math.max(...gaps(seen.arrivals, seen.endedAfter));
   if (welcome === undefined) {
     return note(
       'heartbeat',
@@ -155,10 +138,6 @@ function heartbeats(
 /** The silences: between two arrivals, and from the last one to the end. */
 function gaps(arrivals: readonly number[], end: number): readonly number[] {
   return [...arrivals.slice(1), end].map((at, index) => at - (arrivals[index] ?? 0));
-}
-
-function reasonOf({ failure, isLate }: Unheard): string {
-  return isLate ? 'it took too long' : failure.message;
 }
 
 /** HTTP/1.1 works, until somebody opens a seventh tab. */

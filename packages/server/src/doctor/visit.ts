@@ -28,19 +28,21 @@ export interface Unheard {
 type Asked = Pick<Question, 'method' | 'body'> & {
   readonly url?: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Milliseconds for the whole exchange. */
+  /** Milliseconds for the whole exchange; with `watch`, for the first bytes of the body. */
   readonly within: number;
+  /** How long to read on from the first bytes, in milliseconds. */
+  readonly watch?: number;
   readonly isEnough?: (seen: { welcome: SeenWelcome | undefined; arrivals: readonly number[] }) => boolean;
 };
 
-/** Sends a request and reads its answer for at most `within` milliseconds. */
+/** Sends a request and reads its answer, as long as `within` and `watch` say. */
 export async function visit(
   { url, headers, signal }: Visit,
-  { within, isEnough = () => false, ...asked }: Asked,
+  { within, watch, isEnough = () => false, ...asked }: Asked,
 ): Promise<Heard | Unheard> {
   const end = new AbortController();
   const stop = () => end.abort();
-  const timer = setTimeout(stop, within);
+  let timer = setTimeout(stop, within);
   signal.addEventListener('abort', stop, { once: true });
   const started = performance.now();
   try {
@@ -51,7 +53,14 @@ export async function visit(
       headers: { accept: 'text/event-stream, application/problem+json', ...headers, ...asked.headers },
       signal: end.signal,
     });
-    return { answer, seen: await observe(answer, started, end.signal, isEnough) };
+    const seen = await observe(answer, started, end.signal, (so) => {
+      if (watch !== undefined && so.arrivals.length === 1) {
+        clearTimeout(timer);
+        timer = setTimeout(stop, watch);
+      }
+      return isEnough(so);
+    });
+    return { answer, seen };
   } catch (error) {
     return { failure: error instanceof Error ? error : new Error(String(error)), isLate: end.signal.aborted };
   } finally {
