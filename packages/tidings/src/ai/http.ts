@@ -1,3 +1,4 @@
+import { queryOf } from '../http/query.ts';
 import { createError } from '../protocol/errors.ts';
 import type { View, ViewRequest } from './view.ts';
 
@@ -30,9 +31,8 @@ export type Frames = (signal: AbortSignal, sink: ResponseSink) => AsyncGenerator
 
 export function factsOf(request: NodeLikeRequest): ViewRequest {
   const { url = '', headers } = request;
-  const at = url.indexOf('?');
   return {
-    query: new URLSearchParams(at === -1 ? '' : url.slice(at)),
+    query: queryOf(url),
     header(name) {
       const value = headers[name];
       return typeof value === 'string' ? value : value?.join(', ');

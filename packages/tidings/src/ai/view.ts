@@ -50,11 +50,5 @@ export function parseRunCursor(text: string): RunCursor | undefined {
   }
 }
 
-export const STREAM_HEADERS: Readonly<Record<string, string>> = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-cache, no-transform',
-  'x-accel-buffering': 'no',
-};
-
 /** Decoders ignore comments. */
 export const COMMENT = ':\n\n';

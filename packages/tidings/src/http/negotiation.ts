@@ -18,6 +18,7 @@ import type { HandlerOptions } from './handler-options.ts';
 import { ALLOW, toProblem } from './problem.ts';
 import { encodeRefusal, refuses } from './refusal.ts';
 import { answerAndEnd, waitOf } from './wait.ts';
+import { STREAM_HEADERS } from './stream-headers.ts';
 
 /** A request, as any transport can describe it. */
 export interface RequestFacts {
@@ -74,14 +75,6 @@ const JSON_HEADERS: Readonly<Record<string, string>> = {
 
 /** Seconds after which a client may try again when the app has failed. */
 const RETRY_AFTER_FAILURE = 5;
-
-/** https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes, and headers for proxies. */
-const STREAM_HEADERS: Readonly<Record<string, string>> = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  // `no-transform` also keeps compression middleware off, which would hold events back.
-  'cache-control': 'no-store, no-transform',
-  'x-accel-buffering': 'no',
-};
 
 /**
  * Decides how to answer a request, and begins the stream if the answer is one.

@@ -7,6 +7,7 @@ import { bodyAlreadyRead, readJson } from '../http/body.ts';
 import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, type Answer, negotiate } from '../http/negotiation.ts';
+import { queryOf } from '../http/query.ts';
 import { noteSession } from './sessions.ts';
 import { assertRoomForStream } from './stream-limit.ts';
 import {
@@ -150,9 +151,4 @@ function headerOf(req: NodeRequest, name: string): string | undefined {
   // HTTP/2 has another name for it.
   const value = req.headers[name] ?? (name === 'host' ? req.headers[':authority'] : undefined);
   return Array.isArray(value) ? value.join(', ') : value;
-}
-
-function queryOf(url: string): URLSearchParams {
-  const start = url.indexOf('?');
-  return new URLSearchParams(start === -1 ? '' : url.slice(start + 1));
 }

@@ -1,5 +1,6 @@
 import { encodeFrame } from '../../protocol/encode.ts';
-import { COMMENT, STREAM_HEADERS, type View, formatRunCursor } from '../view.ts';
+import { STREAM_HEADERS } from '../../http/stream-headers.ts';
+import { COMMENT, type View, formatRunCursor } from '../view.ts';
 
 /**
  * Chunks as they are: JSON, each with a cursor as its `id:`. The event `end` has the status. An `EventSource` resumes

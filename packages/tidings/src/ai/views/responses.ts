@@ -1,5 +1,6 @@
 import { encodeFrame } from '../../protocol/encode.ts';
-import { COMMENT, STREAM_HEADERS, type View, formatRunCursor } from '../view.ts';
+import { STREAM_HEADERS } from '../../http/stream-headers.ts';
+import { COMMENT, type View, formatRunCursor } from '../view.ts';
 
 /**
  * Events in the style of OpenAI's Responses API: the type twice, `sequence_number` counts from 0, and

@@ -1,5 +1,6 @@
 import { encodeFrame } from '../../protocol/encode.ts';
-import { COMMENT, STREAM_HEADERS, type RunFacts, type View, formatRunCursor } from '../view.ts';
+import { STREAM_HEADERS } from '../../http/stream-headers.ts';
+import { COMMENT, type RunFacts, type View, formatRunCursor } from '../view.ts';
 
 /**
  * The UI message stream of the AI SDK, versions 5 and 6, which `useChat` reads
