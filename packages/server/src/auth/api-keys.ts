@@ -53,7 +53,7 @@ export function readApiKey(input: ApiKeyInput, from: string): ApiKey {
   const expiresAt = expires === undefined ? undefined : Date.parse(expires);
   if (Number.isNaN(expiresAt)) throw invalid(from, 'Expected `expires` to be a time, such as "2030-01-31".');
   try {
-    const permissions = parseGrant(grant, from)({});
+    const permissions = parseGrant(grant, from, 'template')({});
     return { name, digest: Buffer.from(digest, 'base64url'), permissions, expiresAt };
   } catch (cause) {
     throw invalid(from, cause instanceof Error ? cause.message : String(cause), cause);

@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { readSettings } from '../config/read-settings.ts';
 import { makeApiKey } from './api-keys.ts';
 import type { Authenticator, CredentialRequest, Door } from './authenticator.ts';
-import { type AuthenticatorOptions, createAuthenticator } from './create-authenticator.ts';
+import { type AuthenticatorDeps, createAuthenticator } from './index.ts';
 import { type MintOptions, mintToken, readSigningKey, signingSecret } from './mint.ts';
+import { corsOrigins } from '../server/settings.ts';
 import { AUTH_SETTINGS } from './settings.ts';
 
 const NOW = Date.UTC(2030, 0, 1);
@@ -15,7 +16,7 @@ const pem = String(ed.publicKey.export({ type: 'spki', format: 'pem' }));
 const privatePem = String(ed.privateKey.export({ type: 'pkcs8', format: 'pem' }));
 
 function settingsOf(values: Record<string, unknown>) {
-  const { settings, problems } = readSettings(AUTH_SETTINGS, {
+  const { settings, problems } = readSettings([...AUTH_SETTINGS, corsOrigins], {
     file: { path: '/etc/tidings/tidings.yaml', values },
     environment: {},
     flags: {},
@@ -27,14 +28,13 @@ function settingsOf(values: Record<string, unknown>) {
 
 function start(
   values: Record<string, unknown>,
-  options: Partial<AuthenticatorOptions> = {},
+  deps: Partial<AuthenticatorDeps> = {},
 ): Promise<Authenticator> {
-  return createAuthenticator({
-    settings: settingsOf(values),
-    warn: () => {},
+  return createAuthenticator(settingsOf(values), {
+    logger: { warn: () => {}, debug: () => {} },
     now: () => NOW,
     read: () => Promise.reject(new Error('no file')),
-    ...options,
+    ...deps,
   });
 }
 
@@ -64,8 +64,9 @@ const codeOf = (work: Promise<unknown>): Promise<unknown> =>
 describe('A request with a token', () => {
   test('has the permissions of its claim and those of the settings', async () => {
     const values = {
-      'auth.secret': SECRET,
-      'auth.grant': { subscribe: [{ template: 'user/{sub}/*' }], private: [{ template: 'user/{sub}/*' }] },
+      'auth.jwt.secret': SECRET,
+      'auth.jwt.subscribe': ['user/{sub}/*'],
+      'auth.jwt.private': ['user/{sub}/*'],
     };
     const { authenticate } = await start(values);
     const grant = {
@@ -86,7 +87,7 @@ describe('A request with a token', () => {
   });
 
   test('reads private events on all of its topics unless it says on which', async () => {
-    const { authenticate } = await start({ 'auth.secret': SECRET });
+    const { authenticate } = await start({ 'auth.jwt.secret': SECRET });
     const { private: secret } = await authenticate(bearer(await mint()));
     expect(secret).toEqual(['news']);
   });
@@ -95,8 +96,18 @@ describe('A request with a token', () => {
     ['is no object', ['news'], /object/],
     ['has an unknown field', { subscribes: ['news'] }, /Did you mean `subscribe`/],
     ['has text instead of a list', { subscribe: 'news' }, /list/],
-    ['has null as a topic', { subscribe: [null] }, /topic/],
-    ['has a matcher with more than one meaning', { subscribe: [{ pattern: 'a', template: 'b' }] }, /topic/],
+    ['has null as a topic', { subscribe: [null] }, /text/],
+    ['has a matcher with more than one meaning', { subscribe: [{ pattern: 'a', template: 'b' }] }, /text/],
+    [
+      'has a topic that was meant to be a pattern',
+      { subscribe: ['room/*'] },
+      /Write {"pattern": "room\/\*"}/,
+    ],
+    [
+      'has a topic that was meant to be a template',
+      { publish: ['user/{sub}'] },
+      /{"template": "user\/{sub}"}/,
+    ],
     ['has an invalid pattern', { subscribe: [{ pattern: '(a+)+' }] }, /groups/],
     [
       'has more topics than anybody needs',
@@ -104,14 +115,14 @@ describe('A request with a token', () => {
       /256/,
     ],
   ])('is refused if its claim %s', async (_, grant, message) => {
-    const { authenticate } = await start({ 'auth.secret': SECRET });
+    const { authenticate } = await start({ 'auth.jwt.secret': SECRET });
     const text = await unchecked(grant);
     await expect(authenticate(bearer(text))).rejects.toThrow(message);
     expect(await codeOf(authenticate(bearer(text)))).toBe('auth/invalid-token');
   });
 
   test('permits nothing if it has no claim of ours', async () => {
-    const { authenticate } = await start({ 'auth.secret': SECRET });
+    const { authenticate } = await start({ 'auth.jwt.secret': SECRET });
     expect(await authenticate(bearer(await mint({ claim: 'else' })))).toMatchObject({
       publish: [],
       subscribe: [],
@@ -120,10 +131,11 @@ describe('A request with a token', () => {
   });
 
   test('by a cookie counts only for pages that may use it', async () => {
-    const { authenticate } = await start(
-      { 'auth.secret': SECRET, 'auth.cookie': 'sid' },
-      { origins: () => ['https://app.example'] },
-    );
+    const { authenticate } = await start({
+      'auth.jwt.secret': SECRET,
+      'auth.cookie': 'sid',
+      'cors.origins': ['https://app.example'],
+    });
     const cookie = `sid=${await mint()}`;
     const from = (origin: string) =>
       codeOf(authenticate(request({ cookie, origin, host: 'live.example' }, '', 'POST')));
@@ -134,14 +146,14 @@ describe('A request with a token', () => {
 
   test('in the query counts only where that is switched on', async () => {
     const query = `access_token=${await mint()}`;
-    const off = await start({ 'auth.secret': SECRET });
+    const off = await start({ 'auth.jwt.secret': SECRET });
     expect(await codeOf(off.authenticate(request({}, query)))).toBe('auth/invalid-request');
-    const on = await start({ 'auth.secret': SECRET, 'auth.query-token': true });
+    const on = await start({ 'auth.jwt.secret': SECRET, 'auth.query-token': true });
     expect((await on.authenticate(request({}, query))).subject).toBe('ann');
   });
 
   test('is judged by a door’s own rules, if it has some', async () => {
-    const { authenticate } = await start({ 'auth.secret': SECRET, 'auth.grant': { subscribe: ['all'] } });
+    const { authenticate } = await start({ 'auth.jwt.secret': SECRET, 'auth.jwt.subscribe': ['all'] });
     const door: Door = {
       types: ['at+jwt'],
       cookies: ['theirs'],
@@ -156,9 +168,23 @@ describe('A request with a token', () => {
   });
 });
 
+test('A refusal says why to the operator, at debug level, without the token', async () => {
+  const lines: unknown[] = [];
+  const logger = { warn: () => {}, debug: (...line: unknown[]) => lines.push(line) };
+  const { authenticate } = await start({ 'auth.jwt.secret': SECRET }, { logger });
+  const text = await mint({ key: { ...signingSecret(OTHER, 'test'), kid: 'old-key' } });
+  expect(await codeOf(authenticate(bearer(text)))).toBe('auth/invalid-token');
+  expect(lines).toEqual([
+    [
+      { code: 'auth/invalid-token', remote: '127.0.0.1', why: 'kid: "old-key" (string), tried: 1 (number)' },
+      expect.stringContaining('signature'),
+    ],
+  ]);
+});
+
 describe('A request without a credential', () => {
   test('may do nothing by default', async () => {
-    const { authenticate } = await start({ 'auth.secret': SECRET });
+    const { authenticate } = await start({ 'auth.jwt.secret': SECRET });
     expect(await authenticate(request())).toEqual({
       credential: undefined,
       publish: [],
@@ -168,13 +194,16 @@ describe('A request without a credential', () => {
   });
 
   test('may subscribe to what the settings name, and to everything in development, but not to private events', async () => {
-    const named = await start({ 'auth.anonymous': ['news'] }, { development: true });
+    const named = await start(
+      { 'auth.anonymous.subscribe': ['news'] },
+      { developmentKey: new Uint8Array(32) },
+    );
     expect(await named.authenticate(request())).toMatchObject({
       subscribe: ['news'],
       private: [],
       publish: [],
     });
-    const development = await start({}, { development: true });
+    const development = await start({}, { developmentKey: new Uint8Array(32) });
     expect(await development.authenticate(request())).toMatchObject({
       subscribe: [{ pattern: '*' }],
       private: [],
@@ -183,7 +212,7 @@ describe('A request without a credential', () => {
   });
 
   test('is not what a request with an invalid one becomes', async () => {
-    const { authenticate } = await start({ 'auth.secret': SECRET, 'auth.anonymous': ['news'] });
+    const { authenticate } = await start({ 'auth.jwt.secret': SECRET, 'auth.anonymous.subscribe': ['news'] });
     expect(await codeOf(authenticate(bearer('x.y.z')))).toBe('auth/invalid-token');
     expect(await codeOf(authenticate(bearer(makeApiKey().key)))).toBe('auth/invalid-token');
   });
@@ -212,17 +241,17 @@ describe('A request with an API key', () => {
     const text = `- name: shop\n  hash: ${hash}\n  publish: [orders, { pattern: "stock/*" }]\n`;
     const values = { 'auth.api-keys-file': 'keys.yaml' };
     const { authenticate } = await start(values, { read: () => Promise.resolve(text) });
-    expect((await authenticate(bearer(key))).publish).toEqual(['orders', { pattern: 'stock/*' }]);
+    expect((await authenticate(bearer(key))).publish).toEqual([{ pattern: 'stock/*' }, 'orders']);
     await expect(start(values, { read: () => Promise.resolve(text + text) })).rejects.toThrow(/"shop" twice/);
   });
 });
 
 describe('A reload', () => {
   test('takes new keys at once: tokens of the old one are refused from then on', async () => {
-    const authenticator = await start({ 'auth.secret': SECRET });
+    const authenticator = await start({ 'auth.jwt.secret': SECRET });
     const [old, fresh] = [await mint(), await mint({ key: signingSecret(OTHER, 'test') })];
     expect(await codeOf(authenticator.authenticate(bearer(old)))).toBe('accepted');
-    await authenticator.reload(settingsOf({ 'auth.secret': OTHER }));
+    await authenticator.reload(settingsOf({ 'auth.jwt.secret': OTHER }));
     expect(await codeOf(authenticator.authenticate(bearer(old)))).toBe('auth/invalid-token');
     expect(await codeOf(authenticator.authenticate(bearer(fresh)))).toBe('accepted');
   });
@@ -237,7 +266,7 @@ describe('A reload', () => {
       content === undefined
         ? Promise.reject(Object.assign(new Error('x'), { code: 'ENOENT' }))
         : Promise.resolve(content);
-    const values = { 'auth.keys-file': 'keys.pem' };
+    const values = { 'auth.jwt.keys-file': 'keys.pem' };
     const authenticator = await start(values, { read });
     content = text;
     expect(await codeOf(authenticator.reload(settingsOf(values)))).toBe(code);
@@ -252,7 +281,7 @@ describe('A reload', () => {
       isUp
         ? Promise.resolve(new Response(keys))
         : Promise.reject(new TypeError('fetch failed'))) as typeof fetch;
-    const values = { 'auth.jwks-url': 'https://id.example/keys' };
+    const values = { 'auth.jwt.jwks-url': 'https://id.example/keys' };
     const authenticator = await start(values, { fetch: get });
     const token = await mint({ key: readSigningKey(privatePem, 'test') });
     expect(await codeOf(authenticator.authenticate(bearer(token)))).toBe('accepted');
@@ -279,24 +308,20 @@ describe('Settings for issuers', () => {
       },
       /subject-prefix/,
     ],
-    ['keys in two places', { 'auth.secret': SECRET, 'auth.issuers': twice('a', 'b') }, /not both/],
+    ['keys in two places', { 'auth.jwt.secret': SECRET, 'auth.issuers': twice('a', 'b') }, /not in both/],
     [
       'an algorithm that no key can be used with',
-      { 'auth.secret': SECRET, 'auth.algorithms': ['RS256'] },
+      { 'auth.jwt.secret': SECRET, 'auth.jwt.algorithms': ['RS256'] },
       /RS256/,
     ],
     [
       'HS for keys of a URL',
-      { 'auth.jwks-url': 'https://a.example/', 'auth.algorithms': ['HS256'] },
+      { 'auth.jwt.jwks-url': 'https://a.example/', 'auth.jwt.algorithms': ['HS256'] },
       /HS256/,
     ],
-    ['an unknown algorithm', { 'auth.secret': SECRET, 'auth.algorithms': ['none'] }, /algorithms/],
+    ['an unknown algorithm', { 'auth.jwt.secret': SECRET, 'auth.jwt.algorithms': ['none'] }, /algorithms/],
     ['a misspelt name', { 'auth.issuers': [{ issuer: 'a', 'key-file': 'a.pem' }] }, /keys-file/],
-    [
-      'a grant that is none',
-      { 'auth.secret': SECRET, 'auth.grant': { subscribe: [{ template: '{' }] } },
-      /brace/,
-    ],
+    ['a grant that is none', { 'auth.jwt.secret': SECRET, 'auth.jwt.subscribe': ['{'] }, /brace/],
   ])('with %s are refused, saying which', async (_, values, message) => {
     await expect((async () => start(values, { read }))()).rejects.toThrow(message);
   });

@@ -13,7 +13,7 @@ export function permissionsOf({ claims, issuer }: VerifiedToken): Permissions {
   const general = issuer.grant(claims);
   if (own === undefined) return general;
   try {
-    return unite([general, parseGrant(own, issuer.claim)(claims)]);
+    return unite([general, parseGrant(own, issuer.claim, 'topic')(claims)]);
   } catch (error) {
     if (!(error instanceof TidingsError)) throw error;
     throw invalidToken(`The token’s claim \`${issuer.claim}\` can’t be read. ${error.message}`, error);

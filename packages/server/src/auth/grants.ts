@@ -1,5 +1,6 @@
 import type { Matcher } from 'tidings';
-import { createError, createMatcherSet, describe, likelyName } from 'tidings/transport';
+import { createMatcherSet } from 'tidings/log';
+import { createError, describe, likelyName } from 'tidings/transport';
 import { type Claims, type Template, parseTemplate } from './template.ts';
 
 /** What somebody may do. Private events come only on the topics of `private`. */
@@ -9,15 +10,20 @@ export interface Permissions {
   readonly private: readonly Matcher[];
 }
 
-/** A matcher of a token or of the settings: one of the library's, or one that is filled with claims. */
+/**
+ * One entry of a list: text, a pattern, or a template to fill with claims. Text in a token is a topic, since a program
+ * wrote it, perhaps with a name in it that a user chose. Text in the settings is a template.
+ */
 export type GrantMatcher = Matcher | { readonly template: string };
 
-/** As settings and tokens write it. Absent: `private` is the same as `subscribe`. */
+/** Absent: `private` is the same as `subscribe`. */
 export interface GrantInput {
   readonly publish?: readonly GrantMatcher[];
   readonly subscribe?: readonly GrantMatcher[];
   readonly private?: readonly GrantMatcher[];
 }
+
+export type TextMeans = 'topic' | 'template';
 
 /** Turns claims into permissions. */
 export type GrantRule = (claims: Claims) => Permissions;
@@ -26,6 +32,8 @@ export const NO_PERMISSIONS: Permissions = { publish: [], subscribe: [], private
 
 const FIELDS = ['publish', 'subscribe', 'private'] as const;
 const MAX_MATCHERS = 256;
+/** A topic like this was meant to be a pattern or a template. */
+const SPECIAL = /[*{}]|(?:^|\/):[A-Za-z_$]/;
 
 /**
  * Checks a grant as somebody wrote it.
@@ -33,7 +41,7 @@ const MAX_MATCHERS = 256;
  * @param name of the claim or the setting, for messages.
  * @throws {TidingsError} `topic/*`: the caller wraps it, since it knows whose mistake it is.
  */
-export function parseGrant(input: unknown, name: string): GrantRule {
+export function parseGrant(input: unknown, name: string, text: TextMeans): GrantRule {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw invalid(`Expected \`${name}\` to be an object, got ${describe(input)}.`);
   }
@@ -45,9 +53,9 @@ export function parseGrant(input: unknown, name: string): GrantRule {
   }
   const { publish, subscribe, private: secret } = input as Readonly<Record<string, unknown>>;
   const rules = {
-    publish: parseMatchers(publish ?? [], `${name}.publish`),
-    subscribe: parseMatchers(subscribe ?? [], `${name}.subscribe`),
-    private: secret === undefined ? undefined : parseMatchers(secret, `${name}.private`),
+    publish: parseMatchers(publish ?? [], `${name}.publish`, text),
+    subscribe: parseMatchers(subscribe ?? [], `${name}.subscribe`, text),
+    private: secret === undefined ? undefined : parseMatchers(secret, `${name}.private`, text),
   };
   return (claims) => {
     const readable = rules.subscribe(claims);
@@ -70,7 +78,12 @@ export function unite(all: readonly Permissions[]): Permissions {
   };
 }
 
-function parseMatchers(list: unknown, name: string): (claims: Claims) => readonly Matcher[] {
+/** @throws {TidingsError} `topic/*`. */
+export function parseMatchers(
+  list: unknown,
+  name: string,
+  text: TextMeans,
+): (claims: Claims) => readonly Matcher[] {
   if (!Array.isArray(list)) throw invalid(`Expected \`${name}\` to be a list, got ${describe(list)}.`);
   if (list.length > MAX_MATCHERS) {
     throw invalid(`Expected \`${name}\` to have at most ${MAX_MATCHERS} entries, got ${list.length}.`);
@@ -78,7 +91,7 @@ function parseMatchers(list: unknown, name: string): (claims: Claims) => readonl
   const fixed: Matcher[] = [];
   const templates: Template[] = [];
   for (const [i, entry] of list.entries()) {
-    const parsed = parseMatcher(entry, `${name}[${i}]`);
+    const parsed = parseMatcher(entry, `${name}[${i}]`, text);
     if (typeof parsed === 'object' && 'fill' in parsed) templates.push(parsed);
     else fixed.push(parsed);
   }
@@ -91,15 +104,22 @@ function parseMatchers(list: unknown, name: string): (claims: Claims) => readonl
   };
 }
 
-function parseMatcher(entry: unknown, name: string): Matcher | Template {
-  if (typeof entry === 'string') return entry;
-  const fields = typeof entry === 'object' && entry !== null ? Object.entries(entry) : [];
-  const [[kind, text] = []] = fields;
-  if (fields.length === 1 && typeof text === 'string') {
-    if (kind === 'pattern') return { pattern: text };
-    if (kind === 'template') return parseTemplate(text);
+function parseMatcher(entry: unknown, name: string, text: TextMeans): Matcher | Template {
+  if (typeof entry === 'string') {
+    if (text === 'template') return parseTemplate(entry);
+    if (!SPECIAL.test(entry)) return entry;
+    const as = JSON.stringify(entry);
+    throw invalid(
+      `The topic ${as} of \`${name}\` looks like a pattern or a template. Write {"pattern": ${as}} or {"template": ${as}}.`,
+    );
   }
-  throw invalid(`Expected \`${name}\` to be a topic, {"pattern": …} or {"template": …}.`);
+  const fields = typeof entry === 'object' && entry !== null ? Object.entries(entry) : [];
+  const [[kind, value] = []] = fields;
+  if (fields.length === 1 && typeof value === 'string') {
+    if (kind === 'pattern') return { pattern: value };
+    if (kind === 'template') return parseTemplate(value);
+  }
+  throw invalid(`Expected \`${name}\` to be text, {"pattern": …} or {"template": …}.`);
 }
 
 function invalid(message: string): Error {

@@ -22,12 +22,12 @@ export interface IssuerInput {
   readonly private?: readonly GrantMatcher[];
 }
 
-/** One of a list, or the one of the settings `auth.secret`, `auth.keys-file`… */
+/** One of a list, or the one of the settings `auth.jwt.…`. */
 export interface IssuerSource {
   /** What messages call it. */
   readonly from: string;
   readonly input: IssuerInput;
-  /** The secret of `auth.secret`, which was read already. */
+  /** The secret of `auth.jwt.secret`, which was read already. */
   readonly secret?: string;
 }
 
@@ -130,7 +130,7 @@ function readGrant(
 ): Issuer['grant'] {
   const given = Object.fromEntries(Object.entries(fields).filter(([, list]) => list !== undefined));
   try {
-    return parseGrant(given, from);
+    return parseGrant(given, from, 'template');
   } catch (error) {
     throw error instanceof TidingsError ? invalid(from, error.message, error) : error;
   }

@@ -36,7 +36,7 @@ export async function mintToken(options: MintOptions): Promise<string> {
   if (algorithm === undefined || !key.algorithms.includes(algorithm)) {
     throw invalid('algorithm', `Expected one of ${key.algorithms.join(', ')}, got ${String(algorithm)}.`);
   }
-  parseGrant(grant, claim);
+  parseGrant(grant, claim, 'topic');
   const seconds = Math.floor(now / 1000);
   const claims = {
     [claim]: grant,

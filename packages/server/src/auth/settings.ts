@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import type { Matcher } from 'tidings';
 import {
   type Check,
   type Checks,
@@ -7,17 +6,43 @@ import {
   aString,
   assertOptions,
   createError,
-  createMatcherSet,
-  describe,
   either,
   listOf,
 } from 'tidings/transport';
 import { boolean, choice, duration, list, path, secret, structure, text, url } from '../config/kinds.ts';
-import type { Kind, Setting } from '../config/setting.ts';
+import type { Kind, Setting, Settings } from '../config/setting.ts';
 import { ALGORITHMS, type Algorithm } from './algorithms.ts';
 import { type ApiKeyInput, readApiKey } from './api-keys.ts';
-import { type GrantInput, parseGrant } from './grants.ts';
+import type { GrantInput } from './grants.ts';
 import { type IssuerInput, OWN_CLAIM } from './issuers.ts';
+import { parseTemplate } from './template.ts';
+
+/** A pattern in which `{sub}` stands for the token's claim of that name. */
+const template: Kind<string> = {
+  ...text,
+  expected: 'a pattern of topics, such as news/* or user/{sub}/*',
+  placeholder: 'PATTERN',
+  fromText: checkTemplate,
+  fromFile: (value) => (typeof value === 'string' ? checkTemplate(value) : undefined),
+};
+
+function checkTemplate(value: string): string {
+  parseTemplate(value);
+  return value;
+}
+
+/** The same for everybody: nobody's claims can fill it. */
+const pattern: Kind<string> = {
+  ...template,
+  expected: 'a pattern of topics, such as news/*',
+  fromText: checkPattern,
+  fromFile: (value) => (typeof value === 'string' ? checkPattern(value) : undefined),
+};
+
+function checkPattern(value: string): string {
+  if (parseTemplate(value).fill({}).length > 0) return value;
+  throw createError('config/invalid', `Expected a pattern without claims, got ${JSON.stringify(value)}.`);
+}
 
 const aList: Check = { expected: 'a list', accepts: Array.isArray };
 
@@ -36,14 +61,8 @@ const ISSUER: Checks<IssuerInput> = {
   claim: aString,
 };
 
-const API_KEY: Checks<ApiKeyInput> = {
-  ...GRANT,
-  name: aString,
-  hash: aString,
-  expires: aString,
-};
+const API_KEY: Checks<ApiKeyInput> = { ...GRANT, name: aString, hash: aString, expires: aString };
 
-/** Issuers in a list of their own: each with the files of its keys. */
 const issuerList: Kind<readonly IssuerInput[]> = {
   ...structure(
     'a list of issuers, such as {"issuer": "https://id.example", "jwks-url": "https://id.example/keys"}',
@@ -52,35 +71,16 @@ const issuerList: Kind<readonly IssuerInput[]> = {
       return value as readonly IssuerInput[];
     },
   ),
-  inFolder: (issuers, folder) => issuers.map((issuer) => inFolder(issuer, folder)),
+  inFolder: (listed, folder) => listed.map((each) => inFolder(each, folder)),
 };
 
-function inFolder(issuer: IssuerInput, folder: string): IssuerInput {
-  const files = Object.entries(issuer).map(([name, value]) => [
+function inFolder(input: IssuerInput, folder: string): IssuerInput {
+  const fields = Object.entries(input).map(([name, value]) => [
     name,
     name.endsWith('-file') ? resolve(folder, String(value)) : (value as unknown),
   ]);
-  return Object.fromEntries(files) as IssuerInput;
+  return Object.fromEntries(fields) as IssuerInput;
 }
-
-const grant: Kind<GrantInput> = structure(
-  'topics, such as {"subscribe": [{"template": "user/{sub}/*"}]}',
-  (value) => {
-    parseGrant(value, 'auth.grant');
-    return value as GrantInput;
-  },
-);
-
-const matchers: Kind<readonly Matcher[]> = structure(
-  'topics, such as ["news", {"pattern": "public/*"}]',
-  (value) => {
-    if (!Array.isArray(value)) {
-      throw createError('config/invalid', `Expected a list of topics and patterns, got ${describe(value)}.`);
-    }
-    createMatcherSet(value as readonly Matcher[]);
-    return value as readonly Matcher[];
-  },
-);
 
 /** @throws {TidingsError} `hub/invalid-option`, `config/invalid`. */
 export function checkApiKeys(value: unknown, from: string): readonly ApiKeyInput[] {
@@ -95,29 +95,29 @@ const apiKeyList: Kind<readonly ApiKeyInput[]> = structure(
   (value) => checkApiKeys(value, 'auth.api-keys'),
 );
 
-export const authSecret: Setting<string | undefined> = {
-  name: 'auth.secret',
+export const jwtSecret: Setting<string | undefined> = {
+  name: 'auth.jwt.secret',
   kind: secret,
   default: undefined,
-  help: 'the secret of 32 bytes or more that tokens are signed with (HS256); base64:… for any bytes',
+  help: 'the secret of tokens signed with HS256: at least 32 bytes; base64:… for any bytes',
   reloadable: true,
 };
 export const keysFile: Setting<string | undefined> = {
-  name: 'auth.keys-file',
+  name: 'auth.jwt.keys-file',
   kind: path,
   default: undefined,
   help: 'a file with the public keys of tokens: PEM, JWK or JWK set',
   reloadable: true,
 };
 export const jwksUrl: Setting<string | undefined> = {
-  name: 'auth.jwks-url',
+  name: 'auth.jwt.jwks-url',
   kind: url('https:', 'http:'),
   default: undefined,
   help: 'the URL of a JWK set with the public keys of tokens',
   reloadable: true,
 };
 export const issuer: Setting<string | undefined> = {
-  name: 'auth.issuer',
+  name: 'auth.jwt.issuer',
   kind: text,
   default: undefined,
   help: 'the `iss` that tokens must have',
@@ -125,14 +125,15 @@ export const issuer: Setting<string | undefined> = {
   reloadable: true,
 };
 export const audience: Setting<readonly string[]> = {
-  name: 'auth.audience',
+  name: 'auth.jwt.audience',
   kind: list(text),
   default: [],
   help: 'tokens must have one of these as `aud`',
+  defaultHelp: '`aud` is not checked',
   reloadable: true,
 };
 export const algorithms: Setting<readonly Algorithm[] | undefined> = {
-  name: 'auth.algorithms',
+  name: 'auth.jwt.algorithms',
   kind: list(choice(...ALGORITHMS)),
   default: undefined,
   help: 'the signature algorithms that are accepted',
@@ -140,38 +141,53 @@ export const algorithms: Setting<readonly Algorithm[] | undefined> = {
   reloadable: true,
 };
 export const claim: Setting<string> = {
-  name: 'auth.claim',
+  name: 'auth.jwt.claim',
   kind: text,
   default: OWN_CLAIM,
   help: 'the claim with the topics of a token: {"publish": […], "subscribe": […]}',
   reloadable: true,
 };
-export const grantOfAll: Setting<GrantInput | undefined> = {
-  name: 'auth.grant',
-  kind: grant,
+export const publishOfAll: Setting<readonly string[]> = {
+  name: 'auth.jwt.publish',
+  kind: list(template),
+  default: [],
+  help: 'patterns that every valid token may publish on, whatever its claim says',
+  reloadable: true,
+};
+export const subscribeOfAll: Setting<readonly string[]> = {
+  name: 'auth.jwt.subscribe',
+  kind: list(template),
+  default: [],
+  help: 'patterns that every valid token may subscribe to, such as user/{sub}/*',
+  reloadable: true,
+};
+export const privateOfAll: Setting<readonly string[] | undefined> = {
+  name: 'auth.jwt.private',
+  kind: list(template),
   default: undefined,
-  help: 'what every valid token permits, whatever its claim says',
+  help: 'patterns on which every valid token gets private events',
+  defaultHelp: 'those of auth.jwt.subscribe',
   reloadable: true,
 };
 export const unexpiring: Setting<boolean> = {
-  name: 'auth.unexpiring',
+  name: 'auth.jwt.unexpiring',
   kind: boolean,
   default: false,
   help: 'accepts tokens without `exp`, which never expire',
+  reloadable: true,
+};
+export const clockSkew: Setting<number> = {
+  name: 'auth.jwt.clock-skew',
+  kind: duration(0, 300_000),
+  default: 5000,
+  help: 'by how much the clocks of issuers may differ',
   reloadable: true,
 };
 export const issuers: Setting<readonly IssuerInput[]> = {
   name: 'auth.issuers',
   kind: issuerList,
   default: [],
-  help: 'several issuers, each with keys of its own',
-  reloadable: true,
-};
-export const clockSkew: Setting<number> = {
-  name: 'auth.clock-skew',
-  kind: duration(0, 300_000),
-  default: 5000,
-  help: 'by how much the clocks of issuers may differ',
+  help: 'several issuers instead of auth.jwt, each with keys of its own',
   reloadable: true,
 };
 export const cookie: Setting<string | undefined> = {
@@ -189,12 +205,12 @@ export const queryToken: Setting<boolean> = {
   help: 'accepts tokens as ?access_token=, where proxies may log them',
   reloadable: true,
 };
-export const anonymous: Setting<readonly Matcher[]> = {
-  name: 'auth.anonymous',
-  kind: matchers,
+export const anonymousTopics: Setting<readonly string[]> = {
+  name: 'auth.anonymous.subscribe',
+  kind: list(pattern),
   default: [],
-  help: 'topics that anybody may subscribe to; private events on them stay private',
-  defaultHelp: 'none; all in development',
+  help: 'patterns of topics whose public events anybody may read, such as news/*; * for all',
+  defaultHelp: 'none; * in development mode',
   reloadable: true,
 };
 export const apiKeys: Setting<readonly ApiKeyInput[]> = {
@@ -213,20 +229,28 @@ export const apiKeysFile: Setting<string | undefined> = {
 };
 
 export const AUTH_SETTINGS: readonly Setting[] = [
-  authSecret,
+  jwtSecret,
   keysFile,
   jwksUrl,
   issuer,
   audience,
   algorithms,
   claim,
-  grantOfAll,
+  publishOfAll,
+  subscribeOfAll,
+  privateOfAll,
   unexpiring,
-  issuers,
   clockSkew,
+  issuers,
   cookie,
   queryToken,
-  anonymous,
+  anonymousTopics,
   apiKeys,
   apiKeysFile,
 ];
+
+/** Whether anything is configured that a credential could be checked with. */
+export function hasKeys(settings: Settings): boolean {
+  const isSet = [jwtSecret, keysFile, jwksUrl, apiKeysFile].some((row) => settings.get(row) !== undefined);
+  return isSet || settings.get(issuers).length > 0 || settings.get(apiKeys).length > 0;
+}

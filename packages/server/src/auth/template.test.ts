@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createMatcherSet } from 'tidings/transport';
+import { createMatcherSet } from 'tidings/log';
 import { parseTemplate } from './template.ts';
 
 const fill = (template: string, claims: Record<string, unknown>) => parseTemplate(template).fill(claims);

@@ -1,5 +1,6 @@
 import { type Matcher, escapePattern } from 'tidings';
-import { createError, createMatcherSet } from 'tidings/transport';
+import { createMatcherSet } from 'tidings/log';
+import { createError } from 'tidings/transport';
 
 /** The claims of a token whose signature was checked. */
 export type Claims = Readonly<Record<string, unknown>>;

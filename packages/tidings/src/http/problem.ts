@@ -16,7 +16,8 @@ export function toProblem(error: TidingsError): {
   };
   const { retryAfter } = error.details;
   if (typeof retryAfter === 'number') headers['retry-after'] = String(retryAfter);
-  if (status === 401) headers['www-authenticate'] = 'Bearer';
+  const challenge = challengeOf(error);
+  if (challenge !== undefined) headers['www-authenticate'] = challenge;
   if (status === 405) headers['allow'] = ALLOW;
   const body = JSON.stringify({
     ...error.details,
@@ -27,4 +28,21 @@ export function toProblem(error: TidingsError): {
     code: error.code,
   });
   return { status, headers, body };
+}
+
+/** How to do better: https://www.rfc-editor.org/rfc/rfc6750#section-3 */
+function challengeOf({ code, status, details }: TidingsError): string | undefined {
+  switch (code) {
+    case 'auth/expired':
+    case 'auth/invalid-token':
+    case 'auth/revoked':
+      return 'Bearer error="invalid_token"';
+    case 'auth/invalid-request':
+      return 'Bearer error="invalid_request"';
+    case 'auth/forbidden':
+      // Without topics it isn't about what the credentials cover, such as a request from a page of another origin.
+      return details['topics'] === undefined ? undefined : 'Bearer error="insufficient_scope"';
+    default:
+      return status === 401 ? 'Bearer' : undefined;
+  }
 }

@@ -1,28 +1,34 @@
 import { readFile } from 'node:fs/promises';
-import type { Matcher } from 'tidings';
+import type { Logger } from 'pino';
+import { type Matcher, TidingsError } from 'tidings';
 import { createError } from 'tidings/transport';
 import { parse } from 'yaml';
 import type { Settings } from '../config/setting.ts';
+import { corsOrigins } from '../server/settings.ts';
 import { type ApiKey, findApiKey, looksLikeApiKey, readApiKey } from './api-keys.ts';
 import type { Authenticator, CredentialRequest, Door, Grant } from './authenticator.ts';
 import { permissionsOf } from './claims.ts';
 import { type Credential, type CredentialPlaces, credentialOf } from './credential.ts';
 import { assertOwnSite } from './cross-site.ts';
-import { unite } from './grants.ts';
-import { type IssuerInput, type IssuerSource, type Issuers, readFrom, readIssuers } from './issuers.ts';
+import { parseMatchers, unite } from './grants.ts';
+import {
+  type IssuerInput,
+  type IssuerSource,
+  type Issuers,
+  type IssuersOptions,
+  readFrom,
+  readIssuers,
+} from './issuers.ts';
 import { invalidToken } from './refusals.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import * as table from './settings.ts';
 import { API_KEY_SUBJECT, type VerifiedToken, verifyToken } from './tokens.ts';
 
-export interface AuthenticatorOptions {
-  readonly settings: Settings;
-  /** Takes what the operator should know: keys that can't be fetched. */
-  readonly warn: (message: string, error?: unknown) => void;
-  /** Anybody may subscribe to everything that isn't private, unless the settings say otherwise. */
-  readonly development?: boolean;
-  /** Origins whose pages may use the user's cookie; read anew for each request. */
-  readonly origins?: () => readonly string[];
+export interface AuthenticatorDeps {
+  /** Takes what the operator should know: keys that can't be fetched; and at debug level, why credentials are refused. */
+  readonly logger: Pick<Logger, 'warn' | 'debug'>;
+  /** Tokens signed with it count instead of those of the settings, and anybody may read public events. */
+  readonly developmentKey?: Uint8Array | undefined;
   readonly now?: () => number;
   readonly read?: (path: string) => Promise<string>;
   readonly fetch?: typeof fetch;
@@ -36,35 +42,42 @@ interface Rules {
   readonly cookie: string | undefined;
   readonly inQuery: boolean;
   readonly clockSkew: number;
+  /** Origins whose pages may use the user's cookie. */
+  readonly origins: readonly string[];
 }
 
 export const QUERY_PARAMETER = 'access_token';
-const EVERYTHING: readonly Matcher[] = [{ pattern: '*' }];
 
 /** @throws {TidingsError} `config/invalid`, `config/unreadable`. */
-export async function createAuthenticator(options: AuthenticatorOptions): Promise<Authenticator> {
-  const now = options.now ?? Date.now;
-  const parts = { now, read: (path: string) => readFile(path, 'utf8'), ...options };
-  let rules = await readRules(options.settings, parts);
+export async function createAuthenticator(
+  settings: Settings,
+  { logger, developmentKey, ...given }: AuthenticatorDeps,
+): Promise<Authenticator> {
+  const parts: Parts = {
+    now: Date.now,
+    read: (path) => readFile(path, 'utf8'),
+    warn: (message, error) => logger.warn({ err: error }, message),
+    ...given,
+    developmentKey,
+  };
+  let rules = await readRules(settings, parts);
   prefetch(rules.issuers.remote);
 
   return {
     async authenticate(request, door) {
-      const current = rules;
-      const credential = credentialOf(request, placesOf(current, door));
-      if (credential === undefined) return anonymousGrant(current);
-      if (credential.by === 'cookie') {
-        const origins = door?.origins ?? options.origins?.() ?? [];
-        assertOwnSite(request, (origin) => origins.includes(origin));
+      try {
+        return await authenticate(request, rules, door, parts.now);
+      } catch (error) {
+        if (error instanceof TidingsError) explain(error, request, logger);
+        throw error;
       }
-      return grantOf(credential, current, door, now);
     },
-    async reload(settings) {
+    async reload(next) {
       const before = rules.issuers.remote;
-      const next = await readRules(settings, parts, before);
-      rules = next;
-      prefetch(next.issuers.remote);
-      for (const keys of before) if (!next.issuers.remote.includes(keys)) keys.close();
+      rules = await readRules(next, parts, before);
+      const after = rules.issuers.remote;
+      prefetch(after);
+      for (const keys of before) if (!after.includes(keys)) keys.close();
     },
     close() {
       for (const keys of rules.issuers.remote) keys.close();
@@ -73,24 +86,64 @@ export async function createAuthenticator(options: AuthenticatorOptions): Promis
   };
 }
 
+async function authenticate(
+  request: CredentialRequest,
+  rules: Rules,
+  door: Door | undefined,
+  now: () => number,
+): Promise<Grant> {
+  const credential = credentialOf(request, placesOf(rules, door));
+  if (credential === undefined) return anonymousGrant(rules);
+  if (credential.by === 'cookie') {
+    const origins = door?.origins ?? rules.origins;
+    assertOwnSite(request, (origin) => origins.includes(origin));
+  }
+  return grantOf(credential, rules, door, now);
+}
+
+/** The cause has what the client is not to know. */
+function explain(
+  { code, message, cause }: TidingsError,
+  { remote }: CredentialRequest,
+  logger: Pick<Logger, 'debug'>,
+): void {
+  logger.debug({ code, remote, ...(cause instanceof Error && { why: cause.message }) }, message);
+}
+
 /** The first token then doesn't wait; and if the keys can't be fetched, the log says so at the start. */
 function prefetch(remote: readonly RemoteKeys[]): void {
   for (const keys of remote) void keys.refresh();
 }
 
-type Parts = AuthenticatorOptions & Required<Pick<AuthenticatorOptions, 'now' | 'read'>>;
+interface Parts extends IssuersOptions {
+  readonly developmentKey: Uint8Array | undefined;
+}
 
 async function readRules(settings: Settings, parts: Parts, known?: readonly RemoteKeys[]): Promise<Rules> {
-  const isDefault = settings.sourceOf(table.anonymous) === 'default';
+  const { developmentKey } = parts;
+  const isOpen = developmentKey !== undefined && settings.sourceOf(table.anonymousTopics) === 'default';
+  const anonymous = parseMatchers(
+    isOpen ? ['*'] : settings.get(table.anonymousTopics),
+    table.anonymousTopics.name,
+    'template',
+  );
   return {
     apiKeys: await readApiKeys(settings, parts),
-    anonymous: parts.development === true && isDefault ? EVERYTHING : settings.get(table.anonymous),
+    anonymous: anonymous({}),
     cookie: settings.get(table.cookie),
     inQuery: settings.get(table.queryToken),
     clockSkew: settings.get(table.clockSkew),
-    // Last: it may have begun to fetch keys, which nobody would end if something else failed.
-    issuers: await readIssuers(issuerSources(settings), parts, known),
+    origins: settings.get(corsOrigins),
+    issuers: await readIssuers(
+      developmentKey === undefined ? issuerSources(settings) : [developmentIssuer(developmentKey)],
+      parts,
+      known,
+    ),
   };
+}
+
+function developmentIssuer(key: Uint8Array): IssuerSource {
+  return { from: 'development.key', input: {}, secret: `base64:${Buffer.from(key).toString('base64')}` };
 }
 
 /** The issuer that settings of their own describe, or those of the list. */
@@ -98,28 +151,30 @@ function issuerSources(settings: Settings): readonly IssuerSource[] {
   const listed = settings
     .get(table.issuers)
     .map((input, i): IssuerSource => ({ from: `auth.issuers[${i}]`, input }));
-  const secret = settings.get(table.authSecret);
+  const secret = settings.get(table.jwtSecret);
   const keysFile = settings.get(table.keysFile);
   const jwksUrl = settings.get(table.jwksUrl);
   if (secret === undefined && keysFile === undefined && jwksUrl === undefined) return listed;
   if (listed.length > 0) {
-    const message =
-      'Give either `auth.issuers`, or `auth.secret`, `auth.keys-file` and `auth.jwks-url`, not both.';
-    throw createError('config/invalid', message, { details: { setting: 'auth.issuers' } });
+    const message = 'Give the keys of tokens either in `auth.jwt` or in `auth.issuers`, not in both.';
+    throw createError('config/invalid', message, { details: { setting: table.issuers.name } });
   }
   const issuer = settings.get(table.issuer);
   const algorithms = settings.get(table.algorithms);
+  const privateOfAll = settings.get(table.privateOfAll);
   const input: IssuerInput = {
-    ...settings.get(table.grantOfAll),
     audience: settings.get(table.audience),
     claim: settings.get(table.claim),
     unexpiring: settings.get(table.unexpiring),
+    publish: settings.get(table.publishOfAll),
+    subscribe: settings.get(table.subscribeOfAll),
+    ...(privateOfAll !== undefined && { private: privateOfAll }),
     ...(issuer !== undefined && { issuer }),
     ...(algorithms !== undefined && { algorithms }),
     ...(keysFile !== undefined && { 'keys-file': keysFile }),
     ...(jwksUrl !== undefined && { 'jwks-url': jwksUrl }),
   };
-  return [{ from: 'auth', input, ...(secret !== undefined && { secret }) }];
+  return [{ from: 'auth.jwt', input, ...(secret !== undefined && { secret }) }];
 }
 
 async function readApiKeys(settings: Settings, { read }: Parts): Promise<readonly ApiKey[]> {
