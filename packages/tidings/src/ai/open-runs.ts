@@ -35,6 +35,7 @@ interface Waiter {
  */
 export class OpenRuns {
   readonly #hub: Hub;
+  readonly #self: string;
   readonly #events: OpenRunsEvents;
   readonly #setTimer: (task: () => void, delay: number) => () => void;
   readonly #controller = new AbortController();
@@ -48,11 +49,23 @@ export class OpenRuns {
   #isCaughtUp = false;
   #cancelRetry: (() => void) | undefined;
 
-  constructor(hub: Hub, events: OpenRunsEvents, setTimer: (task: () => void, delay: number) => () => void) {
+  /** @param self the process's own name as an owner: it may note a run before its own lease comes back from the log. */
+  constructor(
+    hub: Hub,
+    self: string,
+    events: OpenRunsEvents,
+    setTimer: (task: () => void, delay: number) => () => void,
+  ) {
     this.#hub = hub;
+    this.#self = self;
     this.#events = events;
     this.#setTimer = setTimer;
     void this.#follow();
+  }
+
+  /** Whether the log is sure to have no such run, as far as this process's part of it goes. */
+  lacks(key: string): boolean {
+    return this.#isCaughtUp && !this.#records.has(key);
   }
 
   get(key: string): StoredRecord | undefined {
@@ -114,7 +127,10 @@ export class OpenRuns {
   /** The runs whose process is gone. */
   get orphans(): readonly StoredRecord[] {
     if (!this.#isCaughtUp) return [];
-    return [...this.#open.values()].filter(({ record }) => !this.#owners.has(responsibleFor(record)));
+    return [...this.#open.values()].filter(({ record }) => {
+      const owner = responsibleFor(record);
+      return owner !== this.#self && !this.#owners.has(owner);
+    });
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
 import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '../protocol/event.ts';
-import type { Matcher } from '../protocol/matcher.ts';
+import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { NamedConsumer } from './consume/consumer.ts';
@@ -30,6 +30,7 @@ import {
 import { type ClusterStats, type HubStats, STATS_OPTIONS, type StatsOptions, statsOf } from './hub-stats.ts';
 import type { Presence } from './presence/presence.ts';
 import type { ConnectionInfo } from './connection-info.ts';
+import { RUNS_GATEWAY, type RunsGateway } from './runs-gateway.ts';
 import { type SubscribeOptions, subscribe } from './subscribe.ts';
 
 /** The result of `publish`. */
@@ -147,11 +148,16 @@ export function startHub(options: HubOptions & { readonly log: EventLog }, tunin
 
 class AppHub implements Hub {
   readonly [GATEWAY]: Gateway;
+  readonly [RUNS_GATEWAY]: RunsGateway;
   readonly #core: Core;
 
   constructor(core: Core) {
     this.#core = core;
     this[GATEWAY] = createGateway(core);
+    this[RUNS_GATEWAY] = {
+      log: core.options.log,
+      publish: (events) => this.#append(events.map((event) => this.#toNewEvent(event, RUNS_PREFIX))),
+    };
   }
 
   async publish(
@@ -165,8 +171,12 @@ class AppHub implements Hub {
   }
 
   async publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
+    return this.#append(events.map((event) => this.#toNewEvent(event)));
+  }
+
+  async #append(events: readonly NewEvent[]): Promise<readonly Published[]> {
     const { conflation, counters, options } = this.#core;
-    const appended = await conflation.append(events.map((event) => this.#toNewEvent(event)));
+    const appended = await conflation.append(events);
     const { epoch } = options.log.tail;
     return appended.map(({ seq, duplicate }) => {
       if (!duplicate) counters.published += 1;
@@ -174,9 +184,9 @@ class AppHub implements Hub {
     });
   }
 
-  #toNewEvent(input: EventInput): NewEvent {
+  #toNewEvent(input: EventInput, mayUse?: typeof RUNS_PREFIX): NewEvent {
     const { limits, log } = this.#core.options;
-    const event = toNewEvent(input, limits);
+    const event = toNewEvent(input, limits, mayUse);
     const option = event.ttl !== undefined ? 'ttl' : event.ifSeq === 0 ? 'ifAbsent' : 'ifSeq';
     if (event.ttl === undefined && event.ifSeq === undefined) return event;
     const [topic] = event.topics;
