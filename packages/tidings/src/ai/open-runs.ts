@@ -36,6 +36,7 @@ interface Waiter {
 export class OpenRuns {
   readonly #hub: Hub;
   readonly #self: string;
+  readonly #isAlone: () => boolean;
   readonly #events: OpenRunsEvents;
   readonly #setTimer: (task: () => void, delay: number) => () => void;
   readonly #controller = new AbortController();
@@ -49,15 +50,20 @@ export class OpenRuns {
   #isCaughtUp = false;
   #cancelRetry: (() => void) | undefined;
 
-  /** @param self the process's own name as an owner: it may note a run before its own lease comes back from the log. */
+  /**
+   * @param self the process's own name as an owner: it may note a run before its own lease comes back from the log.
+   * @param isAlone whether nobody else can produce runs on the log.
+   */
   constructor(
     hub: Hub,
     self: string,
+    isAlone: () => boolean,
     events: OpenRunsEvents,
     setTimer: (task: () => void, delay: number) => () => void,
   ) {
     this.#hub = hub;
     this.#self = self;
+    this.#isAlone = isAlone;
     this.#events = events;
     this.#setTimer = setTimer;
     void this.#follow();
@@ -124,12 +130,13 @@ export class OpenRuns {
     return count;
   }
 
-  /** The runs whose process is gone. */
+  /** The runs whose process is gone. Where nobody else can be there, leases that have yet to expire say nothing. */
   get orphans(): readonly StoredRecord[] {
     if (!this.#isCaughtUp) return [];
+    const isAlone = this.#isAlone();
     return [...this.#open.values()].filter(({ record }) => {
       const owner = responsibleFor(record);
-      return owner !== this.#self && !this.#owners.has(owner);
+      return owner !== this.#self && (isAlone || !this.#owners.has(owner));
     });
   }
 

@@ -78,7 +78,13 @@ export class Producers {
       onOrphan: (stored: StoredRecord) => this.#takeIn(stored),
       onError: options.onError,
     };
-    this.open = new OpenRuns(hub, this.owner, events, (task, delay) => clock.setTimer(task, delay, true));
+    this.open = new OpenRuns(
+      hub,
+      this.owner,
+      () => this.#isAlone,
+      events,
+      (task, delay) => clock.setTimer(task, delay, true),
+    );
   }
 
   /** How many runs of the subject are running, here and elsewhere. */

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { DEADLINE } from '../../../../scripts/deadline.ts';
 import { handSource } from '../../test/ai-source.ts';
 import { withMethods } from '../../test/fixture.ts';
 import { type EventLog, createHub } from '../../test/internals.ts';
@@ -137,6 +138,25 @@ describe('starting a run', () => {
     // The lease with the record, the run's end, and the end of the lease.
     expect(appends).toEqual([['tidings/runs/owners', 'run'], ['run'], ['tidings/runs/owners']]);
   });
+});
+
+test('runs of a process that died are lost as soon as the next one has read a log that it alone can have', async () => {
+  const memory = memoryLog({ epoch: 'e' });
+  const firstHub = createHub({
+    log: withMethods(memory, { close: () => Promise.resolve() }),
+    onError: () => {},
+  });
+  const first = createRuns(firstHub, { lease: 3_600_000 });
+  const run = await first.start({ chat: 'c', id: 'x' }, () => handSource());
+  expect((await first.find('c'))?.status).toBe('running');
+  // A process that dies leaves its lease behind.
+  await firstHub.close({ within: 0 });
+  const hub = createHub({ log: memory, onError: () => {} });
+  const next = createRuns(hub, { lease: 3_600_000 });
+  await vi.waitFor(async () => expect((await next.find('c'))?.status).toBe('lost'), { timeout: DEADLINE });
+  expect((await next.find('c'))?.id).toBe(run.id);
+  await next.close({ within: 0 });
+  await hub.close({ within: 0 });
 });
 
 test('apps can’t publish on the topics of runs', async () => {
