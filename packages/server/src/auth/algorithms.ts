@@ -44,21 +44,18 @@ export function isAlgorithm(name: unknown): name is Algorithm {
 export function algorithmsOf(key: KeyObject): readonly Algorithm[] | string {
   if (key.type === 'secret') return algorithmsOfSecret(key.symmetricKeySize ?? 0);
   const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
-  switch (key.asymmetricKeyType) {
-    case 'rsa':
-      if (modulusLength >= MIN_RSA_BITS) return RSA;
-      return `Expected an RSA key of ${MIN_RSA_BITS} bits or more, got one of ${modulusLength}.`;
-    case 'ec': {
-      const algorithm = CURVES[namedCurve];
-      return algorithm === undefined
-        ? `Expected a key on the curve P-256, P-384 or P-521, got ${namedCurve}.`
-        : [algorithm];
-    }
-    case 'ed25519':
-      return ['EdDSA', 'Ed25519'];
-    default:
-      return `Expected a key for RSA, ECDSA or Ed25519, got one for ${key.asymmetricKeyType ?? 'something else'}.`;
+  const type = key.asymmetricKeyType;
+  if (type === 'rsa') {
+    if (modulusLength >= MIN_RSA_BITS) return RSA;
+    return `Expected an RSA key of ${MIN_RSA_BITS} bits or more, got one of ${modulusLength}.`;
   }
+  if (type === 'ec') {
+    const algorithm = CURVES[namedCurve];
+    if (algorithm !== undefined) return [algorithm];
+    return `Expected a key on the curve P-256, P-384 or P-521, got ${namedCurve}.`;
+  }
+  if (type === 'ed25519') return ['EdDSA', 'Ed25519'];
+  return `Expected a key for RSA, ECDSA or Ed25519, got one for ${type ?? 'something else'}.`;
 }
 
 function algorithmsOfSecret(bytes: number): readonly Algorithm[] | string {

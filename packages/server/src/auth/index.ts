@@ -1,27 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { type Matcher, TidingsError } from 'tidings';
-import { createError } from 'tidings/transport';
-import { parse } from 'yaml';
+import { TidingsError } from 'tidings';
 import type { Settings } from '../config/setting.ts';
-import { corsOrigins } from '../server/settings.ts';
-import { type ApiKey, findApiKey, looksLikeApiKey, readApiKey } from './api-keys.ts';
+import { type ApiKey, findApiKey, looksLikeApiKey } from './api-keys.ts';
 import type { Authenticator, CredentialRequest, Door, Grant } from './authenticator.ts';
 import { permissionsOf } from './claims.ts';
 import { type Credential, type CredentialPlaces, credentialOf } from './credential.ts';
 import { assertOwnSite } from './cross-site.ts';
-import { parseMatchers, unite } from './grants.ts';
-import {
-  type IssuerInput,
-  type IssuerSource,
-  type Issuers,
-  type IssuersOptions,
-  readFrom,
-  readIssuers,
-} from './issuers.ts';
+import { unite } from './grants.ts';
 import { invalidToken } from './refusals.ts';
 import type { RemoteKeys } from './remote-keys.ts';
-import * as table from './settings.ts';
+import { type Rules, type RulesParts, readRules } from './rules.ts';
 import { API_KEY_SUBJECT, type VerifiedToken, verifyToken } from './tokens.ts';
 
 export interface AuthenticatorDeps {
@@ -34,18 +23,6 @@ export interface AuthenticatorDeps {
   readonly fetch?: typeof fetch;
 }
 
-/** All that a reload replaces, at once. */
-interface Rules {
-  readonly issuers: Issuers;
-  readonly apiKeys: readonly ApiKey[];
-  readonly anonymous: readonly Matcher[];
-  readonly cookie: string | undefined;
-  readonly inQuery: boolean;
-  readonly clockSkew: number;
-  /** Origins whose pages may use the user's cookie. */
-  readonly origins: readonly string[];
-}
-
 export const QUERY_PARAMETER = 'access_token';
 
 /** @throws {TidingsError} `config/invalid`, `config/unreadable`. */
@@ -53,7 +30,7 @@ export async function createAuthenticator(
   settings: Settings,
   { logger, developmentKey, ...given }: AuthenticatorDeps,
 ): Promise<Authenticator> {
-  const parts: Parts = {
+  const parts: RulesParts = {
     now: Date.now,
     read: (path) => readFile(path, 'utf8'),
     warn: (message, error) => logger.warn({ err: error }, message),
@@ -113,92 +90,6 @@ function explain(
 /** The first token then doesn't wait; and if the keys can't be fetched, the log says so at the start. */
 function prefetch(remote: readonly RemoteKeys[]): void {
   for (const keys of remote) void keys.refresh();
-}
-
-interface Parts extends IssuersOptions {
-  readonly developmentKey: Uint8Array | undefined;
-}
-
-async function readRules(settings: Settings, parts: Parts, known?: readonly RemoteKeys[]): Promise<Rules> {
-  const { developmentKey } = parts;
-  const isOpen = developmentKey !== undefined && settings.sourceOf(table.anonymousTopics) === 'default';
-  const anonymous = parseMatchers(
-    isOpen ? ['*'] : settings.get(table.anonymousTopics),
-    table.anonymousTopics.name,
-    'template',
-  );
-  return {
-    apiKeys: await readApiKeys(settings, parts),
-    anonymous: anonymous({}),
-    cookie: settings.get(table.cookie),
-    inQuery: settings.get(table.queryToken),
-    clockSkew: settings.get(table.clockSkew),
-    origins: settings.get(corsOrigins),
-    issuers: await readIssuers(
-      developmentKey === undefined ? issuerSources(settings) : [developmentIssuer(developmentKey)],
-      parts,
-      known,
-    ),
-  };
-}
-
-function developmentIssuer(key: Uint8Array): IssuerSource {
-  return { from: 'development.key', input: {}, secret: `base64:${Buffer.from(key).toString('base64')}` };
-}
-
-/** The issuer that settings of their own describe, or those of the list. */
-function issuerSources(settings: Settings): readonly IssuerSource[] {
-  const listed = settings
-    .get(table.issuers)
-    .map((input, i): IssuerSource => ({ from: `auth.issuers[${i}]`, input }));
-  const secret = settings.get(table.jwtSecret);
-  const keysFile = settings.get(table.keysFile);
-  const jwksUrl = settings.get(table.jwksUrl);
-  if (secret === undefined && keysFile === undefined && jwksUrl === undefined) return listed;
-  if (listed.length > 0) {
-    const message = 'Give the keys of tokens either in `auth.jwt` or in `auth.issuers`, not in both.';
-    throw createError('config/invalid', message, { details: { setting: table.issuers.name } });
-  }
-  const issuer = settings.get(table.issuer);
-  const algorithms = settings.get(table.algorithms);
-  const privateOfAll = settings.get(table.privateOfAll);
-  const input: IssuerInput = {
-    audience: settings.get(table.audience),
-    claim: settings.get(table.claim),
-    unexpiring: settings.get(table.unexpiring),
-    publish: settings.get(table.publishOfAll),
-    subscribe: settings.get(table.subscribeOfAll),
-    ...(privateOfAll !== undefined && { private: privateOfAll }),
-    ...(issuer !== undefined && { issuer }),
-    ...(algorithms !== undefined && { algorithms }),
-    ...(keysFile !== undefined && { 'keys-file': keysFile }),
-    ...(jwksUrl !== undefined && { 'jwks-url': jwksUrl }),
-  };
-  return [{ from: 'auth.jwt', input, ...(secret !== undefined && { secret }) }];
-}
-
-async function readApiKeys(settings: Settings, { read }: Parts): Promise<readonly ApiKey[]> {
-  const inline = settings.get(table.apiKeys).map((key, i) => readApiKey(key, `auth.api-keys[${i}]`));
-  const path = settings.get(table.apiKeysFile);
-  const keys = path === undefined ? inline : [...inline, ...(await readApiKeysFile(path, read))];
-  const twice = keys.find(({ name }, i) => keys.findIndex((key) => key.name === name) !== i);
-  if (twice === undefined) return keys;
-  throw createError(
-    'config/invalid',
-    `Expected API keys to have different names, got "${twice.name}" twice.`,
-  );
-}
-
-async function readApiKeysFile(path: string, read: Parts['read']): Promise<readonly ApiKey[]> {
-  const { name } = table.apiKeysFile;
-  const text = await readFrom(path, name, read);
-  let value: unknown;
-  try {
-    value = parse(text);
-  } catch (cause) {
-    throw createError('config/invalid', `${name}: ${path} is no YAML or JSON.`, { cause });
-  }
-  return table.checkApiKeys(value ?? [], name).map((key, i) => readApiKey(key, `${name}[${i}]`));
 }
 
 function placesOf({ cookie, inQuery }: Rules, door: Door | undefined): CredentialPlaces {

@@ -37,10 +37,6 @@ export function selectKeys(
   return chosen.slice(0, MAX_CANDIDATES);
 }
 
-export function staticKeys(keys: readonly VerificationKey[]): KeySource {
-  return { find: (algorithm, kid) => Promise.resolve(selectKeys(keys, algorithm, kid)) };
-}
-
 /**
  * A secret that the issuer shares with the server: its UTF-8 bytes are the key, or those that follow `base64:`.
  *

@@ -59,7 +59,11 @@ describe('A template', () => {
 
   test('never matches more for any value of a claim than its author meant', () => {
     const value = fc.oneof(
-      fc.string({ unit: fc.constantFrom(...'*:\\(){}+?a/.-'), minLength: 1, maxLength: 8 }),
+      fc.string({
+        unit: fc.constantFrom('*', ':', '\\', '(', ')', '{', '}', '+', '?', 'a', '/', '.', '-'),
+        minLength: 1,
+        maxLength: 8,
+      }),
       fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 }),
     );
     const topic = fc.array(fc.constantFrom('user', 'bob', 'ann', '*', ':id', 'inbox', '', 'x'), {
@@ -72,9 +76,7 @@ describe('A template', () => {
         // The author meant: everything below this one segment.
         expect(matchesTopic(name)).toBe(!sub.includes('/') && name.startsWith(`user/${sub}/`));
         expect(matchesTopic(`user/${sub}/x`)).toBe(bound(fill('user/{sub}/*', { sub })).size > 0);
-        expect(fill('user/{sub}', { sub })).toEqual(
-          /[/\u0000-\u001f\u007f]/.test(sub) ? [] : [`user/${sub}`],
-        );
+        expect(fill('user/{sub}', { sub })).toEqual(/[/\p{Cc}]/u.test(sub) ? [] : [`user/${sub}`]);
       }),
       { numRuns: 500 },
     );

@@ -1,4 +1,4 @@
-import { titleOf } from '../protocol/errors.ts';
+import { type ErrorCode, titleOf } from '../protocol/errors.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 
 export const ALLOW = 'GET, HEAD, POST, OPTIONS';
@@ -30,19 +30,19 @@ export function toProblem(error: TidingsError): {
   return { status, headers, body };
 }
 
-/** How to do better: https://www.rfc-editor.org/rfc/rfc6750#section-3 */
+/** What was wrong with the credentials: https://www.rfc-editor.org/rfc/rfc6750#section-3.1 */
+const CHALLENGES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  'auth/expired': 'invalid_token',
+  'auth/forbidden': 'insufficient_scope',
+  'auth/invalid-request': 'invalid_request',
+  'auth/invalid-token': 'invalid_token',
+  'auth/revoked': 'invalid_token',
+};
+
 function challengeOf({ code, status, details }: TidingsError): string | undefined {
-  switch (code) {
-    case 'auth/expired':
-    case 'auth/invalid-token':
-    case 'auth/revoked':
-      return 'Bearer error="invalid_token"';
-    case 'auth/invalid-request':
-      return 'Bearer error="invalid_request"';
-    case 'auth/forbidden':
-      // Without topics it isn't about what the credentials cover, such as a request from a page of another origin.
-      return details['topics'] === undefined ? undefined : 'Bearer error="insufficient_scope"';
-    default:
-      return status === 401 ? 'Bearer' : undefined;
-  }
+  const error = CHALLENGES[code];
+  if (error === undefined) return status === 401 ? 'Bearer' : undefined;
+  // Without topics it isn't about what the credentials cover: the request came from a page of another origin.
+  if (code === 'auth/forbidden' && details['topics'] === undefined) return undefined;
+  return `Bearer error="${error}"`;
 }
