@@ -1,6 +1,7 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
 import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '../protocol/event.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
@@ -73,7 +74,8 @@ export interface Hub {
    * Appends several events side by side, all or none, and answers in their order. Of one key on a state topic with an
    * interval only the newest is appended. Where that interval is running, the event waits for its end and is appended
    * on its own: it is no longer part of the group, so a rejection may mean that only it failed, or only the others.
-   * Give events an `id` and you can safely publish the whole group again. Throws like `publish`.
+   * Give events an `id` and you can safely publish the whole group again. Throws like `publish`; `details.index` says
+   * which of several events is invalid.
    */
   publishAll(events: readonly EventInput[]): Promise<readonly Published[]>;
   /** The cursor at the head: read it, then read your database, and a page that connects with it misses nothing. */
@@ -166,12 +168,26 @@ class AppHub implements Hub {
 
   async publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
     const { conflation, counters, options } = this.#core;
-    const appended = await conflation.append(events.map((event) => this.#toNewEvent(event)));
+    const appended = await conflation.append(this.#toNewEvents(events));
     const { epoch } = options.log.tail;
     return appended.map(({ seq, duplicate }) => {
       if (!duplicate) counters.published += 1;
       return { cursor: formatCursor({ epoch, seq }), seq, duplicate };
     });
+  }
+
+  #toNewEvents(inputs: readonly EventInput[]): readonly NewEvent[] {
+    let index = 0;
+    try {
+      return inputs.map((event, i) => {
+        index = i;
+        return this.#toNewEvent(event);
+      });
+    } catch (error) {
+      if (inputs.length === 1 || !(error instanceof TidingsError)) throw error;
+      const { code, message, details, cause } = error;
+      throw createError(code, message, { details: { ...details, index }, cause });
+    }
   }
 
   #toNewEvent(input: EventInput): NewEvent {
