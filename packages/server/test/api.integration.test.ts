@@ -349,7 +349,7 @@ describe('a stream', () => {
       json: { connection, secret, add: ['two'] },
     });
     expect(changed.status).toBe(200);
-    expect(await frames.nextEvent()).toMatchObject({ type: 'tidings:topics' });
+    expect(await frames.nextEvent()).toMatchObject({ type: 'tidings:subscribed' });
     await post({ topics: 'two', data: 2 });
     expect((await frames.nextEvent()).data).toBe('2');
   });

@@ -65,7 +65,10 @@ function notFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyR
 }
 
 export function nothingHere(): TidingsError {
-  return createError('request/not-found', 'There is nothing at this URL. See /openapi.json for what there is.');
+  return createError(
+    'request/not-found',
+    'There is nothing at this URL. See /openapi.json for what there is.',
+  );
 }
 
 /** The answer to what is no HTTP at all, written before there is a request. */

@@ -1,3 +1,4 @@
+import type { ConnectionEnd } from '../hub/connection-info.ts';
 import type { Member } from '../hub/presence/presence.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import {
@@ -75,9 +76,11 @@ export function checkAddress(answer: unknown): string | undefined {
 }
 
 /** The function that `onConnect` returned, to call at the end; undefined if it returned nothing. */
-export function checkOnEnd(answer: unknown): (() => void) | undefined {
+export function checkOnEnd(answer: unknown): ((end: ConnectionEnd) => void) | undefined {
   assertNoPromise('onConnect', answer);
-  if (answer === undefined || typeof answer === 'function') return answer as (() => void) | undefined;
+  if (answer === undefined || typeof answer === 'function') {
+    return answer as ((end: ConnectionEnd) => void) | undefined;
+  }
   throw invalidOption(
     'onConnect',
     `Expected \`onConnect\` to return a function that is called at the end, or nothing; got ${describe(answer)}.`,
