@@ -27,6 +27,7 @@ export const MEMBER: Checks<Member> = {
 export const AUTHORIZATION: Checks<Authorization> = {
   subject: aString,
   topics: { expected: 'a list of topics and patterns', accepts: Array.isArray },
+  private: { expected: 'a list of topics and patterns', accepts: Array.isArray },
   member: { ...options(MEMBER), ...anObjectWith('a member, such as { id: "ann" }', 'id') },
   expiresAt: aNumber({ min: 0 }),
   issuedAt: aNumber({ min: 0 }),
@@ -46,6 +47,12 @@ export function checkAuthorization(answer: unknown): Authorization {
     throw invalidOption(
       'authorize().topics',
       'Expected `authorize().topics` to be a list, got undefined. Leave it out to grant all but private events.',
+    );
+  }
+  if ('private' in answer && !('topics' in answer)) {
+    throw invalidOption(
+      'authorize().private',
+      'Expected `authorize().private` to come with `topics`, which it narrows; got it alone.',
     );
   }
   return answer;

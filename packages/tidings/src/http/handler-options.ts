@@ -15,6 +15,11 @@ export interface Authorization {
    */
   readonly topics?: readonly Matcher[];
   /**
+   * The topics on which private events reach it, if not on all of `topics`: an empty list where anybody may read what is
+   * public. Needs `topics`.
+   */
+  readonly private?: readonly Matcher[];
+  /**
    * The member that the connection counts as in presence. Default: the subject; without one, each connection by itself.
    */
   readonly member?: Member;
