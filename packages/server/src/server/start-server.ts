@@ -77,6 +77,7 @@ async function start(
     publicApp,
     internalApp,
     development: developmentKey !== undefined,
+    developmentKey,
     phase: () => phase,
   };
   const parts: RunningPart[] = [];

@@ -57,6 +57,7 @@ const STATUS_OF = {
   'request/body-too-large': 413,
   'request/handler-failed': 500,
   'request/invalid-body': 400,
+  'request/invalid-query': 400,
   'request/method-not-allowed': 405,
   'request/no-socket': null,
   'request/not-acceptable': 406,
