@@ -3,7 +3,7 @@ import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts
 import type { LogEntry } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import type { PageLimit } from '../../log/page.ts';
-import { type Verdict, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
+import { type Verdict, isPublicOnly, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
 import type { Output } from './sink.ts';
 import { looksFor } from './tuning.ts';
 import { type SharedPage, type SharedStates, type Subscription, wants } from './subscription.ts';
@@ -193,7 +193,7 @@ export class Reader {
   /** Reads below the tail. A gap notice about events that retention took comes before the page that lacks them. */
   async #readLog(subscription: Subscription, end: number): Promise<Reading> {
     const { log } = this.#source;
-    const { wanted, format } = subscription;
+    const { wanted, granted, format } = subscription;
     const after = this.cursor;
     const { epoch } = log.tail;
     const page = await log.read({
@@ -202,7 +202,7 @@ export class Reader {
       matchers: wanted,
       limit: limitFor(wanted),
     });
-    const all = await log.losses(after, wanted);
+    const all = await log.losses(after, wanted, isPublicOnly(granted));
     return () => {
       // A page of an earlier epoch may have events that are lost now.
       if (log.tail.epoch !== epoch) return undefined;

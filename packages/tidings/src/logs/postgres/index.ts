@@ -311,8 +311,8 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
     },
     append: (events) => whileOpen(() => (events.length === 0 ? [] : writer.append(events))),
     read: (query) => whileOpen(() => readPage(store, query, tail.head)),
-    losses: (after, matchers) =>
-      whileOpen(async () => readLosses(store, await readState(store), after, matchers)),
+    losses: (after, matchers, publicOnly) =>
+      whileOpen(async () => readLosses(store, await readState(store), after, matchers, publicOnly)),
     trim: (time) => whileOpen(() => trim(time)),
     catchUp: () => whileOpen(() => follower.catchUp()),
     publishIn: (transaction, events) =>
