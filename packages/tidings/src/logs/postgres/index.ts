@@ -33,7 +33,8 @@ import {
 import { type PostgresPool, type Session, assertPool, openDatabase } from './database.ts';
 import { quoteSchema } from './migrations.ts';
 import { type Registration, openLog } from './open.ts';
-import { type AppTransaction, publishIn, startMover } from './outbox.ts';
+import { startMover } from './mover.ts';
+import { type AppTransaction, publishIn } from './outbox.ts';
 import { readLosses, readPage } from './read.ts';
 import { createSource } from './source.ts';
 import { type State, createStore, newWalks, readState } from './store.ts';

@@ -16,7 +16,8 @@
  * - `ids`: publishers' ids. Those with `superseded_by` are of events that are gone.
  * - `losses`: the newest loss of each topic, of public and of private events, and how many there had been in all.
  * - `nodes`: a process's settings, and its last append, which is answered again if the answer got lost.
- * - `outbox`: events that apps published in transactions of their own; a row becomes visible when those commit.
+ * - `outbox`: events that apps published in transactions of their own; a row becomes visible when those commit. `parked`: why a row can't
+ *   be appended.
  */
 export const TABLES = `
 CREATE TABLE SCHEMA.format (version integer NOT NULL);
@@ -121,8 +122,9 @@ CREATE TABLE SCHEMA.mover (one boolean PRIMARY KEY DEFAULT true CHECK (one));
 INSERT INTO SCHEMA.mover DEFAULT VALUES;
 `;
 
-/** Losses of private events are counted apart: up to here, all were counted as of public ones. */
-export const PRIVATE_LOSSES = `
+/** Losses of private events are counted apart: up to here, all were counted as of public ones. And rows can be parked. */
+export const VERSION_2 = `
+ALTER TABLE SCHEMA.outbox ADD COLUMN parked text;
 ALTER TABLE SCHEMA.head RENAME COLUMN loss_records TO public_records;
 ALTER TABLE SCHEMA.head RENAME COLUMN forgotten_seq TO public_forgotten_seq;
 ALTER TABLE SCHEMA.head RENAME COLUMN forgotten_count TO public_forgotten_count;
