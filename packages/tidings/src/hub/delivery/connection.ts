@@ -214,7 +214,7 @@ export class Connection implements Receiver, Task {
   beat(output: Output, seq: number, now: number): void {
     const { fanOut } = this.#delivery;
     // If its subscription is being pushed to, events up to there may be outstanding; and it isn't quiet.
-    if (this.#phase !== 'live' || this.#subscription.pushed.at === fanOut.beganAt) return;
+    if (this.#phase !== 'live' || fanOut.isFor(this.#subscription)) return;
     this.#count(output);
     this.#wroteAt = now;
     this.push(output, seq, now);
@@ -250,7 +250,7 @@ export class Connection implements Receiver, Task {
     this.#reader.cursor = pending.at(-1)?.seq ?? this.#reader.cursor;
     if (entries.length === 0) return;
     counters.delivered += entries.length;
-    this.#write(subscription.format.events(entries, log.tail.epoch));
+    this.#write(subscription.format.events(entries, log.tail.epoch, true));
   }
 
   /** Goes on from the log, because the next push may leave out events that it wants. */

@@ -180,13 +180,19 @@ export class Reader {
     if (last?.after === this.cursor && last.next <= end) return last;
     const { wanted } = subscription;
     const page = tail.read(this.cursor, wantsUpTo(subscription, end), limitFor(wanted), wanted);
-    const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
+    const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end), true);
     if (subscription.receivers > 1) subscription.lastPage = shared;
     return shared;
   }
 
-  #toShared({ format }: Subscription, entries: readonly LogEntry[], next: number): SharedPage {
-    const output = entries.length === 0 ? undefined : format.events(entries, this.#source.log.tail.epoch);
+  #toShared(
+    { format }: Subscription,
+    entries: readonly LogEntry[],
+    next: number,
+    areShared: boolean,
+  ): SharedPage {
+    const { epoch } = this.#source.log.tail;
+    const output = entries.length === 0 ? undefined : format.events(entries, epoch, areShared);
     return { after: this.cursor, next, output, events: entries.length };
   }
 
@@ -207,7 +213,7 @@ export class Reader {
       // A page of an earlier epoch may have events that are lost now.
       if (log.tail.epoch !== epoch) return undefined;
       const losses = newLosses(all, (this.#toldLosses ??= new Map<string, number>()));
-      const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
+      const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end), false);
       if (losses.length === 0) return this.#taking(shared)();
       const topics = losses.map(({ matcher }) => matcher);
       const notice = format.gap({ gaps: trimmedGaps(topics) }, this.cursorText);
