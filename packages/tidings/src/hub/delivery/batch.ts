@@ -53,6 +53,7 @@ export class Batch {
     counters.delivered += this.#entries.length * live.size;
     counters.bytes += output.length * live.size;
     pushed.bytes += output.length;
+    pushed.events += this.#entries.length;
     pushed.at = at;
     return output;
   }
