@@ -18,6 +18,7 @@ import { repeat } from './lib/clock.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Config } from './ops/config.ts';
 import { createConnectionWatch } from './connections/watch.ts';
+import type { ConnectionWatch } from './connections/watch.ts';
 import { createDashboard } from './dashboard/dashboard.ts';
 import { createSampler } from './dashboard/sampler.ts';
 import { openDatabase } from './database/open.ts';
@@ -63,6 +64,7 @@ export interface Services {
   readonly viewers: Viewers;
   readonly pageViews: PageViewCounter;
   readonly greetings: Greetings;
+  readonly connectionWatch: ConnectionWatch;
   close(): Promise<void>;
 }
 
@@ -138,6 +140,7 @@ export async function createServices({
     viewers,
     pageViews,
     greetings,
+    connectionWatch,
     async close() {
       for (const stop of repeating) stop();
       sampler.close();

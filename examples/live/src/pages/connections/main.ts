@@ -23,7 +23,7 @@ function draw(): void {
   }
   setText(place('bytes'), formatBytes(bytes));
   setText(place('tail'), `tail: ${plural(tailEvents, 'event')}, ${formatBytes(tailBytes)}`);
-  table.draw(state, stream.state().connection);
+  table.draw(state);
 }
 
 stream.on('connections:snapshot', (snapshot) => {

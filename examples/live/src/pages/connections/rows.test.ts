@@ -5,6 +5,7 @@ import { applyDelta, applySnapshot, sortRows, totals } from './rows.ts';
 function row(id: string, more: Partial<ConnectionRow> = {}): ConnectionRow {
   return {
     id,
+    browser: null,
     connectedAt: 1_000,
     remote: '192.0.2.x',
     signedIn: false,
@@ -23,6 +24,7 @@ const state = applySnapshot(
   {
     version: 5,
     at: 10_000,
+    own: 'me',
     connections: [row('a'), row('b', { connectedAt: 2_000, bytes: 50, signedIn: true, state: 'behind' })],
     total: 3,
     hub,

@@ -9,6 +9,8 @@ export interface ConnectionsState {
   readonly rows: ReadonlyMap<string, ConnectionRow>;
   readonly total: number;
   readonly hub: HubFigures;
+  /** The mark of this browser's own streams. */
+  readonly own: string;
   /** How far the server's clock is ahead of this one, in ms. */
   readonly ahead: number;
 }
@@ -19,6 +21,7 @@ export function applySnapshot(told: ConnectionsSnapshot, now: number): Connectio
     rows: new Map(told.connections.map((row) => [row.id, row])),
     total: told.total,
     hub: told.hub,
+    own: told.own,
     ahead: told.at - now,
   };
 }

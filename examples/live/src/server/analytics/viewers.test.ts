@@ -50,8 +50,8 @@ test('only pages whose number has changed are published, and nothing if there ar
   expect(await toldNow()).toEqual([
     {
       pages: [
-        { page: '/feed', viewers: 1 },
         { page: '/', viewers: 2 },
+        { page: '/feed', viewers: 1 },
       ],
       people: 3,
     },

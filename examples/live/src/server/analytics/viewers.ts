@@ -1,11 +1,11 @@
 import type { Hub, Matcher } from 'tidings';
-import { PAGES, TOPICS } from '../../shared/api.ts';
+import { ANY_PAGE, PAGES, TOPICS, countingTopics } from '../../shared/api.ts';
 import type { PageName, PageViewers, ViewersSnapshot } from '../../shared/api.ts';
 import { createVersions } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import { inParts } from '../lib/in-parts.ts';
 import type { Announce } from '../events/announce.ts';
-import { ANY_PAGE, pageOf, pageTopic } from '../events/topics.ts';
+import { pagesOf } from '../events/topics.ts';
 import { OTHER } from './page-name.ts';
 
 /** How many people view which page right now. The hub counts them, as present on a topic of each page. */
@@ -36,15 +36,15 @@ const OWN: ReadonlySet<PageName> = new Set([...Object.keys(PAGES), OTHER]);
 
 export function createViewers({ hub, announce, clock, maxPages }: ViewersOptions): Viewers {
   const nextVersion = createVersions(clock);
-  /** Pages that may have viewers, with the last published number. */
-  const told = new Map<PageName, number>();
+  /** Pages that may have viewers, with the last published number. Own ones may get some without a new connection. */
+  const told = new Map<PageName, number>(Array.from(OWN, (page) => [page, 0]));
   let toldPeople = 0;
 
   function hasRoom(page: PageName): boolean {
-    return told.has(page) || OWN.has(page) || told.size < maxPages;
+    return told.has(page) || told.size < OWN.size + maxPages;
   }
 
-  const countOn = (page: PageName): number => hub.presence(pageTopic(page)).count;
+  const countOn = (page: PageName): number => hub.presence(countingTopics(page)[1]).count;
   const countPeople = (): number => hub.presence(ANY_PAGE).count;
 
   function findChanges(): PageViewers[] {
@@ -52,7 +52,7 @@ export function createViewers({ hub, announce, clock, maxPages }: ViewersOptions
     for (const [page, before] of told) {
       const viewers = countOn(page);
       if (viewers !== before) changed.push({ page, viewers });
-      if (viewers === 0) told.delete(page);
+      if (viewers === 0 && !OWN.has(page)) told.delete(page);
       else told.set(page, viewers);
     }
     return changed;
@@ -60,13 +60,12 @@ export function createViewers({ hub, announce, clock, maxPages }: ViewersOptions
 
   return {
     topicsOf(page) {
-      return [ANY_PAGE, pageTopic(hasRoom(page) ? page : OTHER)];
+      return countingTopics(hasRoom(page) ? page : OTHER);
     },
 
     enter(topics) {
-      const page = pageOf(topics);
       // Others may have taken the room since the topics were chosen.
-      if (page !== undefined && hasRoom(page) && !told.has(page)) told.set(page, 0);
+      for (const page of pagesOf(topics)) if (hasRoom(page) && !told.has(page)) told.set(page, 0);
     },
 
     async tick() {

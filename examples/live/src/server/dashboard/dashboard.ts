@@ -4,6 +4,7 @@ import type { DashboardSnapshot, MetricName, Metrics } from '../../shared/api.ts
 import { createVersions } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Announce, Announcement } from '../events/announce.ts';
+import { createInterest } from '../events/interest.ts';
 import { createHistory } from './history.ts';
 import type { Sampler } from './sampler.ts';
 
@@ -65,7 +66,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     return latest;
   }
 
-  const isWatched = (): boolean => hub.watchers(TOPICS.dashboard) > 0;
+  const interest = createInterest(hub, TOPICS.dashboard, clock);
 
   function toDelta(group: Group, at: number, metrics: Metrics): Announcement {
     const changed = Object.fromEntries(GROUPS[group].map((name) => [name, metrics[name]]));
@@ -77,7 +78,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     async tick() {
       const before = latest?.metrics;
       const { at, metrics } = takeSample();
-      if (!isWatched()) return;
+      if (!interest.lasts()) return;
       const changed = groups.filter((group) =>
         GROUPS[group].some((name) => before?.[name] !== metrics[name]),
       );
@@ -87,11 +88,12 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     async tellTotals() {
       if (latest === undefined) return;
       latest.metrics = { ...latest.metrics, ...sampler.totals() };
-      if (!isWatched()) return;
+      if (!interest.lasts()) return;
       await announce(toDelta('totals', clock.now(), latest.metrics));
     },
 
     snapshot() {
+      interest.show();
       const { at, version, metrics } = latest ?? takeSample();
       // The page itself has come since the last sample.
       const now = { ...metrics, ...sampler.streams() };

@@ -1,11 +1,11 @@
 import { TidingsError, createHub, memoryLog } from 'tidings';
 import type { EventLog, Hub, Retention, TopicRule } from 'tidings';
 import { lmdbLog } from 'tidings/lmdb';
-import { TOPICS } from '../../shared/api.ts';
+import { ANY_PAGE, TOPICS } from '../../shared/api.ts';
 import { ConfigError } from '../ops/config.ts';
 import type { Config } from '../ops/config.ts';
 import type { Logger } from '../ops/logger.ts';
-import { ANY_PAGE, EACH_PAGE } from './topics.ts';
+import { EACH_PAGE } from './topics.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

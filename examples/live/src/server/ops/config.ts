@@ -36,7 +36,7 @@ const environment = z.object({
   SIGN_IN_FAILURES: count(20),
   POSTS_PER_MINUTE: count(20),
   CHANGES_PER_MINUTE: count(120),
-  CONNECTS_PER_MINUTE: count(120),
+  CONNECTS_PER_MINUTE: count(300),
   CONNECTIONS: count(20_000),
   CONNECTIONS_PER_USER: count(20),
   CONNECTIONS_PER_ADDRESS: count(200),

@@ -1,0 +1,29 @@
+import type { Hub } from 'tidings';
+import type { Clock } from '../lib/clock.ts';
+
+/** Whether anybody follows a topic, or is about to. */
+export interface Interest {
+  /** A page got the snapshot that later events of the topic change. */
+  show(): void;
+  lasts(): boolean;
+}
+
+/**
+ * Tabs that share a stream get their snapshot from an answer that ends, and their share of the stream a moment later. What is
+ * published in between is for them, too, although nobody watches then.
+ */
+const LINGER = 30_000;
+
+export function createInterest(hub: Pick<Hub, 'watchers'>, topic: string, clock: Clock): Interest {
+  let until = -Infinity;
+  const show = (): void => {
+    until = clock.now() + LINGER;
+  };
+  return {
+    show,
+    lasts() {
+      if (hub.watchers(topic) > 0) show();
+      return clock.now() < until;
+    },
+  };
+}
