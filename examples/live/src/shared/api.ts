@@ -231,7 +231,7 @@ export interface PageTotal {
  * | topic         | who    | on connecting                 | then                                                |
  * | ------------- | ------ | ----------------------------- | --------------------------------------------------- |
  * | `posts`       | all    |                               | `post`, `post:liked`, `post:deleted`                |
- * | `dashboard`   | all    | `dashboard:snapshot`          | `dashboard:delta`, a few once a second              |
+ * | `dashboard`   | all    | `dashboard:snapshot`          | `dashboard:delta`, a few once a second; `dashboard:nodes` |
  * | `viewers`     | all    | `viewers:snapshot`            | `viewers:delta`                                     |
  * | `pageviews`   | all    | (`GET /analytics/pageviews`)  | `pageviews:delta`                                   |
  * | `connections` | all    | `connections:snapshot`        | `connections:delta`, at most one a second           |
@@ -242,7 +242,10 @@ export interface PageTotal {
  *
  * Snapshots come on every connect, also after a reconnect, when older deltas may still follow: deltas and
  * snapshots carry a `version`. Replace all you have by the snapshot; ignore a delta whose `version` is not
- * greater than your own. (A snapshot always wins, regardless of its version.)
+ * greater than your own; those of `viewers` apply unless it is less. (A snapshot always wins, regardless of its version.)
+ *
+ * If several processes serve the app, `dashboard` and `connections` tell of one of them: a snapshot names the `node` that the
+ * page is connected to. Ignore deltas of others.
  *
  * Counting the page: while a page is looked at, it also asks for the topics of {@link countingTopics}. It is viewed for
  * as long as a stream has them, plus a short grace time. Viewers are recognized by a first-party cookie the server
@@ -297,6 +300,7 @@ export interface Events {
 
   'dashboard:snapshot': DashboardSnapshot;
   'dashboard:delta': DashboardDelta;
+  'dashboard:nodes': DashboardNodes;
 
   'viewers:snapshot': ViewersSnapshot;
   'viewers:delta': ViewersDelta;
@@ -338,7 +342,25 @@ export interface Metrics {
 
 export type MetricName = keyof Metrics;
 
-export interface DashboardSnapshot {
+/** One of the processes that serve the app, as it reported itself a moment ago. */
+export interface NodeFigures {
+  id: string;
+  name: string;
+  startedAt: number;
+  /** Open event streams. */
+  connections: number;
+  /** null: not known yet. */
+  publishedPerSecond: number | null;
+  deliveredPerSecond: number | null;
+}
+
+/** The nodes as the node of that name sees them: itself first. */
+export interface DashboardNodes {
+  node: string;
+  nodes: NodeFigures[];
+}
+
+export interface DashboardSnapshot extends DashboardNodes {
   version: number;
   /** When `metrics` were sampled; `connections` and `usersOnline` are as of now. */
   at: number;
@@ -361,6 +383,7 @@ export interface DashboardSnapshot {
  */
 export interface DashboardDelta {
   version: number;
+  node: string;
   at: number;
   metrics: Partial<Metrics>;
 }
@@ -430,6 +453,7 @@ export interface HubFigures {
 
 export interface ConnectionsSnapshot {
   version: number;
+  node: string;
   at: number;
   /** The `browser` of this page's own streams. */
   own: string;
@@ -442,6 +466,7 @@ export interface ConnectionsSnapshot {
 
 export interface ConnectionsDelta {
   version: number;
+  node: string;
   at: number;
   /** New, or with something changed. */
   upserted: ConnectionRow[];

@@ -23,6 +23,7 @@ const hub = { behind: 1, stalled: 0, head: 40, tailEvents: 40, tailBytes: 9_000 
 const state = applySnapshot(
   {
     version: 5,
+    node: 'one',
     at: 10_000,
     own: 'me',
     connections: [row('a'), row('b', { connectedAt: 2_000, bytes: 50, signedIn: true, state: 'behind' })],
@@ -36,6 +37,7 @@ describe('the open streams', () => {
   test('follow what was added, changed and removed', () => {
     const next = applyDelta(state, {
       version: 6,
+      node: 'one',
       at: 11_000,
       upserted: [row('b', { bytes: 70 }), row('c')],
       removed: ['a'],

@@ -6,6 +6,8 @@ import { isNews } from '../lib/versioned.ts';
 /** The open streams as the page knows them. */
 export interface ConnectionsState {
   readonly version: number;
+  /** The process that they are open at. */
+  readonly node: string;
   readonly rows: ReadonlyMap<string, ConnectionRow>;
   readonly total: number;
   readonly hub: HubFigures;
@@ -18,6 +20,7 @@ export interface ConnectionsState {
 export function applySnapshot(told: ConnectionsSnapshot, now: number): ConnectionsState {
   return {
     version: told.version,
+    node: told.node,
     rows: new Map(told.connections.map((row) => [row.id, row])),
     total: told.total,
     hub: told.hub,
@@ -30,7 +33,7 @@ export function applyDelta(
   have: ConnectionsState | undefined,
   delta: ConnectionsDelta,
 ): ConnectionsState | undefined {
-  if (have === undefined || !isNews(have, delta)) return have;
+  if (have === undefined || delta.node !== have.node || !isNews(have, delta)) return have;
   const rows = new Map(have.rows);
   for (const id of delta.removed) rows.delete(id);
   for (const row of delta.upserted) rows.set(row.id, row);

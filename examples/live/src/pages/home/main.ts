@@ -11,7 +11,7 @@ const { stream, start } = createPage();
 const figures = [...document.querySelectorAll<HTMLElement>('[data-figure]')];
 const people = need(document, '[data-people]', HTMLElement);
 
-let latest: Pick<DashboardSnapshot, 'version' | 'metrics'> | undefined;
+let latest: Pick<DashboardSnapshot, 'version' | 'node' | 'metrics'> | undefined;
 let viewers: ViewersSnapshot | undefined;
 
 function drawFigures(): void {
@@ -32,8 +32,8 @@ stream.on('dashboard:snapshot', (snapshot) => {
   drawFigures();
 });
 stream.on('dashboard:delta', (delta) => {
-  if (latest === undefined || !isNews(latest, delta)) return;
-  latest = { version: delta.version, metrics: { ...latest.metrics, ...delta.metrics } };
+  if (latest === undefined || delta.node !== latest.node || !isNews(latest, delta)) return;
+  latest = { node: latest.node, version: delta.version, metrics: { ...latest.metrics, ...delta.metrics } };
   drawFigures();
 });
 stream.on('viewers:snapshot', drawPeople);

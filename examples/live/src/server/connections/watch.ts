@@ -22,6 +22,8 @@ export interface ConnectionWatch {
 export interface ConnectionWatchOptions {
   readonly hub: Pick<Hub, 'connections' | 'watchers'> & { readonly stats: () => HubStats };
   readonly announce: Announce;
+  /** This process, among others that serve the app. */
+  readonly node: string;
   readonly clock: Clock;
 }
 
@@ -40,7 +42,12 @@ interface List {
   readonly hub: HubFigures;
 }
 
-export function createConnectionWatch({ hub, announce, clock }: ConnectionWatchOptions): ConnectionWatch {
+export function createConnectionWatch({
+  hub,
+  announce,
+  node,
+  clock,
+}: ConnectionWatchOptions): ConnectionWatch {
   const nextVersion = createVersions(clock);
   const interest = createInterest(hub, TOPICS.connections, clock);
   const salt = randomBytes(16);
@@ -94,7 +101,14 @@ export function createConnectionWatch({ hub, announce, clock }: ConnectionWatchO
         ...inParts(upserted, ROWS_PER_EVENT).map((part, i) => ({
           topics: TOPICS.connections,
           type: 'connections:delta' as const,
-          data: { version: nextVersion(), at, upserted: part, removed: i === 0 ? removed : [], ...rest },
+          data: {
+            version: nextVersion(),
+            node,
+            at,
+            upserted: part,
+            removed: i === 0 ? removed : [],
+            ...rest,
+          },
         })),
       );
     },
@@ -109,7 +123,14 @@ export function createConnectionWatch({ hub, announce, clock }: ConnectionWatchO
       const { rows, ...rest } = readLately();
       // Not for pages that watch already: they still need the changes since the last tick.
       if (told === undefined) remember({ rows, ...rest });
-      return { version: nextVersion(), at: clock.now(), own: markOf(visitor), connections: rows, ...rest };
+      return {
+        version: nextVersion(),
+        node,
+        at: clock.now(),
+        own: markOf(visitor),
+        connections: rows,
+        ...rest,
+      };
     },
   };
 }

@@ -50,6 +50,10 @@ function greetings(
   return [
     { topic: TOPICS.dashboard, type: 'dashboard:snapshot', data: dashboard.snapshot },
     { topic: TOPICS.viewers, type: 'viewers:snapshot', data: viewers.snapshot },
-    { topic: TOPICS.connections, type: 'connections:snapshot', data: () => connectionWatch.snapshot(visitor) },
+    {
+      topic: TOPICS.connections,
+      type: 'connections:snapshot',
+      data: () => connectionWatch.snapshot(visitor),
+    },
   ];
 }

@@ -20,7 +20,13 @@ describe('the topic of a stream', () => {
     const server = await start();
     const person = server.person();
     const queries = ['topic=nothing', 'topic=posts&topic=count'];
-    for (const query of [...queries, 'pattern=*', 'topic=POSTS', 'topic=page/made-up', 'topic=presence/pages']) {
+    for (const query of [
+      ...queries,
+      'pattern=*',
+      'topic=POSTS',
+      'topic=page/made-up',
+      'topic=presence/pages',
+    ]) {
       const answer = await person.get(`/events?${query}`);
       expect(answer, query).toMatchObject({ status: 400, body: { code: 'topic/unknown' } });
     }
