@@ -20,7 +20,7 @@ const pids = new Map<string, number>();
 
 beforeAll(async () => {
   if (missing !== undefined) return;
-  cluster = spawn(process.execPath, [main], {
+  cluster = spawn(process.execPath, [main, '--restart-after', '25'], {
     env: {
       PATH: process.env['PATH'],
       PORT: '0',

@@ -13,14 +13,12 @@ import { startProxy } from './proxy.mjs';
 
 const app = fileURLToPath(new URL('../dist/server/main.js', import.meta.url));
 const NAMES = ['one', 'two', 'three', 'four'];
-/** A node that ends is started again after this long: time to see how the others go on without it. */
-const RESTART_AFTER = 10_000;
 /** The log level from which on a node's lines are shown. */
 const WARNING = 40;
 
 const say = (/** @type {string} */ line) => void process.stdout.write(`${line}\n`);
 
-/** @returns {{ readonly nodes: number, readonly log: 'redis' | 'postgres', readonly port: number }} */
+/** @returns {{ readonly nodes: number, readonly log: 'redis' | 'postgres', readonly port: number, readonly restartAfter: number }} */
 function readArguments() {
   const { values } = parseArgs({
     options: {
@@ -30,6 +28,8 @@ function readArguments() {
         default: process.env['EVENT_LOG_URL']?.split(':')[0] ?? (hasRedis ? 'redis' : 'postgres'),
       },
       port: { type: 'string', default: process.env['PORT'] || '3000' },
+      // Time to see how the others go on without it.
+      'restart-after': { type: 'string', default: '10' },
     },
   });
   const [nodes, port] = [Number(values.nodes), Number(values.port)];
@@ -38,7 +38,18 @@ function readArguments() {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error('--port: from 0 to 65535.');
   const log = values.log === 'postgresql' ? 'postgres' : values.log;
   if (log !== 'redis' && log !== 'postgres') throw new Error('--log: redis or postgres.');
-  return { nodes, log, port };
+  const restartAfter = Number(values['restart-after']);
+  if (!(restartAfter >= 0)) throw new Error('--restart-after: seconds.');
+  return { nodes, log, port, restartAfter };
+}
+
+/** A line of a node's log; of anything else, such as a stack, it is worth a look. @param {string} line @returns {{ msg?: string, url?: string, level: number }} */
+function parseLine(line) {
+  try {
+    return /** @type {{ level: number }} */ (JSON.parse(line));
+  } catch {
+    return { level: WARNING };
+  }
 }
 
 /** Everything that runs, to be stopped in the opposite order. @type {(() => Promise<void> | void)[]} */
@@ -74,9 +85,10 @@ async function openEngines(log) {
  *
  * @param {string} name
  * @param {Record<string, string>} settings
+ * @param {number} restartAfter seconds
  * @param {(port: number | undefined) => void} moved called with its port when it serves, and without one when it is gone
  */
-function keepUp(name, settings, moved) {
+function keepUp(name, settings, restartAfter, moved) {
   /** @type {import('node:child_process').ChildProcess} */
   let child;
   /** @type {NodeJS.Timeout | undefined} */
@@ -89,17 +101,17 @@ function keepUp(name, settings, moved) {
       detached: true,
     });
     createInterface(/** @type {import('node:stream').Readable} */ (child.stdout)).on('line', (line) => {
-      const { msg, url, level } = line.startsWith('{') ? JSON.parse(line) : { level: WARNING };
+      const { msg, url, level } = parseLine(line);
       if (level >= WARNING) say(`${name}: ${line}`);
-      if (msg !== 'serving') return;
+      if (msg !== 'serving' || url === undefined) return;
       say(`Node ${name} serves. To kill it: kill -9 ${child.pid}`);
       moved(Number(new URL(url).port));
     });
     child.once('exit', (code, signal) => {
       moved(undefined);
       if (stopping) return;
-      say(`Node ${name} is gone (${signal ?? code}). It comes back in ${RESTART_AFTER / 1000} seconds.`);
-      restart = setTimeout(start, RESTART_AFTER);
+      say(`Node ${name} is gone (${signal ?? code}). It comes back in ${restartAfter} seconds.`);
+      restart = setTimeout(start, restartAfter * 1000);
     });
   }
 
@@ -114,7 +126,7 @@ function keepUp(name, settings, moved) {
 }
 
 async function main() {
-  const { nodes, log, port } = readArguments();
+  const { nodes, log, port, restartAfter } = readArguments();
   const folder = mkdtempSync(join(tmpdir(), 'tidings-cluster-'));
   running.push(() => rmSync(folder, { recursive: true, force: true }));
   const engines = await openEngines(log);
@@ -128,7 +140,7 @@ async function main() {
   let announced = false;
   for (const name of NAMES.slice(0, nodes)) {
     const settings = { ...engines, SESSION_SECRET, DATABASE_FILE: join(folder, name, 'unused.sqlite') };
-    keepUp(name, settings, (at) => {
+    keepUp(name, settings, restartAfter, (at) => {
       if (at === undefined) ports.delete(name);
       else ports.set(name, at);
       if (announced || ports.size < nodes) return;
@@ -149,15 +161,15 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
     process.once(signal, () => process.exit(1));
     stop().then(
       () => process.exit(0),
-      (error) => {
+      (/** @type {unknown} */ error) => {
         console.error(error);
         process.exit(1);
       },
     );
   });
 }
-main().catch(async (error) => {
-  console.error(error.message);
+main().catch(async (/** @type {unknown} */ error) => {
+  console.error(error instanceof Error ? error.message : error);
   await stop();
   process.exit(1);
 });

@@ -1,5 +1,6 @@
 import { TOPICS } from '../../shared/api.ts';
 import { formatBytes, formatCount, plural } from '../lib/format.ts';
+import { createSource } from '../lib/source.ts';
 import { createPage } from '../shell/page.ts';
 import { need, setText } from '../ui/dom.ts';
 import { every } from '../ui/every.ts';
@@ -11,6 +12,8 @@ import { createTable } from './table.ts';
 const { stream, start } = createPage();
 const table = createTable(createSorting(() => draw()));
 const place = (name: string): HTMLElement => need(document, `[data-total=${name}]`, HTMLElement);
+
+const source = createSource(stream.renew);
 
 let state: ConnectionsState | undefined;
 
@@ -27,10 +30,12 @@ function draw(): void {
 }
 
 stream.on('connections:snapshot', (snapshot) => {
+  source.begin(snapshot.node);
   state = applySnapshot(snapshot, Date.now());
   draw();
 });
 stream.on('connections:delta', (delta) => {
+  if (!source.accepts(delta.node)) return;
   state = applyDelta(state, delta);
   draw();
 });

@@ -50,7 +50,7 @@ describe('the open streams', () => {
   });
 
   test('are not changed by a delta that the snapshot already contains', () => {
-    const old = { version: 5, at: 1, upserted: [], removed: ['a'], total: 0, hub };
+    const old = { version: 5, node: 'one', at: 1, upserted: [], removed: ['a'], total: 0, hub };
     expect(applyDelta(state, old)).toBe(state);
   });
 

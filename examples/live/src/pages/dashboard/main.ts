@@ -1,5 +1,6 @@
 import { TOPICS } from '../../shared/api.ts';
 import type { NodeFigures } from '../../shared/api.ts';
+import { createSource } from '../lib/source.ts';
 import { formatAge } from '../lib/time.ts';
 import { createPage } from '../shell/page.ts';
 import { need, setText } from '../ui/dom.ts';
@@ -19,6 +20,8 @@ const details = need(document, '[data-figures]', HTMLDetailsElement);
 const table = createFiguresTable(details);
 const nodesTable = createNodesTable(need(document, '[data-nodes-section]', HTMLElement));
 const windows = need(document, '[data-window]', HTMLFieldSetElement);
+
+const source = createSource(stream.renew);
 
 let state: MetricsState | undefined;
 let nodes: readonly NodeFigures[] = [];
@@ -48,6 +51,7 @@ function draw(): void {
 }
 
 stream.on('dashboard:snapshot', (snapshot) => {
+  source.begin(snapshot.node);
   state = applySnapshot(state, snapshot, Date.now());
   ({ nodes } = snapshot);
   const interval = snapshot.interval === 1000 ? 'once a second' : `every ${formatAge(snapshot.interval)}`;
@@ -55,11 +59,12 @@ stream.on('dashboard:snapshot', (snapshot) => {
   requestAnimationFrame(draw);
 });
 stream.on('dashboard:delta', (delta) => {
+  if (!source.accepts(delta.node)) return;
   state = applyDelta(state, delta, Date.now());
   requestAnimationFrame(draw);
 });
 stream.on('dashboard:nodes', (told) => {
-  if (told.node !== state?.node) return;
+  if (!source.accepts(told.node)) return;
   ({ nodes } = told);
   requestAnimationFrame(draw);
 });

@@ -1,6 +1,7 @@
 import { TOPICS } from '../../shared/api.ts';
 import type { DashboardSnapshot, MetricName, ViewersSnapshot } from '../../shared/api.ts';
 import { formatCount, formatPerSecond } from '../lib/format.ts';
+import { createSource } from '../lib/source.ts';
 import { isNews } from '../lib/versioned.ts';
 import { applyViewers } from '../lib/viewers.ts';
 import { createPage } from '../shell/page.ts';
@@ -11,7 +12,9 @@ const { stream, start } = createPage();
 const figures = [...document.querySelectorAll<HTMLElement>('[data-figure]')];
 const people = need(document, '[data-people]', HTMLElement);
 
-let latest: Pick<DashboardSnapshot, 'version' | 'node' | 'metrics'> | undefined;
+const source = createSource(stream.renew);
+
+let latest: Pick<DashboardSnapshot, 'version' | 'metrics'> | undefined;
 let viewers: ViewersSnapshot | undefined;
 
 function drawFigures(): void {
@@ -28,12 +31,13 @@ function drawPeople(told: ViewersSnapshot | undefined): void {
 }
 
 stream.on('dashboard:snapshot', (snapshot) => {
+  source.begin(snapshot.node);
   latest = snapshot;
   drawFigures();
 });
 stream.on('dashboard:delta', (delta) => {
-  if (latest === undefined || delta.node !== latest.node || !isNews(latest, delta)) return;
-  latest = { node: latest.node, version: delta.version, metrics: { ...latest.metrics, ...delta.metrics } };
+  if (!source.accepts(delta.node) || latest === undefined || !isNews(latest, delta)) return;
+  latest = { version: delta.version, metrics: { ...latest.metrics, ...delta.metrics } };
   drawFigures();
 });
 stream.on('viewers:snapshot', drawPeople);

@@ -37,6 +37,8 @@ export interface Stream {
   open(plan: StreamPlan): void;
   /** Opens it anew, now. */
   retry(): void;
+  /** Asks for the snapshots that greet it again: those of a node that is gone are of no use. */
+  renew(): void;
 }
 
 /** Somebody is looking at the page: it is worth asking more often than by default. */
@@ -176,6 +178,7 @@ export function createStream(path: string): Stream {
       if (state.phase === 'refused' || state.phase === 'ended') run();
       else client?.reconnect();
     },
+    renew: run,
   };
 }
 

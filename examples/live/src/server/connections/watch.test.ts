@@ -40,7 +40,13 @@ beforeEach(() => {
   clock = manualClock();
   watch = createConnectionWatch({
     clock,
-    hub: { connections: () => (lists++, connections), watchers: () => watchers, stats: () => stats },
+    node: 'one',
+    hub: {
+      connections: () => (lists++, connections),
+      watchers: () => watchers,
+      presence: () => ({ count: 0, members: [] }),
+      stats: () => stats,
+    },
     announce: (...announcements) => {
       for (const { data } of announcements) told.push(data as ConnectionsDelta);
       return Promise.resolve();

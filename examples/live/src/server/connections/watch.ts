@@ -20,7 +20,7 @@ export interface ConnectionWatch {
 }
 
 export interface ConnectionWatchOptions {
-  readonly hub: Pick<Hub, 'connections' | 'watchers'> & { readonly stats: () => HubStats };
+  readonly hub: Pick<Hub, 'connections' | 'watchers' | 'presence'> & { readonly stats: () => HubStats };
   readonly announce: Announce;
   /** This process, among others that serve the app. */
   readonly node: string;

@@ -29,7 +29,7 @@ beforeEach(() => {
     nodes: { figures: () => nodes },
     interval: 1000,
     startedAt: 5,
-    hub: { watchers: () => watchers },
+    hub: { watchers: () => watchers, presence: () => ({ count: 0, members: [] }) },
     sampler: {
       sample() {
         samples += 1;
@@ -87,8 +87,8 @@ test('publishes only changed groups, each as a whole under its key', async () =>
   const at = clock.now();
   const delays = { lagP50: null, lagP99: 0, loopDelayP50: 0, loopDelayP99: 0 };
   expect(told).toEqual([
-    { key: 'one delays', version: expect.any(Number), at, metrics: delays },
-    { key: 'one totals', version: expect.any(Number), at, metrics: { posts: 1, pageViews: 0 } },
+    { key: 'one delays', node: 'one', version: expect.any(Number), at, metrics: delays },
+    { key: 'one totals', node: 'one', version: expect.any(Number), at, metrics: { posts: 1, pageViews: 0 } },
   ]);
   const versions = [version, ...told.map((delta) => delta.version)];
   expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));

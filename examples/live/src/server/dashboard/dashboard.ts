@@ -20,7 +20,7 @@ export interface Dashboard {
 }
 
 export interface DashboardOptions {
-  readonly hub: Pick<Hub, 'watchers'>;
+  readonly hub: Pick<Hub, 'watchers' | 'presence'>;
   readonly sampler: Sampler;
   readonly announce: Announce;
   /** This process, and all that serve the app. */

@@ -43,7 +43,8 @@ function openServer(url: string, onError: (error: Error) => void): PostgresDiale
 
 /** Times and counts are numbers here; pg reads `bigint` as text, since it may be larger than any of them ever is. */
 function getTypeParser(...type: Parameters<typeof pg.types.getTypeParser>): (value: string) => unknown {
-  return type[0] === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(...type);
+  if (type[0] === pg.types.builtins.INT8) return Number;
+  return pg.types.getTypeParser(...type) as (value: string) => unknown;
 }
 
 async function openMigrated(dialect: SqliteDialect | PostgresDialect): Promise<Database> {

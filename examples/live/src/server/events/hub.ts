@@ -28,6 +28,9 @@ const RULES: readonly TopicRule[] = [
   { match: TOPICS.pageViews, retention: { events: 10_000 } },
 ];
 
+/** The topics of figures that each node publishes while somebody wants them, see `createInterest`. */
+const FIGURES = [TOPICS.dashboard, TOPICS.connections];
+
 export async function openHub(config: Config, log: Logger): Promise<Hub> {
   return createHub({
     log: await openLog(config.eventLog),
@@ -36,8 +39,12 @@ export async function openHub(config: Config, log: Logger): Promise<Hub> {
     stallTimeout: config.stallTimeout,
     maxLifetime: config.maxLifetime,
     limits: { ...config.connectionLimits, topicsPerConnection: 16, eventLength: 65_536 },
-    // Pages learn only how many people view them, not who.
-    presence: [ANY_PAGE, EACH_PAGE].map((match) => ({ match, grace: config.viewerGrace, members: 0 })),
+    // Pages learn only how many people view them, not who; nodes, whether anybody does.
+    presence: [ANY_PAGE, EACH_PAGE, ...FIGURES].map((match) => ({
+      match,
+      grace: config.viewerGrace,
+      members: 0,
+    })),
     onError: (error) => log.error({ err: error }, 'hub'),
   });
 }

@@ -5,7 +5,12 @@ import { createInterest } from './interest.ts';
 test('a topic is of interest while somebody watches, and between a snapshot and the stream that follows it', () => {
   const clock = manualClock();
   let watchers = 0;
-  const interest = createInterest({ watchers: () => watchers }, 'connections', clock);
+  let present = 0;
+  const interest = createInterest(
+    { watchers: () => watchers, presence: () => ({ count: present, members: [] }) },
+    'connections',
+    clock,
+  );
   expect(interest.lasts()).toBe(false);
   interest.show();
   clock.advance(5_000);
@@ -18,4 +23,7 @@ test('a topic is of interest while somebody watches, and between a snapshot and 
   expect(interest.lasts()).toBe(true);
   clock.advance(60_000);
   expect(interest.lasts()).toBe(false);
+  // At another node.
+  present = 1;
+  expect(interest.lasts()).toBe(true);
 });

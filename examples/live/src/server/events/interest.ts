@@ -1,7 +1,7 @@
 import type { Hub } from 'tidings';
 import type { Clock } from '../lib/clock.ts';
 
-/** Whether anybody follows a topic, or is about to. */
+/** Whether anybody follows a topic, here or at another node, or is about to. */
 export interface Interest {
   /** A page got the snapshot that later events of the topic change. */
   show(): void;
@@ -14,7 +14,11 @@ export interface Interest {
  */
 const LINGER = 30_000;
 
-export function createInterest(hub: Pick<Hub, 'watchers'>, topic: string, clock: Clock): Interest {
+export function createInterest(
+  hub: Pick<Hub, 'watchers' | 'presence'>,
+  topic: string,
+  clock: Clock,
+): Interest {
   let until = -Infinity;
   const show = (): void => {
     until = clock.now() + LINGER;
@@ -22,7 +26,8 @@ export function createInterest(hub: Pick<Hub, 'watchers'>, topic: string, clock:
   return {
     show,
     lasts() {
-      if (hub.watchers(topic) > 0) show();
+      // Presence counts over all nodes: the stream may be at another one.
+      if (hub.watchers(topic) > 0 || hub.presence(topic).count > 0) show();
       return clock.now() < until;
     },
   };
