@@ -1,6 +1,7 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
 import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '../protocol/event.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { Appended, EventLog } from '../log/event-log.ts';
@@ -75,7 +76,8 @@ export interface Hub {
    * Appends several events side by side, all or none, and answers in their order. Of one key on a state topic with an
    * interval only the newest is appended. Where that interval is running, the event waits for its end and is appended
    * on its own: it is no longer part of the group, so a rejection may mean that only it failed, or only the others.
-   * Give events an `id` and you can safely publish the whole group again. Throws like `publish`.
+   * Give events an `id` and you can safely publish the whole group again. Throws like `publish`; `details.index` says
+   * which of several events is invalid.
    */
   publishAll(events: readonly EventInput[]): Promise<readonly Published[]>;
   /** The cursor at the head: read it, then read your database, and a page that connects with it misses nothing. */
@@ -196,12 +198,26 @@ class AppHub implements Hub {
     const { conflation, options, tally } = this.#core;
     const since = options.clock.monotonic();
     try {
-      const appended = await conflation.append(events.map((event) => this.#toNewEvent(event, mayUse)));
+      const appended = await conflation.append(this.#toNewEvents(events, mayUse));
       tally.publishTime.add(options.clock.monotonic() - since);
       return appended;
     } catch (error) {
       tally.publishFailed(error);
       throw error;
+    }
+  }
+
+  #toNewEvents(inputs: readonly EventInput[], mayUse?: typeof RUNS_PREFIX): readonly NewEvent[] {
+    let index = 0;
+    try {
+      return inputs.map((event, i) => {
+        index = i;
+        return this.#toNewEvent(event, mayUse);
+      });
+    } catch (error) {
+      if (inputs.length === 1 || !(error instanceof TidingsError)) throw error;
+      const { code, message, details, cause } = error;
+      throw createError(code, message, { details: { ...details, index }, cause });
     }
   }
 
