@@ -10,8 +10,11 @@ import { TidingsError, type TidingsErrorOptions } from './tidings-error.ts';
 const STATUS_OF = {
   'auth/expired': 401,
   'auth/forbidden': 403,
+  'auth/invalid-request': 400,
+  'auth/invalid-token': 401,
   'auth/revoked': 401,
   'auth/unauthorized': 401,
+  'auth/unavailable': 503,
   'client/attempts-exhausted': null,
   'client/closed': null,
   'client/content-type': null,
