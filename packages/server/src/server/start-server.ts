@@ -82,6 +82,7 @@ async function start(
     publicApp,
     internalApp,
     development: developmentKey !== undefined,
+    developmentKey,
     phase: () => phase,
   };
   const parts: RunningPart[] = [];
