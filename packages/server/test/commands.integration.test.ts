@@ -54,7 +54,11 @@ function subscribe(...args: readonly string[]) {
   const exited = once(child, 'close');
   return {
     printed,
-    connected: () => until('connected', () => printed.err.includes('connected')),
+    connected: () =>
+      until('connected', () => {
+        if (child.exitCode !== null) throw new Error(`It ended with ${child.exitCode}: ${printed.err}`);
+        return printed.err.includes('connected');
+      }),
     /** @returns the exit status. */
     async stop(signal: NodeJS.Signals = 'SIGTERM') {
       child.kill(signal);
@@ -218,6 +222,79 @@ describe('tidings serve', () => {
     expect(ended.status).toBe(1);
     expect(ended.err).toContain(`${port}`);
     expect(ended.err).not.toContain('    at ');
+  });
+});
+
+describe('on a laptop, with nothing configured', () => {
+  test('the commands that serve prints work, and a token made beside it does, too', async () => {
+    const home = makeFolder();
+    onTestFinished(() => removeFolder(home));
+    const local = await startServer({ folder: home, environment: {} });
+    onTestFinished(async () => void (await local.stop('SIGKILL')));
+    await until('welcome', () => local.output().includes('To run it elsewhere'));
+    const [stream = '', publish = ''] = local.output().match(/^ {2}curl .*$/gm) ?? [];
+    const curl = (command: string) => spawn('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const reading = curl(`exec ${stream.trim().replace('curl', 'curl -s')}`);
+    onTestFinished(() => void reading.kill());
+    let received = '';
+    reading.stdout.on('data', (chunk: Buffer) => (received += String(chunk)));
+    await until('welcome of the stream', () => received.includes('tidings:welcome'));
+    const [status] = await once(curl(`${publish.trim()} -sf`), 'exit');
+    expect(status).toBe(0);
+    await until('event', () => received.includes('data: "Hello"'));
+    const token = await run(['token', '--publish', 'news/*'], { folder: home });
+    const sent = await run(['publish', 'news/1', 'x', '--url', local.publicUrl], {
+      environment: { TIDINGS_TOKEN: token.out.trim() },
+    });
+    expect([sent.status, sent.err]).toEqual([0, '']);
+  });
+});
+
+describe('with keys configured', () => {
+  test('tokens and API keys work until they are revoked, and health says whether it is ready', async () => {
+    const apiKey = await run(['token', 'api-key', 'shop', '--publish', 'orders/*']);
+    const entry = JSON.parse(apiKey.err.split('\n')[1] ?? '');
+    const configured = {
+      TIDINGS_AUTH_JWT_SECRET: SECRET,
+      TIDINGS_AUTH_API_KEYS: JSON.stringify([entry]),
+      TIDINGS_INTERNAL_TOKEN: 'an-admin-token-of-the-tests',
+      TIDINGS_LOG_URL: 'memory:',
+    };
+    const other = await startServer({ environment: configured });
+    onTestFinished(async () => void (await other.stop('SIGKILL')));
+    const at = ['--url', other.publicUrl];
+    const publish = (topic: string, token: string) =>
+      run(['publish', topic, 'x', ...at], { environment: { TIDINGS_TOKEN: token } });
+    expect((await publish('orders/1', apiKey.out.trim())).status).toBe(0);
+    expect((await publish('news', apiKey.out.trim())).err).toContain('auth/forbidden');
+    const token = await run(
+      ['token', '--subject', 'ann', '--publish', 'news', '--subscribe', 'user/{sub}/*'],
+      {
+        environment: configured,
+      },
+    );
+    expect((await publish('news', token.out.trim())).status).toBe(0);
+    const reader = subscribe('--pattern', 'user/ann/*', ...at, '--token', token.out.trim());
+    await reader.connected();
+    const internal = ['--internal-url', other.internalUrl];
+    const revoked = await run(['revoke', 'ann', ...internal], { environment: configured });
+    expect([revoked.status, revoked.err]).toEqual([0, '']);
+    expect(await reader.ended()).toBe(1);
+    expect(reader.printed.err).toContain('was revoked');
+    expect((await run(['health', ...internal])).status).toBe(0);
+    expect((await run(['health', '--live', ...internal])).status).toBe(0);
+    await other.stop();
+    expect((await run(['health', ...internal])).status).toBe(1);
+  });
+
+  test.each<[string, string[], string]>([
+    ['a token that could do nothing', ['token'], '--publish'],
+    ['a lifetime without a unit', ['token', '--publish', 'a', '--expires', '60'], '--expires'],
+    ['a revocation of nobody', ['revoke'], '--token-id'],
+    ['a revocation of too much', ['revoke', 'ann', '--token-id', 'x'], 'alone'],
+  ])('%s is refused', async (_name, args, text) => {
+    const ended = await run(args, { environment: { TIDINGS_AUTH_JWT_SECRET: SECRET } });
+    expect([ended.status, ended.out, ended.err.includes(text)]).toEqual([2, '', true]);
   });
 });
 

@@ -1,10 +1,7 @@
-import { type Command, UsageError, textOf } from '../cli/command.ts';
+import type { Command } from '../cli/command.ts';
 import { flagsOf } from '../config/flags.ts';
-import { loadSettings, settingsOrThrow } from '../config/load.ts';
-import type { Settings } from '../config/setting.ts';
-import { reachable } from '../server/addresses.ts';
-import { SETTINGS } from '../server/parts.ts';
 import { internalHost, internalPort } from '../server/settings.ts';
+import { INTERNAL_FLAG, internalOf } from './internal.ts';
 import { reasonOf } from './send.ts';
 
 const TIMEOUT = 5000;
@@ -17,20 +14,12 @@ export const health: Command = {
     'It finds the internal port by the configuration that serve has. The exit status is 0 if the server is ready (with\n' +
     '--live, if it is alive), 1 if not or if it can’t be reached.',
   flags: {
-    ...flagsOf(SETTINGS),
+    ...flagsOf([internalHost, internalPort]),
     live: { type: 'boolean', help: 'ask whether it is alive, not whether it is ready for traffic' },
-    'internal-url': {
-      type: 'string',
-      value: 'URL',
-      help: 'the internal port, instead of the configured one',
-    },
+    ...INTERNAL_FLAG,
   },
   async run(given, terminal) {
-    const base =
-      textOf(given, 'internal-url') ?? urlOf(settingsOrThrow(loadSettings(SETTINGS, given, process.env)));
-    if (!URL.canParse(base))
-      throw new UsageError(`Expected --internal-url to be a URL, got ${JSON.stringify(base)}.`);
-    const url = `${base.replace(/\/+$/, '')}/health/${given.flags['live'] === true ? 'live' : 'ready'}`;
+    const url = `${internalOf(given).url}/health/${given.flags['live'] === true ? 'live' : 'ready'}`;
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT), redirect: 'error' });
       terminal.out(`${(await response.text()).trimEnd()}\n`);
@@ -41,7 +30,3 @@ export const health: Command = {
     }
   },
 };
-
-function urlOf(settings: Settings): string {
-  return `http://${reachable(settings.get(internalHost))}:${settings.get(internalPort)}`;
-}
