@@ -10,21 +10,27 @@ const reference = /<(?:a|img|link|script|source)\b[^>]*?\s(?:href|src)="([^"]*)"
  * @returns what is wrong, one line per link
  */
 export function deadLinks(outDir: string, base: string): string[] {
-  const pages = readdirSync(outDir, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.html'));
+  const pages = readdirSync(outDir, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.html'),
+  );
   const anchors = new Map<string, Set<string>>();
   const texts = new Map(pages.map((page) => [page, readFileSync(join(outDir, page), 'utf8')]));
   const anchorsOf = (page: string): Set<string> => {
-    const known = anchors.get(page) ?? new Set([...(texts.get(page) ?? '').matchAll(/\sid="([^"]*)"/g)].map(([, id = '']) => id));
+    const known =
+      anchors.get(page) ??
+      new Set([...(texts.get(page) ?? '').matchAll(/\sid="([^"]*)"/g)].map(([, id = '']) => id));
     anchors.set(page, known);
     return known;
   };
 
   const problem = (page: string, href: string): string | undefined => {
     if (/^(data|mailto):/.test(href)) return undefined;
-    if (/^[a-z][a-z+.-]*:|^\/\//i.test(href)) return URL.canParse(href) && href.startsWith('https://') ? undefined : 'is no https: URL';
+    if (/^[a-z][a-z+.-]*:|^\/\//i.test(href))
+      return URL.canParse(href) && href.startsWith('https://') ? undefined : 'is no https: URL';
     const [path = '', hash = ''] = href.split('#', 2);
     const from = `${base}${page}`;
-    const address = path === '' ? from : posix.resolve(posix.dirname(from), decodeURI(path.replace(/\?.*$/, '')));
+    const address =
+      path === '' ? from : posix.resolve(posix.dirname(from), decodeURI(path.replace(/\?.*$/, '')));
     if (!`${address}/`.startsWith(base)) return 'leads out of the site';
     const target = address.slice(base.length);
     const file = [target, `${target}.html`, posix.join(target, 'index.html')].find(
@@ -36,7 +42,9 @@ export function deadLinks(outDir: string, base: string): string[] {
   };
 
   return [...texts].flatMap(([page, text]) => {
-    const hrefs = new Set([...text.matchAll(reference)].map(([, href = '']) => href.replaceAll('&amp;', '&')));
+    const hrefs = new Set(
+      [...text.matchAll(reference)].map(([, href = '']) => href.replaceAll('&amp;', '&')),
+    );
     return [...hrefs].flatMap((href) => {
       const what = problem(page, href);
       return what === undefined ? [] : [`${page}: ${href} ${what}`];

@@ -5,7 +5,7 @@ import { defineConfig } from 'vitepress';
 import { deadLinks } from './check-links.ts';
 import { groups } from './contents.ts';
 import { copyFiles, writeForMachines } from './for-machines.ts';
-import { repositoryLinks } from './links.ts';
+import { repositoryLinks, taskLists } from './links.ts';
 import { pageOf, root, slugify } from './pages.ts';
 import { typesPage } from './types-page.ts';
 
@@ -29,7 +29,15 @@ export default defineConfig({
   outDir: here('../dist'),
   cacheDir: here('cache'),
   // The pages are all files that `pageOf` names.
-  srcExclude: ['README.md', 'e2e/**', 'packages/tidings/**', 'scripts/**', '.changeset/**', '.snippets/**', '.github/**'],
+  srcExclude: [
+    'README.md',
+    'e2e/**',
+    'packages/tidings/**',
+    'scripts/**',
+    '.changeset/**',
+    '.snippets/**',
+    '.github/**',
+  ],
   rewrites: (page) => pageOf(page) ?? page,
   head: [
     ['link', { rel: 'icon', type: 'image/svg+xml', href: `${base}logo.svg` }],
@@ -38,7 +46,10 @@ export default defineConfig({
   appearance: true,
   markdown: {
     anchor: { slugify },
-    config: (md) => repositoryLinks(md, base, (address) => linked.add(address)),
+    config(md) {
+      repositoryLinks(md, base, (address) => linked.add(address));
+      taskLists(md);
+    },
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     languageAlias: { caddy: 'text' },
   },
@@ -65,6 +76,7 @@ export default defineConfig({
     resolve: {
       // The home page runs a hub of its own, from the sources.
       alias: [
+        { find: /^\.\/VPSidebarItem\.vue$/, replacement: here('theme/SidebarItem.vue') },
         { find: /^tidings\/(client|fetch)$/, replacement: `${library}$1/index.ts` },
         { find: /^tidings$/, replacement: `${library}index.ts` },
       ],

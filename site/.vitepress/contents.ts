@@ -19,7 +19,11 @@ export const groups: readonly Group[] = [
   {
     text: 'Start',
     items: [
-      entry('Getting started', 'getting-started', 'From nothing to a page that survives a restart, with curl and a browser'),
+      entry(
+        'Getting started',
+        'getting-started',
+        'From nothing to a page that survives a restart, with curl and a browser',
+      ),
       entry('Concepts', 'concepts', 'A connection is a cursor on a log; three drawings and a glossary'),
       entry('Questions', 'faq', 'Short answers, and what to do when a page gets nothing'),
     ],
@@ -27,17 +31,49 @@ export const groups: readonly Group[] = [
   {
     text: 'Guides',
     items: [
-      entry('Topics and events', 'guides/topics-and-events', 'Publish, patterns, types and data, mounting a hub'),
-      entry('Load, then follow', 'guides/load-and-follow', 'A list from a database, kept current without a hole'),
-      entry('Resume and gaps', 'guides/resume-and-gaps', 'What happens after a drop, a restart, and when events have aged out'),
+      entry(
+        'Topics and events',
+        'guides/topics-and-events',
+        'Publish, patterns, types and data, mounting a hub',
+      ),
+      entry(
+        'Load, then follow',
+        'guides/load-and-follow',
+        'A list from a database, kept current without a hole',
+      ),
+      entry(
+        'Resume and gaps',
+        'guides/resume-and-gaps',
+        'What happens after a drop, a restart, and when events have aged out',
+      ),
       entry('The client', 'guides/client', 'connect(): reading, status, what it does when something fails'),
-      entry('Authorization', 'guides/authorization', 'Who connects, what they may read, until when; private events'),
-      entry('States', 'guides/states', 'Current values first, then changes; intervals, tombstones, conditions'),
+      entry(
+        'Authorization',
+        'guides/authorization',
+        'Who connects, what they may read, until when; private events',
+      ),
+      entry(
+        'States',
+        'guides/states',
+        'Current values first, then changes; intervals, tombstones, conditions',
+      ),
       entry('Presence', 'guides/presence', 'Who is there, as people instead of connections'),
-      entry('Topics that come and go', 'guides/changing-topics', 'subscribe and unsubscribe on an open stream; renewal'),
+      entry(
+        'Topics that come and go',
+        'guides/changing-topics',
+        'subscribe and unsubscribe on an open stream; renewal',
+      ),
       entry('Several tabs', 'guides/several-tabs', 'One stream per browser, HTTP/2, hidden pages'),
-      entry('Connections that last', 'guides/connections', 'Heartbeats, slow readers, ending and shutting down'),
-      entry('Streaming LLM answers', 'guides/llm-answers', 'Answers that survive reloads, more tabs and restarts'),
+      entry(
+        'Connections that last',
+        'guides/connections',
+        'Heartbeats, slow readers, ending and shutting down',
+      ),
+      entry(
+        'Streaming LLM answers',
+        'guides/llm-answers',
+        'Answers that survive reloads, more tabs and restarts',
+      ),
       entry('Testing your app', 'guides/testing', 'With a real hub, and a clock to turn by hand'),
       entry('TypeScript, CommonJS, Jest', 'guides/typescript-and-jest', 'Settings that work'),
     ],
@@ -45,7 +81,11 @@ export const groups: readonly Group[] = [
   {
     text: 'Frameworks',
     items: [
-      entry('On the server', 'guides/frameworks', 'node:http, HTTP/2, Express, Fastify, Koa, NestJS, Hono, Bun, Deno, h3, Nuxt, Next.js, Workers'),
+      entry(
+        'On the server',
+        'guides/frameworks',
+        'node:http, HTTP/2, Express, Fastify, Koa, NestJS, Hono, Bun, Deno, h3, Nuxt, Next.js, Workers',
+      ),
       entry('React', 'guides/react', 'Hooks over one connection'),
       entry('Vue', 'guides/vue', 'A composable'),
       entry('Svelte', 'guides/svelte', 'A store'),
@@ -69,10 +109,18 @@ export const groups: readonly Group[] = [
   {
     text: 'In production',
     items: [
-      entry('Deploy', 'deploy', 'nginx, HAProxy, Caddy, Traefik, Cloudflare, AWS, Kubernetes, systemd, Heroku, Fly.io'),
+      entry(
+        'Deploy',
+        'deploy',
+        'nginx, HAProxy, Caddy, Traefik, Cloudflare, AWS, Kubernetes, systemd, Heroku, Fly.io',
+      ),
       entry('Scale', 'scale', 'What one process can do, and the next steps'),
       entry('Several processes', 'guides/several-processes', 'One per core, on one log'),
-      entry('Several machines', 'guides/several-machines', 'One log in Redis or PostgreSQL; what hubs know of each other'),
+      entry(
+        'Several machines',
+        'guides/several-machines',
+        'One log in Redis or PostgreSQL; what hubs know of each other',
+      ),
       entry('PostgreSQL', 'guides/postgres', 'Events in your own transactions; roles, failover'),
       entry('Security checklist', 'security-checklist', 'Before the first stranger connects'),
       entry('Performance', 'performance', 'Figures, side by side in one run'),
@@ -80,13 +128,23 @@ export const groups: readonly Group[] = [
   },
   {
     text: 'The server',
-    items: [entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming')],
+    items: [
+      entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming'),
+    ],
   },
   {
     text: 'Compare and migrate',
     items: [
-      entry('Comparison', 'comparison', 'better-sse, Socket.IO, ws, nchan, Mercure, Centrifugo, services, polling'),
-      entry('From hand-written SSE', 'guides/from-hand-written-sse', 'Fifteen patterns, what goes wrong, what replaces them'),
+      entry(
+        'Comparison',
+        'comparison',
+        'better-sse, Socket.IO, ws, nchan, Mercure, Centrifugo, services, polling',
+      ),
+      entry(
+        'From hand-written SSE',
+        'guides/from-hand-written-sse',
+        'Fifteen patterns, what goes wrong, what replaces them',
+      ),
       entry('From better-sse', 'migrate/better-sse', 'Sessions and channels become topics'),
       entry('From Socket.IO', 'migrate/socket-io', 'Rooms become topics, emits become requests'),
       entry('From Mercure', 'migrate/mercure', 'The server speaks it; or move into your Node app'),
@@ -99,8 +157,16 @@ export const groups: readonly Group[] = [
       entry('Errors', 'errors', 'Every error code and what to do'),
       entry('Protocol', 'protocol', 'The bytes on the wire'),
       entry('Types', 'types', 'What each entry point exports'),
-      entry('Write your own log', 'guides/write-your-own-log', 'A complete one, and the contract to hold it to'),
-      entry('Write your own transport', 'guides/write-your-own-transport', 'A complete one, and its contract'),
+      entry(
+        'Write your own log',
+        'guides/write-your-own-log',
+        'A complete one, and the contract to hold it to',
+      ),
+      entry(
+        'Write your own transport',
+        'guides/write-your-own-transport',
+        'A complete one, and its contract',
+      ),
     ],
   },
   {

@@ -16,8 +16,11 @@ export function writeForMachines(outDir: string, base: string, sources: readonly
     if (page !== undefined && page !== 'index.md') pages.set(page, plain(source, base));
   }
   for (const [page, text] of pages) write(join(outDir, page), text);
-  write(join(outDir, 'llms.txt'), `# Tidings\n\n> ${summary}\n\n${groups.map((group) => list(group, base)).join('\n')}`);
-  const inOrder = groups.flatMap(({ items }) => items.map(({ page }) => pages.get(`${page}.md`) ?? ''));
+  write(
+    join(outDir, 'llms.txt'),
+    `# Tidings\n\n> ${summary}\n\n${groups.map((group) => list(group, base)).join('\n')}`,
+  );
+  const inOrder = groups.flatMap(({ items }) => items.map(({ page }) => pages.get(markdownOf(page)) ?? ''));
   write(join(outDir, 'llms-full.txt'), `> ${summary}\n\n${inOrder.join('\n\n---\n\n')}`);
 }
 
@@ -29,8 +32,10 @@ export function copyFiles(outDir: string, addresses: Iterable<string>): void {
   }
 }
 
+const markdownOf = (page: string): string => `${page.replace(/\/$/, '/index')}.md`;
+
 function list({ text, items }: Group, base: string): string {
-  const lines = items.map(({ text: title, page, about }) => `- [${title}](${base}${page}.md): ${about}`);
+  const lines = items.map(({ text: title, page, about }) => `- [${title}](${base}${markdownOf(page)}): ${about}`);
   return `## ${text}\n\n${lines.join('\n')}\n`;
 }
 

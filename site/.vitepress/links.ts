@@ -50,7 +50,25 @@ export function repositoryLinks(md: MarkdownRenderer, base: string, onFile: (add
 
 /** A drawing without the rule that makes it follow the reader's system, which is the page's business. */
 function inline(svg: string, alt: string): string {
-  const text = svg.replace(/:root\s*\{[^}]*\}/, '').replace('<style>', '<component is="style">').replace('</style>', '</component>');
+  const text = svg
+    .replace(/:root\s*\{[^}]*\}/, '')
+    .replace('<style>', '<component is="style">')
+    .replace('</style>', '</component>');
   const label = alt.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
-  return text.trim().replace('<svg ', `<svg class="drawing" role="img" aria-label="${label}" `);
+  const drawing = text.trim().replace('<svg ', `<svg role="img" aria-label="${label}" `);
+  // Scrolls on a phone, so the keyboard has to reach it.
+  return `<span class="drawing" style="display: block" tabindex="0" role="group" aria-label="Drawing">${drawing}</span>`;
+}
+
+/** Lists of boxes to tick, as GitHub shows them: `- [ ] …`. */
+export function taskLists(md: MarkdownRenderer): void {
+  md.core.ruler.push('task-lists', ({ tokens }) => {
+    for (const [index, token] of tokens.entries()) {
+      const [text] = token.children ?? [];
+      const item = tokens[index - 2];
+      if (text === undefined || item?.type !== 'list_item_open' || !text.content.startsWith('[ ] ')) continue;
+      text.content = text.content.slice(4);
+      item.attrJoin('class', 'task');
+    }
+  });
 }

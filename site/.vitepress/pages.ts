@@ -31,7 +31,10 @@ export function pageOf(source: string): string | undefined {
 }
 
 /** Folders that pages link to, and the file that says what is in them. */
-const folders: Readonly<Record<string, string>> = { deploy: 'docs/deploy.md', examples: 'docs/guides/frameworks.md' };
+const folders: Readonly<Record<string, string>> = {
+  deploy: 'docs/deploy.md',
+  examples: 'docs/guides/frameworks.md',
+};
 
 /**
  * Where a link from one file of the repository to another leads on the site.

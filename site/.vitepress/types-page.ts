@@ -28,7 +28,9 @@ export function typesPage(): string {
 
 function section(name: string, file: string): string {
   const declarations = exportsOf(file).toSorted((a, b) => a.name.localeCompare(b.name));
-  const blocks = declarations.map(({ name: each, comment, text }) => `### ${each}\n\n${comment}\n\n\`\`\`ts\n${text}\n\`\`\`\n`);
+  const blocks = declarations.map(
+    ({ name: each, comment, text }) => `### ${each}\n\n${comment}\n\n\`\`\`ts\n${text}\n\`\`\`\n`,
+  );
   return `## ${name}\n\n${blocks.join('\n')}`;
 }
 
@@ -40,7 +42,10 @@ function exportsOf(file: string): Declaration[] {
   for (const [, names = '', from = ''] of text.matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)';/gm)) {
     const target = exportsOf(join(dirname(file), from.replace(/\.(ts|js)$/, '.d.ts')));
     for (const name of names.split(',')) {
-      const [original = '', alias = original] = name.trim().replace(/^type /, '').split(/ as /);
+      const [original = '', alias = original] = name
+        .trim()
+        .replace(/^type /, '')
+        .split(/ as /);
       const declaration = target.find((each) => each.name === original);
       if (declaration !== undefined) found.push({ ...declaration, name: alias });
     }
@@ -52,7 +57,8 @@ function exportsOf(file: string): Declaration[] {
 }
 
 function declared(text: string): Declaration[] {
-  const start = /^(\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?export (?:declare )?(?:abstract )?(?:function|const|class|interface|type) (\w+)/gm;
+  const start =
+    /^(\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?export (?:declare )?(?:abstract )?(?:function|const|class|interface|type) (\w+)/gm;
   const matches = [...text.matchAll(start)];
   const byName = new Map<string, Declaration>();
   for (const [index, match] of matches.entries()) {
@@ -60,7 +66,8 @@ function declared(text: string): Declaration[] {
     const end = matches[index + 1]?.index ?? text.length;
     const whole = text.slice((match.index ?? 0) + comment.length, end);
     // Up to the end of the declaration: what follows may be declarations that aren't exported.
-    const declaration = /^[\s\S]*?(?:^\}|;$)/m.exec(whole.replace(/^export declare /, 'export '))?.[0] ?? whole;
+    const declaration =
+      /^[\s\S]*?(?:^\}|;$)/m.exec(whole.replace(/^export declare /, 'export '))?.[0] ?? whole;
     const before = byName.get(name);
     byName.set(name, {
       name,
