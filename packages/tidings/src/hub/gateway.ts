@@ -9,7 +9,7 @@ import type { Connection } from './delivery/connection.ts';
 import type { Sink } from './delivery/sink.ts';
 import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
 import { assertMatchers } from './limits.ts';
-import type { ConnectionInfo } from './connection-info.ts';
+import type { ConnectionEnd, ConnectionInfo } from './connection-info.ts';
 
 /** A connection that a transport admitted: it opens and ends it, and reports what its peer does. */
 export interface OwnConnection {
@@ -30,7 +30,7 @@ export interface OwnConnection {
   /** Ends the stream with a goodbye. `retry`: milliseconds after which the client is to come back. */
   end(reason: GoodbyeReason, retry: number): void;
   /** Calls `listener` once when the connection is over; at once if it is. */
-  onClose(listener: () => void): void;
+  onClose(listener: (end: ConnectionEnd) => void): void;
 }
 
 /** Identifies the connection that a change request is about. */
@@ -105,6 +105,8 @@ export interface Gateway {
   onGone(listener: () => void): void;
   /** The wait, in milliseconds, lengthened at random by up to half: clients must not all come back at once. */
   jitter(milliseconds: number): number;
+  /** Counts an attempt to connect that is refused with this error, for `hub.stats()`. */
+  readonly refused: (error: unknown) => void;
   /** Takes a failure that nobody waits for, to the hub's `onError`. */
   readonly report: (error: unknown) => void;
 }
@@ -113,7 +115,7 @@ export interface Gateway {
 const READY_WITHIN = 5000;
 
 /** Raise it with every change of `Gateway`, `OwnConnection` or `ConnectRequest` that affects transports. */
-const VERSION = 3;
+const VERSION = 4;
 
 /** Under `Symbol.for`: a transport finds it even if another copy of the package made the hub. */
 export const GATEWAY: unique symbol = Symbol.for('tidings.gateway') as never;
@@ -170,7 +172,7 @@ export function createGateway(core: Core): Gateway {
     const connection = core.add(request);
     const { disconnected = [] } = (visitor ?? {}) as Partial<PendingVisit>;
     if (!disconnected.some((where) => where(connection.info))) return connection;
-    connection.destroy();
+    connection.destroy('evicted');
     throw createError('hub/unavailable', 'The connection was ended before it began.', {
       details: { retryAfter: 1 },
     });
@@ -203,6 +205,7 @@ export function createGateway(core: Core): Gateway {
     version: VERSION,
     compression,
     connectionsPerSession: limits.connectionsPerSession,
+    refused: (error) => core.tally.refused(error),
     report: core.options.onError,
     get closing() {
       return core.drain.begun;
