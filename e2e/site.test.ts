@@ -26,9 +26,15 @@ const types: Readonly<Record<string, string>> = {
 const desktop = { width: 1280, height: 800 };
 const phone = { width: 375, height: 740 };
 /** Of these people look at pictures. */
-const pictured = new Set(['/', '/getting-started.html', '/concepts.html', '/comparison.html', '/options.html']);
+const pictured = new Set([
+  '/',
+  '/getting-started.html',
+  '/concepts.html',
+  '/comparison.html',
+  '/options.html',
+]);
 
-let server: Server;
+let server: Server | undefined;
 let origin = '';
 
 beforeAll(async () => {
@@ -46,8 +52,8 @@ beforeAll(async () => {
 }, 5 * DEADLINE);
 
 afterAll(() => {
-  server.closeAllConnections();
-  server.close();
+  server?.closeAllConnections();
+  server?.close();
 });
 
 const addresses = (): string[] =>
@@ -87,7 +93,10 @@ test('the search finds a page by a word of its text', async ({ newVisitor }) => 
   const page = await reader.open('/getting-started.html');
   await page.getByRole('button', { name: 'Search' }).first().click();
   await page.getByRole('searchbox').fill('backpressure');
-  const result = page.getByRole('option').filter({ hasText: /Concepts/ }).first();
+  const result = page
+    .getByRole('option')
+    .filter({ hasText: /Concepts/ })
+    .first();
   await result.click();
   await page.waitForURL(/\/concepts\.html/);
 });
@@ -98,8 +107,10 @@ describe('the hub on the home page', () => {
     const page = await reader.open('/');
     // It plays by itself; the test takes its turn.
     await page.getByTestId('demo-play').filter({ hasText: 'Pause' }).click();
-    const seqs = (device: string): Promise<string[]> => page.getByTestId(`demo-${device}`).locator('li b').allTextContents();
-    const status = (device: string): Promise<string> => page.getByTestId(`demo-${device}`).getByTestId('status').innerText();
+    const seqs = (device: string): Promise<string[]> =>
+      page.getByTestId(`demo-${device}`).locator('li b').allTextContents();
+    const status = (device: string): Promise<string> =>
+      page.getByTestId(`demo-${device}`).getByTestId('status').innerText();
     const publish = (): Promise<void> => page.getByTestId('demo-publish').click();
     await publish();
     await eventually(() => seqs('phone')).not.toEqual([]);
@@ -114,7 +125,9 @@ describe('the hub on the home page', () => {
     expect((await seqs('phone')).at(-1)).toBe(first);
 
     await page.getByTestId('toggle-phone').click();
-    await eventually(async () => (await seqs('phone')).slice(-3)).toEqual([0, 1, 2].map((n) => String(Number(first) + n)));
+    await eventually(async () => (await seqs('phone')).slice(-3)).toEqual(
+      [0, 1, 2].map((n) => String(Number(first) + n)),
+    );
     await eventually(() => status('phone')).toBe('live');
   });
 });

@@ -34,13 +34,18 @@ describe('docs/getting-started.md', () => {
 
   it.each(steps)('line $line: $command', async ({ kind, command, output }) => {
     if (kind === 'run') {
-      const { status, stdout, stderr } = spawnSync('sh', ['-c', here(command)], { encoding: 'utf8', timeout: DEADLINE });
+      const { status, stdout, stderr } = spawnSync('sh', ['-c', here(command)], {
+        encoding: 'utf8',
+        timeout: DEADLINE,
+      });
       expect(status, stderr).toBe(0);
       if (output !== undefined && !prints(stdout, here(output))) expect(stdout).toBe(here(output));
       return;
     }
     // A server takes the port of the one before, which is killed: it has no time to say or save anything.
-    const earlier = command.startsWith('node ') ? terminals.filter(({ command: other }) => other.startsWith('node ')) : [];
+    const earlier = command.startsWith('node ')
+      ? terminals.filter(({ command: other }) => other.startsWith('node '))
+      : [];
     for (const { process } of earlier) await end(process);
     const started = start(here(command));
     terminals.push(started);
@@ -53,7 +58,10 @@ describe('docs/getting-started.md', () => {
   });
 
   function start(command: string): Terminal {
-    const process = spawn('sh', ['-c', `exec ${command}`], { cwd: project.folder, stdio: ['ignore', 'pipe', 'inherit'] });
+    const process = spawn('sh', ['-c', `exec ${command}`], {
+      cwd: project.folder,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const terminal: Terminal = { command, process, output: '' };
     process.stdout.on('data', (chunk) => (terminal.output += String(chunk)));
     return terminal;

@@ -40,21 +40,45 @@ afterAll(() => project.remove());
 
 describe('the settings of docs/guides/typescript-and-jest.md', () => {
   beforeAll(() => {
-    const args = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
+    const args = [
+      'install',
+      '--prefer-offline',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--no-package-lock',
+    ];
     const install = spawnSync('npm', [...args, '--omit=peer', ...PACKAGES], {
       cwd: project.folder,
       encoding: 'utf8',
       timeout: PATIENCE,
     });
-    if (install.status !== 0) whyNot = `npm could not install ${PACKAGES.join(', ')}: ${install.stderr.slice(0, 300)}`;
+    if (install.status !== 0)
+      whyNot = `npm could not install ${PACKAGES.join(', ')}: ${install.stderr.slice(0, 300)}`;
     for (const [name, text] of extractFiles(page)) project.write(name, text);
   }, PATIENCE);
 
-  function jest(config: string, more: Record<string, string> = {}): { status: number | null; output: string } {
+  function jest(
+    config: string,
+    more: Record<string, string> = {},
+  ): { status: number | null; output: string } {
     const { status, stderr } = spawnSync(
       process.execPath,
-      ['node_modules/jest/bin/jest.js', '--config', config, '--rootDir', '.', '--watchman=false', '--runInBand'],
-      { cwd: project.folder, encoding: 'utf8', timeout: PATIENCE, env: { ...process.env, NODE_ENV: undefined, NODE_OPTIONS: '', ...more } },
+      [
+        'node_modules/jest/bin/jest.js',
+        '--config',
+        config,
+        '--rootDir',
+        '.',
+        '--watchman=false',
+        '--runInBand',
+      ],
+      {
+        cwd: project.folder,
+        encoding: 'utf8',
+        timeout: PATIENCE,
+        env: { ...process.env, NODE_ENV: undefined, NODE_OPTIONS: '', ...more },
+      },
     );
     return { status, output: stderr };
   }
@@ -76,7 +100,10 @@ describe('the settings of docs/guides/typescript-and-jest.md', () => {
     if (whyNot !== undefined) skip(whyNot);
     project.write('package.json', JSON.stringify({ private: true }));
     project.write('commonjs.test.js', requires + body);
-    project.write('typed.test.ts', imports + body.replace('server.address()', '(server.address() as { port: number })'));
+    project.write(
+      'typed.test.ts',
+      imports + body.replace('server.address()', '(server.address() as { port: number })'),
+    );
     expect(jest('jest.config.json')).toMatchObject({
       status: 0,
       output: expect.stringContaining('Tests:       2 passed'),
@@ -91,9 +118,10 @@ describe('the settings of docs/guides/typescript-and-jest.md', () => {
 
   const cases = [...page.matchAll(/^\| (`[^|]*`) \| (leave it out|`[^|]*`) \|/gm)]
     // The head of the table.
-    .slice(1).flatMap(([, modules = '', resolution = '']) =>
-    modules.split(', ').map((module) => [module, resolution].map((word) => word.replaceAll('`', ''))),
-  );
+    .slice(1)
+    .flatMap(([, modules = '', resolution = '']) =>
+      modules.split(', ').map((module) => [module, resolution].map((word) => word.replaceAll('`', ''))),
+    );
   test.each(cases)('module %s, moduleResolution %s', (module, moduleResolution) => {
     const compilerOptions = {
       module,
@@ -104,7 +132,10 @@ describe('the settings of docs/guides/typescript-and-jest.md', () => {
       types: ['node'],
     };
     project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['user.ts'] }));
-    project.write('user.ts', `${imports}export const events = sse(createHub()); createServer(events); connect('http://localhost').close();\n`);
+    project.write(
+      'user.ts',
+      `${imports}export const events = sse(createHub()); createServer(events); connect('http://localhost').close();\n`,
+    );
     expect(project.compile()).toBe('');
   });
 });

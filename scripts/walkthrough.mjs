@@ -26,11 +26,21 @@ export function extractSteps(markdown) {
     const [language, kind] = info.trim().split(/\s+/);
     const last = steps.at(-1);
     if (language === 'sh' && (kind === 'run' || kind === 'start')) {
-      steps.push({ kind, command: body.trim(), output: undefined, line: markdown.slice(0, index).split('\n').length });
+      steps.push({
+        kind,
+        command: body.trim(),
+        output: undefined,
+        line: markdown.slice(0, index).split('\n').length,
+      });
       end = index + whole.length;
       continue;
     }
-    if (language === 'text' && last !== undefined && end !== undefined && markdown.slice(end, index).trim() === '') {
+    if (
+      language === 'text' &&
+      last !== undefined &&
+      end !== undefined &&
+      markdown.slice(end, index).trim() === ''
+    ) {
       last.output = body.trim();
     }
     end = undefined;

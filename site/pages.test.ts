@@ -17,7 +17,9 @@ const read = (source: string): string => readFileSync(join(root, source), 'utf8'
 
 /** Without code, in which brackets and number signs mean something else. */
 const prose = (text: string): string =>
-  text.replaceAll(/^( *)(`{3,})[^\n]*\n[\s\S]*?^ *\2`*[ \t]*$/gm, '').replaceAll(/`[^`\n]*`/g, (code) => code.replaceAll(/[[\]()]/g, ''));
+  text
+    .replaceAll(/^( *)(`{3,})[^\n]*\n[\s\S]*?^ *\2`*[ \t]*$/gm, '')
+    .replaceAll(/`[^`\n]*`/g, (code) => code.replaceAll(/[[\]()]/g, ''));
 
 function anchorsOf(source: string): Set<string> {
   const anchors = new Set<string>();
@@ -60,26 +62,38 @@ describe('the links of the Markdown pages', () => {
 });
 
 describe('the table of contents', () => {
-  const listed = groups.flatMap(({ items }) => items.map(({ page }) => page.replace(/\/$/, '/index').concat('.md')));
+  const listed = groups.flatMap(({ items }) =>
+    items.map(({ page }) => page.replace(/\/$/, '/index').concat('.md')),
+  );
   // Made when the site is built.
   const pages = [...sources.flatMap((source) => pageOf(source) ?? []), 'types.md'];
 
   it('lists every page once, and no page that does not exist', () => {
     const unlisted = pages.filter((page) => !listed.includes(page) && !isFoundElsewhere(page));
-    expect({ unlisted, missing: listed.filter((page) => !pages.includes(page)) }).toEqual({ unlisted: [], missing: [] });
+    expect({ unlisted, missing: listed.filter((page) => !pages.includes(page)) }).toEqual({
+      unlisted: [],
+      missing: [],
+    });
     expect(listed).toHaveLength(new Set(listed).size);
   });
 });
 
 /** The home page; pages that others list; and what is for maintainers. */
 function isFoundElsewhere(page: string): boolean {
-  return page === 'index.md' || page.startsWith('adr/0') || page === 'releasing.md' || page === 'code-of-conduct.md';
+  return (
+    page === 'index.md' ||
+    page.startsWith('adr/0') ||
+    page === 'releasing.md' ||
+    page === 'code-of-conduct.md'
+  );
 }
 
 it('a link to a page, to a folder and to a file lead to a page, to what says what is in it, and to a copy', () => {
   expect(addressOf('docs/guides/react.md', '../options.md#connect')).toBe('/options#connect');
   expect(addressOf('docs/options.md', '../PROTOCOL.md')).toBe('/protocol');
   expect(addressOf('packages/server/README.md', '../../deploy')).toBe('/deploy');
-  expect(addressOf('docs/deploy.md', '../deploy/nginx/tidings.conf')).toBe('/files/deploy/nginx/tidings.conf.txt');
+  expect(addressOf('docs/deploy.md', '../deploy/nginx/tidings.conf')).toBe(
+    '/files/deploy/nginx/tidings.conf.txt',
+  );
   expect(addressOf('docs/deploy.md', 'nowhere.md')).toBeUndefined();
 });

@@ -122,6 +122,7 @@ export const groups: readonly Group[] = [
         'One log in Redis or PostgreSQL; what hubs know of each other',
       ),
       entry('PostgreSQL', 'guides/postgres', 'Events in your own transactions; roles, failover'),
+      entry('Operate', 'guides/operate', 'Metrics, alerts, health checks, a runbook'),
       entry('Security checklist', 'security-checklist', 'Before the first stranger connects'),
       entry('Performance', 'performance', 'Figures, side by side in one run'),
     ],

@@ -35,7 +35,9 @@ export function copyFiles(outDir: string, addresses: Iterable<string>): void {
 const markdownOf = (page: string): string => `${page.replace(/\/$/, '/index')}.md`;
 
 function list({ text, items }: Group, base: string): string {
-  const lines = items.map(({ text: title, page, about }) => `- [${title}](${base}${markdownOf(page)}): ${about}`);
+  const lines = items.map(
+    ({ text: title, page, about }) => `- [${title}](${base}${markdownOf(page)}): ${about}`,
+  );
   return `## ${text}\n\n${lines.join('\n')}\n`;
 }
 
