@@ -107,6 +107,7 @@ export async function run(
   return { status: child.exitCode, out, err };
 }
 
+/** Patterns. */
 export interface Rights {
   readonly publish?: readonly string[];
   readonly subscribe?: readonly string[];
@@ -114,7 +115,13 @@ export interface Rights {
 }
 
 export function tokenFor(subject: string, rights: Rights, secret: string = SECRET): Promise<string> {
-  return new SignJWT({ tidings: rights })
+  const claim = Object.fromEntries(
+    Object.entries(rights).map(([name, patterns]) => [
+      name,
+      (patterns as readonly string[]).map((pattern) => ({ pattern })),
+    ]),
+  );
+  return new SignJWT({ tidings: claim })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(subject)
     .setIssuedAt()

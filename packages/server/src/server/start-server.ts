@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { publishBurst, publishRate } from '../api/settings.ts';
+import { gatewayOf } from 'tidings/transport';
 import { createAuthenticator } from '../auth/index.ts';
+import { refuseRevoked } from '../auth/revocation.ts';
 import type { Setting, Settings } from '../config/setting.ts';
 import { createInternalApp, createPublicApp } from './apps.ts';
 import { createServerHub } from './hub.ts';
@@ -74,7 +76,7 @@ async function start(
     hub,
     log,
     logger,
-    authenticator,
+    authenticator: refuseRevoked(authenticator, gatewayOf(hub)),
     publisher: createPublisher(hub, observers, limit),
     observers,
     publicApp,
