@@ -35,7 +35,9 @@ function compress(folder: string): Plugin {
   return {
     name: 'compress',
     closeBundle() {
-      const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file));
+      const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) =>
+        join(folder, file),
+      );
       for (const file of files) {
         if (!COMPRESSIBLE.test(file) || statSync(file).size < WORTH_IT) continue;
         const bytes = readFileSync(file);

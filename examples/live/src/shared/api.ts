@@ -99,6 +99,9 @@ export const ROUTES = {
   metrics: '/metrics',
 } as const;
 
+/** Below this path are the sources of the app and the documentation, as text. */
+export const SOURCE = '/source';
+
 /** RFC 9457 problem details. Pages should branch on `code`, which is stable. */
 export interface Problem {
   type: 'about:blank';

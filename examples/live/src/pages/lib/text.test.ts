@@ -25,7 +25,9 @@ describe('splitting a text at its mentions', () => {
   });
 
   test('an e-mail address mentions nobody', () => {
-    expect(splitMentions('mail ada@example.org', USERS)).toEqual([{ kind: 'text', text: 'mail ada@example.org' }]);
+    expect(splitMentions('mail ada@example.org', USERS)).toEqual([
+      { kind: 'text', text: 'mail ada@example.org' },
+    ]);
   });
 
   test.each(['@a1 <b>@ada</b>\n@ada', 'no one', '@@ada', 'x @ada_lovelace!', '🙂@ada🙂'])(

@@ -173,4 +173,3 @@ interface PostRow {
   likes: number;
   liked_by: number | null;
 }
-

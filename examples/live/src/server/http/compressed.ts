@@ -43,7 +43,9 @@ export function preferCompressed(files: CompressedFiles, prefix = ''): RequestHa
 
 function listFiles(folder: string): string[] {
   try {
-    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => file.replaceAll(sep, '/'));
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) =>
+      file.replaceAll(sep, '/'),
+    );
   } catch {
     return []; // It is not built yet, as pages will be told.
   }

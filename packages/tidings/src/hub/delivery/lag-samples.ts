@@ -18,7 +18,10 @@ export class LagSamples {
   /** The same, over the newest `count` samples alone. */
   quantilesOf(count: number, ...quantiles: readonly number[]): number[] {
     const size = Math.max(0, Math.min(count, this.#count, SIZE));
-    const newest = Array.from({ length: size }, (_, back) => this.#samples[(this.#count - 1 - back) % SIZE] ?? 0);
+    const newest = Array.from(
+      { length: size },
+      (_, back) => this.#samples[(this.#count - 1 - back) % SIZE] ?? 0,
+    );
     const sorted = Float64Array.from(newest).sort();
     return quantiles.map((q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0);
   }
