@@ -18,11 +18,13 @@ export interface ModelStats {
   /** Answers begun, and those whose client left before the end. */
   readonly begun: number;
   readonly left: number;
+  /** When the last client left, in milliseconds since 1970. */
+  readonly leftAt: number;
 }
 
 /** An endpoint in the style of OpenAI's: `/v1/models` and `/v1/chat/completions`. */
 export function createModel(): { readonly app: Express; readonly stats: () => ModelStats } {
-  const stats = { begun: 0, left: 0 };
+  const stats = { begun: 0, left: 0, leftAt: 0 };
   const app = express()
     .disable('x-powered-by')
     .use(express.json({ limit: '2mb' }));
@@ -43,7 +45,8 @@ export function createModel(): { readonly app: Express; readonly stats: () => Mo
     const answer = answerTo(messages.map(({ role, content }) => ({ role, content: textOf(content) })));
     const gone = new AbortController();
     res.on('close', () => {
-      if (!res.writableEnded && manner.fails !== 'halfway') stats.left += 1;
+      if (!res.writableEnded && res.locals['isBroken'] !== true)
+        Object.assign(stats, { left: stats.left + 1, leftAt: Date.now() });
       gone.abort();
     });
     stats.begun += 1;
@@ -80,7 +83,7 @@ async function write(
     res.write(`data: ${JSON.stringify({ ...head, object: 'chat.completion.chunk', choices })}\n\n`);
   };
   res.set({ 'content-type': 'text/event-stream', 'cache-control': 'no-store' }).flushHeaders();
-  if (fails === 'silent') return void (await sleep(3_600_000, undefined, { signal }));
+  if (fails === 'silent') await sleep(3_600_000, undefined, { signal });
   await sleep(thinks, undefined, { signal });
   send({ role: 'assistant', content: '' });
   const end = fails === 'halfway' ? Math.ceil(tokens.length / 2) : tokens.length;
@@ -92,7 +95,11 @@ async function write(
     if (wait > 1) await sleep(wait, undefined, { signal });
   }
   // Without a word, as when a provider's machine goes away.
-  if (fails === 'halfway') return void res.destroy();
+  if (fails === 'halfway') {
+    res.locals['isBroken'] = true;
+    res.destroy();
+    return;
+  }
   send({}, 'stop');
   res.end('data: [DONE]\n\n');
 }

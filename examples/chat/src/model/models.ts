@@ -10,8 +10,8 @@ export interface Manner {
 }
 
 export const MODELS: readonly Manner[] = [
-  { id: 'tide', speed: 40, thinks: 400 },
-  { id: 'tide-fast', speed: 250, thinks: 100 },
+  { id: 'tide', speed: 50, thinks: 400 },
+  { id: 'tide-fast', speed: 300, thinks: 100 },
   { id: 'tide-slow', speed: 8, thinks: 1500 },
   { id: 'tide-flaky', speed: 40, thinks: 400, fails: 'halfway' },
   { id: 'tide-silent', speed: 40, thinks: 0, fails: 'silent' },

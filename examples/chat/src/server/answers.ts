@@ -28,6 +28,7 @@ export function createAnnouncer(hub: Hub): Announcer {
 export function createAnswers(hub: Hub, chats: Chats, announce: Announcer): Runs {
   return createRuns(hub, {
     perSubject: 5,
+    onError: (error) => console.error('chat:', error instanceof Error ? error.message : error),
     // Chat ids can't be guessed: whoever has the link may see the chat.
     authorize: (_request, chat) => chats.get(chat) !== undefined,
     async onEnd(result) {
@@ -37,7 +38,7 @@ export function createAnswers(hub: Hub, chats: Chats, announce: Announcer): Runs
         id: messageId,
         role: 'assistant',
         parts: [{ type: 'text', text }],
-        metadata: { status, at: endedAt },
+        metadata: { run: id, status, at: endedAt },
       } as const;
       const changed = await chats.finish(chat, id, status, answer, endedAt);
       if (changed !== undefined) announce(changed);

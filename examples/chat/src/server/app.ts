@@ -22,7 +22,6 @@ const message = z.object({
 const post = z.object({
   id: z.uuid(),
   run: z.uuid(),
-  trigger: z.enum(['submit-message', 'regenerate-message']),
   messages: z.array(message).min(1),
   model: z.string(),
 });
@@ -70,16 +69,17 @@ export function createApp({ hub, runs, chats, answers, announce }: Parts): Expre
   });
 
   app.post('/api/chat', express.json({ limit: '4mb' }), async (req, res) => {
-    const { id: chat, run: id, trigger, messages, model } = post.parse(req.body);
-    const question = trigger === 'submit-message' ? questionOf(messages.at(-1)) : undefined;
+    const { id: chat, run: id, messages, model } = post.parse(req.body);
+    const question = questionOf(messages.findLast(({ role }) => role === 'user'));
     if (!answers.models.includes(model)) throw new Problem(400, `There is no model "${model}".`);
     const subject = personOf(req);
-    const asked = await chats.ask({ chat, person: subject, run: id, message: question, now: Date.now() });
-    if (asked === undefined)
-      throw new Problem(409, 'This chat is being answered already, or there is nothing to answer.');
+    const asked = await chats.ask({ chat, person: subject, run: id, question, now: Date.now() });
+    if (asked === undefined) throw new Problem(409, 'This chat is being answered already.');
     announce(asked.chat);
     const run = await runs
-      .start({ chat, id, subject }, (signal) => answers.stream(model, asked.messages, signal))
+      .start({ chat, id, subject }, (signal) =>
+        answers.stream({ model, messages: asked.messages, run: id }, signal),
+      )
       .catch(async (error: unknown) => {
         const nothing = { id: '', role: 'assistant', parts: [] } as const;
         const failed = await chats.finish(chat, id, 'failed', nothing, Date.now());

@@ -4,17 +4,14 @@ import type { AnswerStatus, ChatPage, ChatSummary, StoredMessage } from '../shar
 export interface Chat extends ChatSummary {
   /** Who has opened it, newest last. */
   readonly people: readonly string[];
-  /** The newest answer's run. */
-  readonly run?: string;
 }
 
-/** A question, or the wish for another answer to the last one. */
+/** A question, new or to be answered once more. What came after it goes. */
 export interface Ask {
   readonly chat: string;
   readonly person: string;
   readonly run: string;
-  /** Undefined: answer the last question again. */
-  readonly message: StoredMessage | undefined;
+  readonly question: StoredMessage;
   readonly now: number;
 }
 
@@ -72,15 +69,14 @@ export function openChats(path: string): Chats {
         if (chat === undefined || chat.people.includes(person)) return undefined;
         return save({ ...chat, people: [...chat.people, person].slice(-MOST_PEOPLE) });
       }),
-    ask: ({ chat: id, person, run, message, now }) =>
+    ask: ({ chat: id, person, run, question, now }) =>
       root.transaction(() => {
-        const before = chats.get(id) ?? firstOf(id, person, message, now);
+        const before = chats.get(id) ?? firstOf(id, person, question, now);
         const known = messages.get(id) ?? [];
         // The same request again, after a network failure.
-        if (before.run === run) return { chat: before, messages: withoutAnswer(known) };
+        if (before.run === run) return { chat: before, messages: upTo(known, question) };
         if (before.status === 'running') return undefined;
-        const kept = message === undefined ? withoutAnswer(known) : [...known, message];
-        if (kept.length === 0) return undefined;
+        const kept = upTo(known, question);
         messages.putSync(id, kept);
         return { chat: save({ ...before, run, status: 'running', updatedAt: now }), messages: kept };
       }),
@@ -98,22 +94,22 @@ export function openChats(path: string): Chats {
 }
 
 /** What the page lists. */
-export function summaryOf({ id, title, status, revision, updatedAt }: Chat): ChatSummary {
-  return { id, title, status, revision, updatedAt };
+export function summaryOf({ people: _people, ...summary }: Chat): ChatSummary {
+  return summary;
 }
 
-function firstOf(id: string, person: string, message: StoredMessage | undefined, now: number): Chat {
-  const text =
-    message?.parts
-      .map((part) => part.text)
-      .join(' ')
-      .replaceAll(/\s+/g, ' ')
-      .trim() ?? '';
+function firstOf(id: string, person: string, question: StoredMessage, now: number): Chat {
+  const text = question.parts
+    .map((part) => part.text)
+    .join(' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
   const title = text.length > TITLE_LENGTH ? `${text.slice(0, TITLE_LENGTH - 1)}…` : text;
   return { id, title, people: [person], status: 'done', revision: 0, updatedAt: now };
 }
 
-/** Up to the last question. */
-function withoutAnswer(known: readonly StoredMessage[]): StoredMessage[] {
-  return known.slice(0, known.findLastIndex(({ role }) => role === 'user') + 1);
+/** The messages that the question is asked after, and the question. */
+function upTo(known: readonly StoredMessage[], question: StoredMessage): StoredMessage[] {
+  const at = known.findIndex(({ id }) => id === question.id);
+  return at === -1 ? [...known, question] : known.slice(0, at + 1);
 }

@@ -3,17 +3,24 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { type LanguageModel, streamText } from 'ai';
-import { createModel } from '../model/completions.ts';
+import { type ModelStats, createModel } from '../model/completions.ts';
 import { MODELS } from '../model/models.ts';
-import type { StoredMessage } from '../shared/api.ts';
+import type { MessageFacts, StoredMessage } from '../shared/api.ts';
 import type { Provider } from './settings.ts';
+
+export interface Question {
+  readonly model: string;
+  readonly messages: readonly StoredMessage[];
+  /** The answer's name, which pages get with it. */
+  readonly run: string;
+}
 
 export interface Answers {
   readonly models: readonly string[];
   /** The answer to a conversation, as the chunks of the AI SDK's UI message stream. */
-  stream(model: string, messages: readonly StoredMessage[], signal: AbortSignal): ReadableStream<unknown>;
+  stream(question: Question, signal: AbortSignal): ReadableStream<unknown>;
   /** Of the model that the app brings along: see `ModelStats`. */
-  stats(): { readonly begun: number; readonly left: number } | undefined;
+  stats(): ModelStats | undefined;
   close(): void;
 }
 
@@ -26,7 +33,7 @@ export async function startAnswers(provider: Provider | undefined): Promise<Answ
   return {
     models,
     stats: () => own?.stats(),
-    stream: (model, messages, signal) =>
+    stream: ({ model, messages, run }, signal) =>
       streamText({
         model: openai(model) as LanguageModel,
         messages: messages.map(({ role, parts }) => ({
@@ -37,7 +44,11 @@ export async function startAnswers(provider: Provider | undefined): Promise<Answ
         maxRetries: 1,
         // The stream has it too; the default would print it.
         onError: () => {},
-      }).toUIMessageStream({ onError: () => 'The model failed in the middle of its answer.' }),
+      }).toUIMessageStream({
+        onError: () => 'The model failed in the middle of its answer.',
+        messageMetadata: ({ part }): MessageFacts | undefined =>
+          part.type === 'start' ? { run } : undefined,
+      }),
     close() {
       server?.close();
       server?.closeAllConnections();

@@ -9,6 +9,8 @@ export interface ChatSummary {
   readonly title: string;
   /** Of the newest answer. */
   readonly status: AnswerStatus;
+  /** The newest answer's name. */
+  readonly run?: string;
   /** Counts the changes of the chat's messages. */
   readonly revision: number;
   /** Milliseconds since 1970. */
@@ -20,6 +22,8 @@ export const CHAT = 'chat';
 
 /** What the server adds to a message. */
 export interface MessageFacts {
+  /** Of an answer: its name. */
+  readonly run?: string;
   readonly status?: AnswerStatus;
   /** Milliseconds since 1970. */
   readonly at?: number;
