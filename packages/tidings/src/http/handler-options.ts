@@ -1,4 +1,4 @@
-import type { ConnectionInfo } from '../hub/connection-info.ts';
+import type { ConnectionEnd, ConnectionInfo } from '../hub/connection-info.ts';
 import type { DirectEvent } from '../hub/direct-event.ts';
 import type { Member } from '../hub/presence/presence.ts';
 import type { Matcher } from '../protocol/matcher.ts';
@@ -15,6 +15,11 @@ export interface Authorization {
    */
   readonly topics?: readonly Matcher[];
   /**
+   * The topics on which private events reach it, if not on all of `topics`: an empty list where anybody may read what is
+   * public. Needs `topics`.
+   */
+  readonly private?: readonly Matcher[];
+  /**
    * The member that the connection counts as in presence. Default: the subject; without one, each connection by itself.
    */
   readonly member?: Member;
@@ -22,6 +27,8 @@ export interface Authorization {
   readonly expiresAt?: number;
   /** Milliseconds since 1970, when it was issued: `hub.revoke` refuses older ones. */
   readonly issuedAt?: number;
+  /** The token's id, such as a JWT's `jti`: `hub.revoke` can refuse it alone. */
+  readonly tokenId?: string;
 }
 
 export interface CorsOptions {
@@ -49,8 +56,11 @@ export interface HandlerOptions<Req> {
     connection: ConnectionInfo,
     req: Req,
   ) => DirectEvent | readonly DirectEvent[] | undefined;
-  /** Called before the first byte is sent. If it returns a function, that is called once the connection is over. */
-  readonly onConnect?: (connection: ConnectionInfo, req: Req) => void | (() => void);
+  /**
+   * Called before the first byte is sent. If it returns a function, that is called once the connection is over, with the
+   * reason, the time it took and what was delivered.
+   */
+  readonly onConnect?: (connection: ConnectionInfo, req: Req) => void | ((end: ConnectionEnd) => void);
   readonly cors?: CorsOptions;
   /** Further response headers. */
   readonly headers?: Readonly<Record<string, string>>;

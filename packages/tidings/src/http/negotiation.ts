@@ -103,6 +103,7 @@ export async function negotiate<Req, Stream>(
     if (!('answer' in outcome)) return outcome;
     return answer(outcome.answer.status, { ...headers, ...outcome.answer.headers }, outcome.answer.body);
   } catch (error) {
+    if (facts.method === 'GET') gateway.refused(error);
     const isNative = facts.method === 'GET' && isNativeEventSource(facts);
     if (!(error instanceof TidingsError) || error.status === undefined) {
       if (!isNative || refuses(error)) throw error;
@@ -227,7 +228,7 @@ function toRequest(
   handler: object,
   facts: RequestFacts,
   wanted: MatcherSet,
-  { subject, member, expiresAt, issuedAt, granted }: Checked,
+  { subject, member, expiresAt, issuedAt, tokenId, granted }: Checked,
 ): ConnectRequest {
   // A browser sends the header by itself when it reconnects, so the header is the newer of the two. An empty one is no
   // cursor: EventSource polyfills send it on the first connect.
@@ -241,6 +242,7 @@ function toRequest(
     member,
     expiresAt,
     issuedAt,
+    tokenId,
     remote: facts.remote,
     userAgent: facts.header('user-agent'),
     protocol: facts.protocol,

@@ -9,7 +9,7 @@ import type { Connection } from './delivery/connection.ts';
 import type { Sink } from './delivery/sink.ts';
 import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
 import { assertMatchers } from './limits.ts';
-import type { ConnectionInfo } from './connection-info.ts';
+import type { ConnectionEnd, ConnectionInfo } from './connection-info.ts';
 
 /** A connection that a transport admitted: it opens and ends it, and reports what its peer does. */
 export interface OwnConnection {
@@ -30,7 +30,7 @@ export interface OwnConnection {
   /** Ends the stream with a goodbye. `retry`: milliseconds after which the client is to come back. */
   end(reason: GoodbyeReason, retry: number): void;
   /** Calls `listener` once when the connection is over; at once if it is. */
-  onClose(listener: () => void): void;
+  onClose(listener: (end: ConnectionEnd) => void): void;
 }
 
 /** Identifies the connection that a change request is about. */
@@ -45,7 +45,9 @@ export interface Claim {
 export type CurrentTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'subject' | 'expiresAt'>;
 
 /** The visitor, as far as the transport knows it before the app authorizes it. */
-export type Visitor = Partial<Pick<ConnectRequest, 'subject' | 'remote' | 'expiresAt' | 'issuedAt'>>;
+export type Visitor = Partial<
+  Pick<ConnectRequest, 'subject' | 'remote' | 'expiresAt' | 'issuedAt' | 'tokenId'>
+>;
 
 /** A visitor whom the app is authorizing. */
 export interface Visit {
@@ -76,6 +78,13 @@ export interface Gateway {
    */
   assertRoom(visitor: Visitor): void;
   /**
+   * Whether an authorization still counts, for requests that open no connection, such as those of publishers. Wait for
+   * `ready` first.
+   *
+   * @throws {TidingsError} `auth/expired`, `auth/revoked` (401).
+   */
+  assertAuthorized(visitor: Visitor): void;
+  /**
    * Resolves once the hub knows what was revoked: it may still be reading the log. Wait for it before `admit`.
    *
    * @throws {TidingsError} `hub/unavailable` (503) if that takes seconds.
@@ -105,6 +114,8 @@ export interface Gateway {
   onGone(listener: () => void): void;
   /** The wait, in milliseconds, lengthened at random by up to half: clients must not all come back at once. */
   jitter(milliseconds: number): number;
+  /** Counts an attempt to connect that is refused with this error, for `hub.stats()`. */
+  readonly refused: (error: unknown) => void;
   /** Takes a failure that nobody waits for, to the hub's `onError`. */
   readonly report: (error: unknown) => void;
 }
@@ -113,7 +124,7 @@ export interface Gateway {
 const READY_WITHIN = 5000;
 
 /** Raise it with every change of `Gateway`, `OwnConnection` or `ConnectRequest` that affects transports. */
-const VERSION = 3;
+const VERSION = 5;
 
 /** Under `Symbol.for`: a transport finds it even if another copy of the package made the hub. */
 export const GATEWAY: unique symbol = Symbol.for('tidings.gateway') as never;
@@ -137,10 +148,14 @@ export function gatewayOf(hub: object): Gateway {
 export function createGateway(core: Core): Gateway {
   const { limits, compression, random } = core.options;
 
-  function assertRoom({ subject, remote, expiresAt, issuedAt }: Visitor): void {
-    core.assertRoom(subject, remote);
-    core.assertNotExpired(expiresAt);
-    core.cluster.orders.assertNotRevoked({ subject, issuedAt });
+  function assertRoom(visitor: Visitor): void {
+    core.assertRoom(visitor.subject, visitor.remote);
+    assertAuthorized(visitor);
+  }
+
+  function assertAuthorized(visitor: Visitor): void {
+    core.assertNotExpired(visitor.expiresAt);
+    core.cluster.orders.assertNotRevoked(visitor);
   }
 
   async function ready(): Promise<void> {
@@ -170,7 +185,7 @@ export function createGateway(core: Core): Gateway {
     const connection = core.add(request);
     const { disconnected = [] } = (visitor ?? {}) as Partial<PendingVisit>;
     if (!disconnected.some((where) => where(connection.info))) return connection;
-    connection.destroy();
+    connection.destroy('evicted');
     throw createError('hub/unavailable', 'The connection was ended before it began.', {
       details: { retryAfter: 1 },
     });
@@ -187,8 +202,7 @@ export function createGateway(core: Core): Gateway {
       }
       // Another change came while `decide` was asked: its answer would undo that one.
       if (connection.request.wanted !== before.wanted) continue;
-      core.assertNotExpired(terms.expiresAt);
-      core.cluster.orders.assertNotRevoked({ subject: before.subject, issuedAt: terms.issuedAt });
+      assertAuthorized({ ...terms, subject: before.subject });
       return { cursor: core.change(connection, terms), topics: terms.wanted.matchers };
     }
   }
@@ -203,6 +217,7 @@ export function createGateway(core: Core): Gateway {
     version: VERSION,
     compression,
     connectionsPerSession: limits.connectionsPerSession,
+    refused: (error) => core.tally.refused(error),
     report: core.options.onError,
     get closing() {
       return core.drain.begun;
@@ -214,6 +229,7 @@ export function createGateway(core: Core): Gateway {
       return wanted;
     },
     assertRoom,
+    assertAuthorized,
     ready,
     visit,
     admit,

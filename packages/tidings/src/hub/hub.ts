@@ -1,9 +1,10 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
 import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '../protocol/event.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
-import type { EventLog } from '../log/event-log.ts';
+import type { Appended, EventLog } from '../log/event-log.ts';
 import { NamedConsumer } from './consume/consumer.ts';
 import {
   type ConsumeHandler,
@@ -27,6 +28,7 @@ import {
   assertDisconnectTarget,
   toRevocation,
 } from './cluster/orders.ts';
+import { HEALTH_OPTIONS, type HealthOptions, type HubHealth } from './health.ts';
 import { type ClusterStats, type HubStats, STATS_OPTIONS, type StatsOptions, statsOf } from './hub-stats.ts';
 import type { Presence } from './presence/presence.ts';
 import type { ConnectionInfo } from './connection-info.ts';
@@ -74,7 +76,8 @@ export interface Hub {
    * Appends several events side by side, all or none, and answers in their order. Of one key on a state topic with an
    * interval only the newest is appended. Where that interval is running, the event waits for its end and is appended
    * on its own: it is no longer part of the group, so a rejection may mean that only it failed, or only the others.
-   * Give events an `id` and you can safely publish the whole group again. Throws like `publish`.
+   * Give events an `id` and you can safely publish the whole group again. Throws like `publish`; `details.index` says
+   * which of several events is invalid.
    */
   publishAll(events: readonly EventInput[]): Promise<readonly Published[]>;
   /** The cursor at the head: read it, then read your database, and a page that connects with it misses nothing. */
@@ -121,8 +124,8 @@ export interface Hub {
   /** Ends the connections of this hub that `where` picks, with a goodbye. @returns how many. */
   disconnect(where: (connection: ConnectionInfo) => boolean, options?: DisconnectOptions): number;
   /**
-   * Ends the connections of a subject, or those whose authorization was issued before a time, at every hub on the log, and
-   * refuses them (`auth/revoked`) from then on. Whoever signs in again has a newer authorization, which counts if
+   * Ends the connections of a subject, of one token, or those whose authorization was issued before a time, at every hub on
+   * the log, and refuses them (`auth/revoked`) from then on. Whoever signs in again has a newer authorization, which counts if
    * `authorize` says when it was issued (`issuedAt`); else the subject is refused until the revocation ends.
    *
    * @throws {TidingsError} `hub/invalid-option`, the error of the log's engine.
@@ -133,6 +136,13 @@ export interface Hub {
   /** This hub's counters; with `cluster`, those of all hubs on the log: as each said last, a few seconds ago. */
   stats(options: { readonly cluster: true }): ClusterStats;
   stats(): HubStats;
+  /**
+   * Whether the hub can serve new connections, for a readiness check. Asks the log's engine, and resolves within a second
+   * even if the engine is away.
+   *
+   * @throws {TidingsError} `hub/invalid-option`.
+   */
+  health(options?: HealthOptions): Promise<HubHealth>;
   /**
    * Drains: new connections get a 503 with Retry-After, open ones a goodbye with a spread-out time to come back. The
    * log closes once all are gone or `within` has passed; you can publish until then. Further calls wait for the
@@ -156,7 +166,7 @@ class AppHub implements Hub {
     this[GATEWAY] = createGateway(core);
     this[RUNS_GATEWAY] = {
       log: core.options.log,
-      publish: (events) => this.#append(events.map((event) => this.#toNewEvent(event, RUNS_PREFIX))),
+      publish: (events) => this.#publish(events, RUNS_PREFIX),
     };
   }
 
@@ -170,18 +180,45 @@ class AppHub implements Hub {
     return published;
   }
 
-  async publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
-    return this.#append(events.map((event) => this.#toNewEvent(event)));
+  publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
+    return this.#publish(events);
   }
 
-  async #append(events: readonly NewEvent[]): Promise<readonly Published[]> {
-    const { conflation, counters, options } = this.#core;
-    const appended = await conflation.append(events);
+  async #publish(events: readonly EventInput[], mayUse?: typeof RUNS_PREFIX): Promise<readonly Published[]> {
+    const { counters, options } = this.#core;
+    const appended = await this.#append(events, mayUse);
     const { epoch } = options.log.tail;
     return appended.map(({ seq, duplicate }) => {
       if (!duplicate) counters.published += 1;
       return { cursor: formatCursor({ epoch, seq }), seq, duplicate };
     });
+  }
+
+  async #append(events: readonly EventInput[], mayUse?: typeof RUNS_PREFIX): Promise<readonly Appended[]> {
+    const { conflation, options, tally } = this.#core;
+    const since = options.clock.monotonic();
+    try {
+      const appended = await conflation.append(this.#toNewEvents(events, mayUse));
+      tally.publishTime.add(options.clock.monotonic() - since);
+      return appended;
+    } catch (error) {
+      tally.publishFailed(error);
+      throw error;
+    }
+  }
+
+  #toNewEvents(inputs: readonly EventInput[], mayUse?: typeof RUNS_PREFIX): readonly NewEvent[] {
+    let index = 0;
+    try {
+      return inputs.map((event, i) => {
+        index = i;
+        return this.#toNewEvent(event, mayUse);
+      });
+    } catch (error) {
+      if (inputs.length === 1 || !(error instanceof TidingsError)) throw error;
+      const { code, message, details, cause } = error;
+      throw createError(code, message, { details: { ...details, index }, cause });
+    }
   }
 
   #toNewEvent(input: EventInput, mayUse?: typeof RUNS_PREFIX): NewEvent {
@@ -285,6 +322,15 @@ class AppHub implements Hub {
   stats(options: StatsOptions = {}): HubStats | ClusterStats {
     assertOptions(options, STATS_OPTIONS);
     return options.cluster === true ? this.#core.cluster.stats() : statsOf(this.#core);
+  }
+
+  async health(options: HealthOptions = {}): Promise<HubHealth> {
+    assertOptions(options, HEALTH_OPTIONS);
+    const { cluster, drain, health } = this.#core;
+    const log = await health.check(options.within ?? 1000);
+    const draining = drain.begun;
+    const started = cluster.ledger.isReady;
+    return { ready: started && !draining && log.up, draining, started, log };
   }
 
   close(options: CloseOptions = {}): Promise<void> {

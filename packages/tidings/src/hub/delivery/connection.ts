@@ -3,7 +3,9 @@ import { formatCursor } from '../../protocol/cursor.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { Member } from '../presence/presence.ts';
 import type { ConnectionTerms, ConnectRequest } from '../connect-request.ts';
-import type { ConnectionInfo, ConnectionPhase } from '../connection-info.ts';
+import type { ConnectionEnd, ConnectionInfo, ConnectionPhase } from '../connection-info.ts';
+import type { EndReason, Tally } from '../tally.ts';
+import type { Batch } from './batch.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Format } from './format.ts';
 import { Reader, type Reading } from './reader.ts';
@@ -20,6 +22,7 @@ export interface Delivery extends ReplaySource {
   readonly fanOut: FanOut;
   readonly tuning: Tuning;
   readonly counters: { delivered: number; bytes: number };
+  readonly tally: Tally;
   readonly heartbeat: number;
   readonly retry: number;
   /** Takes a failure that no caller waits for. */
@@ -61,12 +64,16 @@ export class Connection implements Receiver, Task {
   #reading: Reading | undefined;
   /** Whether the peer knows that its authorization is about to expire. */
   #toldExpiry = false;
-  /** Bytes of frames, and when the newest were written, without those pushed since it went live. */
+  /** Bytes of frames, events, and when the newest were written, without those pushed since it went live. */
   #bytes = 0;
+  #events = 0;
   #wroteAt: number;
   /** The subscription's `pushed` when it went live. */
   #pushedBefore = 0;
-  #closeListeners: readonly (() => void)[] = NONE;
+  #pushedEventsBefore = 0;
+  /** Undefined until the hub ends it. */
+  #endReason: EndReason | undefined;
+  #closeListeners: readonly ((end: ConnectionEnd) => void)[] = NONE;
 
   constructor(id: string, request: ConnectRequest, delivery: Delivery, format: Format) {
     this.id = id;
@@ -118,9 +125,22 @@ export class Connection implements Receiver, Task {
     return this.#phase === 'live' ? this.#subscription.pushed.bytes - this.#pushedBefore : 0;
   }
 
+  get #pushedEvents(): number {
+    return this.#phase === 'live' ? this.#subscription.pushed.events - this.#pushedEventsBefore : 0;
+  }
+
+  get #end(): ConnectionEnd {
+    return {
+      reason: this.#endReason ?? 'left',
+      delivered: this.#events,
+      bytes: this.#bytes,
+      duration: this.#delivery.clock.monotonic() - this.admittedAt,
+    };
+  }
+
   /** Calls `listener` once when the connection is over; at once if it is. */
-  onClose(listener: () => void): void {
-    if (this.#phase === 'closed') listener();
+  onClose(listener: (end: ConnectionEnd) => void): void {
+    if (this.#phase === 'closed') listener(this.#end);
     else this.#closeListeners = [...this.#closeListeners, listener];
   }
 
@@ -145,8 +165,10 @@ export class Connection implements Receiver, Task {
     if (this.#phase !== 'opening' || reader === undefined) return;
     this.#phase = 'behind';
     reader.begin(verdict, this.#subscription.wanted);
-    const { heartbeat, retry } = this.#delivery;
+    const { heartbeat, retry, tally } = this.#delivery;
     const { resumed, gaps, snapshot } = verdict;
+    tally.connected(gaps.length > 0 ? 'gap' : resumed ? 'resumed' : 'new');
+    for (const { reason } of gaps) tally.gap(reason);
     const { audience } = this.#request;
     const welcome: Welcome = {
       connection: this.id,
@@ -167,7 +189,7 @@ export class Connection implements Receiver, Task {
    *
    * @returns the cursor.
    */
-  change({ wanted, granted, expiresAt, issuedAt }: ConnectionTerms): string {
+  change({ wanted, granted, expiresAt, issuedAt, tokenId }: ConnectionTerms): string {
     const { log, subscriptions } = this.#delivery;
     // Events published before the change go to the topics it had before.
     this.#settle();
@@ -176,7 +198,7 @@ export class Connection implements Receiver, Task {
     const { format } = this.#subscription;
     subscriptions.leave(this.#subscription, this);
     this.#subscription = subscriptions.join(wanted, granted, format);
-    this.#request = shareMatchers({ ...this.#request, expiresAt, issuedAt }, this.#subscription);
+    this.#request = shareMatchers({ ...this.#request, expiresAt, issuedAt, tokenId }, this.#subscription);
     this.#toldExpiry = false;
     this.#reading = undefined;
     const seq = this.#reader?.cursor ?? log.tail.head;
@@ -214,7 +236,7 @@ export class Connection implements Receiver, Task {
   beat(output: Output, seq: number, now: number): void {
     const { fanOut } = this.#delivery;
     // If its subscription is being pushed to, events up to there may be outstanding; and it isn't quiet.
-    if (this.#phase !== 'live' || this.#subscription.pushed.at === fanOut.beganAt) return;
+    if (this.#phase !== 'live' || fanOut.isFor(this.#subscription)) return;
     this.#count(output);
     this.#wroteAt = now;
     this.push(output, seq, now);
@@ -231,6 +253,7 @@ export class Connection implements Receiver, Task {
     if (this.#phase !== 'live') return;
     this.#subscription.live.delete(this);
     this.#bytes += this.#pushedBytes;
+    this.#events += this.#pushedEvents;
     this.#wroteAt = this.wroteAt;
     this.#phase = 'behind';
     this.#reader = new Reader(this.#delivery, seq);
@@ -250,23 +273,30 @@ export class Connection implements Receiver, Task {
     this.#reader.cursor = pending.at(-1)?.seq ?? this.#reader.cursor;
     if (entries.length === 0) return;
     counters.delivered += entries.length;
-    this.#write(subscription.format.events(entries, log.tail.epoch));
+    this.#events += entries.length;
+    this.#write(subscription.format.events(entries, log.tail.epoch, true));
   }
 
   /** Goes on from the log, because the next push may leave out events that it wants. */
   fallBehind(): void {
     if (this.#phase !== 'live') return;
-    const { fanOut, clock, counters } = this.#delivery;
-    const owed = fanOut.owedTo(this, this.#subscription);
+    const { fanOut, clock } = this.#delivery;
+    const owed = this.#giveUpOwed();
     this.#leaveLive(owed === undefined ? fanOut.settled : fanOut.pushed);
-    if (owed !== undefined) {
-      // It was counted as given when the flush began.
-      this.#bytes -= owed.output.length;
-      counters.bytes -= owed.output.length;
-      counters.delivered -= owed.events;
-    }
     // Not before the tail has moved on.
     clock.defer(() => this.#pump());
+  }
+
+  /** Takes back from the counters what the flush under way would have brought: it was counted when the flush began. */
+  #giveUpOwed(): Batch | undefined {
+    const { fanOut, counters } = this.#delivery;
+    const owed = this.#phase === 'live' ? fanOut.owedTo(this, this.#subscription) : undefined;
+    if (owed === undefined) return undefined;
+    this.#bytes -= owed.output.length;
+    this.#events -= owed.events;
+    counters.bytes -= owed.output.length;
+    counters.delivered -= owed.events;
+    return owed;
   }
 
   /**
@@ -296,15 +326,20 @@ export class Connection implements Receiver, Task {
   /** For the transport: the peer is gone. */
   closed(): void {
     if (this.#phase === 'closed') return;
+    this.#giveUpOwed();
+    this.#bytes += this.#pushedBytes;
+    this.#events += this.#pushedEvents;
     this.#phase = 'closed';
     this.#sink = undefined;
     this.#reader = undefined;
     this.#delivery.turns.drop(this);
     this.#delivery.subscriptions.leave(this.#subscription, this);
     this.#delivery.forget(this);
+    const end = this.#end;
+    this.#delivery.tally.ended(end.reason);
     for (const listener of this.#closeListeners) {
       try {
-        listener();
+        listener(end);
       } catch (error) {
         this.#delivery.report(error);
       }
@@ -317,7 +352,8 @@ export class Connection implements Receiver, Task {
    */
   end(reason: GoodbyeReason, retry: number): void {
     if (this.#phase === 'ending' || this.#phase === 'closed') return;
-    if (this.#phase === 'opening') return this.destroy();
+    this.#endReason = reason;
+    if (this.#phase === 'opening') return this.destroy(reason);
     const isLive = this.#phase === 'live';
     this.#settle();
     if (this.#isClosed) return;
@@ -336,8 +372,9 @@ export class Connection implements Receiver, Task {
     }
   }
 
-  /** Ends the stream at once, for a peer that takes nothing. */
-  destroy(): void {
+  /** Ends the stream at once, without a goodbye. */
+  destroy(reason: EndReason = 'failed'): void {
+    this.#endReason ??= reason;
     try {
       this.#sink?.destroy();
     } catch (error) {
@@ -404,6 +441,7 @@ export class Connection implements Receiver, Task {
     this.order = fanOut.nextOrder();
     subscription.live.add(this);
     this.#pushedBefore = subscription.pushed.bytes;
+    this.#pushedEventsBefore = subscription.pushed.events;
     if (subscription.live.size < subscription.receivers) return 'done';
     subscription.lastPage = undefined;
     subscription.lastStates = undefined;
@@ -427,7 +465,10 @@ export class Connection implements Receiver, Task {
   }
 
   #take(reading: Reading): void {
+    const { counters } = this.#delivery;
+    const before = counters.delivered;
     const output = reading();
+    this.#events += counters.delivered - before;
     if (output !== undefined) this.#write(output);
   }
 
@@ -470,7 +511,7 @@ export class Connection implements Receiver, Task {
  * 50 bytes more.
  */
 function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscription): ConnectRequest {
-  const { start, reconnects, subject, member, expiresAt, issuedAt } = request;
+  const { start, reconnects, subject, member, expiresAt, issuedAt, tokenId } = request;
   const { remote, userAgent, protocol, audience, handler } = request;
   return {
     wanted,
@@ -481,6 +522,7 @@ function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscriptio
     member,
     expiresAt,
     issuedAt,
+    tokenId,
     remote,
     userAgent,
     protocol,

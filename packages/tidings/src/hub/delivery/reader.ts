@@ -1,9 +1,10 @@
+import type { GapReason } from '../../protocol/control.ts';
 import { formatCursor } from '../../protocol/cursor.ts';
 import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { LogEntry } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import type { PageLimit } from '../../log/page.ts';
-import { type Verdict, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
+import { type Verdict, isPublicOnly, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
 import type { Output } from './sink.ts';
 import { looksFor } from './tuning.ts';
 import { type SharedPage, type SharedStates, type Subscription, wants } from './subscription.ts';
@@ -28,6 +29,7 @@ interface Snapshot {
 export interface Source {
   readonly log: EventLog;
   readonly counters: { delivered: number };
+  readonly tally: { gap(reason: GapReason): void };
 }
 
 /** The result of a read. Calling it moves the cursor past it and returns the output, which must be written then. */
@@ -146,6 +148,7 @@ export class Reader {
   #tellRewind({ format, wanted }: Subscription): Reading {
     return () => {
       this.#rewoundTo = undefined;
+      this.#source.tally.gap('epoch');
       const notice = format.gap({ gaps: [{ topics: wanted.matchers, reason: 'epoch' }] }, this.cursorText);
       if (this.#source.log.rules.canBeState(wanted)) this.#beginSnapshot(wanted);
       return notice;
@@ -180,20 +183,26 @@ export class Reader {
     if (last?.after === this.cursor && last.next <= end) return last;
     const { wanted } = subscription;
     const page = tail.read(this.cursor, wantsUpTo(subscription, end), limitFor(wanted), wanted);
-    const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
+    const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end), true);
     if (subscription.receivers > 1) subscription.lastPage = shared;
     return shared;
   }
 
-  #toShared({ format }: Subscription, entries: readonly LogEntry[], next: number): SharedPage {
-    const output = entries.length === 0 ? undefined : format.events(entries, this.#source.log.tail.epoch);
+  #toShared(
+    { format }: Subscription,
+    entries: readonly LogEntry[],
+    next: number,
+    areShared: boolean,
+  ): SharedPage {
+    const { epoch } = this.#source.log.tail;
+    const output = entries.length === 0 ? undefined : format.events(entries, epoch, areShared);
     return { after: this.cursor, next, output, events: entries.length };
   }
 
   /** Reads below the tail. A gap notice about events that retention took comes before the page that lacks them. */
   async #readLog(subscription: Subscription, end: number): Promise<Reading> {
     const { log } = this.#source;
-    const { wanted, format } = subscription;
+    const { wanted, granted, format } = subscription;
     const after = this.cursor;
     const { epoch } = log.tail;
     const page = await log.read({
@@ -202,14 +211,15 @@ export class Reader {
       matchers: wanted,
       limit: limitFor(wanted),
     });
-    const all = await log.losses(after, wanted);
+    const all = await log.losses(after, wanted, isPublicOnly(granted));
     return () => {
       // A page of an earlier epoch may have events that are lost now.
       if (log.tail.epoch !== epoch) return undefined;
       const losses = newLosses(all, (this.#toldLosses ??= new Map<string, number>()));
-      const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
+      const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end), false);
       if (losses.length === 0) return this.#taking(shared)();
       const topics = losses.map(({ matcher }) => matcher);
+      this.#source.tally.gap('trimmed');
       const notice = format.gap({ gaps: trimmedGaps(topics) }, this.cursorText);
       if (needsSnapshot(topics, log)) this.#beginSnapshot(wanted);
       else this.#afterNotice = shared;

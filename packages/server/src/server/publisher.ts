@@ -1,0 +1,86 @@
+import { type EventInput, type Hub, type Matcher, type Published, forbidden, unauthorized } from 'tidings';
+import { type MatcherSet, createMatcherSet } from 'tidings/log';
+import { createError } from 'tidings/transport';
+import type { Grant } from '../auth/authenticator.ts';
+import type { Observers, Publication } from './part.ts';
+import type { RateLimit } from './rate.ts';
+import { SERVER_PREFIX } from './reserved-topics.ts';
+
+/** Publishes for whoever is allowed to: the one way from every door to the hub. */
+export interface Publisher {
+  /**
+   * Whether the grant may publish anything now. Ask before you read a body.
+   *
+   * @throws {TidingsError} `auth/unauthorized` without a credential, `auth/forbidden`, `limit/rate`.
+   */
+  assertRoom(publication: Publication): void;
+  /**
+   * Publishes all of the events or none.
+   *
+   * @throws {TidingsError} what `assertRoom` throws, `auth/forbidden` for topics that the grant doesn't cover, and what
+   * `hub.publishAll` throws.
+   */
+  publish(events: readonly EventInput[], publication: Publication): Promise<readonly Published[]>;
+}
+
+export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit): Publisher {
+  return {
+    assertRoom(publication) {
+      assertMayPublish([], publication.grant);
+      limit.assertRoom(keyOf(publication));
+    },
+    async publish(events, publication) {
+      assertMayPublish(events, publication.grant);
+      assertNotReserved(events);
+      limit.charge(keyOf(publication), events.length);
+      const published = await hub.publishAll(events);
+      observers.published(events, published, publication);
+      return published;
+    },
+  };
+}
+
+/** A credential has one limit, wherever it is used. */
+function keyOf({ grant, request }: Publication): string {
+  return grant.credential === undefined ? `address ${request.ip}` : `credential ${grant.credential}`;
+}
+
+/** Grants are shared by the requests of a credential. */
+const compiled = new WeakMap<readonly Matcher[], MatcherSet>();
+
+function setOf(matchers: readonly Matcher[]): MatcherSet {
+  const known = compiled.get(matchers);
+  if (known !== undefined) return known;
+  const set = createMatcherSet(matchers);
+  compiled.set(matchers, set);
+  return set;
+}
+
+/** An event on several topics needs all of them: each gives it to others. @throws {TidingsError} `auth/*`. */
+export function assertMayPublish(events: readonly EventInput[], { credential, publish }: Grant): void {
+  if (publish.length === 0) {
+    if (credential !== undefined) throw forbidden('These credentials may not publish.');
+    throw unauthorized('Publishing needs a token or an API key: send it as `Authorization: Bearer …`.');
+  }
+  const granted = setOf(publish);
+  const refused = new Set<string>();
+  for (const { topics } of events) {
+    for (const topic of Array.isArray(topics) ? (topics as readonly unknown[]) : [topics]) {
+      // What is no topic gets the error for that.
+      if (typeof topic === 'string' && topic !== '' && !granted.matchesTopic(topic)) refused.add(topic);
+    }
+  }
+  if (refused.size === 0) return;
+  const message = 'These credentials may not publish on all of these topics.';
+  throw createError('auth/forbidden', message, { details: { topics: [...refused].slice(0, 10) } });
+}
+
+/** What webhooks tell of connections can't be made up by a publisher. @throws {TidingsError} `topic/reserved`. */
+function assertNotReserved(events: readonly EventInput[]): void {
+  const topic = events
+    .flatMap(({ topics }) => topics)
+    .find((each) => typeof each === 'string' && each.startsWith(SERVER_PREFIX));
+  if (topic === undefined) return;
+  const message = `Topics beginning with "${SERVER_PREFIX}" are the server's own; only it publishes there.`;
+  throw createError('topic/reserved', message, { details: { topic } });
+}
