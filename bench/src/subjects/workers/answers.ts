@@ -80,8 +80,8 @@ async function resumable(url: string): Promise<Answers> {
   await Promise.all([publisher.connect(), subscriber.connect()]);
   const context = createResumableStreamContext({
     waitUntil: null,
-    publisher: publisher as never,
-    subscriber: subscriber as never,
+    publisher,
+    subscriber,
   });
   async function pipe(
     stream: ReadableStream<string> | null | undefined,
