@@ -79,8 +79,17 @@ export const haproxy = {
   find: () => onPath('haproxy') ?? firstFile(['/usr/sbin/haproxy']),
 };
 
+/** @type {Need} */
+export const buildah = {
+  name: 'buildah',
+  debianPackage: 'buildah',
+  tests: "the test that builds the server's image",
+  howTo: 'install buildah (Debian, Ubuntu: apt-get install buildah)',
+  find: () => onPath('buildah'),
+};
+
 /** @type {readonly Need[]} */
-export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy];
+export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy, buildah];
 
 /** Debian keeps the servers of all versions off the PATH. Newest first. */
 function debianPostgres() {
