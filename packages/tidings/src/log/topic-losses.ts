@@ -1,5 +1,5 @@
 /** Losses that an engine keeps by topic: what retention took last from each, as far back as the engine remembers names. */
-import type { CompiledPattern, MatcherSet } from '../protocol/matcher-set.ts';
+import { type CompiledPattern, type MatcherSet, matcherOf } from '../protocol/matcher-set.ts';
 import type { Loss } from './event-log.ts';
 
 /** Its numbers are those of `Loss`. */
@@ -40,7 +40,7 @@ export function lossesAfter(
     ...(ofTopic(topic) ?? totals.forgotten),
   }));
   const ofPatterns = matchers.patterns.map((compiled) => ({
-    matcher: { pattern: compiled.pattern },
+    matcher: matcherOf(compiled),
     ...newestMatching(after, totals, newest, (topic) => matches(compiled, topic)),
   }));
   return [...ofTopics, ...ofPatterns].filter(({ seq }) => seq > after);

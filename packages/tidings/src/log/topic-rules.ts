@@ -12,8 +12,9 @@ import {
   options,
 } from '../protocol/options.ts';
 import { HIDDEN_PREFIX, type Matcher, PRESENCE_PREFIX, RUNS_PREFIX } from '../protocol/matcher.ts';
-import { createMatcherSet, type MatcherSet } from '../protocol/matcher-set.ts';
+import { beginningOf, createMatcherSet, type MatcherSet } from '../protocol/matcher-set.ts';
 import { literalPrefix } from '../protocol/pattern.ts';
+import { isTag } from '../protocol/tags.ts';
 import { type LogEntry, canonicalOf } from './entry.ts';
 import { RETENTION, type Retention } from './retention.ts';
 
@@ -90,7 +91,7 @@ export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
     of,
     canBeState: ({ topics, patterns }) =>
       [...topics].some((topic) => of(topic)?.state === true) ||
-      patterns.some(({ pattern }) => statePrefixes.some((prefix) => canMeet(prefix, literalPrefix(pattern)))),
+      patterns.some((compiled) => statePrefixes.some((prefix) => canMeet(prefix, beginningOf(compiled)))),
   };
 }
 
@@ -166,6 +167,8 @@ export function isHubs(event: LogEntry): boolean {
 
 export function isHubsTopic(topic: string): boolean {
   return (
-    topic.startsWith(PRESENCE_PREFIX) || topic.startsWith(HIDDEN_PREFIX) || topic.startsWith(RUNS_PREFIX)
+    topic.startsWith(PRESENCE_PREFIX) ||
+    (topic.startsWith(HIDDEN_PREFIX) && !isTag(topic)) ||
+    topic.startsWith(RUNS_PREFIX)
   );
 }

@@ -1,4 +1,5 @@
-import type { CompiledPattern, MatcherSet } from '../protocol/matcher-set.ts';
+import { type CompiledPattern, type MatcherSet, matcherOf } from '../protocol/matcher-set.ts';
+import { isTag } from '../protocol/tags.ts';
 import type { Loss } from './event-log.ts';
 
 /** Topics remembered by name; beyond, those trimmed longest ago are only known together. */
@@ -49,7 +50,8 @@ export class TrimmedTopics {
   record(topics: readonly string[], seq: number): void {
     const count = this.#all.count + 1;
     this.#all = { seq: Math.max(this.#all.seq, seq), count };
-    for (const topic of topics) this.#recordOn(topic, seq, count);
+    // Nobody asks for tags, which are often unique: they would crowd out topics.
+    for (const topic of topics) if (!isTag(topic)) this.#recordOn(topic, seq, count);
     if (this.#topics.size <= this.#maxTopics) return;
     for (const [topic, oldest] of this.#topics) {
       if (this.#topics.size <= this.#maxTopics) break;
@@ -79,7 +81,7 @@ export class TrimmedTopics {
       losses.push({ matcher: topic, seq, count });
     }
     for (const compiled of wanted.patterns) {
-      losses.push({ matcher: { pattern: compiled.pattern }, ...this.#matching(compiled) });
+      losses.push({ matcher: matcherOf(compiled), ...this.#matching(compiled) });
     }
     return losses.filter(({ seq }) => seq > after);
   }

@@ -14,8 +14,13 @@ export interface Format {
   welcome(welcome: Welcome, retry: number, cursor: string | undefined, greeting: string): Output;
   /** Events of the log, each with its cursor. */
   events(entries: readonly LogEntry[], epoch: string): Output;
-  /** States, without cursors; `cursor` comes with the last of them. Undefined if there is nothing to write. */
-  snapshot(entries: readonly LogEntry[], cursor: string | undefined): Output | undefined;
+  /**
+   * States, without cursors; `cursor` comes with the last of them. Undefined if there is nothing to write. A format without
+   * it knows no states: its connections get only changes.
+   */
+  readonly snapshot?:
+    | ((entries: readonly LogEntry[], cursor: string | undefined) => Output | undefined)
+    | undefined;
   gap(notice: GapNotice, cursor: string): Output;
   subscribed(subscribed: Subscribed, cursor: string): Output;
   expiring(expiring: Expiring, cursor: string): Output;

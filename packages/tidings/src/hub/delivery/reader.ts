@@ -147,7 +147,8 @@ export class Reader {
     return () => {
       this.#rewoundTo = undefined;
       const notice = format.gap({ gaps: [{ topics: wanted.matchers, reason: 'epoch' }] }, this.cursorText);
-      if (this.#source.log.rules.canBeState(wanted)) this.#beginSnapshot(wanted);
+      if (format.snapshot !== undefined && this.#source.log.rules.canBeState(wanted))
+        this.#beginSnapshot(wanted);
       return notice;
     };
   }
@@ -211,7 +212,7 @@ export class Reader {
       if (losses.length === 0) return this.#taking(shared)();
       const topics = losses.map(({ matcher }) => matcher);
       const notice = format.gap({ gaps: trimmedGaps(topics) }, this.cursorText);
-      if (needsSnapshot(topics, log)) this.#beginSnapshot(wanted);
+      if (format.snapshot !== undefined && needsSnapshot(topics, log)) this.#beginSnapshot(wanted);
       else this.#afterNotice = shared;
       return notice;
     };
@@ -273,7 +274,7 @@ export class Reader {
       (page ??= {
         after,
         next,
-        output: subscription.format.snapshot(entries, cursor),
+        output: subscription.format.snapshot?.(entries, cursor),
         events: entries.length,
       });
   }

@@ -1,4 +1,4 @@
-import type { Loss, Matcher, MatcherSet } from '../../log/index.ts';
+import { type Loss, type Matcher, type MatcherSet, matcherOf } from '../../log/index.ts';
 import { type LogState, type LossRecord, type Store, isShortened, readState, topicKey } from './store.ts';
 
 /** The most losses to look at for an answer; patterns, each of which is compared with their topics, make it fewer. */
@@ -38,7 +38,7 @@ function lossesMatching(
   let left = Math.ceil(MAX_SCANNED / (1 + patterns.length / 4));
   const end = (record: LossRecord): readonly Loss[] => [
     ...found,
-    ...open.map(({ compiled: { pattern } }) => toLoss({ pattern }, record)),
+    ...open.map(({ compiled }) => toLoss(matcherOf(compiled), record)),
   ];
   if (open.length === 0) return found;
   for (const { key, value: seq } of store.lossOrder.getRange({ reverse: true })) {
@@ -50,7 +50,7 @@ function lossesMatching(
       if (!isShortened(topic) && !compiled.matches(topic)) return true;
       each.count = Math.max(each.count, count);
       if (seq <= after) return true;
-      found.push(toLoss({ pattern: compiled.pattern }, [seq, each.count]));
+      found.push(toLoss(matcherOf(compiled), [seq, each.count]));
       return false;
     });
     if (open.length === 0) return found;
