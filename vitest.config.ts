@@ -10,7 +10,7 @@ const library = fileURLToPath(new URL('packages/tidings/src/', import.meta.url))
 const alias = [
   { find: /^tidings$/, replacement: `${library}index.ts` },
   {
-    find: /^tidings\/(ai|chat|client|events|fetch|log|node|react|testing)$/,
+    find: /^tidings\/(ai|chat|client|events|fetch|log|metrics|node|react|testing)$/,
     replacement: `${library}$1/index.ts`,
   },
   { find: /^tidings\/transport$/, replacement: `${library}http/index.ts` },

@@ -37,6 +37,7 @@ const allowed = {
   react: ['protocol', 'client/shared', 'client', 'events'],
   ai: ['protocol', 'log', 'hub', 'http'],
   chat: ['protocol'],
+  metrics: ['protocol', 'log', 'hub'],
   testing: ['protocol', 'log', 'hub', 'http'],
   '.': [
     'protocol',
@@ -53,6 +54,7 @@ const allowed = {
     'react',
     'ai',
     'chat',
+    'metrics',
     'testing',
   ],
 };
@@ -69,6 +71,7 @@ const runtimeFree = [
   'events',
   'ai',
   'chat',
+  'metrics',
   'react',
 ];
 

@@ -24,6 +24,7 @@ import {
   REVOKE_OPTIONS,
   REVOKE_TARGET,
 } from '../packages/tidings/src/hub/cluster/orders.ts';
+import { HEALTH_OPTIONS } from '../packages/tidings/src/hub/health.ts';
 import { STATS_OPTIONS } from '../packages/tidings/src/hub/hub-stats.ts';
 import { LIMITS } from '../packages/tidings/src/hub/limits.ts';
 import { CLUSTER_OPTIONS, HUB_OPTIONS } from '../packages/tidings/src/hub/options.ts';
@@ -32,6 +33,7 @@ import { SUBSCRIBE_OPTIONS } from '../packages/tidings/src/hub/subscribe.ts';
 import { RETENTION } from '../packages/tidings/src/log/retention.ts';
 import { TOPIC_RULE } from '../packages/tidings/src/log/topic-rules.ts';
 import { MEMORY_LOG_OPTIONS } from '../packages/tidings/src/logs/memory/index.ts';
+import { HUB_METRICS_OPTIONS } from '../packages/tidings/src/metrics/options.ts';
 import { SOCKET_OPTIONS } from '../packages/tidings/src/node/handler.ts';
 import type { EventOptions } from '../packages/tidings/src/protocol/event.ts';
 import {
@@ -91,6 +93,8 @@ const expected: Readonly<Record<string, object>> = {
   send: DIRECT_EVENT,
   cluster: CLUSTER_OPTIONS,
   stats: STATS_OPTIONS,
+  health: HEALTH_OPTIONS,
+  hubMetrics: HUB_METRICS_OPTIONS,
   revoke: { ...REVOKE_TARGET, ...REVOKE_OPTIONS },
   consume: CONSUME_OPTIONS,
   webhook: WEBHOOK_OPTIONS,
@@ -219,6 +223,8 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       "Omit<TidingsProviderProps, 'children'>",
       'ReducerOptions<Matcher, unknown>',
       'StatesOptions<Matcher, unknown>',
+      'HealthOptions',
+      'HubMetricsOptions',
       'HubOptions',
       'LmdbLogOptions',
       'Member',

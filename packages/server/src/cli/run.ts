@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { TidingsError } from 'tidings';
+import { likelyName } from 'tidings/transport';
+import { config } from '../commands/config.ts';
 import { doctor } from '../commands/doctor.ts';
+import { serve } from '../commands/serve.ts';
 import { type Command, type Terminal, UsageError, parseArgsOptions } from './command.ts';
 import { helpOf, overview } from './help.ts';
 
-const commands: Readonly<Record<string, Command>> = { doctor };
+const commands: Readonly<Record<string, Command>> = { serve, config, doctor };
 
 /** @returns the exit status: 0 if all is well, 1 if the command found or met a problem, 2 if the command line is wrong. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -17,6 +21,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   const command = commandOf(name);
   if (command === undefined) return help(name, terminal);
   try {
+    assertKnownFlags(name, command, rest);
     const { values, positionals } = parseArgs({
       args: rest,
       allowPositionals: true,
@@ -33,9 +38,30 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     }
     return await command.run({ flags: values, positionals }, terminal);
   } catch (error) {
+    if (error instanceof TidingsError) {
+      terminal.err(`${error.message} (${error.code})\n`);
+      return 1;
+    }
     if (!isUsageError(error)) throw error;
     terminal.err(`${error.message}\nTry: tidings help ${name}\n`);
     return 2;
+  }
+}
+
+/** `parseArgs` doesn't say which flag was likely meant. */
+function assertKnownFlags(name: string, { flags }: Command, args: readonly string[]): void {
+  const known = [...Object.keys(flags), 'help'];
+  const { tokens } = parseArgs({
+    args: [...args],
+    strict: false,
+    tokens: true,
+    options: { ...parseArgsOptions(flags), help: { type: 'boolean', short: 'h' } },
+  });
+  for (const token of tokens) {
+    if (token.kind !== 'option' || known.includes(token.name)) continue;
+    const likely = likelyName(token.name, known);
+    const advice = likely === undefined ? '' : ` Did you mean --${likely}?`;
+    throw new UsageError(`"tidings ${name}" has no flag ${token.rawName}.${advice}`);
   }
 }
 

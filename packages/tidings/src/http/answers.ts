@@ -1,3 +1,4 @@
+import type { ConnectionEnd } from '../hub/connection-info.ts';
 import type { Member } from '../hub/presence/presence.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import {
@@ -26,6 +27,7 @@ export const MEMBER: Checks<Member> = {
 export const AUTHORIZATION: Checks<Authorization> = {
   subject: aString,
   topics: { expected: 'a list of topics and patterns', accepts: Array.isArray },
+  private: { expected: 'a list of topics and patterns', accepts: Array.isArray },
   member: { ...options(MEMBER), ...anObjectWith('a member, such as { id: "ann" }', 'id') },
   expiresAt: aNumber({ min: 0 }),
   issuedAt: aNumber({ min: 0 }),
@@ -45,6 +47,12 @@ export function checkAuthorization(answer: unknown): Authorization {
     throw invalidOption(
       'authorize().topics',
       'Expected `authorize().topics` to be a list, got undefined. Leave it out to grant all but private events.',
+    );
+  }
+  if ('private' in answer && !('topics' in answer)) {
+    throw invalidOption(
+      'authorize().private',
+      'Expected `authorize().private` to come with `topics`, which it narrows; got it alone.',
     );
   }
   return answer;
@@ -68,9 +76,11 @@ export function checkAddress(answer: unknown): string | undefined {
 }
 
 /** The function that `onConnect` returned, to call at the end; undefined if it returned nothing. */
-export function checkOnEnd(answer: unknown): (() => void) | undefined {
+export function checkOnEnd(answer: unknown): ((end: ConnectionEnd) => void) | undefined {
   assertNoPromise('onConnect', answer);
-  if (answer === undefined || typeof answer === 'function') return answer as (() => void) | undefined;
+  if (answer === undefined || typeof answer === 'function') {
+    return answer as ((end: ConnectionEnd) => void) | undefined;
+  }
   throw invalidOption(
     'onConnect',
     `Expected \`onConnect\` to return a function that is called at the end, or nothing; got ${describe(answer)}.`,

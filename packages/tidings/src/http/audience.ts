@@ -12,10 +12,16 @@ const LENGTH = 22;
  * @param chosen the topics, if the app chose them.
  */
 export async function audienceOf(
-  { subject, member, granted }: Checked,
+  { subject, member, granted, permitted }: Checked,
   chosen: MatcherSet | undefined,
 ): Promise<string> {
-  const reader = JSON.stringify([subject ?? null, member?.id ?? null, granted.key, chosen?.key ?? null]);
+  const reader = JSON.stringify([
+    subject ?? null,
+    member?.id ?? null,
+    granted.key,
+    permitted?.key ?? null,
+    chosen?.key ?? null,
+  ]);
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(reader));
   return btoa(String.fromCharCode(...new Uint8Array(digest)))
     .replaceAll('+', '-')

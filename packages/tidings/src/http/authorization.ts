@@ -7,7 +7,10 @@ import type { Authorization, HandlerOptions } from './handler-options.ts';
 
 /** The app's answer, checked. */
 export interface Checked extends Pick<Authorization, 'subject' | 'member' | 'expiresAt' | 'issuedAt'> {
+  /** The topics on which private events reach it. */
   readonly granted: MatcherSet;
+  /** The topics it may ask for; undefined: any. */
+  readonly permitted: MatcherSet | undefined;
 }
 
 /** Asks the app. @throws {TidingsError} `auth/forbidden` for what isn't covered; what `authorize` throws. */
@@ -16,20 +19,26 @@ export async function authorize<Req>(
   wanted: MatcherSet,
   req: Req,
 ): Promise<Checked> {
-  const { topics, ...authorization } =
-    options.authorize === undefined ? {} : checkAuthorization(await options.authorize(req, wanted.matchers));
-  const granted = compileGrant(topics ?? []);
-  if (topics !== undefined) assertCovered(wanted, granted);
-  return { ...authorization, granted };
+  const {
+    topics,
+    private: secret,
+    ...authorization
+  } = options.authorize === undefined
+    ? {}
+    : checkAuthorization(await options.authorize(req, wanted.matchers));
+  const permitted = topics === undefined ? undefined : compileGrant('topics', topics);
+  if (permitted !== undefined) assertCovered(wanted, permitted);
+  const granted = secret === undefined ? permitted : compileGrant('private', secret);
+  return { ...authorization, granted: granted ?? compileGrant('topics', []), permitted };
 }
 
 /** An invalid grant is the app's mistake, so the client gets no 400. */
-function compileGrant(topics: readonly Matcher[]): MatcherSet {
+function compileGrant(option: 'topics' | 'private', topics: readonly Matcher[]): MatcherSet {
   try {
     return createMatcherSet(topics);
   } catch (cause) {
-    throw createError('hub/invalid-option', 'What `authorize` returned as `topics` is invalid.', {
-      details: { option: 'topics' },
+    throw createError('hub/invalid-option', `What \`authorize\` returned as \`${option}\` is invalid.`, {
+      details: { option },
       cause,
     });
   }

@@ -1,4 +1,4 @@
-import type { ConnectionInfo } from '../hub/connection-info.ts';
+import type { ConnectionEnd, ConnectionInfo } from '../hub/connection-info.ts';
 import type { DirectEvent } from '../hub/direct-event.ts';
 import type { Member } from '../hub/presence/presence.ts';
 import type { Matcher } from '../protocol/matcher.ts';
@@ -14,6 +14,11 @@ export interface Authorization {
    * everything it asked for, except private events.
    */
   readonly topics?: readonly Matcher[];
+  /**
+   * The topics on which private events reach it, if not on all of `topics`: an empty list where anybody may read what is
+   * public. Needs `topics`.
+   */
+  readonly private?: readonly Matcher[];
   /**
    * The member that the connection counts as in presence. Default: the subject; without one, each connection by itself.
    */
@@ -49,8 +54,11 @@ export interface HandlerOptions<Req> {
     connection: ConnectionInfo,
     req: Req,
   ) => DirectEvent | readonly DirectEvent[] | undefined;
-  /** Called before the first byte is sent. If it returns a function, that is called once the connection is over. */
-  readonly onConnect?: (connection: ConnectionInfo, req: Req) => void | (() => void);
+  /**
+   * Called before the first byte is sent. If it returns a function, that is called once the connection is over, with the
+   * reason, the time it took and what was delivered.
+   */
+  readonly onConnect?: (connection: ConnectionInfo, req: Req) => void | ((end: ConnectionEnd) => void);
   readonly cors?: CorsOptions;
   /** Further response headers. */
   readonly headers?: Readonly<Record<string, string>>;

@@ -7,6 +7,7 @@ import { createGate, until } from '../../test/http/deadline.ts';
 import { expectProblem, startHub, startNode } from '../../test/http/hub.ts';
 import { RawClient } from '../../test/http/raw-client.ts';
 import { serve } from '../../test/http/server.ts';
+import { TidingsError, unauthorized } from '../index.ts';
 import { type NodeRequest, createNodeHandler, sse } from '../node/index.ts';
 
 describe('onConnect', () => {
@@ -30,7 +31,30 @@ describe('onConnect', () => {
     cut();
     await until('end', () => onEnd.mock.calls.length > 0);
     await hub.publish('a', 1);
-    expect(onEnd).toHaveBeenCalledOnce();
+    expect(onEnd).toHaveBeenCalledExactlyOnceWith({
+      reason: 'left',
+      delivered: 0,
+      bytes: expect.any(Number),
+      duration: expect.any(Number),
+    });
+  });
+
+  test('is not called for attempts that are refused, which are counted by code', async () => {
+    const onConnect = vi.fn();
+    const { hub, url } = await startNode({
+      topics: ['a'],
+      onConnect,
+      authorize: ({ url: path }) => {
+        throw path === '/mine'
+          ? new TidingsError('mine/own' as never, 'No.', { status: 403 })
+          : unauthorized();
+      },
+    });
+    await expectProblem(await ask(url), 401, 'auth/unauthorized');
+    await expectProblem(await ask(url, { headers: { accept: 'text/html' } }), 406, 'request/not-acceptable');
+    expect((await ask(`${url}/mine`)).status).toBe(403);
+    expect(onConnect).not.toHaveBeenCalled();
+    expect(hub.stats().refused).toEqual({ 'auth/unauthorized': 1, 'request/not-acceptable': 1, other: 1 });
   });
 
   test('learns of the end, however it comes', async () => {

@@ -38,4 +38,23 @@ export type { ConnectRequest } from '../hub/connect-request.ts';
 export type { ConnectionInfo, ConnectionPhase } from '../hub/connection-info.ts';
 export { type Gateway, type OwnConnection, type Visit, gatewayOf } from '../hub/gateway.ts';
 export { type Start, parseStart } from '../protocol/cursor.ts';
+/** For what a server adds of its own: its errors and option bags look like the library's. */
+export { createError, titleOf } from '../protocol/errors.ts';
+export {
+  type Check,
+  type Checks,
+  type OptionError,
+  aBoolean,
+  aNumber,
+  aString,
+  assertOptions,
+  describe,
+  either,
+  likelyName,
+  listOf,
+  oneOf,
+  options,
+} from '../protocol/options.ts';
+export { TOPIC_RULE } from '../log/topic-rules.ts';
+export { PRESENCE_RULE } from '../hub/presence/rules.ts';
 export type { MatcherSet } from '../protocol/matcher-set.ts';

@@ -103,6 +103,7 @@ export async function negotiate<Req, Stream>(
     if (!('answer' in outcome)) return outcome;
     return answer(outcome.answer.status, { ...headers, ...outcome.answer.headers }, outcome.answer.body);
   } catch (error) {
+    if (facts.method === 'GET') gateway.refused(error);
     const isNative = facts.method === 'GET' && isNativeEventSource(facts);
     if (!(error instanceof TidingsError) || error.status === undefined) {
       if (!isNative || refuses(error)) throw error;

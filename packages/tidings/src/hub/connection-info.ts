@@ -1,4 +1,5 @@
 import type { Matcher } from '../protocol/matcher.ts';
+import type { EndReason } from './tally.ts';
 
 /** `opening`: admitted, nothing sent. `behind`: reads from its cursor. `live`: at the head. `ending`: said goodbye. */
 export type ConnectionPhase = 'opening' | 'behind' | 'live' | 'ending' | 'closed';
@@ -18,4 +19,15 @@ export interface ConnectionInfo {
   readonly bytes: number;
   /** Milliseconds since 1970. */
   readonly connectedAt: number;
+}
+
+/** What is to say about a connection that is over. */
+export interface ConnectionEnd {
+  readonly reason: EndReason;
+  /** Events handed to the transport. */
+  readonly delivered: number;
+  /** Bytes of frames handed to the transport. */
+  readonly bytes: number;
+  /** Milliseconds. */
+  readonly duration: number;
 }

@@ -15,7 +15,9 @@ import { Cluster } from './cluster/cluster.ts';
 import { Registry } from './registry.ts';
 import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
 import type { ConnectionInfo } from './connection-info.ts';
+import { HealthCheck } from './health.ts';
 import { Sweep } from './sweep.ts';
+import { Tally } from './tally.ts';
 import { TextPool } from './text-pool.ts';
 
 const NO_BOUNDS = { events: Infinity, bytes: Infinity, age: Infinity };
@@ -30,6 +32,8 @@ export class Core {
   readonly options: ResolvedHubOptions;
   readonly subscriptions: Subscriptions = new Subscriptions();
   readonly counters = { connected: 0, published: 0, delivered: 0, bytes: 0, flushes: 0, stalled: 0 };
+  readonly tally: Tally = new Tally();
+  readonly health: HealthCheck;
   readonly registry: Registry;
   /** This process's own connections. They are trusted: no limit counts them or holds them up, and they get no goodbye. */
   readonly locals: Set<Connection> = new Set();
@@ -56,6 +60,7 @@ export class Core {
       subscriptions: this.subscriptions,
       clock,
       counters: this.counters,
+      deliveryTime: this.tally.deliveryTime,
       window: options.flushWindow,
       tuning,
     });
@@ -64,6 +69,7 @@ export class Core {
       clock,
       subscriptions: this.subscriptions,
       counters: this.counters,
+      tally: this.tally,
       heartbeat: options.heartbeat,
       retry: options.retry,
       fanOut: this.fanOut,
@@ -74,7 +80,8 @@ export class Core {
       forget: (connection) => this.#forget(connection),
     };
     const ownTurns = new Turns(clock, tuning.catchUp);
-    this.#localDelivery = { ...this.#delivery, turns: ownTurns, replay: NO_BOUNDS };
+    this.#localDelivery = { ...this.#delivery, turns: ownTurns, replay: NO_BOUNDS, tally: new Tally() };
+    this.health = new HealthCheck(log, clock);
     log.tail.onMiss((topics) => this.#fallBehind(topics));
     log.tail.onRewind((end) => this.#rewind(end));
     this.cluster = new Cluster(this, (where) => this.endVisits(where));

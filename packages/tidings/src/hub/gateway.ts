@@ -10,7 +10,7 @@ import type { Sink } from './delivery/sink.ts';
 import { findTagged } from './find.ts';
 import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
 import { assertMatchers } from './limits.ts';
-import type { ConnectionInfo } from './connection-info.ts';
+import type { ConnectionEnd, ConnectionInfo } from './connection-info.ts';
 
 /** A connection that a transport admitted: it opens and ends it, and reports what its peer does. */
 export interface OwnConnection {
@@ -36,7 +36,7 @@ export interface OwnConnection {
   /** Ends the stream with a goodbye. `retry`: milliseconds after which the client is to come back. */
   end(reason: GoodbyeReason, retry: number): void;
   /** Calls `listener` once when the connection is over; at once if it is. */
-  onClose(listener: () => void): void;
+  onClose(listener: (end: ConnectionEnd) => void): void;
 }
 
 /** Identifies the connection that a change request is about. */
@@ -116,6 +116,8 @@ export interface Gateway {
   onGone(listener: () => void): void;
   /** The wait, in milliseconds, lengthened at random by up to half: clients must not all come back at once. */
   jitter(milliseconds: number): number;
+  /** Counts an attempt to connect that is refused with this error, for `hub.stats()`. */
+  readonly refused: (error: unknown) => void;
   /** Takes a failure that nobody waits for, to the hub's `onError`. */
   readonly report: (error: unknown) => void;
 }
@@ -181,7 +183,7 @@ export function createGateway(core: Core): Gateway {
     const connection = core.add(request);
     const { disconnected = [] } = (visitor ?? {}) as Partial<PendingVisit>;
     if (!disconnected.some((where) => where(connection.info))) return connection;
-    connection.destroy();
+    connection.destroy('evicted');
     throw createError('hub/unavailable', 'The connection was ended before it began.', {
       details: { retryAfter: 1 },
     });
@@ -214,6 +216,7 @@ export function createGateway(core: Core): Gateway {
     version: VERSION,
     compression,
     connectionsPerSession: limits.connectionsPerSession,
+    refused: (error) => core.tally.refused(error),
     report: core.options.onError,
     get closing() {
       return core.drain.begun;

@@ -1,8 +1,10 @@
 import { type Checks, aBoolean } from '../protocol/options.ts';
 import type { NodeInfo } from './cluster/nodes.ts';
 import type { Core } from './core.ts';
+import type { Tallies } from './tally.ts';
 
-export interface HubStats {
+/** A hub's counters, as the other nodes know them too. */
+export interface NodeStats {
   /** Now. */
   readonly connections: number;
   readonly live: number;
@@ -30,6 +32,15 @@ export interface HubStats {
   };
 }
 
+export interface HubStats extends NodeStats, Tallies {
+  readonly log: {
+    /** The seqs from the oldest event that the log may still have to its newest. */
+    readonly events: number;
+    /** Whether other processes append to it as well. */
+    readonly shared: boolean;
+  };
+}
+
 export interface StatsOptions {
   readonly cluster?: boolean;
 }
@@ -37,12 +48,21 @@ export interface StatsOptions {
 export const STATS_OPTIONS: Checks<StatsOptions> = { cluster: aBoolean };
 
 /** The counters of all hubs on a log, and each hub's own. */
-export interface ClusterStats extends Omit<HubStats, 'topics' | 'deliveryLag' | 'tail'> {
+export interface ClusterStats extends Omit<NodeStats, 'topics' | 'deliveryLag' | 'tail'> {
   /** This hub first. */
   readonly nodes: readonly NodeInfo[];
 }
 
-export function statsOf({ registry, locals, subscriptions, counters, fanOut, options }: Core): HubStats {
+export function statsOf(core: Core): HubStats {
+  const { log } = core.options;
+  return {
+    ...nodeStatsOf(core),
+    ...core.tally.tallies,
+    log: { events: Math.max(0, log.tail.head - log.floor), shared: log.shared },
+  };
+}
+
+export function nodeStatsOf({ registry, locals, subscriptions, counters, fanOut, options }: Core): NodeStats {
   const connections = registry.size + locals.size;
   let live = 0;
   for (const subscription of subscriptions.values()) live += subscription.live.size;

@@ -3,7 +3,7 @@ import { createError } from '../protocol/errors.ts';
 import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '../protocol/event.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
-import type { EventLog } from '../log/event-log.ts';
+import type { Appended, EventLog } from '../log/event-log.ts';
 import { NamedConsumer } from './consume/consumer.ts';
 import {
   type ConsumeHandler,
@@ -27,6 +27,7 @@ import {
   assertDisconnectTarget,
   toRevocation,
 } from './cluster/orders.ts';
+import { HEALTH_OPTIONS, type HealthOptions, type HubHealth } from './health.ts';
 import { type ClusterStats, type HubStats, STATS_OPTIONS, type StatsOptions, statsOf } from './hub-stats.ts';
 import type { Presence } from './presence/presence.ts';
 import type { ConnectionInfo } from './connection-info.ts';
@@ -133,6 +134,13 @@ export interface Hub {
   stats(options: { readonly cluster: true }): ClusterStats;
   stats(): HubStats;
   /**
+   * Whether the hub can serve new connections, for a readiness check. Asks the log's engine, and resolves within a second
+   * even if the engine is away.
+   *
+   * @throws {TidingsError} `hub/invalid-option`.
+   */
+  health(options?: HealthOptions): Promise<HubHealth>;
+  /**
    * Drains: new connections get a 503 with Retry-After, open ones a goodbye with a spread-out time to come back. The
    * log closes once all are gone or `within` has passed; you can publish until then. Further calls wait for the
    * same end.
@@ -165,13 +173,26 @@ class AppHub implements Hub {
   }
 
   async publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
-    const { conflation, counters, options } = this.#core;
-    const appended = await conflation.append(events.map((event) => this.#toNewEvent(event)));
+    const { counters, options } = this.#core;
+    const appended = await this.#append(events);
     const { epoch } = options.log.tail;
     return appended.map(({ seq, duplicate }) => {
       if (!duplicate) counters.published += 1;
       return { cursor: formatCursor({ epoch, seq }), seq, duplicate };
     });
+  }
+
+  async #append(events: readonly EventInput[]): Promise<readonly Appended[]> {
+    const { conflation, options, tally } = this.#core;
+    const since = options.clock.monotonic();
+    try {
+      const appended = await conflation.append(events.map((event) => this.#toNewEvent(event)));
+      tally.publishTime.add(options.clock.monotonic() - since);
+      return appended;
+    } catch (error) {
+      tally.publishFailed(error);
+      throw error;
+    }
   }
 
   #toNewEvent(input: EventInput): NewEvent {
@@ -275,6 +296,15 @@ class AppHub implements Hub {
   stats(options: StatsOptions = {}): HubStats | ClusterStats {
     assertOptions(options, STATS_OPTIONS);
     return options.cluster === true ? this.#core.cluster.stats() : statsOf(this.#core);
+  }
+
+  async health(options: HealthOptions = {}): Promise<HubHealth> {
+    assertOptions(options, HEALTH_OPTIONS);
+    const { cluster, drain, health } = this.#core;
+    const log = await health.check(options.within ?? 1000);
+    const draining = drain.begun;
+    const started = cluster.ledger.isReady;
+    return { ready: started && !draining && log.up, draining, started, log };
   }
 
   close(options: CloseOptions = {}): Promise<void> {

@@ -108,7 +108,7 @@ export class Sweep {
     const { blockedAt, request, id, admittedAt } = connection;
     if (blockedAt !== undefined && monotonic - blockedAt >= stallTimeout) {
       counters.stalled += 1;
-      connection.destroy();
+      connection.destroy('stalled');
     } else if (request.expiresAt !== undefined && now >= request.expiresAt) {
       connection.end('expired', delivery.retry);
     } else if (monotonic - admittedAt >= maxLifetime * lifetimeShare(id)) {

@@ -1,6 +1,6 @@
 import type { NewEvent } from '../../protocol/event.ts';
 import type { Core } from '../core.ts';
-import { type ClusterStats, type HubStats, clusterStatsOf, statsOf } from '../hub-stats.ts';
+import { type ClusterStats, type NodeStats, clusterStatsOf, nodeStatsOf } from '../hub-stats.ts';
 import { type PresenceCounter, PresenceTracker } from '../presence/presence.ts';
 import { PlacesLimit, PresenceRules } from '../presence/rules.ts';
 import { SharedPresence } from '../presence/shared-presence.ts';
@@ -46,7 +46,7 @@ export class Cluster {
       endVisits,
     });
     if (log.shared) {
-      const stats = (): HubStats => statsOf(core);
+      const stats = (): NodeStats => nodeStatsOf(core);
       this.nodes = new Nodes({ log, clock, report, stats, ...cluster });
       this.#shared = new SharedPresence({ rules: this.rules, limit, log, clock, nodes: this.nodes, report });
       this.nodes.add(this.#shared);
@@ -75,7 +75,7 @@ export class Cluster {
   }
 
   stats(): ClusterStats {
-    const own = statsOf(this.#core);
+    const own = nodeStatsOf(this.#core);
     const id = this.nodes?.id ?? 'only';
     const { name } = this.#core.options.cluster;
     const self = {

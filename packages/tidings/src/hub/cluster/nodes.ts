@@ -2,7 +2,7 @@ import type { LogEntry } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { TidingsError } from '../../protocol/tidings-error.ts';
 import type { Clock } from '../clock.ts';
-import type { HubStats } from '../hub-stats.ts';
+import type { NodeStats } from '../hub-stats.ts';
 import { HUB_TOPICS, hubDeletion, hubEvent } from './hub-topics.ts';
 import type { LedgerReader } from './ledger.ts';
 
@@ -10,7 +10,7 @@ import type { LedgerReader } from './ledger.ts';
 interface Lease {
   readonly name: string | undefined;
   readonly startedAt: number;
-  readonly stats: HubStats;
+  readonly stats: NodeStats;
   /** It has closed; its members have the grace time to come back elsewhere. */
   readonly leaving: boolean;
 }
@@ -23,7 +23,7 @@ export interface NodeInfo {
   readonly startedAt: number;
   /** When it renewed its lease last. */
   readonly renewedAt: number;
-  readonly stats: HubStats;
+  readonly stats: NodeStats;
 }
 
 export interface NodesOptions {
@@ -32,7 +32,7 @@ export interface NodesOptions {
   readonly name: string | undefined;
   /** How long a node counts as alive without a word, in milliseconds. */
   readonly lease: number;
-  readonly stats: () => HubStats;
+  readonly stats: () => NodeStats;
   readonly report: (error: unknown) => void;
 }
 

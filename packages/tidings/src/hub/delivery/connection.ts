@@ -3,8 +3,9 @@ import { formatCursor } from '../../protocol/cursor.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { Member } from '../presence/presence.ts';
 import type { ConnectionTerms, ConnectRequest } from '../connect-request.ts';
-import type { ConnectionInfo, ConnectionPhase } from '../connection-info.ts';
-import type { FanOut } from './fan-out.ts';
+import type { ConnectionEnd, ConnectionInfo, ConnectionPhase } from '../connection-info.ts';
+import type { EndReason, Tally } from '../tally.ts';
+import type { Batch, FanOut } from './fan-out.ts';
 import type { Format } from './format.ts';
 import { Reader, type Reading } from './reader.ts';
 import { type Replay, type ReplaySource, boundReplay } from './replay.ts';
@@ -29,6 +30,7 @@ export interface Delivery extends ReplaySource {
   readonly fanOut: FanOut;
   readonly tuning: Tuning;
   readonly counters: { delivered: number; bytes: number };
+  readonly tally: Tally;
   readonly heartbeat: number;
   readonly retry: number;
   /** Takes a failure that no caller waits for. */
@@ -70,12 +72,16 @@ export class Connection implements Receiver, Task {
   #reading: Reading | undefined;
   /** Whether the peer knows that its authorization is about to expire. */
   #toldExpiry = false;
-  /** Bytes of frames, and when the newest were written, without those pushed since it went live. */
+  /** Bytes of frames, events, and when the newest were written, without those pushed since it went live. */
   #bytes = 0;
+  #events = 0;
   #wroteAt: number;
   /** The subscription's `pushed` when it went live. */
   #pushedBefore = 0;
-  #closeListeners: readonly (() => void)[] = NONE;
+  #pushedEventsBefore = 0;
+  /** Undefined until the hub ends it. */
+  #endReason: EndReason | undefined;
+  #closeListeners: readonly ((end: ConnectionEnd) => void)[] = NONE;
   /** Where it begins, if that was asked for before it opened. */
   #verdict: Promise<Verdict> | undefined;
 
@@ -133,9 +139,22 @@ export class Connection implements Receiver, Task {
     return this.#phase === 'live' ? this.#subscription.pushed.bytes - this.#pushedBefore : 0;
   }
 
+  get #pushedEvents(): number {
+    return this.#phase === 'live' ? this.#subscription.pushed.events - this.#pushedEventsBefore : 0;
+  }
+
+  get #end(): ConnectionEnd {
+    return {
+      reason: this.#endReason ?? 'left',
+      delivered: this.#events,
+      bytes: this.#bytes,
+      duration: this.#delivery.clock.monotonic() - this.admittedAt,
+    };
+  }
+
   /** Calls `listener` once when the connection is over; at once if it is. */
-  onClose(listener: () => void): void {
-    if (this.#phase === 'closed') listener();
+  onClose(listener: (end: ConnectionEnd) => void): void {
+    if (this.#phase === 'closed') listener(this.#end);
     else this.#closeListeners = [...this.#closeListeners, listener];
   }
 
@@ -177,8 +196,10 @@ export class Connection implements Receiver, Task {
     if (this.#phase !== 'opening' || reader === undefined) return;
     this.#phase = 'behind';
     reader.begin(verdict, this.#subscription.wanted);
-    const { heartbeat, retry } = this.#delivery;
+    const { heartbeat, retry, tally } = this.#delivery;
     const { resumed, gaps, snapshot } = verdict;
+    tally.connected(gaps.length > 0 ? 'gap' : resumed ? 'resumed' : 'new');
+    for (const { reason } of gaps) tally.gap(reason);
     const { audience } = this.#request;
     const welcome: Welcome = {
       connection: this.id,
@@ -263,6 +284,7 @@ export class Connection implements Receiver, Task {
     if (this.#phase !== 'live') return;
     this.#subscription.live.delete(this);
     this.#bytes += this.#pushedBytes;
+    this.#events += this.#pushedEvents;
     this.#wroteAt = this.wroteAt;
     this.#phase = 'behind';
     this.#reader = new Reader(this.#delivery, seq);
@@ -282,23 +304,30 @@ export class Connection implements Receiver, Task {
     this.#reader.cursor = pending.at(-1)?.seq ?? this.#reader.cursor;
     if (entries.length === 0) return;
     counters.delivered += entries.length;
+    this.#events += entries.length;
     this.#write(subscription.format.events(entries, log.tail.epoch));
   }
 
   /** Goes on from the log, because the next push may leave out events that it wants. */
   fallBehind(): void {
     if (this.#phase !== 'live') return;
-    const { fanOut, clock, counters } = this.#delivery;
-    const owed = fanOut.owedTo(this, this.#subscription);
+    const { fanOut, clock } = this.#delivery;
+    const owed = this.#giveUpOwed();
     this.#leaveLive(owed === undefined ? fanOut.settled : fanOut.pushed);
-    if (owed !== undefined) {
-      // It was counted as given when the flush began.
-      this.#bytes -= owed.output.length;
-      counters.bytes -= owed.output.length;
-      counters.delivered -= owed.events;
-    }
     // Not before the tail has moved on.
     clock.defer(() => this.#pump());
+  }
+
+  /** Takes back from the counters what the flush under way would have brought: it was counted when the flush began. */
+  #giveUpOwed(): Batch | undefined {
+    const { fanOut, counters } = this.#delivery;
+    const owed = this.#phase === 'live' ? fanOut.owedTo(this, this.#subscription) : undefined;
+    if (owed === undefined) return undefined;
+    this.#bytes -= owed.output.length;
+    this.#events -= owed.events;
+    counters.bytes -= owed.output.length;
+    counters.delivered -= owed.events;
+    return owed;
   }
 
   /**
@@ -328,15 +357,20 @@ export class Connection implements Receiver, Task {
   /** For the transport: the peer is gone. */
   closed(): void {
     if (this.#phase === 'closed') return;
+    this.#giveUpOwed();
+    this.#bytes += this.#pushedBytes;
+    this.#events += this.#pushedEvents;
     this.#phase = 'closed';
     this.#sink = undefined;
     this.#reader = undefined;
     this.#delivery.turns.drop(this);
     this.#delivery.subscriptions.leave(this.#subscription, this);
     this.#delivery.forget(this);
+    const end = this.#end;
+    this.#delivery.tally.ended(end.reason);
     for (const listener of this.#closeListeners) {
       try {
-        listener();
+        listener(end);
       } catch (error) {
         this.#delivery.report(error);
       }
@@ -349,7 +383,8 @@ export class Connection implements Receiver, Task {
    */
   end(reason: GoodbyeReason, retry: number): void {
     if (this.#phase === 'ending' || this.#phase === 'closed') return;
-    if (this.#phase === 'opening') return this.destroy();
+    this.#endReason = reason;
+    if (this.#phase === 'opening') return this.destroy(reason);
     const isLive = this.#phase === 'live';
     this.#settle();
     if (this.#isClosed) return;
@@ -368,8 +403,9 @@ export class Connection implements Receiver, Task {
     }
   }
 
-  /** Ends the stream at once, for a peer that takes nothing. */
-  destroy(): void {
+  /** Ends the stream at once, without a goodbye. */
+  destroy(reason: EndReason = 'failed'): void {
+    this.#endReason ??= reason;
     try {
       this.#sink?.destroy();
     } catch (error) {
@@ -436,6 +472,7 @@ export class Connection implements Receiver, Task {
     this.order = fanOut.nextOrder();
     subscription.live.add(this);
     this.#pushedBefore = subscription.pushed.bytes;
+    this.#pushedEventsBefore = subscription.pushed.events;
     if (subscription.live.size < subscription.receivers) return 'done';
     subscription.lastPage = undefined;
     subscription.lastStates = undefined;
@@ -459,7 +496,10 @@ export class Connection implements Receiver, Task {
   }
 
   #take(reading: Reading): void {
+    const { counters } = this.#delivery;
+    const before = counters.delivered;
     const output = reading();
+    this.#events += counters.delivered - before;
     if (output !== undefined) this.#write(output);
   }
 

@@ -17,6 +17,7 @@ export interface FanOutOptions {
   readonly subscriptions: Subscriptions;
   readonly clock: Clock;
   readonly counters: { delivered: number; bytes: number; flushes: number };
+  readonly deliveryTime: { add(milliseconds: number): void };
   /** Milliseconds to gather events before a flush; 0: until the end of the tick. */
   readonly window: number;
   readonly tuning: Tuning;
@@ -220,6 +221,7 @@ export class FanOut {
       counters.delivered += found.length * live.size;
       counters.bytes += output.length * live.size;
       pushed.bytes += output.length;
+      pushed.events += found.length;
       pushed.at = now;
     }
     const from = (entries[0]?.seq ?? seq + 1) - 1;
@@ -311,10 +313,12 @@ export class FanOut {
   }
 
   #end(walk: Walk): void {
-    const { clock, counters } = this.#options;
+    const { clock, counters, deliveryTime } = this.#options;
     this.#walk = undefined;
     counters.flushes += 1;
-    this.lag.add(clock.monotonic() - walk.since);
+    const took = clock.monotonic() - walk.since;
+    this.lag.add(took);
+    deliveryTime.add(took);
     this.#wake();
     // Its own turn to flush came while this one was under way.
     if (this.#pending.length > 0 && this.#cancelTimer === undefined) clock.defer(() => this.flush());

@@ -1,3 +1,4 @@
+import type { GapReason } from '../../protocol/control.ts';
 import { formatCursor } from '../../protocol/cursor.ts';
 import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { LogEntry } from '../../log/entry.ts';
@@ -28,6 +29,7 @@ interface Snapshot {
 export interface Source {
   readonly log: EventLog;
   readonly counters: { delivered: number };
+  readonly tally: { gap(reason: GapReason): void };
 }
 
 /** The result of a read. Calling it moves the cursor past it and returns the output, which must be written then. */
@@ -146,6 +148,7 @@ export class Reader {
   #tellRewind({ format, wanted }: Subscription): Reading {
     return () => {
       this.#rewoundTo = undefined;
+      this.#source.tally.gap('epoch');
       const notice = format.gap({ gaps: [{ topics: wanted.matchers, reason: 'epoch' }] }, this.cursorText);
       if (format.snapshot !== undefined && this.#source.log.rules.canBeState(wanted))
         this.#beginSnapshot(wanted);
@@ -211,6 +214,7 @@ export class Reader {
       const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
       if (losses.length === 0) return this.#taking(shared)();
       const topics = losses.map(({ matcher }) => matcher);
+      this.#source.tally.gap('trimmed');
       const notice = format.gap({ gaps: trimmedGaps(topics) }, this.cursorText);
       if (format.snapshot !== undefined && needsSnapshot(topics, log)) this.#beginSnapshot(wanted);
       else this.#afterNotice = shared;

@@ -30,8 +30,8 @@ export interface Subscription {
   readonly format: Format;
   /** The receivers that have everything up to the last flush: new events are pushed to them. By `order`. */
   readonly live: Set<Receiver>;
-  /** Bytes pushed to each of the live receivers, and when last, by the clock's monotonic time. */
-  readonly pushed: { bytes: number; at: number };
+  /** Bytes and events pushed to each of the live receivers, and when last, by the clock's monotonic time. */
+  readonly pushed: { bytes: number; events: number; at: number };
   /** How many receivers there are, live or behind. */
   receivers: number;
   /** The entries that the next flush has for the receivers. */
@@ -114,7 +114,7 @@ export class Subscriptions {
         granted,
         format: format.forTopics?.(wanted, granted) ?? format,
         live: new Set(),
-        pushed: { bytes: 0, at: 0 },
+        pushed: { bytes: 0, events: 0, at: 0 },
         receivers: 0,
         batch: [],
         lastPage: undefined,

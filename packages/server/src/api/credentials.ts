@@ -1,0 +1,16 @@
+import type { FastifyRequest } from 'fastify';
+import type { CredentialRequest } from '../auth/authenticator.ts';
+
+/** The parts of a request that may carry a credential. */
+export function credentialsOf(request: FastifyRequest): CredentialRequest {
+  const at = request.url.indexOf('?');
+  return {
+    method: request.method,
+    header(name) {
+      const value = request.headers[name];
+      return Array.isArray(value) ? value.join(', ') : value;
+    },
+    query: new URLSearchParams(at === -1 ? '' : request.url.slice(at + 1)),
+    remote: request.ip,
+  };
+}

@@ -1,0 +1,59 @@
+import type { Matcher } from 'tidings';
+import type { Settings } from '../config/setting.ts';
+
+/** What a credential allows. */
+export interface Grant {
+  /** The user, account or service that it names. */
+  readonly subject?: string;
+  /**
+   * Names the credential for limits, logs and idempotency, such as the token's subject or an API key's name; never its
+   * secret. Undefined: there was none.
+   */
+  readonly credential: string | undefined;
+  /** Topics it may publish on. */
+  readonly publish: readonly Matcher[];
+  /** Topics it may subscribe to. */
+  readonly subscribe: readonly Matcher[];
+  /** Topics on which private events reach it. It may ask for these, too. */
+  readonly private: readonly Matcher[];
+  /** Milliseconds since 1970: streams end then, unless they are renewed. */
+  readonly expiresAt?: number;
+  /** Milliseconds since 1970: revocation refuses what was issued earlier. */
+  readonly issuedAt?: number;
+  readonly issuer?: string;
+  readonly tokenId?: string;
+  /** What the token says about the subscriber, for presence and logs. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+}
+
+/** The parts of a request that may carry a credential. */
+export interface CredentialRequest {
+  readonly method: string;
+  /** By lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  readonly query: URLSearchParams;
+  readonly remote: string | undefined;
+}
+
+/** How one protocol carries credentials and what its claims mean. Absent: the server's own. */
+export interface Door {
+  /** Names of cookies that carry a token, besides the configured one. */
+  readonly cookies?: readonly string[];
+  /** Names of query parameters that carry a token, where tokens in the query are switched on. */
+  readonly queryParameters?: readonly string[];
+  /** What verified claims allow. Throws `auth/forbidden` for claims that make no sense. */
+  toGrant(claims: Readonly<Record<string, unknown>>): Pick<Grant, 'publish' | 'subscribe' | 'private'>;
+}
+
+/** Decides what the sender of a request may do. */
+export interface Authenticator {
+  /**
+   * The grant of a request's credential; of a request without one, that of anonymous users, which may be empty.
+   *
+   * @throws {TidingsError} `auth/*` (401, 403) for a credential that isn't valid.
+   */
+  authenticate(request: CredentialRequest, door?: Door): Promise<Grant>;
+  /** Takes new keys and rules, all or none. Rejects, and keeps the old ones, if they make no sense. */
+  reload(settings: Settings): Promise<void>;
+  close(): Promise<void>;
+}

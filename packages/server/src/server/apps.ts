@@ -1,0 +1,54 @@
+import type { Socket } from 'node:net';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { createError } from 'tidings/transport';
+import type { Settings } from '../config/setting.ts';
+import { answerProblems, rawProblem } from './problems.ts';
+import * as rows from './settings.ts';
+
+/** How long a whole request may take to arrive. Streams are answers, and not limited by it. */
+const REQUEST_TIMEOUT = 30_000;
+/** Longer than the 60 to 75 seconds after which proxies drop idle connections: the side that sends closes first. */
+const KEEP_ALIVE = 80_000;
+
+/** The server that everybody reaches. */
+export function createPublicApp(settings: Settings, logger: Logger): FastifyInstance {
+  const trusted = settings.get(rows.trustedProxies);
+  return createApp(logger, trusted.length === 0 ? false : [...trusted]);
+}
+
+/** The server for operators. */
+export function createInternalApp(logger: Logger): FastifyInstance {
+  return createApp(logger, false);
+}
+
+function createApp(logger: Logger, trustProxy: boolean | string[]): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    trustProxy,
+    requestTimeout: REQUEST_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE,
+    // A topic is no part of a path; nothing here has long parameters.
+    routerOptions: { maxParamLength: 256 },
+    // Fastify would otherwise close keep-alive connections only as they fall idle.
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    clientErrorHandler: answerBrokenRequest,
+  });
+  answerProblems(app, logger);
+  return app;
+}
+
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return socket.destroy() as never;
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const status = tooLarge ? 431 : late ? 408 : 400;
+  const problem = late
+    ? createError('request/timeout', 'The request did not arrive in time.')
+    : createError(
+        'request/invalid-body',
+        tooLarge ? 'The headers are too large.' : 'This is no HTTP request.',
+      );
+  socket.end(rawProblem(status, problem));
+}

@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { SignJWT } from 'jose';
+import { hasKeys } from '../auth/settings.ts';
+import type { Environment } from '../config/load.ts';
+import type { Settings } from '../config/setting.ts';
+import { engineOf, folderOf } from './log-url.ts';
+import { isLoopback } from './safety.ts';
+import { host, logAt } from './settings.ts';
+
+/** The server runs on somebody's laptop, with nothing configured. */
+export interface Development {
+  readonly key: Uint8Array;
+}
+
+const KEY_FILE = 'development.key';
+
+/**
+ * Development mode is for a machine whose server nobody else can reach and that has no keys. Its key stays the same as
+ * long as its events do: a page that reconnects after a restart has a token that still counts.
+ *
+ * @returns undefined where there are keys, or where there had better be.
+ */
+export function developmentOf(settings: Settings, environment: Environment): Development | undefined {
+  const isLaptop = isLoopback(settings.get(host)) && environment['NODE_ENV'] !== 'production';
+  if (hasKeys(settings) || !isLaptop) return undefined;
+  const url = settings.get(logAt);
+  return { key: engineOf(url) === 'lmdb' ? keyIn(dirname(resolve(folderOf(url)))) : randomBytes(32) };
+}
+
+function keyIn(folder: string): Uint8Array {
+  const path = join(folder, KEY_FILE);
+  mkdirSync(folder, { recursive: true });
+  try {
+    // Fails if it is there: of two servers that start at once, both use the key of the first.
+    writeFileSync(path, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return Buffer.from(readFileSync(path, 'utf8'), 'base64url');
+}
+
+/** A token for trying things out: it may do everything, for a month. */
+export function developmentToken({ key }: Development): Promise<string> {
+  return new SignJWT({ tidings: { publish: ['*'], subscribe: ['*'], private: ['*'] } })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject('developer')
+    .setIssuedAt()
+    .setExpirationTime('30d')
+    .sign(key);
+}

@@ -1,0 +1,79 @@
+import { type EventLog, type Retention, memoryLog } from 'tidings';
+import { createError } from 'tidings/transport';
+import type { Settings } from '../config/setting.ts';
+import { engineOf, folderOf } from './log-url.ts';
+import * as rows from './settings.ts';
+
+/** Opens the log that `log.url` names. @throws {TidingsError} `log/*`, `config/invalid`. */
+export async function openLog(settings: Settings, report: (error: unknown) => void): Promise<EventLog> {
+  const url = settings.get(rows.logAt);
+  const retention = retentionOf(settings);
+  const shared = {
+    topics: settings.get(rows.topics),
+    ...(Object.keys(retention).length > 0 && { retention }),
+  };
+  const engine = engineOf(url);
+  switch (engine) {
+    case 'lmdb': {
+      const { lmdbLog } = await import('tidings/lmdb');
+      const durability = durabilityOf(settings, 'commit', 'relaxed');
+      return lmdbLog({
+        path: folderOf(url),
+        shared: settings.get(rows.logShared),
+        ...shared,
+        ...(durability !== undefined && { durability }),
+      });
+    }
+    case 'redis': {
+      const { redisLog } = await import('tidings/redis');
+      const prefix = settings.get(rows.logPrefix);
+      const durability = durabilityOf(settings, 'server', 'replica', 'disk');
+      return redisLog({
+        url,
+        ...shared,
+        ...(prefix !== undefined && { prefix }),
+        ...(durability !== undefined && { durability }),
+      });
+    }
+    case 'postgres': {
+      const { postgresLog } = await import('tidings/postgres');
+      const schema = settings.get(rows.logPrefix);
+      const durability = durabilityOf(settings, 'server', 'relaxed');
+      return postgresLog({
+        url,
+        onError: report,
+        ...shared,
+        ...(schema !== undefined && { schema }),
+        ...(durability !== undefined && { durability }),
+      });
+    }
+    case 'memory':
+    case undefined:
+      durabilityOf(settings);
+      return memoryLog(shared);
+  }
+}
+
+function retentionOf(settings: Settings): Retention {
+  const [events, bytes, age] = [rows.retentionEvents, rows.retentionBytes, rows.retentionAge].map((row) =>
+    settings.get(row),
+  );
+  return {
+    ...(events !== undefined && { events }),
+    ...(bytes !== undefined && { bytes }),
+    ...(age !== undefined && { age }),
+  };
+}
+
+function durabilityOf<T extends string>(settings: Settings, ...known: readonly T[]): T | undefined {
+  const given = settings.get(rows.logDurability);
+  if (given === undefined) return undefined;
+  const durability = known.find((each) => each === given);
+  if (durability !== undefined) return durability;
+  const expected = known.length === 0 ? 'be left out' : `be ${known.join(' or ')}`;
+  throw createError(
+    'config/invalid',
+    `Expected \`${rows.logDurability.name}\` to ${expected} for this log, got ${given}.`,
+    { details: { setting: rows.logDurability.name } },
+  );
+}

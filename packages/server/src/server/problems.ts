@@ -1,0 +1,82 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { TidingsError } from 'tidings';
+import { createError, toProblem } from 'tidings/transport';
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+
+/** Answers every failure with problem details (RFC 9457), as the library does. */
+export function answerProblems(app: FastifyInstance, logger: Logger): void {
+  app.setErrorHandler((error: FastifyError | TidingsError, request, reply) => {
+    const problem = toTidingsError(error);
+    if (problem.code === 'request/handler-failed')
+      logger.error(
+        { err: error, method: request.method, route: request.routeOptions.url },
+        'a request failed',
+      );
+    return sendProblem(reply, problem);
+  });
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(app, request, reply)));
+}
+
+export function sendProblem(reply: FastifyReply, error: TidingsError): FastifyReply {
+  const { status, headers, body } = toProblem(error);
+  const { allow, ...others } = headers;
+  // The library's own `Allow` is that of a stream.
+  return reply
+    .code(status)
+    .headers({ ...others, ...(allow !== undefined && !reply.hasHeader('allow') && { allow }) })
+    .send(body);
+}
+
+/** Errors of Fastify, by their status: it has many codes for a few kinds of failure. */
+function toTidingsError(error: FastifyError | TidingsError): TidingsError {
+  if (error instanceof TidingsError && error.status !== undefined) return error;
+  const status = error instanceof TidingsError ? 500 : (error.statusCode ?? 500);
+  const cause = { cause: error };
+  switch (status) {
+    case 400:
+      return createError('request/invalid-body', 'The body can’t be read: it is cut off, or no JSON.', cause);
+    case 408:
+      return createError('request/timeout', 'The request did not arrive in time.', cause);
+    case 413:
+      return createError('request/body-too-large', 'The body is larger than this server allows.', cause);
+    case 415:
+      return createError(
+        'request/unsupported-media-type',
+        'This server takes no body of this media type here.',
+        cause,
+      );
+    default:
+      return createError('request/handler-failed', 'The server failed to handle the request.', cause);
+  }
+}
+
+function notFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): TidingsError {
+  const [url = '/'] = request.url.split('?', 1);
+  const allowed = METHODS.filter((method) => app.findRoute({ method, url }) !== null);
+  if (allowed.length === 0)
+    return createError(
+      'request/not-found',
+      'There is nothing at this URL. See /openapi.json for what there is.',
+    );
+  void reply.header('allow', allowed.join(', '));
+  return createError(
+    'request/method-not-allowed',
+    `Use ${allowed.join(' or ')} instead of ${request.method}.`,
+  );
+}
+
+/** The answer to what is no HTTP at all, written before there is a request. */
+export function rawProblem(status: number, error: TidingsError): string {
+  const { body } = toProblem(error);
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
+    'content-type: application/problem+json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}

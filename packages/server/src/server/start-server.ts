@@ -1,0 +1,163 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { createAuthenticator } from '../auth/index.ts';
+import type { Setting, Settings } from '../config/setting.ts';
+import { createInternalApp, createPublicApp } from './apps.ts';
+import { createServerHub } from './hub.ts';
+import { createObservers } from './observers.ts';
+import { openLog } from './open-log.ts';
+import type { RunningPart, ServerContext, ServerPhase } from './part.ts';
+import { PARTS, SETTINGS } from './parts.ts';
+import { createPublisher } from './publisher.ts';
+import * as rows from './settings.ts';
+
+export interface ServerDeps {
+  readonly logger: Logger;
+  /** The key of development mode, which the server runs in if there is one: tokens signed with it count. */
+  readonly developmentKey?: Uint8Array;
+}
+
+export interface RunningServer {
+  /** Where it can be reached from this machine. */
+  readonly publicUrl: string;
+  readonly internalUrl: string | undefined;
+  /**
+   * Takes the reloadable ones of these settings, and warns of others that differ. Rejects, with everything as before,
+   * if they make no sense.
+   */
+  reload(settings: Settings): Promise<void>;
+  /** Drains, then closes: streams end with a goodbye that says when to come back, spread out. */
+  close(): Promise<void>;
+}
+
+/** @throws {TidingsError} `log/*`, `config/*`; an error of `listen`, such as EADDRINUSE. */
+export async function startServer(settings: Settings, deps: ServerDeps): Promise<RunningServer> {
+  const { logger } = deps;
+  const undo: (() => unknown)[] = [];
+  try {
+    return await start(settings, deps, undo);
+  } catch (error) {
+    for (const step of undo.toReversed()) {
+      try {
+        await step();
+      } catch (failure) {
+        logger.error({ err: failure }, 'could not undo the start');
+      }
+    }
+    throw error;
+  }
+}
+
+async function start(
+  settings: Settings,
+  { logger, developmentKey }: ServerDeps,
+  undo: (() => unknown)[],
+): Promise<RunningServer> {
+  const report = (error: unknown): void => logger.error({ err: error }, 'something failed in the background');
+  const authenticator = await createAuthenticator(settings, { logger, developmentKey });
+  undo.push(() => authenticator.close());
+  const log = await openLog(settings, report);
+  undo.push(() => log.close());
+  const hub = createServerHub(settings, log, report);
+  undo.push(() => hub.close({ within: 0 }));
+  const observers = createObservers(logger);
+  const publicApp = createPublicApp(settings, logger);
+  const internalApp = settings.get(rows.internalEnabled) ? createInternalApp(logger) : undefined;
+  let phase: ServerPhase = 'starting';
+  const context: ServerContext = {
+    settings,
+    hub,
+    log,
+    logger,
+    authenticator,
+    publisher: createPublisher(hub, observers),
+    observers,
+    publicApp,
+    internalApp,
+    development: developmentKey !== undefined,
+    phase: () => phase,
+  };
+  const parts: RunningPart[] = [];
+  for (const part of PARTS) {
+    const running = await part.register(context);
+    parts.push(running);
+    undo.push(() => running.close?.());
+  }
+  undo.push(
+    () => publicApp.close(),
+    () => internalApp?.close(),
+  );
+  // The internal port comes first: a probe may ask while the log is being opened elsewhere.
+  const internalUrl =
+    internalApp &&
+    (await listen(internalApp, settings.get(rows.internalHost), settings.get(rows.internalPort)));
+  const publicUrl = await listen(publicApp, settings.get(rows.host), settings.get(rows.port));
+  phase = 'serving';
+
+  async function close(): Promise<void> {
+    phase = 'draining';
+    await delay(settings.get(rows.shutdownDelay));
+    await hub.close({ within: settings.get(rows.shutdownWithin) });
+    await publicApp.close();
+    for (const part of parts.toReversed()) await part.close?.();
+    await authenticator.close();
+    phase = 'closed';
+    await internalApp?.close();
+  }
+
+  let current = settings;
+  let closing: Promise<void> | undefined;
+  let reloading: Promise<void> = Promise.resolve();
+
+  async function takeOver(next: Settings): Promise<void> {
+    const merged = mergeReloadable(current, next, logger);
+    await authenticator.reload(merged);
+    for (const part of parts) await part.reload?.(merged);
+    logger.level = merged.get(rows.loggingLevel);
+    current = merged;
+  }
+
+  return {
+    publicUrl,
+    internalUrl,
+    reload: (next) => {
+      const turn = reloading.then(() => takeOver(next));
+      reloading = turn.catch(() => {
+        // The caller has it.
+      });
+      return turn;
+    },
+    close: () => (closing ??= close()),
+  };
+}
+
+/** The new values of what can be reloaded, and the old ones of everything else. */
+function mergeReloadable(current: Settings, next: Settings, logger: Logger): Settings {
+  const print = (settings: Settings, setting: Setting): string | undefined => {
+    const value = settings.get(setting);
+    return value === undefined || value === null ? undefined : setting.kind.toText(value);
+  };
+  for (const setting of SETTINGS) {
+    if (setting.reloadable === true || print(current, setting) === print(next, setting)) continue;
+    logger.warn({ setting: setting.name }, 'this setting has changed; it counts after a restart');
+  }
+  return {
+    get: (setting) => (setting.reloadable === true ? next : current).get(setting),
+    sourceOf: (setting) => (setting.reloadable === true ? next : current).sourceOf(setting),
+  };
+}
+
+/** @returns the URL at which this machine reaches it. */
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  await app.listen({ host, port });
+  const { port: bound } = app.server.address() as AddressInfo;
+  return `http://${reachable(host)}:${bound}`;
+}
+
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}
