@@ -52,7 +52,7 @@ export function toAuthorization({
 }
 
 /** On a laptop, pages of any port of it may connect: development servers of front ends choose their own. */
-function corsOf(settings: Settings, development: boolean): CorsOptions | undefined {
+export function corsOf(settings: Settings, development: boolean): CorsOptions | undefined {
   const origins = settings.get(corsOrigins);
   if (origins.length === 0) return development ? { origin: isLocal } : undefined;
   return {

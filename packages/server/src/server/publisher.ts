@@ -14,12 +14,21 @@ export interface Publisher {
    * and what `hub.publishAll` throws.
    */
   publish(events: readonly EventInput[], publication: Publication): Promise<readonly Published[]>;
+  /** Keeps events for the server itself: publishing what `isReserved` picks fails with `topic/reserved` (400). */
+  reserve(isReserved: (event: EventInput) => boolean): void;
 }
 
 export function createPublisher(hub: Hub, observers: Observers): Publisher {
+  const reserved: ((event: EventInput) => boolean)[] = [];
   return {
+    reserve: (isReserved) => void reserved.push(isReserved),
     async publish(events, publication) {
       assertMayPublish(events, publication.grant);
+      if (events.some((event) => reserved.some((isReserved) => isReserved(event))))
+        throw createError(
+          'topic/reserved',
+          'These topics, or this type, are the server’s own; only it publishes there.',
+        );
       const published = await hub.publishAll(events);
       observers.published(events, published, publication);
       return published;

@@ -29,7 +29,6 @@ export {
   createPatternSyntax,
 } from '../protocol/pattern-syntax.ts';
 export { type FrameFields, encodeFrame } from '../protocol/encode.ts';
-export { createError } from '../protocol/errors.ts';
 export { tagOf, withoutTags } from '../protocol/tags.ts';
 export { acceptedCompression } from './accept.ts';
 export { corsHeaders, preflightHeaders } from './cors.ts';
