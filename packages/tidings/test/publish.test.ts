@@ -26,6 +26,21 @@ describe('publishing', () => {
     );
   });
 
+  test('says which of several events is invalid, and appends none of them', async () => {
+    const { hub } = startHub();
+    const events = [
+      { topics: 'a', data: 1 },
+      { topics: 'a', data: 2, key: '' },
+      { topics: '', data: 3 },
+    ];
+    await expect(hub.publishAll(events)).rejects.toMatchObject({
+      code: 'event/invalid-key',
+      status: 400,
+      details: { key: '', index: 1 },
+    });
+    expect(hub.cursor()).toBe('e.0');
+  });
+
   test('reaches each connection on any of the topics once', async () => {
     const { clock, follow, publish } = startHub();
     const peers = await Promise.all([

@@ -1,10 +1,8 @@
-import type { Setting } from '../config/setting.ts';
 import type { ServerPart } from '../server/part.ts';
+import { registerCursor } from './cursor.ts';
 import { registerPublish } from './publish.ts';
-import { bodyLimit } from './settings.ts';
+import { API_SETTINGS } from './settings.ts';
 import { registerStream } from './stream.ts';
-
-const API_SETTINGS: readonly Setting[] = [bodyLimit];
 
 /** The HTTP API: publishing at `/v1/publish`, streams at `/v1/events`. */
 export const api: ServerPart = {
@@ -12,7 +10,7 @@ export const api: ServerPart = {
   settings: API_SETTINGS,
   async register(context) {
     await registerStream(context);
-    await registerPublish(context);
-    return {};
+    registerCursor(context);
+    return registerPublish(context);
   },
 };

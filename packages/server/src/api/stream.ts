@@ -7,6 +7,7 @@ import type { Settings } from '../config/setting.ts';
 import type { ServerContext } from '../server/part.ts';
 import { corsCredentials, corsOrigins } from '../server/settings.ts';
 import { credentialsOf } from './credentials.ts';
+import { isLocal } from './origins.ts';
 
 /** `GET /v1/events`, a stream; `POST`, a change of its topics. */
 export async function registerStream(context: ServerContext): Promise<void> {
@@ -51,7 +52,6 @@ export function toAuthorization({
   };
 }
 
-/** On a laptop, pages of any port of it may connect: development servers of front ends choose their own. */
 export function corsOf(settings: Settings, development: boolean): CorsOptions | undefined {
   const origins = settings.get(corsOrigins);
   if (origins.length === 0) return development ? { origin: isLocal } : undefined;
@@ -59,8 +59,4 @@ export function corsOf(settings: Settings, development: boolean): CorsOptions | 
     origin: origins.includes('*') ? '*' : origins,
     credentials: settings.get(corsCredentials),
   };
-}
-
-function isLocal(origin: string): boolean {
-  return URL.canParse(origin) && ['localhost', '127.0.0.1', '[::1]'].includes(new URL(origin).hostname);
 }

@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createError } from 'tidings/transport';
 import type { Settings } from '../config/setting.ts';
-import { answerProblems, rawProblem } from './problems.ts';
+import { answerProblems, nothingHere, rawProblem, sendProblem } from './problems.ts';
 import * as rows from './settings.ts';
 
 /** How long a whole request may take to arrive. Streams are answers, and not limited by it. */
@@ -34,6 +34,8 @@ function createApp(logger: Logger, trustProxy: boolean | string[]): FastifyInsta
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: answerBrokenRequest,
+    // A path that can't be decoded.
+    frameworkErrors: (_error, _request, reply) => sendProblem(reply, nothingHere()),
   });
   answerProblems(app, logger);
   return app;

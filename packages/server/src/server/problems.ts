@@ -56,15 +56,18 @@ function toTidingsError(error: FastifyError | TidingsError): TidingsError {
 function notFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): TidingsError {
   const [url = '/'] = request.url.split('?', 1);
   const allowed = METHODS.filter((method) => app.findRoute({ method, url }) !== null);
-  if (allowed.length === 0)
-    return createError(
-      'request/not-found',
-      'There is nothing at this URL. See /openapi.json for what there is.',
-    );
+  if (allowed.length === 0) return nothingHere();
   void reply.header('allow', allowed.join(', '));
   return createError(
     'request/method-not-allowed',
     `Use ${allowed.join(' or ')} instead of ${request.method}.`,
+  );
+}
+
+export function nothingHere(): TidingsError {
+  return createError(
+    'request/not-found',
+    'There is nothing at this URL. See /openapi.json for what there is.',
   );
 }
 

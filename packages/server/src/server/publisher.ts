@@ -1,39 +1,58 @@
-import type { EventInput, Hub, Matcher, Published } from 'tidings';
-import { forbidden, unauthorized } from 'tidings';
+import { type EventInput, type Hub, type Matcher, type Published, forbidden, unauthorized } from 'tidings';
 import { type MatcherSet, createMatcherSet } from 'tidings/log';
 import { createError } from 'tidings/transport';
 import type { Grant } from '../auth/authenticator.ts';
 import type { Observers, Publication } from './part.ts';
+import type { RateLimit } from './rate.ts';
 
 /** Publishes for whoever is allowed to: the one way from every door to the hub. */
 export interface Publisher {
   /**
+   * Whether the grant may publish anything now. Ask before you read a body.
+   *
+   * @throws {TidingsError} `auth/unauthorized` without a credential, `auth/forbidden`, `limit/rate`.
+   */
+  assertRoom(publication: Publication): void;
+  /**
    * Publishes all of the events or none.
    *
-   * @throws {TidingsError} `auth/unauthorized` without a credential, `auth/forbidden` for topics that it doesn't cover,
-   * and what `hub.publishAll` throws.
+   * @throws {TidingsError} what `assertRoom` throws, `auth/forbidden` for topics that the grant doesn't cover, and what
+   * `hub.publishAll` throws.
    */
   publish(events: readonly EventInput[], publication: Publication): Promise<readonly Published[]>;
   /** Keeps events for the server itself: publishing what `isReserved` picks fails with `topic/reserved` (400). */
   reserve(isReserved: (event: EventInput) => boolean): void;
 }
 
-export function createPublisher(hub: Hub, observers: Observers): Publisher {
+export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit): Publisher {
   const reserved: ((event: EventInput) => boolean)[] = [];
+
+  function assertNotReserved(events: readonly EventInput[]): void {
+    if (!events.some((event) => reserved.some((isReserved) => isReserved(event)))) return;
+    const message = 'These topics, or this type, are the server’s own; only it publishes there.';
+    throw createError('topic/reserved', message);
+  }
+
   return {
     reserve: (isReserved) => void reserved.push(isReserved),
+    assertRoom(publication) {
+      assertMayPublish([], publication.grant);
+      limit.assertRoom(keyOf(publication));
+    },
     async publish(events, publication) {
       assertMayPublish(events, publication.grant);
-      if (events.some((event) => reserved.some((isReserved) => isReserved(event))))
-        throw createError(
-          'topic/reserved',
-          'These topics, or this type, are the server’s own; only it publishes there.',
-        );
+      assertNotReserved(events);
+      limit.charge(keyOf(publication), events.length);
       const published = await hub.publishAll(events);
       observers.published(events, published, publication);
       return published;
     },
   };
+}
+
+/** A credential has one limit, wherever it is used. */
+function keyOf({ grant, request }: Publication): string {
+  return grant.credential === undefined ? `address ${request.ip}` : `credential ${grant.credential}`;
 }
 
 /** Grants are shared by the requests of a credential. */
@@ -49,17 +68,19 @@ function setOf(matchers: readonly Matcher[]): MatcherSet {
 
 /** An event on several topics needs all of them: each gives it to others. @throws {TidingsError} `auth/*`. */
 export function assertMayPublish(events: readonly EventInput[], { credential, publish }: Grant): void {
-  if (publish.length === 0 && credential === undefined)
+  if (publish.length === 0) {
+    if (credential !== undefined) throw forbidden('These credentials may not publish.');
     throw unauthorized('Publishing needs a token or an API key: send it as `Authorization: Bearer …`.');
+  }
   const granted = setOf(publish);
-  const refused = new Set(
-    events
-      .flatMap(({ topics }) => topics)
+  const refused = new Set<string>();
+  for (const { topics } of events) {
+    for (const topic of Array.isArray(topics) ? (topics as readonly unknown[]) : [topics]) {
       // What is no topic gets the error for that.
-      .filter((topic) => typeof topic === 'string' && topic !== '' && !granted.matchesTopic(topic)),
-  );
+      if (typeof topic === 'string' && topic !== '' && !granted.matchesTopic(topic)) refused.add(topic);
+    }
+  }
   if (refused.size === 0) return;
-  const { code } = forbidden();
   const message = 'These credentials may not publish on all of these topics.';
-  throw createError(code, message, { details: { topics: [...refused].slice(0, 10) } });
+  throw createError('auth/forbidden', message, { details: { topics: [...refused].slice(0, 10) } });
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { publishBurst, publishRate } from '../api/settings.ts';
 import { createAuthenticator } from '../auth/index.ts';
 import type { Setting, Settings } from '../config/setting.ts';
 import { createInternalApp, createPublicApp } from './apps.ts';
@@ -11,6 +12,7 @@ import { openLog } from './open-log.ts';
 import type { RunningPart, ServerContext, ServerPhase } from './part.ts';
 import { PARTS, SETTINGS } from './parts.ts';
 import { createPublisher } from './publisher.ts';
+import { type Rate, RateLimit } from './rate.ts';
 import * as rows from './settings.ts';
 
 export interface ServerDeps {
@@ -67,6 +69,7 @@ async function start(
   const hub = createServerHub(settings, log, report);
   undo.push(() => hub.close({ within: 0 }));
   const observers = createObservers(logger);
+  const limit = new RateLimit(rateOf(settings), () => performance.now());
   const publicApp = createPublicApp(settings, logger);
   const internalApp = settings.get(rows.internalEnabled) ? createInternalApp(logger) : undefined;
   let phase: ServerPhase = 'starting';
@@ -76,7 +79,7 @@ async function start(
     log,
     logger,
     authenticator,
-    publisher: createPublisher(hub, observers),
+    publisher: createPublisher(hub, observers, limit),
     observers,
     publicApp,
     internalApp,
@@ -119,6 +122,7 @@ async function start(
     const merged = mergeReloadable(current, next, logger);
     await authenticator.reload(merged);
     for (const part of parts) await part.reload?.(merged);
+    limit.change(rateOf(merged));
     logger.level = merged.get(rows.loggingLevel);
     current = merged;
   }
@@ -135,6 +139,11 @@ async function start(
     },
     close: () => (closing ??= close()),
   };
+}
+
+function rateOf(settings: Settings): Rate | undefined {
+  const rate = settings.get(publishRate);
+  return rate === undefined ? undefined : { rate, burst: settings.get(publishBurst) ?? 10 * rate };
 }
 
 /** The new values of what can be reloaded, and the old ones of everything else. */

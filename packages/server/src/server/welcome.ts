@@ -21,7 +21,7 @@ Subscribe in one terminal:
 
 Publish in another:
 
-  curl '${publicUrl}/v1/publish' -H 'Authorization: Bearer ${token}' --json '{"topics": "greetings", "data": "Hello!"}'
+  curl '${publicUrl}/v1/publish' -H 'Authorization: Bearer ${token}' -d topics=greetings -d data=Hello
 
 To run it elsewhere, give it keys: tidings help serve
 `;

@@ -35,6 +35,8 @@ interface Waiter {
  */
 export class OpenRuns {
   readonly #hub: Hub;
+  readonly #self: string;
+  readonly #isAlone: () => boolean;
   readonly #events: OpenRunsEvents;
   readonly #setTimer: (task: () => void, delay: number) => () => void;
   readonly #controller = new AbortController();
@@ -48,11 +50,28 @@ export class OpenRuns {
   #isCaughtUp = false;
   #cancelRetry: (() => void) | undefined;
 
-  constructor(hub: Hub, events: OpenRunsEvents, setTimer: (task: () => void, delay: number) => () => void) {
+  /**
+   * @param self the process's own name as an owner: it may note a run before its own lease comes back from the log.
+   * @param isAlone whether nobody else can produce runs on the log.
+   */
+  constructor(
+    hub: Hub,
+    self: string,
+    isAlone: () => boolean,
+    events: OpenRunsEvents,
+    setTimer: (task: () => void, delay: number) => () => void,
+  ) {
     this.#hub = hub;
+    this.#self = self;
+    this.#isAlone = isAlone;
     this.#events = events;
     this.#setTimer = setTimer;
     void this.#follow();
+  }
+
+  /** Whether the log is sure to have no such run, as far as this process's part of it goes. */
+  lacks(key: string): boolean {
+    return this.#isCaughtUp && !this.#records.has(key);
   }
 
   get(key: string): StoredRecord | undefined {
@@ -111,10 +130,14 @@ export class OpenRuns {
     return count;
   }
 
-  /** The runs whose process is gone. */
+  /** The runs whose process is gone. Where nobody else can be there, leases that have yet to expire say nothing. */
   get orphans(): readonly StoredRecord[] {
     if (!this.#isCaughtUp) return [];
-    return [...this.#open.values()].filter(({ record }) => !this.#owners.has(responsibleFor(record)));
+    const isAlone = this.#isAlone();
+    return [...this.#open.values()].filter(({ record }) => {
+      const owner = responsibleFor(record);
+      return owner !== this.#self && (isAlone || !this.#owners.has(owner));
+    });
   }
 
   close(): void {

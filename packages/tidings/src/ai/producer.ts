@@ -1,4 +1,4 @@
-import type { Hub } from '../hub/hub.ts';
+import type { RunsGateway } from '../hub/runs-gateway.ts';
 import { createError } from '../protocol/errors.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import type { RunName } from './names.ts';
@@ -22,11 +22,12 @@ const MAX_PENDING_LENGTH = 65_536;
 
 /**
  * Reads one source to its end and publishes its chunks, whoever watches. Its states are *reading* (until `#ending` is
- * set), *ending* (until the last chunk is in the log) and over, when `onEnding` is called.
+ * set), *ending* (until the last chunk is in the log) and over, when `onEnding` is called. It publishes nothing before
+ * the log has the run's record: `recorded` says so.
  */
 export class Producer {
   readonly startedAt: number;
-  readonly #hub: Hub;
+  readonly #gateway: RunsGateway;
   readonly #name: RunName;
   readonly #options: ResolvedRunsOptions;
   readonly #onEnding: (ending: Ending) => void;
@@ -38,15 +39,21 @@ export class Producer {
   #position = 0;
   #length = 0;
   #publishedAt = -Infinity;
-  #isPublishing = false;
+  /** First the run's record, then one batch at a time. */
+  #isPublishing = true;
   /** The source is not asked for more until the log has taken what waits. */
   #isPaused = false;
   #cancelTimer: (() => void) | undefined;
   #ending: Ending | undefined;
   #isOver = false;
 
-  constructor(hub: Hub, name: RunName, options: ResolvedRunsOptions, onEnding: (ending: Ending) => void) {
-    this.#hub = hub;
+  constructor(
+    gateway: RunsGateway,
+    name: RunName,
+    options: ResolvedRunsOptions,
+    onEnding: (ending: Ending) => void,
+  ) {
+    this.#gateway = gateway;
     this.#name = name;
     this.#options = options;
     this.#onEnding = onEnding;
@@ -63,6 +70,17 @@ export class Producer {
         else this.#leave();
       })
       .catch((error: unknown) => this.#fail(error));
+  }
+
+  /** The log has the run's record: chunks may follow. */
+  recorded(): void {
+    this.#published();
+  }
+
+  /** There is no such run, or it is another producer's: nothing of this one is published. */
+  discard(): void {
+    this.#isOver = true;
+    this.end({ status: 'stopped' });
   }
 
   /** Ends the run. Aborts the signal that the source was given, without waiting for the source. */
@@ -126,7 +144,7 @@ export class Producer {
   #flush(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    if (this.#isPublishing) return;
+    if (this.#isPublishing || this.#isOver) return;
     if (this.#pending.length === 0) return this.#finishIfEnding();
     const batch = { from: this.#position, chunks: this.#pending };
     this.#pending = [];
@@ -155,14 +173,17 @@ export class Producer {
       const message = `The chunks of a run may have ${maxLength} characters.`;
       throw createError('run/too-large', message, { details: { maxLength } });
     }
-    await this.#hub.publish(this.#name.topic, data, {
+    const chunks = {
+      topics: this.#name.topic,
+      data,
       raw: true,
       private: true,
       type: CHUNKS_TYPE,
       key: String(batch.from),
       // Longer than the run's record, by which everybody judges whether the answer is still there.
       ttl: keep + maxDuration + lease,
-    });
+    };
+    await this.#gateway.publish([chunks]);
   }
 
   #published(): void {

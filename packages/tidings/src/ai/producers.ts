@@ -1,5 +1,8 @@
 import type { Hub } from '../hub/hub.ts';
-import { OWNERS, type RunName, WATCHES } from './names.ts';
+import type { RunsGateway } from '../hub/runs-gateway.ts';
+import type { EventInput } from '../protocol/event.ts';
+import { OWNERS, type RunName, STOPS, WATCHES } from './names.ts';
+import type { EventLog } from '../log/event-log.ts';
 import { LOST } from './frames.ts';
 import { OpenRuns, responsibleFor } from './open-runs.ts';
 import type { ResolvedRunsOptions } from './options.ts';
@@ -17,6 +20,8 @@ interface OwnRun {
   watchedAt: number;
 }
 
+/** How many `Producers` use each log in this process. */
+const usersOf = new WeakMap<EventLog, number>();
 /** Milliseconds until something that failed is tried again. */
 const RETRY = 1000;
 const MAX_SWEEP = 1000;
@@ -33,8 +38,11 @@ export class Producers {
   readonly open: OpenRuns;
   readonly viewers: Viewers = new Viewers();
   readonly #hub: Hub;
+  readonly #gateway: RunsGateway;
   readonly #options: ResolvedRunsOptions;
   readonly #own = new Map<string, OwnRun>();
+  /** How many runs wait for their record. */
+  #beginning = 0;
   /** Answers that are being given to `onEnd`. */
   readonly #handingOver = new Set<string>();
   /** When this process last said that it watches a run of another one. */
@@ -47,12 +55,14 @@ export class Producers {
   #isClosed = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(hub: Hub, options: ResolvedRunsOptions) {
+  constructor(hub: Hub, gateway: RunsGateway, options: ResolvedRunsOptions) {
     this.#hub = hub;
+    this.#gateway = gateway;
+    usersOf.set(gateway.log, (usersOf.get(gateway.log) ?? 0) + 1);
     this.#options = options;
     const { keep, maxDuration, abandonAfter, lease, heartbeat, clock } = options;
     this.records = new Records(
-      hub,
+      gateway,
       () => this.open,
       ({ endedAt }) =>
         endedAt === undefined ? maxDuration + 3 * lease : Math.max(1, endedAt + keep - clock.now()),
@@ -68,7 +78,13 @@ export class Producers {
       onOrphan: (stored: StoredRecord) => this.#takeIn(stored),
       onError: options.onError,
     };
-    this.open = new OpenRuns(hub, events, (task, delay) => clock.setTimer(task, delay, true));
+    this.open = new OpenRuns(
+      hub,
+      this.owner,
+      () => this.#isAlone,
+      events,
+      (task, delay) => clock.setTimer(task, delay, true),
+    );
   }
 
   /** How many runs of the subject are running, here and elsewhere. */
@@ -79,25 +95,61 @@ export class Producers {
     return this.open.countOf(subject) + unseen;
   }
 
-  /** Begins the run, unless there is one already. */
+  /**
+   * Begins the run, unless there is one already. If nobody else can begin it, the model is asked while the log still
+   * writes the record: that hides the write behind the time that the model takes anyway.
+   */
   async start(name: RunName, subject: string | undefined, produce: Produce): ReturnType<Records['begin']> {
-    await this.#claim();
-    const begun = await this.records.begin({
+    const { clock } = this.#options;
+    const producer = new Producer(this.#gateway, name, this.#options, (ending) =>
+      this.#settle(name.key, ending),
+    );
+    const isEarly = this.#isAlone && this.open.lacks(name.key);
+    if (isEarly) producer.start(produce);
+    this.#beginning += 1;
+    const begun = await this.#begin(name, subject)
+      .finally(() => void (this.#beginning -= 1))
+      .catch((error: unknown) => {
+        producer.discard();
+        this.#checkIdle();
+        throw error;
+      });
+    const { isNew, stored } = begun;
+    if (!isNew || stored === undefined) {
+      producer.discard();
+      this.#checkIdle();
+      return begun;
+    }
+    this.#own.set(name.key, { stored, producer, watchedAt: clock.monotonic() });
+    if (!isEarly) producer.start(produce);
+    producer.recorded();
+    this.#sweepSoon();
+    return begun;
+  }
+
+  /** In the same group as the record goes what says that this process is alive, if it has to be said. */
+  async #begin(name: RunName, subject: string | undefined): ReturnType<Records['begin']> {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    const isClaimed = this.#isClaimed(now);
+    const record = {
       chat: name.chat,
       id: name.id,
       ...(subject !== undefined && { subject }),
       messageId: crypto.randomUUID(),
       owner: this.owner,
       status: 'running',
-      startedAt: this.#options.clock.now(),
-    });
-    const { isNew, stored } = begun;
-    if (!isNew || stored === undefined) return begun;
-    const producer = new Producer(this.#hub, name, this.#options, (ending) => this.#settle(name.key, ending));
-    this.#own.set(name.key, { stored, producer, watchedAt: this.#options.clock.monotonic() });
-    producer.start(produce);
-    this.#sweepSoon();
+      startedAt: clock.now(),
+    } as const;
+    const begun = await this.records.begin(record, isClaimed ? [] : [this.#lease]);
+    if (begun.isNew && !isClaimed) this.#claimedAt = Math.max(this.#claimedAt, now);
     return begun;
+  }
+
+  /** Whether no other process, and no other part of this one, can begin runs on the log. */
+  get #isAlone(): boolean {
+    const { log } = this.#gateway;
+    return !log.shared && usersOf.get(log) === 1;
   }
 
   /** @returns whether the run is this process's. */
@@ -105,6 +157,11 @@ export class Producers {
     const run = this.#own.get(key);
     run?.producer.end({ status: 'stopped' });
     return run !== undefined;
+  }
+
+  /** Asks the process that produces the run, whichever it is, to stop it. */
+  async askToStop(key: string): Promise<void> {
+    await this.#publish({ topics: STOPS, key, ttl: this.#options.lease });
   }
 
   /** Somebody watches the run in this process. @returns what to call when that is over. */
@@ -140,6 +197,7 @@ export class Producers {
     cancel();
     giveUp();
     this.#isClosed = true;
+    usersOf.set(this.#gateway.log, (usersOf.get(this.#gateway.log) ?? 1) - 1);
     this.open.close();
     this.#cancelSweep?.();
     for (const stop of this.#retries) stop();
@@ -148,11 +206,11 @@ export class Producers {
       this.#own.delete(key);
     }
     if (this.#claimedAt > -Infinity)
-      await this.#hub.publish(OWNERS, null, { key: this.owner, tombstone: true, private: true });
+      await this.#publish({ topics: OWNERS, key: this.owner, tombstone: true });
   }
 
   #checkIdle(): void {
-    if (this.#own.size === 0 && this.#handingOver.size === 0) this.#onIdle?.();
+    if (this.#own.size + this.#handingOver.size + this.#beginning === 0) this.#onIdle?.();
   }
 
   /** Writes down how a run ended; tried again until the log takes it. */
@@ -253,14 +311,24 @@ export class Producers {
 
   /** Says that this process is alive, unless it has said so lately. */
   #claim(): Promise<void> {
-    const { clock, lease } = this.#options;
-    const now = clock.monotonic();
-    if (now - this.#claimedAt < lease / 3) return Promise.resolve();
-    this.#claiming ??= this.#hub
-      .publish(OWNERS, null, { key: this.owner, ttl: lease, private: true })
+    const now = this.#options.clock.monotonic();
+    if (this.#isClaimed(now)) return Promise.resolve();
+    this.#claiming ??= this.#publish(this.#lease)
       .then(() => void (this.#claimedAt = now))
       .finally(() => (this.#claiming = undefined));
     return this.#claiming;
+  }
+
+  #isClaimed(now: number): boolean {
+    return now - this.#claimedAt < this.#options.lease / 3;
+  }
+
+  get #lease(): EventInput {
+    return { topics: OWNERS, data: null, key: this.owner, ttl: this.#options.lease, private: true };
+  }
+
+  async #publish(event: Omit<EventInput, 'data'>): Promise<void> {
+    await this.#gateway.publish([{ ...event, data: null, private: true }]);
   }
 
   #sayWatched(key: string): void {
@@ -269,7 +337,7 @@ export class Producers {
     if (this.#own.has(key) || abandonAfter === Infinity) return;
     if (now - (this.#saidWatched.get(key) ?? -Infinity) < abandonAfter / 3) return;
     this.#saidWatched.set(key, now);
-    this.#hub.publish(WATCHES, null, { key, ttl: abandonAfter, private: true }).catch(onError);
+    this.#publish({ topics: WATCHES, key, ttl: abandonAfter }).catch(onError);
   }
 
   #sweepSoon(): void {

@@ -1,5 +1,7 @@
-import type { Hub } from '../hub/hub.ts';
+import type { Published } from '../hub/hub.ts';
+import type { RunsGateway } from '../hub/runs-gateway.ts';
 import { createError } from '../protocol/errors.ts';
+import type { EventInput } from '../protocol/event.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { RECORDS } from './names.ts';
 import type { OpenRuns } from './open-runs.ts';
@@ -13,24 +15,28 @@ const ATTEMPTS = 5;
  * want one, a single process makes it.
  */
 export class Records {
-  readonly #hub: Hub;
+  readonly #gateway: RunsGateway;
   /** How long a record stays, by its status, in milliseconds. */
   readonly #ttlOf: (record: RunRecord) => number;
 
   readonly #open: () => OpenRuns;
 
-  constructor(hub: Hub, open: () => OpenRuns, ttlOf: (record: RunRecord) => number) {
-    this.#hub = hub;
+  constructor(gateway: RunsGateway, open: () => OpenRuns, ttlOf: (record: RunRecord) => number) {
+    this.#gateway = gateway;
     this.#open = open;
     this.#ttlOf = ttlOf;
   }
 
-  /** Begins the run, unless there is one already. Either way, its record as far as it can be found. */
+  /**
+   * Begins the run, unless there is one already. Either way, its record as far as it can be found. `before` is published
+   * in the same group, if the run begins.
+   */
   async begin(
     record: RunRecord,
+    before: readonly EventInput[] = [],
   ): Promise<{ readonly isNew: boolean; readonly stored: StoredRecord | undefined }> {
     try {
-      return { isNew: true, stored: await this.#publish(record, { ifAbsent: true }) };
+      return { isNew: true, stored: await this.#publish(record, { ifAbsent: true }, before) };
     } catch (error) {
       if (!isConflict(error)) throw error;
       const seq = Number((error as TidingsError).details['seq']);
@@ -72,16 +78,20 @@ export class Records {
   async #publish(
     record: RunRecord,
     condition: { readonly ifSeq: number } | { readonly ifAbsent: true },
+    before: readonly EventInput[] = [],
   ): Promise<StoredRecord> {
     const name = nameOf(record);
-    const { seq } = await this.#hub.publish([name.chatTopic, name.topic, RECORDS], record, {
+    const event = {
       ...condition,
+      topics: [name.chatTopic, name.topic, RECORDS],
+      data: record,
       type: RECORD_TYPE,
       key: name.key,
       private: true,
       ttl: this.#ttlOf(record),
-    });
-    const stored = { record, name, seq };
+    };
+    const published = await this.#gateway.publish([...before, event]);
+    const stored = { record, name, seq: (published[before.length] as Published).seq };
     this.#open().note(stored);
     return stored;
   }

@@ -9,7 +9,6 @@ import {
   toResponse,
   writeFrames,
 } from './http.ts';
-import { STOPS } from './names.ts';
 import type { Producers } from './producers.ts';
 import { type RunItem, readRun } from './read-run.ts';
 import type { RunStatus, StoredRecord } from './record.ts';
@@ -53,7 +52,6 @@ export interface RunContext {
   readonly hub: Hub;
   readonly producers: Producers;
   readonly onError: (error: unknown) => void;
-  readonly lease: number;
 }
 
 export function createRun(context: RunContext, stored: StoredRecord, isNew: boolean): Run {
@@ -95,7 +93,7 @@ export function createRun(context: RunContext, stored: StoredRecord, isNew: bool
       if (producers.stop(name.key)) return;
       const found = await producers.open.find(name.key);
       if (found?.record.status !== 'running') return;
-      await hub.publish(STOPS, null, { key: name.key, ttl: context.lease, private: true });
+      await producers.askToStop(name.key);
     },
     ended,
   };

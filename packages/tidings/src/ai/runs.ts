@@ -1,5 +1,5 @@
 import type { Hub } from '../hub/hub.ts';
-import { gatewayOf } from '../hub/gateway.ts';
+import { runsGatewayOf } from '../hub/runs-gateway.ts';
 import { createError } from '../protocol/errors.ts';
 import { type Checks, aNumber, aString, assertOptions } from '../protocol/options.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
@@ -62,11 +62,11 @@ export interface Runs {
 
 /** @throws {TidingsError} `hub/invalid-option`. */
 export function createRuns(hub: Hub, options: RunsOptions = {}): Runs {
-  gatewayOf(hub);
+  const gateway = runsGatewayOf(hub);
   const resolved = resolveRunsOptions(options);
-  const producers = new Producers(hub, resolved);
-  const { onError, lease, perSubject } = resolved;
-  const context = { hub, producers, onError, lease };
+  const producers = new Producers(hub, gateway, resolved);
+  const { onError, perSubject } = resolved;
+  const context = { hub, producers, onError };
   /** Runs that are being started, by key. */
   const starting = new Map<string, Promise<unknown>>();
   const startingFor = new Map<string, number>();

@@ -41,9 +41,9 @@ async function start(): Promise<App> {
     next();
   });
   app.post('/chat', express.json(), (req, res, next) => {
-    const { id: chat, messages } = req.body as { id: string; messages: Message[] };
+    const { id: chat, run } = req.body as { id: string; run: string };
     runs
-      .start({ chat, id: messages.at(-1)?.id ?? '' }, () => {
+      .start({ chat, id: run }, () => {
         produced += 1;
         return source;
       })
@@ -123,7 +123,7 @@ test('an answer that is cut off again and again arrives whole, each chunk once',
   expect(app.requests.filter((line) => line.startsWith('GET')).length).toBeGreaterThan(3);
 });
 
-test('an answer that is cut off before its first chunk is asked for by the same message, and produced once', async () => {
+test('an answer that is cut off before its first chunk is asked for by the same name, and produced once', async () => {
   const app = await start();
   const seen = read(await send(app.api));
   app.cut();

@@ -83,13 +83,14 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
     stop,
     async sendMessages({ trigger, chatId, messageId, messages, abortSignal, ...extra }) {
       const more = await resolveValue(options.body);
-      const body = JSON.stringify({ ...more, ...extra.body, id: chatId, messages, trigger, messageId });
+      const own = { id: chatId, messages, trigger, messageId, run: crypto.randomUUID() };
+      const body = JSON.stringify({ ...more, ...extra.body, ...own });
       const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
       const post = (signal: AbortSignal | undefined): Promise<Response> =>
         request('', { method: 'POST', headers, body, ...(signal !== undefined && { signal }) }, extra);
       const source: AnswerSource = {
         first: await assertAnswer(await post(abortSignal)),
-        // Without a chunk, nothing says which answer it is. The server knows the message, and starts no second one.
+        // Without a chunk, nothing says which answer it is. The server knows the run by its name, and starts no second one.
         open: async (cursor, signal) =>
           assertAnswer(await (cursor === '' ? post(signal) : follow(chatId, cursor, signal, extra))),
         silence,

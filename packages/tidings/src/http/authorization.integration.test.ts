@@ -117,6 +117,19 @@ describe('authorize', () => {
 });
 
 describe('A private event', () => {
+  test('stays away from those who may read a topic, but were granted private events on another', async () => {
+    const { hub, url } = await startNode({
+      authorize: () => ({ subject: 'ann', topics: [{ pattern: '*' }], private: ['user/ann'] }),
+    });
+    const { frames } = await ask(`${url}/?topic=news&topic=user/ann`);
+    await until('live', () => hub.stats().live === 1);
+    await hub.publish('news', 'hidden', { private: true });
+    await hub.publish('news', 'public');
+    await hub.publish('user/ann', 'hers', { private: true });
+    await frames.until('hers', () => frames.events.length === 2);
+    expect(frames.events.map(({ data }) => data)).toEqual(['"public"', '"hers"']);
+  });
+
   test('reaches only connections that were granted one of its topics, live and when they resume', async () => {
     const grants: Record<string, readonly Matcher[] | undefined> = {
       ann: ['user/ann', 'news'],

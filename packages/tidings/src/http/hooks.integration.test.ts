@@ -146,6 +146,11 @@ describe('A mistake of the app', () => {
     ['a `greeting` without data', { greeting: () => ({ type: 'x' }) }, 'greeting'],
     ['a `greeting` with a misspelt name', { greeting: () => ({ data: 1, event: 'x' }) }, 'greeting().event'],
     ['`topics` that return a string', { topics: () => 'news' }, 'topics'],
+    [
+      'an `authorize` that narrows topics without naming them',
+      { authorize: () => ({ private: [] }) },
+      'authorize().private',
+    ],
     ['an `authorize` with a misspelt name', { authorize: () => ({ expireAt: 1 }) }, 'authorize().expireAt'],
     [
       'an `authorize` whose subject is a number',

@@ -1,7 +1,8 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
 import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '../protocol/event.ts';
-import type { Matcher } from '../protocol/matcher.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
+import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { Appended, EventLog } from '../log/event-log.ts';
 import { NamedConsumer } from './consume/consumer.ts';
@@ -31,6 +32,7 @@ import { HEALTH_OPTIONS, type HealthOptions, type HubHealth } from './health.ts'
 import { type ClusterStats, type HubStats, STATS_OPTIONS, type StatsOptions, statsOf } from './hub-stats.ts';
 import type { Presence } from './presence/presence.ts';
 import type { ConnectionInfo } from './connection-info.ts';
+import { RUNS_GATEWAY, type RunsGateway } from './runs-gateway.ts';
 import { type SubscribeOptions, subscribe } from './subscribe.ts';
 
 /** The result of `publish`. */
@@ -74,7 +76,8 @@ export interface Hub {
    * Appends several events side by side, all or none, and answers in their order. Of one key on a state topic with an
    * interval only the newest is appended. Where that interval is running, the event waits for its end and is appended
    * on its own: it is no longer part of the group, so a rejection may mean that only it failed, or only the others.
-   * Give events an `id` and you can safely publish the whole group again. Throws like `publish`.
+   * Give events an `id` and you can safely publish the whole group again. Throws like `publish`; `details.index` says
+   * which of several events is invalid.
    */
   publishAll(events: readonly EventInput[]): Promise<readonly Published[]>;
   /** The cursor at the head: read it, then read your database, and a page that connects with it misses nothing. */
@@ -155,11 +158,16 @@ export function startHub(options: HubOptions & { readonly log: EventLog }, tunin
 
 class AppHub implements Hub {
   readonly [GATEWAY]: Gateway;
+  readonly [RUNS_GATEWAY]: RunsGateway;
   readonly #core: Core;
 
   constructor(core: Core) {
     this.#core = core;
     this[GATEWAY] = createGateway(core);
+    this[RUNS_GATEWAY] = {
+      log: core.options.log,
+      publish: (events) => this.#publish(events, RUNS_PREFIX),
+    };
   }
 
   async publish(
@@ -173,8 +181,12 @@ class AppHub implements Hub {
   }
 
   async publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
+    return this.#publish(events);
+  }
+
+  async #publish(events: readonly EventInput[], mayUse?: typeof RUNS_PREFIX): Promise<readonly Published[]> {
     const { counters, options } = this.#core;
-    const appended = await this.#append(events);
+    const appended = await this.#append(events, mayUse);
     const { epoch } = options.log.tail;
     return appended.map(({ seq, duplicate }) => {
       if (!duplicate) counters.published += 1;
@@ -182,11 +194,11 @@ class AppHub implements Hub {
     });
   }
 
-  async #append(events: readonly EventInput[]): Promise<readonly Appended[]> {
+  async #append(events: readonly EventInput[], mayUse?: typeof RUNS_PREFIX): Promise<readonly Appended[]> {
     const { conflation, options, tally } = this.#core;
     const since = options.clock.monotonic();
     try {
-      const appended = await conflation.append(events.map((event) => this.#toNewEvent(event)));
+      const appended = await conflation.append(this.#toNewEvents(events, mayUse));
       tally.publishTime.add(options.clock.monotonic() - since);
       return appended;
     } catch (error) {
@@ -195,9 +207,23 @@ class AppHub implements Hub {
     }
   }
 
-  #toNewEvent(input: EventInput): NewEvent {
+  #toNewEvents(inputs: readonly EventInput[], mayUse?: typeof RUNS_PREFIX): readonly NewEvent[] {
+    let index = 0;
+    try {
+      return inputs.map((event, i) => {
+        index = i;
+        return this.#toNewEvent(event, mayUse);
+      });
+    } catch (error) {
+      if (inputs.length === 1 || !(error instanceof TidingsError)) throw error;
+      const { code, message, details, cause } = error;
+      throw createError(code, message, { details: { ...details, index }, cause });
+    }
+  }
+
+  #toNewEvent(input: EventInput, mayUse?: typeof RUNS_PREFIX): NewEvent {
     const { limits, log } = this.#core.options;
-    const event = toNewEvent(input, limits);
+    const event = toNewEvent(input, limits, mayUse);
     const option = event.ttl !== undefined ? 'ttl' : event.ifSeq === 0 ? 'ifAbsent' : 'ifSeq';
     if (event.ttl === undefined && event.ifSeq === undefined) return event;
     const [topic] = event.topics;

@@ -3,7 +3,7 @@ import { createError } from './errors.ts';
 import type { TidingsError } from './tidings-error.ts';
 import { aNumber, assertOptions, describe, likelyName } from './options.ts';
 import { type Tags, checkTags } from './tags.ts';
-import { assertTopic, MAX_TOPIC_LENGTH, PRESENCE_PREFIX } from './matcher.ts';
+import { assertTopic, MAX_TOPIC_LENGTH, PRESENCE_PREFIX, RUNS_PREFIX } from './matcher.ts';
 
 /** An event's options, apart from its topics and data. */
 export interface EventOptions {
@@ -90,13 +90,24 @@ const MAX_NAME_LENGTH = 255;
 // oxlint-disable-next-line no-control-regex
 const UNSENDABLE = /[\r\n\u0000]|\p{Surrogate}/u;
 
+/** The reserved topics, by prefix, and who publishes there. */
+const OWNERS = [
+  { prefix: PRESENCE_PREFIX, owner: 'the hub itself' },
+  { prefix: RUNS_PREFIX, owner: '`tidings/ai`' },
+] as const;
+
 /**
+ * @param mayUse the reserved prefix whose topics this publisher may use.
  * @throws {TidingsError} with status 400: `topic/*`, `event/too-many-topics`, `event/invalid-type`,
  * `event/invalid-id`, `event/invalid-key`, `event/invalid-option`, `event/invalid-data`; with status 413: `event/too-large`.
  */
-export function toNewEvent(input: EventInput, limits: EventLimits = DEFAULT_EVENT_LIMITS): NewEvent {
+export function toNewEvent(
+  input: EventInput,
+  limits: EventLimits = DEFAULT_EVENT_LIMITS,
+  mayUse?: typeof RUNS_PREFIX,
+): NewEvent {
   assertKnownOptions(input);
-  const topics = withTags(toTopics(input.topics, limits), input);
+  const topics = withTags(toTopics(input.topics, limits, mayUse), input);
   const data = encodeData(input.data, input.raw ?? false);
   if (data.length > limits.eventLength) {
     throw createError('event/too-large', `An event's data may have ${limits.eventLength} characters.`, {
@@ -183,14 +194,20 @@ function assertKnownOptions(input: EventInput): void {
   if (ifSeq !== undefined) assertOptions({ ifSeq }, { ifSeq: SEQ }, '', invalidOption);
 }
 
-function assertPublishable(topic: string, limits: EventLimits): void {
+function assertPublishable(topic: string, limits: EventLimits, mayUse: string | undefined): void {
   assertTopic(topic, limits.topicLength);
-  if (!topic.startsWith(PRESENCE_PREFIX)) return;
-  const message = `Topics beginning with "${PRESENCE_PREFIX}" are the hub's own; only it publishes there.`;
-  throw createError('topic/reserved', message, { details: { topic } });
+  for (const { prefix, owner } of OWNERS) {
+    if (prefix === mayUse || !topic.startsWith(prefix)) continue;
+    const message = `Topics that begin with "${prefix}" are reserved; only ${owner} publishes there.`;
+    throw createError('topic/reserved', message, { details: { topic } });
+  }
 }
 
-function toTopics(topics: string | readonly string[], limits: EventLimits): readonly [string, ...string[]] {
+function toTopics(
+  topics: string | readonly string[],
+  limits: EventLimits,
+  mayUse: string | undefined,
+): readonly [string, ...string[]] {
   if (typeof topics === 'object' && topics !== null && !Array.isArray(topics)) {
     const message =
       'Expected a topic or a list of topics; got an object. Write `publish(topic, data, options)`, or ' +
@@ -198,7 +215,7 @@ function toTopics(topics: string | readonly string[], limits: EventLimits): read
     throw createError('topic/invalid', message, { details: { topic: topics } });
   }
   if (typeof topics === 'string') {
-    assertPublishable(topics, limits);
+    assertPublishable(topics, limits, mayUse);
     return [topics];
   }
   // Any other value from a caller without types is checked as a topic.
@@ -211,7 +228,7 @@ function toTopics(topics: string | readonly string[], limits: EventLimits): read
       details: { topics: rest.length + 1, maxTopics: limits.topicsPerEvent },
     });
   }
-  for (const topic of [first, ...rest]) assertPublishable(topic, limits);
+  for (const topic of [first, ...rest]) assertPublishable(topic, limits, mayUse);
   return [first, ...rest];
 }
 

@@ -1,0 +1,20 @@
+import type { EventLog } from '../log/event-log.ts';
+import type { EventInput } from '../protocol/event.ts';
+import { gatewayOf } from './gateway.ts';
+import type { Published } from './hub.ts';
+
+/** What runs (`tidings/ai`) need of a hub and an app can't do. */
+export interface RunsGateway {
+  readonly log: EventLog;
+  /** Like the hub's `publishAll`, but on the topics of runs, where apps may not publish. */
+  publish(events: readonly EventInput[]): Promise<readonly Published[]>;
+}
+
+/** Under `Symbol.for`, like `GATEWAY`: another copy of the package may have made the hub. */
+export const RUNS_GATEWAY: unique symbol = Symbol.for('tidings.runs-gateway') as never;
+
+/** @throws {TidingsError} `hub/invalid-option` if it isn't a hub, or a hub of another version of the package. */
+export function runsGatewayOf(hub: object): RunsGateway {
+  gatewayOf(hub);
+  return (hub as { [RUNS_GATEWAY]: RunsGateway })[RUNS_GATEWAY];
+}
