@@ -41,6 +41,12 @@ export interface Door {
   readonly cookies?: readonly string[];
   /** Names of query parameters that carry a token, where tokens in the query are switched on. */
   readonly queryParameters?: readonly string[];
+  /** Values of the token's header `typ`, one of which it must have; in lower case, without `application/`. */
+  readonly types?: readonly string[];
+  /** A token in the header counts alone, instead of being refused beside another one. */
+  readonly headerWins?: boolean;
+  /** Origins whose pages may use the user's cookie. Default: those of `cors.origins`. */
+  readonly origins?: readonly string[];
   /** What verified claims allow. Throws `auth/forbidden` for claims that make no sense. */
   toGrant(claims: Readonly<Record<string, unknown>>): Pick<Grant, 'publish' | 'subscribe' | 'private'>;
 }

@@ -1,91 +1,149 @@
-import { errors, jwtVerify } from 'jose';
+import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { type Matcher, unauthorized } from 'tidings';
-import { createError } from 'tidings/transport';
+import { TidingsError } from 'tidings';
 import type { Settings } from '../config/setting.ts';
+import { type ApiKey, findApiKey, looksLikeApiKey } from './api-keys.ts';
 import type { Authenticator, CredentialRequest, Door, Grant } from './authenticator.ts';
-import { anonymousTopics, jwtSecret } from './settings.ts';
+import { permissionsOf } from './claims.ts';
+import { type Credential, type CredentialPlaces, credentialOf } from './credential.ts';
+import { assertOwnSite } from './cross-site.ts';
+import { unite } from './grants.ts';
+import { invalidToken } from './refusals.ts';
+import type { RemoteKeys } from './remote-keys.ts';
+import { type Rules, type RulesParts, readRules } from './rules.ts';
+import { API_KEY_SUBJECT, type VerifiedToken, verifyToken } from './tokens.ts';
 
 export interface AuthenticatorDeps {
-  readonly logger: Logger;
-  /** Tokens signed with it count, and anybody may read public events. */
-  readonly developmentKey: Uint8Array | undefined;
+  /** Takes what the operator should know: keys that can't be fetched; and at debug level, why credentials are refused. */
+  readonly logger: Pick<Logger, 'warn' | 'debug'>;
+  /** Tokens signed with it count instead of those of the settings, and anybody may read public events. */
+  readonly developmentKey?: Uint8Array | undefined;
+  readonly now?: () => number;
+  readonly read?: (path: string) => Promise<string>;
+  readonly fetch?: typeof fetch;
 }
 
-interface Rules {
-  readonly key: Uint8Array | undefined;
-  readonly anonymous: readonly Matcher[];
-}
+export const QUERY_PARAMETER = 'access_token';
 
-/** @throws {TidingsError} `config/invalid`. */
-export function createAuthenticator(
+/** @throws {TidingsError} `config/invalid`, `config/unreadable`. */
+export async function createAuthenticator(
   settings: Settings,
-  { developmentKey }: AuthenticatorDeps,
+  { logger, developmentKey, ...given }: AuthenticatorDeps,
 ): Promise<Authenticator> {
-  let rules = readRules(settings, developmentKey);
-  return Promise.resolve({
-    authenticate: (request: CredentialRequest, door?: Door) => authenticate(rules, request, door),
-    reload(next: Settings) {
-      rules = readRules(next, developmentKey);
+  const parts: RulesParts = {
+    now: Date.now,
+    read: (path) => readFile(path, 'utf8'),
+    warn: (message, error) => logger.warn({ err: error }, message),
+    ...given,
+    developmentKey,
+  };
+  let rules = await readRules(settings, parts);
+  prefetch(rules.issuers.remote);
+
+  return {
+    async authenticate(request, door) {
+      try {
+        return await authenticate(request, rules, door, parts.now);
+      } catch (error) {
+        if (error instanceof TidingsError) explain(error, request, logger);
+        throw error;
+      }
+    },
+    async reload(next) {
+      const before = rules.issuers.remote;
+      rules = await readRules(next, parts, before);
+      const after = rules.issuers.remote;
+      prefetch(after);
+      for (const keys of before) if (!after.includes(keys)) keys.close();
+    },
+    close() {
+      for (const keys of rules.issuers.remote) keys.close();
       return Promise.resolve();
     },
-    close: () => Promise.resolve(),
+  };
+}
+
+async function authenticate(
+  request: CredentialRequest,
+  rules: Rules,
+  door: Door | undefined,
+  now: () => number,
+): Promise<Grant> {
+  const credential = credentialOf(request, placesOf(rules, door));
+  if (credential === undefined) return anonymousGrant(rules);
+  if (credential.by === 'cookie') {
+    const origins = door?.origins ?? rules.origins;
+    assertOwnSite(request, (origin) => origins.includes(origin));
+  }
+  return grantOf(credential, rules, door, now);
+}
+
+/** The cause has what the client is not to know. */
+function explain(
+  { code, message, cause }: TidingsError,
+  { remote }: CredentialRequest,
+  logger: Pick<Logger, 'debug'>,
+): void {
+  logger.debug({ code, remote, ...(cause instanceof Error && { why: cause.message }) }, message);
+}
+
+/** The first token then doesn't wait; and if the keys can't be fetched, the log says so at the start. */
+function prefetch(remote: readonly RemoteKeys[]): void {
+  for (const keys of remote) void keys.refresh();
+}
+
+function placesOf({ cookie, inQuery }: Rules, door: Door | undefined): CredentialPlaces {
+  return {
+    cookies: [...(cookie === undefined ? [] : [cookie]), ...(door?.cookies ?? [])],
+    parameters: door?.queryParameters ?? [QUERY_PARAMETER],
+    inQuery,
+    headerWins: door?.headerWins ?? false,
+  };
+}
+
+function anonymousGrant({ anonymous }: Rules): Grant {
+  return { credential: undefined, publish: [], subscribe: anonymous, private: [] };
+}
+
+async function grantOf(
+  { text, by }: Credential,
+  rules: Rules,
+  door: Door | undefined,
+  now: () => number,
+): Promise<Grant> {
+  if (looksLikeApiKey(text)) {
+    // A key of a publisher doesn't expire: it has no business where browsers and proxies keep it.
+    if (by !== 'header') throw invalidToken('API keys are accepted only as "Authorization: Bearer".');
+    return grantOfApiKey(findApiKey(text, rules.apiKeys, now()));
+  }
+  const { issuers, clockSkew } = rules;
+  if (issuers.list.length === 0) throw invalidToken('No tokens are accepted here: the server knows no key.');
+  const token = await verifyToken(text, {
+    issuers: issuers.list,
+    clockSkew,
+    now,
+    ...(door?.types !== undefined && { types: door.types, typeRequired: true }),
   });
+  return grantOfToken(token, door);
 }
 
-function readRules(settings: Settings, developmentKey: Uint8Array | undefined): Rules {
-  if (developmentKey !== undefined) return { key: developmentKey, anonymous: [{ pattern: '*' }] };
-  const secret = settings.get(jwtSecret);
-  const key = secret === undefined ? undefined : new TextEncoder().encode(secret);
-  if (key !== undefined && key.length < 32) {
-    throw createError(
-      'config/invalid',
-      `\`${jwtSecret.name}\` has ${key.length} bytes; it needs 32 or more.`,
-      {
-        details: { setting: jwtSecret.name },
-      },
-    );
-  }
-  return { key, anonymous: settings.get(anonymousTopics).map((pattern) => ({ pattern })) };
+function grantOfApiKey({ name, permissions, expiresAt }: ApiKey): Grant {
+  const subject = API_KEY_SUBJECT + name;
+  return { ...permissions, subject, credential: subject, ...(expiresAt !== undefined && { expiresAt }) };
 }
 
-async function authenticate(rules: Rules, request: CredentialRequest, door: Door = ownDoor): Promise<Grant> {
-  const token = bearerOf(request);
-  if (token === undefined)
-    return { credential: undefined, publish: [], subscribe: rules.anonymous, private: [] };
-  if (rules.key === undefined) throw unauthorized('This server takes no tokens.');
-  try {
-    const { payload } = await jwtVerify(token, rules.key, { algorithms: ['HS256'] });
-    const { sub, exp, iat, jti } = payload;
-    return {
-      ...door.toGrant(payload),
-      credential: sub ?? jti ?? 'token',
-      claims: payload,
-      ...(sub !== undefined && { subject: sub }),
-      ...(exp !== undefined && { expiresAt: exp * 1000 }),
-      ...(iat !== undefined && { issuedAt: iat * 1000 }),
-      ...(jti !== undefined && { tokenId: jti }),
-    };
-  } catch (error) {
-    if (error instanceof errors.JWTExpired) throw createError('auth/expired', 'The token has expired.');
-    if (!(error instanceof errors.JOSEError)) throw error;
-    throw unauthorized('The token is not valid here.');
-  }
-}
-
-function bearerOf({ header }: CredentialRequest): string | undefined {
-  return /^Bearer +([\w.~+/-]+=*)$/i.exec(header('authorization') ?? '')?.[1];
-}
-
-/** The server's own claim: `tidings: { publish, subscribe, private }`, lists of patterns. */
-const ownDoor: Door = {
-  toGrant({ tidings }) {
-    const { publish, subscribe, private: secret } = (tidings ?? {}) as Record<string, unknown>;
-    return { publish: patternsOf(publish), subscribe: patternsOf(subscribe), private: patternsOf(secret) };
-  },
-};
-
-function patternsOf(value: unknown): readonly Matcher[] {
-  if (!Array.isArray(value)) return [];
-  return value.filter((pattern) => typeof pattern === 'string').map((pattern) => ({ pattern }));
+function grantOfToken(token: VerifiedToken, door: Door | undefined): Grant {
+  const { issuer, claims, subject, tokenId, expiresAt, issuedAt } = token;
+  const permissions =
+    door === undefined ? permissionsOf(token) : unite([issuer.grant(claims), door.toGrant(claims)]);
+  return {
+    ...permissions,
+    claims,
+    credential: subject ?? tokenId ?? issuer.name ?? 'token',
+    ...(subject !== undefined && { subject }),
+    ...(issuer.name !== undefined && { issuer: issuer.name }),
+    ...(tokenId !== undefined && { tokenId }),
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(issuedAt !== undefined && { issuedAt }),
+  };
 }

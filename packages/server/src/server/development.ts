@@ -43,7 +43,7 @@ function keyIn(folder: string): Uint8Array {
 
 /** A token for trying things out: it may do everything, for a month. */
 export function developmentToken({ key }: Development): Promise<string> {
-  return new SignJWT({ tidings: { publish: ['*'], subscribe: ['*'], private: ['*'] } })
+  return new SignJWT({ tidings: { publish: [{ pattern: '*' }], subscribe: [{ pattern: '*' }] } })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject('developer')
     .setIssuedAt()
