@@ -130,7 +130,7 @@ describe('a URL Pattern', () => {
     .array(fc.constantFrom('a', 'b', 'ab', 'é', '.', '..', '', '%61', 'a?b', '~x'), { maxLength: 5 })
     .map((all) => `/${all.join('/')}`)
     // The reference takes `https://a.de//a` for `https://a.de/`.
-    .filter((topic) => !new URL(topic, 'https://a.de').pathname.startsWith('//'));
+    .filter((topic) => !new URL(`https://a.de${topic}`).pathname.startsWith('//'));
   const topicHost = fc.constantFrom('', 'https://a.de', 'http://a.de', 'https://A.de:8080', 'https://b.de');
 
   test('matches what the standard says it matches, whatever both are', () => {
