@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TidingsError } from 'tidings';
-import { STREAM_HEADERS, corsHeaders, encodeFrame } from 'tidings/transport';
-import { sendProblem } from '../server/problems.ts';
+import { STREAM_HEADERS, corsHeaders, encodeFrame, toProblem } from 'tidings/transport';
 import type { Hub } from './hub.ts';
 
 /** Response fields that pages of other origins may read. */
@@ -29,8 +28,11 @@ export function sendError(
   const { retryAfter } = error.details;
   if (typeof retryAfter === 'number' && isEventSource(request)) return sendGently(error, retryAfter, reply);
   const challenge = challengeOf(error, hub, hasToken);
-  if (challenge !== undefined) reply.header('www-authenticate', challenge);
-  return sendProblem(reply, error);
+  const { status, headers, body } = toProblem(error);
+  return reply
+    .code(status)
+    .headers({ ...headers, ...(challenge !== undefined && { 'www-authenticate': challenge }) })
+    .send(body);
 }
 
 function challengeOf({ code, status }: TidingsError, { url }: Hub, hasToken: boolean): string | undefined {

@@ -151,7 +151,7 @@ async function begin(
   try {
     connection.onClose(release);
     connection.onClose(observers.connected(connection.info, request));
-    const headers = { ...headersOf(hub, request), ...STREAM_HEADERS };
+    const headers: Record<string, string> = { ...headersOf(hub, request), ...STREAM_HEADERS };
     if (lastEventId !== undefined) {
       const field = toField(await precedingId(connection, lastEventId, start, log));
       Object.assign(headers, {
@@ -164,12 +164,14 @@ async function begin(
     const compression = acceptedCompression(gateway.compression, facts);
     if (compression !== undefined) Object.assign(headers, { 'content-encoding': compression.encoding });
     reply.hijack();
+    // Node encodes what is beyond ASCII twice in a head that is sent by itself.
+    const hijack = isAscii(headers['mercure-last-event-id'] ?? '');
     openStream(
       gateway,
       request.raw,
       reply.raw,
       { connection, headers, compression, greeting: '' },
-      { hijack: true },
+      { hijack },
     );
     return reply;
   } catch (error) {
@@ -194,6 +196,10 @@ async function precedingId(
   // It begins there, but some of what came after it is gone.
   const isAsked = typeof start === 'object' && formatCursor(start) === cursor;
   return isOldest || isAsked ? EARLIEST : idOfCursor(cursor);
+}
+
+function isAscii(text: string): boolean {
+  return Buffer.byteLength(text, 'utf8') === text.length;
 }
 
 function endedEarly(): TidingsError {
