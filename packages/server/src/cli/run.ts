@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { TidingsError } from 'tidings';
 import { likelyName } from 'tidings/transport';
 import { config } from '../commands/config.ts';
 import { doctor } from '../commands/doctor.ts';
 import { serve } from '../commands/serve.ts';
+import { VERSION } from '../version.ts';
 import { type Command, type Terminal, UsageError, parseArgsOptions } from './command.ts';
 import { helpOf, overview } from './help.ts';
 
@@ -14,7 +14,7 @@ const commands: Readonly<Record<string, Command>> = { serve, config, doctor };
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   const [name = 'help', ...rest] = args;
   if (name === '--version' || name === '-v') {
-    terminal.out(`${version()}\n`);
+    terminal.out(`${VERSION}\n`);
     return 0;
   }
   if (name === 'help' || name === '--help' || name === '-h') return help(rest[0], terminal);
@@ -87,9 +87,4 @@ function help(name: string | undefined, terminal: Terminal): number {
 function isUsageError(error: unknown): error is Error {
   if (error instanceof UsageError) return true;
   return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_');
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return String((manifest as { readonly version?: unknown }).version);
 }

@@ -21,10 +21,10 @@ export function createObservers(logger: Logger): Observers {
     add: (observer) => void all.push(observer),
     connected(connection, request) {
       const ends = each((observer) => observer.connected?.(connection, request));
-      return () => {
-        for (const end of ends) {
+      return (end) => {
+        for (const listener of ends) {
           try {
-            if (typeof end === 'function') end();
+            if (typeof listener === 'function') listener(end);
           } catch (error) {
             logger.error({ err: error }, 'an observer failed');
           }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import type { ConnectionInfo, EventInput, EventLog, Hub, Published, TopicRule } from 'tidings';
+import type { ConnectionEnd, ConnectionInfo, EventInput, EventLog, Hub, Published, TopicRule } from 'tidings';
 import type { Authenticator, Grant } from '../auth/authenticator.ts';
 import type { Setting, Settings } from '../config/setting.ts';
 import type { Publisher } from './publisher.ts';
@@ -8,7 +8,7 @@ import type { Publisher } from './publisher.ts';
 /** Learns what happens at the server's doors. It must not throw, and returns at once. */
 export interface Observer {
   /** A stream begins. A returned function is called once it is over. */
-  connected?(connection: ConnectionInfo, request: FastifyRequest): void | (() => void);
+  connected?(connection: ConnectionInfo, request: FastifyRequest): void | ((end: ConnectionEnd) => void);
   /** Events were published. */
   published?(events: readonly EventInput[], published: readonly Published[], publication: Publication): void;
 }
@@ -22,7 +22,7 @@ export interface Publication {
 /** Tells all observers. Each door calls it. */
 export interface Observers {
   add(observer: Observer): void;
-  connected(connection: ConnectionInfo, request: FastifyRequest): () => void;
+  connected(connection: ConnectionInfo, request: FastifyRequest): (end: ConnectionEnd) => void;
   published(events: readonly EventInput[], published: readonly Published[], publication: Publication): void;
 }
 
@@ -42,6 +42,8 @@ export interface ServerContext {
   readonly internalApp: FastifyInstance | undefined;
   /** Nothing was configured: this is somebody's laptop. */
   readonly development: boolean;
+  /** The key of development mode. */
+  readonly developmentKey: Uint8Array | undefined;
   readonly phase: () => ServerPhase;
 }
 

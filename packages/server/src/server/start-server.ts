@@ -84,6 +84,7 @@ async function start(
     publicApp,
     internalApp,
     development: developmentKey !== undefined,
+    developmentKey,
     phase: () => phase,
   };
   const parts: RunningPart[] = [];

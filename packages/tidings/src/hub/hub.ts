@@ -180,7 +180,7 @@ class AppHub implements Hub {
     return published;
   }
 
-  async publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
+  publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
     return this.#publish(events);
   }
 

@@ -62,6 +62,7 @@ const STATUS_OF = {
   'request/idempotency-key-reused': 422,
   'request/invalid-body': 400,
   'request/invalid-idempotency-key': 400,
+  'request/invalid-query': 400,
   'request/method-not-allowed': 405,
   'request/no-socket': null,
   'request/not-acceptable': 406,

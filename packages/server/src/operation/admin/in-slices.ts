@@ -1,0 +1,20 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+/** Milliseconds of one turn of the event loop: streams must not wait for an operator's question. */
+const SLICE = 5;
+const LOOK_EVERY = 64;
+
+/** Visits all items, in slices. */
+export async function inSlices<T>(items: Iterable<T>, visit: (item: T) => void): Promise<void> {
+  let deadline = performance.now() + SLICE;
+  let left = LOOK_EVERY;
+  for (const item of items) {
+    visit(item);
+    left -= 1;
+    if (left > 0) continue;
+    left = LOOK_EVERY;
+    if (performance.now() < deadline) continue;
+    await nextTurn();
+    deadline = performance.now() + SLICE;
+  }
+}
