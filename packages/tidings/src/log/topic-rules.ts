@@ -14,7 +14,6 @@ import {
 import { HIDDEN_PREFIX, type Matcher, PRESENCE_PREFIX, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { beginningOf, createMatcherSet, type MatcherSet } from '../protocol/matcher-set.ts';
 import { literalPrefix } from '../protocol/pattern.ts';
-import { isTag } from '../protocol/tags.ts';
 import { type LogEntry, canonicalOf } from './entry.ts';
 import { RETENTION, type Retention } from './retention.ts';
 
@@ -167,8 +166,6 @@ export function isHubs(event: LogEntry): boolean {
 
 export function isHubsTopic(topic: string): boolean {
   return (
-    topic.startsWith(PRESENCE_PREFIX) ||
-    (topic.startsWith(HIDDEN_PREFIX) && !isTag(topic)) ||
-    topic.startsWith(RUNS_PREFIX)
+    topic.startsWith(PRESENCE_PREFIX) || topic.startsWith(HIDDEN_PREFIX) || topic.startsWith(RUNS_PREFIX)
   );
 }

@@ -1,6 +1,7 @@
 import { createError } from './errors.ts';
 import type { CompiledPattern } from './matcher-set.ts';
 import { HIDDEN_PREFIX, RUNS_PREFIX } from './matcher.ts';
+import { isTag } from './tags.ts';
 import { assertPatternLength } from './pattern.ts';
 import { shareCompiled } from './shared-patterns.ts';
 
@@ -101,9 +102,9 @@ export function createPatternSyntax<Subject extends PatternSubject>(
   };
 }
 
-/** Hidden topics, and runs: only patterns that name those read them. */
+/** Hidden topics, tags, and runs: only patterns that name those read them. */
 function isHubs(topic: string): boolean {
-  return topic.startsWith(HIDDEN_PREFIX) || topic.startsWith(RUNS_PREFIX);
+  return topic.startsWith(HIDDEN_PREFIX) || isTag(topic) || topic.startsWith(RUNS_PREFIX);
 }
 
 /** Remembers the answers for the topics asked for lately, in two halves: when the young one is full, the old one goes. */
