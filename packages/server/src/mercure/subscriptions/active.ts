@@ -33,6 +33,7 @@ interface Known {
  */
 export class ActiveSubscriptions {
   readonly #options: ActiveOptions;
+  readonly #process = randomUUID();
   /** This node's own, by their id. */
   readonly #own = new Map<string, SubscriptionDocument>();
   /** What the log says, of all nodes. */
@@ -104,7 +105,13 @@ export class ActiveSubscriptions {
   }
 
   get #node(): string {
-    return this.#options.hub.stats({ cluster: true }).nodes[0]?.id ?? '';
+    return this.#nodes[0] ?? this.#process;
+  }
+
+  /** The nodes that are alive, this one first. A log that isn't shared has one node at a time. */
+  get #nodes(): readonly string[] {
+    const { hub, log } = this.#options;
+    return log.shared ? hub.stats({ cluster: true }).nodes.map(({ id }) => id) : [this.#process];
   }
 
   async #announce(documents: readonly SubscriptionDocument[], key: string): Promise<void> {
@@ -163,8 +170,8 @@ export class ActiveSubscriptions {
 
   /** After a crash nobody else ends them. Of several nodes that try, one succeeds. */
   #endThoseOfGoneNodes(): void {
-    const { hub, log, report } = this.#options;
-    const alive = new Set(hub.stats({ cluster: true }).nodes.map(({ id }) => id));
+    const { log, report } = this.#options;
+    const alive = new Set(this.#nodes);
     const now = performance.now();
     for (const node of this.#goneSince.keys()) if (alive.has(node)) this.#goneSince.delete(node);
     const ended: Known[] = [];
