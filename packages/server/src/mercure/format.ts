@@ -12,15 +12,17 @@ const encoded = new WeakMap<Entry, Uint8Array>();
 function frameOf(entry: Entry, epoch: string): Uint8Array {
   const known = encoded.get(entry);
   if (known !== undefined) return known;
+  const frame = encoder.encode(textOf(entry, epoch));
+  encoded.set(entry, frame);
+  return frame;
+}
+
+function textOf(entry: Entry, epoch: string): string {
   const { topics, type, data, seq } = entry;
   const retry = tagOf(topics, RETRY_TAG);
   const id = idOfEntry(topics, formatCursor({ epoch, seq }));
   // Not as a number: digits are copied as they are, however many.
-  const frame = encoder.encode(
-    (retry === undefined ? '' : `retry: ${retry}\n`) + encodeFrame({ id, type, data }),
-  );
-  encoded.set(entry, frame);
-  return frame;
+  return (retry === undefined ? '' : `retry: ${retry}\n`) + encodeFrame({ id, type, data });
 }
 
 /** A comment, which clients ignore, and the cursor, which they come back with. */
@@ -39,7 +41,8 @@ export const mercureFormat: Format = {
     const opening = note('', cursor, retry);
     return greeting === '' ? opening : Buffer.concat([opening, encoder.encode(greeting)]);
   },
-  events: (entries, epoch) => {
+  events: (entries, epoch, areShared) => {
+    if (!areShared) return encoder.encode(entries.map((entry) => textOf(entry, epoch)).join(''));
     const [only] = entries;
     if (only !== undefined && entries.length === 1) return frameOf(only, epoch);
     return Buffer.concat(entries.map((entry) => frameOf(entry, epoch)));

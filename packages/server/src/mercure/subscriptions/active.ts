@@ -10,6 +10,8 @@ import { type SubscriptionDocument, isDocument, toDocument } from './document.ts
 const CHECK_EVERY = 5000;
 const GONE_FOR = 15_000;
 const RETRY = 1000;
+/** The cluster is asked for its nodes at most this often. */
+const ASK_EVERY = 1000;
 
 export interface ActiveOptions {
   readonly hub: Hub;
@@ -34,6 +36,8 @@ interface Known {
 export class ActiveSubscriptions {
   readonly #options: ActiveOptions;
   readonly #process = randomUUID();
+  #lastNodes: readonly string[] = [];
+  #askedAt = -Infinity;
   /** This node's own, by their id. */
   readonly #own = new Map<string, SubscriptionDocument>();
   /** What the log says, of all nodes. */
@@ -111,7 +115,14 @@ export class ActiveSubscriptions {
   /** The nodes that are alive, this one first. A log that isn't shared has one node at a time. */
   get #nodes(): readonly string[] {
     const { hub, log } = this.#options;
-    return log.shared ? hub.stats({ cluster: true }).nodes.map(({ id }) => id) : [this.#process];
+    if (!log.shared) return [this.#process];
+    // Counting all that is in the statistics takes a while, and each connection asks.
+    const now = performance.now();
+    if (now - this.#askedAt >= ASK_EVERY) {
+      this.#lastNodes = hub.stats({ cluster: true }).nodes.map(({ id }) => id);
+      this.#askedAt = now;
+    }
+    return this.#lastNodes;
   }
 
   async #announce(documents: readonly SubscriptionDocument[], key: string): Promise<void> {
