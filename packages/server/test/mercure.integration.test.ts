@@ -419,6 +419,11 @@ describe('the cookie', () => {
     expect((await publish({ topic: 'a' }, undefined, { ...cookie(all), ...headers })).status).toBe(expected);
   });
 
+  test('counts as a cookie beside Basic, which a browser sends along, too', async () => {
+    const headers = { ...cookie(all), authorization: 'Basic eDp5', origin: 'https://evil.example.com' };
+    expect((await publish({ topic: 'a' }, undefined, headers)).status).toBe(403);
+  });
+
   test('that is invalid is refused', async () => {
     const { status, headers } = await publish({ topic: 'a' }, undefined, {
       ...cookie('x.y.z'),

@@ -31,23 +31,23 @@ export interface Access {
 
 /** Tokens as the draft has them, https://www.rfc-editor.org/rfc/rfc9068, and in 0.x mode those of 0.x. */
 export function createAccess(hub: Hub, authenticator: Authenticator): Access {
-  const { url, cookie, legacy, cors } = hub;
+  const { cookie, legacy, origins } = hub;
   const cookies = legacy ? [cookie, LEGACY.cookie] : [cookie];
   const own = {
     cookies,
     queryParameters: legacy ? [LEGACY.token] : [],
     headerWins: true,
     ...(!legacy && { types: ['at+jwt'] }),
-    origins: [new URL(url.href).origin, ...(Array.isArray(cors?.origin) ? cors.origin : [])],
+    origins,
     // Compiling what the claims say may take several turns, so that comes afterwards.
     toGrant: () => ({ publish: [], subscribe: [], private: [] }),
   } satisfies Door;
 
   return {
-    hasToken({ headers, url: asked }) {
+    hasToken({ headers, url }) {
       if (/^Bearer\b/i.test(headers.authorization ?? '')) return true;
       const given = (headers.cookie ?? '').split(';').map((pair) => pair.split('=', 1)[0]?.trim());
-      return cookies.some((name) => given.includes(name)) || (legacy && asked.includes(`${LEGACY.token}=`));
+      return cookies.some((name) => given.includes(name)) || (legacy && url.includes(`${LEGACY.token}=`));
     },
     async visitorOf(request) {
       const grant = await authenticator.authenticate(credentialsOf(request), own);

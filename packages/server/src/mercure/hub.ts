@@ -9,6 +9,8 @@ export interface Hub {
   readonly uriTemplates: PatternSyntax;
   readonly cookie: string;
   readonly cors: CorsOptions | undefined;
+  /** Origins whose pages may use a user's cookie: the hub's own, and those that are listed. */
+  readonly origins: readonly string[];
   /** Whether it speaks 0.x as well. */
   readonly legacy: boolean;
   readonly development: boolean;

@@ -44,6 +44,7 @@ export const mercure: ServerPart = {
       uriTemplates: createUriTemplates(),
       cookie: settings.get(cookieName),
       cors: corsOf(settings, development),
+      origins: [new URL(url.href).origin, ...settings.get(rows.corsOrigins)],
       legacy: settings.get(legacyEnabled),
       development,
     };

@@ -1,4 +1,4 @@
-import { type Matcher, type TidingsError } from 'tidings';
+import type { Matcher, TidingsError } from 'tidings';
 import { type PatternSyntax, createError } from 'tidings/transport';
 import { WILDCARD, hasForbidden } from './characters.ts';
 import type { Pairs } from './form.ts';

@@ -50,15 +50,14 @@ export function createPublish(
  *
  * @throws {TidingsError} `auth/forbidden` (403).
  */
-function assertNotForged({ headers }: FastifyRequest, { cors, url }: Hub): void {
-  if (headers.authorization !== undefined || headers.cookie === undefined) return;
+function assertNotForged({ headers }: FastifyRequest, { origins }: Hub): void {
+  // Other schemes, such as Basic, a browser sends along as well.
+  if (/^Bearer\b/i.test(headers.authorization ?? '') || headers.cookie === undefined) return;
   const { referer } = headers;
   const from =
     headers.origin ?? (referer !== undefined && URL.canParse(referer) ? new URL(referer).origin : undefined);
   if (from === undefined) throw forbidden('A request with a cookie needs the header `Origin` or `Referer`.');
-  const isOwn =
-    from === new URL(url.href).origin || (URL.canParse(from) && new URL(from).host === headers.host);
-  if (isOwn || (Array.isArray(cors?.origin) && cors.origin.includes(from))) return;
+  if (origins.includes(from) || (URL.canParse(from) && new URL(from).host === headers.host)) return;
   throw forbidden(`Pages of ${from} may not publish with the user’s cookie.`);
 }
 

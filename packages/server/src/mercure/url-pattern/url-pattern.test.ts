@@ -205,7 +205,7 @@ describe('a URL Pattern', () => {
 
 function isValid(pattern: string): boolean {
   try {
-    return new URLPattern(pattern, BASE) !== undefined;
+    return Boolean(new URLPattern(pattern, BASE));
   } catch {
     return false;
   }
