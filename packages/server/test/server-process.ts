@@ -107,6 +107,7 @@ export async function run(
   return { status: child.exitCode, out, err };
 }
 
+/** Patterns. */
 export interface Rights {
   readonly publish?: readonly string[];
   readonly subscribe?: readonly string[];

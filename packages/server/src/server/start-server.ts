@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { publishBurst, publishRate } from '../api/settings.ts';
-import { createError } from 'tidings/transport';
+import { createError, gatewayOf } from 'tidings/transport';
 import { createAuthenticator } from '../auth/index.ts';
+import { refuseRevoked } from '../auth/revocation.ts';
 import type { Setting, Settings } from '../config/setting.ts';
 import { reachable } from './addresses.ts';
 import { createInternalApp, createPublicApp } from './apps.ts';
@@ -76,7 +77,7 @@ async function start(
     hub,
     log,
     logger,
-    authenticator,
+    authenticator: refuseRevoked(authenticator, gatewayOf(hub)),
     publisher: createPublisher(hub, observers, limit),
     observers,
     publicApp,

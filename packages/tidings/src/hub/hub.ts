@@ -124,8 +124,8 @@ export interface Hub {
   /** Ends the connections of this hub that `where` picks, with a goodbye. @returns how many. */
   disconnect(where: (connection: ConnectionInfo) => boolean, options?: DisconnectOptions): number;
   /**
-   * Ends the connections of a subject, or those whose authorization was issued before a time, at every hub on the log, and
-   * refuses them (`auth/revoked`) from then on. Whoever signs in again has a newer authorization, which counts if
+   * Ends the connections of a subject, of one token, or those whose authorization was issued before a time, at every hub on
+   * the log, and refuses them (`auth/revoked`) from then on. Whoever signs in again has a newer authorization, which counts if
    * `authorize` says when it was issued (`issuedAt`); else the subject is refused until the revocation ends.
    *
    * @throws {TidingsError} `hub/invalid-option`, the error of the log's engine.

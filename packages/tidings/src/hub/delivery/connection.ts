@@ -5,7 +5,8 @@ import type { Member } from '../presence/presence.ts';
 import type { ConnectionTerms, ConnectRequest } from '../connect-request.ts';
 import type { ConnectionEnd, ConnectionInfo, ConnectionPhase } from '../connection-info.ts';
 import type { EndReason, Tally } from '../tally.ts';
-import type { Batch, FanOut } from './fan-out.ts';
+import type { Batch } from './batch.ts';
+import type { FanOut } from './fan-out.ts';
 import type { Format } from './format.ts';
 import { Reader, type Reading } from './reader.ts';
 import { type Replay, type ReplaySource, boundReplay } from './replay.ts';
@@ -188,7 +189,7 @@ export class Connection implements Receiver, Task {
    *
    * @returns the cursor.
    */
-  change({ wanted, granted, expiresAt, issuedAt }: ConnectionTerms): string {
+  change({ wanted, granted, expiresAt, issuedAt, tokenId }: ConnectionTerms): string {
     const { log, subscriptions } = this.#delivery;
     // Events published before the change go to the topics it had before.
     this.#settle();
@@ -197,7 +198,7 @@ export class Connection implements Receiver, Task {
     const { format } = this.#subscription;
     subscriptions.leave(this.#subscription, this);
     this.#subscription = subscriptions.join(wanted, granted, format);
-    this.#request = shareMatchers({ ...this.#request, expiresAt, issuedAt }, this.#subscription);
+    this.#request = shareMatchers({ ...this.#request, expiresAt, issuedAt, tokenId }, this.#subscription);
     this.#toldExpiry = false;
     this.#reading = undefined;
     const seq = this.#reader?.cursor ?? log.tail.head;
@@ -235,7 +236,7 @@ export class Connection implements Receiver, Task {
   beat(output: Output, seq: number, now: number): void {
     const { fanOut } = this.#delivery;
     // If its subscription is being pushed to, events up to there may be outstanding; and it isn't quiet.
-    if (this.#phase !== 'live' || this.#subscription.pushed.at === fanOut.beganAt) return;
+    if (this.#phase !== 'live' || fanOut.isFor(this.#subscription)) return;
     this.#count(output);
     this.#wroteAt = now;
     this.push(output, seq, now);
@@ -273,7 +274,7 @@ export class Connection implements Receiver, Task {
     if (entries.length === 0) return;
     counters.delivered += entries.length;
     this.#events += entries.length;
-    this.#write(subscription.format.events(entries, log.tail.epoch));
+    this.#write(subscription.format.events(entries, log.tail.epoch, true));
   }
 
   /** Goes on from the log, because the next push may leave out events that it wants. */
@@ -510,7 +511,7 @@ export class Connection implements Receiver, Task {
  * 50 bytes more.
  */
 function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscription): ConnectRequest {
-  const { start, reconnects, subject, member, expiresAt, issuedAt } = request;
+  const { start, reconnects, subject, member, expiresAt, issuedAt, tokenId } = request;
   const { remote, userAgent, protocol, audience, handler } = request;
   return {
     wanted,
@@ -521,6 +522,7 @@ function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscriptio
     member,
     expiresAt,
     issuedAt,
+    tokenId,
     remote,
     userAgent,
     protocol,
