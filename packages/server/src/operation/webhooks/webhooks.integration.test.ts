@@ -18,6 +18,7 @@ interface Received {
   readonly headers: http.IncomingHttpHeaders;
   readonly text: string;
   readonly type: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- Tests say what they expect in it.
   readonly data: any;
 }
 
