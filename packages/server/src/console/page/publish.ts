@@ -15,7 +15,10 @@ export function publish(): View {
 
   async function send(): Promise<void> {
     const fields = new FormData(form);
-    const text = (name: string): string => String(fields.get(name) ?? '').trim();
+    const text = (name: string): string => {
+      const value = fields.get(name);
+      return typeof value === 'string' ? value.trim() : '';
+    };
     const event = {
       topics: topicsIn(text('topics')),
       data: dataIn(text('data')),
