@@ -28,6 +28,10 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
       'does not leak to connections with the same topics but other grants',
     ],
   ],
+  "A gap doesn't reveal private events": [
+    [integration, 'A gap depends only on events that the client may read: private ones leave no trace'],
+    [integration, 'A slow reader is told of lost public events alone'],
+  ],
   "When a connection's authorization expires": [
     [`${src}/http/authorization.integration.test.ts`, 'that expires ends the stream, saying so'],
   ],
@@ -158,16 +162,18 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
       'gains topics that it was granted from the beginning, and those that anybody may read',
     ],
   ],
-  'A gap names a topic': [
-    [integration, 'A gap names a topic that has lost a private event, and says no more of it'],
+  '`?topic=presence/room/7` shows': [
     [
       `${src}/http/cross-site.integration.test.ts`,
       'is sent to subscribers that name the room or were granted the pattern',
     ],
   ],
-  '`authorize` can refuse both': [
+  '`authorize` can refuse that': [
     [integration, 'A client that may not read a topic learns of no gap on it, however it asks'],
     [`${src}/http/authorization.integration.test.ts`, 'that grants topics refuses %s'],
+  ],
+  'Cursors count all events': [
+    [integration, 'Cursors count all events, also those that a client may not read'],
   ],
   'Inside a pattern, a user called': [
     [`${src}/protocol/escape-pattern.test.ts`, 'matches itself in a pattern, and nothing else'],

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { ConfigError, loadConfig } from './ops/config.ts';
 import type { Config } from './ops/config.ts';
 import { createLogger } from './ops/logger.ts';
@@ -40,7 +41,7 @@ async function main(config: Config): Promise<void> {
 try {
   await main(await loadConfig(process.env));
 } catch (error) {
-  const text = error instanceof ConfigError ? error.message : error;
-  process.stderr.write(`${text instanceof Error ? (text.stack ?? text.message) : String(text)}\n`);
+  // With its causes, which say what to do.
+  process.stderr.write(`${error instanceof ConfigError ? error.message : inspect(error)}\n`);
   process.exitCode = 1;
 }

@@ -68,7 +68,7 @@ describe('starting a run', () => {
     await settle();
     expect(appends.slice(1)).toEqual([['chunks']]);
     answer();
-    const viewer = run.items();
+    const viewer = run.items()[Symbol.asyncIterator]();
     expect((await viewer.next()).value).toMatchObject({ batch: { from: 0, chunks: ['The tide'] } });
     await viewer.return?.(undefined);
   });

@@ -67,7 +67,8 @@ export interface Loss {
  * - **One clock.** The log's time, which entries have as `time`, never goes back (`advanceTime`), and for all processes
  *   it is the same clock's: a server's, where there is one. Clocks of several machines would drive each other on.
  * - **No silent trimming.** From then on `losses` reports every event that retention took; if in doubt, it reports one
- *   too many. A reader that reads first and asks for losses afterwards learns of everything it missed. On a state topic
+ *   too many. A reader that reads first and asks for losses afterwards learns of everything it missed. Public and
+ *   private events are counted apart, since whoever may read only the former must not learn of the latter. On a state topic
  *   an event whose key has a newer one is no loss, and retention leaves the newest of each key alone.
  * - **One order for all processes**, if it is `shared`. Another process's events are pushed to the tail before anything
  *   newer, soon and without being asked; `catchUp` asks. Where `push` can't bring them all, `tail.miss` or
@@ -99,8 +100,13 @@ export interface EventLog {
   readonly nextExpiry: number;
   append(events: readonly NewEvent[]): Promise<readonly Appended[]>;
   read(query: LogQuery): Promise<Page>;
-  /** Which matchers lost an event after the cursor to retention. Asked only below `newestLoss`. */
-  losses(after: number, matchers: MatcherSet): Promise<readonly Loss[]>;
+  /**
+   * Which matchers lost an event after the cursor to retention. Asked only below `newestLoss`.
+   *
+   * @param publicOnly the subscriber may not read private events, so the answer must not depend on any: neither on
+   * those lost nor on how many topics have lost some. By a pattern it may not read presence either (`isLossOf`).
+   */
+  losses(after: number, matchers: MatcherSet, publicOnly?: boolean): Promise<readonly Loss[]>;
   /** Trims events that are too old at `now` (ms since 1970), and deletes keys that have expired: for logs without appends. */
   trim(now: number): Promise<void>;
   /** Resolves once the tail has every event that was in the log at the call. */

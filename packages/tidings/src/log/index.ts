@@ -14,7 +14,18 @@ export { Expiries } from './expiries.ts';
 export { EntryList, type Wanted } from './entry-list.ts';
 export { type LogTime, START, advanceTime } from './log-time.ts';
 export { TopicWalk, type TopicWalkOptions, TopicWalks, type WalkStep } from './topic-walk.ts';
-export { type TopicLoss, lossesAfter, topicsLostAfter } from './topic-losses.ts';
+export {
+  type KnownLosses,
+  type LossPlace,
+  type LossTally,
+  type TopicLoss,
+  NO_LOSS,
+  isLossOf,
+  joinLosses,
+  lossesAfter,
+  newestMatching,
+  topicsLostAfter,
+} from './topic-losses.ts';
 export { TrimmedTopics } from './trimmed-topics.ts';
 export { createWhileOpen } from './while-open.ts';
 export { type Page, type PageLimit, toPage } from './page.ts';

@@ -157,6 +157,58 @@ export const retentionCases: readonly ContractCase[] = [
     },
   ),
   oneLog(
+    'tells those who may read only public events of no private one that is lost, by topic or pattern',
+    { retention: { events: 2 } },
+    async (log) => {
+      const start = log.tail.head;
+      const wanted: Matcher[] = [
+        'user/1',
+        'user/2',
+        'user/3',
+        { pattern: 'user/*' },
+        { pattern: ':a/1' },
+        'none',
+      ];
+      await append(log, { topics: ['user/1', 'user/2'], data: 1, private: true });
+      await appendMany(log, 'noise', 3);
+      assert.deepEqual(await lost(log, start, wanted, true), []);
+      assert.deepEqual(await lost(log, start, wanted), [
+        'user/1',
+        'user/2',
+        { pattern: 'user/*' },
+        { pattern: ':a/1' },
+      ]);
+      await append(log, { topics: 'user/2', data: 2 }, { topics: 'user/3', data: 3, private: true });
+      await appendMany(log, 'noise', 3);
+      assert.deepEqual(await lost(log, start, wanted, true), ['user/2', { pattern: 'user/*' }]);
+      // All that was lost after the public event is private, or noise.
+      assert.deepEqual(await lost(log, start + 5, wanted, true), []);
+      assert.deepEqual(await lost(log, start + 5, wanted), ['user/3', { pattern: 'user/*' }]);
+    },
+  ),
+  oneLog(
+    'counts losses of public events apart: a private one brings those who may not read it no second gap',
+    { retention: { events: 2 }, topics: [{ match: 'bounded', retention: { events: 1 } }] },
+    async (log) => {
+      for (const matcher of ['x', { pattern: 'x*' }]) {
+        await append(log, { topics: ['bounded', 'x'], data: 1 }, { topics: ['bounded'], data: 2 });
+        const first = await lossOf(log, matcher, true);
+        await append(
+          log,
+          { topics: ['bounded', 'x'], data: 3, private: true },
+          { topics: 'bounded', data: 4 },
+        );
+        const second = await lossOf(log, matcher, true);
+        assert.deepEqual(second, first);
+        const all = await lossOf(log, matcher, false);
+        assert.ok(all !== undefined && first !== undefined && all.count > first.count);
+        await append(log, { topics: ['bounded', 'x'], data: 5 }, { topics: 'bounded', data: 6 });
+        const third = await lossOf(log, matcher, true);
+        assert.ok(third !== undefined && third.count > first.count && third.seq > first.seq);
+      }
+    },
+  ),
+  oneLog(
     'gives a reader every event, or says that it is lost, however retention races with it',
     { retention: { events: 20 }, topics: [{ match: 't/0', retention: { events: 2 } }] },
     async (log) => {
@@ -190,6 +242,10 @@ export const retentionCases: readonly ContractCase[] = [
   ),
 ];
 
-async function lossOf(log: EventLog, topic: string): Promise<{ seq: number; count: number } | undefined> {
-  return (await log.losses(0, createMatcherSet([topic])))[0];
+async function lossOf(
+  log: EventLog,
+  matcher: Matcher,
+  publicOnly?: boolean,
+): Promise<{ seq: number; count: number } | undefined> {
+  return (await log.losses(0, createMatcherSet([matcher]), publicOnly))[0];
 }

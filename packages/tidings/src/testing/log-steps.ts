@@ -92,8 +92,13 @@ export function dataOf(entries: readonly LogEntry[]): string[] {
   return entries.map(({ data }) => data);
 }
 
-export async function lost(log: EventLog, after: number, matchers: readonly Matcher[]): Promise<Matcher[]> {
-  return (await log.losses(after, createMatcherSet(matchers))).map(({ matcher }) => matcher);
+export async function lost(
+  log: EventLog,
+  after: number,
+  matchers: readonly Matcher[],
+  publicOnly = false,
+): Promise<Matcher[]> {
+  return (await log.losses(after, createMatcherSet(matchers), publicOnly)).map(({ matcher }) => matcher);
 }
 
 /** The entries that the tail pushes from now on. */

@@ -314,6 +314,40 @@ export const brokenLogs: readonly (readonly [
     withFault((log) => ({ losses: (_, matchers) => log.losses(0, matchers) })),
   ],
   [
+    'tells everybody of private losses',
+    'tells those who may read only public events of no private one that is lost, by topic or pattern',
+    withFault((log) => ({ losses: (after, matchers) => log.losses(after, matchers) })),
+  ],
+  [
+    'tells of private losses by patterns',
+    'tells those who may read only public events of no private one that is lost, by topic or pattern',
+    withFault((log) => ({
+      losses: async (after, matchers, publicOnly) => {
+        const patterns = (await log.losses(after, matchers)).filter(
+          ({ matcher }) => typeof matcher !== 'string',
+        );
+        const topics = await log.losses(after, matchers, publicOnly);
+        return [...topics.filter(({ matcher }) => typeof matcher === 'string'), ...patterns];
+      },
+    })),
+  ],
+  [
+    'tells nobody of private losses',
+    'tells those who may read only public events of no private one that is lost, by topic or pattern',
+    withFault((log) => ({ losses: (after, matchers) => log.losses(after, matchers, true) })),
+  ],
+  [
+    'counts losses of public and private events together',
+    'counts losses of public events apart: a private one brings those who may not read it no second gap',
+    withFault((log) => ({
+      losses: async (after, matchers, publicOnly) => {
+        const all = await log.losses(after, matchers);
+        const own = await log.losses(after, matchers, publicOnly);
+        return own.map((loss) => ({ ...loss, count: Math.max(...all.map(({ count }) => count)) }));
+      },
+    })),
+  ],
+  [
     'says that nothing could be lost',
     'keeps as many events as retention allows, and names the topics that lost some',
     withFault(() => ({ newestLoss: 0 })),

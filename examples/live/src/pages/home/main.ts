@@ -1,6 +1,7 @@
 import { TOPICS } from '../../shared/api.ts';
 import type { DashboardSnapshot, MetricName, ViewersSnapshot } from '../../shared/api.ts';
 import { formatCount, formatPerSecond } from '../lib/format.ts';
+import { createSource } from '../lib/source.ts';
 import { isNews } from '../lib/versioned.ts';
 import { applyViewers } from '../lib/viewers.ts';
 import { createPage } from '../shell/page.ts';
@@ -10,6 +11,8 @@ import { startTape } from './tape.ts';
 const { stream, start } = createPage();
 const figures = [...document.querySelectorAll<HTMLElement>('[data-figure]')];
 const people = need(document, '[data-people]', HTMLElement);
+
+const source = createSource(stream.renew);
 
 let latest: Pick<DashboardSnapshot, 'version' | 'metrics'> | undefined;
 let viewers: ViewersSnapshot | undefined;
@@ -28,11 +31,12 @@ function drawPeople(told: ViewersSnapshot | undefined): void {
 }
 
 stream.on('dashboard:snapshot', (snapshot) => {
+  source.begin(snapshot.node);
   latest = snapshot;
   drawFigures();
 });
 stream.on('dashboard:delta', (delta) => {
-  if (latest === undefined || !isNews(latest, delta)) return;
+  if (!source.accepts(delta.node) || latest === undefined || !isNews(latest, delta)) return;
   latest = { version: delta.version, metrics: { ...latest.metrics, ...delta.metrics } };
   drawFigures();
 });

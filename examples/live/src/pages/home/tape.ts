@@ -34,7 +34,7 @@ function createRow(row: Row): HTMLElement {
   item.append(
     element('span', 'tape-time', clockTime(row.at, true)),
     element('span', 'tape-type', row.type),
-    element('span', 'tape-size', formatBytes(row.size)),
+    element('span', 'tape-size', formatBytes(row.data.length)),
   );
   return item;
 }

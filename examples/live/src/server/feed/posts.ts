@@ -117,7 +117,7 @@ async function addLike(db: Database, postId: number, userId: number): Promise<bo
     .expression((eb) =>
       eb
         .selectFrom('posts')
-        .select((select) => ['posts.id', select.val(userId).as('user_id')])
+        .select((select) => ['posts.id', select.cast<number>(select.val(userId), 'integer').as('user_id')])
         .where('posts.id', '=', postId),
     )
     .onConflict((conflict) => conflict.doNothing())

@@ -5,7 +5,8 @@ import type { Member } from '../presence/presence.ts';
 import type { ConnectionTerms, ConnectRequest } from '../connect-request.ts';
 import type { ConnectionEnd, ConnectionInfo, ConnectionPhase } from '../connection-info.ts';
 import type { EndReason, Tally } from '../tally.ts';
-import type { Batch, FanOut } from './fan-out.ts';
+import type { Batch } from './batch.ts';
+import type { FanOut } from './fan-out.ts';
 import type { Format } from './format.ts';
 import { Reader, type Reading } from './reader.ts';
 import { type Replay, type ReplaySource, boundReplay } from './replay.ts';
@@ -235,7 +236,7 @@ export class Connection implements Receiver, Task {
   beat(output: Output, seq: number, now: number): void {
     const { fanOut } = this.#delivery;
     // If its subscription is being pushed to, events up to there may be outstanding; and it isn't quiet.
-    if (this.#phase !== 'live' || this.#subscription.pushed.at === fanOut.beganAt) return;
+    if (this.#phase !== 'live' || fanOut.isFor(this.#subscription)) return;
     this.#count(output);
     this.#wroteAt = now;
     this.push(output, seq, now);
@@ -273,7 +274,7 @@ export class Connection implements Receiver, Task {
     if (entries.length === 0) return;
     counters.delivered += entries.length;
     this.#events += entries.length;
-    this.#write(subscription.format.events(entries, log.tail.epoch));
+    this.#write(subscription.format.events(entries, log.tail.epoch, true));
   }
 
   /** Goes on from the log, because the next push may leave out events that it wants. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { LagSamples } from './lag-samples.ts';
-import type { Output } from './sink.ts';
+import { Batch, createEncoder } from './batch.ts';
 import { type Receiver, type Subscription, type Subscriptions, mayRead } from './subscription.ts';
 import type { LogEntry } from '../../log/entry.ts';
 import type { Tail } from '../../log/tail.ts';
@@ -28,19 +28,11 @@ export interface Waiting {
   flushed(): void;
 }
 
-/** A flush's entries for the receivers of one subscription. */
-export interface Batch {
-  readonly subscription: Subscription;
-  readonly output: Output;
-  readonly events: number;
-  /** The flush's seq, and when it began. */
-  readonly seq: number;
-  readonly at: number;
-}
-
 /** A flush under way: the live receivers of the batches are pushed to, one after the other. */
 interface Walk {
   readonly batches: readonly Batch[];
+  /** Where in there a subscription's batch is; made when it is asked for. */
+  places: Map<Subscription, number> | undefined;
   /** The seq that all live receivers had before, and the one they have once they are reached. */
   readonly from: number;
   readonly seq: number;
@@ -48,6 +40,8 @@ interface Walk {
   /** When the first entry was appended, by the clock's monotonic time. */
   readonly since: number;
   readonly receivers: number;
+  /** Steps until the time is looked at again. */
+  left: number;
   /** The batch that is being pushed. */
   index: number;
   /** Kept from slice to slice: no receiver joins before the end, and those that leave are skipped. */
@@ -101,11 +95,6 @@ export class FanOut {
     return this.#walk?.seq ?? this.#beforePending();
   }
 
-  /** When the flush under way began, by the clock's monotonic time. */
-  get beganAt(): number | undefined {
-    return this.#walk?.at;
-  }
-
   /** How far a connection that reads may go: not beyond a flush under way, or it could not join at its end. */
   get readable(): number {
     return this.#walk?.seq ?? this.#options.tail.head;
@@ -125,9 +114,14 @@ export class FanOut {
   owedTo(receiver: Receiver, subscription: Subscription): Batch | undefined {
     const walk = this.#walk;
     if (walk === undefined) return undefined;
-    const at = walk.batches.findIndex((batch) => batch.subscription === subscription);
+    const at = placeIn(walk, subscription);
     const isReached = at < walk.index || (at === walk.index && receiver.order <= walk.order);
     return isReached ? undefined : walk.batches[at];
+  }
+
+  /** Whether the flush under way has a batch for the subscription. */
+  isFor(subscription: Subscription): boolean {
+    return this.#walk !== undefined && placeIn(this.#walk, subscription) >= 0;
   }
 
   /** The next receiver's `order`. */
@@ -151,9 +145,16 @@ export class FanOut {
     let left = this.#pending.length;
     while (left > 0) {
       left -= this.#begin();
+      const isMany = this.#isMany;
       if (!this.#advance(this.#options.tuning.slice)) return false;
+      // The end of the flush has seen to it.
+      if (isMany && left > 0) return false;
     }
     return true;
+  }
+
+  get #isMany(): boolean {
+    return this.#walk !== undefined && this.#walk.receivers > this.#options.tuning.slicedFrom;
   }
 
   /** Pushes all pending entries in this turn, however long it takes. */
@@ -201,32 +202,36 @@ export class FanOut {
 
   /** Begins to flush as many pending entries as may go into one write. @returns how many. */
   #begin(): number {
-    const { clock, tail, counters } = this.#options;
+    const { clock, tail, counters, tuning } = this.#options;
     const since = this.#pendingSince;
-    const entries = this.#take();
+    const taken = this.#take();
     const now = clock.monotonic();
-    const seq = entries.at(-1)?.seq ?? tail.head;
-    const batches: Batch[] = [];
+    const encode = createEncoder(tail.epoch);
     let receivers = 0;
-    let last: { readonly entries: readonly LogEntry[]; readonly batch: Batch } | undefined;
-    for (const subscription of this.#match(entries)) {
-      const { batch: found, live, pushed, format } = subscription;
+    const { entries, touched } = this.#match(taken);
+    this.#putBack(taken.slice(entries));
+    const seq = taken[entries - 1]?.seq ?? tail.head;
+    const batches = touched.map((subscription) => {
+      const { batch: found } = subscription;
       subscription.batch = [];
-      const isKnown = last?.batch.subscription.format === format && isSame(found, last.entries);
-      const output = isKnown && last !== undefined ? last.batch.output : format.events(found, tail.epoch);
-      const batch = { subscription, output, events: found.length, seq, at: now };
-      last = { entries: found, batch };
-      batches.push(batch);
-      receivers += live.size;
-      counters.delivered += found.length * live.size;
-      counters.bytes += output.length * live.size;
-      pushed.bytes += output.length;
-      pushed.events += found.length;
-      pushed.at = now;
-    }
-    const from = (entries[0]?.seq ?? seq + 1) - 1;
-    this.#walk = { batches, from, seq, at: now, since, receivers, index: 0, iterator: undefined, order: 0 };
-    return entries.length;
+      receivers += subscription.live.size;
+      return new Batch(subscription, found, { seq, at: now, encode, counters });
+    });
+    const from = (taken[0]?.seq ?? seq + 1) - 1;
+    this.#walk = {
+      batches,
+      places: undefined,
+      from,
+      seq,
+      at: now,
+      since,
+      receivers,
+      left: tuning.lookEvery,
+      index: 0,
+      iterator: undefined,
+      order: 0,
+    };
+    return entries;
   }
 
   #take(): readonly LogEntry[] {
@@ -244,17 +249,30 @@ export class FanOut {
     return all;
   }
 
-  /** Gives each subscription with a live receiver its entries. @returns the subscriptions that got some. */
-  #match(entries: readonly LogEntry[]): Subscription[] {
+  #putBack(entries: readonly LogEntry[]): void {
+    if (entries.length === 0) return;
+    this.#pending = [...entries, ...this.#pending];
+    for (const { data } of entries) this.#pendingLength += data.length;
+  }
+
+  /**
+   * Gives each subscription with a live receiver its entries: fewer than all, if so many subscriptions get some that it
+   * would take long. @returns how many entries, and the subscriptions that got some.
+   */
+  #match(entries: readonly LogEntry[]): { readonly entries: number; readonly touched: Subscription[] } {
+    const { slicedFrom, pairs } = this.#options.tuning;
     const touched: Subscription[] = [];
-    for (const entry of entries) {
+    let given = 0;
+    for (const [i, entry] of entries.entries()) {
+      if (given >= pairs && touched.length > slicedFrom) return { entries: i, touched };
       for (const subscription of this.#options.subscriptions.index.match(entry.topics)) {
         if (subscription.live.size === 0 || !mayRead(subscription, entry)) continue;
         if (subscription.batch.length === 0) touched.push(subscription);
         subscription.batch.push(entry);
+        given += 1;
       }
     }
-    return touched;
+    return { entries: entries.length, touched };
   }
 
   /** Pushes to all receivers; if they are many, for some milliseconds. @returns whether all were reached. */
@@ -262,7 +280,7 @@ export class FanOut {
     const walk = this.#walk;
     if (walk === undefined || this.#isPushing) return false;
     const { clock, tuning } = this.#options;
-    const deadline = walk.receivers > tuning.slicedFrom ? clock.monotonic() + milliseconds : Infinity;
+    const deadline = this.#isMany ? clock.monotonic() + milliseconds : Infinity;
     this.#isPushing = true;
     try {
       for (; walk.index < walk.batches.length; walk.index += 1) {
@@ -295,14 +313,13 @@ export class FanOut {
     const { subscription, output, seq, at } = walk.batches[walk.index] as Batch;
     // Leaving the loop doesn't end the iterator: those of a Set have no `return`.
     walk.iterator ??= subscription.live.values();
-    let left = tuning.lookEvery;
     for (const receiver of walk.iterator) {
       walk.order = receiver.order;
       receiver.push(output, seq, at);
-      left -= 1;
-      if (left > 0) continue;
+      walk.left -= 1;
+      if (walk.left > 0) continue;
+      walk.left = tuning.lookEvery;
       if (clock.monotonic() >= deadline) return false;
-      left = tuning.lookEvery;
     }
     return true;
   }
@@ -332,7 +349,10 @@ export class FanOut {
   }
 }
 
-/** Subscriptions often differ only in topics without new events; their batches are then the same. */
-function isSame(a: readonly LogEntry[], b: readonly LogEntry[]): boolean {
-  return a.length === b.length && a.every((entry, i) => entry === b[i]);
+function placeIn(walk: Walk, subscription: Subscription): number {
+  if (walk.places === undefined) {
+    walk.places = new Map();
+    for (const [i, batch] of walk.batches.entries()) walk.places.set(batch.subscription, i);
+  }
+  return walk.places.get(subscription) ?? -1;
 }

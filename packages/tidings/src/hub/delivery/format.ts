@@ -12,8 +12,11 @@ export interface Format {
   readonly name: string;
   /** `cursor` is absent if a snapshot follows: a client cut off within it must not have a cursor beyond it. */
   welcome(welcome: Welcome, retry: number, cursor: string | undefined, greeting: string): Output;
-  /** Events of the log, each with its cursor. */
-  events(entries: readonly LogEntry[], epoch: string): Output;
+  /**
+   * Events of the log, each with its cursor. `areShared`: others will get the same entries, each of which is encoded once
+   * for all. A page that the log has read for one reader is encoded as a whole, which costs half as much (`resume`).
+   */
+  events(entries: readonly LogEntry[], epoch: string, areShared: boolean): Output;
   /** States, without cursors; `cursor` comes with the last of them. Undefined if there is nothing to write. */
   snapshot(entries: readonly LogEntry[], cursor: string | undefined): Output | undefined;
   gap(notice: GapNotice, cursor: string): Output;

@@ -13,9 +13,13 @@ function toBytes(fields: FrameFields): Uint8Array {
 
 /** The bytes of an entry on the wire, as shared by all connections. `epoch` is that of the entry's log. */
 export function frameOf(entry: LogEntry, epoch: string): Uint8Array {
-  const { seq, type, data } = entry;
-  entry.frame ??= toBytes({ id: formatCursor({ epoch, seq }), type, data });
+  entry.frame ??= encoder.encode(textOf(entry, epoch));
   return entry.frame;
+}
+
+/** The same as text. */
+export function textOf({ seq, type, data }: LogEntry, epoch: string): string {
+  return encodeFrame({ id: formatCursor({ epoch, seq }), type, data });
 }
 
 /** The frames of several entries as one piece: a connection needs a single write for all of them. */
@@ -32,7 +36,12 @@ export const frames: Format = {
     const fields = { retry, type: WELCOME, data: JSON.stringify(welcome) };
     return encoder.encode(encodeFrame(id === undefined ? fields : { ...fields, id }) + greeting);
   },
-  events: joinFrames,
+  events: (entries, epoch, areShared) => {
+    if (areShared) return joinFrames(entries, epoch);
+    let text = '';
+    for (const entry of entries) text += textOf(entry, epoch);
+    return encoder.encode(text);
+  },
   snapshot: (entries, id) => {
     const text = entries.map(({ type, data }) => encodeFrame({ type, data })).join('');
     if (id !== undefined) return encoder.encode(text + encodeFrame({ id }));

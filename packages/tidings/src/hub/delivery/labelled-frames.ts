@@ -5,7 +5,7 @@ import { encodeFrame } from '../../protocol/encode.ts';
 import { type Matcher, PRESENCE_PREFIX } from '../../protocol/matcher.ts';
 import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { Format } from './format.ts';
-import { frameOf, frames } from './frames.ts';
+import { frameOf, frames, textOf } from './frames.ts';
 
 const encoder = new TextEncoder();
 const NO_TOPICS = createMatcherSet([]);
@@ -24,16 +24,23 @@ function labelFor(wanted: MatcherSet, granted: MatcherSet): Format {
     name: 'labels',
     welcome: (welcome, retry, id, greeting) =>
       frames.welcome({ ...welcome, topics: wanted.matchers }, retry, id, greeting),
-    events(entries, epoch) {
+    events(entries, epoch, areShared) {
       const parts: Uint8Array[] = [];
+      let text = '';
       let last = '';
       for (const entry of entries) {
         const next = label(entry);
-        if (next !== last) parts.push(encoder.encode(next));
+        if (next !== last) text += next;
         last = next;
+        if (!areShared) {
+          text += textOf(entry, epoch);
+          continue;
+        }
+        if (text !== '') parts.push(encoder.encode(text));
+        text = '';
         parts.push(frameOf(entry, epoch));
       }
-      return concat(parts);
+      return areShared ? concat(parts) : encoder.encode(text);
     },
     snapshot(entries, id) {
       const text = entries

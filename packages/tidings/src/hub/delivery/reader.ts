@@ -4,7 +4,7 @@ import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts
 import type { LogEntry } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import type { PageLimit } from '../../log/page.ts';
-import { type Verdict, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
+import { type Verdict, isPublicOnly, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
 import type { Output } from './sink.ts';
 import { looksFor } from './tuning.ts';
 import { type SharedPage, type SharedStates, type Subscription, wants } from './subscription.ts';
@@ -183,20 +183,26 @@ export class Reader {
     if (last?.after === this.cursor && last.next <= end) return last;
     const { wanted } = subscription;
     const page = tail.read(this.cursor, wantsUpTo(subscription, end), limitFor(wanted), wanted);
-    const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
+    const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end), true);
     if (subscription.receivers > 1) subscription.lastPage = shared;
     return shared;
   }
 
-  #toShared({ format }: Subscription, entries: readonly LogEntry[], next: number): SharedPage {
-    const output = entries.length === 0 ? undefined : format.events(entries, this.#source.log.tail.epoch);
+  #toShared(
+    { format }: Subscription,
+    entries: readonly LogEntry[],
+    next: number,
+    areShared: boolean,
+  ): SharedPage {
+    const { epoch } = this.#source.log.tail;
+    const output = entries.length === 0 ? undefined : format.events(entries, epoch, areShared);
     return { after: this.cursor, next, output, events: entries.length };
   }
 
   /** Reads below the tail. A gap notice about events that retention took comes before the page that lacks them. */
   async #readLog(subscription: Subscription, end: number): Promise<Reading> {
     const { log } = this.#source;
-    const { wanted, format } = subscription;
+    const { wanted, granted, format } = subscription;
     const after = this.cursor;
     const { epoch } = log.tail;
     const page = await log.read({
@@ -205,12 +211,12 @@ export class Reader {
       matchers: wanted,
       limit: limitFor(wanted),
     });
-    const all = await log.losses(after, wanted);
+    const all = await log.losses(after, wanted, isPublicOnly(granted));
     return () => {
       // A page of an earlier epoch may have events that are lost now.
       if (log.tail.epoch !== epoch) return undefined;
       const losses = newLosses(all, (this.#toldLosses ??= new Map<string, number>()));
-      const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end));
+      const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end), false);
       if (losses.length === 0) return this.#taking(shared)();
       const topics = losses.map(({ matcher }) => matcher);
       this.#source.tally.gap('trimmed');

@@ -21,6 +21,7 @@ interface Asked {
   readonly start: Start;
   readonly reconnects: boolean;
   readonly wanted: MatcherSet;
+  readonly granted: MatcherSet;
 }
 
 /**
@@ -32,13 +33,13 @@ export async function judge(
   log: EventLog,
   bound: (after: number) => Replay | Promise<Replay>,
 ): Promise<Verdict> {
-  const { start, reconnects, wanted } = request;
+  const { start, reconnects, wanted, granted } = request;
   const { tail } = log;
   const isNew = !reconnects && log.rules.canBeState(wanted);
   if (start === 'head') return beginAt(tail.head, log.rules.canBeState(wanted));
   if (start === 'earliest') {
     await log.catchUp();
-    return judgeEarliest(wanted, log, bound);
+    return judgeEarliest(request, log, bound);
   }
   if (start === 'unknown') return gapAtHead('unknown-cursor', log, wanted);
   let standing = locate(start, descentOf(log));
@@ -53,7 +54,8 @@ export async function judge(
   if (standing.is === 'rewound') return gapAt(standing.seq, 'epoch', log, wanted);
   const { seq, skipped } = await bound(standing.seq);
   // After the search for what is skipped, which couldn't see events that retention took before it came there.
-  const losses = standing.seq >= log.newestLoss ? [] : await log.losses(standing.seq, wanted);
+  const losses =
+    standing.seq >= log.newestLoss ? [] : await log.losses(standing.seq, wanted, isPublicOnly(granted));
   const missing = lostOrSkipped(losses, skipped, wanted);
   return {
     seq,
@@ -66,16 +68,17 @@ export async function judge(
 
 /** `earliest` asks only for what is retained: events that were lost before are no gap. */
 async function judgeEarliest(
-  wanted: MatcherSet,
+  { wanted, granted }: Asked,
   log: EventLog,
   bound: (after: number) => Replay | Promise<Replay>,
 ): Promise<Verdict> {
   const { floor } = log;
-  const before = await log.losses(floor, wanted);
+  const publicOnly = isPublicOnly(granted);
+  const before = await log.losses(floor, wanted, publicOnly);
   const replay = bound(floor);
   if (!(replay instanceof Promise)) return { ...beginAt(replay.seq), losses: before };
   const { seq, skipped } = await replay;
-  const losses = await log.losses(floor, wanted);
+  const losses = await log.losses(floor, wanted, publicOnly);
   const told = new Map<string, number>();
   newLosses(before, told);
   const missing = lostOrSkipped(newLosses(losses, told), skipped, wanted);
@@ -98,6 +101,14 @@ export function trimmedGaps(topics: readonly Matcher[]): readonly Gap[] {
 /** On a state topic, the snapshot makes up for missing events. */
 export function needsSnapshot(topics: readonly Matcher[], log: EventLog): boolean {
   return topics.length > 0 && log.rules.canBeState(createMatcherSet(topics));
+}
+
+/**
+ * Whether a connection gets no private events at all. One that was granted topics may get an event by a topic that it
+ * didn't ask for, so all losses of its topics count.
+ */
+export function isPublicOnly(granted: MatcherSet): boolean {
+  return granted.topics.size === 0 && granted.patterns.length === 0;
 }
 
 /** The losses that a reader does not know yet. Remembers them in `told`, by their number. */

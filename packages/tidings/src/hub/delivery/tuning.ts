@@ -6,6 +6,8 @@ export interface Tuning {
   readonly catchUp: number;
   /** A flush to more receivers than this is done in slices. */
   readonly slicedFrom: number;
+  /** Entries given to more subscriptions than that, before a flush goes on with these: as many take about 3 ms. */
+  readonly pairs: number;
   /** Milliseconds of a slice, and receivers after which the time is looked at. */
   readonly slice: number;
   readonly lookEvery: number;
@@ -18,4 +20,4 @@ export function looksFor({ patterns }: MatcherSet): number {
   return Math.ceil(LOOKS / (1 + patterns.length));
 }
 
-export const TUNING: Tuning = { catchUp: 5, slicedFrom: 500, slice: 5, lookEvery: 32 };
+export const TUNING: Tuning = { catchUp: 5, slicedFrom: 500, pairs: 50_000, slice: 5, lookEvery: 32 };

@@ -192,7 +192,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
     append: (events) => whileOpen(() => writer.append(events)),
     read: (query) =>
       whileOpen(() => (query.snapshot === true ? readStates : readPage)(store, query, tail.head)),
-    losses: (after, matchers) => whileOpen(() => readLosses(store, after, matchers)),
+    losses: (after, matchers, publicOnly) => whileOpen(() => readLosses(store, after, matchers, publicOnly)),
     trim: (time) => whileOpen(() => trim(time)),
     catchUp: () => whileOpen(() => (shared ? follower.catchUp() : undefined)),
     close: () => (closing ??= close()),

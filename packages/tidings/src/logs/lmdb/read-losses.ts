@@ -1,61 +1,117 @@
-import type { Loss, Matcher, MatcherSet } from '../../log/index.ts';
-import { type LogState, type LossRecord, type Store, isShortened, readState, topicKey } from './store.ts';
+import {
+  type CompiledPattern,
+  type KnownLosses,
+  type Loss,
+  type LossPlace,
+  type LossTally,
+  type MatcherSet,
+  isLossOf,
+  lossesAfter,
+} from '../../log/index.ts';
+import {
+  LOSS_KINDS,
+  type LogState,
+  type LossKind,
+  type LossRecord,
+  type LossTables,
+  type Store,
+  isShortened,
+  readState,
+  topicKey,
+} from './store.ts';
 
 /** The most losses to look at for an answer; patterns, each of which is compared with their topics, make it fewer. */
 const MAX_SCANNED = 5000;
 
-export function readLosses(store: Store, after: number, matchers: MatcherSet): readonly Loss[] {
+export function readLosses(
+  store: Store,
+  after: number,
+  matchers: MatcherSet,
+  publicOnly = false,
+): readonly Loss[] {
   const state = readState(store);
   const { damage } = store;
   // The topics of a damaged record are unknown.
   const count = state.lossCount + damage.seqs.size;
   if (damage.newest > after)
     return matchers.matchers.map((matcher) => ({ matcher, seq: damage.newest, count }));
-  if (state.newestLoss <= after) return [];
-  const losses = [...matchers.topics].map((topic) =>
-    toLoss(topic, store.losses.get(topicKey(topic)) ?? state.forgotten),
+  const kinds = (publicOnly ? LOSS_KINDS.slice(0, 1) : LOSS_KINDS).filter(
+    (kind) => state[kind].all[0] > after,
   );
-  losses.push(...lossesMatching(store, state, after, matchers));
-  return losses.filter(({ seq }) => seq > after);
+  if (kinds.length === 0) return [];
+  const known = kinds.map((kind) => knownLosses(store, state, kind, matchers, publicOnly));
+  return lossesAfter(after, matchers, known);
 }
 
-function toLoss(matcher: Matcher, [seq, count]: LossRecord): Loss {
-  return { matcher, seq, count };
+function knownLosses(
+  store: Store,
+  state: LogState,
+  kind: LossKind,
+  matchers: MatcherSet,
+  publicOnly: boolean,
+): KnownLosses {
+  const tally = toTally(state, kind);
+  const tables = store.losses[kind];
+  let found: ReadonlyMap<string, LossPlace> | undefined;
+  return {
+    ...tally,
+    ofTopic(topic) {
+      const record = tables.byTopic.get(topicKey(topic));
+      return record === undefined ? undefined : toPlace(record);
+    },
+    matching(compiled, after) {
+      found ??= newestMatching(tables, tally, after, matchers, publicOnly);
+      return found.get(compiled.pattern) ?? tally.forgotten;
+    },
+  };
+}
+
+function toTally(state: LogState, kind: LossKind): LossTally {
+  const { all, forgotten } = state[kind];
+  return { all: toPlace(all), forgotten: toPlace(forgotten) };
+}
+
+function toPlace([seq, count]: LossRecord): LossPlace {
+  return { seq, count };
 }
 
 /**
  * From the last loss backwards, once for all patterns. With very many topics to look at, one is taken to match each
  * pattern that hasn't found any.
  */
-function lossesMatching(
-  store: Store,
-  state: LogState,
+function newestMatching(
+  { byCount }: LossTables,
+  { all, forgotten }: LossTally,
   after: number,
   { patterns }: MatcherSet,
-): readonly Loss[] {
-  const found: Loss[] = [];
+  publicOnly: boolean,
+): ReadonlyMap<string, LossPlace> {
+  const found = new Map<string, LossPlace>();
   let open = patterns.map((compiled) => ({ compiled, count: 0 }));
   let left = Math.ceil(MAX_SCANNED / (1 + patterns.length / 4));
-  const end = (record: LossRecord): readonly Loss[] => [
-    ...found,
-    ...open.map(({ compiled: { pattern } }) => toLoss({ pattern }, record)),
-  ];
-  if (open.length === 0) return found;
-  for (const { key, value: seq } of store.lossOrder.getRange({ reverse: true })) {
+  const end = (place: LossPlace): ReadonlyMap<string, LossPlace> => {
+    for (const { compiled } of open) found.set(compiled.pattern, place);
+    return found;
+  };
+  for (const { key, value: seq } of byCount.getRange({ reverse: true })) {
+    if (open.length === 0) return found;
     const [count, topic] = key;
     left -= 1;
-    if (left < 0) return end([state.newestLoss, state.lossCount]);
+    if (left < 0) return end(all);
     open = open.filter((each) => {
-      const { compiled } = each;
-      if (!isShortened(topic) && !compiled.matches(topic)) return true;
+      if (!mayBeOf(each.compiled, topic, publicOnly)) return true;
       each.count = Math.max(each.count, count);
       if (seq <= after) return true;
-      found.push(toLoss({ pattern: compiled.pattern }, [seq, each.count]));
+      found.set(each.compiled.pattern, { seq, count: each.count });
       return false;
     });
-    if (open.length === 0) return found;
   }
-  return end(state.forgotten);
+  return end(forgotten);
+}
+
+/** Of a shortened topic only the beginning is known. */
+function mayBeOf(compiled: CompiledPattern, topic: string, publicOnly: boolean): boolean {
+  return isShortened(topic) || isLossOf(compiled, topic, publicOnly);
 }
 
 /**
@@ -64,19 +120,21 @@ function lossesMatching(
  */
 export function topicsLost(
   store: Store,
-  forgotten: LossRecord,
+  state: LogState,
   after: number,
   count: number,
 ): readonly string[] | undefined {
-  if (forgotten[0] > after) return undefined;
-  const topics: string[] = [];
+  const topics = new Set<string>();
   let scanned = 0;
-  for (const { key, value: seq } of store.lossOrder.getRange({ reverse: true })) {
-    const [at, topic] = key;
-    if (at <= count) break;
-    scanned += 1;
-    if (scanned > MAX_SCANNED || isShortened(topic)) return undefined;
-    if (seq > after) topics.push(topic);
+  for (const kind of LOSS_KINDS) {
+    if (state[kind].forgotten[0] > after) return undefined;
+    for (const { key, value: seq } of store.losses[kind].byCount.getRange({ reverse: true })) {
+      const [at, topic] = key;
+      if (at <= count) break;
+      scanned += 1;
+      if (scanned > MAX_SCANNED || isShortened(topic)) return undefined;
+      if (seq > after) topics.add(topic);
+    }
   }
-  return topics;
+  return [...topics];
 }

@@ -9,20 +9,24 @@ export function lmdbSource(store: Store): LogSource {
     read({ after, lossCount, limit }): SourcePage {
       // The transaction would keep showing the state at its beginning.
       store.root.resetReadTxn();
-      const { head, newestLoss, lossCount: count, ...rest } = readState(store);
+      const state = readState(store);
+      const { head, newestLoss } = state;
       const page = scanLog(store, { wants: () => true, limit }, { low: after, high: head, isBack: false });
       const { damage } = store;
       const lineage = lineageOf(store);
       const epoch = store.meta.get('epoch') as string;
-      const state = {
-        epoch,
-        lineage,
-        head,
-        newestLoss: Math.max(newestLoss, damage.newest),
-        lossCount: count,
+      const lost = newestLoss > after ? topicsLost(store, state, after, lossCount) : [];
+      return {
+        ...page,
+        state: {
+          epoch,
+          lineage,
+          head,
+          newestLoss: Math.max(newestLoss, damage.newest),
+          lossCount: state.lossCount,
+        },
+        lost: damage.newest > after ? undefined : lost,
       };
-      const lost = newestLoss > after ? topicsLost(store, rest.forgotten, after, lossCount) : [];
-      return { ...page, state, lost: damage.newest > after ? undefined : lost };
     },
     find(seqs) {
       return seqs

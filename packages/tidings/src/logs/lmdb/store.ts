@@ -4,7 +4,7 @@ import { beginChecksum, checksumOfData, mixNumber, mixText } from './checksum.ts
 import { type Lineage, type LogEntry, type LogTime, START, TopicWalks } from '../../log/index.ts';
 
 /** Raised when records change in a way that older code could not read. */
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 /** A stored event: msgpack of a tuple, which is shorter than of an object. */
 export type EventRecord = readonly [
@@ -36,11 +36,28 @@ export interface LogState {
   newestLoss: number;
   /** How many events retention has taken. */
   lossCount: number;
-  /** How many topics have a record of their loss; and the combined loss of the others. */
-  lossRecords: number;
-  forgotten: LossRecord;
+  public: LossState;
+  private: LossState;
   /** The last topic that was looked at for events too old. */
   sweptTo: string;
+}
+
+/** What is known of all lost events of one kind together. */
+export interface LossState {
+  readonly all: LossRecord;
+  /** How many topics have a record of their loss; and the combined loss of the others. */
+  readonly records: number;
+  readonly forgotten: LossRecord;
+}
+
+/** Public events are counted apart from private ones (`LossTally`). */
+export type LossKind = 'public' | 'private';
+export const LOSS_KINDS: readonly LossKind[] = ['public', 'private'];
+
+export interface LossTables {
+  /** Topic → its loss; and [count, topic] → seq, to forget the oldest losses first. */
+  readonly byTopic: Database<LossRecord, string>;
+  readonly byCount: Database<number, [number, string]>;
 }
 
 /** As in `Loss`. */
@@ -72,9 +89,7 @@ export interface Store {
   readonly ids: Database<number, string>;
   /** [seq of the newer event, number] → id, of superseded events. */
   readonly supersededIds: Database<string, [number, number]>;
-  /** Topic → its loss; and [count, topic] → seq, to forget the oldest losses first. */
-  readonly losses: Database<LossRecord, string>;
-  readonly lossOrder: Database<number, [number, string]>;
+  readonly losses: Readonly<Record<LossKind, LossTables>>;
   /** Group bounded together, mostly a topic → its size; and [group, seq] for each event of it. */
   readonly sizes: Database<GroupSize, string>;
   readonly members: Database<0, [string, number]>;
@@ -106,8 +121,16 @@ export function openTables(root: RootDatabase): Store {
     expiries: root.openDB({ name: 'expiries' }),
     ids: root.openDB({ name: 'ids' }),
     supersededIds: root.openDB({ name: 'superseded-ids' }),
-    losses: root.openDB({ name: 'losses' }),
-    lossOrder: root.openDB({ name: 'loss-order' }),
+    losses: {
+      public: {
+        byTopic: root.openDB({ name: 'losses' }),
+        byCount: root.openDB({ name: 'loss-order' }),
+      },
+      private: {
+        byTopic: root.openDB({ name: 'private-losses' }),
+        byCount: root.openDB({ name: 'private-loss-order' }),
+      },
+    },
     sizes: root.openDB({ name: 'sizes' }),
     members: root.openDB({ name: 'members' }),
     meta: root.openDB({ name: 'meta' }),
@@ -116,6 +139,7 @@ export function openTables(root: RootDatabase): Store {
   };
 }
 
+const NO_LOSSES: LossState = { all: [0, 0], records: 0, forgotten: [0, 0] };
 const EMPTY: LogState = {
   head: 0,
   events: 0,
@@ -124,8 +148,8 @@ const EMPTY: LogState = {
   trimmedTo: 0,
   newestLoss: 0,
   lossCount: 0,
-  lossRecords: 0,
-  forgotten: [0, 0],
+  public: NO_LOSSES,
+  private: NO_LOSSES,
   sweptTo: '',
 };
 

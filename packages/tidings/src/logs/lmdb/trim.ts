@@ -1,4 +1,5 @@
 import { type LogEntry, type Retention, boundsOf, isCounted, sizeOf } from '../../log/index.ts';
+import { countLoss } from './losses.ts';
 import { forgetState, isKept } from './states.ts';
 import { entriesFrom, findEntry, removeEntry, toDoomedEntry, topicKey } from './store.ts';
 import type { Transaction } from './write.ts';
@@ -56,9 +57,8 @@ export function lose(context: Transaction, entry: LogEntry): void {
 function loseDamaged({ store, state }: Transaction, seq: number): void {
   store.events.removeSync(seq);
   state.events = Math.max(0, state.events - 1);
-  state.newestLoss = Math.max(state.newestLoss, seq);
-  state.lossCount += 1;
-  state.forgotten = [Math.max(state.forgotten[0], seq), state.lossCount];
+  const count = countLoss(state, 'public', seq);
+  state.public = { ...state.public, forgotten: [Math.max(state.public.forgotten[0], seq), count] };
 }
 
 /** Removes the event from the log and from its bounded group. */

@@ -93,7 +93,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   function lose(entry: LogEntry): void {
     states.delete(entry);
     if (entry.id !== undefined) ids.delete(entry.id);
-    trimmed.record(entry.topics, entry.seq);
+    trimmed.record(entry);
   }
 
   /** @throws {TidingsError} `event/conflict`. */
@@ -208,7 +208,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     },
     append: (events) => whileOpen(() => append(events)),
     read: (query) => whileOpen(() => read(query)),
-    losses: (after, matchers) => whileOpen(() => trimmed.losses(after, matchers)),
+    losses: (after, matchers, publicOnly) => whileOpen(() => trimmed.losses(after, matchers, publicOnly)),
     trim: (at) =>
       whileOpen(() => {
         expire(at);

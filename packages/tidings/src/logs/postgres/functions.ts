@@ -22,11 +22,12 @@ DECLARE
 BEGIN
   WITH gone AS (
     DELETE FROM SCHEMA.events WHERE seq = ANY (_seqs)
-    RETURNING seq, coalesce(keys, topics) AS keys, size, counted, value, home, grp, id
+    RETURNING seq, coalesce(keys, topics) AS keys, size, counted, value, home, grp, id,
+      coalesce(flags, '') LIKE '%p%' AS private
   ), numbered AS (
-    SELECT seq, keys, s.loss_count + row_number() OVER (ORDER BY seq) AS nth FROM gone
+    SELECT seq, keys, private, s.loss_count + row_number() OVER (ORDER BY seq) AS nth FROM gone
   ), topics AS (
-    SELECT each.topic, each.at, seq, nth
+    SELECT each.topic, each.at, seq, private, nth
     FROM numbered, string_to_table(keys, E'\\n') WITH ORDINALITY AS each(topic, at)
   ), unindexed AS (
     DELETE FROM SCHEMA.more m USING topics t WHERE t.at > 1 AND m.topic = t.topic AND m.seq = t.seq
@@ -35,10 +36,10 @@ BEGIN
     WHERE _is_loss AND gone.id IS NOT NULL AND i.id = gone.id AND i.seq = gone.seq
     RETURNING i.superseded_by
   ), recorded AS (
-    INSERT INTO SCHEMA.losses AS l (topic, seq, count)
-    SELECT topic, max(seq), max(nth) FROM topics WHERE _is_loss GROUP BY topic
-    ON CONFLICT (topic) DO UPDATE SET seq = greatest(l.seq, excluded.seq), count = excluded.count
-    RETURNING xmax = 0 AS is_new
+    INSERT INTO SCHEMA.losses AS l (private, topic, seq, count)
+    SELECT private, topic, max(seq), max(nth) FROM topics WHERE _is_loss GROUP BY private, topic
+    ON CONFLICT (private, topic) DO UPDATE SET seq = greatest(l.seq, excluded.seq), count = excluded.count
+    RETURNING private, xmax = 0 AS is_new
   ), fewer AS (
     SELECT name, count(*) AS events, sum(size) AS bytes FROM (
       SELECT 'g' || grp AS name, size FROM gone WHERE grp IS NOT NULL
@@ -52,7 +53,11 @@ BEGIN
   SELECT count(*) AS events, coalesce(max(seq), 0) AS newest,
     count(*) FILTER (WHERE counted) AS counted, coalesce(sum(size) FILTER (WHERE counted), 0) AS bytes,
     count(*) FILTER (WHERE value) AS value_count,
-    (SELECT count(*) FROM recorded WHERE is_new) AS records,
+    (SELECT ARRAY[count(*) FILTER (WHERE NOT private), count(*) FILTER (WHERE private)] FROM recorded WHERE is_new)
+      AS records,
+    coalesce(max(seq) FILTER (WHERE NOT private), 0) AS newest_public,
+    coalesce(max(seq) FILTER (WHERE private), 0) AS newest_private,
+    (SELECT ARRAY[max(nth) FILTER (WHERE NOT private), max(nth) FILTER (WHERE private)] FROM numbered) AS counts,
     (SELECT count(*) FROM forgotten WHERE superseded_by IS NOT NULL) AS old_ids,
     (SELECT array_agg(name) FROM counted WHERE counted.events <= 0) AS empty
   INTO taken FROM gone;
@@ -63,9 +68,26 @@ BEGIN
   s.old_ids := s.old_ids - taken.old_ids;
   IF _is_loss THEN
     s.loss_count := s.loss_count + taken.events;
-    s.loss_records := s.loss_records + taken.records;
     s.newest_loss := greatest(s.newest_loss, taken.newest);
+    s.public_records := s.public_records + (taken.records)[1];
+    s.public_loss := greatest(s.public_loss, taken.newest_public);
+    s.public_count := greatest(s.public_count, (taken.counts)[1]);
+    s.private_records := s.private_records + (taken.records)[2];
+    s.private_loss := greatest(s.private_loss, taken.newest_private);
+    s.private_count := greatest(s.private_count, (taken.counts)[2]);
   END IF;
+END $$;
+
+-- Forgets the names of topics that lost something longest ago.
+CREATE OR REPLACE FUNCTION SCHEMA.forget_losses(
+  _private boolean, _most bigint, OUT records bigint, OUT newest bigint, OUT counted bigint
+) LANGUAGE plpgsql AS $$
+BEGIN
+  WITH gone AS (
+    DELETE FROM SCHEMA.losses l WHERE l.private = _private AND l.topic IN (
+      SELECT f.topic FROM SCHEMA.losses f WHERE f.private = _private ORDER BY f.count LIMIT _most
+    ) RETURNING l.seq, l.count
+  ) SELECT count(*), coalesce(max(gone.seq), 0), coalesce(max(gone.count), 0) INTO records, newest, counted FROM gone;
 END $$;
 
 -- Takes a newer value's topics from the older values of its key, and from the log those that have none left.
@@ -518,15 +540,17 @@ BEGIN
     END IF;
   END IF;
 
-  IF s.loss_records > _max_losses THEN
-    WITH gone AS (
-      DELETE FROM SCHEMA.losses l WHERE l.topic IN (
-        SELECT f.topic FROM SCHEMA.losses f ORDER BY f.count LIMIT s.loss_records - _max_losses
-      ) RETURNING l.seq, l.count
-    ) SELECT count(*) AS rows, coalesce(max(gone.seq), 0) AS seq, coalesce(max(gone.count), 0) AS count INTO last FROM gone;
-    s.loss_records := s.loss_records - last.rows;
-    s.forgotten_seq := greatest(s.forgotten_seq, last.seq);
-    s.forgotten_count := greatest(s.forgotten_count, last.count);
+  IF s.public_records > _max_losses THEN
+    last := SCHEMA.forget_losses(false, s.public_records - _max_losses);
+    s.public_records := s.public_records - last.records;
+    s.public_forgotten_seq := greatest(s.public_forgotten_seq, last.newest);
+    s.public_forgotten_count := greatest(s.public_forgotten_count, last.counted);
+  END IF;
+  IF s.private_records > _max_losses THEN
+    last := SCHEMA.forget_losses(true, s.private_records - _max_losses);
+    s.private_records := s.private_records - last.records;
+    s.private_forgotten_seq := greatest(s.private_forgotten_seq, last.newest);
+    s.private_forgotten_count := greatest(s.private_forgotten_count, last.counted);
   END IF;
 
   -- Values outlive retention. The oldest one never gets older.
@@ -544,7 +568,10 @@ BEGIN
 
   UPDATE SCHEMA.head SET head = s.head, floor = s.floor, events = s.events, bytes = s.bytes, value_count = s.value_count,
     oldest_value = s.oldest_value, trimmed_to = s.trimmed_to, newest_loss = s.newest_loss, loss_count = s.loss_count,
-    loss_records = s.loss_records, forgotten_seq = s.forgotten_seq, forgotten_count = s.forgotten_count,
+    public_loss = s.public_loss, public_count = s.public_count, public_records = s.public_records,
+    public_forgotten_seq = s.public_forgotten_seq, public_forgotten_count = s.public_forgotten_count,
+    private_loss = s.private_loss, private_count = s.private_count, private_records = s.private_records,
+    private_forgotten_seq = s.private_forgotten_seq, private_forgotten_count = s.private_forgotten_count,
     old_ids = s.old_ids, time = s.time, ahead = s.ahead, next_expiry = s.next_expiry;
   answer := array_to_string(seqs, ';');
   IF notes IS NOT NULL THEN

@@ -33,7 +33,8 @@ import {
 import { type PostgresPool, type Session, assertPool, openDatabase } from './database.ts';
 import { quoteSchema } from './migrations.ts';
 import { type Registration, openLog } from './open.ts';
-import { type AppTransaction, publishIn, startMover } from './outbox.ts';
+import { startMover } from './mover.ts';
+import { type AppTransaction, publishIn } from './outbox.ts';
 import { readLosses, readPage } from './read.ts';
 import { createSource } from './source.ts';
 import { type State, createStore, newWalks, readState } from './store.ts';
@@ -311,8 +312,8 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
     },
     append: (events) => whileOpen(() => (events.length === 0 ? [] : writer.append(events))),
     read: (query) => whileOpen(() => readPage(store, query, tail.head)),
-    losses: (after, matchers) =>
-      whileOpen(async () => readLosses(store, await readState(store), after, matchers)),
+    losses: (after, matchers, publicOnly) =>
+      whileOpen(async () => readLosses(store, await readState(store), after, matchers, publicOnly)),
     trim: (time) => whileOpen(() => trim(time)),
     catchUp: () => whileOpen(() => follower.catchUp()),
     publishIn: (transaction, events) =>

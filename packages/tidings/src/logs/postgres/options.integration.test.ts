@@ -5,6 +5,8 @@ import { until } from '../../../test/http/deadline.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { Matcher } from '../../protocol/matcher.ts';
 import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
+import { inSchema } from './migrations.ts';
+import { TABLES } from './tables.ts';
 import { type PostgresLog, type PostgresLogOptions, postgresLog, postgresMigrations } from './index.ts';
 
 describe.runIf(hasPostgres)('a PostgreSQL log', () => {
@@ -89,6 +91,22 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
     const logs = await Promise.all(Array.from({ length: 6 }, () => open({ schema })));
     await Promise.all(logs.map((log, i) => log.append([event(`${i}`)])));
     expect(new Set(logs.map(({ tail }) => tail.epoch)).size).toBe(1);
+  });
+
+  test('brings a schema of the first version along, where losses of private events were not counted apart', async () => {
+    const schema = newSchema();
+    await server.query(`CREATE SCHEMA ${schema}; ${inSchema(schema, TABLES)}`);
+    await server.query(`INSERT INTO ${schema}.format VALUES (1);
+      INSERT INTO ${schema}.head (head, trimmed_to, floor, newest_loss, loss_count, loss_records) VALUES (9, 9, 9, 5, 2, 1);
+      INSERT INTO ${schema}.view VALUES (pg_current_xact_id()::xid);
+      INSERT INTO ${schema}.losses VALUES ('a', 5, 2)`);
+    const log = await open({ schema, retention: { events: 1 } });
+    await log.append([event('1', { topics: 'a', private: true }), event('2', { topics: 'b' })]);
+    const wanted = createMatcherSet(['a', 'c', { pattern: 'a*' }]);
+    const seqs = async (publicOnly: boolean): Promise<number[]> =>
+      (await log.losses(0, wanted, publicOnly)).map(({ seq }) => seq);
+    expect(await seqs(true)).toEqual([5, 5]);
+    expect(await seqs(false)).toEqual([10, 10]);
   });
 
   test('refuses a schema that a newer version has changed', async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -142,16 +143,60 @@ describe.runIf(hasPostgres)('publishing in a transaction of the app', () => {
     expect(rows).toEqual([{ name: 'drizzle' }, { name: 'kysely' }]);
   });
 
-  test('says that a row can’t be moved, and goes on once it is gone', async () => {
+  test('parks a row that can’t be appended, reports it, and keeps the order of the others', async () => {
     const errors: unknown[] = [];
     const log = await open({ pool, onError: (error) => errors.push(error) });
-    await pool.query(`INSERT INTO tidings.outbox (events) VALUES ('{}')`);
-    await inTransaction((client) => log.publishIn(client, { topics: 'a', data: 1 }));
+    const stored = (data: number, more: object = {}): string =>
+      JSON.stringify([{ topics: ['a'], data: String(data), tombstone: false, private: false, ...more }]);
+    // What doesn't compress makes an entry of an index too large.
+    const id = randomBytes(9000).toString('hex');
+    const rows = [
+      '{}',
+      stored(1),
+      stored(2),
+      '[{}]',
+      '{',
+      stored(3, { id }),
+      ...[4, 5, 6].map((i) => stored(i)),
+    ];
+    await pool.query('INSERT INTO tidings.outbox (events) SELECT unnest($1::text[])', [rows]);
+    await until('the others are there', () => log.tail.head === 5);
+    expect((await all(log)).map(({ data }) => data)).toEqual(['1', '2', '4', '5', '6']);
+    expect(errors).toMatchObject([1, 4, 5, 6].map((row) => ({ code: 'log/write-failed', details: { row } })));
+    const parked = await pool.query('SELECT n::int, parked FROM tidings.outbox ORDER BY n');
+    expect(parked.rows).toMatchObject([
+      { n: 1, parked: expect.stringContaining('no list of events') },
+      { n: 4 },
+      { n: 5 },
+      { n: 6, parked: expect.stringMatching(/index/) },
+    ]);
+    await pool.query(`UPDATE tidings.outbox SET parked = NULL, events = $1 WHERE n = 6`, [stored(3)]);
+    await until('the mended one is there', () => log.tail.head === 6);
+    expect((await all(log)).at(-1)?.data).toBe('3');
+  });
+
+  test('parks a very large row that can never be appended in time, but no small one that fails for a while', async () => {
+    const errors: unknown[] = [];
+    // It makes the tables, which may take longer than that.
+    await (await open()).close();
+    const log = await open({ pool, timeout: 1000, onError: (error) => errors.push(error) });
+    await pool.query(`CREATE FUNCTION tidings.slow() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN PERFORM pg_sleep(1.5); RETURN NEW; END $$;
+      CREATE TRIGGER slow BEFORE INSERT ON tidings.events FOR EACH ROW EXECUTE FUNCTION tidings.slow()`);
+    await inTransaction((client) => log.publishIn(client, { topics: 'a', data: 'small' }));
     await until('it is reported', () => errors.length > 0);
-    expect(errors).toMatchObject([{ code: 'log/write-failed', cause: expect.any(TypeError) }]);
-    expect(log.tail.head).toBe(0);
-    await pool.query(`DELETE FROM tidings.outbox WHERE events = '{}'`);
-    await until('the one behind it is there', () => log.tail.head === 1);
+    expect(errors[0]).toMatchObject({ code: 'log/write-failed', details: { retryAfter: 5 } });
+    await pool.query(`DROP TRIGGER slow ON tidings.events;
+      CREATE TRIGGER slow BEFORE INSERT ON tidings.events FOR EACH ROW WHEN (length(NEW.data) > 4000000)
+      EXECUTE FUNCTION tidings.slow()`);
+    await until('the small one is there', () => log.tail.head === 1);
+    await pool.query('INSERT INTO tidings.outbox (events) VALUES ($1), ($2)', [
+      JSON.stringify([{ topics: ['a'], data: 'x'.repeat(4_100_000), tombstone: false, private: false }]),
+      JSON.stringify([{ topics: ['a'], data: '"behind"', tombstone: false, private: false }]),
+    ]);
+    await until('the one behind it is there', () => log.tail.head === 2);
+    expect((await all(log)).map(({ data }) => data)).toEqual(['"small"', '"behind"']);
+    expect(errors.at(-1)).toMatchObject({ details: { row: expect.any(Number) } });
   });
 
   test('refuses what is no transaction', async () => {

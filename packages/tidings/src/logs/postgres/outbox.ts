@@ -7,10 +7,7 @@ import {
   invalidOption,
   toNewEvent,
 } from '../../log/index.ts';
-import { type Run, isAnswer } from './database.ts';
 import type { Store } from './store.ts';
-import { createPause } from './wake-ups.ts';
-import type { Writer, Written } from './write.ts';
 
 /**
  * A transaction of the app's own:
@@ -29,19 +26,6 @@ interface KyselyTransaction {
 interface DrizzleTransaction {
   execute(query: string): unknown;
 }
-
-/** The most rows moved into the log by one transaction, and characters, but at least one row. */
-const MOST_ROWS = 500;
-const MOST_LENGTH = 4_000_000;
-/** Milliseconds until the first look for what was just published, and between later ones at most. */
-const FIRST_LOOK = 2;
-const LOOK_EVERY = 25;
-/** Milliseconds after the last call of `publishIn` in which it looks that often, and between looks otherwise. */
-const EXPECT_FOR = 2000;
-const LOOK_SELDOM = 250;
-/** Milliseconds for which nothing could be moved until somebody learns of it, and between reports. */
-const PATIENCE = 3000;
-const REPORT_EVERY = 60_000;
 
 /** Writes the events into the app's transaction. @throws {TidingsError} as `publish` does. */
 export async function publishIn(
@@ -111,114 +95,4 @@ function noTransaction(got: string): TidingsError {
     'transaction',
     `Expected a transaction of pg (its client), Kysely or Drizzle, got ${got}: events are to commit with your rows.`,
   );
-}
-
-export interface Mover {
-  /** Something was published: looks for it soon, whenever it commits. */
-  expect(): void;
-  stop(): Promise<void>;
-}
-
-/**
- * Moves what has committed into the log, in order. Of several processes one at a time does: it holds the lock of the
- * row in `mover`, which goes with its connection. The rows leave the outbox in the transaction that appends their events.
- */
-export function startMover(
-  store: Store,
-  writer: Writer,
-  channel: string,
-  announce: (written: Written) => Promise<void>,
-  report: (error: unknown) => void,
-): Mover {
-  const { database, sql } = store;
-  const some = sql('SELECT EXISTS (SELECT FROM SCHEMA.outbox)::text');
-  const take = sql(`WITH lease AS MATERIALIZED (SELECT FROM SCHEMA.mover FOR UPDATE SKIP LOCKED)
-    SELECT n, events FROM (
-      SELECT n, events, sum(length(events)) OVER (ORDER BY n) - length(events) AS before
-      FROM (SELECT n, events FROM SCHEMA.outbox ORDER BY n LIMIT ${MOST_ROWS}) AS oldest
-    ) AS each WHERE before < ${MOST_LENGTH} AND EXISTS (SELECT FROM lease) ORDER BY n`);
-  let expectedUntil = -Infinity;
-  let pause = LOOK_SELDOM;
-  let stopped = false;
-  /** When moving began to fail, and when that was reported. */
-  let failingSince: number | undefined;
-  let reportedAt = -Infinity;
-  const rests = createPause();
-  const ended = run();
-
-  async function run(): Promise<void> {
-    while (!stopped) {
-      await rests.rest(pause);
-      if (stopped) return;
-      pause = performance.now() < expectedUntil ? Math.min(LOOK_EVERY, pause * 2) : LOOK_SELDOM;
-      try {
-        const [[isSome] = []] = await database.run(some);
-        while (isSome === 'true' && !stopped && (await moveSome()) > 0);
-      } catch {
-        // The rows are still there, or in the log.
-        pause = LOOK_SELDOM;
-      }
-    }
-  }
-
-  /** A row that can't be moved holds up all that come after it. */
-  function noteFailure(cause: unknown): void {
-    // Another process was faster.
-    if (isAnswer(cause) && cause.code === 'TID03') return;
-    const now = performance.now();
-    failingSince ??= now;
-    if (now - failingSince < PATIENCE || now - reportedAt < REPORT_EVERY) return;
-    reportedAt = now;
-    const message =
-      'Events of `publishIn` can’t be moved into the log. They and later ones stay in the table `outbox`.';
-    report(createLogError('log/write-failed', message, { details: { retryAfter: 5 }, cause }));
-  }
-
-  /** @returns how many rows it moved: none if there are none, or another process is at it. */
-  async function moveSome(): Promise<number> {
-    const moved = await database
-      .transaction((inTransaction) => moveIn(inTransaction))
-      .catch((error: unknown) => {
-        noteFailure(error);
-        throw error;
-      });
-    failingSince = undefined;
-    if (moved === undefined) return 0;
-    await announce(moved.written);
-    return moved.rows;
-  }
-
-  async function moveIn(inTransaction: Run): Promise<{ written: Written; rows: number } | undefined> {
-    const rows = await inTransaction(take);
-    if (rows.length === 0) return undefined;
-    const events = rows.flatMap(([, text]) => (JSON.parse(text ?? '[]') as StoredEvent[]).map(toEvent));
-    const written = await writer.move(
-      inTransaction,
-      events,
-      rows.map(([n]) => Number(n)),
-      channel,
-    );
-    return { written, rows: rows.length };
-  }
-
-  return {
-    expect() {
-      const isNews = performance.now() >= expectedUntil;
-      expectedUntil = performance.now() + EXPECT_FOR;
-      pause = FIRST_LOOK;
-      if (isNews) rests.wake();
-    },
-    async stop() {
-      stopped = true;
-      rests.end();
-      await ended;
-    },
-  };
-}
-
-/** JSON leaves out what is undefined. */
-type StoredEvent = Omit<NewEvent, 'type' | 'id' | 'key'> & Partial<Pick<NewEvent, 'type' | 'id' | 'key'>>;
-
-function toEvent(stored: StoredEvent): NewEvent {
-  return { ...stored, type: stored.type, id: stored.id, key: stored.key };
 }

@@ -1,12 +1,16 @@
 import {
   type LogEntry,
+  type KnownLosses,
   type LogQuery,
   type Loss,
+  type LossPlace,
   type MatcherSet,
   type Page,
   type TopicLoss,
   TopicWalk,
+  isLossOf,
   lossesAfter,
+  newestMatching,
   toPage,
 } from '../../log/index.ts';
 import { KEPT_LENGTH, isShortened, topicKey } from './records.ts';
@@ -99,35 +103,58 @@ async function walkOn(
 
 export async function readLosses(
   store: Store,
-  state: State,
+  { losses }: State,
   after: number,
   matchers: MatcherSet,
+  publicOnly = false,
 ): Promise<readonly Loss[]> {
-  if (state.newestLoss <= after) return [];
+  const tallies = (publicOnly ? losses.slice(0, 1) : losses).filter(({ all }) => all.seq > after);
+  if (tallies.length === 0) return [];
   const { run, sql } = store;
-  const rows = await run(sql('SELECT topic, seq, count FROM SCHEMA.losses WHERE topic = ANY ($1::text[])'), [
-    [...matchers.topics].map(topicKey),
-  ]);
-  const known = new Map(
-    rows.map(([topic, seq, count]) => [topic, { seq: Number(seq), count: Number(count) }]),
+  const rows = await run(
+    sql('SELECT private::text, topic, seq, count FROM SCHEMA.losses WHERE topic = ANY ($1::text[])'),
+    [[...matchers.topics].map(topicKey)],
   );
-  const newest = matchers.patterns.length > 0 ? await topicsLost(store, 0) : [];
-  return lossesAfter(after, state, matchers, {
-    ofTopic: (topic) => known.get(topicKey(topic)),
-    newest,
-    // Of a shortened topic only the beginning is known.
-    matches: (compiled, topic) => isShortened(topic) || compiled.matches(topic),
-  });
+  const known = await Promise.all(
+    tallies.map(async (tally): Promise<KnownLosses> => {
+      const isPrivate = tally === losses[1];
+      const byTopic = new Map<string | null | undefined, LossPlace>();
+      for (const [flag, topic, seq, count] of rows)
+        if ((flag === 'true') === isPrivate) byTopic.set(topic, { seq: Number(seq), count: Number(count) });
+      const newest = matchers.patterns.length > 0 ? await newestOf(store, isPrivate, 0) : [];
+      return {
+        ...tally,
+        ofTopic: (topic) => byTopic.get(topicKey(topic)),
+        matching: (compiled) =>
+          // Of a shortened topic only the beginning is known.
+          newestMatching(
+            after,
+            tally,
+            newest,
+            (topic) => isShortened(topic) || isLossOf(compiled, topic, publicOnly),
+          ),
+      };
+    }),
+  );
+  return lossesAfter(after, matchers, known);
 }
 
-/** Topics that lost something since so many losses had been counted, the last first; undefined if there are too many. */
-export async function topicsLost(
+/** Topics that lost something since so many losses had been counted; undefined if there are too many. */
+export async function topicsLost(store: Store, since: number): Promise<readonly TopicLoss[] | undefined> {
+  const open = await newestOf(store, false, since);
+  const hidden = await newestOf(store, true, since);
+  return open === undefined || hidden === undefined ? undefined : [...open, ...hidden];
+}
+
+/** The same of public or private events, the last first. */
+async function newestOf(
   { run, sql }: Store,
+  isPrivate: boolean,
   since: number,
 ): Promise<readonly TopicLoss[] | undefined> {
-  const text =
-    'SELECT topic, seq, count FROM SCHEMA.losses WHERE count > $1::bigint ORDER BY count DESC LIMIT $2';
-  const rows = await run(sql(text), [since, MAX_LOOKS + 1]);
+  const text = `SELECT topic, seq, count FROM SCHEMA.losses WHERE private = $1::boolean AND count > $2::bigint
+    ORDER BY count DESC LIMIT $3`;
+  const rows = await run(sql(text), [isPrivate, since, MAX_LOOKS + 1]);
   if (rows.length > MAX_LOOKS) return undefined;
   return rows.map(([topic, seq, count]) => ({ topic: topic ?? '', seq: Number(seq), count: Number(count) }));
 }

@@ -37,7 +37,7 @@ export function createSource(
       const { entries, state } = page;
       const lost =
         state.newestLoss > after
-          ? await topicsLostAfter(after, state, () => namesLost(store, lossCount))
+          ? await topicsLostAfter(after, state.losses, () => namesLost(store, lossCount))
           : [];
       return { entries, next: Math.max(after, page.next), state, lost };
     },

@@ -1,6 +1,7 @@
 import {
   type Lineage,
   type LogEntry,
+  type LossTally,
   type SourceState,
   TopicWalks,
   createLogError,
@@ -15,8 +16,8 @@ export interface State extends SourceState {
   readonly floor: number;
   /** When the next key expires, milliseconds since 1970; Infinity if none does. */
   readonly nextExpiry: number;
-  /** The combined loss of topics that are no longer known by name. */
-  readonly forgotten: { readonly seq: number; readonly count: number };
+  /** Of public events, and of private ones. */
+  readonly losses: readonly [LossTally, LossTally];
 }
 
 export interface Store {
@@ -48,10 +49,22 @@ export function createStore(database: Database, name: string): Store {
   return { database, run: database.run, sql, walks: newWalks() };
 }
 
-const STATE = `json_build_array(epoch, lineage, head, floor, newest_loss, loss_count, forgotten_seq, forgotten_count,
-  next_expiry)::text`;
+const STATE = `json_build_array(epoch, lineage, head, floor, newest_loss, loss_count, next_expiry,
+  public_loss, public_count, public_forgotten_seq, public_forgotten_count,
+  private_loss, private_count, private_forgotten_seq, private_forgotten_count)::text`;
 
-type StateTuple = readonly [string, Lineage, number, number, number, number, number, number, number | null];
+type Tally = readonly [number, number, number, number];
+type StateTuple = readonly [
+  string,
+  Lineage,
+  number,
+  number,
+  number,
+  number,
+  number | null,
+  ...Tally,
+  ...Tally,
+];
 
 export async function readState({ run, sql }: Pick<Store, 'run' | 'sql'>): Promise<State> {
   const [[text] = []] = await run(sql(`SELECT ${STATE} FROM SCHEMA.head`));
@@ -62,7 +75,7 @@ export async function readState({ run, sql }: Pick<Store, 'run' | 'sql'>): Promi
 function toState(text: string | null | undefined): State {
   if (text === null || text === undefined)
     throw createLogError('log/unavailable', 'The log was deleted from PostgreSQL while it was open.');
-  const [epoch, lineage, head, floor, newestLoss, lossCount, seq, count, expiry] = JSON.parse(
+  const [epoch, lineage, head, floor, newestLoss, lossCount, expiry, ...tallies] = JSON.parse(
     text,
   ) as StateTuple;
   return {
@@ -72,9 +85,13 @@ function toState(text: string | null | undefined): State {
     floor,
     newestLoss,
     lossCount,
-    forgotten: { seq, count },
+    losses: [toTally(tallies.slice(0, 4)), toTally(tallies.slice(4))],
     nextExpiry: expiry ?? Infinity,
   };
+}
+
+function toTally([seq = 0, count = 0, forgottenSeq = 0, forgottenCount = 0]: readonly number[]): LossTally {
+  return { all: { seq, count }, forgotten: { seq: forgottenSeq, count: forgottenCount } };
 }
 
 /** No more rows than these, and no more characters of data than these, but at least one row. */

@@ -14,9 +14,10 @@
  * - `more`: the second and further topics of events.
  * - `counts`: `k` and a topic's index name: how many values it has; `g` and a group's name: its events and bytes.
  * - `ids`: publishers' ids. Those with `superseded_by` are of events that are gone.
- * - `losses`: the newest loss of each topic, and how many there had been in all.
+ * - `losses`: the newest loss of each topic, of public and of private events, and how many there had been in all.
  * - `nodes`: a process's settings, and its last append, which is answered again if the answer got lost.
- * - `outbox`: events that apps published in transactions of their own; a row becomes visible when those commit.
+ * - `outbox`: events that apps published in transactions of their own; a row becomes visible when those commit. `parked`: why a row can't
+ *   be appended.
  */
 export const TABLES = `
 CREATE TABLE SCHEMA.format (version integer NOT NULL);
@@ -119,4 +120,24 @@ CREATE TABLE SCHEMA.outbox (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 CREATE TABLE SCHEMA.mover (one boolean PRIMARY KEY DEFAULT true CHECK (one));
 INSERT INTO SCHEMA.mover DEFAULT VALUES;
+`;
+
+/** Losses of private events are counted apart: up to here, all were counted as of public ones. And rows can be parked. */
+export const VERSION_2 = `
+ALTER TABLE SCHEMA.outbox ADD COLUMN parked text;
+ALTER TABLE SCHEMA.head RENAME COLUMN loss_records TO public_records;
+ALTER TABLE SCHEMA.head RENAME COLUMN forgotten_seq TO public_forgotten_seq;
+ALTER TABLE SCHEMA.head RENAME COLUMN forgotten_count TO public_forgotten_count;
+ALTER TABLE SCHEMA.head
+  ADD COLUMN public_loss bigint NOT NULL DEFAULT 0,
+  ADD COLUMN public_count bigint NOT NULL DEFAULT 0,
+  ADD COLUMN private_loss bigint NOT NULL DEFAULT 0,
+  ADD COLUMN private_count bigint NOT NULL DEFAULT 0,
+  ADD COLUMN private_records bigint NOT NULL DEFAULT 0,
+  ADD COLUMN private_forgotten_seq bigint NOT NULL DEFAULT 0,
+  ADD COLUMN private_forgotten_count bigint NOT NULL DEFAULT 0;
+UPDATE SCHEMA.head SET public_loss = newest_loss, public_count = loss_count;
+ALTER TABLE SCHEMA.losses ADD COLUMN private boolean NOT NULL DEFAULT false;
+ALTER TABLE SCHEMA.losses DROP CONSTRAINT losses_pkey, ADD PRIMARY KEY (private, topic);
+CREATE INDEX ON SCHEMA.losses (private, count);
 `;

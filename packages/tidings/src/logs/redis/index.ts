@@ -271,8 +271,8 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     append: (events) => whileOpen(() => (events.length === 0 ? [] : writer.append(events))),
     read: (query) =>
       whileOpen(() => (query.snapshot === true ? readValues : readPage)(store, query, tail.head)),
-    losses: (after, matchers) =>
-      whileOpen(async () => readLosses(store, await stateOf(store), after, matchers)),
+    losses: (after, matchers, publicOnly) =>
+      whileOpen(async () => readLosses(store, await stateOf(store), after, matchers, publicOnly)),
     trim: (time) => whileOpen(() => trim(time)),
     catchUp: () => whileOpen(() => follower.catchUp()),
     close: () => (closing ??= close()),

@@ -1,51 +1,86 @@
 import {
-  type CompiledPattern,
+  type KnownLosses,
   type Loss,
+  type LossPlace,
   type MatcherSet,
   type TopicLoss,
+  isLossOf,
   lossesAfter,
+  newestMatching,
 } from '../../log/index.ts';
 import type { Reply } from './connection.ts';
-import type { State, Store } from './store.ts';
+import type { LossKind, State, Store } from './store.ts';
 
 /** The most topics that lost something to look at for an answer; each is compared with all patterns. */
 const MAX_SCANNED = 2000;
 
 export async function readLosses(
   store: Store,
-  state: State,
+  { losses }: State,
   after: number,
   matchers: MatcherSet,
+  publicOnly = false,
 ): Promise<readonly Loss[]> {
-  if (state.newestLoss <= after) return [];
-  const places = await Promise.all(
-    [...matchers.topics].map(async (topic) => [topic, await lossOf(store, topic)] as const),
+  const kinds = (publicOnly ? (['public'] as const) : (['public', 'private'] as const)).filter(
+    (kind) => losses[kind].all.seq > after,
   );
-  const byTopic = new Map(places);
-  const newest = matchers.patterns.length > 0 ? await topicsLost(store, 0) : [];
-  const matches = (compiled: CompiledPattern, topic: string): boolean => compiled.matches(topic);
-  return lossesAfter(after, state, matchers, { ofTopic: (topic) => byTopic.get(topic), newest, matches });
+  if (kinds.length === 0) return [];
+  const known = await Promise.all(
+    kinds.map(async (kind): Promise<KnownLosses> => {
+      const byTopic = new Map(
+        await Promise.all(
+          [...matchers.topics].map(async (topic) => [topic, await lossOf(store, kind, topic)] as const),
+        ),
+      );
+      const newest = matchers.patterns.length > 0 ? await newestOf(store, kind, 0) : [];
+      const tally = losses[kind];
+      return {
+        ...tally,
+        ofTopic: (topic) => byTopic.get(topic),
+        matching: (compiled) =>
+          newestMatching(after, tally, newest, (topic) => isLossOf(compiled, topic, publicOnly)),
+      };
+    }),
+  );
+  return lossesAfter(after, matchers, known);
 }
 
 async function lossOf(
   { connection, key }: Store,
+  kind: LossKind,
   topic: string,
-): Promise<Omit<TopicLoss, 'topic'> | undefined> {
+): Promise<LossPlace | undefined> {
+  const { lost, losses } = keysOf(kind);
   const [seq, count] = await Promise.all([
-    connection.send(['HGET', key('lost'), topic]),
-    connection.send(['ZSCORE', key('losses'), topic]),
+    connection.send(['HGET', key(lost), topic]),
+    connection.send(['ZSCORE', key(losses), topic]),
   ]);
   return seq === null || count === null ? undefined : { seq: Number(seq), count: Number(count) };
 }
 
-/** Topics that lost something since so many losses had been counted, the last first; undefined if there are too many. */
-export async function topicsLost(
+function keysOf(kind: LossKind): { readonly lost: string; readonly losses: string } {
+  return kind === 'public' ? { lost: 'lost', losses: 'losses' } : { lost: 'plost', losses: 'plosses' };
+}
+
+/** Topics that lost something since so many losses had been counted; undefined if there are too many. */
+export async function topicsLost(store: Store, since: number): Promise<readonly TopicLoss[] | undefined> {
+  const [open, hidden] = await Promise.all([
+    newestOf(store, 'public', since),
+    newestOf(store, 'private', since),
+  ]);
+  return open === undefined || hidden === undefined ? undefined : [...open, ...hidden];
+}
+
+/** The same of one kind, the last first. */
+async function newestOf(
   { connection, key }: Store,
+  kind: LossKind,
   since: number,
 ): Promise<readonly TopicLoss[] | undefined> {
+  const { lost, losses } = keysOf(kind);
   const range = [
     'ZREVRANGEBYSCORE',
-    key('losses'),
+    key(losses),
     '+inf',
     `(${since}`,
     'WITHSCORES',
@@ -58,6 +93,6 @@ export async function topicsLost(
   if (pairs.length === 0) return [];
   const topics = pairs.filter((_, i) => i % 2 === 0);
   if (topics.length > MAX_SCANNED) return undefined;
-  const seqs = (await connection.send(['HMGET', key('lost'), ...topics])) as readonly (string | null)[];
+  const seqs = (await connection.send(['HMGET', key(lost), ...topics])) as readonly (string | null)[];
   return topics.map((topic, i) => ({ topic, seq: Number(seqs[i] ?? 0), count: Number(pairs[2 * i + 1]) }));
 }

@@ -17,7 +17,7 @@ const {
  * event still has; `meta` the log's own state; `ids` publisher's id → seq; `old` ids of superseded events, by
  * the seq that superseded them; `topics` all topics, in order of their names; `t:TOPIC` its seqs; `states` topic and key →
  * seqs of its values; `k:TOPIC` its keys, by their newest seq; `values` seqs of all values; `stopics` topics with values;
- * `s:TOPIC` seqs of its values; `lost` topic → its newest loss; `losses` topics by when they lost something; `ttls` topic and key → when it expires; `bounded`
+ * `s:TOPIC` seqs of its values; `lost` topic → its newest loss of a public event; `losses` topics by when they lost one; `plost` and `plosses` the same of private events; `ttls` topic and key → when it expires; `bounded`
  * groups with a bound of their own; `b:GROUP` their seqs; `sizes` their bytes; `w:NODE` a writer's last call.
  */
 export const APPEND: string = `#!lua
@@ -38,13 +38,17 @@ local HUBS = '\\0${HUBS_BOUNDS.group.slice(1)}'
 local LOG, LEFT, META, IDS, OLD, TOPICS = p .. 'log', p .. 'left', p .. 'meta', p .. 'ids', p .. 'old', p .. 'topics'
 local STATES, VALUES, STOPICS = p .. 'states', p .. 'values', p .. 'stopics'
 local TTLS = p .. 'ttls'
-local LOST, LOSSES, BOUNDED, SIZES = p .. 'lost', p .. 'losses', p .. 'bounded', p .. 'sizes'
+local BOUNDED, SIZES = p .. 'bounded', p .. 'sizes'
+-- What is known of lost events, public and private ones apart: two keys, and names in the state.
+local PUBLIC = { lost = p .. 'lost', losses = p .. 'losses', name = 'public', topics = {}, now = {} }
+local PRIVATE = { lost = p .. 'plost', losses = p .. 'plosses', name = 'private', topics = {}, now = {} }
 local redisCall = redis.call
 
 local function text(n) return string.format('%.0f', n) end
 
-local NAMES = { 'head', 'events', 'bytes', 'floor', 'newestLoss', 'lossCount', 'trimmedTo', 'lossRecords',
-  'forgottenSeq', 'forgottenCount', 'time', 'ahead', 'left' }
+local NAMES = { 'head', 'events', 'bytes', 'floor', 'newestLoss', 'lossCount', 'trimmedTo', 'time', 'ahead', 'left',
+  'publicLoss', 'publicCount', 'publicRecords', 'publicForgottenSeq', 'publicForgottenCount',
+  'privateLoss', 'privateCount', 'privateRecords', 'privateForgottenSeq', 'privateForgottenCount' }
 local found = redisCall('HMGET', META, 'epoch', 'nextExpiry', unpack(NAMES))
 local epoch, expiryBefore = found[1], found[2]
 local nextExpiry = expiryBefore
@@ -178,15 +182,16 @@ local function leavePlace(entry)
   end
 end
 
-local lostBefore, lostNow = {}, {}
-local function recordLoss(seq, topics)
-  seq = tonumber(seq)
+local function recordLoss(entry)
+  local seq, tally = tonumber(entry.seq), has(entry, 'p') and PRIVATE or PUBLIC
   state.newestLoss = math.max(state.newestLoss, seq)
   state.lossCount = state.lossCount + 1
-  for _, topic in ipairs(topics) do
-    local newest = lostNow[topic]
-    if not newest then lostBefore[#lostBefore + 1] = topic end
-    lostNow[topic] = { math.max(newest and newest[1] or 0, seq), state.lossCount }
+  state[tally.name .. 'Loss'] = math.max(state[tally.name .. 'Loss'], seq)
+  state[tally.name .. 'Count'] = state.lossCount
+  for _, topic in ipairs(entry.topics) do
+    local newest = tally.now[topic]
+    if not newest then tally.topics[#tally.topics + 1] = topic end
+    tally.now[topic] = { math.max(newest and newest[1] or 0, seq), state.lossCount }
   end
 end
 
@@ -197,7 +202,7 @@ local function lose(entry)
     redisCall('HDEL', IDS, entry.i)
     redisCall('ZREM', OLD, entry.i)
   end
-  recordLoss(entry.seq, entry.topics)
+  recordLoss(entry)
 end
 
 -- A newer value takes the topics that both have, unless some of the older one's readers may not read it.
@@ -239,7 +244,7 @@ local function leave(older, left)
   if tonumber(older.seq) <= state.trimmedTo then
     remove(older)
     if older.i and redisCall('HGET', IDS, older.i) == older.seq then redisCall('HDEL', IDS, older.i) end
-    recordLoss(older.seq, left)
+    recordLoss(older)
   end
   return false
 end
@@ -483,21 +488,24 @@ for i = FIRST + count * FIELDS + callCount, #ARGV, 4 do
   trimGroup(ARGV[i], trimStep, tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]))
 end
 
-for _, topic in ipairs(lostBefore) do
-  local newest = lostNow[topic]
-  local before = redisCall('HGET', LOST, topic)
-  if before then newest[1] = math.max(newest[1], tonumber(before)) else state.lossRecords = state.lossRecords + 1 end
-  redisCall('HSET', LOST, topic, text(newest[1]))
-  redisCall('ZADD', LOSSES, text(newest[2]), topic)
-end
-if state.lossRecords > maxLosses then
-  local forgotten = redisCall('ZRANGE', LOSSES, 0, state.lossRecords - maxLosses - 1, 'WITHSCORES')
-  for i = 1, #forgotten, 2 do
-    state.forgottenSeq = math.max(state.forgottenSeq, tonumber(redisCall('HGET', LOST, forgotten[i])))
-    state.forgottenCount = math.max(state.forgottenCount, tonumber(forgotten[i + 1]))
-    redisCall('HDEL', LOST, forgotten[i])
-    redisCall('ZREM', LOSSES, forgotten[i])
-    state.lossRecords = state.lossRecords - 1
+for _, tally in ipairs({ PUBLIC, PRIVATE }) do
+  local records, seq, count = tally.name .. 'Records', tally.name .. 'ForgottenSeq', tally.name .. 'ForgottenCount'
+  for _, topic in ipairs(tally.topics) do
+    local newest = tally.now[topic]
+    local before = redisCall('HGET', tally.lost, topic)
+    if before then newest[1] = math.max(newest[1], tonumber(before)) else state[records] = state[records] + 1 end
+    redisCall('HSET', tally.lost, topic, text(newest[1]))
+    redisCall('ZADD', tally.losses, text(newest[2]), topic)
+  end
+  if state[records] > maxLosses then
+    local forgotten = redisCall('ZRANGE', tally.losses, 0, state[records] - maxLosses - 1, 'WITHSCORES')
+    for i = 1, #forgotten, 2 do
+      state[seq] = math.max(state[seq], tonumber(redisCall('HGET', tally.lost, forgotten[i])))
+      state[count] = math.max(state[count], tonumber(forgotten[i + 1]))
+      redisCall('HDEL', tally.lost, forgotten[i])
+      redisCall('ZREM', tally.losses, forgotten[i])
+      state[records] = state[records] - 1
+    end
   end
 end
 

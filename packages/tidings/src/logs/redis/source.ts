@@ -27,7 +27,7 @@ export function createSource(store: Store, fence: () => Promise<void>): RedisSou
       if (state.epoch !== epoch) return { entries: [], next: after, state, lost: [] };
       const lost =
         state.newestLoss > after
-          ? await topicsLostAfter(after, state, () => topicsLost(store, lossCount))
+          ? await topicsLostAfter(after, Object.values(state.losses), () => topicsLost(store, lossCount))
           : [];
       return { entries, next: Math.max(after, next), state, lost };
     },

@@ -1,9 +1,18 @@
-import { type Lineage, type LogEntry, type SourceState, TopicWalks } from '../../log/index.ts';
+import {
+  type Lineage,
+  type LogEntry,
+  type LossTally,
+  type SourceState,
+  TopicWalks,
+} from '../../log/index.ts';
 import type { Connection, Reply } from './connection.ts';
 import { leaving, toEntry } from './records.ts';
 
 /** Raised when keys change in a way that older code could not read. */
-export const FORMAT = 2;
+export const FORMAT = 3;
+
+/** Public events are counted apart from private ones (`LossTally`). */
+export type LossKind = 'public' | 'private';
 
 /** The log's state after a transaction: its head, and how much retention has taken. */
 export interface State extends SourceState {
@@ -11,8 +20,7 @@ export interface State extends SourceState {
   readonly floor: number;
   /** When the next key expires, milliseconds since 1970; Infinity if none does. */
   readonly nextExpiry: number;
-  /** The combined loss of topics that are no longer known by name. */
-  readonly forgotten: { readonly seq: number; readonly count: number };
+  readonly losses: Readonly<Record<LossKind, LossTally>>;
 }
 
 /** The commands that read a log. */
@@ -41,25 +49,18 @@ export function newWalks(): Store['walks'] {
   return { topics: new TopicWalks(), stopics: new TopicWalks() };
 }
 
-const STATE = [
-  'epoch',
-  'lineage',
-  'head',
-  'floor',
-  'newestLoss',
-  'lossCount',
-  'forgottenSeq',
-  'forgottenCount',
-  'left',
-  'nextExpiry',
-];
+const STATE = ['epoch', 'lineage', 'head', 'floor', 'newestLoss', 'lossCount', 'left', 'nextExpiry'];
+const TALLY = ['Loss', 'Count', 'ForgottenSeq', 'ForgottenCount'];
+const FIELDS = [...STATE, ...['public', 'private'].flatMap((kind) => TALLY.map((name) => kind + name))];
 
 /** Undefined if there is no log yet. */
 export async function readState(store: Store): Promise<State | undefined> {
   const { connection, key } = store;
-  const reply = await connection.send(['HMGET', key('meta'), ...STATE]);
-  const [epoch, lineage, head, floor, newestLoss, lossCount, forgottenSeq, forgottenCount, left, expiry] =
-    reply as readonly (string | null)[];
+  const reply = await connection.send(['HMGET', key('meta'), ...FIELDS]);
+  const [epoch, lineage, head, floor, newestLoss, lossCount, left, expiry, ...tallies] = reply as readonly (
+    | string
+    | null
+  )[];
   if (typeof epoch !== 'string') return undefined;
   store.hasLeft = Number(left ?? 0) > 0;
   return {
@@ -70,8 +71,13 @@ export async function readState(store: Store): Promise<State | undefined> {
     newestLoss: Number(newestLoss ?? 0),
     lossCount: Number(lossCount ?? 0),
     nextExpiry: toExpiry(expiry),
-    forgotten: { seq: Number(forgottenSeq ?? 0), count: Number(forgottenCount ?? 0) },
+    losses: { public: toTally(tallies), private: toTally(tallies.slice(TALLY.length)) },
   };
+}
+
+function toTally(fields: readonly (string | null)[]): LossTally {
+  const [seq = 0, count = 0, forgottenSeq = 0, forgottenCount = 0] = fields.map(Number);
+  return { all: { seq, count }, forgotten: { seq: forgottenSeq, count: forgottenCount } };
 }
 
 export function toExpiry(text: string | null | undefined): number {
