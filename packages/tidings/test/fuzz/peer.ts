@@ -28,8 +28,8 @@ export const PATIENCE = 30_000;
 /** Milliseconds to wait for an answer to what may get none. */
 export const ODD_PATIENCE = 50;
 
-/** More than the hub reads. */
-const LONG_BODY = 250_000;
+/** So long that some of it is still to come when the hub refuses the request by its headers. */
+const LONG_BODY = 50_000;
 
 /**
  * Why the socket closed before the answer to the batch's request number `n`. Answers come in order, so only that request
