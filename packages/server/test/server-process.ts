@@ -114,14 +114,15 @@ export interface Rights {
   readonly private?: readonly string[];
 }
 
+/** Text with a star in it is a pattern. */
 export function tokenFor(subject: string, rights: Rights, secret: string = SECRET): Promise<string> {
-  const claim = Object.fromEntries(
-    Object.entries(rights).map(([name, patterns]) => [
+  const tidings = Object.fromEntries(
+    Object.entries(rights).map(([name, topics]: [string, readonly string[]]) => [
       name,
-      (patterns as readonly string[]).map((pattern) => ({ pattern })),
+      topics.map((topic) => (topic.includes('*') ? { pattern: topic } : topic)),
     ]),
   );
-  return new SignJWT({ tidings: claim })
+  return new SignJWT({ tidings })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(subject)
     .setIssuedAt()
