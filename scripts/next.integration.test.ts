@@ -123,13 +123,17 @@ async function checkAnswers(url: string): Promise<void> {
     Array.from(text.matchAll(/"delta":"(.*?)"/g), ([, delta]) => delta).join('');
   const first = await post('demo-1', 'r1');
   expect(first.headers.get('x-vercel-ai-ui-message-stream')).toBe('v1');
-  const [live, again, whole] = await Promise.all([
-    fetch(`${url}/api/chat/demo-1/stream`).then((answer) => answer.text()),
-    post('demo-1', 'r1').then((answer) => answer.text()),
-    first.text(),
+  const read = async (answer: Response): Promise<[number, string]> => [answer.status, await answer.text()];
+  const [live, again, [, whole]] = await Promise.all([
+    fetch(`${url}/api/chat/demo-1/stream`).then(read),
+    post('demo-1', 'r1').then(read),
+    read(first),
   ]);
   expect(deltasOf(whole)).toBe('The tide comes in.');
-  expect([live, again]).toEqual([whole, whole]);
+  expect([live, again]).toEqual([
+    [200, whole],
+    [200, whole],
+  ]);
   // It has ended: a page that has stored it needs nothing.
   const messageId = /"messageId":"(.*?)"/.exec(whole)?.[1] ?? '';
   expect((await fetch(`${url}/api/chat/demo-1/stream?last=${messageId}`)).status).toBe(204);
