@@ -92,6 +92,7 @@ export const groups: readonly Group[] = [
       entry('A plain page', 'guides/plain-page', 'EventSource, or the client without a bundler'),
       entry('Example: React', 'examples/react', 'A small app to read and run'),
       entry('Example: the live app', 'examples/live', 'Dashboard, feed, viewers, notifications with Express'),
+      entry('Example: a chat', 'examples/chat', 'Answers of a model that survive reloads, with useChat'),
     ],
   },
   {
