@@ -37,7 +37,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'unit',
-          include: ['{packages,examples,scripts}/**/*.test.ts'],
+          include: ['{packages,examples,scripts,site}/**/*.test.ts'],
           exclude: [...built, '**/*.{integration,slow}.test.ts'],
           // Importing the sources anew for each file would take twice the time of the tests.
           isolate: false,

@@ -6,14 +6,14 @@ import { eventually, screenshot, test } from './test.ts';
 
 const app = useLiveApp();
 
-test('every open connection is listed as it comes and goes, with the page’s own one marked', async ({
+test('every open connection is listed as it comes and goes, with the browser’s own one marked', async ({
   newVisitor,
 }) => {
   const proxy = await proxyTo(app.url);
   const watcher = await newVisitor(proxy.url);
   const page = await watcher.open('/connections');
   const rows = page.getByTestId('connection');
-  const own = rows.filter({ has: page.getByText('this page').locator('visible=true') });
+  const own = rows.filter({ has: page.getByText('this browser').locator('visible=true') });
   const ownId = (): Promise<string | null> => own.getAttribute('data-connection');
   await eventually(() => rows.count()).toBe(1);
   await eventually(() => own.getByText('live', { exact: true }).isVisible()).toBe(true);

@@ -82,9 +82,9 @@ test('the figures follow the activity, and the charts keep their history across 
   await screenshotOfAll(page, 'dashboard after a restart');
 });
 
-// The picture in README.md. Taken when asked for, since it takes more than a minute of life on the pages.
+// The picture in docs/recipes/live-dashboard.md. Taken when asked for, since it takes more than a minute of life on the pages.
 if (process.env['TIDINGS_UPDATE_IMAGES'] === '1') {
-  test('the picture of the dashboard in the README', { timeout: 300_000 }, async ({ newVisitor }) => {
+  test('the picture of the dashboard in the docs', { timeout: 300_000 }, async ({ newVisitor }) => {
     const watcher = await newVisitor(app.url, { colorScheme: 'light' });
     await watcher.signUp('marlene');
     const page = await watcher.open('/dashboard');

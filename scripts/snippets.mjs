@@ -78,7 +78,7 @@ export function extractFiles(markdown) {
   /** @type {Map<string, string>} */
   const files = new Map();
   for (const { groups: { info = '', body = '' } = {} } of markdown.matchAll(fence)) {
-    const name = /\bfile=([\w.-]+)/.exec(info)?.[1];
+    const name = /\bfile=([\w./-]+)/.exec(info)?.[1];
     if (name !== undefined) files.set(name, (files.get(name) ?? '') + body);
   }
   return files;
@@ -93,7 +93,8 @@ export function findPages(root) {
     readdirSync(join(root, folder)).map((name) => `${folder}/${name}`),
   );
   const pages = ['.', ...packages].flatMap((folder) => markdownIn(root, folder, false));
-  return existsSync(join(root, 'docs')) ? [...pages, ...markdownIn(root, 'docs', true)] : pages;
+  const home = existsSync(join(root, 'site/index.md')) ? ['site/index.md'] : [];
+  return existsSync(join(root, 'docs')) ? [...pages, ...home, ...markdownIn(root, 'docs', true)] : pages;
 }
 
 /** @param {string} root @param {string} folder @param {boolean} recursive */

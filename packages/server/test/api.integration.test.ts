@@ -170,7 +170,7 @@ describe('a request to publish is refused', () => {
 
   test.each<[string, unknown, Post, number, string]>([
     ['without credentials', event, { token: '' }, 401, 'auth/unauthorized'],
-    ['with a token of another key', event, { token: 'x.y.z' }, 401, 'auth/unauthorized'],
+    ['with a token of another key', event, { token: 'x.y.z' }, 401, 'auth/invalid-token'],
     [
       'with a scheme that is no Bearer',
       event,

@@ -365,6 +365,7 @@ describe('tidings doctor', () => {
     const status = await runCli(['doctor', ...args], {
       out: (text) => void (said.out += text),
       err: (text) => void (said.err += text),
+      drained: () => Promise.resolve(),
     });
     return { status, ...said };
   }

@@ -74,7 +74,7 @@ export async function startInProcess(given: Readonly<Record<string, unknown>> = 
 }
 
 function publisherToken(): Promise<string> {
-  return new SignJWT({ tidings: { publish: ['*'], subscribe: ['*'], private: ['*'] } })
+  return new SignJWT({ tidings: { publish: [{ pattern: '*' }], subscribe: [{ pattern: '*' }] } })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject('backend')
     .setIssuedAt()

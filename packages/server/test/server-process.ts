@@ -107,14 +107,22 @@ export async function run(
   return { status: child.exitCode, out, err };
 }
 
+/** Patterns. */
 export interface Rights {
   readonly publish?: readonly string[];
   readonly subscribe?: readonly string[];
   readonly private?: readonly string[];
 }
 
+/** Text with a star in it is a pattern. */
 export function tokenFor(subject: string, rights: Rights, secret: string = SECRET): Promise<string> {
-  return new SignJWT({ tidings: rights })
+  const tidings = Object.fromEntries(
+    Object.entries(rights).map(([name, topics]: [string, readonly string[]]) => [
+      name,
+      topics.map((topic) => (topic.includes('*') ? { pattern: topic } : topic)),
+    ]),
+  );
+  return new SignJWT({ tidings })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(subject)
     .setIssuedAt()

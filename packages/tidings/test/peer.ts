@@ -22,6 +22,7 @@ export interface PeerOptions {
   readonly topics: readonly Matcher[];
   readonly granted?: readonly Matcher[];
   readonly subject?: string;
+  readonly tokenId?: string;
   readonly remote?: string;
   readonly expiresAt?: number;
   /** Bytes that the network takes before it pushes back. */
@@ -134,13 +135,21 @@ export class Peer {
   }
 }
 
-function requestFor({ topics, granted = [], subject, remote, expiresAt }: PeerOptions): ConnectRequest {
+function requestFor({
+  topics,
+  granted = [],
+  subject,
+  tokenId,
+  remote,
+  expiresAt,
+}: PeerOptions): ConnectRequest {
   return {
     wanted: createMatcherSet(topics),
     granted: createMatcherSet(granted),
     start: 'head',
     reconnects: false,
     subject,
+    tokenId,
     expiresAt,
     remote,
     userAgent: undefined,

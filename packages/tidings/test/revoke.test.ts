@@ -24,6 +24,29 @@ describe('a hub alone on its log', () => {
     expect(() => assertRoom({ subject: 'ann' }), 'it has ended').not.toThrow();
   });
 
+  test('ends the connections of one token, and refuses it alone', async () => {
+    const { hub, follow } = startHub();
+    const [phone, laptop] = [
+      await follow({ subject: 'ann', tokenId: 'phone' }),
+      await follow({ subject: 'ann', tokenId: 'laptop' }),
+    ];
+    await hub.revoke({ tokenId: 'phone' });
+    phone.receive();
+    laptop.receive();
+    expect(phone.events.at(-1)).toMatchObject({ type: 'tidings:goodbye' });
+    expect(laptop.events.at(-1)?.type).not.toBe('tidings:goodbye');
+    const { assertRoom, assertAuthorized } = gatewayOf(hub);
+    const refused = expect.objectContaining({ code: 'auth/revoked', status: 401 }) as Error;
+    for (const assert of [assertRoom, assertAuthorized]) {
+      expect(() => assert({ subject: 'ann', tokenId: 'phone', issuedAt: 9e15 })).toThrow(refused);
+      expect(() => assert({ tokenId: 'phone' })).toThrow(refused);
+      expect(() => assert({ subject: 'ann', tokenId: 'laptop' })).not.toThrow();
+      expect(() => assert({ subject: 'phone' })).not.toThrow();
+    }
+    await hub.revoke({ tokenId: 'phone' }, { for: 0 });
+    expect(() => assertRoom({ tokenId: 'phone' })).not.toThrow();
+  });
+
   test('refuses those who are being authorized while an order to disconnect comes', async () => {
     const { hub } = startHub();
     const { visit } = gatewayOf(hub);
@@ -39,6 +62,7 @@ describe('a hub alone on its log', () => {
     ['nobody', {}],
     ['an unknown field', { user: 'ann' }],
     ['a subject that is none', { subject: 7 }],
+    ['a token and more', { tokenId: 'a', subject: 'ann' }],
   ])('refuses to disconnect or revoke %s', async (_, who) => {
     const { hub } = startHub();
     const refused = expect.objectContaining({ code: 'hub/invalid-option' }) as Error;

@@ -2,6 +2,7 @@ import express from 'express';
 import type { Express, RequestHandler } from 'express';
 import type { Hub } from 'tidings';
 import { ROUTES } from '../shared/api.ts';
+import type { User } from '../shared/api.ts';
 import { analyticsRoutes } from './analytics/routes.ts';
 import { authRoutes } from './auth/routes.ts';
 import { systemClock } from './lib/clock.ts';
@@ -11,6 +12,7 @@ import { refuseCrossSite } from './http/cross-site.ts';
 import { logRequests } from './http/log-requests.ts';
 import { notFoundPage, pages } from './http/pages.ts';
 import { answerErrors, methodNotAllowed, notFound } from './http/problem.ts';
+import { source } from './http/source.ts';
 import { securityHeaders } from './http/security-headers.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { endConnections, health } from './ops/health.ts';
@@ -46,7 +48,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.set('query parser', false);
   app.use(logRequests(log), endConnections(lifecycle), securityHeaders());
   mountRoutes(app, services, clock, lifecycle);
-  app.use(pages(config.pagesFolder), notFoundPage(config.pagesFolder));
+  app.use(source(), pages(config.pagesFolder), notFoundPage(config.pagesFolder));
   app.use(notFound);
   app.use(answerErrors(log));
 
@@ -77,7 +79,12 @@ function mountRoutes(app: Express, services: Services, clock: Clock, lifecycle: 
   app.use(streamRoutes(services));
   app.use([ROUTES.session, ROUTES.users, ROUTES.posts, ROUTES.notifications], noStore, services.readSession);
   app.use(ROUTES.pageViews, noStore);
-  app.use(authRoutes({ ...services, clock, limit: limits.signIn }));
+  // This process ends the session's streams by itself. Others know the user only: their streams come back at once, those of
+  // the session without it.
+  const signedOut = async ({ id }: User): Promise<void> => {
+    if (services.shared) await hub.disconnect({ subject: String(id) });
+  };
+  app.use(authRoutes({ ...services, clock, limit: limits.signIn, signedOut }));
   app.use(feedRoutes(services));
   app.use(notificationRoutes(services));
   app.use(analyticsRoutes(pageViews, hub));

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { ConfigError, loadConfig } from './ops/config.ts';
 import type { Config } from './ops/config.ts';
 import { createLogger } from './ops/logger.ts';
@@ -17,6 +18,7 @@ async function main(config: Config): Promise<void> {
 
   const server = await serve({ config, log });
   log.info({ url: server.url }, 'serving');
+  if (config.sayUrl) process.stdout.write(`\nThe live app: ${server.url}\n\n`);
 
   async function stop(signal: NodeJS.Signals): Promise<void> {
     log.info({ signal }, 'stopping');
@@ -40,7 +42,7 @@ async function main(config: Config): Promise<void> {
 try {
   await main(await loadConfig(process.env));
 } catch (error) {
-  const text = error instanceof ConfigError ? error.message : error;
-  process.stderr.write(`${text instanceof Error ? (text.stack ?? text.message) : String(text)}\n`);
+  // With its causes, which say what to do.
+  process.stderr.write(`${error instanceof ConfigError ? error.message : inspect(error)}\n`);
   process.exitCode = 1;
 }

@@ -16,8 +16,11 @@ import { createUsers } from './auth/users.ts';
 import type { Users } from './auth/users.ts';
 import { repeat } from './lib/clock.ts';
 import type { Clock } from './lib/clock.ts';
+import { isShared } from './ops/config.ts';
 import type { Config } from './ops/config.ts';
+import { followOthers } from './others.ts';
 import { createConnectionWatch } from './connections/watch.ts';
+import type { ConnectionWatch } from './connections/watch.ts';
 import { createDashboard } from './dashboard/dashboard.ts';
 import { createSampler } from './dashboard/sampler.ts';
 import { openDatabase } from './database/open.ts';
@@ -26,6 +29,7 @@ import { createAnnounce } from './events/announce.ts';
 import { openHub } from './events/hub.ts';
 import { createOutbox } from './events/outbox.ts';
 import type { Outbox } from './events/outbox.ts';
+import { createNodes } from './events/nodes.ts';
 import { createGreetings } from './streams/greetings.ts';
 import type { Greetings } from './streams/greetings.ts';
 import { createSessionStreams } from './streams/session-streams.ts';
@@ -50,6 +54,8 @@ export interface ServiceOptions {
 export interface Services {
   readonly db: Database;
   readonly hub: Hub;
+  /** Whether other processes may serve the app, too. */
+  readonly shared: boolean;
   readonly outbox: Outbox;
   readonly limits: RateLimits;
   readonly readSession: RequestHandler;
@@ -63,6 +69,7 @@ export interface Services {
   readonly viewers: Viewers;
   readonly pageViews: PageViewCounter;
   readonly greetings: Greetings;
+  readonly connectionWatch: ConnectionWatch;
   close(): Promise<void>;
 }
 
@@ -81,8 +88,10 @@ export async function createServices({
   passwordCost,
 }: ServiceOptions): Promise<Services> {
   const startedAt = clock.now();
-  const db = await openDatabase(config.databaseFile);
-  const hub = openHub(config, log);
+  const db = await openDatabase(config.database, (error) => log.warn({ err: error }, 'database'));
+  const hub = await openHub(config, log);
+  const nodes = createNodes(hub);
+  const { node } = config;
   const announce = createAnnounce(hub, log);
   const outbox = createOutbox({ db, hub, clock, log });
   await outbox.publish();
@@ -94,7 +103,7 @@ export async function createServices({
 
   const onCount = (): void => void dashboard.tellTotals();
   const feed = await createFeed({ db, outbox, clock, onCount });
-  const viewers = createViewers({ hub, announce, clock, maxPages: MAX_PAGES_VIEWED });
+  const viewers = createViewers({ hub, announce, leads: nodes.leads, maxPages: MAX_PAGES_VIEWED });
   const pageViews = await createPageViews({ db, outbox, clock, log, onCount, maxPages: MAX_PAGES_COUNTED });
   const sampler = createSampler({
     hub,
@@ -104,8 +113,17 @@ export async function createServices({
     posts: feed.count,
     pageViews: pageViews.total,
   });
-  const dashboard = createDashboard({ hub, sampler, announce, clock, interval: SECOND, startedAt });
-  const connectionWatch = createConnectionWatch({ hub, announce, clock });
+  const dashboard = createDashboard({
+    hub,
+    sampler,
+    announce,
+    node,
+    nodes,
+    clock,
+    interval: SECOND,
+    startedAt,
+  });
+  const connectionWatch = createConnectionWatch({ hub, announce, node, clock });
   const greetings = createGreetings({ viewers, dashboard, connectionWatch });
 
   async function prune(): Promise<void> {
@@ -120,11 +138,13 @@ export async function createServices({
     repeat(clock, () => void connectionWatch.tick(), SECOND),
     repeat(clock, () => void viewers.tick(), VIEWERS_INTERVAL),
     repeat(clock, () => void prune(), HOUR),
+    ...(isShared(config) ? [followOthers({ hub, clock, log, feed, pageViews, viewers, outbox })] : []),
   ];
 
   return {
     db,
     hub,
+    shared: isShared(config),
     outbox,
     limits,
     readSession: readSession({ store: sessionStore, secret, lifetime }),
@@ -138,6 +158,7 @@ export async function createServices({
     viewers,
     pageViews,
     greetings,
+    connectionWatch,
     async close() {
       for (const stop of repeating) stop();
       sampler.close();

@@ -76,7 +76,7 @@ export const NOT_FOUND_PAGE = 'not-found.html';
  * | `GET    /notifications?before=<id>&limit=<n>` | yes         | 200 {@link NotificationList}, newest first |
  * | `PUT    /notifications/read` {@link ReadUpTo} | yes         | 200 {@link UnreadCount}                   |
  * | `GET    /analytics/pageviews?minutes=<n>` |                 | 200 {@link PageViews}                     |
- * | `GET    /events?topic=…&page=…&view=…`    | for `user/<id>` | the event stream, see {@link TOPICS}      |
+ * | `GET    /events?topic=…`                  | for `user/<id>` | the event stream, see {@link TOPICS}      |
  * | `GET    /count?page=…&view=…&visitor=…`   |                 | an event stream that only counts its page; any origin |
  * | `GET    /embed.js`                        |                 | the script that other sites include       |
  * | `GET    /healthz`                         |                 | 200 {@link Health}, 503 while draining    |
@@ -98,6 +98,9 @@ export const ROUTES = {
   health: '/healthz',
   metrics: '/metrics',
 } as const;
+
+/** Below this path are the sources of the app and the documentation, as text. */
+export const SOURCE = '/source';
 
 /** RFC 9457 problem details. Pages should branch on `code`, which is stable. */
 export interface Problem {
@@ -135,6 +138,8 @@ export interface Post {
   author: User;
   /** Plain text, to be shown as text. `findMentions` of `shared/mentions.ts` finds the `@names` in it. */
   text: string;
+  /** Those of the `@names` that are users, in lower case. Events of earlier releases don't have it. */
+  mentions?: string[];
   createdAt: number;
   likes: number;
   /** Whether the asking user likes it; false if signed out. */
@@ -231,22 +236,25 @@ export interface PageTotal {
  * | topic         | who    | on connecting                 | then                                                |
  * | ------------- | ------ | ----------------------------- | --------------------------------------------------- |
  * | `posts`       | all    |                               | `post`, `post:liked`, `post:deleted`                |
- * | `dashboard`   | all    | `dashboard:snapshot`          | `dashboard:delta`, a few once a second              |
+ * | `dashboard`   | all    | `dashboard:snapshot`          | `dashboard:delta`, a few once a second; `dashboard:nodes` |
  * | `viewers`     | all    | `viewers:snapshot`            | `viewers:delta`                                     |
  * | `pageviews`   | all    | (`GET /analytics/pageviews`)  | `pageviews:delta`                                   |
  * | `connections` | all    | `connections:snapshot`        | `connections:delta`, at most one a second           |
  * | `user/<id>`   | that user; 401 without session, 403 otherwise | (`GET /notifications`) | `mention`, `notifications:unread` |
+ * | those of {@link countingTopics} | all |            |                                                     |
  *
- * Any other topic, and patterns, are refused with 400 `topic/unknown`.
+ * Any other topic, and patterns, are refused with 400 `topic/unknown`. All tabs of a browser may share one stream.
  *
  * Snapshots come on every connect, also after a reconnect, when older deltas may still follow: deltas and
  * snapshots carry a `version`. Replace all you have by the snapshot; ignore a delta whose `version` is not
- * greater than your own. (A snapshot always wins, regardless of its version.)
+ * greater than your own; those of `viewers` apply unless it is less. (A snapshot always wins, regardless of its version.)
  *
- * Counting the page: `page=<location.pathname>` with `view=<random id>` ({@link LIMITS.randomId}), made once per
- * page load and kept over reconnects, so a load counts once. Viewers are recognized by a first-party cookie the
- * server sets. A page is viewed as long as a connection naming it is open, plus a short grace time. A page
- * that wants no topic gives just these two.
+ * If several processes serve the app, `dashboard` and `connections` tell of one of them: a snapshot names the `node` that the
+ * page is connected to. Ignore deltas of others.
+ *
+ * Counting the page: while a page is looked at, it also asks for the topics of {@link countingTopics}. It is viewed for
+ * as long as a stream has them, plus a short grace time. Viewers are recognized by a first-party cookie the server
+ * sets. A request with the headers of {@link VISIT_HEADERS} counts a page view.
  */
 export const TOPICS = {
   posts: 'posts',
@@ -255,6 +263,26 @@ export const TOPICS = {
   pageViews: 'pageviews',
   connections: 'connections',
 } as const;
+
+/** Nothing is published on these: streams that have them are counted, on all pages together and on each. */
+export const ANY_PAGE = 'pages';
+export const PAGE_PREFIX = 'page/';
+
+/** The topics by which the viewers of a page are counted. On `/events` it has to be one of {@link PAGES}. */
+export function countingTopics(page: PageName): readonly [string, string] {
+  return [ANY_PAGE, PAGE_PREFIX + page];
+}
+
+/**
+ * A page's path, and a random id ({@link LIMITS.randomId}) made once per page load and sent with each of its requests for
+ * a stream: a load counts once. Headers, since tabs with different URLs can't share a stream.
+ */
+export const VISIT_HEADERS = { page: 'X-Page', view: 'X-View' } as const;
+
+/** `/feed/` is `/feed`. */
+export function trimPath(path: string): string {
+  return path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
+}
 
 /** The private topic of a user. */
 export function userTopic(userId: number): string {
@@ -277,6 +305,7 @@ export interface Events {
 
   'dashboard:snapshot': DashboardSnapshot;
   'dashboard:delta': DashboardDelta;
+  'dashboard:nodes': DashboardNodes;
 
   'viewers:snapshot': ViewersSnapshot;
   'viewers:delta': ViewersDelta;
@@ -301,7 +330,7 @@ export interface Metrics {
   deliveredPerSecond: number | null;
   /** Bytes written to connections, per second, without the snapshots that greet them. */
   bytesPerSecond: number | null;
-  /** From publish to write, in ms, over the newest flushes; null if there was none since the last sample. */
+  /** From publish to write, in ms, over the flushes since the last sample; null if there was none. */
   lagP50: number | null;
   lagP99: number | null;
   /** How late the event loop runs its timers, in ms, over the last second. */
@@ -318,7 +347,25 @@ export interface Metrics {
 
 export type MetricName = keyof Metrics;
 
-export interface DashboardSnapshot {
+/** One of the processes that serve the app, as it reported itself a moment ago. */
+export interface NodeFigures {
+  id: string;
+  name: string;
+  startedAt: number;
+  /** Open event streams. */
+  connections: number;
+  /** null: not known yet. */
+  publishedPerSecond: number | null;
+  deliveredPerSecond: number | null;
+}
+
+/** The nodes as the node of that name sees them: itself first. */
+export interface DashboardNodes {
+  node: string;
+  nodes: NodeFigures[];
+}
+
+export interface DashboardSnapshot extends DashboardNodes {
   version: number;
   /** When `metrics` were sampled; `connections` and `usersOnline` are as of now. */
   at: number;
@@ -341,6 +388,7 @@ export interface DashboardSnapshot {
  */
 export interface DashboardDelta {
   version: number;
+  node: string;
   at: number;
   metrics: Partial<Metrics>;
 }
@@ -376,8 +424,10 @@ export interface PageViewsDelta {
 
 /** One open event stream. Addresses are cut (`192.0.2.x`) and private topics have no id (`user/…`). */
 export interface ConnectionRow {
-  /** The id in the stream's own `tidings:welcome`, by which a page can mark itself. */
+  /** The id in the stream's own `tidings:welcome`. */
   id: string;
+  /** The same for all streams of a browser, by which a page finds its own; null for other programs. */
+  browser: string | null;
   connectedAt: number;
   remote: string;
   signedIn: boolean;
@@ -408,7 +458,10 @@ export interface HubFigures {
 
 export interface ConnectionsSnapshot {
   version: number;
+  node: string;
   at: number;
+  /** The `browser` of this page's own streams. */
+  own: string;
   /** Oldest first, at most a few hundred of them. */
   connections: ConnectionRow[];
   /** How many there are, including unlisted ones. */
@@ -418,6 +471,7 @@ export interface ConnectionsSnapshot {
 
 export interface ConnectionsDelta {
   version: number;
+  node: string;
   at: number;
   /** New, or with something changed. */
   upserted: ConnectionRow[];

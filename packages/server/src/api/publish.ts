@@ -25,7 +25,9 @@ export async function registerPublish(context: ServerContext): Promise<RunningPa
     permit(request, reply, policy);
     if (request.method === 'OPTIONS') return;
     assertOrigin(request, policy);
-    const grant = await context.authenticator.authenticate(credentialsOf(request));
+    const grant = await context.authenticator.authenticate(credentialsOf(request), {
+      origins: policy.origins,
+    });
     context.publisher.assertRoom({ grant, request });
     grants.set(request, grant);
   }
@@ -60,6 +62,7 @@ export async function registerPublish(context: ServerContext): Promise<RunningPa
 
 function policyOf(settings: Settings, development: boolean): OriginPolicy {
   return {
+    origins: settings.get(publishOrigins),
     allows: listed(settings.get(publishOrigins), development),
     credentials: settings.get(corsCredentials) && !settings.get(publishOrigins).includes('*'),
   };

@@ -42,6 +42,7 @@ export function toAuthorization({
   private: secret,
   expiresAt,
   issuedAt,
+  tokenId,
 }: Grant): Authorization {
   return {
     topics: [...subscribe, ...secret],
@@ -49,6 +50,7 @@ export function toAuthorization({
     ...(subject !== undefined && { subject }),
     ...(expiresAt !== undefined && { expiresAt }),
     ...(issuedAt !== undefined && { issuedAt }),
+    ...(tokenId !== undefined && { tokenId }),
   };
 }
 

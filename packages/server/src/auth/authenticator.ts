@@ -47,8 +47,8 @@ export interface Door {
   readonly headerWins?: boolean;
   /** Origins whose pages may use the user's cookie. Default: those of `cors.origins`. */
   readonly origins?: readonly string[];
-  /** What verified claims allow. Throws `auth/forbidden` for claims that make no sense. */
-  toGrant(claims: Readonly<Record<string, unknown>>): Pick<Grant, 'publish' | 'subscribe' | 'private'>;
+  /** What verified claims allow. Throws `auth/*` for claims that make no sense. Absent: as the server's own claim says. */
+  toGrant?(claims: Readonly<Record<string, unknown>>): Pick<Grant, 'publish' | 'subscribe' | 'private'>;
 }
 
 /** Decides what the sender of a request may do. */

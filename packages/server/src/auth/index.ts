@@ -135,7 +135,7 @@ function grantOfApiKey({ name, permissions, expiresAt }: ApiKey): Grant {
 function grantOfToken(token: VerifiedToken, door: Door | undefined): Grant {
   const { issuer, claims, subject, tokenId, expiresAt, issuedAt } = token;
   const permissions =
-    door === undefined ? permissionsOf(token) : unite([issuer.grant(claims), door.toGrant(claims)]);
+    door?.toGrant === undefined ? permissionsOf(token) : unite([issuer.grant(claims), door.toGrant(claims)]);
   return {
     ...permissions,
     claims,

@@ -4,6 +4,8 @@ import type { ParseArgsConfig } from 'node:util';
 export interface Terminal {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Resolves when the output may take more: a slow reader holds a stream back. */
+  readonly drained: () => Promise<void>;
 }
 
 /** What the command line gave: one value per flag, a list where a flag may be repeated. */

@@ -3,12 +3,26 @@ import { TidingsError } from 'tidings';
 import { likelyName } from 'tidings/transport';
 import { config } from '../commands/config.ts';
 import { doctor } from '../commands/doctor.ts';
+import { health } from '../commands/health.ts';
+import { publish } from '../commands/publish.ts';
+import { revoke } from '../commands/revoke.ts';
 import { serve } from '../commands/serve.ts';
+import { subscribe } from '../commands/subscribe.ts';
+import { token } from '../commands/token.ts';
 import { VERSION } from '../version.ts';
 import { type Command, type Terminal, UsageError, parseArgsOptions } from './command.ts';
 import { helpOf, overview } from './help.ts';
 
-const commands: Readonly<Record<string, Command>> = { serve, config, doctor };
+const commands: Readonly<Record<string, Command>> = {
+  serve,
+  publish,
+  subscribe,
+  token,
+  revoke,
+  health,
+  config,
+  doctor,
+};
 
 /** @returns the exit status: 0 if all is well, 1 if the command found or met a problem, 2 if the command line is wrong. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {

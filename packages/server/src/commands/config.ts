@@ -51,11 +51,14 @@ function textOf(settings: Settings, setting: Setting): string {
   return Array.isArray(value) ? JSON.stringify(value) : JSON.stringify(setting.kind.toText(value));
 }
 
+/** As a file for `docker run --env-file` and the like: what is empty counts as unset. */
 function printVariables(terminal: Terminal): number {
   for (const setting of SETTINGS) {
-    const value = defaultOf(setting);
-    terminal.out(`# ${setting.help}\n${variableOf(setting)}=${value}\n`);
-    if (setting.kind.isSecret === true) terminal.out(`${variableOf(setting)}_FILE=\n`);
+    const { defaultHelp, help, kind } = setting;
+    const note = defaultHelp === undefined ? '' : ` (${defaultHelp})`;
+    const value = defaultHelp === undefined ? defaultOf(setting) : '';
+    terminal.out(`# ${help}${note}\n${variableOf(setting)}=${value}\n`);
+    if (kind.isSecret === true) terminal.out(`${variableOf(setting)}_FILE=\n`);
   }
   return 0;
 }

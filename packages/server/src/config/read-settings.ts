@@ -80,14 +80,14 @@ function fromFlag(setting: Setting, sources: SettingSources): Found | undefined 
 
 function fromEnvironment(setting: Setting, sources: SettingSources): Found | undefined {
   const name = variableOf(setting);
-  const text = sources.environment[name];
+  // An empty variable is how a shell or a compose file leaves one unset.
+  const text = sources.environment[name] || undefined;
   if (setting.kind.isSecret === true) {
-    const path = sources.environment[`${name}_FILE`];
+    const path = sources.environment[`${name}_FILE`] || undefined;
     if (text !== undefined && path !== undefined) throw both(setting, name, `${name}_FILE`);
     if (path !== undefined) return secretFrom(setting, sources, resolve(path), 'environment', `${name}_FILE`);
   }
-  // An empty variable is how a shell or a compose file leaves one unset.
-  if (text === undefined || text === '') return undefined;
+  if (text === undefined) return undefined;
   return { value: check(setting, name, text, undefined), source: 'environment' };
 }
 

@@ -3,33 +3,39 @@ import { createAccessLog } from './access-log.ts';
 import { registerAdmin } from './admin/index.ts';
 import { adminTokenOf } from './admin-token.ts';
 import { registerHealth } from './health.ts';
-import { registerMetrics } from './metrics.ts';
+import { createMetrics, registerMetrics } from './metrics.ts';
 import { OPERATION_SETTINGS, tracing } from './settings.ts';
 import { createSpans } from './spans.ts';
 import { RecentTraces } from './trace-context.ts';
+import { startWebhooks } from './webhooks/index.ts';
 
-/** For operators: health, metrics, the admin API on the internal port; the access log, spans. */
+/** For operators: health, metrics, the admin API on the internal port; the access log, spans, webhooks. */
 export const operation: ServerPart = {
   name: 'operation',
   settings: OPERATION_SETTINGS,
   async register(context) {
-    const { settings, developmentKey, observers, publicApp, internalApp, logger } = context;
+    const { settings, hub, developmentKey, observers, publicApp, internalApp, logger } = context;
     const accessLog = createAccessLog(publicApp, { logger, settings });
     const traces = new RecentTraces();
     observers.add(accessLog);
     observers.add(traces);
+    const metrics = createMetrics(context);
+    const webhooks = await startWebhooks(settings, { hub, observers, logger, metrics });
     if (settings.get(tracing)) observers.add(await createSpans(publicApp));
     let token = adminTokenOf(settings, developmentKey);
-    if (internalApp === undefined) return { reload: (next) => accessLog.reload(next) };
-    const health = registerHealth(internalApp, context);
-    registerMetrics(internalApp, context);
-    registerAdmin(internalApp, { ...context, traces, token: () => token });
+    const health = internalApp && registerHealth(internalApp, context);
+    if (internalApp !== undefined) {
+      registerMetrics(internalApp, metrics);
+      registerAdmin(internalApp, { ...context, traces, webhooks, token: () => token });
+    }
     return {
-      reload(next) {
-        token = adminTokenOf(next, developmentKey);
+      async reload(next) {
+        const newToken = adminTokenOf(next, developmentKey);
+        await webhooks.reload(next);
+        token = newToken;
         accessLog.reload(next);
       },
-      close: () => health.close?.(),
+      close: () => health?.close?.(),
     };
   },
 };

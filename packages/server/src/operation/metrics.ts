@@ -12,18 +12,20 @@ let processRegistry: Registry | undefined;
  */
 const ANSWER_FOR = 1000;
 
-/** `/metrics`, in the text format of Prometheus. @returns the server's own registry, for the parts that count. */
-export function registerMetrics(
-  app: FastifyInstance,
-  { hub, publicApp }: Pick<ServerContext, 'hub' | 'publicApp'>,
-): Registry {
+/** The metrics of the hub and of the public port. Others add theirs. */
+export function createMetrics({ hub, publicApp }: Pick<ServerContext, 'hub' | 'publicApp'>): Registry {
+  const registry = new Registry();
+  hubMetrics(hub).register(registry);
+  countRequests(publicApp, registry);
+  return registry;
+}
+
+/** `/metrics`, in the text format of Prometheus. */
+export function registerMetrics(app: FastifyInstance, own: Registry): void {
   if (processRegistry === undefined) {
     processRegistry = new Registry();
     collectDefaultMetrics({ register: processRegistry });
   }
-  const own = new Registry();
-  hubMetrics(hub).register(own);
-  countRequests(publicApp, own);
   const both = [processRegistry, own];
   let latest: { readonly at: number; readonly text: Promise<string> } | undefined;
 
@@ -37,7 +39,6 @@ export function registerMetrics(
       .header('cache-control', 'no-store')
       .send(await latest.text);
   });
-  return own;
 }
 
 /** Streams count when they end, like every answer. */

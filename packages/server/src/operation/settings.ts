@@ -1,5 +1,6 @@
 import { boolean, choice, duration, number, secret } from '../config/kinds.ts';
 import type { Setting } from '../config/setting.ts';
+import { webhooks } from './webhooks/hook.ts';
 
 export const adminToken: Setting<string | undefined> = {
   name: 'internal.token',
@@ -41,4 +42,5 @@ export const OPERATION_SETTINGS: readonly Setting[] = [
   accessLevel,
   accessSample,
   tracing,
+  webhooks,
 ];

@@ -35,7 +35,7 @@ function createApp(logger: Logger, trustProxy: boolean | string[]): FastifyInsta
     return503OnClosing: false,
     clientErrorHandler: answerBrokenRequest,
     // A path that can't be decoded.
-    frameworkErrors: (_error, _request, reply) => sendProblem(reply, nothingHere()),
+    frameworkErrors: (_error, _request, reply) => void sendProblem(reply, nothingHere()),
   });
   answerProblems(app, logger);
   return app;

@@ -6,7 +6,7 @@ import { hasKeys } from '../auth/settings.ts';
 import type { Environment } from '../config/load.ts';
 import type { Settings } from '../config/setting.ts';
 import { engineOf, folderOf } from './log-url.ts';
-import { isLoopback } from './safety.ts';
+import { isLoopback } from './addresses.ts';
 import { host, logAt } from './settings.ts';
 
 /** The server runs on somebody's laptop, with nothing configured. */

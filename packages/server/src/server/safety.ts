@@ -1,8 +1,8 @@
-import { BlockList, isIP } from 'node:net';
 import { createError } from 'tidings/transport';
 import { anonymousTopics, hasKeys, jwtSecret } from '../auth/settings.ts';
 import type { Settings } from '../config/setting.ts';
 import { variableOf } from '../config/setting.ts';
+import { isLoopback } from './addresses.ts';
 import { corsCredentials, corsOrigins, host } from './settings.ts';
 
 export interface Warning {
@@ -47,14 +47,4 @@ export function assertSafe(settings: Settings, development: boolean): readonly W
     });
   }
   return warnings;
-}
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-export function isLoopback(address: string): boolean {
-  if (address === 'localhost') return true;
-  const family = isIP(address);
-  return family !== 0 && loopback.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }

@@ -3,8 +3,11 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { publishBurst, publishRate } from '../api/settings.ts';
+import { createError, gatewayOf } from 'tidings/transport';
 import { createAuthenticator } from '../auth/index.ts';
+import { refuseRevoked } from '../auth/revocation.ts';
 import type { Setting, Settings } from '../config/setting.ts';
+import { reachable } from './addresses.ts';
 import { createInternalApp, createPublicApp } from './apps.ts';
 import { createServerHub } from './hub.ts';
 import { createObservers } from './observers.ts';
@@ -34,7 +37,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** @throws {TidingsError} `log/*`, `config/*`; an error of `listen`, such as EADDRINUSE. */
+/** @throws {TidingsError} `log/*`, `config/*`. */
 export async function startServer(settings: Settings, deps: ServerDeps): Promise<RunningServer> {
   const { logger } = deps;
   const undo: (() => unknown)[] = [];
@@ -74,7 +77,7 @@ async function start(
     hub,
     log,
     logger,
-    authenticator,
+    authenticator: refuseRevoked(authenticator, gatewayOf(hub)),
     publisher: createPublisher(hub, observers, limit),
     observers,
     publicApp,
@@ -161,13 +164,12 @@ function mergeReloadable(current: Settings, next: Settings, logger: Logger): Set
 
 /** @returns the URL at which this machine reaches it. */
 async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
-  await app.listen({ host, port });
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw createError('config/address', `The server can't listen on ${host}:${port}: ${reason}`, { cause });
+  }
   const { port: bound } = app.server.address() as AddressInfo;
   return `http://${reachable(host)}:${bound}`;
-}
-
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
 }

@@ -31,6 +31,9 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
     get cursor() {
       return keeper.cursor;
     },
+    get heardAt() {
+      return driver.heardAt;
+    },
     on: delivery.on,
     onOpen: (listener) => listeners.add('open', listener),
     onGap: (listener) => listeners.add('gap', listener),

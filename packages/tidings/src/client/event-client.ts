@@ -39,6 +39,11 @@ export interface EventClient extends AsyncIterable<ReceivedEvent, undefined>, As
   /** The cursor of the last event that listeners and iterators have received. */
   readonly cursor: string | undefined;
   /**
+   * When bytes came last, heartbeats included, in milliseconds since 1970. With the `heartbeat` of `onOpen`, a page can say
+   * that a network has gone silent before the client gives the connection up.
+   */
+  readonly heardAt: number | undefined;
+  /**
    * Events of one type, reserved ones included; events without a name have the type `message`.
    * @returns a function that removes the listener.
    */

@@ -21,6 +21,7 @@ import type { Wish } from './topic-progress.ts';
 /** Drives the machine: gives it inputs, and performs the effects that it decides on. */
 export interface MachineDriver {
   readonly status: Status;
+  readonly heardAt: number | undefined;
   start(signal: AbortSignal | undefined): void;
   send(input: Input): void;
   hold(reason: Hold): void;
@@ -61,6 +62,7 @@ export function createDriver(
     topics,
     listeners,
     due: settings.load !== undefined && keeper.cursor === undefined ? [] : undefined,
+    heardAt: undefined,
     send,
     isHub: () => settings.topics.length > 0 || settings.load !== undefined || state.heartbeat !== undefined,
     silence: () => longestSilence(state.heartbeat, SLACK),
@@ -69,6 +71,9 @@ export function createDriver(
   return {
     get status() {
       return state.status;
+    },
+    get heardAt() {
+      return shared.heardAt;
     },
     start(signal) {
       const close = (): void => send({ type: 'close' });

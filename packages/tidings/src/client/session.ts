@@ -28,6 +28,8 @@ export interface Shared {
   readonly listeners: Listeners<Signals>;
   /** The gaps because of which the app has to load its state before anything else. */
   due: readonly Gap[] | undefined;
+  /** When bytes came last, heartbeats included, in milliseconds since 1970. */
+  heardAt: number | undefined;
   /** Tells the machine. */
   send(input: Input): void;
   /** Whether the server is a hub, as far as the client knows. */
@@ -68,6 +70,7 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
     onInput: send,
     onItem: receive,
     onIdle() {
+      shared.heardAt = settings.timers.now();
       keeper.save();
       // A hub begins with its welcome. Other servers may stay silent for long and be there.
       if (!shared.isHub()) open();

@@ -39,6 +39,20 @@ it('lets any byte count as a sign of life', async () => {
   expect(client.status).toBe('open');
 });
 
+it('says when bytes came last, also if they were only a heartbeat', async () => {
+  const server = await serveExchanges();
+  const { client, clock, hasMessages } = observe(server.url);
+  expect(client.heardAt).toBeUndefined();
+  const exchange = await server.next();
+  exchange.stream(`${welcome({ heartbeat: HEARTBEAT })}data: 0\n\n`);
+  await hasMessages(1);
+  const first = client.heardAt ?? NaN;
+  expect(first).toBe(clock.now());
+  clock.advance(HEARTBEAT);
+  exchange.send('id: a.1\n\n');
+  await until('heartbeat', () => client.heardAt === first + HEARTBEAT);
+});
+
 it('watches a server whose heartbeat it knows even before an answer', async () => {
   const server = await serveExchanges();
   const { clock, errors, hasStatus, hasMessages, comesBack } = observe(server.url);

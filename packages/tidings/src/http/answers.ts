@@ -31,6 +31,7 @@ export const AUTHORIZATION: Checks<Authorization> = {
   member: { ...options(MEMBER), ...anObjectWith('a member, such as { id: "ann" }', 'id') },
   expiresAt: aNumber({ min: 0 }),
   issuedAt: aNumber({ min: 0 }),
+  tokenId: aString,
 };
 
 /** A forgotten `return` or a misspelt name must not let everybody in. */

@@ -6,7 +6,10 @@ import { checkAuthorization } from './answers.ts';
 import type { Authorization, HandlerOptions } from './handler-options.ts';
 
 /** The app's answer, checked. */
-export interface Checked extends Pick<Authorization, 'subject' | 'member' | 'expiresAt' | 'issuedAt'> {
+export interface Checked extends Pick<
+  Authorization,
+  'subject' | 'member' | 'expiresAt' | 'issuedAt' | 'tokenId'
+> {
   /** The topics on which private events reach it. */
   readonly granted: MatcherSet;
   /** The topics it may ask for; undefined: any. */

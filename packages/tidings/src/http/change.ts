@@ -39,9 +39,9 @@ export function changeConnection<Req>(
 function confine(
   current: CurrentTerms,
   wanted: MatcherSet,
-  { subject, granted, expiresAt, issuedAt }: Checked,
-): Pick<ConnectionTerms, 'granted' | 'expiresAt' | 'issuedAt'> {
-  if (subject !== undefined) return { granted, expiresAt, issuedAt };
+  { subject, granted, expiresAt, issuedAt, tokenId }: Checked,
+): Omit<ConnectionTerms, 'wanted'> {
+  if (subject !== undefined) return { granted, expiresAt, issuedAt, tokenId };
   const wasNamed = current.granted.matchers.length > 0;
   if (wasNamed && !wanted.matchers.every((matcher) => current.granted.covers(matcher))) {
     throw forbidden('A connection without a subject can gain no topics; connect anew.');
@@ -50,6 +50,7 @@ function confine(
     granted: createMatcherSet(granted.matchers.filter((matcher) => current.granted.covers(matcher))),
     expiresAt: earlier(expiresAt, current.expiresAt),
     issuedAt,
+    tokenId,
   };
 }
 

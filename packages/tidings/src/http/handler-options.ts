@@ -27,6 +27,8 @@ export interface Authorization {
   readonly expiresAt?: number;
   /** Milliseconds since 1970, when it was issued: `hub.revoke` refuses older ones. */
   readonly issuedAt?: number;
+  /** The token's id, such as a JWT's `jti`: `hub.revoke` can refuse it alone. */
+  readonly tokenId?: string;
 }
 
 export interface CorsOptions {

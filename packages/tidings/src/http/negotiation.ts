@@ -229,7 +229,7 @@ function toRequest(
   handler: object,
   facts: RequestFacts,
   wanted: MatcherSet,
-  { subject, member, expiresAt, issuedAt, granted }: Checked,
+  { subject, member, expiresAt, issuedAt, tokenId, granted }: Checked,
 ): ConnectRequest {
   // A browser sends the header by itself when it reconnects, so the header is the newer of the two. An empty one is no
   // cursor: EventSource polyfills send it on the first connect.
@@ -243,6 +243,7 @@ function toRequest(
     member,
     expiresAt,
     issuedAt,
+    tokenId,
     remote: facts.remote,
     userAgent: facts.header('user-agent'),
     protocol: facts.protocol,

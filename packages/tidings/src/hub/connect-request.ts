@@ -18,6 +18,8 @@ export interface ConnectRequest {
   readonly expiresAt: number | undefined;
   /** When its authorization was issued, milliseconds since 1970. */
   readonly issuedAt?: number | undefined;
+  /** The id of the token that it was authorized by. */
+  readonly tokenId?: string | undefined;
   readonly remote: string | undefined;
   readonly userAgent: string | undefined;
   /** Like `HTTP/1.1`. */
@@ -33,4 +35,7 @@ export interface ConnectRequest {
 }
 
 /** The fields of a `ConnectRequest` that may change while the connection lasts. */
-export type ConnectionTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'expiresAt' | 'issuedAt'>;
+export type ConnectionTerms = Pick<
+  ConnectRequest,
+  'wanted' | 'granted' | 'expiresAt' | 'issuedAt' | 'tokenId'
+>;

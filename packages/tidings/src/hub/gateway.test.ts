@@ -6,6 +6,7 @@ import type { Page } from '../log/page.ts';
 import { sse } from '../fetch/index.ts';
 import { createManualClock } from '../testing/manual-clock.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { revocationKey } from './cluster/orders.ts';
 import { HUB_TOPICS, hubEvent } from './cluster/hub-topics.ts';
 import type { Connection } from './delivery/connection.ts';
 import type { ConnectRequest } from './connect-request.ts';
@@ -74,7 +75,9 @@ describe('while the hub reads its log for the first time', () => {
   const slow = async (): Promise<{ log: EventLog; release: () => void }> => {
     const log = memoryLog({ epoch: 'e' });
     const revocation = { subject: 'ann', before: Date.now() + 100_000 };
-    await log.append([hubEvent(HUB_TOPICS.revocations, 'ann', revocation, { ttl: 100_000 })]);
+    await log.append([
+      hubEvent(HUB_TOPICS.revocations, revocationKey(revocation), revocation, { ttl: 100_000 }),
+    ]);
     let release = (): void => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;

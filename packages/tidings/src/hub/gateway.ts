@@ -45,7 +45,9 @@ export interface Claim {
 export type CurrentTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'subject' | 'expiresAt'>;
 
 /** The visitor, as far as the transport knows it before the app authorizes it. */
-export type Visitor = Partial<Pick<ConnectRequest, 'subject' | 'remote' | 'expiresAt' | 'issuedAt'>>;
+export type Visitor = Partial<
+  Pick<ConnectRequest, 'subject' | 'remote' | 'expiresAt' | 'issuedAt' | 'tokenId'>
+>;
 
 /** A visitor whom the app is authorizing. */
 export interface Visit {
@@ -75,6 +77,13 @@ export interface Gateway {
    * @throws {TidingsError} `hub/unavailable` (503), `limit/connections` (429), `auth/expired`, `auth/revoked` (401).
    */
   assertRoom(visitor: Visitor): void;
+  /**
+   * Whether an authorization still counts, for requests that open no connection, such as those of publishers. Wait for
+   * `ready` first.
+   *
+   * @throws {TidingsError} `auth/expired`, `auth/revoked` (401).
+   */
+  assertAuthorized(visitor: Visitor): void;
   /**
    * Resolves once the hub knows what was revoked: it may still be reading the log. Wait for it before `admit`.
    *
@@ -115,7 +124,7 @@ export interface Gateway {
 const READY_WITHIN = 5000;
 
 /** Raise it with every change of `Gateway`, `OwnConnection` or `ConnectRequest` that affects transports. */
-const VERSION = 4;
+const VERSION = 5;
 
 /** Under `Symbol.for`: a transport finds it even if another copy of the package made the hub. */
 export const GATEWAY: unique symbol = Symbol.for('tidings.gateway') as never;
@@ -139,10 +148,14 @@ export function gatewayOf(hub: object): Gateway {
 export function createGateway(core: Core): Gateway {
   const { limits, compression, random } = core.options;
 
-  function assertRoom({ subject, remote, expiresAt, issuedAt }: Visitor): void {
-    core.assertRoom(subject, remote);
-    core.assertNotExpired(expiresAt);
-    core.cluster.orders.assertNotRevoked({ subject, issuedAt });
+  function assertRoom(visitor: Visitor): void {
+    core.assertRoom(visitor.subject, visitor.remote);
+    assertAuthorized(visitor);
+  }
+
+  function assertAuthorized(visitor: Visitor): void {
+    core.assertNotExpired(visitor.expiresAt);
+    core.cluster.orders.assertNotRevoked(visitor);
   }
 
   async function ready(): Promise<void> {
@@ -189,8 +202,7 @@ export function createGateway(core: Core): Gateway {
       }
       // Another change came while `decide` was asked: its answer would undo that one.
       if (connection.request.wanted !== before.wanted) continue;
-      core.assertNotExpired(terms.expiresAt);
-      core.cluster.orders.assertNotRevoked({ subject: before.subject, issuedAt: terms.issuedAt });
+      assertAuthorized({ ...terms, subject: before.subject });
       return { cursor: core.change(connection, terms), topics: terms.wanted.matchers };
     }
   }
@@ -217,6 +229,7 @@ export function createGateway(core: Core): Gateway {
       return wanted;
     },
     assertRoom,
+    assertAuthorized,
     ready,
     visit,
     admit,

@@ -124,8 +124,8 @@ export interface Hub {
   /** Ends the connections of this hub that `where` picks, with a goodbye. @returns how many. */
   disconnect(where: (connection: ConnectionInfo) => boolean, options?: DisconnectOptions): number;
   /**
-   * Ends the connections of a subject, or those whose authorization was issued before a time, at every hub on the log, and
-   * refuses them (`auth/revoked`) from then on. Whoever signs in again has a newer authorization, which counts if
+   * Ends the connections of a subject, of one token, or those whose authorization was issued before a time, at every hub on
+   * the log, and refuses them (`auth/revoked`) from then on. Whoever signs in again has a newer authorization, which counts if
    * `authorize` says when it was issued (`issuedAt`); else the subject is refused until the revocation ends.
    *
    * @throws {TidingsError} `hub/invalid-option`, the error of the log's engine.
@@ -135,7 +135,7 @@ export interface Hub {
   presence(topic: string): Presence;
   /** This hub's counters; with `cluster`, those of all hubs on the log: as each said last, a few seconds ago. */
   stats(options: { readonly cluster: true }): ClusterStats;
-  stats(): HubStats;
+  stats(options?: Omit<StatsOptions, 'cluster'>): HubStats;
   /**
    * Whether the hub can serve new connections, for a readiness check. Asks the log's engine, and resolves within a second
    * even if the engine is away.
@@ -318,10 +318,10 @@ class AppHub implements Hub {
   }
 
   stats(options: { readonly cluster: true }): ClusterStats;
-  stats(): HubStats;
+  stats(options?: Omit<StatsOptions, 'cluster'>): HubStats;
   stats(options: StatsOptions = {}): HubStats | ClusterStats {
     assertOptions(options, STATS_OPTIONS);
-    return options.cluster === true ? this.#core.cluster.stats() : statsOf(this.#core);
+    return options.cluster === true ? this.#core.cluster.stats() : statsOf(this.#core, options.lagSince);
   }
 
   async health(options: HealthOptions = {}): Promise<HubHealth> {

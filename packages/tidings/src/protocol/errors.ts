@@ -26,6 +26,7 @@ const STATUS_OF = {
   'client/network': null,
   'client/silent': null,
   'client/unreadable': null,
+  'config/address': null,
   'config/insecure': null,
   'config/invalid': null,
   'config/unknown': null,

@@ -193,6 +193,7 @@ export function createFakeHub(stateTopics: ReadonlySet<string> = new Set()): Fak
       get status() {
         return status;
       },
+      heardAt: undefined,
       get cursor() {
         return kept;
       },

@@ -2,7 +2,7 @@ import { ROUTES, userTopic } from '../../shared/api.ts';
 import type { Notification, NotificationList, ReadUpTo, UnreadCount } from '../../shared/api.ts';
 import { plural } from '../lib/format.ts';
 import { fullTime, timeAgo } from '../lib/time.ts';
-import { ask, untilAnswered, words } from '../lib/http.ts';
+import { ask, words } from '../lib/http.ts';
 import type { Stream } from '../live/stream.ts';
 import { setAvatar } from '../ui/avatar.ts';
 import { element, keyedList, need, setAttribute, setText } from '../ui/dom.ts';
@@ -97,7 +97,7 @@ export function createBell(account: Account, stream: Stream): Bell {
         draw();
         return undefined;
       }
-      const answer = await untilAnswered(() => ask<NotificationList>('GET', ROUTES.notifications));
+      const answer = await ask<NotificationList>('GET', ROUTES.notifications);
       notices = listed(answer);
       draw();
       return answer.cursor;

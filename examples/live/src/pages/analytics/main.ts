@@ -3,7 +3,7 @@ import type { PageViews, ViewersSnapshot } from '../../shared/api.ts';
 import { formatCount, plural } from '../lib/format.ts';
 import { clockTime } from '../lib/time.ts';
 import { applyViewers } from '../lib/viewers.ts';
-import { ask, untilAnswered } from '../lib/http.ts';
+import { ask } from '../lib/http.ts';
 import { createPage } from '../shell/page.ts';
 import { element, need, setText } from '../ui/dom.ts';
 import { every } from '../ui/every.ts';
@@ -89,7 +89,7 @@ function drawTable(): void {
 
 async function load(): Promise<string> {
   const path = `${ROUTES.pageViews}?minutes=${SHOWN_MINUTES}`;
-  const answer = await untilAnswered(() => ask<PageViews>('GET', path));
+  const answer = await ask<PageViews>('GET', path);
   views = viewsOf(answer);
   drawViews();
   return answer.cursor;

@@ -1,5 +1,6 @@
 import { TOPICS } from '../../shared/api.ts';
 import { formatBytes, formatCount, plural } from '../lib/format.ts';
+import { createSource } from '../lib/source.ts';
 import { createPage } from '../shell/page.ts';
 import { need, setText } from '../ui/dom.ts';
 import { every } from '../ui/every.ts';
@@ -12,6 +13,8 @@ const { stream, start } = createPage();
 const table = createTable(createSorting(() => draw()));
 const place = (name: string): HTMLElement => need(document, `[data-total=${name}]`, HTMLElement);
 
+const source = createSource(stream.renew);
+
 let state: ConnectionsState | undefined;
 
 function draw(): void {
@@ -23,14 +26,16 @@ function draw(): void {
   }
   setText(place('bytes'), formatBytes(bytes));
   setText(place('tail'), `tail: ${plural(tailEvents, 'event')}, ${formatBytes(tailBytes)}`);
-  table.draw(state, stream.state().connection);
+  table.draw(state);
 }
 
 stream.on('connections:snapshot', (snapshot) => {
+  source.begin(snapshot.node);
   state = applySnapshot(snapshot, Date.now());
   draw();
 });
 stream.on('connections:delta', (delta) => {
+  if (!source.accepts(delta.node)) return;
   state = applyDelta(state, delta);
   draw();
 });

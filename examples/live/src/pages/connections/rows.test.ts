@@ -5,6 +5,7 @@ import { applyDelta, applySnapshot, sortRows, totals } from './rows.ts';
 function row(id: string, more: Partial<ConnectionRow> = {}): ConnectionRow {
   return {
     id,
+    browser: null,
     connectedAt: 1_000,
     remote: '192.0.2.x',
     signedIn: false,
@@ -22,7 +23,9 @@ const hub = { behind: 1, stalled: 0, head: 40, tailEvents: 40, tailBytes: 9_000 
 const state = applySnapshot(
   {
     version: 5,
+    node: 'one',
     at: 10_000,
+    own: 'me',
     connections: [row('a'), row('b', { connectedAt: 2_000, bytes: 50, signedIn: true, state: 'behind' })],
     total: 3,
     hub,
@@ -34,6 +37,7 @@ describe('the open streams', () => {
   test('follow what was added, changed and removed', () => {
     const next = applyDelta(state, {
       version: 6,
+      node: 'one',
       at: 11_000,
       upserted: [row('b', { bytes: 70 }), row('c')],
       removed: ['a'],
@@ -46,7 +50,7 @@ describe('the open streams', () => {
   });
 
   test('are not changed by a delta that the snapshot already contains', () => {
-    const old = { version: 5, at: 1, upserted: [], removed: ['a'], total: 0, hub };
+    const old = { version: 5, node: 'one', at: 1, upserted: [], removed: ['a'], total: 0, hub };
     expect(applyDelta(state, old)).toBe(state);
   });
 

@@ -6,9 +6,13 @@ import { isNews } from '../lib/versioned.ts';
 /** The open streams as the page knows them. */
 export interface ConnectionsState {
   readonly version: number;
+  /** The process that they are open at. */
+  readonly node: string;
   readonly rows: ReadonlyMap<string, ConnectionRow>;
   readonly total: number;
   readonly hub: HubFigures;
+  /** The mark of this browser's own streams. */
+  readonly own: string;
   /** How far the server's clock is ahead of this one, in ms. */
   readonly ahead: number;
 }
@@ -16,9 +20,11 @@ export interface ConnectionsState {
 export function applySnapshot(told: ConnectionsSnapshot, now: number): ConnectionsState {
   return {
     version: told.version,
+    node: told.node,
     rows: new Map(told.connections.map((row) => [row.id, row])),
     total: told.total,
     hub: told.hub,
+    own: told.own,
     ahead: told.at - now,
   };
 }
@@ -27,7 +33,7 @@ export function applyDelta(
   have: ConnectionsState | undefined,
   delta: ConnectionsDelta,
 ): ConnectionsState | undefined {
-  if (have === undefined || !isNews(have, delta)) return have;
+  if (have === undefined || delta.node !== have.node || !isNews(have, delta)) return have;
   const rows = new Map(have.rows);
   for (const id of delta.removed) rows.delete(id);
   for (const row of delta.upserted) rows.set(row.id, row);

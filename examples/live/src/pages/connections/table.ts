@@ -7,8 +7,7 @@ import type { ConnectionsState } from './rows.ts';
 import type { Sorting } from './sorting.ts';
 
 export interface ConnectionsTable {
-  /** @param own the id of this page's own connection */
-  draw(state: ConnectionsState, own: string | undefined): void;
+  draw(state: ConnectionsState): void;
   /** Only the ages, which change by themselves. */
   tick(state: ConnectionsState): void;
 }
@@ -25,7 +24,7 @@ export function createTable(sorting: Sorting): ConnectionsTable {
     createRow,
     (item, row) => {
       updateRow(item, row);
-      need(item, '[data-own]', HTMLElement).hidden = row.id !== own;
+      need(item, '[data-own]', HTMLElement).hidden = row.browser !== own;
     },
   );
 
@@ -46,8 +45,8 @@ export function createTable(sorting: Sorting): ConnectionsTable {
   }
 
   return {
-    draw(state, ownId) {
-      own = ownId;
+    draw(state) {
+      ({ own } = state);
       list.show(sortRows(state, sorting.order()));
       drawn = true;
       tick(state);

@@ -9,6 +9,8 @@ export const KEPT = 30 * 60_000;
 /** The page's copy of the server's metrics. */
 export interface MetricsState {
   readonly version: number;
+  /** The process that they are of. */
+  readonly node: string;
   readonly startedAt: number;
   readonly interval: number;
   readonly metrics: Metrics;
@@ -17,15 +19,20 @@ export interface MetricsState {
   readonly ahead: number;
 }
 
-/** A snapshot replaces the figures; the page's own history stays in front of the snapshot's. */
+/**
+ * A snapshot replaces the figures; the page's own history stays in front of the snapshot's, unless that is another
+ * process'.
+ */
 export function applySnapshot(
   have: MetricsState | undefined,
   told: DashboardSnapshot,
   now: number,
 ): MetricsState {
-  const samples = mergeHistory(have?.samples ?? [], samplesOf(told.history), told.interval);
+  const own = have?.node === told.node ? have.samples : [];
+  const samples = mergeHistory(own, samplesOf(told.history), told.interval);
   return {
     version: told.version,
+    node: told.node,
     startedAt: told.startedAt,
     interval: told.interval,
     metrics: told.metrics,
@@ -39,7 +46,7 @@ export function applyDelta(
   delta: DashboardDelta,
   now: number,
 ): MetricsState | undefined {
-  if (have === undefined || !isNews(have, delta)) return have;
+  if (have === undefined || delta.node !== have.node || !isNews(have, delta)) return have;
   const metrics = { ...have.metrics, ...delta.metrics };
   const samples = appendSample(have.samples, { at: delta.at, metrics }, have.interval);
   return {

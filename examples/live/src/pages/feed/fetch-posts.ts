@@ -1,12 +1,12 @@
 import { LIMITS, ROUTES } from '../../shared/api.ts';
 import type { Post, PostList } from '../../shared/api.ts';
-import { ask, untilAnswered } from '../lib/http.ts';
+import { ask } from '../lib/http.ts';
 
 export function fetchPosts(before?: number, limit?: number): Promise<PostList> {
   const query = new URLSearchParams();
   if (before !== undefined) query.set('before', String(before));
   if (limit !== undefined) query.set('limit', String(limit));
-  return untilAnswered(() => ask<PostList>('GET', `${ROUTES.posts}?${query.toString()}`));
+  return ask<PostList>('GET', `${ROUTES.posts}?${query.toString()}`);
 }
 
 export function fetchPost(id: number): Promise<Post> {

@@ -2,7 +2,7 @@ import { ROUTES, TOPICS } from '../../shared/api.ts';
 import type { ViewersSnapshot } from '../../shared/api.ts';
 import { plural } from '../lib/format.ts';
 import { applyViewers, viewersOf } from '../lib/viewers.ts';
-import { ApiError, ask, words } from '../lib/http.ts';
+import { ApiError, ask, untilAnswered, words } from '../lib/http.ts';
 import { createPage } from '../shell/page.ts';
 import { keyedList, need, setText } from '../ui/dom.ts';
 import { every } from '../ui/every.ts';
@@ -113,10 +113,11 @@ async function load(): Promise<string> {
 }
 
 async function loadOlder(): Promise<void> {
-  if (next === null) return;
+  const before = next;
+  if (before === null) return;
   older.disabled = true;
   try {
-    const answer = await fetchPosts(next);
+    const answer = await untilAnswered(() => fetchPosts(before));
     ({ next } = answer);
     oldest = answer.posts.at(-1)?.id ?? oldest;
     show(upsertPosts(posts, answer.posts));

@@ -30,7 +30,8 @@ test('pages without viewers disappear, and the most viewed come first', () => {
 });
 
 test('a delta that the snapshot already contains changes nothing', () => {
-  expect(applyViewers(have, { version: 3, people: 99, pages: [] })).toBe(have);
+  expect(applyViewers(have, { version: 2, people: 99, pages: [] })).toBe(have);
+  expect(applyViewers(have, { version: 3, people: 99, pages: [] })?.people).toBe(99);
 });
 
 test('without a snapshot there is nothing to apply a delta to', () => {

@@ -1,12 +1,14 @@
 import type { PageName, ViewersDelta, ViewersSnapshot } from '../../shared/api.ts';
-import { isNews } from './versioned.ts';
 
-/** Applies a delta: pages without viewers go, the most viewed come first. */
+/**
+ * Applies a delta: pages without viewers go, the most viewed come first. Its version says up to where of the log it counts:
+ * an older one is in the snapshot already, and one of the same version may say more.
+ */
 export function applyViewers(
   have: ViewersSnapshot | undefined,
   delta: ViewersDelta,
 ): ViewersSnapshot | undefined {
-  if (have === undefined || !isNews(have, delta)) return have;
+  if (have === undefined || delta.version < have.version) return have;
   const pages = new Map(have.pages.map(({ page, viewers }) => [page, viewers]));
   for (const { page, viewers } of delta.pages) pages.set(page, viewers);
   return {

@@ -1,81 +1,70 @@
 import { connect } from 'tidings/client';
 import type { EventClient, Gap, NextTry, Opening, ReceivedEvent, Status, TidingsError } from 'tidings/client';
-import { ROUTES } from '../../shared/api.ts';
+import { ROUTES, VISIT_HEADERS, countingTopics, trimPath } from '../../shared/api.ts';
 import type { Events } from '../../shared/api.ts';
+import { ApiError } from '../lib/http.ts';
 import { createSignal } from '../lib/signal.ts';
 import { uuid } from '../lib/uuid.ts';
 import { watchAbsence } from './absence.ts';
 import { INITIAL_STATE, wordsForGoodbye } from './status.ts';
 import type { StreamState } from './status.ts';
 
-/** Received events, for pages that show the stream itself. */
+/** A received event, for pages that show the stream itself. */
 export interface Receipt {
   readonly type: string;
   readonly at: number;
-  /** UTF-16 units of its data. */
-  readonly size: number;
+  readonly data: string;
 }
 
-/** The one event stream of a page: it carries the page's topics, the user's own, and counts the page as viewed. */
+export interface StreamPlan {
+  readonly topics: readonly string[];
+  /**
+   * Fetches the data that the page shows in addition to its events, and resolves to their cursor. Called at the start and
+   * after a gap; events wait until it is done.
+   */
+  readonly load?: (() => Promise<string>) | undefined;
+}
+
+/** The event stream of a page: it carries the page's topics, the user's own, and counts the page as viewed. */
 export interface Stream {
   on<Type extends keyof Events>(type: Type, handle: (data: Events[Type]) => void): void;
   onReceipt(listener: (receipt: Receipt) => void): void;
   onState(listener: () => void): void;
-  /** The server reported missing events. */
-  onGap(listener: () => void): void;
-  /** The server refused the stream, and the client doesn't try again by itself. */
-  onRefused(listener: (status: number | undefined) => void): void;
+  /** The server refused the stream, or what has to be loaded with it, because of who is asking. */
+  onRefused(listener: () => void): void;
   state(): StreamState;
-  /** Opens it, or opens it anew with other topics from where it is. `cursor` is where it starts the first time. */
-  open(topics: readonly string[], cursor?: string): void;
-  /** Holds events back, in order, until the returned function is called: while a list is being fetched. */
-  hold(): () => void;
-  /** The page has caught up with a gap. */
-  caughtUp(): void;
+  /** Opens it, or opens it anew: for another user, or with other topics. */
+  open(plan: StreamPlan): void;
   /** Opens it anew, now. */
   retry(): void;
+  /** Asks for the snapshots that greet it again: those of a node that is gone are of no use. */
+  renew(): void;
 }
 
 /** Somebody is looking at the page: it is worth asking more often than by default. */
 const LONGEST_WAIT = 10_000;
 
+/** Tabs that nobody has looked at for this long no longer count as viewed. */
+const ABSENT_AFTER = 30_000;
+
 /**
- * Over HTTP/1.1, browsers have six connections to a server for all of their tabs. Tabs that nobody has looked at for
- * this long give theirs back, and no longer count as viewed.
+ * Tabs share one stream where the browser has Web Locks: on HTTPS and localhost. Elsewhere each has one of its own, and
+ * over HTTP/1.1 a browser opens six connections for all of them: a tab that nobody looks at gives its own back.
  */
-const REST_AFTER = 30_000;
+const SHARES = 'locks' in navigator;
 
-/** `fetch` that calls `heard` for all received bytes: heartbeats are not events, and the client doesn't report them. */
-async function listen(url: string, init: RequestInit, heard: () => void): Promise<Response> {
-  const response = await fetch(url, init);
-  if (response.body === null) return response;
-  const tap = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      heard();
-      controller.enqueue(chunk);
-    },
-  });
-  return new Response(response.body.pipeThrough(tap), response);
-}
-
-/** @param page the path under which the page is counted */
-export function createStream(page: string): Stream {
-  const url = new URL(ROUTES.events, location.href);
-  url.searchParams.set('page', page);
-  url.searchParams.set('view', uuid());
-
+/** @param path the page's, under which it is counted */
+export function createStream(path: string): Stream {
+  const page = trimPath(path);
+  const visit = { [VISIT_HEADERS.page]: page, [VISIT_HEADERS.view]: uuid() };
   const handlers = new Map<string, (data: unknown) => void>();
   const receipts = createSignal<[Receipt]>();
   const changes = createSignal<[]>();
-  const gaps = createSignal<[]>();
-  const refusals = createSignal<[number | undefined]>();
+  const refusals = createSignal<[]>();
 
   let client: EventClient | undefined;
-  let topics: readonly string[] = [];
-  let start: string | undefined;
+  let plan: StreamPlan = { topics: [] };
   let openings = 0;
-  let holds = 0;
-  let held: ReceivedEvent[] = [];
   let state: StreamState = { ...INITIAL_STATE, offline: !navigator.onLine };
 
   function change(next: Partial<StreamState>): void {
@@ -83,29 +72,11 @@ export function createStream(page: string): Stream {
     changes.tell();
   }
 
-  /** Draws nothing: the indicator looks once a second. */
-  function heard(): void {
-    state = { ...state, heardAt: Date.now() };
-  }
-
-  function hand(event: ReceivedEvent): void {
-    handlers.get(event.type)?.(event.json());
-  }
-
   function receive(event: ReceivedEvent): void {
     const at = Date.now();
     state = { ...state, events: state.events + 1, lastEventAt: at };
-    receipts.tell({ type: event.type, at, size: event.data.length });
-    if (holds > 0) held.push(event);
-    else hand(event);
-  }
-
-  function release(): void {
-    holds -= 1;
-    if (holds > 0) return;
-    const events = held;
-    held = [];
-    for (const event of events) hand(event);
+    receipts.tell({ type: event.type, at, data: event.data });
+    handlers.get(event.type)?.(event.json());
   }
 
   function opened({ connection, heartbeat }: Opening): void {
@@ -114,15 +85,19 @@ export function createStream(page: string): Stream {
   }
 
   function missed(found: readonly Gap[]): void {
-    change({ gap: { at: Date.now(), reasons: [...new Set(found.map((gap) => gap.reason))] } });
-    gaps.tell();
+    const at = Date.now();
+    const reasons = [...new Set(found.map((gap) => gap.reason))];
+    // A page that loads nothing has caught up with the snapshot that greets it.
+    change({ gap: { at, reasons }, ...(plan.load === undefined ? { caughtUpAt: at } : {}) });
   }
 
   function failed(error: TidingsError, { retryIn }: NextTry): void {
-    const problem = error.message;
-    if (retryIn !== undefined) return change({ phase: 'waiting', problem, retryAt: Date.now() + retryIn });
-    change({ phase: 'refused', problem });
-    refusals.tell(error.status);
+    const { cause } = error;
+    const status = cause instanceof ApiError ? cause.status : error.status;
+    const problem = cause instanceof ApiError ? cause.message : error.message;
+    if (retryIn === undefined) change({ phase: 'refused', problem });
+    else change({ phase: 'waiting', problem, retryAt: Date.now() + retryIn });
+    if (status === 401 || status === 403) refusals.tell();
   }
 
   /** Except after a failure, only this event says why the stream ends and when it comes back. */
@@ -133,26 +108,27 @@ export function createStream(page: string): Stream {
 
   function changed(status: Status): void {
     if (status === 'waiting') change({ phase: 'waiting' });
-    if (status === 'connecting') change({ phase: 'waiting', retryAt: undefined });
+    if (status === 'connecting') {
+      change({ phase: state.phase === 'resting' ? 'connecting' : 'waiting', retryAt: undefined });
+    }
+    if (status === 'paused') change({ phase: 'resting', retryAt: undefined });
     if (status === 'closed') change({ phase: 'ended' });
   }
 
-  function close(): void {
-    start = client?.cursor ?? start;
+  function run(): void {
+    // A client's last event says that it was closed; the page knows that if it closed the client itself.
     const closing = client;
     client = undefined;
     closing?.close();
-  }
-
-  function run(): void {
-    close();
-    if (absence.lasts()) return change({ phase: 'resting', retryAt: undefined });
     change({ phase: 'connecting', retryAt: undefined });
-    const fresh = connect(url, {
-      topics,
-      fetch: (address, init: RequestInit) => listen(address, init, heard),
+    const { topics, load } = plan;
+    const fresh = connect(ROUTES.events, {
+      topics: absence.lasts() ? topics : [...topics, ...countingTopics(page)],
+      // A function: fixed headers that differ would keep tabs from sharing.
+      headers: () => visit,
+      shared: true,
       retry: { max: LONGEST_WAIT },
-      ...(start === undefined ? {} : { cursor: start }),
+      ...(load === undefined ? {} : { load: ({ gaps }) => catchUp(load, gaps) }),
     });
     client = fresh;
     for (const type of handlers.keys()) fresh.on(type, receive);
@@ -160,30 +136,30 @@ export function createStream(page: string): Stream {
     fresh.onOpen(opened);
     fresh.onGap(missed);
     fresh.onError(failed);
-    // A client's last event says that it was closed; the page knows that if it closed the client itself.
     fresh.onStatus((status) => {
       if (client === fresh) changed(status);
     });
+    if (absence.lasts() && !SHARES) fresh.pause();
   }
 
-  /** It resumes from its cursor when the page is shown again. A stream that is over for good stays closed. */
-  function rest(): void {
-    if (client === undefined || state.phase === 'ended' || state.phase === 'refused') return;
-    close();
-    change({ phase: 'resting', retryAt: undefined });
+  async function catchUp(load: () => Promise<string>, gaps: readonly Gap[]): Promise<string> {
+    const cursor = await load();
+    if (gaps.length > 0) change({ caughtUpAt: Date.now() });
+    return cursor;
   }
 
-  function wake(): void {
-    if (state.phase === 'resting') run();
+  function leave(): void {
+    if (!SHARES) return client?.pause();
+    return ignoreFailure(client?.unsubscribe(...countingTopics(page)));
   }
 
-  const absence = watchAbsence(document, REST_AFTER, { begins: rest, ends: wake });
+  function comeBack(): void {
+    if (!SHARES) return client?.resume();
+    return ignoreFailure(client?.subscribe(...countingTopics(page)));
+  }
 
-  // A page kept for the back button is not being read, and its stream would keep it from being kept.
-  addEventListener('pagehide', close);
-  addEventListener('pageshow', (event) => {
-    if (event.persisted) run();
-  });
+  const absence = watchAbsence(document, ABSENT_AFTER, { begins: leave, ends: comeBack });
+
   for (const type of ['online', 'offline']) {
     addEventListener(type, () => change({ offline: type === 'offline' }));
   }
@@ -192,19 +168,21 @@ export function createStream(page: string): Stream {
     on: (type, handle) => void handlers.set(type, handle as (data: unknown) => void),
     onReceipt: receipts.add,
     onState: changes.add,
-    onGap: gaps.add,
     onRefused: refusals.add,
-    state: () => ({ ...state, cursor: client?.cursor ?? start }),
-    open(nextTopics, cursor) {
-      topics = nextTopics;
-      start ??= cursor;
+    state: () => ({ ...state, cursor: client?.cursor, heardAt: client?.heardAt }),
+    open(next) {
+      plan = next;
       run();
     },
-    hold() {
-      holds += 1;
-      return release;
+    retry() {
+      if (state.phase === 'refused' || state.phase === 'ended') run();
+      else client?.reconnect();
     },
-    caughtUp: () => change({ caughtUpAt: Date.now() }),
-    retry: run,
+    renew: run,
   };
+}
+
+/** Only the count of viewers is at stake, and the stream has listeners for what is wrong with it. */
+function ignoreFailure(change: Promise<unknown> | undefined): void {
+  change?.catch(() => undefined);
 }

@@ -37,34 +37,33 @@ export function createPage(): Page {
   const signIn = createSignIn(account);
   const menu = createAccountMenu(account, signIn);
   const bell = createBell(account, stream);
-  let loads = 0;
 
   startThemeButton();
   startIndicator(stream);
 
-  async function reload(plan: PagePlan): Promise<void> {
-    loads += 1;
-    const mine = loads;
-    const release = stream.hold();
-    try {
-      await Promise.all([plan.load?.(), bell.load()]);
-      if (mine === loads) stream.caughtUp();
-    } catch (error) {
-      showToast(words(error), {
-        tone: 'bad',
-        stay: true,
-        action: { label: 'Try again', run: () => void reload(plan) },
-      });
-    } finally {
-      release();
-    }
+  /** @param early the page's own data, if they are on their way already */
+  function open(plan: PagePlan, early?: Promise<string>): void {
+    const { topics } = plan;
+    const load = async (): Promise<string> => {
+      // A second call is for a gap: it needs newer data.
+      const first = early;
+      early = undefined;
+      const ofPage = await (first ?? plan.load?.());
+      // The page's answer came first, so its cursor is the older of the two: nothing of either list is missed.
+      const ofBell = await bell.load();
+      const cursor = ofPage ?? ofBell;
+      if (cursor === undefined) throw new Error('Nothing that has a cursor was loaded.');
+      return cursor;
+    };
+    const loads = plan.load !== undefined || account.user() !== null;
+    if (!loads) void bell.load();
+    stream.open({ topics: [...topics, ...bell.topics()], load: loads ? load : undefined });
   }
 
   function userChanged(plan: PagePlan, why: AccountChange): void {
     menu.show();
     plan.userChanged?.();
-    void reload(plan);
-    stream.open([...plan.topics, ...bell.topics()]);
+    open(plan);
     if (why !== 'ended') return;
     showToast('Your session has ended.', {
       stay: true,
@@ -73,12 +72,13 @@ export function createPage(): Page {
   }
 
   async function begin(plan: PagePlan): Promise<void> {
-    const [ofPage] = await Promise.all([plan.load?.(), account.refresh()]);
+    const early = plan.load?.();
+    // Its failure is dealt with where it is awaited.
+    early?.catch(() => undefined);
+    await account.refresh();
     menu.show();
     plan.userChanged?.();
-    const ofBell = await bell.load();
-    // The page's answer came first, so its cursor is the older of the two: nothing of either list is missed.
-    stream.open([...plan.topics, ...bell.topics()], ofPage ?? ofBell);
+    open(plan, early);
   }
 
   return {
@@ -87,12 +87,9 @@ export function createPage(): Page {
     signIn,
     start(plan) {
       account.onChange((why) => userChanged(plan, why));
-      stream.onGap(() => void reload(plan));
-      stream.onRefused((status) => {
-        // The session is over, or belongs to somebody else now; if not, the refusal stands.
-        if (status === 401 || status === 403) {
-          account.refresh().catch((error: unknown) => showToast(words(error), { tone: 'bad' }));
-        }
+      // The session is over, or belongs to somebody else now; if not, the refusal stands.
+      stream.onRefused(() => {
+        account.refresh().catch((error: unknown) => showToast(words(error), { tone: 'bad' }));
       });
       begin(plan).catch((error: unknown) => {
         showToast(words(error), {

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PageViewers } from '../../shared/api.ts';
+import { visitOf } from '../testing/person.ts';
 import { openStream } from '../testing/stream.ts';
 import type { Stream } from '../testing/stream.ts';
 import { startServer } from '../testing/server.ts';
 import type { TestServer } from '../testing/server.ts';
+import { until } from '../testing/until.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -28,13 +30,13 @@ describe('viewers', () => {
     const told = async (viewers: number): Promise<void> => {
       await watching.next('viewers:delta', ({ pages }) => counts(pages, '/feed') === viewers);
     };
-    const annsTab = await ann.stream(`page=/feed&${newView()}`);
+    const annsTab = await ann.view('/feed');
     await told(1);
-    const bobsTab = await bob.stream(`page=/feed&${newView()}`);
+    const bobsTab = await bob.view('/feed');
     await told(2);
-    const annsSecondTab = await ann.stream(`page=/feed&${newView()}`);
+    const annsSecondTab = await ann.view('/feed');
     await bobsTab.close();
-    const bobsReload = await bob.stream(`page=/feed&${newView()}`);
+    const bobsReload = await bob.view('/feed');
     await annsTab.close();
     const seen = watching.events.length;
     await bobsReload.close();
@@ -48,28 +50,43 @@ describe('viewers', () => {
 
   test('are recognized by a cookie that the server sets once', async () => {
     const ann = server.person();
-    const stream = await ann.stream(`page=/feed&${newView()}`);
+    const stream = await ann.view('/feed');
     expect(stream.response.headers.getSetCookie().join()).toMatch(
       /^tidings_visitor=[\w-]{22};.*HttpOnly; SameSite=Lax$/,
     );
-    const again = await ann.stream(`page=/feed&${newView()}`);
+    const again = await ann.view('/feed');
     expect(again.response.headers.getSetCookie()).toEqual([]);
     await Promise.all([stream.close(), again.close()]);
   });
 
   test.each([
-    'page=/feed',
-    'page=/feed&view=short',
-    `page=feed&${newView()}`,
-    `page=${'/x'.repeat(101)}&${newView()}`,
-    `page=/a%0Ab&${newView()}`,
-    `page=/caf%C3%A9&${newView()}`,
-    `page=/feed%3Fsecret&${newView()}`,
-    `page=/feed%23x&${newView()}`,
-  ])('are refused for ?%s with 400', async (query) => {
-    const answer = await server.person().get(`/events?topic=posts&${query}`);
+    ['no number of the load', '/feed', ''],
+    ['a short number', '/feed', 'short'],
+    ['no path', 'feed', undefined],
+    ['a page that does not exist', '/made-up', undefined],
+    ['a path that is too long', '/x'.repeat(101), undefined],
+    ['a query', '/feed?secret', undefined],
+    ['a name that every object has', 'constructor', undefined],
+  ])('are refused for %s with 400', async (_, page, view) => {
+    const { headers } = visitOf(page, view);
+    const answer = await server.person().send('GET', '/events?topic=posts', undefined, headers);
     expect(answer.status).toBe(400);
     expect(answer.body.code).toMatch(/^(page|request)\/invalid$/);
+  });
+
+  test('are counted on every page of a stream that several tabs share', async () => {
+    const watching = await watch();
+    const { query } = visitOf('/feed');
+    const stream = await server.person().stream(`${query}&${visitOf('/analytics').query}`);
+    const told = (page: string): number | undefined =>
+      watching.events
+        .filter(({ type }) => type === 'viewers:delta')
+        .map((event) => counts(event.json().pages, page))
+        .findLast((viewers) => viewers !== undefined);
+    await until(() => told('/feed') === 1 && told('/analytics') === 1);
+    await stream.close();
+    await until(() => told('/feed') === 0 && told('/analytics') === 0);
+    await watching.close();
   });
 });
 
@@ -85,9 +102,9 @@ describe('page views', () => {
     const watching = await server.person().stream('topic=pageviews');
     const before = (await server.person().get('/analytics/pageviews?minutes=5')).body;
     const ann = server.person();
-    const view = newView();
-    for (let i = 0; i < 3; i += 1) await (await ann.stream(`page=/dashboard&${view}`)).close();
-    await (await ann.stream(`page=/dashboard/&${newView()}`)).close();
+    const view = crypto.randomUUID();
+    for (let i = 0; i < 3; i += 1) await (await ann.view('/dashboard', view)).close();
+    await (await ann.view('/dashboard/')).close();
     await watching.next('pageviews:delta', ({ total }) => total === before.total + 2);
     const after = (await server.person().get('/analytics/pageviews?minutes=5')).body;
     expect(after.total).toBe(before.total + 2);
@@ -102,10 +119,10 @@ describe('page views', () => {
 
   test('follow a cursor: views counted in between arrive, as totals that may be repeated', async () => {
     const { cursor, total } = (await server.person().get('/analytics/pageviews')).body;
-    await (await server.person().stream(`page=/later&${newView()}`)).close();
+    await (await server.person().view('/connections')).close();
     const stream = await server.person().stream(`topic=pageviews&last_event_id=${cursor}`);
     const delta = (await stream.next('pageviews:delta', (data) => data.total > total)).json();
-    expect(delta).toMatchObject({ total: total + 1, pages: [{ page: '/later', total: 1 }] });
+    expect(delta).toMatchObject({ total: total + 1, pages: [{ page: '/connections', total: 1 }] });
     await stream.close();
   });
 

@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import { LIMITS } from '../../shared/api.ts';
+import { LIMITS, trimPath } from '../../shared/api.ts';
 import type { PageName } from '../../shared/api.ts';
 import { hostOf } from '../http/cross-site.ts';
 import { HttpProblem } from '../http/problem.ts';
@@ -20,8 +20,7 @@ export function pageName(request: Request, path: string): PageName {
   if (!PATH.test(path) || path.length > LIMITS.pageLength) {
     throw invalid(`A page is a path that begins with / and has at most ${LIMITS.pageLength} characters.`);
   }
-  // `/feed/` is `/feed`.
-  const name = path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
+  const name = trimPath(path);
   const origin = request.get('Origin');
   if (origin === undefined) return name;
   const host = hostOf(origin);

@@ -16,6 +16,8 @@ export interface PageViewCounter {
   total(): number;
   /** The views of the last so many minutes. */
   read(minutes: number): Promise<Omit<PageViews, 'cursor'>>;
+  /** Learns of views that another process has counted. */
+  recount(): Promise<void>;
   /** Forgets the ids of views, and minutes, that are old; they stay in the totals. */
   prune(): Promise<void>;
   /** Saves all views recorded so far. */
@@ -70,20 +72,21 @@ export async function createPageViews(options: PageViewsOptions): Promise<PageVi
   async function saveBatch(views: readonly View[]): Promise<void> {
     const added = await outbox.commit(async (transaction, tell) => {
       const fresh = await rememberIds(transaction, views);
-      if (fresh.length === 0) return 0;
+      if (fresh.length === 0) return undefined;
       const minutes = await addToMinutes(
         transaction,
         countBy(fresh, ({ at }) => startOfMinute(at)),
       );
       const byPage = countBy(fresh, ({ page }) => page);
       const pages = await addPageViews(transaction, byPage, { maxPages, at: clock.now() });
-      const data = { minutes, pages, total: total + fresh.length };
-      tell({ topics: TOPICS.pageViews, type: 'pageviews:delta', data });
-      return fresh.length;
+      // Other processes count, too.
+      const now = await sumPageViews(transaction);
+      tell({ topics: TOPICS.pageViews, type: 'pageviews:delta', data: { minutes, pages, total: now } });
+      return { views: fresh.length, now };
     });
-    if (added === 0) return;
-    total += added;
-    ids += added;
+    if (added === undefined) return;
+    total = added.now;
+    ids += added.views;
     onCount();
   }
 
@@ -150,6 +153,13 @@ export async function createPageViews(options: PageViewsOptions): Promise<PageVi
         pages: await topPages(db),
         total,
       };
+    },
+
+    async recount() {
+      const now = await sumPageViews(db);
+      if (now === total) return;
+      total = now;
+      onCount();
     },
 
     async prune() {

@@ -2,6 +2,7 @@ import express from 'express';
 import type { RequestHandler, Router } from 'express';
 import { z } from 'zod';
 import { LIMITS, ROUTES } from '../../shared/api.ts';
+import type { User } from '../../shared/api.ts';
 import type { Clock } from '../lib/clock.ts';
 import { jsonBody, parseInput } from '../http/input.ts';
 import { methodNotAllowed } from '../http/problem.ts';
@@ -37,9 +38,12 @@ export interface AuthRoutesOptions {
   readonly clock: Clock;
   /** How often an address may sign in or up. */
   readonly limit: RequestHandler;
+  /** Ends the streams of somebody who has signed out, at other processes too. */
+  readonly signedOut: (user: User) => Promise<void>;
 }
 
-export function authRoutes({ users, guard, knownBrowsers, clock, limit }: AuthRoutesOptions): Router {
+export function authRoutes(options: AuthRoutesOptions): Router {
+  const { users, guard, knownBrowsers, clock, limit, signedOut } = options;
   const router = express.Router();
 
   router
@@ -67,7 +71,9 @@ export function authRoutes({ users, guard, knownBrowsers, clock, limit }: AuthRo
       response.json(describeSession(request));
     })
     .delete(async (request, response) => {
+      const { user } = request.session;
       await endSession(request);
+      if (user !== undefined) await signedOut(user);
       response.clearCookie('tidings_session').status(204).end();
     })
     .all(methodNotAllowed('GET', 'POST', 'DELETE'));

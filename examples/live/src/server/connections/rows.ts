@@ -7,7 +7,7 @@ import { isForCounting } from '../events/topics.ts';
  * The public details of a connection. The page is public, so addresses are cut to their network, private topics lose
  * their owner, the page that somebody views is left out, and only the kind of program remains of the user agent.
  */
-export function toRow(connection: ConnectionInfo): ConnectionRow {
+export function toRow(connection: ConnectionInfo): Omit<ConnectionRow, 'browser'> {
   return {
     id: connection.id,
     connectedAt: connection.connectedAt,

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { DashboardDelta, Metrics } from '../../shared/api.ts';
+import type { DashboardDelta, Metrics, NodeFigures } from '../../shared/api.ts';
 import { manualClock } from '../testing/clock.ts';
 import type { ManualClock } from '../testing/clock.ts';
 import { createDashboard } from './dashboard.ts';
@@ -10,6 +10,8 @@ let clock: ManualClock;
 let watchers: number;
 let samples: number;
 let current: Metrics;
+let nodes: NodeFigures[];
+let toldNodes: unknown[];
 let told: (DashboardDelta & { key: string | undefined })[];
 let dashboard: Dashboard;
 
@@ -19,11 +21,15 @@ beforeEach(() => {
   samples = 0;
   current = Object.fromEntries(metricNames.map((name) => [name, 0])) as unknown as Metrics;
   told = [];
+  nodes = [];
+  toldNodes = [];
   dashboard = createDashboard({
     clock,
+    node: 'one',
+    nodes: { figures: () => nodes },
     interval: 1000,
     startedAt: 5,
-    hub: { watchers: () => watchers },
+    hub: { watchers: () => watchers, presence: () => ({ count: 0, members: [] }) },
     sampler: {
       sample() {
         samples += 1;
@@ -34,7 +40,10 @@ beforeEach(() => {
       close: () => undefined,
     },
     announce: (...announcements) => {
-      for (const { key, data } of announcements) told.push({ key, ...(data as DashboardDelta) });
+      for (const { type, key, data } of announcements) {
+        if (type === 'dashboard:nodes') toldNodes.push(data);
+        else told.push({ key, ...(data as DashboardDelta) });
+      }
       return Promise.resolve();
     },
   });
@@ -78,8 +87,8 @@ test('publishes only changed groups, each as a whole under its key', async () =>
   const at = clock.now();
   const delays = { lagP50: null, lagP99: 0, loopDelayP50: 0, loopDelayP99: 0 };
   expect(told).toEqual([
-    { key: 'delays', version: expect.any(Number), at, metrics: delays },
-    { key: 'totals', version: expect.any(Number), at, metrics: { posts: 1, pageViews: 0 } },
+    { key: 'one delays', node: 'one', version: expect.any(Number), at, metrics: delays },
+    { key: 'one totals', node: 'one', version: expect.any(Number), at, metrics: { posts: 1, pageViews: 0 } },
   ]);
   const versions = [version, ...told.map((delta) => delta.version)];
   expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
@@ -98,7 +107,7 @@ test('publishes totals as they change, once, and not while no page watches', asy
   dashboard.snapshot();
   current.posts = 1;
   await dashboard.tellTotals();
-  expect(told).toMatchObject([{ key: 'totals', metrics: { posts: 1, pageViews: 0 } }]);
+  expect(told).toMatchObject([{ key: 'one totals', metrics: { posts: 1, pageViews: 0 } }]);
   expect(dashboard.snapshot().metrics.posts).toBe(1);
   await second();
   expect(told).toHaveLength(1);
@@ -111,7 +120,7 @@ test('a snapshot counts the page that it greets, and other pages get the change 
   expect(dashboard.snapshot().metrics.connections).toBe(1);
   told = [];
   await second();
-  expect(told).toMatchObject([{ key: 'streams', metrics: { connections: 1 } }]);
+  expect(told).toMatchObject([{ key: 'one streams', metrics: { connections: 1 } }]);
 });
 
 test('a snapshot contains the history in columns, ending with its own metrics', async () => {
@@ -140,4 +149,26 @@ test('a time in which the process did not run is a gap', async () => {
   clock.advance(60_000);
   await second();
   expect(dashboard.snapshot().history.series.posts).toEqual([0, null, 0]);
+});
+
+test('the list of nodes is published when it changes, and is part of a snapshot', async () => {
+  watchers = 1;
+  const node: NodeFigures = {
+    id: 'x',
+    name: 'one',
+    startedAt: 5,
+    connections: 1,
+    publishedPerSecond: null,
+    deliveredPerSecond: null,
+  };
+  nodes = [node];
+  await second();
+  await second();
+  nodes = [node, { ...node, id: 'y', name: 'two' }];
+  await second();
+  expect(toldNodes).toEqual([
+    { node: 'one', nodes: [node] },
+    { node: 'one', nodes },
+  ]);
+  expect(dashboard.snapshot()).toMatchObject({ node: 'one', nodes });
 });

@@ -4,6 +4,8 @@ import type { DashboardSnapshot, MetricName, Metrics } from '../../shared/api.ts
 import { createVersions } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Announce, Announcement } from '../events/announce.ts';
+import { createInterest } from '../events/interest.ts';
+import type { Nodes } from '../events/nodes.ts';
 import { createHistory } from './history.ts';
 import type { Sampler } from './sampler.ts';
 
@@ -18,9 +20,12 @@ export interface Dashboard {
 }
 
 export interface DashboardOptions {
-  readonly hub: Pick<Hub, 'watchers'>;
+  readonly hub: Pick<Hub, 'watchers' | 'presence'>;
   readonly sampler: Sampler;
   readonly announce: Announce;
+  /** This process, and all that serve the app. */
+  readonly node: string;
+  readonly nodes: Pick<Nodes, 'figures'>;
   readonly clock: Clock;
   /** Milliseconds between two calls of `tick`. */
   readonly interval: number;
@@ -52,11 +57,13 @@ type Group = keyof typeof GROUPS;
 const groups = Object.keys(GROUPS) as Group[];
 
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { hub, sampler, announce, clock, interval, startedAt } = options;
+  const { hub, sampler, announce, node, nodes, clock, interval, startedAt } = options;
   const nextVersion = createVersions(clock);
   const history = createHistory({ ...KEPT, gap: GAP_INTERVALS * interval });
   /** The figures that watching pages have. */
   let latest: Sample | undefined;
+  /** The nodes that they have, as JSON. */
+  let toldNodes = '';
 
   function takeSample(): Sample {
     const at = clock.now();
@@ -65,37 +72,49 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     return latest;
   }
 
-  const isWatched = (): boolean => hub.watchers(TOPICS.dashboard) > 0;
+  const interest = createInterest(hub, TOPICS.dashboard, clock);
 
   function toDelta(group: Group, at: number, metrics: Metrics): Announcement {
     const changed = Object.fromEntries(GROUPS[group].map((name) => [name, metrics[name]]));
-    const data = { version: nextVersion(), at, metrics: changed };
-    return { topics: TOPICS.dashboard, type: 'dashboard:delta', key: group, data };
+    const data = { version: nextVersion(), node, at, metrics: changed };
+    return { topics: TOPICS.dashboard, type: 'dashboard:delta', key: `${node} ${group}`, data };
+  }
+
+  /** What changed in the list of nodes since the last call. */
+  function nodesDelta(): Announcement[] {
+    const data = { node, nodes: nodes.figures() };
+    const text = JSON.stringify(data);
+    if (text === toldNodes) return [];
+    toldNodes = text;
+    return [{ topics: TOPICS.dashboard, type: 'dashboard:nodes', key: `${node} nodes`, data }];
   }
 
   return {
     async tick() {
       const before = latest?.metrics;
       const { at, metrics } = takeSample();
-      if (!isWatched()) return;
+      if (!interest.lasts()) return;
       const changed = groups.filter((group) =>
         GROUPS[group].some((name) => before?.[name] !== metrics[name]),
       );
-      if (changed.length > 0) await announce(...changed.map((group) => toDelta(group, at, metrics)));
+      const deltas = [...changed.map((group) => toDelta(group, at, metrics)), ...nodesDelta()];
+      if (deltas.length > 0) await announce(...deltas);
     },
 
     async tellTotals() {
       if (latest === undefined) return;
       latest.metrics = { ...latest.metrics, ...sampler.totals() };
-      if (!isWatched()) return;
+      if (!interest.lasts()) return;
       await announce(toDelta('totals', clock.now(), latest.metrics));
     },
 
     snapshot() {
+      interest.show();
       const { at, version, metrics } = latest ?? takeSample();
       // The page itself has come since the last sample.
       const now = { ...metrics, ...sampler.streams() };
-      return { version, at, startedAt, interval, metrics: now, history: history.columns() };
+      const of = { node, nodes: nodes.figures() };
+      return { ...of, version, at, startedAt, interval, metrics: now, history: history.columns() };
     },
   };
 }

@@ -16,7 +16,7 @@ export interface Sampler {
 }
 
 export interface SamplerSources {
-  readonly hub: { readonly stats: () => HubStats };
+  readonly hub: { readonly stats: (options?: { readonly lagSince?: number }) => HubStats };
   readonly clock: Clock;
   /** Distinct users with an open event stream. */
   readonly usersOnline: () => number;
@@ -40,7 +40,7 @@ export function createSampler(sources: SamplerSources): Sampler {
   const totals = (): Pick<Metrics, 'posts' | 'pageViews'> => ({ posts: posts(), pageViews: pageViews() });
 
   const streams = (): Pick<Metrics, 'connections' | 'usersOnline'> => ({
-    connections: hub.stats().connections,
+    connections: openStreams(hub.stats()),
     usersOnline: usersOnline(),
   });
 
@@ -55,16 +55,17 @@ export function createSampler(sources: SamplerSources): Sampler {
     streams,
     sample() {
       const at = clock.now();
-      const { connections, published, delivered, flushes, deliveryLag, ...stats } = hub.stats();
+      const { published, delivered, flushes, deliveryLag, ...stats } = hub.stats({
+        lagSince: before?.flushes ?? 0,
+      });
       const bytes = stats.bytes - greetedBytes();
-      // The hub's percentiles are those of its newest flushes, however old: without new flushes there is no figure.
       const isNew = flushes > (before?.flushes ?? 0);
       const seconds = before === undefined ? 0 : (at - before.at) / 1000;
       const rate = (now: number, then: number | undefined): number | null =>
         then === undefined || seconds <= 0 ? null : Math.max(0, Math.round((now - then) / seconds));
       const { rss, heapUsed } = process.memoryUsage();
       const metrics: Metrics = {
-        connections,
+        connections: openStreams(stats),
         usersOnline: usersOnline(),
         publishedPerSecond: rate(published, before?.published),
         deliveredPerSecond: rate(delivered, before?.delivered),
@@ -84,6 +85,11 @@ export function createSampler(sources: SamplerSources): Sampler {
     },
     close: () => void loopDelay.disable(),
   };
+}
+
+/** Without those of this process itself. */
+function openStreams({ connections, inProcess }: Pick<HubStats, 'connections' | 'inProcess'>): number {
+  return connections - inProcess;
 }
 
 function round(value: number, digits: number): number {

@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => removeFolder());
 
 test('commits wait for the disk, readers do not wait for writers, references are kept', async () => {
-  const db = await openDatabase(join(folder, 'live.sqlite'));
+  const db = await openDatabase({ file: join(folder, 'live.sqlite') });
   const read = async (pragma: string): Promise<unknown> => {
     const { rows } = await sql.raw<Record<string, unknown>>(`pragma ${pragma}`).execute(db);
     return Object.values(rows[0] ?? {})[0];
@@ -31,16 +31,16 @@ test('commits wait for the disk, readers do not wait for writers, references are
 test('opening it again finds what was saved, and migrates nothing twice', async () => {
   const file = join(folder, 'a/b/live.sqlite');
   const user = { name: 'ann', name_key: 'ann', password: 'x', created_at: 1 };
-  const first = await openDatabase(file);
+  const first = await openDatabase({ file });
   await first.insertInto('users').values(user).execute();
   await first.destroy();
-  const second = await openDatabase(file);
+  const second = await openDatabase({ file });
   expect(await second.selectFrom('users').select('name').execute()).toEqual([{ name: 'ann' }]);
   await second.destroy();
 });
 
 test('a duplicate value is distinguished from other failures', async () => {
-  const db = await openDatabase(join(folder, 'live.sqlite'));
+  const db = await openDatabase({ file: join(folder, 'live.sqlite') });
   const user = { name: 'ann', name_key: 'ann', password: 'x', created_at: 1 };
   await db.insertInto('users').values(user).execute();
   const twice = await db
@@ -86,7 +86,7 @@ test('a database of the previous release keeps its users, posts, likes and count
   for (const statement of statements) await sql.raw(statement).execute(old);
   await old.destroy();
 
-  const db = await openDatabase(file);
+  const db = await openDatabase({ file });
   expect(await db.selectFrom('posts').select(['text', 'likes']).execute()).toEqual([
     { text: 'hello', likes: 2 },
     { text: 'later', likes: 0 },
@@ -112,5 +112,5 @@ test('a database of the previous release keeps its users, posts, likes and count
 test('a file that is not a database is refused by name', async () => {
   const file = join(folder, 'live.sqlite');
   await writeFile(file, 'This is a letter, not a database.'.repeat(100));
-  await expect(openDatabase(file)).rejects.toThrow(/live\.sqlite/);
+  await expect(openDatabase({ file })).rejects.toThrow(/live\.sqlite/);
 });

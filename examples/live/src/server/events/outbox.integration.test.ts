@@ -24,7 +24,7 @@ let outbox: Outbox;
 beforeEach(async () => {
   const { folder, remove } = await temporaryFolder();
   removeFolder = remove;
-  db = await openDatabase(join(folder, 'live.sqlite'));
+  db = await openDatabase({ file: join(folder, 'live.sqlite') });
   clock = manualClock();
   hub = createHub();
   published = [];

@@ -1,6 +1,7 @@
 import { TidingsError } from 'tidings';
 import type { EventInput, Hub } from 'tidings';
 import type { Clock } from '../lib/clock.ts';
+import { takeTurns } from '../database/open.ts';
 import type { Database } from '../database/schema.ts';
 import type { Logger } from '../ops/logger.ts';
 import { inTurns } from '../lib/in-turns.ts';
@@ -11,7 +12,9 @@ import type { Announcement } from './announce.ts';
 export interface Outbox {
   /**
    * Runs `change` in a transaction that also saves the events it wants to `tell`, then publishes those. One change at a
-   * time, each published before the next is saved: subscribers see the changes in the order of the database. Rejects
+   * time, also if several processes share the database and the log: the events of all of them have numbers in the order of
+   * their commits, and whoever publishes begins with the oldest. The log knows those that another process published by
+   * their ids. So subscribers see the changes in the order of the database. Rejects
    * with the error of `change`, or with `QueueFullError`, and then nothing has changed. Once it resolves, events that
    * could not be published yet will be published later.
    */
@@ -95,6 +98,7 @@ export function createOutbox({ db, hub, clock, log }: OutboxOptions): Outbox {
     commit: (change) =>
       queue.run(async () => {
         const result = await db.transaction().execute(async (transaction) => {
+          await takeTurns(transaction);
           const rows: { event: string }[] = [];
           const changed = await change(transaction, (...announcements) => {
             for (const announcement of announcements) rows.push({ event: toJson(announcement) });

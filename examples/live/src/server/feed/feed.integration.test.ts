@@ -195,7 +195,7 @@ describe('deleting', () => {
 
 test('the likes of a removed post go in batches, and those of other posts stay', async () => {
   const { folder, remove } = await temporaryFolder();
-  const db = await openDatabase(join(folder, 'live.sqlite'));
+  const db = await openDatabase({ file: join(folder, 'live.sqlite') });
   const names = Array.from({ length: 1201 }, (_, i) => `user_${i}`);
   const users = await db
     .insertInto('users')

@@ -17,6 +17,8 @@ export interface Feed {
   setLike(user: User, id: number, liked: boolean): Promise<LikeState>;
   /** Posts that exist. */
   count(): number;
+  /** Learns of posts that another process has saved or deleted. */
+  recount(): Promise<void>;
   /** Deletes the likes of removed posts. */
   prune(): Promise<void>;
 }
@@ -39,6 +41,10 @@ export async function createFeed({ db, outbox, clock, onCount }: FeedOptions): P
 
   return {
     count: () => count,
+    async recount() {
+      const change = (await countPosts(db)) - count;
+      if (change !== 0) counted(change);
+    },
     prune: () => inTurns(createPosts(db).sweep),
 
     async add(author, text, key) {

@@ -8,7 +8,7 @@ import { createNotifications } from './notifications.ts';
 
 test('the newest notifications of a user are kept, however often somebody is mentioned', async () => {
   const { folder, remove } = await temporaryFolder();
-  const db = await openDatabase(join(folder, 'live.sqlite'));
+  const db = await openDatabase({ file: join(folder, 'live.sqlite') });
   const names = ['ann', 'bob', 'eve'];
   const users = await db
     .insertInto('users')

@@ -18,8 +18,9 @@ async function folderForTest(): Promise<string> {
 test('everything has a default', async () => {
   const config = await loadConfig({ SESSION_SECRET: 's'.repeat(32) });
   expect(config).toMatchObject({ port: 3000, trustProxy: false, shutdownTimeout: 10_000, heartbeat: 15_000 });
-  expect(config.databaseFile).toMatch(/examples\/live\/data\/live\.sqlite$/);
-  expect(config.eventLog).toEqual({ engine: 'lmdb', path: join(dirname(config.databaseFile), 'events') });
+  const { file } = config.database as { file: string };
+  expect(file).toMatch(/examples\/live\/data\/live\.sqlite$/);
+  expect(config.eventLog).toEqual({ engine: 'lmdb', path: join(dirname(file), 'events') });
   expect(config.pagesFolder).toMatch(/examples\/live\/dist\/pages$/);
 });
 

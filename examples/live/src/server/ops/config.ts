@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -16,14 +17,25 @@ const seconds = (fallback: number): z.ZodType<number> =>
 
 const count = (fallback: number): z.ZodType<number> => z.coerce.number().int().positive().default(fallback);
 
+/** The URL of a server that speaks one of these protocols. Messages don't repeat it: it may hold a password. */
+const serverUrl = (...protocols: string[]): z.ZodType<string> =>
+  z
+    .string()
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol.slice(0, -1)), {
+      error: `Expected a URL that begins with ${protocols.map((name) => `${name}://`).join(' or ')}.`,
+    });
+
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
   HOST: z.string().optional(),
+  DATABASE_URL: serverUrl('postgres', 'postgresql').optional(),
   DATABASE_FILE: z.string().default(join(root, 'data/live.sqlite')),
-  EVENT_LOG: z.enum(['lmdb', 'memory']).default('lmdb'),
+  EVENT_LOG: z.enum(['lmdb', 'memory', 'redis', 'postgres']).default('lmdb'),
   EVENT_LOG_PATH: z.string().optional(),
+  EVENT_LOG_URL: serverUrl('redis', 'rediss', 'postgres', 'postgresql').optional(),
+  NODE_NAME: z.string().max(100).default(hostname()),
   PAGES_FOLDER: z.string().default(join(root, 'dist/pages')),
   SESSION_SECRET: z.string().min(32).optional(),
   SESSION_DAYS: z.coerce.number().positive().max(365).default(14),
@@ -31,12 +43,13 @@ const environment = z.object({
     .string()
     .default('')
     .transform((value) => (/^\d+$/.test(value) ? Number(value) : value === '' ? false : value)),
+  SAY_URL: z.enum(['0', '1']).default('0'),
   LOG_LEVEL: z.enum(logLevels).default('info'),
   SIGN_IN_PER_MINUTE: count(20),
   SIGN_IN_FAILURES: count(20),
   POSTS_PER_MINUTE: count(20),
   CHANGES_PER_MINUTE: count(120),
-  CONNECTS_PER_MINUTE: count(120),
+  CONNECTS_PER_MINUTE: count(300),
   CONNECTIONS: count(20_000),
   CONNECTIONS_PER_USER: count(20),
   CONNECTIONS_PER_ADDRESS: count(200),
@@ -53,14 +66,22 @@ export interface Config {
   readonly port: number;
   /** undefined: every interface. */
   readonly host: string | undefined;
-  readonly databaseFile: string;
-  /** Where events are kept: in a folder of their own, or in this process' memory. */
-  readonly eventLog: { readonly engine: 'lmdb'; readonly path: string } | { readonly engine: 'memory' };
+  /** Where the app's data are: in a PostgreSQL, or in a file. */
+  readonly database: { readonly url: string } | { readonly file: string };
+  /** Where events are kept. Processes with one `redis` or `postgres` are nodes of one app. */
+  readonly eventLog:
+    | { readonly engine: 'lmdb'; readonly path: string }
+    | { readonly engine: 'memory' }
+    | { readonly engine: 'redis' | 'postgres'; readonly url: string };
+  /** Tells this process from others of the same app. */
+  readonly node: string;
   readonly pagesFolder: string;
   readonly sessionSecret: string;
   readonly sessionLifetime: number;
   /** Express's format: number of proxies, their addresses, or false for none. */
   readonly trustProxy: number | string | false;
+  /** Prints the address as a line of its own, for people who don't read JSON. */
+  readonly sayUrl: boolean;
   readonly logLevel: (typeof logLevels)[number];
   readonly ratesPerMinute: { signIn: number; posting: number; changing: number; connecting: number };
   /** Failed attempts to sign in to one account within a quarter of an hour. */
@@ -97,15 +118,14 @@ export async function loadConfig(variables: NodeJS.ProcessEnv): Promise<Config> 
   return {
     port: env.PORT,
     host: env.HOST,
-    databaseFile: env.DATABASE_FILE,
-    eventLog:
-      env.EVENT_LOG === 'memory'
-        ? { engine: 'memory' }
-        : { engine: 'lmdb', path: env.EVENT_LOG_PATH ?? join(dirname(env.DATABASE_FILE), 'events') },
+    database: env.DATABASE_URL === undefined ? { file: env.DATABASE_FILE } : { url: env.DATABASE_URL },
+    eventLog: eventLogOf(env),
+    node: env.NODE_NAME,
     pagesFolder: env.PAGES_FOLDER,
     sessionSecret: env.SESSION_SECRET ?? (await keptSecret(dirname(env.DATABASE_FILE))),
     sessionLifetime: env.SESSION_DAYS * 86_400_000,
     trustProxy: env.TRUST_PROXY,
+    sayUrl: env.SAY_URL === '1',
     logLevel: env.LOG_LEVEL,
     ratesPerMinute: {
       signIn: env.SIGN_IN_PER_MINUTE,
@@ -126,6 +146,22 @@ export async function loadConfig(variables: NodeJS.ProcessEnv): Promise<Config> 
     requestTimeout: env.REQUEST_SECONDS,
     shutdownTimeout: env.SHUTDOWN_SECONDS,
   };
+}
+
+/** @throws ConfigError */
+function eventLogOf(env: z.infer<typeof environment>): Config['eventLog'] {
+  const { EVENT_LOG: engine, EVENT_LOG_URL: url } = env;
+  if (engine === 'memory') return { engine };
+  if (engine === 'lmdb')
+    return { engine, path: env.EVENT_LOG_PATH ?? join(dirname(env.DATABASE_FILE), 'events') };
+  const found = engine === 'postgres' ? (url ?? env.DATABASE_URL) : url;
+  if (found?.startsWith(engine) === true) return { engine, url: found };
+  throw new ConfigError(`EVENT_LOG=${engine} needs an EVENT_LOG_URL that begins with ${engine}://.`);
+}
+
+/** Whether other processes may have the same log. */
+export function isShared({ eventLog }: Pick<Config, 'eventLog'>): boolean {
+  return eventLog.engine === 'redis' || eventLog.engine === 'postgres';
 }
 
 /** The secret made at the first start. It is stored next to the database, to let sessions outlive a restart. */

@@ -4,8 +4,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { PostList, PublicPost } from '../../shared/api.ts';
 import { DEADLINE } from '../../../../../scripts/deadline.ts';
 import { follow } from '../testing/follow.ts';
-import { createPerson } from '../testing/person.ts';
+import { createPerson, visitOf } from '../testing/person.ts';
 import type { Person } from '../testing/person.ts';
+import type { Stream } from '../testing/stream.ts';
 import { useProcesses } from '../testing/process.ts';
 import type { Process } from '../testing/process.ts';
 import { until } from '../testing/until.ts';
@@ -125,14 +126,15 @@ describe('kill -9', () => {
   test('leaves no viewers behind who are gone', async () => {
     const first = await start({ VIEWER_GRACE_SECONDS: '1' });
     const [ann, bob] = [createPerson(first.url), createPerson(first.url)];
-    const query = (): string => `topic=viewers&page=/feed&view=${crypto.randomUUID()}`;
-    const streams = [await ann.stream(query()), await bob.stream(query())];
+    const { query } = visitOf('/feed');
+    const watch = (person: Person): Promise<Stream> => person.stream(`topic=viewers&${query}`);
+    const streams = [await watch(ann), await watch(bob)];
     await streams[0]?.next('viewers:delta', ({ people }) => people === 2);
     first.child.kill('SIGKILL');
     await Promise.all(streams.map(({ ended }) => ended));
 
     await start({ VIEWER_GRACE_SECONDS: '1', PORT: new URL(first.url).port });
-    const again = await ann.stream(query());
+    const again = await watch(ann);
     expect((await again.next('viewers:delta')).json()).toMatchObject({ people: 1 });
     await again.close();
   });

@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, test, vi } from 'vitest';
 import { DEADLINE } from '../../../../../scripts/deadline.ts';
-import { createPerson } from '../testing/person.ts';
+import { createPerson, visitOf } from '../testing/person.ts';
 import type { Person } from '../testing/person.ts';
 import { useProcesses } from '../testing/process.ts';
 import { openStream } from '../testing/stream.ts';
@@ -125,8 +125,9 @@ describe('a thousand streams', () => {
           // More at once would not fit the backlog of the listening socket, and be sent again a second later.
           for (let i = 0; i < 250; i += 1) {
             const socket = connect(Number(port), hostname).resume();
-            const query = `topic=posts&page=/feed&view=${crypto.randomUUID()}`;
-            socket.write(`GET /events?${query} HTTP/1.1\r\nHost: x\r\n\r\n`);
+            const { query, headers } = visitOf('/feed');
+            const lines = Object.entries({ Host: 'x', ...headers }).map((pair) => `${pair.join(': ')}\r\n`);
+            socket.write(`GET /events?topic=posts&${query} HTTP/1.1\r\n${lines.join('')}\r\n`);
             sockets.push(socket);
           }
           await until(async () => (await metric('tidings_connections')) === sockets.length);

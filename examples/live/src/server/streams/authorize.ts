@@ -1,50 +1,45 @@
 import { forbidden, unauthorized } from 'tidings';
+import type { Matcher } from 'tidings';
 import type { Authorization } from 'tidings/express';
-import { TOPICS, userTopic } from '../../shared/api.ts';
+import { PAGES, TOPICS, countingTopics, userTopic } from '../../shared/api.ts';
 import type { User } from '../../shared/api.ts';
 import { HttpProblem } from '../http/problem.ts';
 
-const publicTopics = new Set<string>(Object.values(TOPICS));
+const PUBLIC: readonly string[] = [
+  ...new Set([...Object.values(TOPICS), ...Object.keys(PAGES).flatMap(countingTopics)]),
+];
+const isPublic: ReadonlySet<string> = new Set(PUBLIC);
 const USER_TOPIC = /^user\/[1-9][0-9]{0,14}$/;
-const MAX_TOPICS = 10;
 
 /**
- * The topics that the query asks for.
+ * Decides who may read a topic: everyone the public ones, and only that user `user/<id>`. The answer is the same for all
+ * topics that a reader may ask for: streams share one connection only if they may read the same.
  *
  * @throws HttpProblem 400 `topic/unknown` for unknown topics: a mistake is reported, not waited on forever
- */
-export function wantedTopics(params: URLSearchParams): string[] {
-  const topics = [...new Set(params.getAll('topic'))];
-  if (params.has('pattern')) throw unknown('Patterns are not offered here; name the topics.');
-  if (topics.length > MAX_TOPICS) throw unknown(`At most ${MAX_TOPICS} topics fit one connection.`);
-  for (const topic of topics) {
-    if (!publicTopics.has(topic) && !USER_TOPIC.test(topic)) {
-      throw unknown(`There is no topic ${JSON.stringify(topic.slice(0, 50))}.`);
-    }
-  }
-  return topics;
-}
-
-/**
- * Decides who may read a topic: everyone the public ones, and only that user `user/<id>`.
- *
  * @throws TidingsError 401 without a session, 403 for somebody else's topic
  */
 export function authorizeTopics(
   user: User | undefined,
   expiresAt: number,
-  topics: readonly string[],
+  wanted: readonly Matcher[],
 ): Authorization {
-  const isPrivate = topics.filter((topic) => USER_TOPIC.test(topic));
+  const isPrivate = wanted.filter((matcher) => !isPublic.has(nameOf(matcher)));
   if (user === undefined) {
     if (isPrivate.length > 0) throw unauthorized('Sign in to read your notifications.');
-    return { topics };
+    return { topics: PUBLIC };
   }
-  if (isPrivate.some((topic) => topic !== userTopic(user.id))) {
+  const own = userTopic(user.id);
+  if (isPrivate.some((topic) => topic !== own)) {
     throw forbidden('These notifications are for somebody else.');
   }
   // Streams that began with a session end with it, even those of public topics only: they count as that user's.
-  return { subject: String(user.id), topics, expiresAt };
+  return { subject: String(user.id), topics: [...PUBLIC, own], expiresAt };
+}
+
+function nameOf(matcher: Matcher): string {
+  if (typeof matcher !== 'string') throw unknown('Patterns are not offered here; name the topics.');
+  if (isPublic.has(matcher) || USER_TOPIC.test(matcher)) return matcher;
+  throw unknown(`There is no topic ${JSON.stringify(matcher.slice(0, 50))}.`);
 }
 
 function unknown(detail: string): HttpProblem {

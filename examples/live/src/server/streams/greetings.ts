@@ -13,8 +13,8 @@ export interface GreetingSources {
 }
 
 export interface Greetings {
-  /** The snapshots for a connection that asks for these topics. */
-  for(topics: readonly Matcher[]): DirectEvent[];
+  /** The snapshots for a visitor's connection that asks for these topics. */
+  for(topics: readonly Matcher[], visitor: string): DirectEvent[];
   /** Of all snapshots so far, as they are on the wire, if it isn't compressed. */
   bytes(): number;
 }
@@ -29,8 +29,8 @@ export function createGreetings(sources: GreetingSources): Greetings {
   }
 
   return {
-    for: (topics) =>
-      greetings(sources)
+    for: (topics, visitor) =>
+      greetings(sources, visitor)
         .filter(({ topic }) => topics.includes(topic))
         .map(encode),
     bytes: () => bytes,
@@ -43,10 +43,17 @@ interface TopicGreeting<T extends keyof Events = keyof Events> {
   data: () => Events[T];
 }
 
-function greetings({ dashboard, viewers, connectionWatch }: GreetingSources): TopicGreeting[] {
+function greetings(
+  { dashboard, viewers, connectionWatch }: GreetingSources,
+  visitor: string,
+): TopicGreeting[] {
   return [
     { topic: TOPICS.dashboard, type: 'dashboard:snapshot', data: dashboard.snapshot },
     { topic: TOPICS.viewers, type: 'viewers:snapshot', data: viewers.snapshot },
-    { topic: TOPICS.connections, type: 'connections:snapshot', data: connectionWatch.snapshot },
+    {
+      topic: TOPICS.connections,
+      type: 'connections:snapshot',
+      data: () => connectionWatch.snapshot(visitor),
+    },
   ];
 }

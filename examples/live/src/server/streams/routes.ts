@@ -1,27 +1,30 @@
 import express from 'express';
 import type { Request, RequestHandler, Router } from 'express';
-import type { ConnectionInfo, Hub } from 'tidings';
+import type { Hub } from 'tidings';
 import { sse } from 'tidings/express';
 import type { HandlerOptions } from 'tidings/express';
 import { z } from 'zod';
-import { ROUTES } from '../../shared/api.ts';
+import { PAGES, ROUTES, VISIT_HEADERS, trimPath } from '../../shared/api.ts';
 import { pageName } from '../analytics/page-name.ts';
 import type { PageViewCounter } from '../analytics/page-views.ts';
 import type { Viewers } from '../analytics/viewers.ts';
 import type { SessionStore } from '../auth/session-store.ts';
+import type { ConnectionWatch } from '../connections/watch.ts';
 import { sessionExpiry } from '../auth/sessions.ts';
 import { parseInput, searchParams } from '../http/input.ts';
+import { HttpProblem } from '../http/problem.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
 import { randomIdSchema } from '../http/schemas.ts';
 import { openToOtherSites } from '../http/security-headers.ts';
 import { identifyVisitor, visitorOf } from '../http/visitor.ts';
-import { authorizeTopics, wantedTopics } from './authorize.ts';
+import { authorizeTopics } from './authorize.ts';
 import type { Greetings } from './greetings.ts';
 import type { SessionStreams } from './session-streams.ts';
 
 export interface StreamRoutesOptions {
   readonly greetings: Greetings;
   readonly viewers: Viewers;
+  readonly connectionWatch: ConnectionWatch;
   readonly hub: Hub;
   readonly limits: Pick<RateLimits, 'connecting'>;
   readonly readSession: RequestHandler;
@@ -54,67 +57,66 @@ export function streamRoutes(options: StreamRoutesOptions): Router {
   return router;
 }
 
-/** The stream of this app's own pages. */
+/**
+ * The stream of this app's own pages. The topics are those of the URL, so all tabs of a browser can share one stream; what
+ * differs from tab to tab comes in headers.
+ */
 function appStream(options: StreamRoutesOptions): HandlerOptions<Request> {
-  const { sessionStore, sessionStreams } = options;
+  const { sessionStore, sessionStreams, pageViews, connectionWatch } = options;
 
   return {
-    topics: (request) => [
-      ...wantedTopics(searchParams(request)),
-      ...countedTopics(options, ownVisit(request)),
-    ],
     authorize(request, wanted) {
+      // A bad visit is refused here, where it is still an answer.
+      ownVisit(request);
       // It may have been signed out since it was read.
       const user = sessionStore.hasEnded(request.sessionID) ? undefined : request.session.user;
-      const topics = wanted.filter((matcher) => typeof matcher === 'string');
-      const authorization = authorizeTopics(user, sessionExpiry(request), topics);
+      const authorization = authorizeTopics(user, sessionExpiry(request), wanted);
       return { ...authorization, member: { id: visitorOf(request) } };
     },
-    greeting: ({ topics }) => options.greetings.for(topics),
+    greeting: ({ topics }, request) => options.greetings.for(topics, visitorOf(request)),
     onConnect(connection, request) {
-      startVisit(options, connection, ownVisit(request));
-      return sessionStreams.add(request.sessionID, connection);
+      const visit = ownVisit(request);
+      if (visit !== undefined) pageViews.record(visit.page, visit.view);
+      const overs = [
+        sessionStreams.add(request.sessionID, connection),
+        connectionWatch.add(connection.id, visitorOf(request)),
+      ];
+      return () => {
+        for (const over of overs) over();
+      };
     },
   };
 }
 
 /** The stream that other sites' pages open to be counted: nothing comes on it. */
-function countStream(options: StreamRoutesOptions): HandlerOptions<Request> {
+function countStream({ pageViews, viewers }: StreamRoutesOptions): HandlerOptions<Request> {
   return {
-    topics: (request) => countedTopics(options, foreignVisit(request)),
+    topics: (request) => viewers.topicsOf(foreignVisit(request).page),
     authorize: (request) => ({ member: { id: foreignVisit(request).visitor } }),
-    onConnect: (connection, request) => startVisit(options, connection, foreignVisit(request)),
+    onConnect({ topics }, request) {
+      const { page, view } = foreignVisit(request);
+      pageViews.record(page, view);
+      viewers.enter(topics);
+    },
     cors: { origin: '*' },
   };
 }
 
-function countedTopics({ viewers }: StreamRoutesOptions, visit: Visit | undefined): readonly string[] {
-  return visit === undefined ? [] : viewers.topicsOf(visit.page);
-}
-
-function startVisit(
-  { viewers, pageViews }: StreamRoutesOptions,
-  { topics }: ConnectionInfo,
-  visit: Visit | undefined,
-): void {
-  if (visit === undefined) return;
-  pageViews.record(visit.page, visit.view);
-  viewers.enter(topics);
-}
-
-const ownVisitQuery = z.object({ page: z.string(), view: randomIdSchema });
-const foreignVisitQuery = ownVisitQuery.extend({ visitor: randomIdSchema });
+const visitSchema = z.object({ page: z.string(), view: randomIdSchema });
+const foreignVisitSchema = visitSchema.extend({ visitor: randomIdSchema });
 
 /** @throws HttpProblem 400 */
 function ownVisit(request: Request): Visit | undefined {
-  const params = searchParams(request);
-  if (!params.has('page')) return undefined;
-  const { page, view } = parseInput(ownVisitQuery, Object.fromEntries(params));
-  return { page: pageName(request, page), view };
+  const { page, view } = VISIT_HEADERS;
+  const given = { page: request.get(page), view: request.get(view) };
+  if (given.page === undefined && given.view === undefined) return undefined;
+  const visit = parseInput(visitSchema, given);
+  if (Object.hasOwn(PAGES, trimPath(visit.page))) return { ...visit, page: trimPath(visit.page) };
+  throw new HttpProblem(400, 'page/invalid', 'There is no such page here.');
 }
 
 /** @throws HttpProblem 400 */
 function foreignVisit(request: Request): Visit & { visitor: string } {
-  const visit = parseInput(foreignVisitQuery, Object.fromEntries(searchParams(request)));
+  const visit = parseInput(foreignVisitSchema, Object.fromEntries(searchParams(request)));
   return { ...visit, page: pageName(request, visit.page) };
 }

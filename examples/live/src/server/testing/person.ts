@@ -1,3 +1,4 @@
+import { VISIT_HEADERS, countingTopics, trimPath } from '../../shared/api.ts';
 import type { Notification, Post, SessionInfo, User } from '../../shared/api.ts';
 import { openStream } from './stream.ts';
 import type { Json, Stream } from './stream.ts';
@@ -21,6 +22,20 @@ export interface Person {
   post(text: string): Promise<Post>;
   notifications(): Promise<Notification[]>;
   stream(query: string, headers?: Record<string, string>): Promise<Stream>;
+  /** The stream of a page that is being looked at, and nothing else. `view`: the number of this load of it. */
+  view(page: string, view?: string): Promise<Stream>;
+}
+
+/** The query and the headers by which a page is counted. */
+export function visitOf(
+  page: string,
+  view: string = crypto.randomUUID(),
+): { query: string; headers: Record<string, string> } {
+  const topics = countingTopics(trimPath(page)).map((topic) => `topic=${encodeURIComponent(topic)}`);
+  return {
+    query: topics.join('&'),
+    headers: { [VISIT_HEADERS.page]: page, [VISIT_HEADERS.view]: view },
+  };
 }
 
 export const PASSWORD = 'correct horse battery';
@@ -87,6 +102,10 @@ export function createPerson(origin: string): Person {
       const stream = await openStream(new URL(`/events?${query}`, origin), { ...cookieHeader(), ...headers });
       keepCookies(stream.response.headers);
       return stream;
+    },
+    view(page, view) {
+      const { query, headers } = visitOf(page, view);
+      return person.stream(query, headers);
     },
   };
   return person;

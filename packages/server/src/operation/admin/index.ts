@@ -2,12 +2,14 @@ import type { FastifyInstance } from 'fastify';
 import type { ServerContext } from '../../server/part.ts';
 import { assertAdmin } from '../admin-token.ts';
 import type { RecentTraces } from '../trace-context.ts';
+import type { Webhooks } from '../webhooks/index.ts';
 import { registerOrders } from './orders.ts';
 import { registerTail } from './tail.ts';
 import { registerViews } from './views.ts';
 
 export interface AdminContext extends ServerContext {
   readonly traces: RecentTraces;
+  readonly webhooks: Webhooks;
   /** The present token; undefined if there is none. */
   readonly token: () => string | undefined;
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { DisconnectTarget, EventInput } from 'tidings';
+import type { DisconnectTarget, EventInput, RevokeTarget } from 'tidings';
 import {
   type Checks,
   type OptionError,
@@ -16,9 +16,7 @@ interface Disconnect extends DisconnectTarget {
   readonly retry?: number;
 }
 
-interface Revoke {
-  readonly subject?: string;
-  readonly tokensIssuedBefore?: number;
+interface Revoke extends RevokeTarget {
   /** Milliseconds; 0 takes it back. */
   readonly for?: number;
 }
@@ -31,6 +29,7 @@ const DISCONNECT: Checks<Disconnect> = {
 };
 const REVOKE: Checks<Revoke> = {
   subject: aString,
+  tokenId: aString,
   tokensIssuedBefore: aNumber({ min: 0, finite: true }),
   for: aNumber({ min: 0, finite: true }),
 };
@@ -71,11 +70,11 @@ export function registerOrders(app: FastifyInstance, { hub, publisher, logger }:
 
   app.post('/revoke', async (request, reply) => {
     const { for: stands, ...target } = checked<Revoke>(request.body, REVOKE);
-    if (target.subject === undefined && target.tokensIssuedBefore === undefined)
-      throw createError(
-        'request/invalid-body',
-        'Say what to revoke: a `subject`, or `tokensIssuedBefore`, or both.',
-      );
+    const given = Object.keys(target).length;
+    if (given === 0 || (target.tokenId !== undefined && given > 1)) {
+      const message = 'Say what to revoke: a `subject`, or `tokensIssuedBefore`, or both; or a `tokenId`.';
+      throw createError('request/invalid-body', message);
+    }
     await hub.revoke(target, { ...(stands !== undefined && { for: stands }) });
     logger.info({ target, for: stands }, 'an operator has revoked');
     return reply.code(202).send({ ordered: true });

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ConnectionInfo, ConnectionPhase, Matcher } from 'tidings';
 import { createError } from 'tidings/transport';
-import type { ServerContext } from '../../server/part.ts';
+import type { AdminContext } from './index.ts';
 import { VERSION } from '../../version.ts';
 import { inSlices } from './in-slices.ts';
 import { numberIn, queryOf } from './query.ts';
@@ -18,8 +18,8 @@ const ORDERS: Readonly<Record<string, (a: ConnectionInfo, b: ConnectionInfo) => 
 };
 
 /** What is there: counters, nodes, connections, topics, presence. */
-export function registerViews(app: FastifyInstance, context: ServerContext): void {
-  const { hub, phase, development } = context;
+export function registerViews(app: FastifyInstance, context: AdminContext): void {
+  const { hub, phase, development, webhooks } = context;
   const startedAt = Date.now();
 
   app.get('/stats', async (request) => {
@@ -83,6 +83,11 @@ export function registerViews(app: FastifyInstance, context: ServerContext): voi
         connections,
       })),
     };
+  });
+
+  app.get('/webhooks', (request) => {
+    queryOf(request, []);
+    return { now: Date.now(), webhooks: webhooks.views() };
   });
 
   app.get('/presence', (request) => {

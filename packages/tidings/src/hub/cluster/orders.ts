@@ -15,9 +15,11 @@ export interface DisconnectTarget {
   readonly topic?: string;
 }
 
-/** Authorizations that no longer count: one subject's, or all that were issued before a time. */
+/** Authorizations that no longer count: one subject's, all that were issued before a time, or one token. */
 export interface RevokeTarget {
   readonly subject?: string;
+  /** The id of one token; goes with no other field. */
+  readonly tokenId?: string;
   /** Milliseconds since 1970. Default, with a `subject`: now. */
   readonly tokensIssuedBefore?: number;
 }
@@ -34,6 +36,7 @@ export const DISCONNECT_TARGET: Checks<DisconnectTarget> = {
 };
 export const REVOKE_TARGET: Checks<RevokeTarget> = {
   subject: aString,
+  tokenId: aString,
   tokensIssuedBefore: aNumber({ min: 0, finite: true }),
 };
 export const REVOKE_OPTIONS: Checks<RevokeOptions> = { for: aNumber({ min: 0, finite: true }) };
@@ -45,6 +48,7 @@ export interface DisconnectOrder {
 
 export interface Revocation {
   readonly subject?: string | undefined;
+  readonly tokenId?: string | undefined;
   readonly before: number;
 }
 
@@ -52,6 +56,7 @@ export interface Revocation {
 interface Bearer {
   readonly subject?: string | undefined;
   readonly issuedAt?: number | undefined;
+  readonly tokenId?: string | undefined;
 }
 
 /** @throws {TidingsError} `hub/invalid-option`. */
@@ -68,20 +73,29 @@ export function assertDisconnectTarget(who: DisconnectTarget): void {
 export function toRevocation(who: string | RevokeTarget, now: number): Revocation {
   const target: RevokeTarget = typeof who === 'string' ? { subject: who } : who;
   assertOptions(target, REVOKE_TARGET);
-  const { subject, tokensIssuedBefore } = target;
-  if (subject === undefined && tokensIssuedBefore === undefined)
-    throw invalidOption('subject', 'Say what to revoke: a `subject`, or `tokensIssuedBefore`, or both.');
+  const { subject, tokenId, tokensIssuedBefore } = target;
+  if (tokenId !== undefined) {
+    if (subject === undefined && tokensIssuedBefore === undefined) return { tokenId, before: now };
+    throw invalidOption('tokenId', 'A `tokenId` says all: expected no other field.');
+  }
+  if (subject === undefined && tokensIssuedBefore === undefined) {
+    const message = 'Say what to revoke: a `subject`, or `tokensIssuedBefore`, or both; or a `tokenId`.';
+    throw invalidOption('subject', message);
+  }
   return { subject, before: tokensIssuedBefore ?? now };
 }
 
-/** One revocation stands for a subject, and one for everybody. */
-export function revocationKey({ subject }: Revocation): string {
-  return subject === undefined
-    ? '*'
-    : `=${subject.slice(0, 200)}${subject.length > 200 ? `~${sum(subject)}` : ''}`;
+/** One revocation stands for a subject, one for a token, and one for everybody. */
+export function revocationKey({ subject, tokenId }: Pick<Revocation, 'subject' | 'tokenId'>): string {
+  if (tokenId !== undefined) return `#${shorten(tokenId)}`;
+  return subject === undefined ? '*' : `=${shorten(subject)}`;
 }
 
-/** Long subjects that begin alike have keys of their own. */
+function shorten(name: string): string {
+  return name.length <= 200 ? name : `${name.slice(0, 200)}~${sum(name)}`;
+}
+
+/** Long names that begin alike have keys of their own. */
 function sum(text: string): string {
   let value = 0;
   for (let i = 0; i < text.length; i += 1)
@@ -170,11 +184,15 @@ export class Orders implements LedgerReader {
 
   /** @throws {TidingsError} `auth/revoked` (401). */
   assertNotRevoked(bearer: Bearer): void {
-    for (const revocations of [this.#revocations, this.#found ?? []]) {
-      for (const [, { revocation }] of revocations) {
-        if (!refuses(revocation, bearer)) continue;
-        throw createError('auth/revoked', 'The authorization was revoked; get a new one.');
-      }
+    const { subject, tokenId } = bearer;
+    // There may be many revocations, and three that can concern somebody.
+    const keys = ['*'];
+    if (subject !== undefined) keys.push(revocationKey({ subject }));
+    if (tokenId !== undefined) keys.push(revocationKey({ tokenId }));
+    for (const key of keys) {
+      const standing = [this.#revocations.get(key), this.#found?.get(key)];
+      if (!standing.some((each) => each !== undefined && refuses(each.revocation, bearer))) continue;
+      throw createError('auth/revoked', 'The authorization was revoked; get a new one.');
     }
   }
 
@@ -213,12 +231,14 @@ function isMeant(who: DisconnectTarget, { id, subject, topics }: Connection['inf
 
 /** Whether it refuses somebody. Where tokens have no time, everybody's would be too old: the app has just judged them. */
 function refuses(revocation: Revocation, bearer: Bearer): boolean {
-  if (bearer.issuedAt === undefined && revocation.subject === undefined) return false;
+  const { subject, tokenId } = revocation;
+  if (bearer.issuedAt === undefined && subject === undefined && tokenId === undefined) return false;
   return ends(revocation, bearer);
 }
 
 /** Whether it ends a connection that is open. */
-function ends({ subject, before }: Revocation, bearer: Bearer): boolean {
+function ends({ subject, tokenId, before }: Revocation, bearer: Bearer): boolean {
+  if (tokenId !== undefined) return tokenId === bearer.tokenId;
   if (subject !== undefined && subject !== bearer.subject) return false;
   return bearer.issuedAt === undefined || bearer.issuedAt < before;
 }

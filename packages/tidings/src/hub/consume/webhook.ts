@@ -6,15 +6,21 @@ import {
   aString,
   anObjectWith,
   assertOptions,
+  either,
   invalidOption,
 } from '../../protocol/options.ts';
 import type { ConsumeHandler, ConsumedEvent } from './options.ts';
 
 export interface WebhookOptions {
   readonly url: string;
-  /** Signs each request, so that the receiver knows it is yours: 24 bytes or more of text, or `whsec_` and base64. */
-  readonly secret: string;
+  /**
+   * Signs each request, and the receiver knows that it is yours: 24 bytes or more of text, or `whsec_` and base64. While you
+   * replace a secret, give both: each signs, and the receiver accepts either.
+   */
+  readonly secret: string | readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** The value to send as JSON; undefined if this event needs no request. Default: the event. */
+  readonly body?: (event: ConsumedEvent) => unknown;
   /** Milliseconds until a request without an answer counts as failed. Default 10,000. */
   readonly timeout?: number;
   /** Default: the global one. */
@@ -25,8 +31,9 @@ export interface WebhookOptions {
 
 export const WEBHOOK_OPTIONS: Checks<WebhookOptions> = {
   url: aString,
-  secret: aString,
+  secret: either(aString, { expected: 'a list of them', accepts: isListOfTexts }),
   headers: anObjectWith('an object of headers'),
+  body: aFunction,
   timeout: aNumber({ min: 1, finite: true }),
   fetch: aFunction,
   now: aFunction,
@@ -43,17 +50,26 @@ const MIN_SECRET = 24;
 export function webhook(options: WebhookOptions): ConsumeHandler {
   assertOptions(options, WEBHOOK_OPTIONS);
   const { url, secret, headers = {}, timeout = 10_000, now = Date.now, fetch = globalThis.fetch } = options;
+  const { body: toValue = valueOf } = options;
   if (!URL.canParse(url) || !/^https?:/.test(url))
     throw invalidOption('url', 'A webhook needs a `url` that begins with http:// or https://.');
-  const bytes = secretBytes(secret);
-  const key = crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+  const keys = Promise.all(
+    [secret].flat().map((each) => {
+      const hmac = { name: 'HMAC', hash: 'SHA-256' };
+      return crypto.subtle.importKey('raw', secretBytes(each), hmac, false, ['sign']);
+    }),
+  );
 
   return async (event, { signal }) => {
-    const body = bodyOf(event);
+    const value = toValue(event);
+    if (value === undefined) return;
+    const body = JSON.stringify(value);
     const id = event.cursor ?? `${event.seq}`;
     const timestamp = String(Math.floor(now() / 1000));
     const signed = new TextEncoder().encode(`${id}.${timestamp}.${body}`);
-    const signature = toBase64(new Uint8Array(await crypto.subtle.sign('HMAC', await key, signed)));
+    const signatures = await Promise.all(
+      (await keys).map(async (key) => `v1,${toBase64(await crypto.subtle.sign('HMAC', key, signed))}`),
+    );
     const response = await fetch(url, {
       method: 'POST',
       redirect: 'manual',
@@ -63,7 +79,7 @@ export function webhook(options: WebhookOptions): ConsumeHandler {
         'content-type': 'application/json',
         'webhook-id': id,
         'webhook-timestamp': timestamp,
-        'webhook-signature': `v1,${signature}`,
+        'webhook-signature': signatures.join(' '),
       },
       body,
     }).catch((cause: unknown) => {
@@ -77,8 +93,8 @@ export function webhook(options: WebhookOptions): ConsumeHandler {
 }
 
 /** What is sent; `data` is JSON where the event's data is. */
-function bodyOf({ topics, type, data, key, tombstone, time, cursor }: ConsumedEvent): string {
-  return JSON.stringify({ topics, type, time, cursor, key, tombstone, data: parse(data) });
+function valueOf({ topics, type, data, key, tombstone, time, cursor }: ConsumedEvent): unknown {
+  return { topics, type, time, cursor, key, tombstone, data: parse(data) };
 }
 
 function parse(text: string): unknown {
@@ -102,6 +118,10 @@ function secretBytes(secret: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-function toBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
+function toBase64(bytes: ArrayBuffer): string {
+  return btoa(String.fromCharCode(...new Uint8Array(bytes)));
+}
+
+function isListOfTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((text) => aString.accepts(text));
 }

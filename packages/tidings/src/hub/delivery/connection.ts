@@ -189,7 +189,7 @@ export class Connection implements Receiver, Task {
    *
    * @returns the cursor.
    */
-  change({ wanted, granted, expiresAt, issuedAt }: ConnectionTerms): string {
+  change({ wanted, granted, expiresAt, issuedAt, tokenId }: ConnectionTerms): string {
     const { log, subscriptions } = this.#delivery;
     // Events published before the change go to the topics it had before.
     this.#settle();
@@ -198,7 +198,7 @@ export class Connection implements Receiver, Task {
     const { format } = this.#subscription;
     subscriptions.leave(this.#subscription, this);
     this.#subscription = subscriptions.join(wanted, granted, format);
-    this.#request = shareMatchers({ ...this.#request, expiresAt, issuedAt }, this.#subscription);
+    this.#request = shareMatchers({ ...this.#request, expiresAt, issuedAt, tokenId }, this.#subscription);
     this.#toldExpiry = false;
     this.#reading = undefined;
     const seq = this.#reader?.cursor ?? log.tail.head;
@@ -511,7 +511,7 @@ export class Connection implements Receiver, Task {
  * 50 bytes more.
  */
 function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscription): ConnectRequest {
-  const { start, reconnects, subject, member, expiresAt, issuedAt } = request;
+  const { start, reconnects, subject, member, expiresAt, issuedAt, tokenId } = request;
   const { remote, userAgent, protocol, audience, handler } = request;
   return {
     wanted,
@@ -522,6 +522,7 @@ function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscriptio
     member,
     expiresAt,
     issuedAt,
+    tokenId,
     remote,
     userAgent,
     protocol,

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { chosenId } from './columns.ts';
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   await accounts(db);
@@ -9,7 +10,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 async function accounts(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('users')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', 'integer', chosenId(db))
     .addColumn('name', 'text', (column) => column.notNull())
     .addColumn('name_key', 'text', (column) => column.notNull().unique())
     .addColumn('password', 'text', (column) => column.notNull())
@@ -29,7 +30,7 @@ async function feed(db: Kysely<unknown>): Promise<void> {
     .createTable('posts')
     // Auto-increment: the id of a deleted post must never come back, since pages that missed the deletion would
     // take the new post for the old one.
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', 'integer', chosenId(db))
     .addColumn('author_id', 'integer', (column) =>
       column.notNull().references('users.id').onDelete('cascade'),
     )
@@ -47,7 +48,7 @@ async function feed(db: Kysely<unknown>): Promise<void> {
     .execute();
   await db.schema
     .createTable('notifications')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', 'integer', chosenId(db))
     .addColumn('user_id', 'integer', (column) => column.notNull().references('users.id').onDelete('cascade'))
     .addColumn('from_id', 'integer', (column) => column.notNull().references('users.id').onDelete('cascade'))
     .addColumn('post_id', 'integer', (column) => column.notNull().references('posts.id').onDelete('cascade'))
@@ -66,7 +67,7 @@ async function feed(db: Kysely<unknown>): Promise<void> {
 async function analytics(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('pages')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', 'integer', chosenId(db))
     .addColumn('name', 'text', (column) => column.notNull().unique())
     .addColumn('views', 'integer', (column) => column.notNull().defaultTo(0))
     .execute();

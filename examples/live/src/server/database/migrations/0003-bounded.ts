@@ -40,7 +40,8 @@ async function countedViews(db: Kysely<unknown>): Promise<void> {
 async function rankPages(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .alterTable('pages')
-    .addColumn('rank', 'real', (column) => column.notNull().defaultTo(0))
+    // The name that SQLite and PostgreSQL share for eight bytes.
+    .addColumn('rank', 'double precision', (column) => column.notNull().defaultTo(0))
     .execute();
   const pages = await sql<{ id: number; views: number }>`select id, views from pages where views > 0`.execute(
     db,
@@ -74,6 +75,6 @@ async function dropOldNotifications(db: Kysely<unknown>): Promise<void> {
   await sql`delete from notifications where id in (
     select id from (
       select id, row_number() over (partition by user_id order by id desc) as place from notifications
-    ) where place > ${NOTIFICATIONS_KEPT}
+    ) as ranked where place > ${NOTIFICATIONS_KEPT}
   )`.execute(db);
 }

@@ -1,0 +1,168 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import {
+  type Check,
+  type Checks,
+  type OptionError,
+  aNumber,
+  aString,
+  assertOptions,
+  createError,
+} from 'tidings/transport';
+import { duration, structure } from '../../config/kinds.ts';
+import type { Setting } from '../../config/setting.ts';
+
+/** What a hook may be about. */
+export const HOOK_EVENTS = ['connect', 'disconnect', 'presence', 'topic-occupied', 'topic-empty'] as const;
+export type HookEvent = (typeof HOOK_EVENTS)[number];
+
+/** One receiver, as the configuration has it. Durations in milliseconds. */
+export interface Hook {
+  /** Names it in the log for good: a hook of another name begins anew. */
+  readonly name: string;
+  readonly url: string;
+  readonly events: readonly HookEvent[];
+  /** Patterns of the topics that it is about. Default: all. */
+  readonly topics: readonly string[];
+  /** All of them sign. */
+  readonly secrets: readonly string[];
+  /** A file with further ones, one a line, read at the start and at each reload. */
+  readonly secretFile: string | undefined;
+  readonly timeout: number;
+  /** Infinity: never give up. */
+  readonly attempts: number;
+}
+
+interface HookText {
+  readonly name: string;
+  readonly url: string;
+  readonly events: readonly HookEvent[];
+  readonly topics?: readonly string[];
+  readonly secrets?: readonly string[];
+  readonly 'secret-file'?: string;
+  readonly timeout?: string;
+  readonly attempts?: number;
+}
+
+const timeout = duration(100, 120_000);
+
+function listOfTexts(expected: string, accepts: (text: string) => boolean = (text) => text !== ''): Check {
+  return {
+    expected,
+    accepts: (value) =>
+      Array.isArray(value) &&
+      value.length > 0 &&
+      value.every((text) => typeof text === 'string' && accepts(text)),
+  };
+}
+
+const HOOK: Checks<HookText> = {
+  name: { expected: 'up to 100 letters, digits, - or _', accepts: isName },
+  url: { expected: 'a URL that begins with http:// or https://', accepts: isUrl },
+  events: listOfTexts(`a list of ${HOOK_EVENTS.join(', ')}`, (text) =>
+    (HOOK_EVENTS as readonly string[]).includes(text),
+  ),
+  topics: listOfTexts('a list of patterns'),
+  secrets: listOfTexts('a list of secrets with 24 bytes or more', (text) => text.length >= 24),
+  'secret-file': aString,
+  timeout: { expected: timeout.expected, accepts: (value) => timeout.fromFile(value) !== undefined },
+  attempts: aNumber({ min: 1, integer: true }),
+};
+
+const invalid: OptionError = (option, message) =>
+  createError('config/invalid', message, { details: { setting: `webhooks.${option}` } });
+
+export const webhooks: Setting<readonly Hook[]> = {
+  name: 'webhooks',
+  kind: {
+    ...structure(
+      'a list of webhooks, such as {"name": "app", "url": "https://…", "events": ["connect"], "secret-file": "…"}',
+      (value) => checked(value),
+      (hooks) => hooks.map(toText),
+    ),
+    inFolder: (hooks, folder) =>
+      hooks.map((hook) => ({
+        ...hook,
+        secretFile: hook.secretFile === undefined ? undefined : resolve(folder, hook.secretFile),
+      })),
+  },
+  default: [],
+  help: 'receivers of what happens at the server, which get it signed, in order, at least once',
+  reloadable: true,
+};
+
+function checked(value: unknown): readonly Hook[] {
+  if (!Array.isArray(value)) throw invalid('', 'Expected `webhooks` to be a list.');
+  const hooks = (value as readonly HookText[]).map((hook, i) => {
+    assertOptions(hook, HOOK, `webhooks[${i}].`, invalid);
+    for (const name of ['name', 'url', 'events'] as const)
+      if (hook[name] === undefined) throw invalid(name, `\`webhooks[${i}]\` needs \`${name}\`.`);
+    if (hook.secrets === undefined && hook['secret-file'] === undefined)
+      throw invalid(
+        'secrets',
+        `\`webhooks[${i}]\` needs \`secrets\` or a \`secret-file\`: receivers check the signature.`,
+      );
+    return {
+      name: hook.name,
+      url: hook.url,
+      events: hook.events,
+      topics: hook.topics ?? [],
+      secrets: hook.secrets ?? [],
+      secretFile: hook['secret-file'],
+      timeout: (hook.timeout === undefined ? undefined : timeout.fromText(hook.timeout)) ?? 10_000,
+      attempts: hook.attempts ?? Infinity,
+    };
+  });
+  const names = hooks.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw invalid('name', `Two webhooks have the name "${twice}".`);
+  return hooks;
+}
+
+/** Without secrets, since a configuration is printed with it. */
+function toText(hook: Hook): object {
+  return {
+    name: hook.name,
+    url: withoutUser(hook.url),
+    events: hook.events,
+    ...(hook.topics.length > 0 && { topics: hook.topics }),
+    ...(hook.secrets.length > 0 && { secrets: hook.secrets.map(() => '(hidden)') }),
+    ...(hook.secretFile !== undefined && { 'secret-file': hook.secretFile }),
+    timeout: timeout.toText(hook.timeout),
+    ...(hook.attempts < Infinity && { attempts: hook.attempts }),
+  };
+}
+
+/** A URL for people: its user, password and query may be secrets. */
+export function withoutUser(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
+}
+
+/** @throws {TidingsError} `config/invalid` if the file can't be read, or has a secret that is too short. */
+export function secretsOf({ name, secrets, secretFile }: Hook): readonly string[] {
+  if (secretFile === undefined) return secrets;
+  let lines: readonly string[];
+  try {
+    lines = readFileSync(secretFile, 'utf8').split('\n');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw createError('config/invalid', `The secrets of the webhook "${name}" can't be read: ${reason}`, {
+      cause,
+    });
+  }
+  const all = [...secrets, ...lines.map((line) => line.trim()).filter((line) => line !== '')];
+  if (all.length > 0 && all.every((secret) => secret.length >= 24)) return all;
+  throw createError(
+    'config/invalid',
+    `Expected ${dirname(secretFile)}/… of the webhook "${name}" to have one secret a line, each of 24 bytes or more.`,
+  );
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && /^[\w-]{1,100}$/.test(value);
+}
+
+function isUrl(value: unknown): boolean {
+  return typeof value === 'string' && /^https?:\/\//.test(value) && URL.canParse(value);
+}
