@@ -13,10 +13,11 @@ import { createServerHub } from './hub.ts';
 import { createObservers } from './observers.ts';
 import { openLog } from './open-log.ts';
 import type { RunningPart, ServerContext, ServerPhase } from './part.ts';
-import { PARTS, SETTINGS } from './parts.ts';
+import { PARTS } from './parts.ts';
 import { createPublisher } from './publisher.ts';
 import { type Rate, RateLimit } from './rate.ts';
 import * as rows from './settings.ts';
+import { SETTINGS } from './table.ts';
 
 export interface ServerDeps {
   readonly logger: Logger;
@@ -63,7 +64,11 @@ async function start(
   const report = (error: unknown): void => logger.error({ err: error }, 'something failed in the background');
   const authenticator = await createAuthenticator(settings, { logger, developmentKey });
   undo.push(() => authenticator.close());
-  const log = await openLog(settings, report);
+  const log = await openLog(
+    settings,
+    report,
+    PARTS.flatMap((part) => part.topicRules?.(settings) ?? []),
+  );
   undo.push(() => log.close());
   const hub = createServerHub(settings, log, report);
   undo.push(() => hub.close({ within: 0 }));

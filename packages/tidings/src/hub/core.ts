@@ -109,7 +109,7 @@ export class Core {
   /** Puts a connection on the books. */
   add(request: ConnectRequest): Connection {
     const userAgent = this.#userAgents.use(request.userAgent);
-    const format = request.labels === true ? labelledFrames : frames;
+    const format = request.format ?? (request.labels === true ? labelledFrames : frames);
     const connection = new Connection(crypto.randomUUID(), { ...request, userAgent }, this.#delivery, format);
     this.registry.add(connection);
     this.#countSubject(connection);
