@@ -111,6 +111,7 @@ export const groups: readonly Group[] = [
     items: [
       entry('Any backend', 'guides/server', 'tidings serve: start, configure, tokens, logs, restarts'),
       entry('HTTP API', 'http-api', 'Publishing and subscribing from any language'),
+      entry('Mercure', 'guides/mercure', 'The Mercure protocol, for Symfony, API Platform and others'),
       entry('Settings', 'server-settings', 'Every setting as key, variable and flag'),
     ],
   },
