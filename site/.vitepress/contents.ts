@@ -140,6 +140,12 @@ export const groups: readonly Group[] = [
     text: 'The server',
     items: [
       entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming'),
+      entry(
+        'Who may publish and subscribe',
+        'guides/server-auth',
+        'Tokens, keys, claims, cookies, API keys, revocation',
+      ),
+      entry('TLS and HTTP/2', 'guides/server-tls', 'Certificates that are renewed while it runs'),
     ],
   },
   {

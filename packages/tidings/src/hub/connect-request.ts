@@ -33,6 +33,8 @@ export interface ConnectRequest {
   readonly format?: Format | undefined;
   /** Stands for whom the stream is for, if several of their readers may share it. */
   readonly audience?: string | undefined;
+  /** A read that ends at once: nobody stays to be present. */
+  readonly isPassing?: boolean | undefined;
   /** The handler that asks. Only it may change the connection, since its `authorize` checked the topics. */
   readonly handler?: object | undefined;
 }
