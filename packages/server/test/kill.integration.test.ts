@@ -81,7 +81,7 @@ test(
       for (let i = 0; i < clients; i += 1) {
         readers.push(new Reader(`${publicUrl}/v1/events`, TOPICS));
         if (readers.length % AT_ONCE === 0)
-          await until('streams', () => readers.every(({ workers }) => workers.size > 0));
+          await until(`${i + 1} streams`, () => readers.slice(-AT_ONCE).every(({ workers }) => workers.size > 0));
       }
       await until('all streams', () => readers.every(({ workers }) => workers.size > 0));
       const publishers = acknowledged.map((_, i) => publish(i));
