@@ -28,7 +28,7 @@ export interface Publisher {
 export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit): Publisher {
   const reserved: ((event: EventInput) => boolean)[] = [isServers];
 
-  function assertNotReserved(events: readonly EventInput[]): void {
+  function assertNotKept(events: readonly EventInput[]): void {
     if (!events.some((event) => reserved.some((isReserved) => isReserved(event)))) return;
     const message = 'These topics, or this type, are the server’s own; only it publishes there.';
     throw createError('topic/reserved', message);
@@ -43,6 +43,7 @@ export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit
     async publish(events, publication) {
       assertMayPublish(events, publication.grant);
       assertNotReserved(events);
+      assertNotKept(events);
       limit.charge(keyOf(publication), events.length);
       const published = await hub.publishAll(events);
       observers.published(events, published, publication);
