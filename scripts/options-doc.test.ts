@@ -2,6 +2,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { RUN_HANDLER_OPTIONS } from '../packages/tidings/src/ai/handlers.ts';
 import { RUNS_OPTIONS } from '../packages/tidings/src/ai/options.ts';
+import { PORT_OPTIONS } from '../packages/tidings/src/ai/ports/stored-streams.ts';
+import { RUN } from '../packages/tidings/src/ai/ports/tanstack.ts';
 import { RUNS_CLOSE_OPTIONS, START_OPTIONS } from '../packages/tidings/src/ai/runs.ts';
 import { CHAT_TRANSPORT_OPTIONS } from '../packages/tidings/src/chat/options.ts';
 import {
@@ -117,6 +119,7 @@ const expected: Readonly<Record<string, object>> = {
   useEvent: EVENT_OPTIONS,
   usePresence: PRESENCE_OPTIONS,
   createRuns: RUNS_OPTIONS,
+  'assistantUiStore and tanstackDurability': { ...PORT_OPTIONS, ...RUN },
   createChatTransport: CHAT_TRANSPORT_OPTIONS,
   start: START_OPTIONS,
   'follow, stop and close of runs': { ...RUN_HANDLER_OPTIONS, ...RUNS_CLOSE_OPTIONS },
@@ -219,6 +222,7 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'HubLimits',
       'LatestOptions<Matcher, unknown>',
       'ListOptions<Matcher, unknown, ReceivedEvent>',
+      'PortOptions',
       'PresenceOptions',
       "Omit<TidingsProviderProps, 'children'>",
       'ReducerOptions<Matcher, unknown>',
@@ -242,6 +246,7 @@ it('every table of checks in the sources belongs to a table of docs/options.md',
       'SocketOptions',
       'StartOptions',
       'SubscribeOptions',
+      'TanStackRun',
       'TopicRule',
       'ClusterOptions',
       'ConsumeOptions',

@@ -16,6 +16,7 @@ import { parse } from './suites/parse.ts';
 import { processes } from './suites/processes.ts';
 import { publish } from './suites/publish.ts';
 import { resume } from './suites/resume.ts';
+import { runs as answers } from './suites/runs.ts';
 import { postgres, redis } from './suites/shared-logs.ts';
 import { slow } from './suites/slow.ts';
 import { http2, tls } from './suites/secure.ts';
@@ -38,6 +39,7 @@ const suites: readonly Suite[] = [
   redis,
   postgres,
   turns,
+  answers,
   tls,
   http2,
 ];

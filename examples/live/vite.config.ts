@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { defineConfig } from 'vite';
 import type { Plugin } from 'vite';
 import { NOT_FOUND_PAGE, PAGES } from './src/shared/api.ts';
@@ -25,10 +26,33 @@ function shell(): Plugin {
   };
 }
 
+const COMPRESSIBLE = /\.(?:css|html|js|svg)$/;
+/** Smaller files fit one packet as they are. */
+const WORTH_IT = 1000;
+
+/** Stores files in compressed form, too: once here, instead of with every request. */
+function compress(folder: string): Plugin {
+  return {
+    name: 'compress',
+    closeBundle() {
+      const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) =>
+        join(folder, file),
+      );
+      for (const file of files) {
+        if (!COMPRESSIBLE.test(file) || statSync(file).size < WORTH_IT) continue;
+        const bytes = readFileSync(file);
+        const params = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY };
+        writeFileSync(`${file}.br`, brotliCompressSync(bytes, { params }));
+        writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }));
+      }
+    },
+  };
+}
+
 export default defineConfig({
   root,
   publicDir: 'public',
-  plugins: [shell()],
+  plugins: [shell(), compress(join(import.meta.dirname, 'dist/pages'))],
   build: {
     outDir: '../../dist/pages',
     emptyOutDir: true,

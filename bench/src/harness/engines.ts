@@ -9,6 +9,7 @@ import { launch, until } from './child.ts';
 import { makeFolder, removeFolder } from './folders.ts';
 
 export interface Engine {
+  readonly pid: number;
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -63,6 +64,7 @@ async function start(
     return isListening(port);
   });
   return {
+    pid: child.pid,
     url,
     async stop() {
       await child.stop();

@@ -12,6 +12,7 @@ import { refuseCrossSite } from './http/cross-site.ts';
 import { logRequests } from './http/log-requests.ts';
 import { notFoundPage, pages } from './http/pages.ts';
 import { answerErrors, methodNotAllowed, notFound } from './http/problem.ts';
+import { source } from './http/source.ts';
 import { securityHeaders } from './http/security-headers.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { endConnections, health } from './ops/health.ts';
@@ -47,7 +48,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.set('query parser', false);
   app.use(logRequests(log), endConnections(lifecycle), securityHeaders());
   mountRoutes(app, services, clock, lifecycle);
-  app.use(pages(config.pagesFolder), notFoundPage(config.pagesFolder));
+  app.use(source(), pages(config.pagesFolder), notFoundPage(config.pagesFolder));
   app.use(notFound);
   app.use(answerErrors(log));
 

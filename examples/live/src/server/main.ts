@@ -18,6 +18,7 @@ async function main(config: Config): Promise<void> {
 
   const server = await serve({ config, log });
   log.info({ url: server.url }, 'serving');
+  if (config.sayUrl) process.stdout.write(`\nThe live app: ${server.url}\n\n`);
 
   async function stop(signal: NodeJS.Signals): Promise<void> {
     log.info({ signal }, 'stopping');

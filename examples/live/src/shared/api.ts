@@ -99,6 +99,9 @@ export const ROUTES = {
   metrics: '/metrics',
 } as const;
 
+/** Below this path are the sources of the app and the documentation, as text. */
+export const SOURCE = '/source';
+
 /** RFC 9457 problem details. Pages should branch on `code`, which is stable. */
 export interface Problem {
   type: 'about:blank';
@@ -135,6 +138,8 @@ export interface Post {
   author: User;
   /** Plain text, to be shown as text. `findMentions` of `shared/mentions.ts` finds the `@names` in it. */
   text: string;
+  /** Those of the `@names` that are users, in lower case. Events of earlier releases don't have it. */
+  mentions?: string[];
   createdAt: number;
   likes: number;
   /** Whether the asking user likes it; false if signed out. */
@@ -325,7 +330,7 @@ export interface Metrics {
   deliveredPerSecond: number | null;
   /** Bytes written to connections, per second, without the snapshots that greet them. */
   bytesPerSecond: number | null;
-  /** From publish to write, in ms, over the newest flushes; null if there was none since the last sample. */
+  /** From publish to write, in ms, over the flushes since the last sample; null if there was none. */
   lagP50: number | null;
   lagP99: number | null;
   /** How late the event loop runs its timers, in ms, over the last second. */

@@ -23,3 +23,6 @@ export { mergeDeltas, textOf } from './merge.ts';
 export { rawChunks } from './views/raw.ts';
 export { responseEvents } from './views/responses.ts';
 export { uiMessages } from './views/ui-messages.ts';
+export { type AssistantUiStore, assistantUiStore } from './ports/assistant-ui.ts';
+export { type TanStackDurability, type TanStackRun, tanstackDurability } from './ports/tanstack.ts';
+export type { PortOptions } from './ports/stored-streams.ts';

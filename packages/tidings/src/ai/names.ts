@@ -28,20 +28,21 @@ const MAX_KEY_LENGTH = 250;
 /** @throws {TidingsError} `run/invalid-name`. */
 export function nameRun(chat: string, id: string): RunName {
   const chatTopic = chatTopicOf(chat);
-  const key = `${encode('chat', chat)}/${encode('id', id)}`;
+  const key = `${encodeName('chat', chat)}/${encodeName('id', id)}`;
   if (key.length > MAX_KEY_LENGTH) {
     const message = `A chat and the id of a run have at most ${MAX_KEY_LENGTH} characters together, percent-encoded; got ${key.length}.`;
     throw createError('run/invalid-name', message, { details: { chat, id } });
   }
-  return { chat, id, key, chatTopic, topic: `${chatTopic}/${encode('id', id)}` };
+  return { chat, id, key, chatTopic, topic: `${chatTopic}/${encodeName('id', id)}` };
 }
 
 /** @throws {TidingsError} `run/invalid-name`. */
 export function chatTopicOf(chat: string): string {
-  return `${RUNS_PREFIX}chat/${encode('chat', chat)}`;
+  return `${RUNS_PREFIX}chat/${encodeName('chat', chat)}`;
 }
 
-function encode(what: 'chat' | 'id', text: unknown): string {
+/** @throws {TidingsError} `run/invalid-name`. */
+export function encodeName(what: 'chat' | 'id' | 'stream', text: unknown): string {
   if (typeof text === 'string' && text !== '' && text.length <= MAX_KEY_LENGTH && text.isWellFormed())
     return encodeURIComponent(text);
   const message = `Expected \`${what}\` to be a string of 1 to ${MAX_KEY_LENGTH} characters without lone surrogates.`;

@@ -1,9 +1,9 @@
 import type { Hub } from '../hub/hub.ts';
 import type { RunsGateway } from '../hub/runs-gateway.ts';
 import type { EventInput } from '../protocol/event.ts';
-import { OWNERS, type RunName, STOPS, WATCHES } from './names.ts';
-import type { EventLog } from '../log/event-log.ts';
+import { type RunName, STOPS, WATCHES } from './names.ts';
 import { LOST } from './frames.ts';
+import { Lease } from './lease.ts';
 import { OpenRuns, responsibleFor } from './open-runs.ts';
 import type { ResolvedRunsOptions } from './options.ts';
 import { type Ending, type Produce, Producer } from './producer.ts';
@@ -20,8 +20,6 @@ interface OwnRun {
   watchedAt: number;
 }
 
-/** How many `Producers` use each log in this process. */
-const usersOf = new WeakMap<EventLog, number>();
 /** Milliseconds until something that failed is tried again. */
 const RETRY = 1000;
 const MAX_SWEEP = 1000;
@@ -33,7 +31,7 @@ const GIVE_UP = 2000;
  * take too long, tells the others that it is alive, and takes care of runs whose process died.
  */
 export class Producers {
-  readonly owner: string = crypto.randomUUID();
+  readonly lease: Lease;
   readonly records: Records;
   readonly open: OpenRuns;
   readonly viewers: Viewers = new Viewers();
@@ -48,8 +46,6 @@ export class Producers {
   /** When this process last said that it watches a run of another one. */
   readonly #saidWatched = new Map<string, number>();
   readonly #sweepEvery: number;
-  #claimedAt = -Infinity;
-  #claiming: Promise<void> | undefined;
   #cancelSweep: (() => void) | undefined;
   readonly #retries = new Set<() => void>();
   #isClosed = false;
@@ -58,7 +54,7 @@ export class Producers {
   constructor(hub: Hub, gateway: RunsGateway, options: ResolvedRunsOptions) {
     this.#hub = hub;
     this.#gateway = gateway;
-    usersOf.set(gateway.log, (usersOf.get(gateway.log) ?? 0) + 1);
+    this.lease = new Lease(gateway, options.clock, options.lease);
     this.#options = options;
     const { keep, maxDuration, abandonAfter, lease, heartbeat, clock } = options;
     this.records = new Records(
@@ -80,8 +76,8 @@ export class Producers {
     };
     this.open = new OpenRuns(
       hub,
-      this.owner,
-      () => this.#isAlone,
+      this.lease.owner,
+      () => this.lease.isAlone,
       events,
       (task, delay) => clock.setTimer(task, delay, true),
     );
@@ -104,7 +100,7 @@ export class Producers {
     const producer = new Producer(this.#gateway, name, this.#options, (ending) =>
       this.#settle(name.key, ending),
     );
-    const isEarly = this.#isAlone && this.open.lacks(name.key);
+    const isEarly = this.lease.isAlone && this.open.lacks(name.key);
     if (isEarly) producer.start(produce);
     this.#beginning += 1;
     const begun = await this.#begin(name, subject)
@@ -129,27 +125,19 @@ export class Producers {
 
   /** In the same group as the record goes what says that this process is alive, if it has to be said. */
   async #begin(name: RunName, subject: string | undefined): ReturnType<Records['begin']> {
-    const { clock } = this.#options;
-    const now = clock.monotonic();
-    const isClaimed = this.#isClaimed(now);
+    const { events, done } = this.lease.renewal();
     const record = {
       chat: name.chat,
       id: name.id,
       ...(subject !== undefined && { subject }),
       messageId: crypto.randomUUID(),
-      owner: this.owner,
+      owner: this.lease.owner,
       status: 'running',
-      startedAt: clock.now(),
+      startedAt: this.#options.clock.now(),
     } as const;
-    const begun = await this.records.begin(record, isClaimed ? [] : [this.#lease]);
-    if (begun.isNew && !isClaimed) this.#claimedAt = Math.max(this.#claimedAt, now);
+    const begun = await this.records.begin(record, events);
+    if (begun.isNew) done();
     return begun;
-  }
-
-  /** Whether no other process, and no other part of this one, can begin runs on the log. */
-  get #isAlone(): boolean {
-    const { log } = this.#gateway;
-    return !log.shared && usersOf.get(log) === 1;
   }
 
   /** @returns whether the run is this process's. */
@@ -197,7 +185,6 @@ export class Producers {
     cancel();
     giveUp();
     this.#isClosed = true;
-    usersOf.set(this.#gateway.log, (usersOf.get(this.#gateway.log) ?? 1) - 1);
     this.open.close();
     this.#cancelSweep?.();
     for (const stop of this.#retries) stop();
@@ -205,8 +192,7 @@ export class Producers {
       producer.end({ status: 'lost', error: LOST });
       this.#own.delete(key);
     }
-    if (this.#claimedAt > -Infinity)
-      await this.#publish({ topics: OWNERS, key: this.owner, tombstone: true });
+    await this.lease.end();
   }
 
   #checkIdle(): void {
@@ -220,7 +206,7 @@ export class Producers {
     const { clock, onEnd, onError } = this.#options;
     const endedAt = clock.now();
     const change = (present: RunRecord): RunRecord | undefined =>
-      present.status === 'running' && present.owner === this.owner
+      present.status === 'running' && present.owner === this.lease.owner
         ? { ...present, ...ending, endedAt, ...(onEnd !== undefined && { handedOver: false }) }
         : undefined;
     this.records.change(run.stored, change).then(
@@ -256,11 +242,12 @@ export class Producers {
     if (this.#isClosed || this.#own.has(key) || this.#handingOver.has(key)) return;
     if (orphan.record.status !== 'running' && onEnd === undefined) return;
     const { owner, handingOver } = orphan.record;
-    this.#claim()
+    this.lease
+      .renew()
       .then(() =>
         this.records.change(orphan, (present) => {
           if (present.owner !== owner || present.handingOver !== handingOver) return undefined;
-          const taken = onEnd === undefined ? {} : { handingOver: this.owner, handedOver: false };
+          const taken = onEnd === undefined ? {} : { handingOver: this.lease.owner, handedOver: false };
           if (present.status === 'running')
             return { ...present, status: 'lost', error: LOST, endedAt: clock.now(), ...taken };
           return present.handedOver === false ? { ...present, ...taken } : undefined;
@@ -298,7 +285,7 @@ export class Producers {
     const isOurs = (each: RunRecord | undefined): boolean =>
       each?.handedOver === false &&
       each.startedAt === record.startedAt &&
-      responsibleFor(each) === this.owner;
+      responsibleFor(each) === this.lease.owner;
     if (present === undefined || !isOurs(present.record)) return;
     await handOver(this.#hub, present, this.#options.onEnd, () => this.open.has(name.key));
     await this.records.change(present, (each) => (isOurs(each) ? { ...each, handedOver: true } : undefined));
@@ -307,24 +294,6 @@ export class Producers {
   #handedOver(key: string): void {
     this.#handingOver.delete(key);
     this.#checkIdle();
-  }
-
-  /** Says that this process is alive, unless it has said so lately. */
-  #claim(): Promise<void> {
-    const now = this.#options.clock.monotonic();
-    if (this.#isClaimed(now)) return Promise.resolve();
-    this.#claiming ??= this.#publish(this.#lease)
-      .then(() => void (this.#claimedAt = now))
-      .finally(() => (this.#claiming = undefined));
-    return this.#claiming;
-  }
-
-  #isClaimed(now: number): boolean {
-    return now - this.#claimedAt < this.#options.lease / 3;
-  }
-
-  get #lease(): EventInput {
-    return { topics: OWNERS, data: null, key: this.owner, ttl: this.#options.lease, private: true };
   }
 
   async #publish(event: Omit<EventInput, 'data'>): Promise<void> {
@@ -354,7 +323,7 @@ export class Producers {
     for (const key of this.viewers.watched)
       if (this.open.get(key)?.record.status === 'running') this.#sayWatched(key);
     this.viewers.beat(now - heartbeat + this.#sweepEvery, now);
-    if (this.#own.size > 0 || this.#handingOver.size > 0) this.#claim().catch(onError);
+    if (this.#own.size > 0 || this.#handingOver.size > 0) this.lease.renew().catch(onError);
     if (this.#own.size > 0 || this.#handingOver.size > 0 || this.viewers.size > 0) this.#sweepSoon();
   }
 

@@ -68,9 +68,12 @@ describe('starting a run', () => {
     await settle();
     expect(appends.slice(1)).toEqual([['chunks']]);
     answer();
-    const viewer = run.items()[Symbol.asyncIterator]();
-    expect((await viewer.next()).value).toMatchObject({ batch: { from: 0, chunks: ['The tide'] } });
-    await viewer.return?.(undefined);
+    let first: unknown;
+    for await (const item of run.items()) {
+      first = item;
+      break;
+    }
+    expect(first).toMatchObject({ batch: { from: 0, chunks: ['The tide'] } });
   });
 
   test('asks the model only once the record is written, where other processes could start the run too', async () => {

@@ -7,6 +7,8 @@ export interface AnswerSource {
   readonly first: Response;
   /** The rest of the answer after a cursor; without one, all of it. */
   open(cursor: string, signal: AbortSignal): Promise<Response>;
+  /** The page leaves the chat: the stream closes, and the answer goes on. */
+  readonly left: AbortSignal;
   /** Milliseconds without a byte after which a stream counts as dead. */
   readonly silence: number;
   /** Called once when the stream is over, for any reason. */
@@ -21,7 +23,7 @@ const STALE = 20_000;
 
 /**
  * The chunks of one answer, from as many responses as it takes: whenever one breaks off, another goes on after the last
- * chunk. The stream closes at the answer's end, or when `signal` is aborted; it fails if the server says that there
+ * chunk. The stream closes at the answer's end, or when `signal` or `left` is aborted; it fails if the server says that there
  * is no such answer.
  */
 export function answerStream(source: AnswerSource, signal: AbortSignal | undefined): ReadableStream<unknown> {
@@ -38,9 +40,12 @@ export function answerStream(source: AnswerSource, signal: AbortSignal | undefin
         end();
         controller.close();
       };
-      signal?.addEventListener('abort', onAbort);
-      over.signal.addEventListener('abort', () => signal?.removeEventListener('abort', onAbort));
-      if (signal?.aborted === true) return onAbort();
+      const ends = signal === undefined ? [source.left] : [signal, source.left];
+      for (const each of ends) {
+        each.addEventListener('abort', onAbort);
+        over.signal.addEventListener('abort', () => each.removeEventListener('abort', onAbort));
+        if (each.aborted) return onAbort();
+      }
       readAnswer(source, (chunk) => controller.enqueue(chunk), over.signal).then(
         () => {
           if (over.signal.aborted) return;

@@ -146,6 +146,30 @@ test('aborting stops the model', async () => {
   expect(seen.end).toBe('done');
 });
 
+test('leaving a chat closes its streams and stops nothing; the page can come back', async () => {
+  const app = await start();
+  const transport = createChatTransport<Message>({ api: app.api });
+  const stream = await transport.sendMessages({
+    trigger: 'submit-message',
+    chatId: 'c',
+    messageId: undefined,
+    messages: [{ id: 'u1' }],
+    abortSignal: undefined,
+  });
+  const sent = read(stream);
+  const resumed = read(await transport.reconnectToStream({ chatId: 'c' }));
+  app.source.push({ type: 'data-n', data: 1 });
+  await until(() => expect([sent.chunks.length, resumed.chunks.length]).toEqual([2, 2]));
+  transport.leave('c');
+  await until(() => expect([sent.end, resumed.end]).toEqual(['done', 'done']));
+  const again = read(await transport.reconnectToStream({ chatId: 'c' }));
+  app.source.push({ type: 'data-n', data: 2 });
+  app.source.finish();
+  await until(() => expect(again.end).toBe('done'));
+  expect(again.chunks.filter((chunk) => (chunk as { type: string }).type === 'data-n')).toHaveLength(2);
+  expect(app.requests.filter((line) => line.includes('stop'))).toEqual([]);
+});
+
 test('a resumed stream that is aborted stops the model too, but not if it was resumed anew meanwhile', async () => {
   const app = await start();
   await send(app.api);

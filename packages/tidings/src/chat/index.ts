@@ -32,6 +32,8 @@ export interface ChatTransport<Message> {
   ): Promise<ReadableStream<never> | null>;
   /** Stops the chat's current answer, wherever it is produced and whoever watches. */
   stop(chatId: string): Promise<void>;
+  /** Closes the chat's streams here and lets its answer go on: for a page that turns to another chat. */
+  leave(chatId: string): void;
 }
 
 const DEFAULT_SILENCE = 40_000;
@@ -49,12 +51,20 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
     options.fetch ?? ((...args: Parameters<typeof globalThis.fetch>) => globalThis.fetch(...args));
   /** How often each chat was resumed here. */
   const resumed = new Map<string, number>();
+  /** By chat, aborted when the page leaves it. */
+  const visits = new Map<string, AbortController>();
 
   async function request(path: string, init: RequestInit, extra: RequestOptions = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     for (const each of [await resolveValue(options.headers), extra.headers ?? {}])
       new Headers(each as HeadersInit).forEach((value, name) => headers.set(name, value));
     return fetch(api + path, { ...init, headers, ...(credentials !== undefined && { credentials }) });
+  }
+
+  function visitOf(chatId: string): AbortSignal {
+    const visit = visits.get(chatId) ?? new AbortController();
+    visits.set(chatId, visit);
+    return visit.signal;
   }
 
   async function stop(chatId: string): Promise<void> {
@@ -81,18 +91,24 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
   return {
     resumeStreamIsReplay: true,
     stop,
+    leave(chatId) {
+      visits.get(chatId)?.abort();
+      visits.delete(chatId);
+    },
     async sendMessages({ trigger, chatId, messageId, messages, abortSignal, ...extra }) {
       const more = await resolveValue(options.body);
       const own = { id: chatId, messages, trigger, messageId, run: crypto.randomUUID() };
       const body = JSON.stringify({ ...more, ...extra.body, ...own });
       const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
-      const post = (signal: AbortSignal | undefined): Promise<Response> =>
-        request('', { method: 'POST', headers, body, ...(signal !== undefined && { signal }) }, extra);
+      const post = (signal: AbortSignal): Promise<Response> =>
+        request('', { method: 'POST', headers, body, signal }, extra);
+      const left = visitOf(chatId);
       const source: AnswerSource = {
-        first: await assertAnswer(await post(abortSignal)),
+        first: await assertAnswer(await post(anyOf(left, abortSignal))),
         // Without a chunk, nothing says which answer it is. The server knows the run by its name, and starts no second one.
         open: async (cursor, signal) =>
           assertAnswer(await (cursor === '' ? post(signal) : follow(chatId, cursor, signal, extra))),
+        left,
         silence,
         onOver() {
           if (abortSignal?.aborted === true) stopQuietly(chatId);
@@ -103,11 +119,15 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
     async reconnectToStream({ chatId, abortSignal, ...extra }) {
       const count = (resumed.get(chatId) ?? 0) + 1;
       resumed.set(chatId, count);
-      const first = await follow(chatId, '', abortSignal ?? new AbortController().signal, extra);
-      if (first.status === 204) return null;
+      const left = visitOf(chatId);
+      const first = await follow(chatId, '', anyOf(left, abortSignal), extra).catch((error: unknown) => {
+        if (!left.aborted) throw error;
+      });
+      if (first === undefined || first.status === 204) return null;
       const source: AnswerSource = {
         first: await assertAnswer(first),
         open: async (cursor, signal) => assertAnswer(await follow(chatId, cursor, signal, extra)),
+        left,
         silence,
         onOver() {
           if (abortSignal?.aborted !== true) return;
@@ -120,6 +140,11 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
       return answerStream(source, abortSignal) as ReadableStream<never>;
     },
   };
+}
+
+/** Aborted as soon as one of them is. */
+function anyOf(one: AbortSignal, other: AbortSignal | undefined): AbortSignal {
+  return other === undefined ? one : AbortSignal.any([one, other]);
 }
 
 /**

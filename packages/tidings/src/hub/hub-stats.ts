@@ -1,4 +1,4 @@
-import { type Checks, aBoolean } from '../protocol/options.ts';
+import { type Checks, aBoolean, aNumber } from '../protocol/options.ts';
 import type { NodeInfo } from './cluster/nodes.ts';
 import type { Core } from './core.ts';
 import type { Tallies } from './tally.ts';
@@ -45,9 +45,14 @@ export interface HubStats extends NodeStats, Tallies {
 
 export interface StatsOptions {
   readonly cluster?: boolean;
+  /** `flushes` of earlier stats: `deliveryLag` is over those since, at most the newest 1024; 0 if there were none. */
+  readonly lagSince?: number;
 }
 
-export const STATS_OPTIONS: Checks<StatsOptions> = { cluster: aBoolean };
+export const STATS_OPTIONS: Checks<StatsOptions> = {
+  cluster: aBoolean,
+  lagSince: aNumber({ min: 0, finite: true }),
+};
 
 /** The counters of all hubs on a log, and each hub's own. */
 export interface ClusterStats extends Omit<NodeStats, 'topics' | 'deliveryLag' | 'tail'> {
@@ -55,23 +60,28 @@ export interface ClusterStats extends Omit<NodeStats, 'topics' | 'deliveryLag' |
   readonly nodes: readonly NodeInfo[];
 }
 
-export function statsOf(core: Core): HubStats {
+export function statsOf(core: Core, lagSince?: number): HubStats {
   const { log } = core.options;
   let inProcessBehind = 0;
   for (const { phase } of core.locals) if (phase !== 'live') inProcessBehind += 1;
   return {
-    ...nodeStatsOf(core),
+    ...nodeStatsOf(core, lagSince),
     inProcessBehind,
     ...core.tally.tallies,
     log: { events: Math.max(0, log.tail.head - log.floor), shared: log.shared },
   };
 }
 
-export function nodeStatsOf({ registry, locals, subscriptions, counters, fanOut, options }: Core): NodeStats {
+export function nodeStatsOf(core: Core, lagSince?: number): NodeStats {
+  const { registry, locals, subscriptions, counters, fanOut, options } = core;
   const connections = registry.size + locals.size;
   let live = 0;
   for (const subscription of subscriptions.values()) live += subscription.live.size;
-  const [p50 = 0, p99 = 0] = fanOut.lag.quantiles(0.5, 0.99);
+  const [p50 = 0, p99 = 0] = fanOut.lag.quantilesOf(
+    lagSince === undefined ? Infinity : counters.flushes - lagSince,
+    0.5,
+    0.99,
+  );
   const { tail } = options.log;
   return {
     ...counters,

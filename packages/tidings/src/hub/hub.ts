@@ -135,7 +135,7 @@ export interface Hub {
   presence(topic: string): Presence;
   /** This hub's counters; with `cluster`, those of all hubs on the log: as each said last, a few seconds ago. */
   stats(options: { readonly cluster: true }): ClusterStats;
-  stats(): HubStats;
+  stats(options?: Omit<StatsOptions, 'cluster'>): HubStats;
   /**
    * Whether the hub can serve new connections, for a readiness check. Asks the log's engine, and resolves within a second
    * even if the engine is away.
@@ -318,10 +318,10 @@ class AppHub implements Hub {
   }
 
   stats(options: { readonly cluster: true }): ClusterStats;
-  stats(): HubStats;
+  stats(options?: Omit<StatsOptions, 'cluster'>): HubStats;
   stats(options: StatsOptions = {}): HubStats | ClusterStats {
     assertOptions(options, STATS_OPTIONS);
-    return options.cluster === true ? this.#core.cluster.stats() : statsOf(this.#core);
+    return options.cluster === true ? this.#core.cluster.stats() : statsOf(this.#core, options.lagSince);
   }
 
   async health(options: HealthOptions = {}): Promise<HubHealth> {

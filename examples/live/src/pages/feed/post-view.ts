@@ -25,7 +25,7 @@ export function createPostView(post: FeedPost, actions: PostActions): HTMLElemen
   time.dateTime = new Date(post.createdAt).toISOString();
   time.title = fullTime(post.createdAt);
   need(item, '.post-text', HTMLElement).append(
-    ...splitMentions(post.text).map((part) =>
+    ...splitMentions(post.text, post.mentions ?? []).map((part) =>
       part.kind === 'mention' ? element('span', 'mention', part.text) : part.text,
     ),
   );

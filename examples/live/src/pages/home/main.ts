@@ -6,6 +6,7 @@ import { isNews } from '../lib/versioned.ts';
 import { applyViewers } from '../lib/viewers.ts';
 import { createPage } from '../shell/page.ts';
 import { need, setText } from '../ui/dom.ts';
+import { startFacts } from './facts.ts';
 import { startTape } from './tape.ts';
 
 const { stream, start } = createPage();
@@ -43,4 +44,6 @@ stream.on('dashboard:delta', (delta) => {
 stream.on('viewers:snapshot', drawPeople);
 stream.on('viewers:delta', (delta) => drawPeople(applyViewers(viewers, delta)));
 startTape(stream);
-start({ topics: [TOPICS.dashboard, TOPICS.viewers] });
+startFacts(stream);
+// Posts and page views are on the tape only: the visitor's own doings, among others.
+start({ topics: [TOPICS.dashboard, TOPICS.viewers, TOPICS.posts, TOPICS.pageViews] });

@@ -1,40 +1,45 @@
-import { formatBytes } from '../lib/format.ts';
+import { formatBytes, formatCount } from '../lib/format.ts';
 import { clockTime } from '../lib/time.ts';
-import type { Receipt, Stream } from '../live/stream.ts';
-import { element, keyedList, need } from '../ui/dom.ts';
+import type { Stream } from '../live/stream.ts';
+import { element, keyedList, need, setText } from '../ui/dom.ts';
+import { addReceipt, excerpt, wordsFor } from './rows.ts';
+import type { TapeRow } from './rows.ts';
 
-interface Row extends Receipt {
-  readonly number: number;
-}
-
-const ROWS = 7;
+const ROWS = 5;
 
 /** The events this page received last, newest first: the product at work, on the page that describes it. */
 export function startTape(stream: Stream): void {
   const empty = need(document, '[data-tape-empty]', HTMLElement);
-  const list = keyedList<Row, HTMLElement>(
+  const list = keyedList<TapeRow, HTMLElement>(
     need(document, '[data-tape]', HTMLElement),
     (row) => row.number,
     createRow,
-    () => undefined,
+    updateRow,
   );
-  let rows: Row[] = [];
-  let received = 0;
+  let rows: readonly TapeRow[] = [];
 
   stream.onReceipt((receipt) => {
-    received += 1;
-    rows = [{ ...receipt, number: received }, ...rows].slice(0, ROWS);
+    rows = addReceipt(rows, receipt, ROWS);
     list.show(rows);
     empty.hidden = true;
   });
 }
 
-function createRow(row: Row): HTMLElement {
+function createRow({ type }: TapeRow): HTMLElement {
   const item = element('li', 'tape-row');
   item.append(
-    element('span', 'tape-time', clockTime(row.at, true)),
-    element('span', 'tape-type', row.type),
-    element('span', 'tape-size', formatBytes(row.data.length)),
+    element('span', 'tape-time'),
+    element('span', 'tape-type', type),
+    element('span', 'tape-size'),
+    element('span', 'tape-words', wordsFor(type)),
+    element('code', 'tape-data'),
   );
   return item;
+}
+
+function updateRow(item: HTMLElement, row: TapeRow): void {
+  setText(need(item, '.tape-time', HTMLElement), clockTime(row.at, true));
+  const times = row.count > 1 ? `${formatCount(row.count)} × · ` : '';
+  setText(need(item, '.tape-size', HTMLElement), times + formatBytes(row.size));
+  setText(need(item, '.tape-data', HTMLElement), excerpt(row.data));
 }

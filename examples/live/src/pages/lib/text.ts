@@ -6,11 +6,12 @@ export interface TextPart {
   readonly text: string;
 }
 
-/** A post's text in pieces, to set off the `@names`. */
-export function splitMentions(text: string): TextPart[] {
+/** A post's text in pieces, to set off the `@names` of `users`, who are in lower case. */
+export function splitMentions(text: string, users: readonly string[]): TextPart[] {
   const parts: TextPart[] = [];
   let from = 0;
   for (const mention of findMentions(text)) {
+    if (!users.includes(mention.name.toLowerCase())) continue;
     if (mention.start > from) parts.push({ kind: 'text', text: text.slice(from, mention.start) });
     parts.push({ kind: 'mention', text: text.slice(mention.start, mention.end) });
     from = mention.end;

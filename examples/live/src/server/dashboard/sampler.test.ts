@@ -9,15 +9,23 @@ import type { Sampler } from './sampler.ts';
 let clock: ManualClock;
 let stats: HubStats;
 let greeted: number;
+/** Since which flush the lag was asked for. */
+let asked: (number | undefined)[];
 let sampler: Sampler;
 
 beforeEach(() => {
   clock = manualClock();
   stats = createHub().stats();
   greeted = 0;
+  asked = [];
   sampler = createSampler({
     clock,
-    hub: { stats: () => stats },
+    hub: {
+      stats(options = {}) {
+        asked.push(options.lagSince);
+        return stats;
+      },
+    },
     usersOnline: () => 3,
     greetedBytes: () => greeted,
     posts: () => 1,
@@ -54,4 +62,6 @@ test('delays are unknown for a time in which nothing was delivered', () => {
   stats = { ...stats, flushes: 5, deliveryLag: { p50: 0.5, p99: 2.25 } };
   expect(sampler.sample()).toMatchObject({ lagP50: 0.5, lagP99: 2.25 });
   expect(sampler.sample()).toMatchObject({ lagP50: null, lagP99: null });
+  // Of the last interval alone.
+  expect(asked).toEqual([0, 0, 5]);
 });

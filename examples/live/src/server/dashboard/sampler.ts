@@ -16,7 +16,7 @@ export interface Sampler {
 }
 
 export interface SamplerSources {
-  readonly hub: { readonly stats: () => HubStats };
+  readonly hub: { readonly stats: (options?: { readonly lagSince?: number }) => HubStats };
   readonly clock: Clock;
   /** Distinct users with an open event stream. */
   readonly usersOnline: () => number;
@@ -55,9 +55,10 @@ export function createSampler(sources: SamplerSources): Sampler {
     streams,
     sample() {
       const at = clock.now();
-      const { published, delivered, flushes, deliveryLag, ...stats } = hub.stats();
+      const { published, delivered, flushes, deliveryLag, ...stats } = hub.stats({
+        lagSince: before?.flushes ?? 0,
+      });
       const bytes = stats.bytes - greetedBytes();
-      // The hub's percentiles are those of its newest flushes, however old: without new flushes there is no figure.
       const isNew = flushes > (before?.flushes ?? 0);
       const seconds = before === undefined ? 0 : (at - before.at) / 1000;
       const rate = (now: number, then: number | undefined): number | null =>

@@ -1,6 +1,7 @@
 import type { Post, PublicPost, User } from '../../shared/api.ts';
 import type { Database } from '../database/schema.ts';
 import { HttpProblem } from '../http/problem.ts';
+import { findMentionedUsers } from './mentioned.ts';
 
 /** Reads and writes posts. Authorization and publishing are elsewhere. */
 export interface Posts {
@@ -46,11 +47,33 @@ export function createPosts(db: Database): Posts {
       ]);
   }
 
+  async function toPosts(rows: readonly PostRow[]): Promise<Post[]> {
+    const mentioned = await findMentionedUsers(
+      db,
+      rows.map(({ text }) => text),
+    );
+    return rows.map((row, index) => ({
+      id: row.id,
+      author: { id: row.author_id, name: row.author_name },
+      text: row.text,
+      mentions: mentioned[index] ?? [],
+      createdAt: row.created_at,
+      likes: row.likes,
+      liked: row.liked_by !== null,
+    }));
+  }
+
+  async function toPost(row: PostRow): Promise<Post> {
+    const [post] = await toPosts([row]);
+    if (post === undefined) throw noSuchPost();
+    return post;
+  }
+
   return {
     async list({ before, limit, viewer }) {
       let query = select(viewer).orderBy('posts.id', 'desc').limit(limit);
       if (before !== undefined) query = query.where('posts.id', '<', before);
-      return (await query.execute()).map(toPost);
+      return toPosts(await query.execute());
     },
 
     async get(id, viewer) {
@@ -64,7 +87,9 @@ export function createPosts(db: Database): Posts {
         .where('posts.author_id', '=', author.id)
         .where('posts.key', '=', key)
         .executeTakeFirst();
-      return row === undefined ? undefined : toPublicPost(row);
+      if (row === undefined) return undefined;
+      const { liked: _, ...post } = await toPost(row);
+      return post;
     },
 
     async insert({ author, text, key, createdAt }) {
@@ -73,7 +98,8 @@ export function createPosts(db: Database): Posts {
         .values({ author_id: author.id, text, created_at: createdAt, likes: 0, key: key ?? null })
         .returning('id')
         .executeTakeFirstOrThrow();
-      return { id, author, text, createdAt, likes: 0 };
+      const [mentions = []] = await findMentionedUsers(db, [text]);
+      return { id, author, text, mentions, createdAt, likes: 0 };
     },
 
     async remove(id) {
@@ -146,18 +172,4 @@ interface PostRow {
   created_at: number;
   likes: number;
   liked_by: number | null;
-}
-
-function toPost(row: PostRow): Post {
-  return { ...toPublicPost(row), liked: row.liked_by !== null };
-}
-
-function toPublicPost(row: PostRow): PublicPost {
-  return {
-    id: row.id,
-    author: { id: row.author_id, name: row.author_name },
-    text: row.text,
-    createdAt: row.created_at,
-    likes: row.likes,
-  };
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import express from 'express';
 import type { RequestHandler, Router } from 'express';
 import { NOT_FOUND_PAGE, PAGES } from '../../shared/api.ts';
+import { compressedFiles, preferCompressed } from './compressed.ts';
 import { identifyVisitor } from './visitor.ts';
 import { HttpProblem, methodNotAllowed } from './problem.ts';
 
@@ -10,6 +11,7 @@ const YEAR = 31_536_000_000;
 /** Serves the pages that Vite built. */
 export function pages(folder: string): Router {
   const router = express.Router();
+  const files = compressedFiles(folder);
   for (const [path, file] of Object.entries(PAGES)) {
     router
       .route(path)
@@ -20,7 +22,7 @@ export function pages(folder: string): Router {
           cacheControl: false,
           headers: { 'Cache-Control': 'private, no-cache' },
         };
-        response.sendFile(file, options, (error) => {
+        response.sendFile(files.choose(response, file), options, (error) => {
           // The browser went away, and no client is left to answer.
           if (error === undefined || response.headersSent || isAborted(error)) return;
           next(isMissing(error) ? notBuilt(error) : error);
@@ -31,9 +33,11 @@ export function pages(folder: string): Router {
   // Vite puts a hash of the content into these names.
   router.use(
     '/assets',
+    preferCompressed(files, 'assets/'),
     express.static(join(folder, 'assets'), { immutable: true, maxAge: YEAR, index: false }),
   );
   router.use(
+    preferCompressed(files),
     express.static(folder, { index: false, redirect: false, cacheControl: false, setHeaders: revalidate }),
   );
   return router;

@@ -43,6 +43,7 @@ const environment = z.object({
     .string()
     .default('')
     .transform((value) => (/^\d+$/.test(value) ? Number(value) : value === '' ? false : value)),
+  SAY_URL: z.enum(['0', '1']).default('0'),
   LOG_LEVEL: z.enum(logLevels).default('info'),
   SIGN_IN_PER_MINUTE: count(20),
   SIGN_IN_FAILURES: count(20),
@@ -79,6 +80,8 @@ export interface Config {
   readonly sessionLifetime: number;
   /** Express's format: number of proxies, their addresses, or false for none. */
   readonly trustProxy: number | string | false;
+  /** Prints the address as a line of its own, for people who don't read JSON. */
+  readonly sayUrl: boolean;
   readonly logLevel: (typeof logLevels)[number];
   readonly ratesPerMinute: { signIn: number; posting: number; changing: number; connecting: number };
   /** Failed attempts to sign in to one account within a quarter of an hour. */
@@ -122,6 +125,7 @@ export async function loadConfig(variables: NodeJS.ProcessEnv): Promise<Config> 
     sessionSecret: env.SESSION_SECRET ?? (await keptSecret(dirname(env.DATABASE_FILE))),
     sessionLifetime: env.SESSION_DAYS * 86_400_000,
     trustProxy: env.TRUST_PROXY,
+    sayUrl: env.SAY_URL === '1',
     logLevel: env.LOG_LEVEL,
     ratesPerMinute: {
       signIn: env.SIGN_IN_PER_MINUTE,

@@ -38,6 +38,15 @@ describe('quantiles of lag', () => {
     expect(samples.quantiles(0, 1)).toEqual([1, 1]);
   });
 
+  test('can be over the newest few alone, also where the buffer wraps around', () => {
+    const samples = samplesOf(...Array.from({ length: 1020 }, () => 1000));
+    for (let i = 1; i <= 10; i += 1) samples.add(i);
+    expect(samples.quantilesOf(10, 0, 0.5, 1)).toEqual([1, 6, 10]);
+    expect(samples.quantilesOf(11, 1)).toEqual([1000]);
+    expect(samples.quantilesOf(5000, 1)).toEqual([1000]);
+    expect(samples.quantilesOf(0, 0.5)).toEqual([0]);
+  });
+
   test('have the share of samples below them that they name', () => {
     const lag = fc.double({ min: 0, max: 1e6, noNaN: true });
     fc.assert(

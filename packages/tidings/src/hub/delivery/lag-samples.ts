@@ -12,7 +12,17 @@ export class LagSamples {
 
   /** @returns milliseconds for each of the quantiles (0 to 1), 0 as long as there are no samples. */
   quantiles(...quantiles: readonly number[]): number[] {
-    const sorted = this.#samples.slice(0, Math.min(this.#count, SIZE)).sort();
+    return this.quantilesOf(SIZE, ...quantiles);
+  }
+
+  /** The same, over the newest `count` samples alone. */
+  quantilesOf(count: number, ...quantiles: readonly number[]): number[] {
+    const size = Math.max(0, Math.min(count, this.#count, SIZE));
+    const newest = Array.from(
+      { length: size },
+      (_, back) => this.#samples[(this.#count - 1 - back) % SIZE] ?? 0,
+    );
+    const sorted = Float64Array.from(newest).sort();
     return quantiles.map((q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0);
   }
 }

@@ -1,0 +1,42 @@
+// Makes the live app ready to run, for `npm start`: installs what it needs on a fresh clone, and builds what has changed.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const live = `${root}examples/live/`;
+
+/** A third of what `npm ci` installs: neither the tests' tools nor those of the docs. */
+const INSTALL = ['ci', '--workspace', '@tidings/live', '--no-audit', '--no-fund'];
+
+/** What the pages are made of; the library as it was built. */
+const PARTS_OF_PAGES = [
+  ...[`${live}src/pages`, `${live}src/shared`, `${live}vite.config.ts`, `${live}package.json`],
+  ...[`${root}packages/tidings/dist`, `${root}package-lock.json`],
+];
+
+if (!existsSync(`${root}node_modules`)) run('npm', INSTALL);
+run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-b', 'packages/tidings', 'examples/live']);
+if (PARTS_OF_PAGES.some((part) => changedAt(part) > builtAt()))
+  run('npm', ['run', 'build', '-w', '@tidings/live']);
+
+/** @param {string} program @param {readonly string[]} args */
+function run(program, args) {
+  const { status, error } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
+  if (error !== undefined) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** When the newest file of a folder was written. @param {string} path @returns {number} */
+function changedAt(path) {
+  const stats = statSync(path);
+  if (!stats.isDirectory()) return stats.mtimeMs;
+  // The folder itself changes when a file in it is removed.
+  return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => changedAt(`${path}/${name}`)));
+}
+
+/** When the pages were built: the last file of the build is the compressed form of this one. */
+function builtAt() {
+  const file = `${live}dist/pages/index.html.gz`;
+  return existsSync(file) ? statSync(file).mtimeMs : 0;
+}
