@@ -107,6 +107,14 @@ export const groups: readonly Group[] = [
     ],
   },
   {
+    text: 'The server',
+    items: [
+      entry('Any backend', 'guides/server', 'tidings serve: start, configure, tokens, logs, restarts'),
+      entry('HTTP API', 'http-api', 'Publishing and subscribing from any language'),
+      entry('Settings', 'server-settings', 'Every setting as key, variable and flag'),
+    ],
+  },
+  {
     text: 'In production',
     items: [
       entry(

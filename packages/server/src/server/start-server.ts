@@ -64,7 +64,11 @@ async function start(
   const report = (error: unknown): void => logger.error({ err: error }, 'something failed in the background');
   const authenticator = await createAuthenticator(settings, { logger, developmentKey });
   undo.push(() => authenticator.close());
-  const log = await openLog(settings, report);
+  const log = await openLog(
+    settings,
+    report,
+    PARTS.flatMap((part) => part.topicRules?.(settings) ?? []),
+  );
   undo.push(() => log.close());
   const hub = createServerHub(settings, log, report);
   undo.push(() => hub.close({ within: 0 }));
