@@ -107,6 +107,14 @@ export const groups: readonly Group[] = [
     ],
   },
   {
+    text: 'The server',
+    items: [
+      entry('Any backend', 'guides/server', 'tidings serve: start, configure, tokens, logs, restarts'),
+      entry('HTTP API', 'http-api', 'Publishing and subscribing from any language'),
+      entry('Settings', 'server-settings', 'Every setting as key, variable and flag'),
+    ],
+  },
+  {
     text: 'In production',
     items: [
       entry(
@@ -131,6 +139,12 @@ export const groups: readonly Group[] = [
     text: 'The server',
     items: [
       entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming'),
+      entry(
+        'Who may publish and subscribe',
+        'guides/server-auth',
+        'Tokens, keys, claims, cookies, API keys, revocation',
+      ),
+      entry('TLS and HTTP/2', 'guides/server-tls', 'Certificates that are renewed while it runs'),
     ],
   },
   {
