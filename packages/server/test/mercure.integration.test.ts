@@ -17,7 +17,8 @@ beforeAll(async () => {
       '--mercure-subscriptions',
       `--auth-jwt-issuer=${ISSUER}`,
       '--auth-anonymous-subscribe=*',
-      '--cors-origins=https://app.example.com',
+      '--cors-origins=https://app.example.com,https://reads.example.com',
+      '--publish-origins=https://app.example.com',
       '--cors-credentials',
       '--stream-heartbeat=1s',
       '--publish-body-limit=64KiB',
@@ -271,6 +272,8 @@ describe('publishing', () => {
     ['a reconnection time with a sign', 'topic=a&retry=-1'],
     ['a reconnection time with other digits', 'topic=a&retry=%D9%A1'],
     ['a reconnection time in words', 'topic=a&retry=soon'],
+    ['a topic of the server’s own', 'topic=tidings/connections'],
+    ['a topic of presence', 'topic=presence/a'],
     ['the hub’s path', 'topic=/.well-known/mercure'],
     ['a path below the hub’s', 'topic=/.well-known/mercure/subscriptions/exact/a/b'],
     ['the hub’s path as an alternate topic', 'topic=a&topic=/.well-known/mercure/x'],
@@ -299,6 +302,14 @@ describe('publishing', () => {
     ['too long a type', { topic: 'a', type: 'x'.repeat(256) }],
   ])('is refused as too large with %s', async (_, form) => {
     expect((await publish(form, all)).status).toBe(413);
+  });
+
+  test('takes no request without a body', async () => {
+    const { status } = await fetch(`${server.publicUrl}/.well-known/mercure`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${all}` },
+    });
+    expect(status).toBe(415);
   });
 
   test.each(['application/json', 'multipart/form-data; boundary=x', 'text/plain'])(
@@ -411,6 +422,7 @@ describe('the cookie', () => {
     ['the hub’s own origin', { origin: 'https://hub.example.com' }, 200],
     ['a listed origin', { origin: 'https://app.example.com' }, 200],
     ['a page of the hub’s origin', { referer: 'https://hub.example.com/page' }, 200],
+    ['an origin that may only read', { origin: 'https://reads.example.com' }, 403],
     ['another origin', { origin: 'https://evil.example.com' }, 403],
     ['a page of another origin', { referer: 'https://evil.example.com/page' }, 403],
     ['an opaque origin', { origin: 'null' }, 403],
