@@ -92,6 +92,7 @@ export const groups: readonly Group[] = [
       entry('A plain page', 'guides/plain-page', 'EventSource, or the client without a bundler'),
       entry('Example: React', 'examples/react', 'A small app to read and run'),
       entry('Example: the live app', 'examples/live', 'Dashboard, feed, viewers, notifications with Express'),
+      entry('Example: a chat', 'examples/chat', 'Answers of a model that survive reloads, with useChat'),
     ],
   },
   {
@@ -111,6 +112,7 @@ export const groups: readonly Group[] = [
     items: [
       entry('Any backend', 'guides/server', 'tidings serve: start, configure, tokens, logs, restarts'),
       entry('HTTP API', 'http-api', 'Publishing and subscribing from any language'),
+      entry('Mercure', 'guides/mercure', 'The protocol for Symfony, API Platform and others; 0.x; moving'),
       entry('Settings', 'server-settings', 'Every setting as key, variable and flag'),
     ],
   },

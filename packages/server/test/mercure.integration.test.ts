@@ -17,7 +17,8 @@ beforeAll(async () => {
       '--mercure-subscriptions',
       `--auth-jwt-issuer=${ISSUER}`,
       '--auth-anonymous-subscribe=*',
-      '--cors-origins=https://app.example.com',
+      '--cors-origins=https://app.example.com,https://reads.example.com',
+      '--publish-origins=https://app.example.com',
       '--cors-credentials',
       '--stream-heartbeat=1s',
       '--publish-body-limit=64KiB',
@@ -301,6 +302,14 @@ describe('publishing', () => {
     expect((await publish(form, all)).status).toBe(413);
   });
 
+  test('takes no request without a body', async () => {
+    const { status } = await fetch(`${server.publicUrl}/.well-known/mercure`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${all}` },
+    });
+    expect(status).toBe(415);
+  });
+
   test.each(['application/json', 'multipart/form-data; boundary=x', 'text/plain'])(
     'takes no %s',
     async (type) => {
@@ -411,6 +420,7 @@ describe('the cookie', () => {
     ['the hub’s own origin', { origin: 'https://hub.example.com' }, 200],
     ['a listed origin', { origin: 'https://app.example.com' }, 200],
     ['a page of the hub’s origin', { referer: 'https://hub.example.com/page' }, 200],
+    ['an origin that may only read', { origin: 'https://reads.example.com' }, 403],
     ['another origin', { origin: 'https://evil.example.com' }, 403],
     ['a page of another origin', { referer: 'https://evil.example.com/page' }, 403],
     ['an opaque origin', { origin: 'null' }, 403],

@@ -9,7 +9,9 @@ export interface Hub {
   readonly uriTemplates: PatternSyntax;
   readonly cookie: string;
   readonly cors: CorsOptions | undefined;
-  /** Origins whose pages may use a user's cookie: the hub's own, and those that are listed. */
+  /** Origins whose pages may publish with a user's cookie: the hub's own, and those that are listed. */
+  readonly publishOrigins: readonly string[];
+  /** Those whose pages may subscribe with one, as well. */
   readonly origins: readonly string[];
   /** Whether it speaks 0.x as well. */
   readonly legacy: boolean;

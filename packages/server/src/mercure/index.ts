@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { gatewayOf, preflightHeaders } from 'tidings/transport';
-import { bodyLimit } from '../api/settings.ts';
+import { bodyLimit, publishOrigins as listedToPublish } from '../api/settings.ts';
 import { corsOf } from '../api/stream.ts';
 import type { RunningPart, ServerContext, ServerPart } from '../server/part.ts';
 import * as rows from '../server/settings.ts';
@@ -38,13 +38,15 @@ export const mercure: ServerPart = {
     const { settings, development } = context;
     const url = hubUrlOf(settings, development);
     if (url === undefined) return {};
+    const publishOrigins = [new URL(url.href).origin, ...settings.get(listedToPublish)];
     const hub: Hub = {
       url,
       urlPatterns: createUrlPatterns(url.href),
       uriTemplates: createUriTemplates(),
       cookie: settings.get(cookieName),
       cors: corsOf(settings, development),
-      origins: [new URL(url.href).origin, ...settings.get(rows.corsOrigins)],
+      publishOrigins,
+      origins: [...publishOrigins, ...settings.get(rows.corsOrigins)],
       legacy: settings.get(legacyEnabled),
       development,
     };
@@ -93,7 +95,17 @@ async function serve(hub: Hub, context: ServerContext): Promise<RunningPart> {
     );
     const subscribe = answering(createSubscribe(hub, { gateway, log, access, observers, subscriptions }));
     app.route({ method: ['GET', 'HEAD'], url: hub.url.path, exposeHeadRoute: false, handler: subscribe });
-    app.post(hub.url.path, answering(createPublish(hub, { access, publisher, limits })));
+    const publish = createPublish(hub, { access, publisher, limits });
+    app.post(hub.url.path, {
+      onRequest: async (request, reply) => {
+        try {
+          await publish.admit(request);
+        } catch (error) {
+          return sendError(error, { hub, hasToken: access.hasToken(request) }, request, reply);
+        }
+      },
+      handler: answering(publish.handle),
+    });
     app.options(hub.url.path, (request, reply) => preflight(hub, request, reply));
     app.get(hub.url.metadataPath, (_request, reply) =>
       reply.headers({ 'access-control-allow-origin': '*', 'cache-control': 'public, max-age=300' }).send(

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type EventInput, type TidingsError, forbidden, unauthorized } from 'tidings';
 import { createError } from 'tidings/transport';
+import type { Grant } from '../auth/authenticator.ts';
 import type { Publisher } from '../server/publisher.ts';
 import type { Access } from './access.ts';
 import { headersOf } from './answers.ts';
@@ -20,44 +21,67 @@ export interface PublishLimits {
   readonly topicLength: number;
 }
 
-/** `POST` to the hub: an update as a form. Answers with its identifier. */
-export function createPublish(
-  hub: Hub,
-  {
-    access,
-    publisher,
-    limits,
-  }: { readonly access: Access; readonly publisher: Publisher; readonly limits: PublishLimits },
-): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply> {
-  return async (request, reply) => {
-    const { grant } = await access.visitorOf(request);
-    if (grant.credential === undefined)
-      throw unauthorized('Publishing needs an access token: send it as `Authorization: Bearer …`.');
-    assertNotForged(request, hub);
-    const event = toEvent(parseForm(request.body as Buffer), hub, limits);
-    const [published] = await publisher.publish([event], { grant, request });
-    return reply
-      .headers(headersOf(hub, request))
-      .header('content-type', 'text/plain; charset=utf-8')
-      .header('cache-control', 'no-store')
-      .send(event.tags?.[ID_TAG] ?? idOfCursor(published?.cursor ?? ''));
+export interface PublishDeps {
+  readonly access: Access;
+  readonly publisher: Publisher;
+  readonly limits: PublishLimits;
+}
+
+/** `POST` to the hub: an update as a form. */
+export interface Publish {
+  /** Before the body is read: who may not publish can't make the server keep one either. */
+  admit(request: FastifyRequest): Promise<void>;
+  /** Answers with the update's identifier. */
+  handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
+}
+
+export function createPublish(hub: Hub, { access, publisher, limits }: PublishDeps): Publish {
+  const grants = new WeakMap<FastifyRequest, Grant>();
+  return {
+    async admit(request) {
+      const { grant } = await access.visitorOf(request);
+      if (grant.credential === undefined)
+        throw unauthorized('Publishing needs an access token: send it as `Authorization: Bearer …`.');
+      assertNotForged(request, hub);
+      publisher.assertRoom({ grant, request });
+      grants.set(request, grant);
+    },
+    async handle(request, reply) {
+      const grant = grants.get(request);
+      if (grant === undefined || !Buffer.isBuffer(request.body)) throw unsupported();
+      const event = toEvent(parseForm(request.body), hub, limits);
+      const [published] = await publisher.publish([event], { grant, request });
+      return reply
+        .headers(headersOf(hub, request))
+        .header('content-type', 'text/plain; charset=utf-8')
+        .header('cache-control', 'no-store')
+        .send(event.tags?.[ID_TAG] ?? idOfCursor(published?.cursor ?? ''));
+    },
   };
+}
+
+/** A request without a body has no content type. */
+function unsupported(): TidingsError {
+  return createError(
+    'request/unsupported-media-type',
+    'Expected an update as application/x-www-form-urlencoded.',
+  );
 }
 
 /**
  * A browser sends a cookie along whichever page has it make the request, so the request has to say which page it was: one of
- * the hub's own origin, or of an origin in `cors.origins`.
+ * the hub's own origin, or of an origin in `publish.origins`.
  *
  * @throws {TidingsError} `auth/forbidden` (403).
  */
-function assertNotForged({ headers }: FastifyRequest, { origins }: Hub): void {
+function assertNotForged({ headers }: FastifyRequest, { publishOrigins }: Hub): void {
   // Other schemes, such as Basic, a browser sends along as well.
   if (/^Bearer\b/i.test(headers.authorization ?? '') || headers.cookie === undefined) return;
   const { referer } = headers;
   const from =
     headers.origin ?? (referer !== undefined && URL.canParse(referer) ? new URL(referer).origin : undefined);
   if (from === undefined) throw forbidden('A request with a cookie needs the header `Origin` or `Referer`.');
-  if (origins.includes(from) || (URL.canParse(from) && new URL(from).host === headers.host)) return;
+  if (publishOrigins.includes(from) || (URL.canParse(from) && new URL(from).host === headers.host)) return;
   throw forbidden(`Pages of ${from} may not publish with the user’s cookie.`);
 }
 

@@ -141,6 +141,7 @@ async function begin(
       subject: grant.subject,
       expiresAt,
       issuedAt: grant.issuedAt,
+      tokenId: grant.tokenId,
       remote: facts.remote,
       userAgent: request.headers['user-agent'],
       protocol: facts.protocol,

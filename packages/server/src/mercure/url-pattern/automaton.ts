@@ -93,10 +93,21 @@ export function oneOf(set: CharacterSet): Fragment {
 }
 
 export function text(literal: string): Fragment {
-  const sets = Array.from(literal, (character) => setOf(character));
+  const sets = Array.from(literal, single);
   return (automaton) => {
     for (const set of sets) automaton.set(set);
   };
+}
+
+/** Sets of one character, shared by all patterns: each has 128 bytes. */
+const singles = new Map<string, CharacterSet>();
+
+function single(character: string): CharacterSet {
+  // The set of whatever is beyond ASCII is empty, and URLs have nothing of it.
+  const key = character > '\u007f' ? '' : character;
+  let set = singles.get(key);
+  if (set === undefined) singles.set(key, (set = setOf(key)));
+  return set;
 }
 
 /** The characters of a text. */
@@ -117,60 +128,104 @@ export const ANYTHING: CharacterSet = complementOf(setOf(''));
 
 /** Tells whether a whole text matches. */
 export class Automaton {
-  readonly #instructions: readonly Instruction[];
-  /** The run in which an instruction was last added to a list, so that none is followed twice for one character. */
+  /** The characters that lead on from each state; states are the instructions that read one, and the end. */
+  readonly #sets: readonly CharacterSet[];
+  /** For each state, those that are reached behind it without reading. The last is for the beginning. */
+  readonly #behind: readonly Uint16Array[];
+  readonly #end: number;
+  /** The character for which a state was last added, so that none is followed twice for one. */
   readonly #marks: Uint32Array;
   #mark = 0;
-  #steps = 0;
 
   /** @throws {TooComplex} */
   constructor(fragment: Fragment) {
     const builder = new Builder();
     fragment(builder);
-    this.#instructions = builder.instructions;
-    this.#marks = new Uint32Array(builder.next + 1);
+    const { states, behind } = withoutSplits(builder.instructions);
+    this.#sets = states;
+    this.#behind = behind;
+    this.#end = states.length;
+    this.#marks = new Uint32Array(states.length + 1);
   }
 
   /** `from`: where in the text to begin. */
   matches(subject: string, from = 0): boolean {
-    const end = this.#instructions.length;
-    this.#steps = 0;
-    let states: number[] = [];
-    this.#begin();
-    this.#follow(0, states);
+    const marks = this.#marks;
+    let steps = 0;
+    let states: ArrayLike<number> & Iterable<number> = this.#behind[this.#end] as Uint16Array;
+    let count = states.length;
+    // Two lists, in turn.
+    const lists = [new Uint16Array(marks.length), new Uint16Array(marks.length)] as const;
     for (let at = from; at < subject.length; at += 1) {
       const code = subject.charCodeAt(at);
-      if (code > 127 || states.length === 0) return false;
-      const next: number[] = [];
-      this.#begin();
-      for (const state of states) {
-        this.#steps += 1;
-        const instruction = this.#instructions[state];
-        if (instruction?.op === 'set' && instruction.set[code] === 1) this.#follow(state + 1, next);
+      steps += count;
+      if (code > 127 || count === 0 || steps > MAX_STEPS) return false;
+      const mark = this.#nextMark();
+      const next = lists[at & 1] as Uint16Array;
+      let found = 0;
+      for (let i = 0; i < count; i += 1) {
+        const state = states[i] as number;
+        if (state === this.#end || (this.#sets[state] as CharacterSet)[code] !== 1) continue;
+        const behind = this.#behind[state] as Uint16Array;
+        steps += behind.length;
+        for (let j = 0; j < behind.length; j += 1) {
+          const each = behind[j] as number;
+          if (marks[each] === mark) continue;
+          marks[each] = mark;
+          next[found] = each;
+          found += 1;
+        }
       }
-      if (this.#steps > MAX_STEPS) return false;
       states = next;
+      count = found;
     }
-    return states.includes(end);
+    for (let i = 0; i < count; i += 1) if (states[i] === this.#end) return true;
+    return false;
   }
 
-  #begin(): void {
+  #nextMark(): number {
     this.#mark += 1;
-    if (this.#mark < 0xffff_ffff) return;
+    if (this.#mark < 0xffff_ffff) return this.#mark;
     this.#marks.fill(0);
     this.#mark = 1;
+    return 1;
   }
+}
 
-  /** Adds the states that can be reached without reading a character. */
-  #follow(first: number, states: number[]): void {
-    const stack = [first];
-    for (let state = stack.pop(); state !== undefined; state = stack.pop()) {
-      if (this.#marks[state] === this.#mark) continue;
-      this.#marks[state] = this.#mark;
-      this.#steps += 1;
-      const instruction = this.#instructions[state];
-      if (instruction?.op === 'split') stack.push(...instruction.targets);
-      else states.push(state);
-    }
+/** The most states behind all states together. */
+const MAX_WAYS = 16_384;
+
+/**
+ * The instructions that read, and which of them come behind each. The end counts as one that comes behind; the ways from the
+ * beginning stand last.
+ */
+function withoutSplits(instructions: readonly Instruction[]): {
+  readonly states: readonly CharacterSet[];
+  readonly behind: readonly Uint16Array[];
+} {
+  const numbers: number[] = [];
+  const states: CharacterSet[] = [];
+  for (const [i, instruction] of instructions.entries()) {
+    if (instruction.op !== 'set') continue;
+    numbers[i] = states.length;
+    states.push(instruction.set);
   }
+  let ways = 0;
+  const behind = (from: number): Uint16Array => {
+    const found: number[] = [];
+    const seen = new Set<number>();
+    const stack = [from];
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      if (seen.has(at)) continue;
+      seen.add(at);
+      const instruction = instructions[at];
+      if (instruction?.op === 'split') stack.push(...instruction.targets);
+      else found.push(instruction === undefined ? states.length : (numbers[at] as number));
+    }
+    ways += seen.size;
+    if (ways > MAX_WAYS) throw new TooComplex('it is too complex');
+    return Uint16Array.from(found);
+  };
+  const all = instructions.flatMap(({ op }, i) => (op === 'set' ? [behind(i + 1)] : []));
+  return { states, behind: [...all, behind(0)] };
 }

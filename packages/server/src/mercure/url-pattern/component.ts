@@ -109,6 +109,18 @@ class Compiled implements Component {
   }
 }
 
+/** What `:name` stands for, by the delimiter. */
+const segments = new Map<string, Fragment>();
+
+function segmentOf(delimiter: string): Fragment {
+  let segment = segments.get(delimiter);
+  if (segment === undefined) {
+    segment = repeat(oneOf(delimiter === '' ? ANYTHING : complementOf(setOf(delimiter))), 1, Infinity);
+    segments.set(delimiter, segment);
+  }
+  return segment;
+}
+
 class ComponentParser {
   readonly #pattern: string;
   readonly #options: ComponentOptions;
@@ -118,8 +130,7 @@ class ComponentParser {
   constructor(pattern: string, options: ComponentOptions) {
     this.#pattern = pattern;
     this.#options = options;
-    const segment = options.delimiter === '' ? ANYTHING : complementOf(setOf(options.delimiter));
-    this.#segment = repeat(oneOf(segment), 1, Infinity);
+    this.#segment = segmentOf(options.delimiter);
   }
 
   parts(): readonly Part[] {

@@ -17,6 +17,8 @@ const SPECIAL = ['http', 'https', 'ws', 'wss', 'ftp', 'file'];
  * The most `:`, `*`, `(` and `{` of a pattern. Reading one takes about half a millisecond, and more with each of them.
  */
 const MAX_GROUPS = 32;
+/** Characters of a pattern that isn't plain, for the same reason. */
+const MAX_LENGTH = 512;
 
 export class InvalidUrlPattern extends Error {}
 
@@ -98,6 +100,7 @@ type Texts = Readonly<Record<Name, string>>;
 function componentsOf(pattern: string, base: string): Texts {
   const plain = plainComponents(pattern, base);
   if (plain !== undefined) return plain;
+  if (pattern.length > MAX_LENGTH) throw new InvalidUrlPattern(`it has more than ${MAX_LENGTH} characters`);
   if ((pattern.match(/[:*({]/g)?.length ?? 0) > MAX_GROUPS)
     throw new InvalidUrlPattern(`it has more than ${MAX_GROUPS} of ":", "*", "(" and "{"`);
   try {

@@ -185,11 +185,12 @@ export class Connection implements Receiver, Task {
     return { cursor: formatCursor({ epoch: this.#delivery.log.tail.epoch, seq }), resumed, gaps };
   }
 
-  async #judge(): Promise<Verdict> {
+  #judge(): Promise<Verdict> {
     const bound = (after: number): Replay | Promise<Replay> =>
       boundReplay(this.#delivery, this.#subscription, after, () => this.#phase === 'opening');
-    const verdict = await judge(this.#request, this.#delivery.log, bound);
-    return this.#subscription.format.snapshot === undefined ? { ...verdict, snapshot: false } : verdict;
+    const verdict = judge(this.#request, this.#delivery.log, bound);
+    if (this.#subscription.format.snapshot !== undefined) return verdict;
+    return verdict.then((found) => ({ ...found, snapshot: false }));
   }
 
   #begin(verdict: Verdict, greeting: string): void {
