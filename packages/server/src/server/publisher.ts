@@ -4,7 +4,6 @@ import { createError } from 'tidings/transport';
 import type { Grant } from '../auth/authenticator.ts';
 import type { Observers, Publication } from './part.ts';
 import type { RateLimit } from './rate.ts';
-import { SERVER_PREFIX } from './reserved-topics.ts';
 
 /** Publishes for whoever is allowed to: the one way from every door to the hub. */
 export interface Publisher {
@@ -84,14 +83,4 @@ export function assertMayPublish(events: readonly EventInput[], { credential, pu
   if (refused.size === 0) return;
   const message = 'These credentials may not publish on all of these topics.';
   throw createError('auth/forbidden', message, { details: { topics: [...refused].slice(0, 10) } });
-}
-
-/** What webhooks tell of connections can't be made up by a publisher. @throws {TidingsError} `topic/reserved`. */
-function assertNotReserved(events: readonly EventInput[]): void {
-  const topic = events
-    .flatMap(({ topics }) => topics)
-    .find((each) => typeof each === 'string' && each.startsWith(SERVER_PREFIX));
-  if (topic === undefined) return;
-  const message = `Topics beginning with "${SERVER_PREFIX}" are the server's own; only it publishes there.`;
-  throw createError('topic/reserved', message, { details: { topic } });
 }
