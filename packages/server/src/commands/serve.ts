@@ -55,7 +55,8 @@ function untilStopped(server: RunningServer, load: () => Settings, logger: Logge
         },
         (error: unknown) => {
           logger.fatal({ err: error }, 'could not stop in order');
-          resolve(1);
+          // What is still open would keep the process.
+          process.exit(1);
         },
       );
     };
