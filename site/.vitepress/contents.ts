@@ -112,6 +112,14 @@ export const groups: readonly Group[] = [
     ],
   },
   {
+    text: 'The server',
+    items: [
+      entry('Any backend', 'guides/server', 'tidings serve: start, configure, tokens, logs, restarts'),
+      entry('HTTP API', 'http-api', 'Publishing and subscribing from any language'),
+      entry('Settings', 'server-settings', 'Every setting as key, variable and flag'),
+    ],
+  },
+  {
     text: 'In production',
     items: [
       entry(
@@ -141,6 +149,12 @@ export const groups: readonly Group[] = [
         'Start it; publish from curl, PHP, Python; tokens for users',
       ),
       entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming'),
+      entry(
+        'Who may publish and subscribe',
+        'guides/server-auth',
+        'Tokens, keys, claims, cookies, API keys, revocation',
+      ),
+      entry('TLS and HTTP/2', 'guides/server-tls', 'Certificates that are renewed while it runs'),
     ],
   },
   {

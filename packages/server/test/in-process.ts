@@ -73,7 +73,7 @@ export async function startInProcess(given: Readonly<Record<string, unknown>> = 
   };
 }
 
-function publisherToken(): Promise<string> {
+export function publisherToken(): Promise<string> {
   return new SignJWT({ tidings: { publish: [{ pattern: '*' }], subscribe: [{ pattern: '*' }] } })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject('backend')

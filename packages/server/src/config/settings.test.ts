@@ -207,7 +207,7 @@ describe('the table of settings', () => {
     for (const all of [names, SETTINGS.map(flagOf), SETTINGS.map(variableOf)])
       expect(new Set(all).size).toBe(all.length);
     for (const name of names) {
-      expect(name).toMatch(/^[a-z]+(?:[.-][a-z]+)*$/);
+      expect(name).toMatch(/^[a-z][a-z0-9]*(?:[.-][a-z][a-z0-9]*)*$/);
       expect(names.filter((other) => other.startsWith(`${name}.`))).toEqual([]);
     }
   });

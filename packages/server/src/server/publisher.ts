@@ -21,10 +21,21 @@ export interface Publisher {
    * `hub.publishAll` throws.
    */
   publish(events: readonly EventInput[], publication: Publication): Promise<readonly Published[]>;
+  /** Keeps events for the server itself: publishing what `isReserved` picks fails with `topic/reserved` (400). */
+  reserve(isReserved: (event: EventInput) => boolean): void;
 }
 
 export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit): Publisher {
+  const reserved: ((event: EventInput) => boolean)[] = [];
+
+  function assertNotReserved(events: readonly EventInput[]): void {
+    if (!events.some((event) => reserved.some((isReserved) => isReserved(event)))) return;
+    const message = 'These topics, or this type, are the server’s own; only it publishes there.';
+    throw createError('topic/reserved', message);
+  }
+
   return {
+    reserve: (isReserved) => void reserved.push(isReserved),
     assertRoom(publication) {
       assertMayPublish([], publication.grant);
       limit.assertRoom(keyOf(publication));

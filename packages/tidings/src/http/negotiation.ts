@@ -194,13 +194,14 @@ async function admitVisitor<Req, Stream>(
     return answer(200, streamHeaders);
   }
   facts.assertRoom?.();
-  const connection = gateway.admit({ ...toRequest(options, facts, wanted, authorization), audience }, visit);
+  const wait = waitOf(facts.query);
+  const request = { ...toRequest(options, facts, wanted, authorization), audience, isPassing: wait === 0 };
+  const connection = gateway.admit(request, visit);
   try {
     const onEnd = checkOnEnd(options.onConnect?.(connection.info, req));
     if (onEnd !== undefined) connection.onClose(onEnd);
     const greeting = encodeGreeting(options.greeting?.(connection.info, req));
     if (connection.info.phase === 'closed') throw endedEarly();
-    const wait = waitOf(facts.query);
     const own = wait === undefined ? connection : answerAndEnd(connection, wait);
     return { stream: begin({ headers: streamHeaders, compression, connection: own, greeting }) };
   } catch (error) {
