@@ -88,8 +88,17 @@ export const systemd = {
   find: () => onPath('systemd-analyze'),
 };
 
+/** @type {Need} */
+export const php = {
+  name: 'PHP',
+  debianPackage: 'php-cli',
+  tests: 'the test that follows docs/server/quickstart.md',
+  howTo: 'install PHP 8 (Debian, Ubuntu: apt-get install php-cli; macOS: brew install php)',
+  find: () => onPath('php'),
+};
+
 /** @type {readonly Need[]} */
-export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy, systemd];
+export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy, systemd, php];
 
 /** Debian keeps the servers of all versions off the PATH. Newest first. */
 function debianPostgres() {

@@ -91,6 +91,11 @@ export const groups: readonly Group[] = [
       entry('Svelte', 'guides/svelte', 'A store'),
       entry('A plain page', 'guides/plain-page', 'EventSource, or the client without a bundler'),
       entry('Example: React', 'examples/react', 'A small app to read and run'),
+      entry(
+        'Example: a chat with a model',
+        'examples/chat',
+        'Answers that survive reloads, tabs and restarts',
+      ),
       entry('Example: the live app', 'examples/live', 'Dashboard, feed, viewers, notifications with Express'),
       entry('Example: a chat', 'examples/chat', 'Answers of a model that survive reloads, with useChat'),
     ],
@@ -140,6 +145,11 @@ export const groups: readonly Group[] = [
   {
     text: 'The server',
     items: [
+      entry(
+        'Quickstart for any backend',
+        'server/quickstart',
+        'Start it; publish from curl, PHP, Python; tokens for users',
+      ),
       entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming'),
       entry(
         'Who may publish and subscribe',

@@ -213,6 +213,13 @@ describe('a request to publish is refused', () => {
     ['without data', { topics: 'news' }, {}, 400, 'event/invalid-data'],
     ['with a topic that has control characters', { topics: 'a\nb', data: 1 }, {}, 400, 'topic/invalid'],
     ['on a topic of the hub', { topics: 'presence/a', data: 1 }, {}, 400, 'topic/reserved'],
+    [
+      'on a topic of the server',
+      { topics: ['news', 'tidings/server/connections'], data: 1 },
+      {},
+      400,
+      'topic/reserved',
+    ],
     ['with a misspelt field', { ...event, privat: true }, {}, 400, 'event/invalid-option'],
     [
       'with a field of a form that is misspelt',

@@ -21,6 +21,7 @@ beforeAll(async () => {
       '--limits-connections-per-address=20',
       '--publish-rate=1000',
       '--publish-burst=50',
+      '--listen-request-timeout=1s',
     ],
   });
   token = await tokenFor('publisher', { publish: ['*'] });
@@ -78,6 +79,15 @@ describe('bytes that are no polite request', () => {
     expect(answer.slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
     expect(answer.toLowerCase()).toContain('content-type: application/problem+json');
     await expectUnharmed();
+  });
+
+  test.each([
+    ['a body that comes too slowly', () => `${post(['Content-Length: 100'])}{`],
+    ['headers that come too slowly', () => 'GET / HTTP/1.1\r\nHost: x\r\nX-A: '],
+  ])('are given up: %s', async (_name, bytes) => {
+    const answer = await exchange(bytes());
+    expect(answer.slice(0, 12)).toBe('HTTP/1.1 408');
+    expect(answer).toContain('request/timeout');
   });
 
   test('of a body without end are cut off at the limit, and take no memory', async () => {

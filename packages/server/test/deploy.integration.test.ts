@@ -7,7 +7,7 @@ import { metricInfos } from 'tidings/metrics';
 import { beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { systemd } from '../../../scripts/needs.mjs';
-import { SETTINGS } from '../src/server/parts.ts';
+import { SETTINGS } from '../src/server/table.ts';
 import { variableOf } from '../src/config/setting.ts';
 import { startInProcess } from './in-process.ts';
 

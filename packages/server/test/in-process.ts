@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { SignJWT } from 'jose';
 import type { Settings } from '../src/config/setting.ts';
 import { readSettings } from '../src/config/read-settings.ts';
-import { SETTINGS } from '../src/server/parts.ts';
+import { SETTINGS } from '../src/server/table.ts';
 import { type RunningServer, startServer } from '../src/server/start-server.ts';
 
 /** The keys of the servers that tests start. */

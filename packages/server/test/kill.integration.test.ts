@@ -13,6 +13,8 @@ const clients = Number(process.env['TIDINGS_CLIENTS'] ?? 60);
 
 const TOPICS = ['a', 'b', 'c'];
 const PUBLISHERS = 4;
+/** Milliseconds. Thousands of streams have better things to do than heartbeats. */
+const HEARTBEAT = clients > 1000 ? 10_000 : 1000;
 /** Streams that are opened at a time: the system's queue of connections is short. */
 const AT_ONCE = 200;
 
@@ -30,7 +32,7 @@ test(
           '--auth-anonymous-subscribe=*',
           `--limits-connections=${clients + 100}`,
           `--limits-connections-per-address=${clients + 100}`,
-          '--stream-heartbeat=1s',
+          `--stream-heartbeat=${HEARTBEAT}ms`,
           '--stream-retry=100ms',
           '--logging-access=off',
         ],
@@ -79,9 +81,11 @@ test(
     const readers: Reader[] = [];
     try {
       for (let i = 0; i < clients; i += 1) {
-        readers.push(new Reader(`${publicUrl}/v1/events`, TOPICS));
+        readers.push(new Reader(`${publicUrl}/v1/events`, TOPICS, 3 * HEARTBEAT));
         if (readers.length % AT_ONCE === 0)
-          await until('streams', () => readers.every(({ workers }) => workers.size > 0));
+          await until(`${i + 1} streams`, () =>
+            readers.slice(-AT_ONCE).every(({ workers }) => workers.size > 0),
+          );
       }
       await until('all streams', () => readers.every(({ workers }) => workers.size > 0));
       const publishers = acknowledged.map((_, i) => publish(i));

@@ -272,6 +272,8 @@ describe('publishing', () => {
     ['a reconnection time with a sign', 'topic=a&retry=-1'],
     ['a reconnection time with other digits', 'topic=a&retry=%D9%A1'],
     ['a reconnection time in words', 'topic=a&retry=soon'],
+    ['a topic of the server’s own', 'topic=tidings/connections'],
+    ['a topic of presence', 'topic=presence/a'],
     ['the hub’s path', 'topic=/.well-known/mercure'],
     ['a path below the hub’s', 'topic=/.well-known/mercure/subscriptions/exact/a/b'],
     ['the hub’s path as an alternate topic', 'topic=a&topic=/.well-known/mercure/x'],

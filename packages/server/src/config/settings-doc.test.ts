@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { settingsTables } from '../../test/settings-tables.ts';
-import { SETTINGS } from '../server/parts.ts';
+import { SETTINGS } from '../server/table.ts';
 
 const PAGE = new URL('../../../../docs/server-settings.md', import.meta.url);
 const MARK =

@@ -6,7 +6,7 @@ import type { Settings } from '../config/setting.ts';
 import { type WatchedCertificate, watchCertificate } from './certificate.ts';
 import * as rows from './settings.ts';
 
-/** How long a whole request may take to arrive. Streams are answers, and not limited by it. */
+/** How long a whole request to the internal port may take to arrive. */
 export const REQUEST_TIMEOUT = 30_000;
 /** Longer than the 60 to 75 seconds after which proxies drop idle connections: the side that sends closes first. */
 export const KEEP_ALIVE = 80_000;
@@ -34,7 +34,7 @@ export interface Listener {
 export async function createListener(
   settings: Settings,
   logger: Pick<Logger, 'info' | 'error'>,
-  patience: number = REQUEST_TIMEOUT,
+  patience: number = settings.get(rows.requestTimeout),
 ): Promise<Listener> {
   const sessions = new Set<Http2Session>();
   let secure: http2.Http2SecureServer | undefined;
@@ -83,7 +83,16 @@ function secureServer({ current }: WatchedCertificate, parts: Parts): http2.Http
 
 function plainServer(parts: Parts): http.Server {
   const { settings, handler, patience } = parts;
-  const server = http.createServer({ requestTimeout: patience, keepAliveTimeout: KEEP_ALIVE }, handler);
+  const server = http.createServer(
+    {
+      requestTimeout: patience,
+      headersTimeout: patience,
+      // Node looks for late requests only so often, by default every 30 seconds.
+      connectionsCheckingInterval: Math.min(30_000, patience / 2),
+      keepAliveTimeout: KEEP_ALIVE,
+    },
+    handler,
+  );
   if (!settings.get(rows.h2c)) return server;
   const inner = http2.createServer(sessionOptions(parts), onRequest(parts));
   inner.on('session', (session) => keep(session, parts));

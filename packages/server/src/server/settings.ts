@@ -39,6 +39,12 @@ export const tlsKey: Setting<string | undefined> = {
   defaultHelp: 'no TLS',
   reloadable: true,
 };
+export const requestTimeout: Setting<number> = {
+  name: 'listen.request-timeout',
+  kind: duration(1000, 3_600_000),
+  default: 30_000,
+  help: 'how long a whole request may take to arrive; streams are answers, and not limited by it',
+};
 export const trustedProxies: Setting<readonly string[]> = {
   name: 'listen.trusted-proxies',
   kind: list(text),
@@ -246,6 +252,7 @@ export const loggingLevel: Setting<'fatal' | 'error' | 'warn' | 'info' | 'debug'
 export const SERVER_SETTINGS: readonly Setting[] = [
   host,
   port,
+  requestTimeout,
   trustedProxies,
   h2c,
   tlsCert,

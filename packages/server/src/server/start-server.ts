@@ -14,10 +14,11 @@ import { createListener } from './listener.ts';
 import { createObservers } from './observers.ts';
 import { openLog } from './open-log.ts';
 import type { RunningPart, ServerContext, ServerPhase } from './part.ts';
-import { PARTS, SETTINGS } from './parts.ts';
+import { PARTS } from './parts.ts';
 import { createPublisher } from './publisher.ts';
 import { type Rate, RateLimit } from './rate.ts';
 import * as rows from './settings.ts';
+import { SETTINGS } from './table.ts';
 
 export interface ServerDeps {
   readonly logger: Logger;

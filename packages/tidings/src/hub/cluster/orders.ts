@@ -189,12 +189,10 @@ export class Orders implements LedgerReader {
     const keys = ['*'];
     if (subject !== undefined) keys.push(revocationKey({ subject }));
     if (tokenId !== undefined) keys.push(revocationKey({ tokenId }));
-    for (const revocations of [this.#revocations, this.#found]) {
-      for (const key of keys) {
-        const standing = revocations?.get(key);
-        if (standing === undefined || !refuses(standing.revocation, bearer)) continue;
-        throw createError('auth/revoked', 'The authorization was revoked; get a new one.');
-      }
+    for (const key of keys) {
+      const standing = [this.#revocations.get(key), this.#found?.get(key)];
+      if (!standing.some((each) => each !== undefined && refuses(each.revocation, bearer))) continue;
+      throw createError('auth/revoked', 'The authorization was revoked; get a new one.');
     }
   }
 
