@@ -79,8 +79,26 @@ export const haproxy = {
   find: () => onPath('haproxy') ?? firstFile(['/usr/sbin/haproxy']),
 };
 
+/** @type {Need} */
+export const systemd = {
+  name: 'systemd-analyze',
+  debianPackage: 'systemd',
+  tests: 'the test of the unit for systemd',
+  howTo: 'install systemd 250 or newer (Debian, Ubuntu: apt-get install systemd); other systems have none',
+  find: () => onPath('systemd-analyze'),
+};
+
+/** @type {Need} */
+export const php = {
+  name: 'PHP',
+  debianPackage: 'php-cli',
+  tests: 'the test that follows docs/server/quickstart.md',
+  howTo: 'install PHP 8 (Debian, Ubuntu: apt-get install php-cli; macOS: brew install php)',
+  find: () => onPath('php'),
+};
+
 /** @type {readonly Need[]} */
-export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy];
+export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy, systemd, php];
 
 /** Debian keeps the servers of all versions off the PATH. Newest first. */
 function debianPostgres() {

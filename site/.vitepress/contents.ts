@@ -91,7 +91,13 @@ export const groups: readonly Group[] = [
       entry('Svelte', 'guides/svelte', 'A store'),
       entry('A plain page', 'guides/plain-page', 'EventSource, or the client without a bundler'),
       entry('Example: React', 'examples/react', 'A small app to read and run'),
+      entry(
+        'Example: a chat with a model',
+        'examples/chat',
+        'Answers that survive reloads, tabs and restarts',
+      ),
       entry('Example: the live app', 'examples/live', 'Dashboard, feed, viewers, notifications with Express'),
+      entry('Example: a chat', 'examples/chat', 'Answers of a model that survive reloads, with useChat'),
     ],
   },
   {
@@ -104,6 +110,15 @@ export const groups: readonly Group[] = [
       entry('Batching', 'recipes/batching', 'Bursts, conflation, rendering once per frame'),
       entry('Rate limiting', 'recipes/rate-limiting', 'Connections at a time and per minute'),
       entry('Monitoring', 'recipes/monitoring', 'Counters, alerts, finding out why somebody gets nothing'),
+    ],
+  },
+  {
+    text: 'The server',
+    items: [
+      entry('Any backend', 'guides/server', 'tidings serve: start, configure, tokens, logs, restarts'),
+      entry('HTTP API', 'http-api', 'Publishing and subscribing from any language'),
+      entry('Mercure', 'guides/mercure', 'The protocol for Symfony, API Platform and others; 0.x; moving'),
+      entry('Settings', 'server-settings', 'Every setting as key, variable and flag'),
     ],
   },
   {
@@ -130,7 +145,18 @@ export const groups: readonly Group[] = [
   {
     text: 'The server',
     items: [
+      entry(
+        'Quickstart for any backend',
+        'server/quickstart',
+        'Start it; publish from curl, PHP, Python; tokens for users',
+      ),
       entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming'),
+      entry(
+        'Who may publish and subscribe',
+        'guides/server-auth',
+        'Tokens, keys, claims, cookies, API keys, revocation',
+      ),
+      entry('TLS and HTTP/2', 'guides/server-tls', 'Certificates that are renewed while it runs'),
     ],
   },
   {

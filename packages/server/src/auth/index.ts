@@ -49,12 +49,15 @@ export async function createAuthenticator(
         throw error;
       }
     },
-    async reload(next) {
+    async prepare(next) {
       const before = rules.issuers.remote;
-      rules = await readRules(next, parts, before);
-      const after = rules.issuers.remote;
-      prefetch(after);
-      for (const keys of before) if (!after.includes(keys)) keys.close();
+      const fresh = await readRules(next, parts, before);
+      return () => {
+        rules = fresh;
+        const after = fresh.issuers.remote;
+        prefetch(after);
+        for (const keys of before) if (!after.includes(keys)) keys.close();
+      };
     },
     close() {
       for (const keys of rules.issuers.remote) keys.close();

@@ -111,7 +111,7 @@ export class Core {
   /** Puts a connection on the books. */
   add(request: ConnectRequest): Connection {
     const userAgent = this.#userAgents.use(request.userAgent);
-    const format = request.labels === true ? labelledFrames : frames;
+    const format = request.format ?? (request.labels === true ? labelledFrames : frames);
     const connection = new Connection(crypto.randomUUID(), request, this.#delivery, format, userAgent);
     this.registry.add(connection);
     this.#countSubject(connection);

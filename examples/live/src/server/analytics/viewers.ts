@@ -85,7 +85,7 @@ export function createViewers({ hub, announce, leads, maxPages }: ViewersOptions
         ...inParts(pages, PAGES_PER_EVENT).map((part) => ({
           topics: TOPICS.viewers,
           type: 'viewers:delta' as const,
-          data: { version: at, pages: part, people },
+          data: { pages: part, people, version: at },
         })),
       );
     },
@@ -95,7 +95,7 @@ export function createViewers({ hub, announce, leads, maxPages }: ViewersOptions
         .filter(({ viewers }) => viewers > 0)
         .sort((a, b) => b.viewers - a.viewers || compare(a.page, b.page))
         .slice(0, MAX_LISTED);
-      return { version: version(), pages, people: countPeople() };
+      return { pages, people: countPeople(), version: version() };
     },
   };
 }
