@@ -42,7 +42,6 @@ export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit
     },
     async publish(events, publication) {
       assertMayPublish(events, publication.grant);
-      assertNotReserved(events);
       assertNotKept(events);
       limit.charge(keyOf(publication), events.length);
       const published = await hub.publishAll(events);
