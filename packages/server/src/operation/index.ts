@@ -1,4 +1,5 @@
 import type { ServerPart } from '../server/part.ts';
+import { isServers } from '../server/reserved-topics.ts';
 import { createAccessLog } from './access-log.ts';
 import { registerAdmin } from './admin/index.ts';
 import { adminTokenOf } from './admin-token.ts';
@@ -15,7 +16,8 @@ export const operation: ServerPart = {
   name: 'operation',
   settings: OPERATION_SETTINGS,
   async register(context) {
-    const { settings, hub, developmentKey, observers, publicApp, internalApp, logger } = context;
+    const { settings, hub, developmentKey, observers, publisher, publicApp, internalApp, logger } = context;
+    publisher.reserve(isServers);
     const accessLog = createAccessLog(publicApp, { logger, settings });
     const traces = new RecentTraces();
     observers.add(accessLog);
