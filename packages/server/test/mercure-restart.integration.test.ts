@@ -119,6 +119,49 @@ describe('a hub with its log on the disk', () => {
   });
 });
 
+describe('two servers on one log', () => {
+  test('know each other’s updates, identifiers and subscriptions', async () => {
+    const folder = makeFolder();
+    const args = [
+      '--log-url=lmdb:./log',
+      '--log-shared',
+      `--mercure-url=${HUB}`,
+      '--mercure-subscriptions',
+      `--auth-jwt-issuer=${ISSUER}`,
+    ];
+    const environment = { TIDINGS_AUTH_JWT_SECRET: 'a-secret-of-the-tests-that-is-long-enough' };
+    const servers = [
+      await startServer({ folder, args, environment }),
+      await startServer({ folder, args, environment }),
+    ] as const;
+    try {
+      const [one, other] = servers.map(({ publicUrl }) => clientOf(() => publicUrl)) as [Client, Client];
+      const all = await mint([detail(['publish', 'subscribe'], ['*'])]);
+      const topic = freshTopic();
+      const live = await other.subscribe({ match: topic }, all);
+      const { text: id } = await one.publish({ topic, data: '1', id: 'urn:one' }, all);
+      await one.publish({ topic, data: '2' }, all);
+      expect([(await live.frames.nextEvent()).data, (await live.frames.nextEvent()).data]).toEqual([
+        '1',
+        '2',
+      ]);
+      const resumed = await other.subscribe({ match: topic }, all, { 'last-event-id': id });
+      expect(resumed.headers['mercure-last-event-id']).toBe(id);
+      expect((await resumed.frames.nextEvent()).data).toBe('2');
+
+      const path = `${ROOT}/exact/${encodeURIComponent(topic)}`;
+      const count = async (): Promise<number> =>
+        JSON.parse((await one.get(path, all)).text).subscriptions.length;
+      await untilAsync('both subscriptions', async () => (await count()) === 2);
+      live.cut();
+      await untilAsync('the end of one', async () => (await count()) === 1);
+    } finally {
+      for (const server of servers) await server.stop('SIGKILL');
+      removeFolder(folder);
+    }
+  });
+});
+
 describe('without `mercure.url`', () => {
   test('a server that isn’t for development doesn’t speak Mercure', async () => {
     const server = await startServer();
