@@ -97,7 +97,6 @@ export const groups: readonly Group[] = [
         'Answers that survive reloads, tabs and restarts',
       ),
       entry('Example: the live app', 'examples/live', 'Dashboard, feed, viewers, notifications with Express'),
-      entry('Example: a chat', 'examples/chat', 'Answers of a model that survive reloads, with useChat'),
     ],
   },
   {
