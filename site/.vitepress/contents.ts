@@ -112,15 +112,6 @@ export const groups: readonly Group[] = [
     ],
   },
   {
-    text: 'The server',
-    items: [
-      entry('Any backend', 'guides/server', 'tidings serve: start, configure, tokens, logs, restarts'),
-      entry('HTTP API', 'http-api', 'Publishing and subscribing from any language'),
-      entry('Mercure', 'guides/mercure', 'The protocol for Symfony, API Platform and others; 0.x; moving'),
-      entry('Settings', 'server-settings', 'Every setting as key, variable and flag'),
-    ],
-  },
-  {
     text: 'In production',
     items: [
       entry(
@@ -149,13 +140,17 @@ export const groups: readonly Group[] = [
         'server/quickstart',
         'Start it; publish from curl, PHP, Python; tokens for users',
       ),
-      entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming'),
+      entry('Running it', 'guides/server', 'tidings serve: configure, tokens, logs, restarts'),
+      entry('HTTP API', 'http-api', 'Publishing and subscribing from any language'),
       entry(
         'Who may publish and subscribe',
         'guides/server-auth',
         'Tokens, keys, claims, cookies, API keys, revocation',
       ),
       entry('TLS and HTTP/2', 'guides/server-tls', 'Certificates that are renewed while it runs'),
+      entry('The Mercure protocol', 'guides/mercure', 'Publishers and pages of Mercure, unchanged'),
+      entry('Settings', 'server-settings', 'Every setting as key, variable and flag'),
+      entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming'),
     ],
   },
   {

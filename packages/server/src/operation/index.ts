@@ -1,5 +1,4 @@
 import type { ServerPart } from '../server/part.ts';
-import { isServers } from '../server/reserved-topics.ts';
 import { createAccessLog } from './access-log.ts';
 import { registerAdmin } from './admin/index.ts';
 import { adminTokenOf } from './admin-token.ts';
@@ -16,8 +15,7 @@ export const operation: ServerPart = {
   name: 'operation',
   settings: OPERATION_SETTINGS,
   async register(context) {
-    const { settings, hub, developmentKey, observers, publisher, publicApp, internalApp, logger } = context;
-    publisher.reserve(isServers);
+    const { settings, hub, developmentKey, observers, publicApp, internalApp, logger } = context;
     const accessLog = createAccessLog(publicApp, { logger, settings });
     const traces = new RecentTraces();
     observers.add(accessLog);

@@ -4,6 +4,7 @@ import { createError } from 'tidings/transport';
 import type { Grant } from '../auth/authenticator.ts';
 import type { Observers, Publication } from './part.ts';
 import type { RateLimit } from './rate.ts';
+import { SERVER_PREFIX } from './reserved-topics.ts';
 
 /** Publishes for whoever is allowed to: the one way from every door to the hub. */
 export interface Publisher {
