@@ -26,7 +26,7 @@ export interface Publisher {
 }
 
 export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit): Publisher {
-  const reserved: ((event: EventInput) => boolean)[] = [];
+  const reserved: ((event: EventInput) => boolean)[] = [isServers];
 
   function assertNotKept(events: readonly EventInput[]): void {
     if (!events.some((event) => reserved.some((isReserved) => isReserved(event)))) return;
@@ -49,6 +49,11 @@ export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit
       return published;
     },
   };
+}
+
+/** What webhooks tell of connections can't be made up by a publisher. */
+function isServers({ topics }: EventInput): boolean {
+  return [topics].flat().some((topic) => typeof topic === 'string' && topic.startsWith(SERVER_PREFIX));
 }
 
 /** A credential has one limit, wherever it is used. */
