@@ -81,6 +81,22 @@ describe.each([5, 6])('useChat of the AI SDK %s', (version) => {
     },
   );
 
+  test.for(['default', 'ours'] as const)(
+    'a viewer who comes after the end sees all of the answer, once (transport: %s)',
+    async (transport, { newVisitor }) => {
+      const { path, expected } = newChat(version, transport, 30, 5);
+      const visitor = await newVisitor(app.url);
+      const page = await visitor.open(path);
+      await ask(page);
+      await eventually(() => answers(page)).toEqual([expected]);
+      await page.close();
+      const late = await (await newVisitor(app.url)).open(path);
+      await eventually(() => answers(late)).toEqual([expected]);
+      expect(await status(late)).toBe('ready');
+      await expectBeginnings(late, expected);
+    },
+  );
+
   test('goes on by itself after the network was cut, with our transport', async ({ newVisitor }) => {
     const { path, expected } = newChat(version, 'ours', 120, 30);
     const proxy = await proxyTo(app.url);

@@ -88,8 +88,26 @@ export const buildah = {
   find: () => onPath('buildah'),
 };
 
+/** @type {Need} */
+export const php = {
+  name: 'PHP',
+  debianPackage: 'php-cli',
+  tests: 'the test that follows docs/server/quickstart.md',
+  howTo: 'install PHP 8 (Debian, Ubuntu: apt-get install php-cli; macOS: brew install php)',
+  find: () => onPath('php'),
+};
+
+/** @type {Need} */
+export const systemd = {
+  name: 'systemd-analyze',
+  debianPackage: 'systemd',
+  tests: 'the test of the unit for systemd',
+  howTo: 'install systemd 250 or newer (Debian, Ubuntu: apt-get install systemd); other systems have none',
+  find: () => onPath('systemd-analyze'),
+};
+
 /** @type {readonly Need[]} */
-export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy, buildah];
+export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy, php, systemd, buildah];
 
 /** Debian keeps the servers of all versions off the PATH. Newest first. */
 function debianPostgres() {

@@ -11,6 +11,7 @@ import { installPacked } from './packed.mjs';
 import { extractSnippets } from './snippets.mjs';
 
 const page = 'docs/guides/frameworks.md';
+const answersPage = 'docs/guides/llm-answers.md';
 /** The versions that were tried; Next moves fast. */
 const PACKAGES = ['next@16.4.6', 'react@19.3.1', 'react-dom@19.3.1'];
 /** Installing and building take the registry and the machine their time. */
@@ -30,13 +31,24 @@ afterAll(() => {
 function writeApp(): void {
   // The project's own, which would make it one of TypeScript.
   rmSync(join(project.folder, 'tsconfig.json'));
-  const snippets = extractSnippets(page, readFileSync(new URL(`../${page}`, import.meta.url), 'utf8'));
+  const snippets = [page, answersPage].flatMap((each) =>
+    extractSnippets(each, readFileSync(new URL(`../${each}`, import.meta.url), 'utf8')),
+  );
   const fromGuide = (name: string): string =>
     snippets.find((snippet) => snippet.name.endsWith(`.${name}.ts`))?.text.trim() ?? '';
+  /** With the import that the guide has in a comment, and without the one type: the app is one of JavaScript. */
+  const withRuns = (name: string, path: string): string =>
+    fromGuide(name)
+      .replace(/^const runs = .*$/m, `import { runs } from '${path}';`)
+      .replace('(request: Request)', '(request)');
   write('lib/hub.js', fromGuide('next-hub'));
   write('app/events/route.js', fromGuide('next-route'));
   write('instrumentation.js', fromGuide('next-instrumentation'));
   write('app/publish/route.js', publishRoute('first'));
+  write('lib/runs.js', fromGuide('next-runs'));
+  write('app/api/chat/route.js', withRuns('next-ask', '../../../lib/runs'));
+  write('app/api/chat/[id]/stream/route.js', withRuns('next-follow', '../../../../../lib/runs'));
+  write('app/api/chat/[id]/stop/route.js', withRuns('next-stop', '../../../../../lib/runs'));
   write(
     'app/layout.jsx',
     'export default function Layout({ children }) { return <html><body>{children}</body></html>; }',
@@ -103,6 +115,37 @@ async function publish(url: string): Promise<unknown> {
   return reply.status === 200 ? (await reply.json())['version'] : undefined;
 }
 
+/** An answer is produced once, followed by a second request while it comes and after it, and stopped by a third. */
+async function checkAnswers(url: string): Promise<void> {
+  const post = (id: string, run: string): Promise<Response> =>
+    fetch(`${url}/api/chat`, { method: 'POST', body: JSON.stringify({ id, run }) });
+  const deltasOf = (text: string): string =>
+    Array.from(text.matchAll(/"delta":"(.*?)"/g), ([, delta]) => delta).join('');
+  const first = await post('demo-1', 'r1');
+  expect(first.headers.get('x-vercel-ai-ui-message-stream')).toBe('v1');
+  const read = async (answer: Response): Promise<[number, string]> => [answer.status, await answer.text()];
+  const [live, again, [, whole]] = await Promise.all([
+    fetch(`${url}/api/chat/demo-1/stream`).then(read),
+    post('demo-1', 'r1').then(read),
+    read(first),
+  ]);
+  expect(deltasOf(whole)).toBe('The tide comes in.');
+  expect([live, again]).toEqual([
+    [200, whole],
+    [200, whole],
+  ]);
+  // It has ended: a page that has stored it needs nothing.
+  const messageId = /"messageId":"(.*?)"/.exec(whole)?.[1] ?? '';
+  expect((await fetch(`${url}/api/chat/demo-1/stream?last=${messageId}`)).status).toBe(204);
+
+  const stopped = await post('demo-2', 'r2');
+  expect((await fetch(`${url}/api/chat/demo-2/stop`, { method: 'POST' })).status).toBe(204);
+  const text = await stopped.text();
+  expect(text).toContain('"abort"');
+  expect('The tide comes in.'.startsWith(deltasOf(text))).toBe(true);
+  expect((await fetch(`${url}/api/chat/private/stream`)).status).toBe(403);
+}
+
 describe('An app of Next.js', () => {
   beforeAll(() => {
     writeApp();
@@ -149,6 +192,8 @@ describe('An app of Next.js', () => {
       form.set(action, '');
       expect((await fetch(url, { method: 'POST', body: form, headers: { origin: url } })).status).toBe(200);
       expect((await frames.nextEvent()).data).toBe('"from the action"');
+
+      await checkAnswers(url);
 
       const exit = once(program, 'exit');
       program.kill('SIGTERM');

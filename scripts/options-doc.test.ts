@@ -63,6 +63,7 @@ const EVENT: Names<EventOptions> = {
   ifAbsent: true,
   private: true,
   raw: true,
+  tags: true,
 };
 const EVENT_SOURCE: Names<EventSourceOptions> = {
   withCredentials: true,

@@ -73,7 +73,7 @@ async function startApp() {
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const lines = createInterface(/** @type {import('node:stream').Readable} */ (child.stdout));
+  const lines = createInterface(child.stdout);
   const [line] = await once(lines, 'line', { signal: AbortSignal.timeout(60_000) });
   const { url } = /** @type {{ url: string }} */ (JSON.parse(String(line)));
   return {

@@ -30,7 +30,7 @@ function Chat({ initial }) {
   useEffect(() => void window.seen.push(answers.at(-1) ?? ''));
   const onStop = () => {
     window.stoppedAt = Date.now();
-    if (isOurs) stop();
+    if (isOurs) void stop();
     else void fetch(`/api/chat/${chat}/stop`, { method: 'POST' });
   };
   return h(

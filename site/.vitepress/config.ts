@@ -5,7 +5,7 @@ import { defineConfig } from 'vitepress';
 import { deadLinks } from './check-links.ts';
 import { groups } from './contents.ts';
 import { copyFiles, writeForMachines } from './for-machines.ts';
-import { repositoryLinks, taskLists } from './links.ts';
+import { emptyHeads, repositoryLinks, taskLists } from './links.ts';
 import { pageOf, root, slugify } from './pages.ts';
 import { typesPage } from './types-page.ts';
 
@@ -49,6 +49,7 @@ export default defineConfig({
     config(md) {
       repositoryLinks(md, base, (address) => linked.add(address));
       taskLists(md);
+      emptyHeads(md);
     },
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     languageAlias: { caddy: 'text' },

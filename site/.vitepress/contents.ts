@@ -91,6 +91,11 @@ export const groups: readonly Group[] = [
       entry('Svelte', 'guides/svelte', 'A store'),
       entry('A plain page', 'guides/plain-page', 'EventSource, or the client without a bundler'),
       entry('Example: React', 'examples/react', 'A small app to read and run'),
+      entry(
+        'Example: a chat with a model',
+        'examples/chat',
+        'Answers that survive reloads, tabs and restarts',
+      ),
       entry('Example: the live app', 'examples/live', 'Dashboard, feed, viewers, notifications with Express'),
     ],
   },
@@ -130,6 +135,21 @@ export const groups: readonly Group[] = [
   {
     text: 'The server',
     items: [
+      entry(
+        'Quickstart for any backend',
+        'server/quickstart',
+        'Start it; publish from curl, PHP, Python; tokens for users',
+      ),
+      entry('Running it', 'guides/server', 'tidings serve: configure, tokens, logs, restarts'),
+      entry('HTTP API', 'http-api', 'Publishing and subscribing from any language'),
+      entry(
+        'Who may publish and subscribe',
+        'guides/server-auth',
+        'Tokens, keys, claims, cookies, API keys, revocation',
+      ),
+      entry('TLS and HTTP/2', 'guides/server-tls', 'Certificates that are renewed while it runs'),
+      entry('The Mercure protocol', 'guides/mercure', 'Publishers and pages of Mercure, unchanged'),
+      entry('Settings', 'server-settings', 'Every setting as key, variable and flag'),
       entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming'),
     ],
   },

@@ -72,3 +72,15 @@ export function taskLists(md: MarkdownRenderer): void {
     }
   });
 }
+
+/** An empty cell in the head of a table is no heading of anything. */
+export function emptyHeads(md: MarkdownRenderer): void {
+  md.core.ruler.push('empty-heads', ({ tokens }) => {
+    for (const [index, token] of tokens.entries()) {
+      const [text, end] = [tokens[index + 1], tokens[index + 2]];
+      if (token.type !== 'th_open' || text?.content !== '' || end === undefined) continue;
+      token.tag = 'td';
+      end.tag = 'td';
+    }
+  });
+}

@@ -52,7 +52,7 @@ async function measure(bench: Bench, { name, kind, engine }: Kind, answers: numb
     // First, some that compile the code.
     await ask(server, load, port, 0, bench.pick(50, 3));
     const first = await ask(server, load, port, 100_000, bench.pick(200, 5));
-    bench.record(name, { answers: 1 }, first);
+    bench.record(name, { load: 'one at a time' }, first);
     bench.record(name, { answers }, await stream(bench, { server, load, redis }, port, answers));
   } finally {
     await load.stop();
@@ -75,9 +75,9 @@ async function ask(
   const { total, delivery } = await load.ask<FirstTokens>('askInTurn', watch, 120_000);
   const added = total.map((milliseconds) => milliseconds - THINKS);
   return {
-    'first token, p50': ['ms', quantile(added, 0.5)],
-    'first token, p99': ['ms', quantile(added, 0.99)],
-    'model to viewer, p50': ['ms', quantile(delivery, 0.5)],
+    'first token p50': ['ms', quantile(added, 0.5)],
+    'first token p99': ['ms', quantile(added, 0.99)],
+    'model to viewer p50': ['ms', quantile(delivery, 0.5)],
   };
 }
 
@@ -123,7 +123,7 @@ async function stream(
     'cpu per token': ['µs', (spent.server - before.server) / 1000 / all],
     'engine’s cpu per token': ['µs', (spent.engine - before.engine) / 1000 / all],
     'memory per run': ['KB', added / 1000 / answers],
-    'first token of many, p50': ['ms', quantile(total, 0.5)],
+    'first token of many p50': ['ms', quantile(total, 0.5)],
   };
 }
 

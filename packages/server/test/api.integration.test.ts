@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from '../../tidings/test/http/client.ts';
+import { describeApi } from '../src/api/openapi.ts';
+import { ApiDescription } from './api-description.ts';
 import { type Started, startServer, tokenFor } from './server-process.ts';
 
 let server: Started;
 let all: string;
 let news: string;
 let reader: string;
+/** Every answer that the tests of this file have seen. */
+const description = new ApiDescription(describeApi());
 
 beforeAll(async () => {
   server = await startServer({
@@ -48,16 +52,23 @@ async function post(
     },
     body: typeof body === 'string' || body instanceof Uint8Array ? (body as BodyInit) : JSON.stringify(body),
   });
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: (await response.json()) as Posted['body'],
-  };
+  const answer = (await response.json()) as Posted['body'];
+  description.saw('post', '/v1/publish', response, answer);
+  return { status: response.status, headers: response.headers, body: answer };
 }
 
 async function follow(query: string, token = all) {
   const headers = token === '' ? {} : { authorization: `Bearer ${token}` };
-  return ask(`${server.publicUrl}/v1/events?${query}`, { headers });
+  const reply = await ask(`${server.publicUrl}/v1/events?${query}`, { headers });
+  const { status, headers: given } = reply;
+  const answer = status === 200 ? reply.frames.text : await reply.json();
+  description.saw(
+    'get',
+    '/v1/events',
+    { status, headers: new Headers({ 'content-type': String(given['content-type']) }) },
+    answer,
+  );
+  return { ...reply, frames: reply.frames, json: () => Promise.resolve(answer as Record<string, unknown>) };
 }
 
 describe('publishing over HTTP', () => {
@@ -202,6 +213,13 @@ describe('a request to publish is refused', () => {
     ['without data', { topics: 'news' }, {}, 400, 'event/invalid-data'],
     ['with a topic that has control characters', { topics: 'a\nb', data: 1 }, {}, 400, 'topic/invalid'],
     ['on a topic of the hub', { topics: 'presence/a', data: 1 }, {}, 400, 'topic/reserved'],
+    [
+      'on a topic of the server',
+      { topics: ['news', 'tidings/server/connections'], data: 1 },
+      {},
+      400,
+      'topic/reserved',
+    ],
     ['with a misspelt field', { ...event, privat: true }, {}, 400, 'event/invalid-option'],
     [
       'with a field of a form that is misspelt',
@@ -332,7 +350,9 @@ describe('a stream', () => {
     const response = await fetch(`${server.publicUrl}/v1/cursor`, {
       headers: { authorization: `Bearer ${reader}` },
     });
-    const { cursor } = (await response.json()) as { cursor: string };
+    const answer = (await response.json()) as { cursor: string };
+    description.saw('get', '/v1/cursor', response, answer);
+    const { cursor } = answer;
     await post({ topics: 'list', data: 'later' });
     const { frames } = await follow(`topic=list&last_event_id=${cursor}`);
     expect((await frames.nextEvent()).type).toBe('tidings:welcome');
@@ -364,6 +384,30 @@ test.each([
 ])('%s %s answers %i with problem details', async (method, path, status, code) => {
   const reply = await ask(server.publicUrl + path, { method });
   expect([reply.status, (await reply.json())['code']]).toEqual([status, code]);
+});
+
+describe('the description of the API', () => {
+  test('is valid OpenAPI, and what the server serves', async () => {
+    const response = await fetch(`${server.publicUrl}/openapi.json`);
+    const served: unknown = await response.json();
+    description.saw('get', '/openapi.json', response, served);
+    expect(served).toEqual(describeApi());
+    expect(await description.errors()).toEqual([]);
+  });
+
+  test('has every answer that these tests have seen, in the form that it says', () => {
+    expect(description.undescribed()).toEqual([]);
+    expect(description.seen('post', '/v1/publish')).toEqual([200, 400, 401, 403, 409, 413, 415, 422]);
+  });
+
+  test('has examples that the server accepts', async () => {
+    for (const { mediaType, body, isValid } of description.examples('post', '/v1/publish')) {
+      expect([body, isValid]).toEqual([body, true]);
+      const { status } = await post(body, { type: mediaType });
+      // The example of a condition has another seq than here.
+      expect([200, 409]).toContain(status);
+    }
+  });
 });
 
 test('nothing that went wrong here was a failure of the server', () => {

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { SignJWT } from 'jose';
 import type { Settings } from '../src/config/setting.ts';
 import { readSettings } from '../src/config/read-settings.ts';
-import { SETTINGS } from '../src/server/parts.ts';
+import { SETTINGS } from '../src/server/table.ts';
 import { type RunningServer, startServer } from '../src/server/start-server.ts';
 
 /** The keys of the servers that tests start. */
@@ -73,7 +73,7 @@ export async function startInProcess(given: Readonly<Record<string, unknown>> = 
   };
 }
 
-function publisherToken(): Promise<string> {
+export function publisherToken(): Promise<string> {
   return new SignJWT({ tidings: { publish: [{ pattern: '*' }], subscribe: [{ pattern: '*' }] } })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject('backend')

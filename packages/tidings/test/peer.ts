@@ -167,5 +167,5 @@ export async function changeTerms(hub: Hub, peer: Peer, terms: ConnectionTerms):
 
 /** Lets promises settle that wait only for each other. */
 export async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i += 1) await Promise.resolve();
+  for (let i = 0; i < 60; i += 1) await Promise.resolve();
 }

@@ -63,6 +63,7 @@ describe('stats', () => {
       stalled: 0,
       deliveryLag: { p50: 0, p99: 0 },
       tail: { events: 5, bytes: expect.any(Number), head: 5, epoch: 'e' },
+      inProcessBehind: 0,
       log: { events: 5, shared: false },
       connects: { new: 4, resumed: 1, gap: 0 },
       ends: { left: 0, drain: 0, expired: 0, lifetime: 0, evicted: 0, wait: 0, stalled: 0, failed: 0 },
@@ -118,6 +119,7 @@ describe('stats', () => {
     const { hub } = startHub();
     const loop = hub.subscribe('a');
     void loop.next();
+    expect(hub.stats()).toMatchObject({ behind: 1, inProcessBehind: 1 });
     await settle();
     await loop.return?.();
     expect(hub.stats()).toMatchObject({ connects: { new: 0 }, ends: { left: 0 } });

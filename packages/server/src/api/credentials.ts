@@ -7,7 +7,8 @@ export function credentialsOf(request: FastifyRequest): CredentialRequest {
   return {
     method: request.method,
     header(name) {
-      const value = request.headers[name];
+      // HTTP/2 has another name for it.
+      const value = request.headers[name] ?? (name === 'host' ? request.headers[':authority'] : undefined);
       return Array.isArray(value) ? value.join(', ') : value;
     },
     query: new URLSearchParams(at === -1 ? '' : request.url.slice(at + 1)),

@@ -23,7 +23,7 @@ export class Idempotency {
     credential: string,
     body: Uint8Array,
     events: readonly EventInput[],
-  ): { readonly events: readonly EventInput[]; readonly succeeded: () => void } {
+  ): { readonly events: readonly EventInput[]; readonly failed: () => void } {
     const name = hash(`${credential}\n${keyOf(header)}`);
     const digest = hash(body);
     const known = this.#digests.get(name);
@@ -33,10 +33,15 @@ export class Idempotency {
         'This `Idempotency-Key` was used for another body: a new request needs a new key.',
       );
     }
+    // At once: another body under the same key may come while this one is being published.
+    this.#remember(name, digest);
     return {
       // An id that the publisher chose is at least as good.
       events: events.map((event, i) => ({ ...event, id: event.id ?? `${name}.${i}` })),
-      succeeded: () => this.#remember(name, digest),
+      failed: () => {
+        // What failed may be mended under the same key.
+        if (known === undefined) this.#digests.delete(name);
+      },
     };
   }
 

@@ -1,5 +1,6 @@
 import type { ServerPart } from '../server/part.ts';
 import { registerCursor } from './cursor.ts';
+import { registerOpenApi } from './openapi.ts';
 import { registerPublish } from './publish.ts';
 import { API_SETTINGS } from './settings.ts';
 import { registerStream } from './stream.ts';
@@ -11,6 +12,7 @@ export const api: ServerPart = {
   async register(context) {
     await registerStream(context);
     registerCursor(context);
+    registerOpenApi(context);
     return registerPublish(context);
   },
 };

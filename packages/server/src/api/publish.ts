@@ -40,9 +40,12 @@ export async function registerPublish(context: ServerContext): Promise<RunningPa
     if (key === undefined)
       return answerOf(await context.publisher.publish(body.events, { grant, request }), body);
     const named = idempotency.identify(String(key), grant.credential ?? '', body.bytes, body.events);
-    const published = await context.publisher.publish(named.events, { grant, request });
-    named.succeeded();
-    return answerOf(published, body);
+    try {
+      return answerOf(await context.publisher.publish(named.events, { grant, request }), body);
+    } catch (error) {
+      named.failed();
+      throw error;
+    }
   }
 
   await context.publicApp.register((app: FastifyInstance) => {

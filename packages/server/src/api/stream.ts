@@ -54,7 +54,7 @@ export function toAuthorization({
   };
 }
 
-function corsOf(settings: Settings, development: boolean): CorsOptions | undefined {
+export function corsOf(settings: Settings, development: boolean): CorsOptions | undefined {
   const origins = settings.get(corsOrigins);
   if (origins.length === 0) return development ? { origin: isLocal } : undefined;
   return {

@@ -38,6 +38,11 @@ function start(
   });
 }
 
+async function reload(authenticator: Authenticator, values: Record<string, unknown>): Promise<void> {
+  const take = await authenticator.prepare(settingsOf(values));
+  take();
+}
+
 function mint(options: Partial<MintOptions> = {}): Promise<string> {
   return mintToken({
     key: signingSecret(SECRET, 'test'),
@@ -243,6 +248,11 @@ describe('A request with an API key', () => {
     const { authenticate } = await start(values, { read: () => Promise.resolve(text) });
     expect((await authenticate(bearer(key))).publish).toEqual([{ pattern: 'stock/*' }, 'orders']);
     await expect(start(values, { read: () => Promise.resolve(text + text) })).rejects.toThrow(/"shop" twice/);
+    const misspelt = text.replace('publish', 'publishes');
+    await expect(start(values, { read: () => Promise.resolve(misspelt) })).rejects.toMatchObject({
+      code: 'config/invalid',
+      message: expect.stringContaining('publish`') as string,
+    });
   });
 });
 
@@ -251,7 +261,7 @@ describe('A reload', () => {
     const authenticator = await start({ 'auth.jwt.secret': SECRET });
     const [old, fresh] = [await mint(), await mint({ key: signingSecret(OTHER, 'test') })];
     expect(await codeOf(authenticator.authenticate(bearer(old)))).toBe('accepted');
-    await authenticator.reload(settingsOf({ 'auth.jwt.secret': OTHER }));
+    await reload(authenticator, { 'auth.jwt.secret': OTHER });
     expect(await codeOf(authenticator.authenticate(bearer(old)))).toBe('auth/invalid-token');
     expect(await codeOf(authenticator.authenticate(bearer(fresh)))).toBe('accepted');
   });
@@ -269,7 +279,7 @@ describe('A reload', () => {
     const values = { 'auth.jwt.keys-file': 'keys.pem' };
     const authenticator = await start(values, { read });
     content = text;
-    expect(await codeOf(authenticator.reload(settingsOf(values)))).toBe(code);
+    expect(await codeOf(reload(authenticator, values))).toBe(code);
     const token = await mint({ key: readSigningKey(privatePem, 'test') });
     expect(await codeOf(authenticator.authenticate(bearer(token)))).toBe('accepted');
   });
@@ -286,7 +296,7 @@ describe('A reload', () => {
     const token = await mint({ key: readSigningKey(privatePem, 'test') });
     expect(await codeOf(authenticator.authenticate(bearer(token)))).toBe('accepted');
     isUp = false;
-    await authenticator.reload(settingsOf(values));
+    await reload(authenticator, values);
     expect(await codeOf(authenticator.authenticate(bearer(token)))).toBe('accepted');
     await authenticator.close();
   });

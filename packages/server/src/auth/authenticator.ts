@@ -59,7 +59,10 @@ export interface Authenticator {
    * @throws {TidingsError} `auth/*` (401, 403) for a credential that isn't valid.
    */
   authenticate(request: CredentialRequest, door?: Door): Promise<Grant>;
-  /** Takes new keys and rules, all or none. Rejects, and keeps the old ones, if they make no sense. */
-  reload(settings: Settings): Promise<void>;
+  /**
+   * Reads new keys and rules, and returns a function that takes all of them at once. Rejects if they make no sense; until that
+   * function is called, the old ones count.
+   */
+  prepare(settings: Settings): Promise<() => void>;
   close(): Promise<void>;
 }

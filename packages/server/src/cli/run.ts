@@ -1,27 +1,20 @@
 import { parseArgs } from 'node:util';
 import { TidingsError } from 'tidings';
 import { likelyName } from 'tidings/transport';
-import { config } from '../commands/config.ts';
-import { doctor } from '../commands/doctor.ts';
-import { health } from '../commands/health.ts';
-import { publish } from '../commands/publish.ts';
-import { revoke } from '../commands/revoke.ts';
-import { serve } from '../commands/serve.ts';
-import { subscribe } from '../commands/subscribe.ts';
-import { token } from '../commands/token.ts';
 import { VERSION } from '../version.ts';
 import { type Command, type Terminal, UsageError, parseArgsOptions } from './command.ts';
 import { helpOf, overview } from './help.ts';
 
-const commands: Readonly<Record<string, Command>> = {
-  serve,
-  publish,
-  subscribe,
-  token,
-  revoke,
-  health,
-  config,
-  doctor,
+/** Loaded one at a time: most need nothing of the server, and a health check runs every few seconds. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('../commands/serve.ts')).serve,
+  publish: async () => (await import('../commands/publish.ts')).publish,
+  subscribe: async () => (await import('../commands/subscribe.ts')).subscribe,
+  token: async () => (await import('../commands/token.ts')).token,
+  revoke: async () => (await import('../commands/revoke.ts')).revoke,
+  health: async () => (await import('../commands/health.ts')).health,
+  config: async () => (await import('../commands/config.ts')).config,
+  doctor: async () => (await import('../commands/doctor.ts')).doctor,
 };
 
 /** @returns the exit status: 0 if all is well, 1 if the command found or met a problem, 2 if the command line is wrong. */
@@ -32,7 +25,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     return 0;
   }
   if (name === 'help' || name === '--help' || name === '-h') return help(rest[0], terminal);
-  const command = commandOf(name);
+  const command = await commandOf(name);
   if (command === undefined) return help(name, terminal);
   try {
     assertKnownFlags(name, command, rest);
@@ -44,7 +37,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
         help: { type: 'boolean', short: 'h' },
       },
     });
-    if (values['help'] === true) return help(name, terminal);
+    if (values['help'] === true) return await help(name, terminal);
     if (command.positionals === '' && positionals.length > 0) {
       throw new UsageError(
         `Expected nothing after "tidings ${name}", got ${JSON.stringify(positionals[0])}.`,
@@ -79,22 +72,27 @@ function assertKnownFlags(name: string, { flags }: Command, args: readonly strin
   }
 }
 
-function commandOf(name: string): Command | undefined {
-  return Object.hasOwn(commands, name) ? commands[name] : undefined;
+async function commandOf(name: string): Promise<Command | undefined> {
+  return Object.hasOwn(commands, name) ? commands[name]?.() : undefined;
 }
 
-function help(name: string | undefined, terminal: Terminal): number {
+async function help(name: string | undefined, terminal: Terminal): Promise<number> {
   if (name === undefined) {
-    terminal.out(overview(commands));
+    terminal.out(await overviewOfAll());
     return 0;
   }
-  const command = commandOf(name);
+  const command = await commandOf(name);
   if (command === undefined) {
-    terminal.err(`There is no command ${JSON.stringify(name)}.\n\n${overview(commands)}`);
+    terminal.err(`There is no command ${JSON.stringify(name)}.\n\n${await overviewOfAll()}`);
     return 2;
   }
   terminal.out(helpOf(name, command));
   return 0;
+}
+
+async function overviewOfAll(): Promise<string> {
+  const loaded = Object.entries(commands).map(async ([name, load]) => [name, await load()] as const);
+  return overview(Object.fromEntries(await Promise.all(loaded)));
 }
 
 /** `parseArgs` throws a TypeError with a code of this family. */

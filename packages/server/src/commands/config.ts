@@ -2,7 +2,7 @@ import { type Command, type Given, type Terminal, UsageError } from '../cli/comm
 import { defaultOf, flagsOf } from '../config/flags.ts';
 import { loadSettings } from '../config/load.ts';
 import { type Setting, type Settings, variableOf } from '../config/setting.ts';
-import { SETTINGS } from '../server/parts.ts';
+import { SETTINGS } from '../server/table.ts';
 
 /** `tidings config check | print | env` */
 export const config: Command = {

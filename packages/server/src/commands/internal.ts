@@ -2,7 +2,7 @@ import { type Flag, type Given, UsageError, textOf } from '../cli/command.ts';
 import { loadSettings, settingsOrThrow } from '../config/load.ts';
 import type { Settings } from '../config/setting.ts';
 import { reachable } from '../server/addresses.ts';
-import { SETTINGS } from '../server/parts.ts';
+import { SETTINGS } from '../server/table.ts';
 import { internalHost, internalPort } from '../server/settings.ts';
 
 export const INTERNAL_FLAG: Readonly<Record<string, Flag>> = {

@@ -6,7 +6,7 @@ import type { Settings } from '../config/setting.ts';
 import { developmentOf } from '../server/development.ts';
 import { assertSafe } from '../server/safety.ts';
 import { type RunningServer, startServer } from '../server/start-server.ts';
-import { SETTINGS } from '../server/parts.ts';
+import { SETTINGS } from '../server/table.ts';
 import { loggingLevel } from '../server/settings.ts';
 import { welcome } from '../server/welcome.ts';
 
@@ -55,7 +55,8 @@ function untilStopped(server: RunningServer, load: () => Settings, logger: Logge
         },
         (error: unknown) => {
           logger.fatal({ err: error }, 'could not stop in order');
-          resolve(1);
+          // What is still open would keep the process.
+          process.exit(1);
         },
       );
     };

@@ -10,7 +10,7 @@ import { duration } from '../config/kinds.ts';
 import { loadSettings, settingsOrThrow } from '../config/load.ts';
 import type { Settings } from '../config/setting.ts';
 import { developmentOf } from '../server/development.ts';
-import { SETTINGS } from '../server/parts.ts';
+import { SETTINGS } from '../server/table.ts';
 import { logAt } from '../server/settings.ts';
 
 const lifetime = duration(1000, 3660 * 86_400_000);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SETTINGS } from '../server/parts.ts';
+import { PARTS } from '../server/parts.ts';
+import { SETTINGS } from '../server/table.ts';
 import { parseConfig } from './file.ts';
 import { flagsOf } from './flags.ts';
 import { duration, integer, list, number, secret, size, text, url } from './kinds.ts';
@@ -202,12 +203,19 @@ describe('kinds of settings', () => {
 });
 
 describe('the table of settings', () => {
+  it('has those of every part of the server', () => {
+    const missing = PARTS.flatMap(({ settings }) => settings).filter(
+      (setting) => !SETTINGS.includes(setting),
+    );
+    expect(missing).toEqual([]);
+  });
+
   it('has each name, flag and variable once, and none hides another', () => {
     const names = SETTINGS.map(({ name }) => name);
     for (const all of [names, SETTINGS.map(flagOf), SETTINGS.map(variableOf)])
       expect(new Set(all).size).toBe(all.length);
     for (const name of names) {
-      expect(name).toMatch(/^[a-z]+(?:[.-][a-z]+)*$/);
+      expect(name).toMatch(/^[a-z][a-z0-9]*(?:[.-][a-z][a-z0-9]*)*$/);
       expect(names.filter((other) => other.startsWith(`${name}.`))).toEqual([]);
     }
   });

@@ -3,8 +3,8 @@ import type { HubHealth } from 'tidings';
 import type { RunningPart, ServerContext } from '../server/part.ts';
 import { deadAfter } from './settings.ts';
 
-/** Milliseconds that the log has to answer a readiness check: load balancers ask every few seconds. */
-const READY_WITHIN = 1000;
+/** Milliseconds that the log has to answer a readiness check. Kubernetes gives up on a probe after a second. */
+const READY_WITHIN = 800;
 /** Milliseconds between two looks at a log that nobody asks about. */
 const LOOK_EVERY = 5000;
 

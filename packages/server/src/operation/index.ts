@@ -2,6 +2,7 @@ import type { ServerPart } from '../server/part.ts';
 import { createAccessLog } from './access-log.ts';
 import { registerAdmin } from './admin/index.ts';
 import { adminTokenOf } from './admin-token.ts';
+import { registerConsole } from './console.ts';
 import { registerHealth } from './health.ts';
 import { createMetrics, registerMetrics } from './metrics.ts';
 import { OPERATION_SETTINGS, tracing } from './settings.ts';
@@ -26,6 +27,7 @@ export const operation: ServerPart = {
     const health = internalApp && registerHealth(internalApp, context);
     if (internalApp !== undefined) {
       registerMetrics(internalApp, metrics);
+      registerConsole(internalApp, logger);
       registerAdmin(internalApp, { ...context, traces, webhooks, token: () => token });
     }
     return {

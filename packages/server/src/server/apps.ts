@@ -3,18 +3,19 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createError } from 'tidings/transport';
 import type { Settings } from '../config/setting.ts';
+import { KEEP_ALIVE, type Listener, REQUEST_TIMEOUT } from './listener.ts';
 import { answerProblems, nothingHere, rawProblem, sendProblem } from './problems.ts';
 import * as rows from './settings.ts';
 
-/** How long a whole request may take to arrive. Streams are answers, and not limited by it. */
-const REQUEST_TIMEOUT = 30_000;
-/** Longer than the 60 to 75 seconds after which proxies drop idle connections: the side that sends closes first. */
-const KEEP_ALIVE = 80_000;
-
 /** The server that everybody reaches. */
-export function createPublicApp(settings: Settings, logger: Logger): FastifyInstance {
+export function createPublicApp(settings: Settings, logger: Logger, listener: Listener): FastifyInstance {
   const trusted = settings.get(rows.trustedProxies);
-  return createApp(logger, trusted.length === 0 ? false : [...trusted]);
+  const app = createApp(logger, trusted.length === 0 ? false : [...trusted], listener);
+  app.addHook('preClose', (done) => {
+    listener.closeSessions();
+    done();
+  });
+  return app;
 }
 
 /** The server for operators. */
@@ -22,8 +23,9 @@ export function createInternalApp(logger: Logger): FastifyInstance {
   return createApp(logger, false);
 }
 
-function createApp(logger: Logger, trustProxy: boolean | string[]): FastifyInstance {
+function createApp(logger: Logger, trustProxy: boolean | string[], listener?: Listener): FastifyInstance {
   const app = Fastify({
+    ...(listener !== undefined && { serverFactory: listener.serverFactory }),
     logger: false,
     trustProxy,
     requestTimeout: REQUEST_TIMEOUT,

@@ -1,15 +1,19 @@
-import { type EventLog, type Retention, memoryLog } from 'tidings';
+import { type EventLog, type Retention, type TopicRule, memoryLog } from 'tidings';
 import { createError } from 'tidings/transport';
 import type { Settings } from '../config/setting.ts';
 import { engineOf, folderOf } from './log-url.ts';
 import * as rows from './settings.ts';
 
 /** Opens the log that `log.url` names. @throws {TidingsError} `log/*`, `config/invalid`. */
-export async function openLog(settings: Settings, report: (error: unknown) => void): Promise<EventLog> {
+export async function openLog(
+  settings: Settings,
+  report: (error: unknown) => void,
+  topicRules: readonly TopicRule[] = [],
+): Promise<EventLog> {
   const url = settings.get(rows.logAt);
   const retention = retentionOf(settings);
   const shared = {
-    topics: settings.get(rows.topics),
+    topics: [...topicRules, ...settings.get(rows.topics)],
     ...(Object.keys(retention).length > 0 && { retention }),
   };
   const engine = engineOf(url);

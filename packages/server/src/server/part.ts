@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import type { ConnectionEnd, ConnectionInfo, EventInput, EventLog, Hub, Published } from 'tidings';
+import type { ConnectionEnd, ConnectionInfo, EventInput, EventLog, Hub, Published, TopicRule } from 'tidings';
 import type { Authenticator, Grant } from '../auth/authenticator.ts';
 import type { Setting, Settings } from '../config/setting.ts';
 import type { Publisher } from './publisher.ts';
@@ -61,6 +61,8 @@ export interface RunningPart {
 export interface ServerPart {
   readonly name: string;
   readonly settings: readonly Setting[];
+  /** Rules for topics that the part publishes on itself; they come before those of the settings. */
+  topicRules?(settings: Settings): readonly TopicRule[];
   /** Called once, before the servers listen. */
   register(context: ServerContext): RunningPart | Promise<RunningPart>;
 }

@@ -26,7 +26,12 @@ export function sendProblem(reply: FastifyReply, error: TidingsError): FastifyRe
   // The library's own `Allow` is that of a stream.
   return reply
     .code(status)
-    .headers({ ...others, ...(allow !== undefined && !reply.hasHeader('allow') && { allow }) })
+    .headers({
+      // Whoever tries again may come to a server that can.
+      ...(status === 503 && { 'retry-after': '1' }),
+      ...others,
+      ...(allow !== undefined && !reply.hasHeader('allow') && { allow }),
+    })
     .send(body);
 }
 

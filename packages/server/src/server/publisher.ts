@@ -21,23 +21,39 @@ export interface Publisher {
    * `hub.publishAll` throws.
    */
   publish(events: readonly EventInput[], publication: Publication): Promise<readonly Published[]>;
+  /** Keeps events for the server itself: publishing what `isReserved` picks fails with `topic/reserved` (400). */
+  reserve(isReserved: (event: EventInput) => boolean): void;
 }
 
 export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit): Publisher {
+  const reserved: ((event: EventInput) => boolean)[] = [isServers];
+
+  function assertNotKept(events: readonly EventInput[]): void {
+    if (!events.some((event) => reserved.some((isReserved) => isReserved(event)))) return;
+    const message = 'These topics, or this type, are the server’s own; only it publishes there.';
+    throw createError('topic/reserved', message);
+  }
+
   return {
+    reserve: (isReserved) => void reserved.push(isReserved),
     assertRoom(publication) {
       assertMayPublish([], publication.grant);
       limit.assertRoom(keyOf(publication));
     },
     async publish(events, publication) {
       assertMayPublish(events, publication.grant);
-      assertNotReserved(events);
+      assertNotKept(events);
       limit.charge(keyOf(publication), events.length);
       const published = await hub.publishAll(events);
       observers.published(events, published, publication);
       return published;
     },
   };
+}
+
+/** What webhooks tell of connections can't be made up by a publisher. */
+function isServers({ topics }: EventInput): boolean {
+  return [topics].flat().some((topic) => typeof topic === 'string' && topic.startsWith(SERVER_PREFIX));
 }
 
 /** A credential has one limit, wherever it is used. */
@@ -73,14 +89,4 @@ export function assertMayPublish(events: readonly EventInput[], { credential, pu
   if (refused.size === 0) return;
   const message = 'These credentials may not publish on all of these topics.';
   throw createError('auth/forbidden', message, { details: { topics: [...refused].slice(0, 10) } });
-}
-
-/** What webhooks tell of connections can't be made up by a publisher. @throws {TidingsError} `topic/reserved`. */
-function assertNotReserved(events: readonly EventInput[]): void {
-  const topic = events
-    .flatMap(({ topics }) => topics)
-    .find((each) => typeof each === 'string' && each.startsWith(SERVER_PREFIX));
-  if (topic === undefined) return;
-  const message = `Topics beginning with "${SERVER_PREFIX}" are the server's own; only it publishes there.`;
-  throw createError('topic/reserved', message, { details: { topic } });
 }

@@ -3,7 +3,7 @@ import { anonymousTopics, hasKeys, jwtSecret } from '../auth/settings.ts';
 import type { Settings } from '../config/setting.ts';
 import { variableOf } from '../config/setting.ts';
 import { isLoopback } from './addresses.ts';
-import { corsCredentials, corsOrigins, host } from './settings.ts';
+import { corsCredentials, corsOrigins, host, tlsCert } from './settings.ts';
 
 export interface Warning {
   readonly message: string;
@@ -34,7 +34,7 @@ export function assertSafe(settings: Settings, development: boolean): readonly W
     );
   }
   const warnings: Warning[] = [];
-  if (!isLoopback(settings.get(host))) {
+  if (!isLoopback(settings.get(host)) && settings.get(tlsCert) === undefined) {
     warnings.push({
       message: 'tokens travel over plain HTTP from whatever is in front of this server',
       fields: { setting: host.name },

@@ -1,6 +1,6 @@
 import type { HubLimits, PresenceRule } from 'tidings';
 import type { TopicRule } from 'tidings/log';
-import { boolean, choice, duration, integer, list, number, size, text } from '../config/kinds.ts';
+import { boolean, choice, duration, integer, list, number, path, size, text } from '../config/kinds.ts';
 import type { Setting } from '../config/setting.ts';
 import { logUrl } from './log-url.ts';
 import { presenceRules, topicRules } from './rules.ts';
@@ -16,6 +16,34 @@ export const port: Setting<number> = {
   kind: integer(0, 65_535),
   default: 3333,
   help: 'the port to listen on; 0 takes a free one',
+};
+export const h2c: Setting<boolean> = {
+  name: 'listen.h2c',
+  kind: boolean,
+  default: false,
+  help: 'also speaks HTTP/2 without TLS, to proxies that can; browsers need TLS for it',
+};
+export const tlsCert: Setting<string | undefined> = {
+  name: 'tls.cert-file',
+  kind: path,
+  default: undefined,
+  help: 'the certificate with its chain, in PEM: the server speaks TLS, HTTP/2 and HTTP/1.1; read again when it changes',
+  defaultHelp: 'no TLS',
+  reloadable: true,
+};
+export const tlsKey: Setting<string | undefined> = {
+  name: 'tls.key-file',
+  kind: path,
+  default: undefined,
+  help: 'the private key of the certificate, in PEM',
+  defaultHelp: 'no TLS',
+  reloadable: true,
+};
+export const requestTimeout: Setting<number> = {
+  name: 'listen.request-timeout',
+  kind: duration(1000, 3_600_000),
+  default: 30_000,
+  help: 'how long a whole request may take to arrive; streams are answers, and not limited by it',
 };
 export const trustedProxies: Setting<readonly string[]> = {
   name: 'listen.trusted-proxies',
@@ -224,7 +252,11 @@ export const loggingLevel: Setting<'fatal' | 'error' | 'warn' | 'info' | 'debug'
 export const SERVER_SETTINGS: readonly Setting[] = [
   host,
   port,
+  requestTimeout,
   trustedProxies,
+  h2c,
+  tlsCert,
+  tlsKey,
   internalEnabled,
   internalHost,
   internalPort,

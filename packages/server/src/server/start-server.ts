@@ -10,13 +10,15 @@ import type { Setting, Settings } from '../config/setting.ts';
 import { reachable } from './addresses.ts';
 import { createInternalApp, createPublicApp } from './apps.ts';
 import { createServerHub } from './hub.ts';
+import { createListener } from './listener.ts';
 import { createObservers } from './observers.ts';
 import { openLog } from './open-log.ts';
 import type { RunningPart, ServerContext, ServerPhase } from './part.ts';
-import { PARTS, SETTINGS } from './parts.ts';
+import { PARTS } from './parts.ts';
 import { createPublisher } from './publisher.ts';
 import { type Rate, RateLimit } from './rate.ts';
 import * as rows from './settings.ts';
+import { SETTINGS } from './table.ts';
 
 export interface ServerDeps {
   readonly logger: Logger;
@@ -63,13 +65,19 @@ async function start(
   const report = (error: unknown): void => logger.error({ err: error }, 'something failed in the background');
   const authenticator = await createAuthenticator(settings, { logger, developmentKey });
   undo.push(() => authenticator.close());
-  const log = await openLog(settings, report);
+  const log = await openLog(
+    settings,
+    report,
+    PARTS.flatMap((part) => part.topicRules?.(settings) ?? []),
+  );
   undo.push(() => log.close());
   const hub = createServerHub(settings, log, report);
   undo.push(() => hub.close({ within: 0 }));
   const observers = createObservers(logger);
   const limit = new RateLimit(rateOf(settings), () => performance.now());
-  const publicApp = createPublicApp(settings, logger);
+  const listener = await createListener(settings, logger);
+  undo.push(() => listener.close());
+  const publicApp = createPublicApp(settings, logger, listener);
   const internalApp = settings.get(rows.internalEnabled) ? createInternalApp(logger) : undefined;
   let phase: ServerPhase = 'starting';
   const context: ServerContext = {
@@ -100,7 +108,8 @@ async function start(
   const internalUrl =
     internalApp &&
     (await listen(internalApp, settings.get(rows.internalHost), settings.get(rows.internalPort)));
-  const publicUrl = await listen(publicApp, settings.get(rows.host), settings.get(rows.port));
+  const bound = await listen(publicApp, settings.get(rows.host), settings.get(rows.port));
+  const publicUrl = bound.replace(/^http:/, `${listener.scheme}:`);
   phase = 'serving';
 
   async function close(): Promise<void> {
@@ -108,6 +117,7 @@ async function start(
     await delay(settings.get(rows.shutdownDelay));
     await hub.close({ within: settings.get(rows.shutdownWithin) });
     await publicApp.close();
+    listener.close();
     for (const part of parts.toReversed()) await part.close?.();
     await authenticator.close();
     phase = 'closed';
@@ -120,8 +130,10 @@ async function start(
 
   async function takeOver(next: Settings): Promise<void> {
     const merged = mergeReloadable(current, next, logger);
-    await authenticator.reload(merged);
+    // What can fail comes first: nothing counts unless everything does.
+    const changes = [await authenticator.prepare(merged), await listener.prepare(merged)];
     for (const part of parts) await part.reload?.(merged);
+    for (const take of changes) take();
     limit.change(rateOf(merged));
     logger.level = merged.get(rows.loggingLevel);
     current = merged;

@@ -2,10 +2,12 @@ import { type Development, developmentToken } from './development.ts';
 import type { Settings } from '../config/setting.ts';
 import { logAt } from './settings.ts';
 import type { RunningServer } from './start-server.ts';
+import { developmentAdminToken } from '../operation/admin-token.ts';
+import { adminToken } from '../operation/settings.ts';
 
 /** What a stranger reads first, with two commands that work as printed. */
 export async function welcome(
-  { publicUrl }: RunningServer,
+  { publicUrl, internalUrl }: RunningServer,
   development: Development,
   settings: Settings,
 ): Promise<string> {
@@ -22,7 +24,16 @@ Subscribe in one terminal:
 Publish in another:
 
   curl '${publicUrl}/v1/publish' -H 'Authorization: Bearer ${token}' -d topics=greetings -d data=Hello
-
+${consoleOf(internalUrl, development, settings)}
 To run it elsewhere, give it keys: tidings help serve
+`;
+}
+
+function consoleOf(internalUrl: string | undefined, { key }: Development, settings: Settings): string {
+  if (internalUrl === undefined || settings.get(adminToken) !== undefined) return '';
+  return `
+Watch in the console, ${internalUrl}/console/, with its own token:
+
+  ${developmentAdminToken(key)}
 `;
 }

@@ -16,7 +16,23 @@ export {
 } from './negotiation.ts';
 export { toProblem } from './problem.ts';
 export type { CompressedStream, Compression } from '../hub/compression.ts';
-export type { Sink } from '../hub/delivery/sink.ts';
+export type { Beginning } from '../hub/delivery/connection.ts';
+export type { Format } from '../hub/delivery/format.ts';
+export type { Output, Sink } from '../hub/delivery/sink.ts';
+export { type CompiledPattern, createMatcherSet } from '../protocol/matcher-set.ts';
+export {
+  type ForeignPattern,
+  type PatternParts,
+  type PatternSubject,
+  type PatternSyntax,
+  type PatternSyntaxOptions,
+  createPatternSyntax,
+} from '../protocol/pattern-syntax.ts';
+export { type FrameFields, encodeFrame } from '../protocol/encode.ts';
+export { tagOf, withoutTags } from '../protocol/tags.ts';
+export { acceptedCompression } from './accept.ts';
+export { corsHeaders, preflightHeaders } from './cors.ts';
+export { STREAM_HEADERS } from './stream-headers.ts';
 export type { ConnectRequest } from '../hub/connect-request.ts';
 export type { ConnectionInfo, ConnectionPhase } from '../hub/connection-info.ts';
 export { type Gateway, type OwnConnection, type Visit, gatewayOf } from '../hub/gateway.ts';

@@ -194,13 +194,14 @@ async function admitVisitor<Req, Stream>(
     return answer(200, streamHeaders);
   }
   facts.assertRoom?.();
-  const connection = gateway.admit({ ...toRequest(options, facts, wanted, authorization), audience }, visit);
+  const wait = waitOf(facts.query);
+  const request = toRequest(options, facts, wanted, authorization, audience, wait === 0);
+  const connection = gateway.admit(request, visit);
   try {
     const onEnd = checkOnEnd(options.onConnect?.(connection.info, req));
     if (onEnd !== undefined) connection.onClose(onEnd);
     const greeting = encodeGreeting(options.greeting?.(connection.info, req));
     if (connection.info.phase === 'closed') throw endedEarly();
-    const wait = waitOf(facts.query);
     const own = wait === undefined ? connection : answerAndEnd(connection, wait);
     return { stream: begin({ headers: streamHeaders, compression, connection: own, greeting }) };
   } catch (error) {
@@ -229,6 +230,8 @@ function toRequest(
   facts: RequestFacts,
   wanted: MatcherSet,
   { subject, member, expiresAt, issuedAt, tokenId, granted }: Checked,
+  audience: string | undefined,
+  isPassing: boolean,
 ): ConnectRequest {
   // A browser sends the header by itself when it reconnects, so the header is the newer of the two. An empty one is no
   // cursor: EventSource polyfills send it on the first connect.
@@ -247,6 +250,8 @@ function toRequest(
     userAgent: facts.header('user-agent'),
     protocol: facts.protocol,
     labels: facts.query.has('labels'),
+    audience,
+    isPassing,
     handler,
   };
 }

@@ -74,6 +74,14 @@ describe('A request that waits', () => {
     expect(data(await whole(ask(`${url}/?topic=a&wait=0`)))).toEqual([]);
   });
 
+  test('0 seconds is nobody’s presence, a longer one is', async () => {
+    const { hub, url } = await startNode({}, { presence: [{ match: 'room', grace: 60_000 }] });
+    for (let i = 0; i < 3; i += 1) await whole(ask(`${url}/?topic=room&wait=0`));
+    expect(hub.presence('room').count).toBe(0);
+    await whole(ask(`${url}/?topic=room&wait=1`));
+    expect(hub.presence('room').count).toBe(1);
+  });
+
   test('ends with the cursor of the head, even if what came last was for others', async () => {
     const { hub, url } = await startNode();
     const cursor = hub.cursor();

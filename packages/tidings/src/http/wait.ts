@@ -37,6 +37,7 @@ export function answerAndEnd(connection: OwnConnection, wait: number): OwnConnec
       if (waiting?.isFull !== true) connection.drained();
     },
     closed: () => connection.closed(),
+    locate: () => connection.locate(),
     destroy: () => connection.destroy(),
     end: (reason, retry) => connection.end(reason, retry),
     onClose: (listener) => connection.onClose(listener),

@@ -1,5 +1,6 @@
 import type { Start } from '../protocol/cursor.ts';
 import type { MatcherSet } from '../protocol/matcher-set.ts';
+import type { Format } from './delivery/format.ts';
 import type { Member } from './presence/presence.ts';
 
 /** An incoming connection, as its transport read it: who it is and what it asks for. */
@@ -9,6 +10,8 @@ export interface ConnectRequest {
   /** The topics granted by name, which private events need. */
   readonly granted: MatcherSet;
   readonly start: Start;
+  /** Where to begin if the cursor isn't one of this log: with the next event (the default), or the oldest there is. */
+  readonly otherwise?: 'head' | 'earliest' | undefined;
   /** Whether the cursor comes from an earlier connection, which got the snapshot already. */
   readonly reconnects: boolean;
   readonly subject: string | undefined;
@@ -26,8 +29,12 @@ export interface ConnectRequest {
   readonly protocol: string;
   /** The stream says by which matchers each event came. */
   readonly labels?: boolean | undefined;
+  /** How the stream is written, for a protocol other than the hub's. Not together with `labels`. */
+  readonly format?: Format | undefined;
   /** Stands for whom the stream is for, if several of their readers may share it. */
   readonly audience?: string | undefined;
+  /** A read that ends at once: nobody stays to be present. */
+  readonly isPassing?: boolean | undefined;
   /** The handler that asks. Only it may change the connection, since its `authorize` checked the topics. */
   readonly handler?: object | undefined;
 }

@@ -46,6 +46,8 @@ export class Core {
   readonly #delivery: Delivery;
   readonly #localDelivery: Delivery;
   readonly #sweep: Sweep;
+  /** Connections that read and go, which don't count in presence. */
+  readonly #passing = new Set<Connection>();
   readonly #userAgents = new TextPool();
 
   constructor(options: ResolvedHubOptions, tuning: Tuning) {
@@ -109,11 +111,12 @@ export class Core {
   /** Puts a connection on the books. */
   add(request: ConnectRequest): Connection {
     const userAgent = this.#userAgents.use(request.userAgent);
-    const format = request.labels === true ? labelledFrames : frames;
-    const connection = new Connection(crypto.randomUUID(), { ...request, userAgent }, this.#delivery, format);
+    const format = request.format ?? (request.labels === true ? labelledFrames : frames);
+    const connection = new Connection(crypto.randomUUID(), request, this.#delivery, format, userAgent);
     this.registry.add(connection);
     this.#countSubject(connection);
-    this.cluster.presence.join(request.wanted.topics, connection.member);
+    if (request.isPassing === true) this.#passing.add(connection);
+    else this.cluster.presence.join(request.wanted.topics, connection.member);
     this.counters.connected += 1;
     this.#sweep.start();
     return connection;
@@ -137,6 +140,7 @@ export class Core {
   change(connection: Connection, terms: ConnectionTerms): string {
     const { wanted } = connection.request;
     const cursor = connection.change(terms);
+    if (this.#passing.has(connection)) return cursor;
     this.cluster.presence.join(difference(terms.wanted.topics, wanted.topics), connection.member);
     this.cluster.presence.leave(difference(wanted.topics, terms.wanted.topics), connection.member.id);
     return cursor;
@@ -147,7 +151,8 @@ export class Core {
       this.registry.delete(connection);
       this.#countSubject(connection);
       this.#userAgents.release(connection.request.userAgent);
-      this.cluster.presence.leave(connection.request.wanted.topics, connection.member.id);
+      if (!this.#passing.delete(connection))
+        this.cluster.presence.leave(connection.request.wanted.topics, connection.member.id);
     }
     if (!this.#sweep.isNeeded) this.#sweep.stop();
     this.drain.connectionGone();

@@ -5,8 +5,9 @@ import { type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
 import { invalidOption } from '../protocol/options.ts';
 import type { Compression } from './compression.ts';
 import type { Core, PendingVisit } from './core.ts';
-import type { Connection } from './delivery/connection.ts';
+import type { Beginning, Connection } from './delivery/connection.ts';
 import type { Sink } from './delivery/sink.ts';
+import { findTagged } from './find.ts';
 import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
 import { assertMatchers } from './limits.ts';
 import type { ConnectionEnd, ConnectionInfo } from './connection-info.ts';
@@ -21,6 +22,11 @@ export interface OwnConnection {
    * Call it in the same tick in which you make the greeting: an event published in between would be in neither.
    */
   open(sink: Sink, greeting: string): void;
+  /**
+   * Settles where the stream begins, for a response whose head says so: call it before `open`. The peer may leave meanwhile.
+   * Rejects if the log can't be read; the connection is then yours to `destroy`.
+   */
+  locate(): Promise<Beginning>;
   /** Call it when the peer can take more after `Sink.write` returned false. Extra calls do no harm. */
   drained(): void;
   /** Call it at least once when the peer is gone, for any reason. */
@@ -110,6 +116,11 @@ export interface Gateway {
     claim: Claim,
     decide: (current: CurrentTerms) => ConnectionTerms | Promise<ConnectionTerms>,
   ): Promise<Changed>;
+  /**
+   * The cursor right after the earliest event that the log still has with this tag; undefined if there is none. For protocols
+   * in which publishers name their events.
+   */
+  find(tag: string, value: string): Promise<string | undefined>;
   /** Calls `listener` once the hub is being closed and all its connections are gone. */
   onGone(listener: () => void): void;
   /** The wait, in milliseconds, lengthened at random by up to half: clients must not all come back at once. */
@@ -234,6 +245,7 @@ export function createGateway(core: Core): Gateway {
     visit,
     admit,
     change,
+    find: (tag, value) => findTagged(core.options.log, tag, value),
     onGone: (listener) => core.drain.onGone(listener),
     jitter: (milliseconds) => Math.round(milliseconds * (1 + random() / 2)),
   };

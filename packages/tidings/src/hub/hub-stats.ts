@@ -33,6 +33,8 @@ export interface NodeStats {
 }
 
 export interface HubStats extends NodeStats, Tallies {
+  /** How many of those behind are loops of this process: mostly because your code is busy with an event. */
+  readonly inProcessBehind: number;
   readonly log: {
     /** The seqs from the oldest event that the log may still have to its newest. */
     readonly events: number;
@@ -60,8 +62,11 @@ export interface ClusterStats extends Omit<NodeStats, 'topics' | 'deliveryLag' |
 
 export function statsOf(core: Core, lagSince?: number): HubStats {
   const { log } = core.options;
+  let inProcessBehind = 0;
+  for (const { phase } of core.locals) if (phase !== 'live') inProcessBehind += 1;
   return {
     ...nodeStatsOf(core, lagSince),
+    inProcessBehind,
     ...core.tally.tallies,
     log: { events: Math.max(0, log.tail.head - log.floor), shared: log.shared },
   };

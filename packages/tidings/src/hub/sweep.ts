@@ -1,6 +1,7 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import type { Connection, Delivery } from './delivery/connection.ts';
-import { frames } from './delivery/frames.ts';
+import type { Format } from './delivery/format.ts';
+import type { Output } from './delivery/sink.ts';
 import type { Registry } from './registry.ts';
 
 export interface SweepOptions {
@@ -80,13 +81,14 @@ export class Sweep {
     const now = clock.now();
     const begin = clock.monotonic();
     const { settled } = fanOut;
-    const beat = frames.heartbeat(formatCursor({ epoch: log.tail.epoch, seq: settled }));
+    const cursor = formatCursor({ epoch: log.tail.epoch, seq: settled });
+    const beats = new Map<Format, Output>();
     let left = tuning.lookEvery;
     for (const connection of connections) {
       this.#visit(connection, now, begin);
       // A beat that would be late by the next round goes out in this one.
       const isSilent = begin - connection.wroteAt + this.#interval > delivery.heartbeat;
-      if (isSilent) connection.beat(beat, settled, begin);
+      if (isSilent) connection.beat(beatOf(beats, connection.format, cursor), settled, begin);
       left -= 1;
       if (left > 0) continue;
       if (clock.monotonic() - begin >= tuning.slice) return clock.defer(() => this.#visitAll(connections));
@@ -115,6 +117,13 @@ export class Sweep {
       connection.warnOfExpiry();
     }
   }
+}
+
+/** A heartbeat of a format, the same for all its connections. */
+function beatOf(beats: Map<Format, Output>, format: Format, cursor: string): Output {
+  let beat = beats.get(format);
+  if (beat === undefined) beats.set(format, (beat = format.heartbeat(cursor)));
+  return beat;
 }
 
 /** 0.9 to 1, fixed for a connection: connections that came together don't all leave together. */

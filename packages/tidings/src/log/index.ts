@@ -6,7 +6,13 @@ export type { Appended, EventLog, LogQuery, Loss } from './event-log.ts';
 /** `toNewEvent` checks an event that an engine takes from the app itself, as with `publishIn`. */
 export { type EventInput, type NewEvent, type Pace, toNewEvent } from '../protocol/event.ts';
 export type { Matcher } from '../protocol/matcher.ts';
-export { type CompiledPattern, type MatcherSet, createMatcherSet } from '../protocol/matcher-set.ts';
+export {
+  type CompiledPattern,
+  type MatcherSet,
+  beginningOf,
+  createMatcherSet,
+  matcherOf,
+} from '../protocol/matcher-set.ts';
 export { literalPrefix } from '../protocol/pattern.ts';
 export { type LogEntry, canonicalOf, entryOf, expiryOf, leftOf, sizeOf } from './entry.ts';
 export { type PaceVerdict, conflictError, judgePace, valueSeqOf } from './conditions.ts';

@@ -1,6 +1,6 @@
 /** Losses that an engine keeps by topic: what retention took last from each, as far back as the engine remembers names. */
 import { PRESENCE_PREFIX } from '../protocol/matcher.ts';
-import type { CompiledPattern, MatcherSet } from '../protocol/matcher-set.ts';
+import { type CompiledPattern, type MatcherSet, matcherOf } from '../protocol/matcher-set.ts';
 import type { Loss } from './event-log.ts';
 
 /** Its numbers are those of `Loss`. */
@@ -51,7 +51,7 @@ export function lossesAfter(
     ...together(({ ofTopic, forgotten }) => ofTopic(topic) ?? forgotten),
   }));
   const ofPatterns = matchers.patterns.map((compiled) => ({
-    matcher: { pattern: compiled.pattern },
+    matcher: matcherOf(compiled),
     ...together(({ matching }) => matching(compiled, after)),
   }));
   return [...ofTopics, ...ofPatterns].filter(({ seq }) => seq > after);

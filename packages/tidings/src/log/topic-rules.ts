@@ -12,7 +12,7 @@ import {
   options,
 } from '../protocol/options.ts';
 import { HIDDEN_PREFIX, type Matcher, PRESENCE_PREFIX, RUNS_PREFIX } from '../protocol/matcher.ts';
-import { createMatcherSet, type MatcherSet } from '../protocol/matcher-set.ts';
+import { beginningOf, createMatcherSet, type MatcherSet } from '../protocol/matcher-set.ts';
 import { literalPrefix } from '../protocol/pattern.ts';
 import { type LogEntry, canonicalOf } from './entry.ts';
 import { RETENTION, type Retention } from './retention.ts';
@@ -90,7 +90,7 @@ export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
     of,
     canBeState: ({ topics, patterns }) =>
       [...topics].some((topic) => of(topic)?.state === true) ||
-      patterns.some(({ pattern }) => statePrefixes.some((prefix) => canMeet(prefix, literalPrefix(pattern)))),
+      patterns.some((compiled) => statePrefixes.some((prefix) => canMeet(prefix, beginningOf(compiled)))),
   };
 }
 

@@ -1,5 +1,4 @@
-import type { MatcherSet } from '../protocol/matcher-set.ts';
-import { literalPrefix } from '../protocol/pattern.ts';
+import { type MatcherSet, beginningOf } from '../protocol/matcher-set.ts';
 
 /** The names to look at next: those that begin with `prefix` and come after `after`, in order. */
 export interface WalkStep {
@@ -38,7 +37,7 @@ export class TopicWalk {
     this.#most = most;
     this.#matches = matches ?? ((name) => matchers.matchesTopic(name));
     this.#topics = new Set([...matchers.topics].map(toName));
-    this.#prefixes = shortest(matchers.patterns.map(({ pattern }) => literalPrefix(pattern)));
+    this.#prefixes = shortest(matchers.patterns.map(beginningOf));
   }
 
   /** Undefined once the walk is over. */

@@ -1,4 +1,5 @@
 import type { CompiledPattern, MatcherSet } from '../protocol/matcher-set.ts';
+import { isTag } from '../protocol/tags.ts';
 import type { LogEntry } from './entry.ts';
 import type { Loss } from './event-log.ts';
 import {
@@ -71,7 +72,8 @@ class Tally {
   record(topics: readonly string[], seq: number, count: number): void {
     this.all = { seq: Math.max(this.all.seq, seq), count };
     this.#length += 1;
-    for (const topic of topics) this.#recordOn(topic, seq, count);
+    // Nobody asks for tags, which are often unique: they would crowd out topics.
+    for (const topic of topics) if (!isTag(topic)) this.#recordOn(topic, seq, count);
     if (this.#topics.size <= this.#maxTopics) return;
     for (const [topic, oldest] of this.#topics) {
       if (this.#topics.size <= this.#maxTopics) break;

@@ -19,7 +19,7 @@ export const HUB_METRICS: readonly HubMetric[] = [
     'gauge',
     'connections_behind',
     "Event streams that are not at the log's head: they catch up, begin or end.",
-    ({ stats }) => stats.behind,
+    ({ stats }) => stats.behind - stats.inProcessBehind,
   ),
   one(
     'gauge',

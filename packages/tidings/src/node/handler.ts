@@ -1,4 +1,4 @@
-import { gatewayOf } from '../hub/gateway.ts';
+import { type Gateway, gatewayOf } from '../hub/gateway.ts';
 import type { Hub } from '../hub/hub.ts';
 import { createError } from '../protocol/errors.ts';
 import { type Check, type Checks, aBoolean } from '../protocol/options.ts';
@@ -6,7 +6,7 @@ import { checkAddress } from '../http/answers.ts';
 import { bodyAlreadyRead, readJson } from '../http/body.ts';
 import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
-import { type Acceptance, type Answer, negotiate } from '../http/negotiation.ts';
+import { type Acceptance, type Answer, type RequestFacts, negotiate } from '../http/negotiation.ts';
 import { queryOf } from '../http/query.ts';
 import { noteSession } from './sessions.ts';
 import { assertRoomForStream } from './stream-limit.ts';
@@ -62,18 +62,10 @@ export function createNodeHandler<Req>(
   const bodyOf = adapter.body ?? ((appRequest: Req) => (appRequest as { body?: unknown }).body);
   const report = adapter.report ?? ((error: unknown) => gateway.report(error));
   return async (appRequest, req, res, takeOver = () => {}) => {
-    assertAnswerable(req, res);
-    noteSession(gateway, req);
     const facts = {
-      method: req.method ?? 'GET',
-      query: queryOf(req.url ?? ''),
-      header: (name: string) => headerOf(req, name),
-      remote: address === undefined ? req.socket.remoteAddress : checkAddress(address(appRequest)),
-      protocol: `HTTP/${req.httpVersion}`,
+      ...describeRequest(gateway, req, res),
+      ...(address !== undefined && { remote: checkAddress(address(appRequest)) }),
       json: () => readBody(req, bodyOf(appRequest)),
-      gone: () => isSettled(req, res),
-      allowedOrigin: () => res.getHeader('access-control-allow-origin')?.toString(),
-      assertRoom: () => assertRoomForStream(req, gateway.connectionsPerSession),
       report: (error: unknown) => report(error, appRequest),
     };
     const begin = (acceptance: Acceptance): void => {
@@ -85,6 +77,27 @@ export function createNodeHandler<Req>(
     takeOver();
     if (!('answer' in outcome)) return;
     sendAnswer(req, res, outcome.answer, gateway.closing);
+  };
+}
+
+/**
+ * A request as `negotiate` wants it, for transports that answer by themselves; its address is the socket's.
+ *
+ * @throws {TidingsError} `request/already-answered`, `request/no-socket`.
+ */
+export function describeRequest(gateway: Gateway, req: NodeRequest, res: NodeResponse): RequestFacts {
+  assertAnswerable(req, res);
+  noteSession(gateway, req);
+  return {
+    method: req.method ?? 'GET',
+    query: queryOf(req.url ?? ''),
+    header: (name: string) => headerOf(req, name),
+    remote: req.socket.remoteAddress,
+    protocol: `HTTP/${req.httpVersion}`,
+    json: () => readBody(req, undefined),
+    gone: () => isSettled(req, res),
+    allowedOrigin: () => res.getHeader('access-control-allow-origin')?.toString(),
+    assertRoom: () => assertRoomForStream(req, gateway.connectionsPerSession),
   };
 }
 

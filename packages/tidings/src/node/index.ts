@@ -39,6 +39,8 @@ export function sse<Req extends NodeRequest = NodeRequest>(
   };
 }
 
-export { createNodeHandler } from './handler.ts';
+/** For transports that answer by themselves, such as with another protocol: `openStream` begins a stream on a response. */
+export { createNodeHandler, describeRequest, sendAnswer } from './handler.ts';
+export { openStream } from './node-stream.ts';
 export type { Adapter } from './handler.ts';
 export type { NodeRequest, NodeResponse, SocketOptions };

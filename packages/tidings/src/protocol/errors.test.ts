@@ -66,3 +66,15 @@ describe('an error that an app throws for a request', () => {
     });
   });
 });
+
+test('an error of another copy of the package is a TidingsError, and other errors are none', async () => {
+  // As a bundler loads it a second time. The compiler knows no queries.
+  const copy = './tidings-error.ts?copy';
+  const { TidingsError: Copy } = (await import(/* @vite-ignore */ copy)) as {
+    TidingsError: typeof TidingsError;
+  };
+  expect(Copy).not.toBe(TidingsError);
+  expect(new Copy('auth/expired', 'late')).toBeInstanceOf(TidingsError);
+  for (const other of [new Error('late'), new TypeError('late'), {}, 'late', null, undefined])
+    expect(other).not.toBeInstanceOf(TidingsError);
+});

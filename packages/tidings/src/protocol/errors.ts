@@ -111,6 +111,14 @@ export function titleOf(status: number): string {
   return TITLES[status] ?? 'Error';
 }
 
+/**
+ * Errors of another copy of the package count as well: bundlers load this module once for each bundle, and a hub of one of
+ * them throws into another. It isn't in the class, since in a browser it would be bytes for nothing.
+ */
+Object.defineProperty(TidingsError, Symbol.hasInstance, {
+  value: (error: unknown) => (error as Error | null | undefined)?.name === 'TidingsError',
+});
+
 /** An error with the status that the table gives for its code. */
 export function createError(
   code: ErrorCode,

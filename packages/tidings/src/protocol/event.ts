@@ -2,6 +2,7 @@ import { RESERVED_PREFIX } from './control.ts';
 import { createError } from './errors.ts';
 import type { TidingsError } from './tidings-error.ts';
 import { aNumber, assertOptions, describe, likelyName } from './options.ts';
+import { type Tags, checkTags } from './tags.ts';
 import { assertTopic, MAX_TOPIC_LENGTH, PRESENCE_PREFIX, RUNS_PREFIX } from './matcher.ts';
 
 /** An event's options, apart from its topics and data. */
@@ -30,6 +31,11 @@ export interface EventOptions {
   readonly private?: boolean;
   /** Sends `data`, a string, verbatim instead of as JSON. */
   readonly raw?: boolean;
+  /**
+   * Small texts that go with the event, by name: `{ traceparent: '00-…' }`. They aren't on the wire; readers in this process
+   * get them, and a transport can find an event by one. Up to 8, of 1 to 255 characters. Not together with a `key`.
+   */
+  readonly tags?: Tags;
 }
 
 /** One event for `publishAll`. */
@@ -101,7 +107,7 @@ export function toNewEvent(
   mayUse?: typeof RUNS_PREFIX,
 ): NewEvent {
   assertKnownOptions(input);
-  const topics = toTopics(input.topics, limits, mayUse);
+  const topics = withTags(toTopics(input.topics, limits, mayUse), input);
   const data = encodeData(input.data, input.raw ?? false);
   if (data.length > limits.eventLength) {
     throw createError('event/too-large', `An event's data may have ${limits.eventLength} characters.`, {
@@ -120,6 +126,17 @@ export function toNewEvent(
   // Most events have none of these, and a spread takes as long as all the rest (`publish`).
   if (input.ttl === undefined && input.ifSeq === undefined && input.ifAbsent !== true) return event;
   return { ...event, ...(input.ttl !== undefined && { ttl: input.ttl }), ...toCondition(input) };
+}
+
+/** @throws {TidingsError} `event/invalid-option`. */
+function withTags(
+  topics: readonly [string, ...string[]],
+  { tags, key }: EventInput,
+): readonly [string, ...string[]] {
+  if (tags === undefined) return topics;
+  // A newer value takes an older one's topics, and would leave it with its tags alone.
+  if (key !== undefined) throw invalidOption('tags', 'An event with a `key` has no `tags`.');
+  return [...topics, ...checkTags(tags)];
 }
 
 /** @throws {TidingsError} `event/invalid-option`. */
@@ -150,6 +167,7 @@ const KNOWN = new Set([
   'ttl',
   'ifSeq',
   'ifAbsent',
+  'tags',
 ]);
 const FLAGS = ['tombstone', 'private', 'raw', 'ifAbsent'] as const;
 const TTL = aNumber({ min: 1, finite: true });

@@ -1,12 +1,29 @@
 import { type Matcher, assertTopic, matcherKey } from './matcher.ts';
-import type { Pattern } from './pattern.ts';
-import { ownPatterns, sharePattern } from './shared-patterns.ts';
+import { Pattern, literalPrefix } from './pattern.ts';
+import { type ForeignPattern, type PatternIndex, isForeign } from './pattern-syntax.ts';
+import { type SharedPattern, ownPatterns, sharePattern } from './shared-patterns.ts';
 import { SortedPatterns } from './sorted-patterns.ts';
 
 /** `matches` is a method: call it on the pattern. Detached, it has lost its `this`. */
 export interface CompiledPattern {
   readonly pattern: string;
   matches(topic: string): boolean;
+  /** How topics that it matches are indexed; undefined if by their own text. */
+  readonly index?: PatternIndex;
+  /** The beginning of the indexed text of every topic that it matches. Default: the literal one of `pattern`. */
+  readonly beginning?: string;
+  /** What a comparison costs, in those of the hub's own patterns. Default 1. */
+  readonly looks?: number;
+}
+
+/** The matcher that a pattern was compiled from. */
+export function matcherOf(compiled: CompiledPattern): Matcher {
+  return isForeign(compiled) ? compiled : { pattern: compiled.pattern };
+}
+
+/** The literal beginning of every topic that it matches. */
+export function beginningOf({ index, pattern }: CompiledPattern): string {
+  return index === undefined ? literalPrefix(pattern) : '';
 }
 
 /** Several matchers as one question. Immutable, so connections that ask for the same can share it. */
@@ -25,6 +42,8 @@ export interface MatcherSet {
   covers(matcher: Matcher): boolean;
 }
 
+type SharedForeign = ForeignPattern & SharedPattern;
+
 /** From here on a search among sorted patterns is faster than asking one after another. */
 const MANY = 8;
 const NONE: ReadonlySet<string> = new Set();
@@ -32,12 +51,13 @@ const NONE: ReadonlySet<string> = new Set();
 /** @throws {TidingsError} `topic/*` with status 400. */
 export function createMatcherSet(wanted: readonly Matcher[], maxTopicLength?: number): MatcherSet {
   const topics = new Set<string>();
-  const patterns = new Map<string, Pattern>();
+  const patterns = new Map<string, Pattern | SharedForeign>();
   for (const matcher of wanted) {
     // In this order, an undefined from a missing query parameter gets the error for an invalid topic.
     if (typeof matcher === 'object' && matcher !== null) {
-      const pattern = patterns.get(matcher.pattern) ?? sharePattern(matcher.pattern, maxTopicLength);
-      patterns.set(pattern.pattern, pattern);
+      const known = patterns.get(matcher.pattern);
+      const pattern = known ?? (isForeign(matcher) ? (matcher as SharedForeign) : undefined);
+      patterns.set(matcher.pattern, pattern ?? sharePattern(matcher.pattern, maxTopicLength));
     } else {
       assertTopic(matcher, maxTopicLength);
       topics.add(matcher);
@@ -52,16 +72,16 @@ export function createMatcherSet(wanted: readonly Matcher[], maxTopicLength?: nu
 /** Stores nothing that it can derive on demand: there is one of these for each set that connections ask for. */
 class Matchers implements MatcherSet {
   readonly topics: ReadonlySet<string>;
-  readonly patterns: readonly Pattern[];
+  readonly patterns: readonly (Pattern | SharedForeign)[];
   #sorted: SortedPatterns | undefined;
 
-  constructor(topics: ReadonlySet<string>, patterns: readonly Pattern[]) {
+  constructor(topics: ReadonlySet<string>, patterns: readonly (Pattern | SharedForeign)[]) {
     this.topics = topics;
     this.patterns = patterns;
   }
 
   get matchers(): readonly Matcher[] {
-    return [...this.topics, ...this.patterns.map(({ pattern }) => ({ pattern }))];
+    return [...this.topics, ...this.patterns.map(matcherOf)];
   }
 
   get key(): string {
@@ -71,8 +91,16 @@ class Matchers implements MatcherSet {
   matchesTopic(topic: string): boolean {
     if (this.topics.has(topic)) return true;
     const { patterns } = this;
-    if (patterns.length > MANY) return (this.#sorted ??= new SortedPatterns(patterns)).matches(topic);
+    if (patterns.length > MANY) return this.#matchesMany(topic);
     for (const pattern of patterns) if (pattern.matches(topic)) return true;
+    return false;
+  }
+
+  #matchesMany(topic: string): boolean {
+    const isOwn = (pattern: Pattern | SharedForeign): pattern is Pattern => pattern instanceof Pattern;
+    this.#sorted ??= new SortedPatterns(this.patterns.filter(isOwn));
+    if (this.#sorted.matches(topic)) return true;
+    for (const pattern of this.patterns) if (!isOwn(pattern) && pattern.matches(topic)) return true;
     return false;
   }
 

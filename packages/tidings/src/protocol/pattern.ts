@@ -1,6 +1,6 @@
 import { createError } from './errors.ts';
 import type { TidingsError } from './tidings-error.ts';
-import { HIDDEN_PREFIX, MAX_TOPIC_LENGTH, RUNS_PREFIX, UNUSABLE } from './matcher.ts';
+import { MAX_TOPIC_LENGTH, RUNS_PREFIX, UNUSABLE } from './matcher.ts';
 
 /**
  * Patterns over topics: the part of the URL Pattern syntax (https://urlpattern.spec.whatwg.org/#pattern-strings)
@@ -24,7 +24,8 @@ const SCHEME = /^[A-Za-z][\w.-]*:\/\//;
 const LITERAL = /^(?:[A-Za-z][\w.-]*:\/\/)?(?:[^*:\\]|\\.)*/s;
 const REFUSED = '(){}+?';
 
-const HIDDEN = HIDDEN_PREFIX.charCodeAt(0);
+/** Hidden topics, and tags, begin with a character below it; nobody else's do. */
+const SPACE = 0x20;
 const STAR = 0x2a;
 const COLON = 0x3a;
 const SLASH = 0x2f;
@@ -62,7 +63,7 @@ export class Pattern {
     const { pattern } = this;
     const { length } = topic;
     if (this.#last !== ANY && topic.charCodeAt(length - 1) !== this.#last) return false;
-    if (this.#plain > length || (this.#plain === 0 && topic.charCodeAt(0) === HIDDEN)) return false;
+    if (this.#plain > length || (this.#plain === 0 && topic.charCodeAt(0) < SPACE)) return false;
     // Only a pattern that names them reads somebody's chats: a grant of `*` was hardly meant to.
     if (this.#plain < RUNS_PREFIX.length && topic.startsWith(RUNS_PREFIX)) return false;
     let at = 0;

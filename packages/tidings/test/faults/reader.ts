@@ -16,12 +16,15 @@ export class Reader {
   readonly workers: Set<number> = new Set();
   readonly cutBy: number[] = [];
   readonly #url: string;
+  readonly #patience: number;
   #cursor = 'earliest';
   #request: ClientRequest | undefined;
   #closed = false;
 
-  constructor(url: string, topics: readonly string[]) {
+  /** @param patience milliseconds without a byte, not even a heartbeat, after which it connects anew. */
+  constructor(url: string, topics: readonly string[], patience = 2000) {
     this.topics = topics;
+    this.#patience = patience;
     this.#url = `${url}?${topics.map((topic) => `topic=${topic}`).join('&')}`;
     this.#connect();
   }
@@ -40,7 +43,7 @@ export class Reader {
     if (this.#closed) return;
     const headers = { 'last-event-id': this.#cursor };
     // Heartbeats come more often. A connection on its way to a worker that is killed just then is left open.
-    const outgoing = request(this.#url, { agent: false, headers, timeout: 2000 });
+    const outgoing = request(this.#url, { agent: false, headers, timeout: this.#patience });
     this.#request = outgoing;
     outgoing.on('response', (response) => this.#read(response, outgoing));
     outgoing.on('timeout', () => outgoing.destroy());

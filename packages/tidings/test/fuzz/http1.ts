@@ -1,12 +1,9 @@
 import net from 'node:net';
 import { type RawAnswer, AnswerParser } from './answers.ts';
-import { type Attack, ODD_PATIENCE, type Peer, PATIENCE } from './peer.ts';
+import { type Attack, ODD_PATIENCE, type Peer, PATIENCE, whyUnanswered } from './peer.ts';
 import type { Random } from './random.ts';
 import { type FuzzRequest, makeChange, makeRequest } from './requests.ts';
 import type { Claim } from './values.ts';
-
-/** More than the hub reads. */
-const LONG_BODY = 250_000;
 
 /** A socket with HTTP/1.1 written by hand: pipelined, in pieces, broken off, half closed, reset, not read. */
 export const attackHttp1: Peer = async (attack, random) => {
@@ -79,14 +76,13 @@ async function sendBatch(attack: Attack, random: Random, line: Line): Promise<bo
     for (const request of requests) attack.unanswered(request, 'left');
     return false;
   }
-  const mayEnd = requests.some(({ method, body = '' }) => method === 'GET' || body.length > LONG_BODY);
   for (const [n, request] of requests.entries()) {
     const answer = await nextAnswer(line, request);
     const claim = answer === undefined ? undefined : await attack.answered(request, answer);
     if (claim !== undefined && random.chance(0.5)) await changeOwn(attack, random, request, claim);
     const isEnd = answer === undefined || !answer.isWhole || answer.headers.get('connection') === 'close';
     if (!isEnd) continue;
-    const why = request.isOdd ? 'odd' : answer !== undefined ? 'left' : mayEnd ? 'ended' : 'closed';
+    const why = answer !== undefined && !request.isOdd ? 'left' : whyUnanswered(requests, n);
     for (const each of requests.slice(answer === undefined ? n : n + 1)) attack.unanswered(each, why);
     return false;
   }

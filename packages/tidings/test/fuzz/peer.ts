@@ -15,8 +15,10 @@ export interface Attack {
    * Why there is no answer to it. `ended`: the hub has ended a stream, and the socket with it, before it
    * began; or it has answered before it had a long body, and the socket's reset was faster than the answer.
    */
-  unanswered(request: FuzzRequest, why: 'left' | 'closed' | 'ended' | 'odd'): void;
+  unanswered(request: FuzzRequest, why: Unanswered): void;
 }
+
+export type Unanswered = 'left' | 'closed' | 'ended' | 'odd';
 
 /** Comes, asks for this and that, and leaves, politely or not. */
 export type Peer = (attack: Attack, random: Random) => Promise<void>;
@@ -25,3 +27,21 @@ export type Peer = (attack: Attack, random: Random) => Promise<void>;
 export const PATIENCE = 30_000;
 /** Milliseconds to wait for an answer to what may get none. */
 export const ODD_PATIENCE = 50;
+
+/** So long that some of it is still to come when the hub refuses the request by its headers. */
+const LONG_BODY = 50_000;
+
+/**
+ * Why the socket closed before the answer to the batch's request number `n`. Answers come in order, so only that request
+ * or one before it may have ended the socket.
+ */
+export function whyUnanswered(
+  batch: readonly Pick<FuzzRequest, 'method' | 'body' | 'isOdd'>[],
+  n: number,
+): Unanswered {
+  if (batch[n]?.isOdd === true) return 'odd';
+  const mayEnd = batch
+    .slice(0, n + 1)
+    .some(({ method, body = '' }) => method === 'GET' || body.length > LONG_BODY);
+  return mayEnd ? 'ended' : 'closed';
+}

@@ -37,8 +37,11 @@ let made: Promise<{ readonly key: string; readonly cert: string }> | undefined;
 
 /** Made once for each test file. */
 export function certificate(): Promise<{ readonly key: string; readonly cert: string }> {
-  made ??= generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' }).then(
-    ({ private: key, cert }) => ({ key, cert }),
-  );
+  made ??= certify('localhost');
   return made;
+}
+
+export async function certify(name: string): Promise<{ readonly key: string; readonly cert: string }> {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: name }], { keyType: 'ec' });
+  return { key, cert };
 }

@@ -42,7 +42,7 @@ export function wordsFor(type: string): string {
   return WORDS[type as keyof Events] ?? '';
 }
 
-const EXCERPT = 160;
+const EXCERPT = 240;
 
 /** The beginning of a payload. */
 export function excerpt(data: string): string {

@@ -5,7 +5,7 @@ import { element, keyedList, need, setText } from '../ui/dom.ts';
 import { addReceipt, excerpt, wordsFor } from './rows.ts';
 import type { TapeRow } from './rows.ts';
 
-const ROWS = 5;
+const ROWS = 4;
 
 /** The events this page received last, newest first: the product at work, on the page that describes it. */
 export function startTape(stream: Stream): void {

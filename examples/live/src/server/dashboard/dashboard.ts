@@ -76,7 +76,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
 
   function toDelta(group: Group, at: number, metrics: Metrics): Announcement {
     const changed = Object.fromEntries(GROUPS[group].map((name) => [name, metrics[name]]));
-    const data = { version: nextVersion(), node, at, metrics: changed };
+    // What pages show comes first: people read it on the home page.
+    const data = { metrics: changed, node, at, version: nextVersion() };
     return { topics: TOPICS.dashboard, type: 'dashboard:delta', key: `${node} ${group}`, data };
   }
 

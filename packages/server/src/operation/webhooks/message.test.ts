@@ -10,6 +10,7 @@ function event(topic: string, type: string, data: unknown): ConsumedEvent {
     data: JSON.stringify(data),
     id: undefined,
     key: undefined,
+    tags: {},
     tombstone: false,
     private: true,
     seq: 1,

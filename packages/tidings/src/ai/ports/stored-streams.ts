@@ -115,8 +115,8 @@ export class StoredStreams {
           inTurn(async () => {
             if (seq > 0) seq = await this.#publish(topic, record, this.#lease, { ifSeq: seq });
           }).then(renew, (error: unknown) => {
-            // Another's by now: nothing more to keep. After any other failure, the next one may succeed.
-            if (!isConflict(error)) renew();
+            // Another's by now, or the hub is closed: nothing more to keep. After any other failure, the next may succeed.
+            if (!isConflict(error) && !isClosed(error)) renew();
           });
         },
         this.#lease / 3,
@@ -320,6 +320,10 @@ function topicOf(name: string): string {
   return `${RUNS_PREFIX}stream/${encodeName('stream', name)}`;
 }
 
-export function isConflict(error: unknown): boolean {
+function isClosed(error: unknown): boolean {
+  return error instanceof TidingsError && (error.code === 'log/closed' || error.code === 'hub/unavailable');
+}
+
+function isConflict(error: unknown): boolean {
   return error instanceof TidingsError && error.code === 'event/conflict';
 }

@@ -44,6 +44,9 @@ export class Cluster {
       connections: () => core.registry.values(),
       end: (picked, retry) => core.evict(picked, retry),
       endVisits,
+      now: clock.now,
+      append: (event) => log.append([event]),
+      report,
     });
     if (log.shared) {
       const stats = (): NodeStats => nodeStatsOf(core);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { inTurns } from '../../../test/model/turns.ts';
 import { settle } from '../../../test/peer.ts';
 import type { LogEntry } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
@@ -81,4 +82,39 @@ test('a node goes on as a new one when the log has lost its end, even if its lea
   await turn();
   expect(startedOver).toBe(1);
   expect(failures).toEqual([]);
+});
+
+test('what the hubs have written is applied in slices, and what comes meanwhile after it', async () => {
+  const clock = inTurns(createManualClock());
+  const log = memoryLog({ epoch: 'e', now: clock.now });
+  const report = (error: unknown): void => {
+    throw error;
+  };
+  const ledger = new Ledger({ log, clock, report, presence: true });
+  const total = 1800;
+  await log.append(
+    Array.from({ length: total }, (_, n) => hubEvent(HUB_TOPICS.revocations, `${n}`, { before: n })),
+  );
+  const seqs: number[] = [];
+  let loaded = 0;
+  ledger.add({
+    apply: ({ seq }) => void seqs.push(seq),
+    reset: () => seqs.splice(0),
+    loaded: () => void (loaded += 1),
+  });
+  ledger.start();
+  let most = 0;
+  let isMore = true;
+  for (let turns = 0; turns < 100 && loaded === 0; turns += 1) {
+    const before = seqs.length;
+    clock.turn();
+    await settle();
+    most = Math.max(most, seqs.length - before);
+    if (seqs.length === 0 || !isMore) continue;
+    isMore = false;
+    await log.append([hubEvent(HUB_TOPICS.revocations, '0', { before: -1 })]);
+  }
+  expect(most).toBe(500);
+  expect(loaded).toBe(1);
+  expect(seqs).toEqual(Array.from({ length: total + 1 }, (_, i) => i + 1));
 });

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { LogEntry } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { isHubs, isHubsTopic } from '../../log/topic-rules.ts';
+import { inSlices } from '../in-slices.ts';
 import { hubMatchers } from './hub-topics.ts';
 
 /** Reads what hubs write on the log, in its order. */
@@ -25,6 +26,8 @@ export interface LedgerOptions {
 
 /** Read at once, to keep turns short. */
 const PAGE = { events: 500, length: 262_144, looks: 5000 };
+/** Entries applied in a turn. */
+const STEP = 500;
 /** Milliseconds before another try to read the log. */
 const RETRY = 1000;
 
@@ -79,7 +82,7 @@ export class Ledger {
     this.#stop = () => {
       for (const stop of stops) stop();
     };
-    if (log.tail.head === 0) this.#finish([]);
+    if (log.tail.head === 0) this.#finish([], new Map());
     else this.#readAnew();
   }
 
@@ -128,30 +131,52 @@ export class Ledger {
     const matchers = hubMatchers(presence);
     const wants = ({ topics }: LogEntry): boolean => matchers.matches(topics);
     const entries: LogEntry[] = [];
+    const known = new Map<string, number>();
     const until = log.tail.head;
     for (let after = 0; after < until;) {
       const page = await log.read({ after, wants, matchers, limit: PAGE, snapshot: true });
       if (this.#stopped || reading !== this.#reading) return;
-      entries.push(...page.entries);
+      for (const entry of page.entries) {
+        entries.push(entry);
+        known.set(placeOf(entry), entry.seq);
+      }
       after = Math.max(after + 1, page.next);
     }
-    this.#finish(entries);
+    this.#finish(entries, known);
   }
 
-  #finish(entries: readonly LogEntry[]): void {
-    const waiting = this.#waiting ?? [];
-    this.#waiting = undefined;
+  /** A node more or less may mean a hundred thousand entries: they are applied in slices, and new ones wait meanwhile. */
+  #finish(entries: readonly LogEntry[], known: ReadonlyMap<string, number>): void {
+    const reading = this.#reading;
     for (const reader of this.#readers) reader.reset();
-    const known = new Map(entries.map((entry) => [placeOf(entry), entry.seq]));
-    for (const entry of entries) this.#apply(entry);
-    // Some of these were in the log already when it was read.
-    for (const entry of waiting) if (entry.seq > (known.get(placeOf(entry)) ?? 0)) this.#apply(entry);
+    const waiting = (this.#waiting ??= []);
+    inSlices(this.#options.clock, inOrder(entries, waiting, known), {
+      work: (entry) => this.#apply(entry),
+      most: STEP,
+      isOver: () => this.#stopped || reading !== this.#reading,
+      done: () => this.#end(),
+    });
+  }
+
+  #end(): void {
+    this.#waiting = undefined;
     const isRewound = this.#isRewound;
     this.#isRewound = false;
     for (const reader of this.#readers) reader.loaded?.(isRewound);
     this.#isReady = true;
     this.#onReady();
   }
+}
+
+/** Entries of the log, and those that came since, of which some were in the log already when it was read. */
+function* inOrder(
+  entries: readonly LogEntry[],
+  waiting: readonly LogEntry[],
+  known: ReadonlyMap<string, number>,
+): Generator<LogEntry> {
+  yield* entries;
+  // More may come while it goes on.
+  for (const entry of waiting) if (entry.seq > (known.get(placeOf(entry)) ?? 0)) yield entry;
 }
 
 function placeOf({ topics, key }: LogEntry): string {

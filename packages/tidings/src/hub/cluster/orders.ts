@@ -2,7 +2,8 @@ import type { LogEntry } from '../../log/entry.ts';
 import { createError } from '../../protocol/errors.ts';
 import { aNumber, aString, assertOptions, type Checks, invalidOption } from '../../protocol/options.ts';
 import type { Connection } from '../delivery/connection.ts';
-import { HUB_TOPICS } from './hub-topics.ts';
+import type { NewEvent } from '../../protocol/event.ts';
+import { HUB_TOPICS, hubEvent } from './hub-topics.ts';
 import type { LedgerReader } from './ledger.ts';
 
 /** Connections at any node: those to which all of the given fields apply. */
@@ -110,12 +111,25 @@ export interface OrdersOptions {
   readonly end: (picked: readonly Connection[], retry: number | undefined) => void;
   /** Applies to those who are being authorized just now. */
   readonly endVisits: (where: (connection: Connection['info']) => boolean) => void;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly append: (event: NewEvent) => Promise<unknown>;
+  readonly report: (error: unknown) => void;
+}
+
+/** A revocation as it stands on the log. */
+interface Standing {
+  readonly revocation: Revocation;
+  readonly seq: number;
+  readonly expiresAt: number | undefined;
 }
 
 /** Obeys what any node has ordered for all: to end connections, and to refuse those whose authorization was revoked. */
 export class Orders implements LedgerReader {
   readonly #options: OrdersOptions;
-  readonly #revocations = new Map<string, Revocation>();
+  #revocations = new Map<string, Standing>();
+  /** Those found so far while the log is read anew; until its end the earlier ones stand as well. */
+  #found: Map<string, Standing> | undefined;
   /** Keys of disconnect orders that were obeyed. */
   readonly #obeyed = new Set<string>();
   /** Older orders to disconnect were for connections from before this hub. */
@@ -126,20 +140,46 @@ export class Orders implements LedgerReader {
     this.#since = options.head();
   }
 
-  apply({ topics: [topic], key = '', tombstone, data, seq }: LogEntry): void {
+  apply(entry: LogEntry): void {
+    const { key = '', tombstone, data, seq } = entry;
+    const [topic] = entry.topics;
     if (topic === HUB_TOPICS.disconnects) {
       if (tombstone) this.#obeyed.delete(key);
       else if (seq > this.#since) this.#disconnect(key, JSON.parse(data) as DisconnectOrder);
     } else if (topic === HUB_TOPICS.revocations) {
-      if (tombstone) this.#revocations.delete(key);
-      else this.#revoke(key, JSON.parse(data) as Revocation);
+      if (tombstone) (this.#found ?? this.#revocations).delete(key);
+      else this.#revoke(key, { revocation: JSON.parse(data) as Revocation, seq, expiresAt: entry.expiresAt });
     }
   }
 
   reset(): void {
-    this.#revocations.clear();
+    this.#found = new Map();
     // The log may have gone back.
     this.#since = Math.min(this.#since, this.#options.head());
+  }
+
+  /** `isRewound`: the log has lost its end, and with it perhaps revocations, which are put back. */
+  loaded(isRewound: boolean): void {
+    const before = this.#revocations;
+    this.#revocations = this.#found ?? before;
+    this.#found = undefined;
+    if (!isRewound) return;
+    for (const [key, standing] of before)
+      if (isNewer(standing, this.#revocations.get(key))) this.#putBack(key, standing);
+  }
+
+  /** Every hub that knows of it does so: the condition lets one through. */
+  #putBack(key: string, { revocation, expiresAt }: Standing): void {
+    const { now, append, report } = this.#options;
+    const ttl = (expiresAt ?? Infinity) - now();
+    if (ttl < 1) return;
+    const seq = this.#revocations.get(key)?.seq ?? 0;
+    // It stands here until it comes back from the log.
+    this.#revocations.set(key, { revocation, expiresAt, seq });
+    const more = { ifSeq: seq, ...(ttl !== Infinity && { ttl }) };
+    append(hubEvent(HUB_TOPICS.revocations, key, revocation, more)).catch((error: unknown) => {
+      if ((error as { code?: string }).code !== 'event/conflict') report(error);
+    });
   }
 
   /** @throws {TidingsError} `auth/revoked` (401). */
@@ -150,8 +190,8 @@ export class Orders implements LedgerReader {
     if (subject !== undefined) keys.push(revocationKey({ subject }));
     if (tokenId !== undefined) keys.push(revocationKey({ tokenId }));
     for (const key of keys) {
-      const revocation = this.#revocations.get(key);
-      if (revocation === undefined || !refuses(revocation, bearer)) continue;
+      const standing = [this.#revocations.get(key), this.#found?.get(key)];
+      if (!standing.some((each) => each !== undefined && refuses(each.revocation, bearer))) continue;
       throw createError('auth/revoked', 'The authorization was revoked; get a new one.');
     }
   }
@@ -167,12 +207,18 @@ export class Orders implements LedgerReader {
     endVisits((info) => isMeant(who, info));
   }
 
-  #revoke(key: string, revocation: Revocation): void {
-    this.#revocations.set(key, revocation);
+  #revoke(key: string, standing: Standing): void {
+    (this.#found ?? this.#revocations).set(key, standing);
+    const { revocation } = standing;
     const { connections, end } = this.#options;
     const ended = [...connections()].filter(({ request }) => ends(revocation, request));
     end(ended, undefined);
   }
+}
+
+/** Whether the log has lost it: it has none of this key, or an older one. */
+function isNewer({ revocation }: Standing, found: Standing | undefined): boolean {
+  return found === undefined || found.revocation.before < revocation.before;
 }
 
 function isMeant(who: DisconnectTarget, { id, subject, topics }: Connection['info']): boolean {

@@ -1,4 +1,4 @@
-import type { GoodbyeReason, Welcome } from '../../protocol/control.ts';
+import type { Gap, GoodbyeReason, Welcome } from '../../protocol/control.ts';
 import { formatCursor } from '../../protocol/cursor.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { Member } from '../presence/presence.ts';
@@ -15,6 +15,15 @@ import type { Output, OutputSink } from './sink.ts';
 import { type Receiver, type Subscription, type Subscriptions, wants } from './subscription.ts';
 import type { Tuning } from './tuning.ts';
 import type { Task } from './turns.ts';
+
+/** Where a stream begins. */
+export interface Beginning {
+  /** Everything that matches and comes after it follows. */
+  readonly cursor: string;
+  /** True if the request had a cursor and every event after it follows. */
+  readonly resumed: boolean;
+  readonly gaps: readonly Gap[];
+}
 
 /** The parts that all connections of a hub share. */
 export interface Delivery extends ReplaySource {
@@ -74,12 +83,21 @@ export class Connection implements Receiver, Task {
   /** Undefined until the hub ends it. */
   #endReason: EndReason | undefined;
   #closeListeners: readonly ((end: ConnectionEnd) => void)[] = NONE;
+  /** Where it begins, if that was asked for before it opened. */
+  #verdict: Promise<Verdict> | undefined;
 
-  constructor(id: string, request: ConnectRequest, delivery: Delivery, format: Format) {
+  /** `userAgent`: the request's, as a text that connections share. */
+  constructor(
+    id: string,
+    request: ConnectRequest,
+    delivery: Delivery,
+    format: Format,
+    userAgent: string | undefined = request.userAgent,
+  ) {
     this.id = id;
     this.#delivery = delivery;
     this.#subscription = delivery.subscriptions.join(request.wanted, request.granted, format);
-    this.#request = shareMatchers(request, this.#subscription);
+    this.#request = toShared(request, this.#subscription, userAgent);
     this.#reader = new Reader(delivery, 0);
     this.connectedAt = delivery.clock.now();
     this.admittedAt = delivery.clock.monotonic();
@@ -93,6 +111,10 @@ export class Connection implements Receiver, Task {
   get member(): Member {
     const { member, subject } = this.#request;
     return member ?? { id: subject ?? this.id };
+  }
+
+  get format(): Format {
+    return this.#subscription.format;
   }
 
   get phase(): ConnectionPhase {
@@ -152,12 +174,30 @@ export class Connection implements Receiver, Task {
     // It may have been ended, or the hub closed, since it was admitted.
     if (this.#phase === 'closed') return sink.destroy();
     this.#sink = sink;
-    const bound = (after: number): Replay | Promise<Replay> =>
-      boundReplay(this.#delivery, this.#subscription, after, () => this.#phase === 'opening');
-    judge(this.#request, this.#delivery.log, bound).then(
-      (verdict) => this.#begin(verdict, greeting),
+    const verdict = this.#verdict ?? this.#judge();
+    this.#verdict = undefined;
+    verdict.then(
+      (found) => this.#begin(found, greeting),
       (error: unknown) => this.#fail(error),
     );
+  }
+
+  /**
+   * Settles where the stream begins, for a transport that says so in the response's head. Call it before `open`, if at all;
+   * the peer may leave meanwhile. Rejects if the log can't be read.
+   */
+  async locate(): Promise<Beginning> {
+    this.#verdict ??= this.#judge();
+    const { seq, resumed, gaps } = await this.#verdict;
+    return { cursor: formatCursor({ epoch: this.#delivery.log.tail.epoch, seq }), resumed, gaps };
+  }
+
+  #judge(): Promise<Verdict> {
+    const bound = (after: number): Replay | Promise<Replay> =>
+      boundReplay(this.#delivery, this.#subscription, after, () => this.#phase === 'opening');
+    const verdict = judge(this.#request, this.#delivery.log, bound);
+    if (this.#subscription.format.snapshot !== undefined) return verdict;
+    return verdict.then((found) => ({ ...found, snapshot: false }));
   }
 
   #begin(verdict: Verdict, greeting: string): void {
@@ -198,7 +238,11 @@ export class Connection implements Receiver, Task {
     const { format } = this.#subscription;
     subscriptions.leave(this.#subscription, this);
     this.#subscription = subscriptions.join(wanted, granted, format);
-    this.#request = shareMatchers({ ...this.#request, expiresAt, issuedAt, tokenId }, this.#subscription);
+    this.#request = toShared(
+      { ...this.#request, expiresAt, issuedAt, tokenId },
+      this.#subscription,
+      this.#request.userAgent,
+    );
     this.#toldExpiry = false;
     this.#reading = undefined;
     const seq = this.#reader?.cursor ?? log.tail.head;
@@ -510,13 +554,18 @@ export class Connection implements Receiver, Task {
  * Takes the subscription's matchers, which equal connections share. Field by field: an object made by a spread takes
  * 50 bytes more.
  */
-function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscription): ConnectRequest {
-  const { start, reconnects, subject, member, expiresAt, issuedAt, tokenId } = request;
-  const { remote, userAgent, protocol, audience, handler } = request;
+function toShared(
+  request: ConnectRequest,
+  { wanted, granted }: Subscription,
+  userAgent: string | undefined,
+): ConnectRequest {
+  const { start, otherwise, reconnects, subject, member, expiresAt, issuedAt, tokenId } = request;
+  const { remote, protocol, audience, handler } = request;
   return {
     wanted,
     granted,
     start,
+    otherwise,
     reconnects,
     subject,
     member,

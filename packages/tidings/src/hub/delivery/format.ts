@@ -17,8 +17,13 @@ export interface Format {
    * for all. A page that the log has read for one reader is encoded as a whole, which costs half as much (`resume`).
    */
   events(entries: readonly LogEntry[], epoch: string, areShared: boolean): Output;
-  /** States, without cursors; `cursor` comes with the last of them. Undefined if there is nothing to write. */
-  snapshot(entries: readonly LogEntry[], cursor: string | undefined): Output | undefined;
+  /**
+   * States, without cursors; `cursor` comes with the last of them. Undefined if there is nothing to write. A format without
+   * it knows no states: its connections get only changes.
+   */
+  readonly snapshot?:
+    | ((entries: readonly LogEntry[], cursor: string | undefined) => Output | undefined)
+    | undefined;
   gap(notice: GapNotice, cursor: string): Output;
   subscribed(subscribed: Subscribed, cursor: string): Output;
   expiring(expiring: Expiring, cursor: string): Output;

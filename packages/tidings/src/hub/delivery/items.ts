@@ -1,6 +1,7 @@
 import type { Gap } from '../../protocol/control.ts';
 import { formatCursor } from '../../protocol/cursor.ts';
 import type { LogEntry } from '../../log/entry.ts';
+import { type Tags, tagsOf, withoutTags } from '../../protocol/tags.ts';
 import type { Format } from './format.ts';
 import type { Output } from './sink.ts';
 
@@ -15,6 +16,8 @@ export interface ItemEvent {
   readonly key: string | undefined;
   readonly tombstone: boolean;
   readonly private: boolean;
+  /** As published; empty if there are none. */
+  readonly tags: Tags;
   /** The event's number in the log, for `ifSeq`. */
   readonly seq: number;
   /** Milliseconds since 1970, when it was appended. */
@@ -49,6 +52,8 @@ export interface ItemBatch extends Output {
   readonly items: readonly Item[];
 }
 
+const NO_TAGS: Tags = {};
+
 function batch(...items: readonly Item[]): ItemBatch {
   return { length: 0, items };
 }
@@ -64,7 +69,9 @@ function toEvent({
   seq,
   time,
 }: LogEntry): ItemEvent {
-  return { topics, type, data, id, key, tombstone, private: isPrivate, seq, time, json };
+  const own = withoutTags(topics);
+  const tags = own === topics ? NO_TAGS : tagsOf(topics);
+  return { topics: own, type, data, id, key, tombstone, private: isPrivate, tags, seq, time, json };
 }
 
 function json<T>(this: ItemEvent): T {

@@ -3,7 +3,7 @@ import { concat } from '../../protocol/bytes.ts';
 import { LABEL, type Label } from '../../protocol/control.ts';
 import { encodeFrame } from '../../protocol/encode.ts';
 import { type Matcher, PRESENCE_PREFIX } from '../../protocol/matcher.ts';
-import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
+import { type MatcherSet, createMatcherSet, matcherOf } from '../../protocol/matcher-set.ts';
 import type { Format } from './format.ts';
 import { frameOf, frames, textOf } from './frames.ts';
 
@@ -70,9 +70,7 @@ function matchersOf(entry: LogEntry, wanted: MatcherSet, granted: MatcherSet): r
   const isPresence = topics[0].startsWith(PRESENCE_PREFIX);
   const matching = [
     ...topics.filter((topic) => wanted.topics.has(topic)),
-    ...wanted.patterns
-      .filter((pattern) => topics.some((topic) => pattern.matches(topic)))
-      .map(({ pattern }) => ({ pattern })),
+    ...wanted.patterns.filter((pattern) => topics.some((topic) => pattern.matches(topic))).map(matcherOf),
   ];
   if (!entry.private && !isPresence) return matching;
   const reading = matching.filter(

@@ -150,7 +150,8 @@ export class Reader {
       this.#rewoundTo = undefined;
       this.#source.tally.gap('epoch');
       const notice = format.gap({ gaps: [{ topics: wanted.matchers, reason: 'epoch' }] }, this.cursorText);
-      if (this.#source.log.rules.canBeState(wanted)) this.#beginSnapshot(wanted);
+      if (format.snapshot !== undefined && this.#source.log.rules.canBeState(wanted))
+        this.#beginSnapshot(wanted);
       return notice;
     };
   }
@@ -221,7 +222,7 @@ export class Reader {
       const topics = losses.map(({ matcher }) => matcher);
       this.#source.tally.gap('trimmed');
       const notice = format.gap({ gaps: trimmedGaps(topics) }, this.cursorText);
-      if (needsSnapshot(topics, log)) this.#beginSnapshot(wanted);
+      if (format.snapshot !== undefined && needsSnapshot(topics, log)) this.#beginSnapshot(wanted);
       else this.#afterNotice = shared;
       return notice;
     };
@@ -283,7 +284,7 @@ export class Reader {
       (page ??= {
         after,
         next,
-        output: subscription.format.snapshot(entries, cursor),
+        output: subscription.format.snapshot?.(entries, cursor),
         events: entries.length,
       });
   }

@@ -19,6 +19,7 @@ export interface Verdict {
 /** The fields of a `ConnectRequest` that decide it. */
 interface Asked {
   readonly start: Start;
+  readonly otherwise?: 'head' | 'earliest' | undefined;
   readonly reconnects: boolean;
   readonly wanted: MatcherSet;
   readonly granted: MatcherSet;
@@ -33,7 +34,7 @@ export async function judge(
   log: EventLog,
   bound: (after: number) => Replay | Promise<Replay>,
 ): Promise<Verdict> {
-  const { start, reconnects, wanted, granted } = request;
+  const { start, otherwise, reconnects, wanted, granted } = request;
   const { tail } = log;
   const isNew = !reconnects && log.rules.canBeState(wanted);
   if (start === 'head') return beginAt(tail.head, log.rules.canBeState(wanted));
@@ -41,15 +42,20 @@ export async function judge(
     await log.catchUp();
     return judgeEarliest(request, log, bound);
   }
-  if (start === 'unknown') return gapAtHead('unknown-cursor', log, wanted);
+  const begin = async (reason: GapReason): Promise<Verdict> => {
+    if (otherwise !== 'earliest') return gapAtHead(reason, log, wanted);
+    const verdict = await judgeEarliest(request, log, bound);
+    return { ...verdict, gaps: [{ topics: wanted.matchers, reason }, ...verdict.gaps] };
+  };
+  if (start === 'unknown') return begin('unknown-cursor');
   let standing = locate(start, descentOf(log));
   if (standing.is === 'ahead' || (standing.is === 'foreign' && log.shared)) {
     // It may come from another process, which is a little ahead.
     await log.catchUp();
     standing = locate(start, descentOf(log));
   }
-  if (standing.is === 'foreign') return gapAtHead('epoch', log, wanted);
-  if (standing.is === 'ahead') return gapAtHead('unknown-cursor', log, wanted);
+  if (standing.is === 'foreign') return begin('epoch');
+  if (standing.is === 'ahead') return begin('unknown-cursor');
   // No event of the new epoch is missing, but the log has lost some that the subscriber received.
   if (standing.is === 'rewound') return gapAt(standing.seq, 'epoch', log, wanted);
   const { seq, skipped } = await bound(standing.seq);

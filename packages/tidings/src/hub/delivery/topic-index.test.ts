@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Matcher } from '../../protocol/matcher.ts';
 import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
+import { createPatternSyntax } from '../../protocol/pattern-syntax.ts';
+import { topicOfTag } from '../../protocol/tags.ts';
 import { TopicIndex } from './topic-index.ts';
 
 interface Subscriber {
@@ -33,6 +35,37 @@ describe('the topic index', () => {
     expect(names(index.match(['a/1']))).toEqual(['exact', 'pattern']);
     expect(names(index.match(['a/2']))).toEqual(['pattern']);
     expect(names(index.match(['c']))).toEqual([]);
+  });
+
+  test('finds patterns of other syntaxes by their beginning in the topic’s own text', () => {
+    const compared: string[] = [];
+    const syntax = createPatternSyntax({
+      name: 'lower',
+      subjectOf: (topic) => ({ text: topic.toLowerCase() }),
+      compile: (text) => ({
+        beginning: text,
+        matches(subject) {
+          compared.push(text);
+          return subject.text.startsWith(text);
+        },
+      }),
+    });
+    const own = subscriber('own', { pattern: 'A/*' });
+    const foreign = subscriber('foreign', syntax.pattern('a/'));
+    const index = indexOf(own, foreign, subscriber('elsewhere', syntax.pattern('b/')));
+    expect(names(index.match(['A/1']))).toEqual(['foreign', 'own']);
+    expect(names(index.match(['a/1']))).toEqual(['foreign']);
+    expect(new Set(compared)).toEqual(new Set(['a/']));
+    index.remove(foreign);
+    expect(names(index.match(['A/1']))).toEqual(['own']);
+    expect(names(index.match(['b/1']))).toEqual(['elsewhere']);
+  });
+
+  test('looks for no pattern that matches a tag', () => {
+    const index = indexOf(subscriber('all', { pattern: '*' }));
+    const tag = topicOfTag('id', 'x') as string;
+    expect(names(index.match(['a', tag]))).toEqual(['all']);
+    expect(names(index.match([tag]))).toEqual([]);
   });
 
   test('finds each subscriber once for an event of several topics', () => {

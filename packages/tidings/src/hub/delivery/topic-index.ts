@@ -1,5 +1,6 @@
-import { literalPrefix } from '../../protocol/pattern.ts';
-import type { CompiledPattern, MatcherSet } from '../../protocol/matcher-set.ts';
+import { type CompiledPattern, type MatcherSet, beginningOf } from '../../protocol/matcher-set.ts';
+import type { PatternIndex } from '../../protocol/pattern-syntax.ts';
+import { isTag } from '../../protocol/tags.ts';
 import { PatternCache } from './pattern-cache.ts';
 
 interface Indexed {
@@ -16,6 +17,9 @@ interface PatternGroup<Subscription> {
   subscriptions: OneOrMore<Subscription> | undefined;
 }
 
+/** By the length of their literal beginning, then by the beginning itself. */
+type ByBeginning<Group> = Map<number, Map<string, OneOrMore<Group>>>;
+
 /** The most characters of a pattern's beginning to look up: a topic must not need a thousand lookups. */
 const MAX_PREFIX = 64;
 
@@ -27,8 +31,9 @@ const MAX_PREFIX = 64;
 export class TopicIndex<Subscription extends Indexed> {
   readonly #exact = new Map<string, OneOrMore<Subscription>>();
   readonly #patterns = new Map<string, PatternGroup<Subscription>>();
-  /** By the length of their literal beginning, then by the beginning itself. */
-  readonly #byPrefix = new Map<number, Map<string, OneOrMore<PatternGroup<Subscription>>>>();
+  readonly #own: ByBeginning<PatternGroup<Subscription>> = new Map();
+  /** Those of other syntaxes than the hub's. */
+  readonly #foreign = new Map<PatternIndex, ByBeginning<PatternGroup<Subscription>>>();
   readonly #cache: PatternCache<PatternGroup<Subscription>> = new PatternCache({
     candidates: (topic) => this.#beginningLike(topic),
     matches: ({ pattern }, topic) => pattern?.matches(topic) === true,
@@ -51,8 +56,8 @@ export class TopicIndex<Subscription extends Indexed> {
 
   remove(subscription: Subscription): void {
     for (const topic of subscription.wanted.topics) removeFrom(this.#exact, topic, subscription);
-    for (const { pattern } of subscription.wanted.patterns) {
-      const group = this.#patterns.get(pattern);
+    for (const pattern of subscription.wanted.patterns) {
+      const group = this.#patterns.get(pattern.pattern);
       if (group === undefined) continue;
       group.subscriptions = without(group.subscriptions, subscription);
       if (group.subscriptions === undefined) this.#removeGroup(pattern, group);
@@ -74,39 +79,57 @@ export class TopicIndex<Subscription extends Indexed> {
   }
 
   #groups(topic: string): readonly PatternGroup<Subscription>[] {
-    return this.#patterns.size === 0 ? [] : this.#cache.matching(topic, this.#patterns.size);
+    return this.#patterns.size === 0 || isTag(topic) ? [] : this.#cache.matching(topic, this.#patterns.size);
   }
 
   *#beginningLike(topic: string): Generator<PatternGroup<Subscription>> {
-    for (const [length, groupsOf] of this.#byPrefix) {
-      if (length <= topic.length) yield* each(groupsOf.get(topic.slice(0, length)));
+    yield* beginningLike(this.#own, topic);
+    for (const [index, groups] of this.#foreign) {
+      const text = index.textOf(topic);
+      if (text !== undefined) yield* beginningLike(groups, text);
     }
+  }
+
+  /** All patterns that are indexed by the same text. */
+  #indexOf({ index }: CompiledPattern): ByBeginning<PatternGroup<Subscription>> {
+    if (index === undefined) return this.#own;
+    let groups = this.#foreign.get(index);
+    if (groups === undefined) this.#foreign.set(index, (groups = new Map()));
+    return groups;
   }
 
   #addGroup(pattern: CompiledPattern, subscription: Subscription): void {
     const group = { pattern, subscriptions: subscription };
-    const prefix = prefixOf(pattern.pattern);
-    const groupsOf =
-      this.#byPrefix.get(prefix.length) ?? new Map<string, OneOrMore<PatternGroup<Subscription>>>();
+    const prefix = prefixOf(pattern);
+    const index = this.#indexOf(pattern);
+    const groupsOf = index.get(prefix.length) ?? new Map<string, OneOrMore<PatternGroup<Subscription>>>();
     addTo(groupsOf, prefix, group);
-    this.#byPrefix.set(prefix.length, groupsOf);
+    index.set(prefix.length, groupsOf);
     this.#patterns.set(pattern.pattern, group);
     this.#cache.add(group, this.#patterns.size);
   }
 
-  #removeGroup(pattern: string, group: PatternGroup<Subscription>): void {
+  #removeGroup(pattern: CompiledPattern, group: PatternGroup<Subscription>): void {
     const prefix = prefixOf(pattern);
-    const groupsOf = this.#byPrefix.get(prefix.length);
+    const index = this.#indexOf(pattern);
+    const groupsOf = index.get(prefix.length);
     if (groupsOf !== undefined) removeFrom(groupsOf, prefix, group);
-    if (groupsOf?.size === 0) this.#byPrefix.delete(prefix.length);
-    this.#patterns.delete(pattern);
+    if (groupsOf?.size === 0) index.delete(prefix.length);
+    if (index.size === 0 && pattern.index !== undefined) this.#foreign.delete(pattern.index);
+    this.#patterns.delete(pattern.pattern);
     group.pattern = undefined;
     this.#cache.remove();
   }
 }
 
-function prefixOf(pattern: string): string {
-  return literalPrefix(pattern).slice(0, MAX_PREFIX);
+function prefixOf(pattern: CompiledPattern): string {
+  return (pattern.beginning ?? beginningOf(pattern)).slice(0, MAX_PREFIX);
+}
+
+function* beginningLike<Group>(groups: ByBeginning<Group>, text: string): Generator<Group> {
+  for (const [length, groupsOf] of groups) {
+    if (length <= text.length) yield* each(groupsOf.get(text.slice(0, length)));
+  }
 }
 
 function collect<T>(groups: readonly PatternGroup<T>[], found: Set<T>): void {

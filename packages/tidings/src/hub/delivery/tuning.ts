@@ -13,11 +13,13 @@ export interface Tuning {
   readonly lookEvery: number;
 }
 
-/** Entries to look at for one page if they are compared with topics alone; each pattern adds a comparison. */
+/** Entries to look at for one page if they are compared with topics alone; each pattern adds comparisons. */
 const LOOKS = 10_000;
 
 export function looksFor({ patterns }: MatcherSet): number {
-  return Math.ceil(LOOKS / (1 + patterns.length));
+  let each = 1;
+  for (const { looks = 1 } of patterns) each += looks;
+  return Math.ceil(LOOKS / each);
 }
 
 export const TUNING: Tuning = { catchUp: 5, slicedFrom: 500, pairs: 50_000, slice: 5, lookEvery: 32 };

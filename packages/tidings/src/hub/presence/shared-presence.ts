@@ -2,6 +2,7 @@ import type { LogEntry } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { PRESENCE_PREFIX } from '../../protocol/matcher.ts';
 import type { Clock } from '../clock.ts';
+import { inSlices } from '../in-slices.ts';
 import { HUB_TOPICS, hubDeletion } from '../cluster/hub-topics.ts';
 import type { LedgerReader } from '../cluster/ledger.ts';
 import type { Nodes, NodesListener } from '../cluster/nodes.ts';
@@ -10,7 +11,7 @@ import { type PageData, Pages } from './pages.ts';
 import { type PresenceCounter, toEvent } from './presence.ts';
 import type { Presence } from './roster.ts';
 import { type PlacesLimit, type PresenceRules, encodable } from './rules.ts';
-import { Sums } from './sums.ts';
+import { type Leftover, Sums } from './sums.ts';
 
 export interface SharedPresenceOptions {
   readonly rules: PresenceRules;
@@ -28,6 +29,8 @@ const TELL_EVERY = 100;
 const RETRY = 1000;
 /** Events of one append. */
 const CHUNK = 500;
+/** Topics looked at in a turn when nodes have come or gone. */
+const STEP = 500;
 /** Between announcements of a topic that no rule of this node has any more. */
 const NO_RULE = { interval: 250, members: 0 };
 
@@ -51,6 +54,8 @@ export class SharedPresence implements PresenceCounter, LedgerReader, NodesListe
   #isTelling = false;
   #toldAt = -Infinity;
   #isLoaded = false;
+  /** Grows with each look at all topics, which ends earlier ones. */
+  #walks = 0;
   /** Until then nothing is announced: after a restart of all, members have time to come back. */
   #holdUntil: number | undefined;
   #stopped = false;
@@ -228,13 +233,27 @@ export class SharedPresence implements PresenceCounter, LedgerReader, NodesListe
   /** The nodes have changed, and with them who is responsible for what. */
   #checkAll(): void {
     if (!this.#isLoaded || this.#stopped) return;
-    for (const topic of new Set([...this.#sums.topics(), ...this.#announced.keys()])) this.#check(topic);
-    this.#clearUp();
+    this.#walks += 1;
+    const walk = this.#walks;
+    inSlices(this.#options.clock, this.#duties(), {
+      work: (duty) => duty(),
+      most: STEP,
+      // With other nodes it begins anew.
+      isOver: () => walk !== this.#walks || !this.#isLoaded || this.#stopped,
+    });
+  }
+
+  *#duties(): Generator<() => void> {
+    for (const topic of this.#sums.topics()) yield () => this.#check(topic);
+    for (const topic of this.#announced.keys()) yield () => this.#check(topic);
+    const responsible = new Map<string, boolean>();
+    for (const leftover of this.#sums.leftovers()) yield () => this.#clearUp(leftover, responsible);
   }
 
   #check(topic: string): void {
     if (!this.#isLoaded || this.#stopped || this.#due.has(topic) || isHidden(topic)) return;
-    if (this.#announcement(topic) === undefined || !this.#isResponsible(topic)) return;
+    // In this order: what a topic would announce is dear to find out.
+    if (!this.#isResponsible(topic) || this.#announcement(topic) === undefined) return;
     const { clock, rules } = this.#options;
     const { interval } = rules.of(topic) ?? NO_RULE;
     const now = clock.monotonic();
@@ -274,19 +293,16 @@ export class SharedPresence implements PresenceCounter, LedgerReader, NodesListe
     this.#check(topic);
   }
 
-  /** Deletes from the log what nodes have left that are gone. */
-  #clearUp(): void {
+  /** Deletes from the log what a node has left that is gone. */
+  #clearUp([node, page, seq]: Leftover, responsible: Map<string, boolean>): void {
     const { log, report } = this.#options;
-    const responsible = new Map<string, boolean>();
-    for (const [node, page, seq] of this.#sums.leftovers()) {
-      let isOwn = responsible.get(node);
-      if (isOwn === undefined) responsible.set(node, (isOwn = this.#isResponsible(node)));
-      if (!isOwn) continue;
-      // Should another node be faster, the condition fails.
-      log.append([hubDeletion(HUB_TOPICS.members + node, page, seq)]).catch((error: unknown) => {
-        if (!this.#stopped && (error as { code?: string }).code !== 'event/conflict') report(error);
-      });
-    }
+    let isOwn = responsible.get(node);
+    if (isOwn === undefined) responsible.set(node, (isOwn = this.#isResponsible(node)));
+    if (!isOwn) return;
+    // Should another node be faster, the condition fails.
+    log.append([hubDeletion(HUB_TOPICS.members + node, page, seq)]).catch((error: unknown) => {
+      if (!this.#stopped && (error as { code?: string }).code !== 'event/conflict') report(error);
+    });
   }
 }
 

@@ -6,6 +6,9 @@ interface StoredPage extends PageData {
   readonly seq: number;
 }
 
+/** A page of a node that is gone. */
+export type Leftover = readonly [node: string, page: string, seq: number];
+
 /** A member's data by node, the newest last. */
 type ByNode = Map<string, unknown>;
 
@@ -21,7 +24,7 @@ export class Sums {
   readonly #topics = new Map<string, Map<string, ByNode>>();
   readonly #changed: (topic: string) => void;
 
-  /** Calls `changed` with each topic whose sum may be another one. */
+  /** Calls `changed` with each topic whose sum may be another one, unless a node has begun or ended: that concerns many. */
   constructor(changed: (topic: string) => void) {
     this.#changed = changed;
   }
@@ -58,10 +61,15 @@ export class Sums {
     if (pages.size === 0) this.#pages.delete(node);
     if (!this.#alive.has(node)) return;
     // In this order, a member that stays keeps its place.
-    if (page !== undefined) this.#count(node, page);
+    if (page !== undefined) {
+      this.#count(node, page);
+      this.#changed(page.topic);
+    }
     const stays = new Set(page?.members.map(({ id }) => id));
     const left = before?.members.filter(({ id }) => !stays.has(id)) ?? [];
-    if (before !== undefined) this.#uncount(node, { ...before, members: left });
+    if (before === undefined) return;
+    this.#uncount(node, { ...before, members: left });
+    this.#changed(before.topic);
   }
 
   of(topic: string, most: number): Presence {
@@ -82,7 +90,7 @@ export class Sums {
   }
 
   /** Pages of nodes that are not alive, with their seqs. */
-  *leftovers(): Generator<readonly [node: string, page: string, seq: number]> {
+  *leftovers(): Generator<Leftover> {
     for (const [node, pages] of this.#pages) {
       if (this.#alive.has(node)) continue;
       for (const [number, { seq }] of pages) yield [node, number, seq];
@@ -97,7 +105,6 @@ export class Sums {
       if (byNode === undefined) all.set(id, new Map([[node, data]]));
       else byNode.set(node, data);
     }
-    this.#changed(topic);
   }
 
   #uncount(node: string, { topic, members }: PageData): void {
@@ -109,6 +116,5 @@ export class Sums {
       if (byNode?.size === 0) all.delete(id);
     }
     if (all.size === 0) this.#topics.delete(topic);
-    this.#changed(topic);
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
-import { beginChecksum, checksumOfData, mixNumber, mixText } from './checksum.ts';
+import { beginChecksum, checksumOfData, mixNumber, mixOptional, mixText } from './checksum.ts';
 import { type Lineage, type LogEntry, type LogTime, START, TopicWalks } from '../../log/index.ts';
 
 /** Raised when records change in a way that older code could not read. */
@@ -219,7 +219,7 @@ function checksumOfHead(
 ): number {
   let sum = mixNumber(mixNumber(beginChecksum(seq), time), flags);
   for (const topic of topics) sum = mixText(sum, topic);
-  return mixText(mixText(mixText(mixText(sum, type), id), key), canonical) | 0;
+  return mixOptional(mixOptional(mixOptional(mixOptional(sum, type), id), key), canonical) | 0;
 }
 
 /** Most events have neither. */

@@ -1,0 +1,180 @@
+/** What subscribers get over crashes and restarts, and what a closed server door means. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { untilAsync } from '../../tidings/test/http/deadline.ts';
+import { HUB, ISSUER, type Client, clientOf, detail, freshTopic, mint } from './mercure-client.ts';
+import { type Started, makeFolder, removeFolder, startServer } from './server-process.ts';
+
+const ROOT = '/.well-known/mercure/subscriptions';
+
+describe('a hub with its log on the disk', () => {
+  let folder: string;
+  let server: Started;
+  let all: string;
+  const client: Client = clientOf(() => server.publicUrl);
+
+  async function start(...more: readonly string[]): Promise<void> {
+    server = await startServer({
+      folder,
+      args: [
+        '--log-url=lmdb:./log',
+        `--mercure-url=${HUB}`,
+        '--mercure-subscriptions',
+        `--auth-jwt-issuer=${ISSUER}`,
+        '--auth-anonymous-subscribe=news,news/*',
+        ...more,
+      ],
+      environment: { TIDINGS_AUTH_JWT_SECRET: 'a-secret-of-the-tests-that-is-long-enough' },
+    });
+  }
+
+  beforeAll(async () => {
+    folder = makeFolder();
+    await start();
+    all = await mint([detail(['publish', 'subscribe'], ['*'])]);
+  });
+  afterAll(async () => {
+    await server.stop('SIGKILL');
+    removeFolder(folder);
+  });
+
+  test('resumes exactly after it was killed, by its own ids and by the publisher’s', async () => {
+    const topic = freshTopic();
+    const ids: string[] = [];
+    for (const [data, id] of [
+      ['1', ''],
+      ['2', 'urn:two'],
+      ['3', ''],
+      ['4', 'urn:two'],
+      ['5', ''],
+    ] as const)
+      ids.push((await client.publish({ topic, data, ...(id !== '' && { id: `${id}:${topic}` }) }, all)).text);
+    const stream = await client.subscribe({ match_urlpattern: topic }, all);
+    expect(stream.status).toBe(200);
+    await server.stop('SIGKILL');
+    await start();
+    const resume = async (id: string): Promise<string[]> => {
+      const { headers, frames } = await client.subscribe({ match: topic }, all, { 'last-event-id': id });
+      expect(headers['mercure-last-event-id']).toBe(id);
+      const data: string[] = [];
+      while (data.at(-1) !== '5') data.push((await frames.nextEvent()).data);
+      return data;
+    };
+    expect(await resume(ids[0] as string)).toEqual(['2', '3', '4', '5']);
+    expect(await resume(ids[1] as string)).toEqual(['3', '4', '5']);
+    expect(await resume(ids[2] as string)).toEqual(['4', '5']);
+  });
+
+  test('ends the subscriptions of a server that was killed, and says so to those who follow them', async () => {
+    const topic = freshTopic();
+    const token = await mint([detail(['subscribe'], ['*'])]);
+    const before = await client.get(ROOT, token);
+    await client.subscribe({ match: topic }, all);
+    const path = `${ROOT}/exact/${encodeURIComponent(topic)}`;
+    const count = async (): Promise<number> =>
+      JSON.parse((await client.get(path, all)).text).subscriptions.length;
+    await untilAsync('the subscription', async () => (await count()) === 1);
+    await server.stop('SIGKILL');
+    await start();
+    await untilAsync('its end', async () => (await count()) === 0);
+    const cursor = /last-event-id="([^"]+)"/.exec(before.headers.get('link') ?? '')?.[1] ?? '';
+    const watcher = await client.subscribe({ match_urlpattern: `${path}/:subscriber` }, all, {
+      'last-event-id': cursor,
+    });
+    expect(watcher.headers['mercure-last-event-id']).toBe(cursor);
+    let last: { active?: boolean } = {};
+    while (last.active !== false) {
+      last = JSON.parse((await watcher.frames.nextEvent()).data) as typeof last;
+      expect(last).toMatchObject({ type: 'subscription', match: topic });
+    }
+  });
+
+  test('ends the subscriptions of a server that stops in order', async () => {
+    const topic = freshTopic();
+    await client.subscribe({ match: topic }, all);
+    await server.stop();
+    await start();
+    const { text } = await client.get(`${ROOT}/exact/${encodeURIComponent(topic)}`, all);
+    expect(JSON.parse(text).subscriptions).toEqual([]);
+  });
+
+  test.each([
+    ['match=news', 200],
+    ['match=news/1', 200],
+    ['match=news&match=other', 401],
+    ['match=*', 401],
+    ['match_urlpattern=/news', 401],
+  ])('shows anybody only the topics that it should: ?%s gets a %s', async (query, expected) => {
+    const stream = await client.subscribe(query);
+    expect(stream.status).toBe(expected);
+  });
+
+  test('tells clients of a server that drains when to come back', async () => {
+    const stream = await client.subscribe({ match: freshTopic() }, all, { accept: 'text/event-stream' });
+    expect(stream.status).toBe(200);
+    const stopped = server.stop();
+    await stream.frames.end();
+    expect(stream.frames.text).toMatch(/: drain\nretry: \d+\n\n$/);
+    await stopped;
+    await start();
+  });
+});
+
+describe('two servers on one log', () => {
+  test('know each other’s updates, identifiers and subscriptions', async () => {
+    const folder = makeFolder();
+    const args = [
+      '--log-url=lmdb:./log',
+      '--log-shared',
+      `--mercure-url=${HUB}`,
+      '--mercure-subscriptions',
+      `--auth-jwt-issuer=${ISSUER}`,
+    ];
+    const environment = { TIDINGS_AUTH_JWT_SECRET: 'a-secret-of-the-tests-that-is-long-enough' };
+    const servers = [
+      await startServer({ folder, args, environment }),
+      await startServer({ folder, args, environment }),
+    ] as const;
+    try {
+      const [one, other] = servers.map(({ publicUrl }) => clientOf(() => publicUrl)) as [Client, Client];
+      const all = await mint([detail(['publish', 'subscribe'], ['*'])]);
+      const topic = freshTopic();
+      const live = await other.subscribe({ match: topic }, all);
+      const { text: id } = await one.publish({ topic, data: '1', id: 'urn:one' }, all);
+      await one.publish({ topic, data: '2' }, all);
+      expect([(await live.frames.nextEvent()).data, (await live.frames.nextEvent()).data]).toEqual([
+        '1',
+        '2',
+      ]);
+      const resumed = await other.subscribe({ match: topic }, all, { 'last-event-id': id });
+      expect(resumed.headers['mercure-last-event-id']).toBe(id);
+      expect((await resumed.frames.nextEvent()).data).toBe('2');
+
+      const path = `${ROOT}/exact/${encodeURIComponent(topic)}`;
+      const count = async (): Promise<number> =>
+        JSON.parse((await one.get(path, all)).text).subscriptions.length;
+      await untilAsync('both subscriptions', async () => (await count()) === 2);
+      live.cut();
+      await untilAsync('the end of one', async () => (await count()) === 1);
+    } finally {
+      for (const server of servers) await server.stop('SIGKILL');
+      removeFolder(folder);
+    }
+  });
+});
+
+describe('without `mercure.url`', () => {
+  test('a server that isn’t for development doesn’t speak Mercure', async () => {
+    const server = await startServer();
+    const { get } = clientOf(() => server.publicUrl);
+    expect((await get('/.well-known/mercure?match=a')).status).toBe(404);
+    expect((await get('/.well-known/oauth-protected-resource/.well-known/mercure')).status).toBe(404);
+    await server.stop();
+  });
+
+  test.each(['https://example.com/hub?x=1', 'https://example.com/', 'https://example.com/a:b'])(
+    '%s is refused as the hub’s URL',
+    async (url) => {
+      await expect(startServer({ args: [`--mercure-url=${url}`] })).rejects.toThrow(/mercure\.url/);
+    },
+  );
+});

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import type { LogEntry } from '../../log/entry.ts';
+import { entryOf } from '../../log/entry.ts';
+import type { NewEvent } from '../../protocol/event.ts';
+import { HUB_TOPICS, hubEvent } from './hub-topics.ts';
+import { Orders, type Revocation, revocationKey } from './orders.ts';
+
+const NOW = 1_700_000_000_000;
+
+function setUp(): { orders: Orders; appended: NewEvent[]; failures: unknown[] } {
+  const appended: NewEvent[] = [];
+  const failures: unknown[] = [];
+  const orders = new Orders({
+    head: () => 0,
+    connections: () => [],
+    end: () => {},
+    endVisits: () => {},
+    now: () => NOW,
+    append: (event) => Promise.resolve(void appended.push(event)),
+    report: (error) => failures.push(error),
+  });
+  orders.reset();
+  orders.loaded(false);
+  return { orders, appended, failures };
+}
+
+function revocation(revoked: Revocation, seq: number, ttl?: number): LogEntry {
+  const more = ttl === undefined ? {} : { ttl };
+  return entryOf(hubEvent(HUB_TOPICS.revocations, revocationKey(revoked), revoked, more), seq, NOW);
+}
+
+function isRevoked(orders: Orders, subject: string, issuedAt: number): boolean {
+  try {
+    orders.assertNotRevoked({ subject, issuedAt });
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+test('revocations that the log has lost are appended again, for as long as they stood, unless others were faster', () => {
+  const { orders, appended, failures } = setUp();
+  orders.apply(revocation({ subject: 'kept', before: NOW }, 1, 5000));
+  orders.apply(revocation({ subject: 'lost', before: NOW }, 2, 7000));
+  orders.apply(revocation({ subject: 'older', before: NOW - 10 }, 3, 7000));
+  orders.apply(revocation({ subject: 'older', before: NOW }, 4, 9000));
+  orders.reset();
+  orders.apply(revocation({ subject: 'kept', before: NOW }, 1, 5000));
+  orders.apply(revocation({ subject: 'older', before: NOW - 10 }, 3, 7000));
+  orders.loaded(true);
+  expect(appended).toMatchObject([
+    { topics: [HUB_TOPICS.revocations], key: '=lost', ttl: 7000, ifSeq: 0, private: true },
+    { topics: [HUB_TOPICS.revocations], key: '=older', ttl: 9000, ifSeq: 3 },
+  ]);
+  expect(appended.map(({ data }) => JSON.parse(data) as unknown)).toEqual([
+    { subject: 'lost', before: NOW },
+    { subject: 'older', before: NOW },
+  ]);
+  for (const subject of ['kept', 'lost', 'older']) expect(isRevoked(orders, subject, NOW - 1)).toBe(true);
+  expect(failures).toEqual([]);
+});
+
+test('revocations that ended while the log was read anew are not appended again', () => {
+  const { orders, appended } = setUp();
+  orders.apply(revocation({ subject: 'ann', before: NOW }, 1, 5000));
+  orders.reset();
+  orders.loaded(false);
+  expect(appended).toEqual([]);
+  expect(isRevoked(orders, 'ann', NOW - 1)).toBe(false);
+});
+
+test('nobody whose authorization was revoked gets in while the log is read anew', () => {
+  const { orders } = setUp();
+  orders.apply(revocation({ subject: 'ann', before: NOW }, 1, 5000));
+  orders.reset();
+  expect(isRevoked(orders, 'ann', NOW - 1)).toBe(true);
+  orders.apply(revocation({ subject: 'bob', before: NOW }, 2, 5000));
+  expect(isRevoked(orders, 'bob', NOW - 1)).toBe(true);
+  orders.loaded(false);
+  expect([isRevoked(orders, 'ann', NOW - 1), isRevoked(orders, 'bob', NOW - 1)]).toEqual([false, true]);
+});

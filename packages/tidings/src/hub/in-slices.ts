@@ -1,0 +1,27 @@
+import type { Clock } from './clock.ts';
+
+interface Slices<T> {
+  /** Done for each item, in order. */
+  readonly work: (item: T) => void;
+  /** The most items of a turn. */
+  readonly most: number;
+  /** Asked before each later turn: whether to stop, since it is no longer of use. */
+  readonly isOver: () => boolean;
+  readonly done?: () => void;
+}
+
+/** Works through the items: some at once, and as many in each later turn of the event loop. */
+export function inSlices<T>(clock: Clock, items: Iterator<T>, slices: Slices<T>): void {
+  const { work, most, isOver, done } = slices;
+  for (let i = 0; i < most; i += 1) {
+    const next = items.next();
+    if (next.done === true) {
+      done?.();
+      return;
+    }
+    work(next.value);
+  }
+  clock.defer(() => {
+    if (!isOver()) inSlices(clock, items, slices);
+  });
+}
