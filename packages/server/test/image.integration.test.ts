@@ -102,7 +102,7 @@ describe.skipIf(program === undefined || !isRoot)('the image', () => {
     server.stdout.on('data', (chunk: Buffer) => (output += String(chunk)));
     try {
       await until('serving', () => output.includes('"msg":"serving"'));
-      const response = await fetch(`http://127.0.0.1:${port}/v1/events`, {
+      const response = await fetch(`http://127.0.0.1:${port}/v1/publish`, {
         method: 'POST',
         headers: {
           authorization: `Bearer ${await tokenFor('me', { publish: ['*'] })}`,
