@@ -71,11 +71,11 @@ test(
       await page.goto(address);
       await page.locator('h1').first().waitFor();
       const isPictured = pictured.has(address);
-      for (const colorScheme of ['light', 'dark'] as const) {
+      // All pages have the same colours, and to look at each of many thousand words takes minutes.
+      for (const colorScheme of isPictured ? (['light', 'dark'] as const) : (['light'] as const)) {
         // Nothing moves while the checks look.
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        // The colours of code are the same on all pages, and there are thousands of words of it.
-        const problems = await accessibilityProblems(page, isPictured ? [] : ['pre']);
+        const problems = await accessibilityProblems(page, isPictured ? [] : ['color-contrast']);
         expect.soft(problems, `${address}, ${colorScheme}`).toEqual([]);
         if (isPictured) await screenshot(page, `site ${address} desktop ${colorScheme}`);
       }

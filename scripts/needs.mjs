@@ -80,15 +80,6 @@ export const haproxy = {
 };
 
 /** @type {Need} */
-export const systemd = {
-  name: 'systemd-analyze',
-  debianPackage: 'systemd',
-  tests: 'the test of the unit for systemd',
-  howTo: 'install systemd 250 or newer (Debian, Ubuntu: apt-get install systemd); other systems have none',
-  find: () => onPath('systemd-analyze'),
-};
-
-/** @type {Need} */
 export const php = {
   name: 'PHP',
   debianPackage: 'php-cli',
@@ -97,8 +88,17 @@ export const php = {
   find: () => onPath('php'),
 };
 
+/** @type {Need} */
+export const systemd = {
+  name: 'systemd-analyze',
+  debianPackage: 'systemd',
+  tests: 'the test of the unit for systemd',
+  howTo: 'install systemd 250 or newer (Debian, Ubuntu: apt-get install systemd); other systems have none',
+  find: () => onPath('systemd-analyze'),
+};
+
 /** @type {readonly Need[]} */
-export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy, systemd, php];
+export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy, php, systemd];
 
 /** Debian keeps the servers of all versions off the PATH. Newest first. */
 function debianPostgres() {

@@ -97,7 +97,6 @@ export const groups: readonly Group[] = [
         'Answers that survive reloads, tabs and restarts',
       ),
       entry('Example: the live app', 'examples/live', 'Dashboard, feed, viewers, notifications with Express'),
-      entry('Example: a chat', 'examples/chat', 'Answers of a model that survive reloads, with useChat'),
     ],
   },
   {
@@ -110,15 +109,6 @@ export const groups: readonly Group[] = [
       entry('Batching', 'recipes/batching', 'Bursts, conflation, rendering once per frame'),
       entry('Rate limiting', 'recipes/rate-limiting', 'Connections at a time and per minute'),
       entry('Monitoring', 'recipes/monitoring', 'Counters, alerts, finding out why somebody gets nothing'),
-    ],
-  },
-  {
-    text: 'The server',
-    items: [
-      entry('Any backend', 'guides/server', 'tidings serve: start, configure, tokens, logs, restarts'),
-      entry('HTTP API', 'http-api', 'Publishing and subscribing from any language'),
-      entry('Mercure', 'guides/mercure', 'The protocol for Symfony, API Platform and others; 0.x; moving'),
-      entry('Settings', 'server-settings', 'Every setting as key, variable and flag'),
     ],
   },
   {
@@ -150,13 +140,17 @@ export const groups: readonly Group[] = [
         'server/quickstart',
         'Start it; publish from curl, PHP, Python; tokens for users',
       ),
-      entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming'),
+      entry('Running it', 'guides/server', 'tidings serve: configure, tokens, logs, restarts'),
+      entry('HTTP API', 'http-api', 'Publishing and subscribing from any language'),
       entry(
         'Who may publish and subscribe',
         'guides/server-auth',
         'Tokens, keys, claims, cookies, API keys, revocation',
       ),
       entry('TLS and HTTP/2', 'guides/server-tls', 'Certificates that are renewed while it runs'),
+      entry('The Mercure protocol', 'guides/mercure', 'Publishers and pages of Mercure, unchanged'),
+      entry('Settings', 'server-settings', 'Every setting as key, variable and flag'),
+      entry('Command line and doctor', 'server/', 'The standalone program; find what breaks streaming'),
     ],
   },
   {

@@ -1,5 +1,5 @@
 // What programs read instead of HTML: https://llmstxt.org. Each page is there as Markdown under its own address with `.md`.
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { addressOf, pageOf, root } from './pages.ts';
 import { type Group, groups } from './contents.ts';
@@ -28,8 +28,15 @@ export function copyFiles(outDir: string, addresses: Iterable<string>): void {
   for (const address of addresses) {
     const target = join(outDir, address);
     mkdirSync(dirname(target), { recursive: true });
-    copyFileSync(join(root, address.replace(/^\/files\//, '').replace(/\.txt$/, '')), target);
+    writeFileSync(target, contentsOf(join(root, address.replace(/^\/files\//, '').replace(/\.txt$/, ''))));
   }
+}
+
+/** Of a file; of a folder, its files one after the other. */
+function contentsOf(path: string): string {
+  if (!statSync(path).isDirectory()) return readFileSync(path, 'utf8');
+  const files = readdirSync(path).filter((name) => statSync(join(path, name)).isFile());
+  return files.map((name) => `===== ${name}\n\n${readFileSync(join(path, name), 'utf8')}`).join('\n');
 }
 
 const markdownOf = (page: string): string => `${page.replace(/\/$/, '/index')}.md`;

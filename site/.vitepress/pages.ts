@@ -39,15 +39,16 @@ const folders: Readonly<Record<string, string>> = {
 /**
  * Where a link from one file of the repository to another leads on the site.
  *
- * @returns a path from the site's root: a page's, without its extension, or that of a copy of the file; undefined if
- * there is no such file
+ * @returns a path from the site's root: a page's, without its extension, or that of a copy of the file, or of all files of
+ * the folder; undefined if there is none
  */
 export function addressOf(source: string, link: string): string | undefined {
   const [path = '', hash] = link.split('#', 2);
   let target = posix.normalize(posix.join(posix.dirname(source), decodeURI(path))).replace(/\/$/, '');
   target = folders[target] ?? target;
   if (!existsSync(join(root, target))) return undefined;
-  if (statSync(join(root, target)).isDirectory()) target = `${target}/README.md`;
+  const isFolder = statSync(join(root, target)).isDirectory();
+  if (isFolder && existsSync(join(root, target, 'README.md'))) target = `${target}/README.md`;
   // The README of the repository is for those who have no site; here the first page is its home.
   const page = target === 'README.md' ? 'index.md' : pageOf(target);
   const anchor = hash === undefined ? '' : `#${hash}`;

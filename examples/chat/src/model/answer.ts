@@ -11,7 +11,7 @@ const chain = learn(CORPUS);
 const MOST_PARAGRAPHS = 60;
 /** Words that say nothing about what a question is about. */
 const COMMON = new Set(
-  'a about all an and any are as at be by can could do does for from give have how i in is it me my not of on or please so tell that the this to was what when where which who why will with write you your'.split(
+  'a about all an and any are as at be by can could do does for from give have how i in is it long me my not of on or paragraph paragraphs please so story tell that the this to was what when where which who why will with write you your'.split(
     ' ',
   ),
 );

@@ -103,7 +103,13 @@ export async function createServices({
 
   const onCount = (): void => void dashboard.tellTotals();
   const feed = await createFeed({ db, outbox, clock, onCount });
-  const viewers = createViewers({ hub, announce, leads: nodes.leads, maxPages: MAX_PAGES_VIEWED });
+  const viewers = createViewers({
+    hub,
+    announce,
+    leads: nodes.leads,
+    shared: isShared(config),
+    maxPages: MAX_PAGES_VIEWED,
+  });
   const pageViews = await createPageViews({ db, outbox, clock, log, onCount, maxPages: MAX_PAGES_COUNTED });
   const sampler = createSampler({
     hub,

@@ -57,6 +57,7 @@ describe('An attack', () => {
     ['an expiry of text', forge({ alg: 'HS256' }, { exp: '9999999999' })],
     ['an endless expiry', forge({ alg: 'HS256' }, '{"exp":1e999}')],
     ['an expiry of null', forge({ alg: 'HS256' }, { exp: null })],
+    ['a time of issue before there was time', forge({ alg: 'HS256' }, { ...GOOD, iat: -1 })],
     ['a time of issue that is text', forge({ alg: 'HS256' }, { ...GOOD, iat: 'now' })],
     ['a subject that is a list', forge({ alg: 'HS256' }, { ...GOOD, sub: ['ann'] })],
     ['an empty subject', forge({ alg: 'HS256' }, { ...GOOD, sub: '' })],

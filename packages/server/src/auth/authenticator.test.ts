@@ -248,6 +248,11 @@ describe('A request with an API key', () => {
     const { authenticate } = await start(values, { read: () => Promise.resolve(text) });
     expect((await authenticate(bearer(key))).publish).toEqual([{ pattern: 'stock/*' }, 'orders']);
     await expect(start(values, { read: () => Promise.resolve(text + text) })).rejects.toThrow(/"shop" twice/);
+    const misspelt = text.replace('publish', 'publishes');
+    await expect(start(values, { read: () => Promise.resolve(misspelt) })).rejects.toMatchObject({
+      code: 'config/invalid',
+      message: expect.stringContaining('publish`') as string,
+    });
   });
 });
 

@@ -75,23 +75,3 @@ function fromCookies(request: AuthRequest, { cookies }: CredentialPlaces): reado
     .filter(([name, value]) => cookies.includes(name) && value !== '')
     .map(([, value]) => ({ text: value.replace(/^"(.*)"$/, '$1'), by: 'cookie' }));
 }
-
-/** A URL as it may be written down: without the tokens in its query. */
-export function withoutTokens(url: string, parameters: readonly string[]): string {
-  const start = url.indexOf('?');
-  if (start === -1) return url;
-  const pairs = url
-    .slice(start + 1)
-    .split('&')
-    .map((pair) => {
-      const [name = ''] = pair.split('=', 1);
-      return parameters.includes(decode(name)) ? `${name}=…` : pair;
-    });
-  return `${url.slice(0, start + 1)}${pairs.join('&')}`;
-}
-
-/** As `URLSearchParams` reads a name. */
-function decode(name: string): string {
-  const [[decoded = ''] = []] = new URLSearchParams(name);
-  return decoded;
-}

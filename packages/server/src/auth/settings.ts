@@ -82,9 +82,11 @@ function inFolder(input: IssuerInput, folder: string): IssuerInput {
   return Object.fromEntries(fields) as IssuerInput;
 }
 
-/** @throws {TidingsError} `hub/invalid-option`, `config/invalid`. */
+/** @throws {TidingsError} `config/invalid`. */
 export function checkApiKeys(value: unknown, from: string): readonly ApiKeyInput[] {
-  assertOptions({ [from]: value }, { [from]: listOf(API_KEY) });
+  assertOptions({ [from]: value }, { [from]: listOf(API_KEY) }, '', (_, message) =>
+    createError('config/invalid', message, { details: { setting: from } }),
+  );
   const keys = value as readonly ApiKeyInput[];
   for (const [i, key] of keys.entries()) readApiKey(key, `${from}[${i}]`);
   return keys;

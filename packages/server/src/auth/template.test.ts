@@ -24,6 +24,8 @@ describe('A template', () => {
     expect(fill('team/{teams}', { teams: ['red', 'blue'] })).toEqual(['team/red', 'team/blue']);
     const many = Array.from({ length: 1000 }, (_, i) => `t${i}`);
     expect(fill('{a}/{b}/{c}', { a: many, b: many, c: many })).toHaveLength(100);
+    expect(fill('{a}/{missing}', { a: many })).toEqual([]);
+    expect(fill('{a}', { a: ['x'.repeat(1025), 'short'] })).toEqual(['short']);
   });
 
   test.each([

@@ -20,7 +20,7 @@ export interface Template {
 /** Text as it stands in the pattern, or a claim to put in. */
 type Part = string | { readonly claim: string };
 
-/** More than this are not made from one template: lists multiply. */
+/** More than this are not made from one template. */
 const MAX_MATCHERS = 100;
 /** That of a topic or a pattern. */
 const MAX_LENGTH = 1024;
@@ -39,16 +39,28 @@ export function parseTemplate(text: string): Template {
   createMatcherSet([isTopic ? sample : { pattern: sample }]);
   return {
     fill(claims) {
+      const values = parts.map((part) => (typeof part === 'string' ? [part] : valuesOf(claims, part.claim)));
+      if (values.some(({ length }) => length === 0)) return [];
       let texts: readonly string[] = [''];
-      for (const part of parts) {
-        const values = typeof part === 'string' ? [part] : valuesOf(claims, part.claim);
-        const fitting = typeof part === 'string' || isTopic ? values : values.map(escapePattern);
-        texts = texts.flatMap((before) => fitting.map((value) => before + value)).slice(0, MAX_MATCHERS);
+      for (const [i, each] of values.entries()) {
+        const isPlain = isTopic || typeof parts[i] === 'string';
+        texts = combine(texts, isPlain ? each : each.map(escapePattern));
       }
-      texts = texts.filter(({ length }) => length <= MAX_LENGTH);
       return isTopic ? texts : texts.map((pattern) => ({ pattern }));
     },
   };
+}
+
+/** Stops at its limits: lists multiply. */
+function combine(texts: readonly string[], values: readonly string[]): readonly string[] {
+  const all: string[] = [];
+  for (const text of texts) {
+    for (const value of values) {
+      if (all.length === MAX_MATCHERS) return all;
+      if (text.length + value.length <= MAX_LENGTH) all.push(text + value);
+    }
+  }
+  return all;
 }
 
 function partsOf(text: string): readonly Part[] {
@@ -89,7 +101,8 @@ function valuesOf(claims: Claims, name: string): readonly string[] {
   return values
     .filter((each) => typeof each === 'string' || Number.isSafeInteger(each))
     .map(String)
-    .filter((each) => each !== '' && !UNUSABLE.test(each));
+    .filter((each) => each !== '' && !UNUSABLE.test(each))
+    .slice(0, MAX_MATCHERS);
 }
 
 function invalid(template: string, message: string): Error {

@@ -185,8 +185,8 @@ function toVerified(payload: JWTPayload, issuer: Issuer, rules: TokenRules): Ver
   const { sub, jti, exp, iat, nbf } = payload;
   for (const [name, value] of Object.entries({ exp, iat, nbf })) {
     // JSON's 1e999 is Infinity: a token that never expires, unnoticed.
-    if (value !== undefined && !Number.isFinite(value)) {
-      throw invalidToken(`The token’s claim \`${name}\` is no number.`);
+    if (value !== undefined && (!Number.isFinite(value) || value < 0)) {
+      throw invalidToken(`The token’s claim \`${name}\` is no time.`);
     }
   }
   if (exp === undefined && !issuer.unexpiring) {

@@ -5,7 +5,7 @@ import type { NextTry } from './event-client.ts';
 
 /**
  * The client's life cycle, as values: a state and an input give the next state and the effects to perform. Time,
- * randomness and the network are the caller's.
+ * randomness and the network are the caller's. One table of every status and input, so longer than other files.
  *
  *   connecting ──opened──► open ──dropped, finished, goodbye──► waiting ──elapsed, wake──► connecting
  *       │

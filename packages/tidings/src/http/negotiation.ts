@@ -195,7 +195,7 @@ async function admitVisitor<Req, Stream>(
   }
   facts.assertRoom?.();
   const wait = waitOf(facts.query);
-  const request = { ...toRequest(options, facts, wanted, authorization), audience, isPassing: wait === 0 };
+  const request = toRequest(options, facts, wanted, authorization, audience, wait === 0);
   const connection = gateway.admit(request, visit);
   try {
     const onEnd = checkOnEnd(options.onConnect?.(connection.info, req));
@@ -230,6 +230,8 @@ function toRequest(
   facts: RequestFacts,
   wanted: MatcherSet,
   { subject, member, expiresAt, issuedAt, tokenId, granted }: Checked,
+  audience: string | undefined,
+  isPassing: boolean,
 ): ConnectRequest {
   // A browser sends the header by itself when it reconnects, so the header is the newer of the two. An empty one is no
   // cursor: EventSource polyfills send it on the first connect.
@@ -248,6 +250,8 @@ function toRequest(
     userAgent: facts.header('user-agent'),
     protocol: facts.protocol,
     labels: facts.query.has('labels'),
+    audience,
+    isPassing,
     handler,
   };
 }

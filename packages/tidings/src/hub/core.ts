@@ -112,7 +112,7 @@ export class Core {
   add(request: ConnectRequest): Connection {
     const userAgent = this.#userAgents.use(request.userAgent);
     const format = request.format ?? (request.labels === true ? labelledFrames : frames);
-    const connection = new Connection(crypto.randomUUID(), { ...request, userAgent }, this.#delivery, format);
+    const connection = new Connection(crypto.randomUUID(), request, this.#delivery, format, userAgent);
     this.registry.add(connection);
     this.#countSubject(connection);
     if (request.isPassing === true) this.#passing.add(connection);

@@ -26,6 +26,7 @@ const longName = (i: number): string => `${'x'.repeat(195)}.com/${'"'.repeat(195
 async function withRoomFor(maxPages: number): Promise<void> {
   viewers = createViewers({
     leads: () => leads,
+    shared: true,
     hub: {
       presence: (topic): Presence => ({ count: present[topic] ?? 0, members: [] }),
       stats: () => ({ tail: { head, events: 0, bytes: 0, epoch: 'e' } }),

@@ -22,6 +22,8 @@ export interface ViewersOptions {
   readonly announce: Announce;
   /** Whether this process publishes for all that count the same viewers. */
   readonly leads: () => boolean;
+  /** Whether others may have published before. */
+  readonly shared: boolean;
   /** How many pages, in addition to this app's own, are counted separately; others are counted together. */
   readonly maxPages: number;
 }
@@ -33,12 +35,12 @@ const MAX_LISTED = 100;
 /** They always have room, regardless of other sites. */
 const OWN: ReadonlySet<PageName> = new Set([...Object.keys(PAGES), OTHER]);
 
-export function createViewers({ hub, announce, leads, maxPages }: ViewersOptions): Viewers {
+export function createViewers({ hub, announce, leads, shared, maxPages }: ViewersOptions): Viewers {
   /** Pages that may have viewers, with the last published number. Own ones may get some without a new connection. */
   const told = new Map<PageName, number>(Array.from(OWN, (page) => [page, 0]));
   let toldPeople = 0;
   /** Whether it was this process that published last. */
-  let led = false;
+  let led = !shared;
 
   /** Counts are sums over the log up to here, in every process. */
   const version = (): number => hub.stats().tail.head;

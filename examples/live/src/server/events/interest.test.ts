@@ -19,7 +19,7 @@ test('a topic is of interest while somebody watches, and between a snapshot and 
   clock.advance(100_000);
   expect(interest.lasts()).toBe(true);
   watchers = 0;
-  clock.advance(5_000);
+  clock.advance(4_000);
   expect(interest.lasts()).toBe(true);
   clock.advance(60_000);
   expect(interest.lasts()).toBe(false);

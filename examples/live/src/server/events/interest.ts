@@ -12,7 +12,7 @@ export interface Interest {
  * Tabs that share a stream get their snapshot from an answer that ends, and their share of the stream a moment later. What is
  * published in between is for them, too, although nobody watches then.
  */
-const LINGER = 30_000;
+const LINGER = 10_000;
 
 export function createInterest(
   hub: Pick<Hub, 'watchers' | 'presence'>,

@@ -33,9 +33,10 @@ export function compressedFiles(folder: string): CompressedFiles {
 export function preferCompressed(files: CompressedFiles, prefix = ''): RequestHandler {
   return (request, response, next) => {
     if (request.method === 'GET' || request.method === 'HEAD') {
-      const { pathname, search } = new URL(request.url, 'http://localhost');
-      const chosen = files.choose(response, prefix + pathname.slice(1)).slice(prefix.length);
-      request.url = `/${chosen}${search}`;
+      // Not by `URL`, which takes // for the beginning of a host.
+      const [path = '', ...query] = request.url.split('?');
+      const chosen = files.choose(response, prefix + path.slice(1)).slice(prefix.length);
+      request.url = [`/${chosen}`, ...query].join('?');
     }
     next();
   };

@@ -97,6 +97,7 @@ test('pages and assets are sent in the compressed form that a client accepts', a
     forever,
   ]);
   expect((await ask('/plain.svg', 'gzip')).slice(1, 3)).toEqual([null, null]);
+  for (const path of ['//[', '/%', '/assets//[']) expect((await ask(path, 'gzip'))[0]).toBe(false);
   server.close();
   await remove();
 });

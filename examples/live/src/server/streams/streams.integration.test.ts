@@ -30,14 +30,14 @@ describe('the topic of a stream', () => {
       const answer = await person.get(`/events?${query}`);
       expect(answer, query).toMatchObject({ status: 400, body: { code: 'topic/unknown' } });
     }
-    for (const query of ['topic=', 'topic=a%0Ab', 'topic=tidings:welcome']) {
+    for (const query of ['topic=', 'topic=a%0Ab']) {
       const answer = await person.get(`/events?${query}`);
       expect(answer, query).toMatchObject({ status: 400, body: { code: 'topic/invalid' } });
     }
     const many = Array.from({ length: 50 }, (_, i) => `topic=user/${i + 1}`).join('&');
     expect(await person.get(`/events?${many}`)).toMatchObject({
       status: 400,
-      body: { code: 'topic/too-many' },
+      body: { code: 'limit/topics' },
     });
     expect(await person.get('/events')).toMatchObject({ status: 400, body: { code: 'topic/missing' } });
     expect(server.hub.stats().connected).toBe(0);

@@ -86,11 +86,18 @@ export class Connection implements Receiver, Task {
   /** Where it begins, if that was asked for before it opened. */
   #verdict: Promise<Verdict> | undefined;
 
-  constructor(id: string, request: ConnectRequest, delivery: Delivery, format: Format) {
+  /** `userAgent`: the request's, as a text that connections share. */
+  constructor(
+    id: string,
+    request: ConnectRequest,
+    delivery: Delivery,
+    format: Format,
+    userAgent: string | undefined = request.userAgent,
+  ) {
     this.id = id;
     this.#delivery = delivery;
     this.#subscription = delivery.subscriptions.join(request.wanted, request.granted, format);
-    this.#request = shareMatchers(request, this.#subscription);
+    this.#request = toShared(request, this.#subscription, userAgent);
     this.#reader = new Reader(delivery, 0);
     this.connectedAt = delivery.clock.now();
     this.admittedAt = delivery.clock.monotonic();
@@ -231,7 +238,11 @@ export class Connection implements Receiver, Task {
     const { format } = this.#subscription;
     subscriptions.leave(this.#subscription, this);
     this.#subscription = subscriptions.join(wanted, granted, format);
-    this.#request = shareMatchers({ ...this.#request, expiresAt, issuedAt, tokenId }, this.#subscription);
+    this.#request = toShared(
+      { ...this.#request, expiresAt, issuedAt, tokenId },
+      this.#subscription,
+      this.#request.userAgent,
+    );
     this.#toldExpiry = false;
     this.#reading = undefined;
     const seq = this.#reader?.cursor ?? log.tail.head;
@@ -543,9 +554,13 @@ export class Connection implements Receiver, Task {
  * Takes the subscription's matchers, which equal connections share. Field by field: an object made by a spread takes
  * 50 bytes more.
  */
-function shareMatchers(request: ConnectRequest, { wanted, granted }: Subscription): ConnectRequest {
+function toShared(
+  request: ConnectRequest,
+  { wanted, granted }: Subscription,
+  userAgent: string | undefined,
+): ConnectRequest {
   const { start, otherwise, reconnects, subject, member, expiresAt, issuedAt, tokenId } = request;
-  const { remote, userAgent, protocol, audience, handler } = request;
+  const { remote, protocol, audience, handler } = request;
   return {
     wanted,
     granted,

@@ -111,6 +111,8 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   const { tail } = follower;
   const writer = new GroupWriter(write);
   let closing: Promise<void> | undefined;
+  /** A closed log can be asked for it, but no longer reads. */
+  let floorAtClose: number | undefined;
   const whileOpen = createWhileOpen(() => closing === undefined);
 
   async function write(events: readonly NewEvent[], calls: readonly number[]): Promise<readonly Answer[]> {
@@ -153,7 +155,13 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
     await writer.append([]);
   }
 
+  function floorNow(): number {
+    const [oldest] = Array.from(store.events.getKeys({ limit: 1 }));
+    return oldest === undefined ? tail.head : oldest - 1;
+  }
+
   async function close(): Promise<void> {
+    floorAtClose = floorNow();
     await writer.finish();
     wakeUps?.close();
     await follower.stop();
@@ -179,8 +187,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
     lineage: lineageOf(store),
     shared,
     get floor() {
-      const [oldest] = Array.from(store.events.getKeys({ limit: 1 }));
-      return oldest === undefined ? tail.head : oldest - 1;
+      return floorAtClose ?? floorNow();
     },
     get newestLoss() {
       // Losses ahead of the tail are reported when it gets there.

@@ -57,6 +57,16 @@ describe.each([
   );
 });
 
+test('says where it begins also while it is being closed and afterwards, as stats ask for it', async () => {
+  const log = lmdbLog({ path: newFolder(), retention: { events: 2 } });
+  await append(log, ...[1, 2, 3, 4].map((data) => ({ topics: 'a', data })));
+  const { floor } = log;
+  const closing = log.close();
+  expect(log.floor).toBe(floor);
+  await closing;
+  expect(log.floor).toBe(floor);
+});
+
 describe('an LMDB log that is opened again', () => {
   async function reopen(
     options: Partial<LmdbLogOptions>,

@@ -9,7 +9,7 @@ const {
 /**
  * One script for every change of the log: it appends a group, supersedes, trims. Redis runs it as a whole, and writes
  * its effects to replicas and to the append-only file as one transaction, so a group is in the log as a whole or not at
- * all. Without events it only expires and trims.
+ * all. Without events it only expires and trims. Longer than other files because Redis takes it as one text.
  *
  * KEYS[1]: the stream. ARGV: see `write` in `index.ts`; `records.ts` has those of an event.
  *
