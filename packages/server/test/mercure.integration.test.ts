@@ -283,6 +283,11 @@ describe('publishing', () => {
     ['the hub’s path in escapes', 'topic=/.well-known/%2565rcure'.replace('%2565rcure', '%256Dercure/x')],
     ['the hub’s path behind dots', 'topic=/.well-known/mercure/../mercure/x'],
     ['the hub’s path behind escaped dots', 'topic=/a/%252e%252e/.well-known/mercure/x'],
+    ['the hub’s path before dots that lead out of it', 'topic=/.well-known/mercure/subscriptions/../../../x'],
+    [
+      'the hub’s path before backslashes that lead out of it',
+      'topic=/.well-known/mercure/x%5C..%5C..%5C..%5Cx',
+    ],
     ['the hub’s path with backslashes', 'topic=/.well-known%5Cmercure%5Cx'],
     ['the hub’s path with a query', 'topic=/.well-known/mercure?x'],
   ])('is refused with %s, whatever the token allows', async (_, form) => {

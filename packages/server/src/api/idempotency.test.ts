@@ -38,6 +38,16 @@ describe('an Idempotency-Key', () => {
     );
   });
 
+  it('stays taken if a request failed while another with the same body was on its way', () => {
+    const idempotency = new Idempotency();
+    const first = idempotency.identify('k', 'ann', bytes('one'), EVENTS);
+    idempotency.identify('k', 'ann', bytes('one'), EVENTS);
+    first.failed();
+    expect(() => idempotency.identify('k', 'ann', bytes('two'), EVENTS)).toThrow(
+      expect.objectContaining({ code: 'request/idempotency-key-reused' }),
+    );
+  });
+
   it.each(['', '"', '""', 'a b', 'ä', '"a', 'a"b', 'a\\b', 'x'.repeat(256)])('is not %j', (key) => {
     expect(() => new Idempotency().identify(key, 'ann', bytes('x'), EVENTS)).toThrow(
       expect.objectContaining({ code: 'request/invalid-idempotency-key', status: 400 }),

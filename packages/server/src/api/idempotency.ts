@@ -5,6 +5,12 @@ import { createError } from 'tidings/transport';
 /** Requests whose bodies are remembered, to tell a retry from a key that is used for something else. */
 const REMEMBERED = 10_000;
 
+/** What a key was used for, and by how many requests. */
+interface Use {
+  readonly digest: string;
+  requests: number;
+}
+
 /**
  * `Idempotency-Key`: the events of a request get ids made of it, and the log stores an id only once. So a retry appends
  * nothing, whichever server gets it and whatever was restarted in between, for as long as the log keeps the events.
@@ -12,7 +18,7 @@ const REMEMBERED = 10_000;
  * https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  */
 export class Idempotency {
-  readonly #digests = new Map<string, string>();
+  readonly #uses = new Map<string, Use>();
 
   /**
    * @param credential keys of different credentials have nothing to do with each other.
@@ -26,31 +32,32 @@ export class Idempotency {
   ): { readonly events: readonly EventInput[]; readonly failed: () => void } {
     const name = hash(`${credential}\n${keyOf(header)}`);
     const digest = hash(body);
-    const known = this.#digests.get(name);
-    if (known !== undefined && known !== digest) {
+    const use = this.#uses.get(name) ?? { digest, requests: 0 };
+    if (use.digest !== digest) {
       throw createError(
         'request/idempotency-key-reused',
         'This `Idempotency-Key` was used for another body: a new request needs a new key.',
       );
     }
     // At once: another body under the same key may come while this one is being published.
-    this.#remember(name, digest);
+    use.requests += 1;
+    this.#remember(name, use);
     return {
       // An id that the publisher chose is at least as good.
       events: events.map((event, i) => ({ ...event, id: event.id ?? `${name}.${i}` })),
       failed: () => {
-        // What failed may be mended under the same key.
-        if (known === undefined) this.#digests.delete(name);
+        // What failed may be mended under the same key, unless another request with this body has succeeded, or still may.
+        if (use.requests === 1) this.#uses.delete(name);
       },
     };
   }
 
-  #remember(name: string, digest: string): void {
-    this.#digests.delete(name);
-    this.#digests.set(name, digest);
-    if (this.#digests.size <= REMEMBERED) return;
-    const [oldest = ''] = this.#digests.keys();
-    this.#digests.delete(oldest);
+  #remember(name: string, use: Use): void {
+    this.#uses.delete(name);
+    this.#uses.set(name, use);
+    if (this.#uses.size <= REMEMBERED) return;
+    const [oldest = ''] = this.#uses.keys();
+    this.#uses.delete(oldest);
   }
 }
 

@@ -31,14 +31,17 @@ export interface Access {
 
 /** Tokens as the draft has them, https://www.rfc-editor.org/rfc/rfc9068, and in 0.x mode those of 0.x. */
 export function createAccess(hub: Hub, authenticator: Authenticator): Access {
-  const { cookie, legacy, origins } = hub;
+  const { cookie, legacy } = hub;
   const cookies = legacy ? [cookie, LEGACY.cookie] : [cookie];
   const own = {
     cookies,
     queryParameters: legacy ? [LEGACY.token] : [],
     headerWins: true,
     ...(!legacy && { types: ['at+jwt'] }),
-    origins,
+    // A reload may change them.
+    get origins() {
+      return hub.origins;
+    },
     // Compiling what the claims say may take several turns, so that comes afterwards.
     toGrant: () => ({ publish: [], subscribe: [], private: [] }),
   } satisfies Door;

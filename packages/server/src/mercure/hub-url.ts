@@ -36,11 +36,14 @@ export function toHubUrl(text: string, setting: string): HubUrl {
 
 /**
  * Whether a topic belongs to the hub itself: its path, resolved against the hub's URL, is the hub's or below it, whatever
- * the host.
+ * the host. So does one that only begins like it, such as with `/..` behind it: the log compares topics as they are written.
  */
 export function isReserved(topic: string, { href, path }: HubUrl): boolean {
-  if (!URL.canParse(topic, href)) return false;
-  const at = decodeUnreserved(new URL(topic, href).pathname);
+  if (isWithin(topic, path)) return true;
+  return URL.canParse(topic, href) && isWithin(decodeUnreserved(new URL(topic, href).pathname), path);
+}
+
+function isWithin(at: string, path: string): boolean {
   return at === path || at.startsWith(`${path}/`);
 }
 

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { gatewayOf, preflightHeaders } from 'tidings/transport';
 import { bodyLimit, publishOrigins as listedToPublish } from '../api/settings.ts';
 import { corsOf } from '../api/stream.ts';
+import type { Settings } from '../config/setting.ts';
 import type { RunningPart, ServerContext, ServerPart } from '../server/part.ts';
 import * as rows from '../server/settings.ts';
 import { createAccess } from './access.ts';
@@ -38,19 +39,33 @@ export const mercure: ServerPart = {
     const { settings, development } = context;
     const url = hubUrlOf(settings, development);
     if (url === undefined) return {};
-    const publishOrigins = [new URL(url.href).origin, ...settings.get(listedToPublish)];
+    const publishOriginsOf = (given: Settings): readonly string[] => [
+      new URL(url.href).origin,
+      ...given.get(listedToPublish),
+    ];
+    let publishOrigins = publishOriginsOf(settings);
     const hub: Hub = {
       url,
       urlPatterns: createUrlPatterns(url.href),
       uriTemplates: createUriTemplates(),
       cookie: settings.get(cookieName),
       cors: corsOf(settings, development),
-      publishOrigins,
-      origins: [...publishOrigins, ...settings.get(rows.corsOrigins)],
+      get publishOrigins() {
+        return publishOrigins;
+      },
+      get origins() {
+        return [...publishOrigins, ...settings.get(rows.corsOrigins)];
+      },
       legacy: settings.get(legacyEnabled),
       development,
     };
-    return serve(hub, context);
+    const running = await serve(hub, context);
+    return {
+      ...running,
+      reload(next) {
+        publishOrigins = publishOriginsOf(next);
+      },
+    };
   },
 };
 

@@ -140,6 +140,8 @@ describe('the admin API', () => {
   test('refuses what makes no sense', async () => {
     for (const path of [
       '/connections?sort=size',
+      '/connections?sort=constructor',
+      '/connections?sort=__proto__',
       '/connections?limit=0',
       '/connections?phase=up',
       '/topics?sbject=a',

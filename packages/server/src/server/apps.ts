@@ -43,6 +43,9 @@ function createApp(logger: Logger, trustProxy: boolean | string[], listener?: Li
   return app;
 }
 
+/** Milliseconds that a peer whose request is broken has to read why, and to hang up. */
+const LINGER = 1000;
+
 function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return socket.destroy() as never;
   const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
@@ -55,4 +58,6 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): 
         tooLarge ? 'The headers are too large.' : 'This is no HTTP request.',
       );
   socket.end(rawProblem(status, problem));
+  // Node no longer looks after it, and the peer may never hang up.
+  setTimeout(() => socket.destroy(), LINGER).unref();
 }

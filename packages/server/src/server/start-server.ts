@@ -9,6 +9,7 @@ import { refuseRevoked } from '../auth/revocation.ts';
 import type { Setting, Settings } from '../config/setting.ts';
 import { reachable } from './addresses.ts';
 import { createInternalApp, createPublicApp } from './apps.ts';
+import { closerOf } from './closing.ts';
 import { createServerHub } from './hub.ts';
 import { createListener } from './listener.ts';
 import { createObservers } from './observers.ts';
@@ -79,6 +80,8 @@ async function start(
   undo.push(() => listener.close());
   const publicApp = createPublicApp(settings, logger, listener);
   const internalApp = settings.get(rows.internalEnabled) ? createInternalApp(logger) : undefined;
+  const closePublic = closerOf(publicApp);
+  const closeInternal = internalApp && closerOf(internalApp);
   let phase: ServerPhase = 'starting';
   const context: ServerContext = {
     settings,
@@ -115,13 +118,14 @@ async function start(
   async function close(): Promise<void> {
     phase = 'draining';
     await delay(settings.get(rows.shutdownDelay));
-    await hub.close({ within: settings.get(rows.shutdownWithin) });
-    await publicApp.close();
+    const within = settings.get(rows.shutdownWithin);
+    await hub.close({ within });
+    await closePublic(within);
     listener.close();
     for (const part of parts.toReversed()) await part.close?.();
     await authenticator.close();
     phase = 'closed';
-    await internalApp?.close();
+    await closeInternal?.(within);
   }
 
   let current = settings;

@@ -70,7 +70,12 @@ export function choice(first: Fragment, ...others: readonly Fragment[]): Fragmen
 /** At least `min` and at most `max` times. */
 export function repeat(fragment: Fragment, min: number, max: number): Fragment {
   return (automaton) => {
-    for (let i = 0; i < min; i += 1) fragment(automaton);
+    for (let i = 0; i < min; i += 1) {
+      const { next } = automaton;
+      fragment(automaton);
+      // Nothing stays nothing. Repetitions of it within each other would never meet the limit, nor come to an end.
+      if (automaton.next === next) return;
+    }
     if (max === Infinity) {
       const loop = automaton.next;
       const targets = automaton.split(loop + 1);

@@ -201,6 +201,16 @@ describe('a URL Pattern', () => {
     const { user, system } = process.cpuUsage(before);
     expect((user + system) / 50).toBeLessThan(5000);
   });
+
+  test('is read in a bounded time with repetitions of nothing within each other', () => {
+    const before = process.cpuUsage();
+    const compiled = new BoundedUrlPattern('/a(b(?:(?:(?:){99}){999}){999})', BASE);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(1000);
+    const [parts, longer] = [toUrlParts('/ab', BASE), toUrlParts('/abb', BASE)];
+    if (parts === undefined || longer === undefined) throw new Error('no URL');
+    expect([compiled.matches(parts), compiled.matches(longer)]).toEqual([true, false]);
+  });
 });
 
 function isValid(pattern: string): boolean {

@@ -46,7 +46,8 @@ export function registerViews(app: FastifyInstance, context: AdminContext): void
   app.get('/connections', async (request) => {
     const query = queryOf(request, ['q', 'topic', 'subject', 'phase', 'sort', 'limit']);
     const limit = numberIn(query, 'limit', 100, 1000);
-    const order = ORDERS[query.get('sort') ?? 'newest'];
+    const sort = query.get('sort') ?? 'newest';
+    const order = Object.hasOwn(ORDERS, sort) ? ORDERS[sort] : undefined;
     if (order === undefined)
       throw createError(
         'request/invalid-query',
