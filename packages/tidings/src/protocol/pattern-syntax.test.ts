@@ -41,7 +41,10 @@ describe('a pattern in another syntax', () => {
         compile: (text) => ({ beginning: text, matches: (subject) => subject.text === text + end }),
       });
     const sets = ['1', '2'].map((end) => createMatcherSet([syntaxOf(end).pattern('a')]));
-    expect(sets.map((set) => ['a1', 'a2'].filter((topic) => set.matchesTopic(topic)))).toEqual([['a1'], ['a2']]);
+    expect(sets.map((set) => ['a1', 'a2'].filter((topic) => set.matchesTopic(topic)))).toEqual([
+      ['a1'],
+      ['a2'],
+    ]);
     expect(sets[0]?.key).not.toBe(sets[1]?.key);
   });
 
