@@ -80,6 +80,15 @@ export const haproxy = {
 };
 
 /** @type {Need} */
+export const buildah = {
+  name: 'buildah',
+  debianPackage: 'buildah',
+  tests: "the test that builds the server's image",
+  howTo: 'install buildah (Debian, Ubuntu: apt-get install buildah)',
+  find: () => onPath('buildah'),
+};
+
+/** @type {Need} */
 export const php = {
   name: 'PHP',
   debianPackage: 'php-cli',
@@ -98,7 +107,7 @@ export const systemd = {
 };
 
 /** @type {readonly Need[]} */
-export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy, php, systemd];
+export const needs = [chromium, redis, postgres, pgbouncer, nginx, haproxy, php, systemd, buildah];
 
 /** Debian keeps the servers of all versions off the PATH. Newest first. */
 function debianPostgres() {

@@ -1,18 +1,7 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-
-/** The page and its styles are served as they are in the sources; its scripts, as the compiler makes them. */
-const SOURCES = new URL('../../src/console/page/', import.meta.url);
-const SCRIPTS = new URL('../../dist/console/page/', import.meta.url);
-
-const TYPES: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  svg: 'image/svg+xml',
-  js: 'text/javascript; charset=utf-8',
-};
+import { consoleFiles } from './console-files.ts';
 
 /** Nothing from elsewhere, nothing inline, in nobody's frame. */
 const HEADERS = {
@@ -27,10 +16,11 @@ const HEADERS = {
 
 /** The console at `/console/`: a page over the admin API. It holds no secret, so it needs no token itself. */
 export function registerConsole(app: FastifyInstance, logger: Logger): void {
+  const files = consoleFiles();
   // Only when the sources run without a build.
-  if (!existsSync(SCRIPTS)) return logger.warn('the console has not been built');
+  if (files === undefined) return logger.warn('the console has not been built');
   for (const url of ['/', '/console']) app.get(url, (_request, reply) => reply.redirect('/console/'));
-  for (const { name, content, type } of files()) {
+  for (const { name, content, type } of files) {
     const etag = `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`;
     app.get(`/console/${name === 'index.html' ? '' : name}`, (request, reply) => {
       void reply.headers({ ...HEADERS, etag });
@@ -38,16 +28,4 @@ export function registerConsole(app: FastifyInstance, logger: Logger): void {
       return reply.type(type).send(content);
     });
   }
-}
-
-function files(): { readonly name: string; readonly content: Buffer; readonly type: string }[] {
-  return [[SOURCES, /\.(html|css|svg)$/] as const, [SCRIPTS, /\.js$/] as const].flatMap(([folder, wanted]) =>
-    readdirSync(folder)
-      .filter((name) => wanted.test(name))
-      .map((name) => ({
-        name,
-        content: readFileSync(new URL(name, folder)),
-        type: TYPES[name.slice(name.lastIndexOf('.') + 1)] ?? 'application/octet-stream',
-      })),
-  );
 }
