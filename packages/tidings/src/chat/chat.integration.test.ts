@@ -152,7 +152,7 @@ test('aborting stops the model also before the server has answered', async () =>
   const fetch: typeof globalThis.fetch = async (...args) => {
     const response = await globalThis.fetch(...args);
     // A slow network: the server has the question, and the page has nothing yet.
-    if (String(args[0]) === app.api)
+    if ((args[0] as string) === app.api)
       await new Promise((_, reject) => {
         args[1]?.signal?.addEventListener('abort', () => reject(new DOMException('Aborted.', 'AbortError')));
       });
@@ -179,7 +179,7 @@ test('works on pages without a secure context, which have no crypto.randomUUID',
   const bodies: { run: string }[] = [];
   const fetch: typeof globalThis.fetch = (...args) => {
     Object.defineProperty(crypto, 'randomUUID', { value: randomUUID, configurable: true, writable: true });
-    bodies.push(JSON.parse(String(args[1]?.body)) as { run: string });
+    bodies.push(JSON.parse(args[1]?.body as string) as { run: string });
     return globalThis.fetch(...args);
   };
   const transport = createChatTransport<Message>({ api: app.api, fetch });
