@@ -14,10 +14,13 @@ interface Tab {
 }
 
 /** Tabs of different users on one topic: each has a subscription of its own, and labels of its own. */
-async function startTabs(tuning: Partial<Tuning>): Promise<{ hub: Hub; clock: TurnedClock; tabs: Tab[] }> {
+async function startTabs(
+  tuning: Partial<Tuning>,
+  count = TABS,
+): Promise<{ hub: Hub; clock: TurnedClock; tabs: Tab[] }> {
   const clock = inTurns(createManualClock());
   const hub = startHub({ clock, log: memoryLog({ epoch: 'e', now: clock.now }) }, { ...TUNING, ...tuning });
-  const tabs = Array.from({ length: TABS }, (_, user): Tab => {
+  const tabs = Array.from({ length: count }, (_, user): Tab => {
     const ids: number[] = [];
     const connection = gatewayOf(hub).admit({
       wanted: createMatcherSet(['popular', `user/${user}`]),
@@ -32,7 +35,8 @@ async function startTabs(tuning: Partial<Tuning>): Promise<{ hub: Hub; clock: Tu
       labels: true,
     });
     const write = (bytes: Uint8Array): boolean => {
-      const text = new TextDecoder().decode(bytes);
+      // A large event comes alone, after its id.
+      const text = new TextDecoder().decode(bytes.length > 500_000 ? bytes.subarray(0, 300) : bytes);
       for (const [, seq] of text.matchAll(/^id: e\.(\d+)\nevent: n$/gm)) ids.push(Number(seq));
       return true;
     };
@@ -88,4 +92,18 @@ test('A burst to many subscriptions is matched for a few events at a time, and a
   expect(mostInATurn(clock, tabs, events, () => received(tabs))).toBe(1000);
   for (const { ids } of tabs) expect(ids).toEqual(Array.from({ length: events }, (_, i) => i + 1));
   expect(hub.stats()).toMatchObject({ delivered: TABS * events, flushes: 8 });
+});
+
+test('A flush that was finished early leaves later ones their turns', async () => {
+  const { hub, clock, tabs } = await startTabs({ slicedFrom: 20, slice: 0, lookEvery: 10 }, 30);
+  await hub.publish('popular', 1, { type: 'n' });
+  const before = received(tabs);
+  clock.turn();
+  expect(received(tabs) - before).toBe(10);
+  // So much that the flush under way is finished at once, in the middle.
+  const data = 'x'.repeat(900_000);
+  await hub.publishAll(Array.from({ length: 6 }, () => ({ topics: 'popular', data, type: 'n', raw: true })));
+  expect(received(tabs)).toBeGreaterThanOrEqual(tabs.length);
+  expect(mostInATurn(clock, tabs, 7, () => received(tabs))).toBe(10);
+  for (const { ids } of tabs) expect(ids).toEqual([1, 2, 3, 4, 5, 6, 7]);
 });

@@ -33,6 +33,21 @@ describe('a pattern in another syntax', () => {
     expect(set.matches(['nothing', 'AZ'])).toBe(true);
   });
 
+  test('is not that of another syntax with the same name', () => {
+    const syntaxOf = (end: string) =>
+      createPatternSyntax({
+        name: 'same',
+        subjectOf: (topic) => ({ text: topic }),
+        compile: (text) => ({ beginning: text, matches: (subject) => subject.text === text + end }),
+      });
+    const sets = ['1', '2'].map((end) => createMatcherSet([syntaxOf(end).pattern('a')]));
+    expect(sets.map((set) => ['a1', 'a2'].filter((topic) => set.matchesTopic(topic)))).toEqual([
+      ['a1'],
+      ['a2'],
+    ]);
+    expect(sets[0]?.key).not.toBe(sets[1]?.key);
+  });
+
   test('survives being taken from a set and put into another', () => {
     const { syntax } = words();
     const set = createMatcherSet(createMatcherSet(['x', syntax.pattern('a|z')]).matchers);

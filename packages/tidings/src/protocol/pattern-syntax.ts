@@ -81,12 +81,13 @@ export function createPatternSyntax<Subject extends PatternSubject>(
     const message = `Expected \`name\` of a syntax to be of a-z, 0-9 and "-", got ${JSON.stringify(name)}.`;
     throw createError('hub/invalid-option', message, { details: { option: 'name' } });
   }
+  const mark = markOf(name);
   const subjectOf = remember((topic) => (isHubs(topic) ? undefined : options.subjectOf(topic)));
   const index: PatternIndex = { name, textOf: (topic) => subjectOf(topic)?.text };
 
   function compileText(text: string): Foreign {
     const { matches, beginning, looks = 1 } = compile(text);
-    return new Foreign(text, index, beginning, looks, (topic) => {
+    return new Foreign(mark + text, text, index, beginning, looks, (topic) => {
       const subject = subjectOf(topic);
       return subject !== undefined && matches(subject);
     });
@@ -97,9 +98,18 @@ export function createPatternSyntax<Subject extends PatternSubject>(
     pattern(text, maxLength) {
       assertPatternLength(text, maxLength);
       // None of the hub's own patterns begins like this, since they have no groups.
-      return shareCompiled(`(${name})${text}`, () => compileText(text));
+      return shareCompiled(mark + text, () => compileText(text));
     },
   };
+}
+
+const made = new Map<string, number>();
+
+/** How its patterns begin. Another syntax of this name, such as that of another hub, may compare topics otherwise. */
+function markOf(name: string): string {
+  const before = made.get(name) ?? 0;
+  made.set(name, before + 1);
+  return before === 0 ? `(${name})` : `(${name} ${before + 1})`;
 }
 
 /** Hidden topics, tags, and runs: only patterns that name those read them. */
@@ -127,6 +137,7 @@ function remember<Subject>(
 }
 
 class Foreign implements ForeignPattern {
+  readonly pattern: string;
   readonly text: string;
   readonly index: PatternIndex;
   readonly beginning: string;
@@ -136,21 +147,19 @@ class Foreign implements ForeignPattern {
   readonly matches: (topic: string) => boolean;
 
   constructor(
+    pattern: string,
     text: string,
     index: PatternIndex,
     beginning: string,
     looks: number,
     matches: (topic: string) => boolean,
   ) {
+    this.pattern = pattern;
     this.text = text;
     this.index = index;
     this.beginning = beginning;
     this.looks = looks;
     this.matches = matches;
-  }
-
-  get pattern(): string {
-    return `(${this.index.name})${this.text}`;
   }
 
   /** For those who look at a connection's topics. */

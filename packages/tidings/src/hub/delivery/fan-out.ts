@@ -287,7 +287,8 @@ export class FanOut {
       for (; walk.index < walk.batches.length; walk.index += 1) {
         const isDone = deadline === Infinity ? this.#pushEach(walk) : this.#pushUntil(walk, deadline);
         if (!isDone) {
-          clock.defer(() => this.#advance(tuning.slice));
+          // Should it be finished early, the next flush has turns of its own.
+          clock.defer(() => this.#walk === walk && this.#advance(tuning.slice));
           return false;
         }
         walk.iterator = undefined;
