@@ -153,6 +153,8 @@ async function main() {
 async function stop() {
   if (stopping) return;
   stopping = true;
+  // What is just being started has to be stopped, too.
+  await starting.catch(() => undefined);
   for (const end of running.splice(0).toReversed()) await end();
 }
 
@@ -168,7 +170,8 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
     );
   });
 }
-main().catch(async (/** @type {unknown} */ error) => {
+const starting = main();
+starting.catch(async (/** @type {unknown} */ error) => {
   console.error(error instanceof Error ? error.message : error);
   await stop();
   process.exit(1);

@@ -69,3 +69,11 @@ test('whoever opens a chat is told what happens to it from then on', async () =>
   expect((await chats.join('c', 'bob'))?.people).toEqual(['ann', 'bob']);
   expect(await chats.join('c', 'bob')).toBeUndefined();
 });
+
+test('what can’t be the id of a chat is none, however long it is', async () => {
+  const chats = await start();
+  const id = 'x'.repeat(5000);
+  expect(chats.get(id)).toBeUndefined();
+  expect(chats.page(id).messages).toEqual([]);
+  expect(await chats.join(id, 'ann')).toBeUndefined();
+});

@@ -22,6 +22,8 @@ export interface Asked {
 
 const MOST_PEOPLE = 50;
 const TITLE_LENGTH = 60;
+/** Characters of a chat's id. It comes from a URL, and LMDB throws at longer keys. */
+const ID_LENGTH = 100;
 
 /** The chats and their messages, on the disk. */
 export interface Chats {
@@ -48,6 +50,14 @@ export function openChats(path: string): Chats {
   const chats = root.openDB<Chat, string>({ name: 'chats' });
   const messages = root.openDB<StoredMessage[], string>({ name: 'messages' });
 
+  function get(id: string): Chat | undefined {
+    return id.length > ID_LENGTH ? undefined : chats.get(id);
+  }
+
+  function messagesOf(id: string): readonly StoredMessage[] {
+    return (id.length > ID_LENGTH ? undefined : messages.get(id)) ?? [];
+  }
+
   function save(chat: Chat): Chat {
     const changed = { ...chat, revision: chat.revision + 1 };
     chats.putSync(chat.id, changed);
@@ -55,24 +65,24 @@ export function openChats(path: string): Chats {
   }
 
   function page(id: string): ChatPage {
-    const { title = 'New chat', revision = 0, status = 'done' } = chats.get(id) ?? {};
-    return { id, title, revision, status, messages: messages.get(id) ?? [] };
+    const { title = 'New chat', revision = 0, status = 'done' } = get(id) ?? {};
+    return { id, title, revision, status, messages: messagesOf(id) };
   }
 
   return {
     page,
-    get: (id) => chats.get(id),
+    get,
     all: () => Array.from(chats.getRange(), ({ value }) => value),
     join: (id, person) =>
       root.transaction(() => {
-        const chat = chats.get(id);
+        const chat = get(id);
         if (chat === undefined || chat.people.includes(person)) return undefined;
         return save({ ...chat, people: [...chat.people, person].slice(-MOST_PEOPLE) });
       }),
     ask: ({ chat: id, person, run, question, now }) =>
       root.transaction(() => {
-        const before = chats.get(id) ?? firstOf(id, person, question, now);
-        const known = messages.get(id) ?? [];
+        const before = get(id) ?? firstOf(id, person, question, now);
+        const known = messagesOf(id);
         // The same request again, after a network failure.
         if (before.run === run) return { chat: before, messages: upTo(known, question) };
         if (before.status === 'running') return undefined;
@@ -82,9 +92,9 @@ export function openChats(path: string): Chats {
       }),
     finish: (id, run, status, answer, now) =>
       root.transaction(() => {
-        const chat = chats.get(id);
+        const chat = get(id);
         if (chat === undefined || chat.run !== run || chat.status !== 'running') return undefined;
-        const known = messages.get(id) ?? [];
+        const known = messagesOf(id);
         const isEmpty = answer.parts.every(({ text }) => text === '');
         if (!isEmpty) messages.putSync(id, [...known, answer]);
         return save({ ...chat, status, updatedAt: now });
