@@ -301,6 +301,7 @@ describe('publishing', () => {
 
   test.each([
     ['too large a body', { topic: 'a', data: 'x'.repeat(70_000) }],
+    ['too many fields', `topic=a&${'x&'.repeat(30_000)}`],
     ['too long a topic', { topic: 'x'.repeat(1025) }],
     ['too many topics', Array.from({ length: 17 }, (_, i) => ['topic', String(i)] as const)],
     ['too long an id', { topic: 'a', id: 'x'.repeat(256) }],
@@ -889,5 +890,22 @@ describe('active subscriptions', () => {
       });
       expect(status).toBe(400);
     }
+  });
+});
+
+describe('the HTTP API with Mercure on', () => {
+  test.each([
+    ['without topics', { data: 1 }, 'topic/missing'],
+    ['with a misspelt `topics`', { topic: 'a', data: 1 }, 'event/invalid-option'],
+    ['with a number for topics', { topics: 7, data: 1 }, 'topic/invalid'],
+    ['with an empty topic', { topics: '', data: 1 }, 'topic/invalid'],
+  ])('refuses an event %s, and says what is wrong', async (_name, event, code) => {
+    const token = await mint([], { claims: { tidings: { publish: [{ pattern: '*' }] } } });
+    const response = await fetch(`${server.publicUrl}/v1/publish`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(event),
+    });
+    expect([response.status, await response.json()]).toEqual([400, expect.objectContaining({ code })]);
   });
 });
