@@ -148,6 +148,18 @@ describe('tidings subscribe', () => {
     const refused = subscribe('a', '--token', 'x.y.z');
     expect(await refused.ended()).toBe(1);
     expect(refused.printed.err).toContain('auth/unauthorized');
+    expect(refused.printed.err).not.toContain('sent none');
+  });
+
+  test('and publishing say how to give a token if they were given none', async () => {
+    const refused = subscribe('a', '--token', '');
+    expect(await refused.ended()).toBe(1);
+    expect(refused.printed.err).toContain('This command sent none: give it --token-file or TIDINGS_TOKEN.');
+    const { status, err } = await run(['publish', 'a', 'x'], {
+      environment: { ...environment, TIDINGS_TOKEN: '' },
+    });
+    expect(status).toBe(1);
+    expect(err).toContain('This command sent none: give it --token-file or TIDINGS_TOKEN.');
   });
 
   test('says that events are missing, and with --strict ends with 1', async () => {

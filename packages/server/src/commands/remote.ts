@@ -55,6 +55,13 @@ function readToken(path: string): string {
   }
 }
 
+/** What to do about a 401 if the command had no credential to send. Empty if it had one. */
+export function adviceOnMissingToken({ headers }: Remote): string {
+  return headers['authorization'] === undefined
+    ? ' This command sent none: give it --token-file or TIDINGS_TOKEN. `tidings token` makes one.'
+    : '';
+}
+
 /** A refusal in one line: the problem's detail and code if there is one. */
 export function describeRefusal(status: number, body: string): string {
   try {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Remote } from './remote.ts';
-import { describeRefusal } from './remote.ts';
+import { adviceOnMissingToken, describeRefusal } from './remote.ts';
 
 export interface SendOptions {
   readonly remote: Remote;
@@ -46,7 +46,8 @@ async function attempt({ remote, body, contentType, idempotencyKey }: SendOption
     });
     const text = await response.text();
     if (response.ok) return { outcome: { ok: true, answer: JSON.parse(text) } };
-    const outcome: Sent = { ok: false, reason: describeRefusal(response.status, text) };
+    const advice = response.status === 401 ? adviceOnMissingToken(remote) : '';
+    const outcome: Sent = { ok: false, reason: describeRefusal(response.status, text) + advice };
     if (response.status !== 429 && response.status < 500) return { outcome };
     return { outcome, retryAfter: (Number(response.headers.get('retry-after')) || 0) * 1000 };
   } catch (error) {

@@ -9,7 +9,7 @@ import {
   textOf,
 } from '../cli/command.ts';
 import { CursorFile } from './cursor-file.ts';
-import { REMOTE_FLAGS, remoteOf } from './remote.ts';
+import { REMOTE_FLAGS, type Remote, adviceOnMissingToken, remoteOf } from './remote.ts';
 
 /** `tidings subscribe TOPIC…` */
 export const subscribe: Command = {
@@ -56,18 +56,22 @@ export const subscribe: Command = {
       headers: remote.headers,
       ...(cursor !== undefined && { cursor }),
     });
-    return follow(client, { given, terminal, count, file });
+    return follow(client, { given, remote, terminal, count, file });
   },
 };
 
 interface Following {
   readonly given: Given;
+  readonly remote: Remote;
   readonly terminal: Terminal;
   readonly count: number;
   readonly file: CursorFile | undefined;
 }
 
-async function follow(client: EventClient, { given, terminal, count, file }: Following): Promise<number> {
+async function follow(
+  client: EventClient,
+  { given, remote, terminal, count, file }: Following,
+): Promise<number> {
   const say = (text: string): void => {
     if (given.flags['quiet'] !== true) terminal.err(`${text}\n`);
   };
@@ -99,7 +103,8 @@ async function follow(client: EventClient, { given, terminal, count, file }: Fol
     return missing ? 1 : 0;
   } catch (error) {
     if (!(error instanceof TidingsError)) throw error;
-    terminal.err(`${error.message} (${error.code})\n`);
+    const advice = error.code === 'auth/unauthorized' ? adviceOnMissingToken(remote) : '';
+    terminal.err(`${error.message} (${error.code})${advice}\n`);
     return 1;
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, end);

@@ -82,6 +82,19 @@ describe('the admin API', () => {
     }
   });
 
+  test('says which media type it expected, and which it got', async () => {
+    const response = await fetch(`${server.internalUrl}/admin/v1/revoke`, {
+      method: 'POST',
+      headers: { ...admin, 'content-type': 'application/x-www-form-urlencoded' },
+      body: '{"subject":"ann"}',
+    });
+    expect(response.status).toBe(415);
+    expect(await response.json()).toMatchObject({
+      code: 'request/unsupported-media-type',
+      detail: 'Expected a body of application/json, got "application/x-www-form-urlencoded".',
+    });
+  });
+
   test('is off without a token, and refuses one that is short', async () => {
     const without = await startInProcess({ 'internal.token': undefined });
     const { status, body } = await without.admin('/stats');

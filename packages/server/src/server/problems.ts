@@ -9,7 +9,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 /** Answers every failure with problem details (RFC 9457), as the library does. */
 export function answerProblems(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((error: FastifyError | TidingsError, request, reply) => {
-    const problem = toTidingsError(error);
+    const problem = toTidingsError(error, request);
     if (problem.code === 'request/handler-failed')
       logger.error(
         { err: error, method: request.method, route: request.routeOptions.url },
@@ -36,7 +36,7 @@ export function sendProblem(reply: FastifyReply, error: TidingsError): FastifyRe
 }
 
 /** Errors of Fastify, by their status: it has many codes for a few kinds of failure. */
-function toTidingsError(error: FastifyError | TidingsError): TidingsError {
+function toTidingsError(error: FastifyError | TidingsError, request: FastifyRequest): TidingsError {
   if (error instanceof TidingsError && error.status !== undefined) return error;
   const status = error instanceof TidingsError ? 500 : (error.statusCode ?? 500);
   const cause = { cause: error };
@@ -50,12 +50,18 @@ function toTidingsError(error: FastifyError | TidingsError): TidingsError {
     case 415:
       return createError(
         'request/unsupported-media-type',
-        'This server takes no body of this media type here.',
+        `Expected a body of application/json, got ${mediaTypeOf(request)}.`,
         cause,
       );
     default:
       return createError('request/handler-failed', 'The server failed to handle the request.', cause);
   }
+}
+
+/** Without its parameters, and cut off: it comes from the client. */
+function mediaTypeOf({ headers }: FastifyRequest): string {
+  const [type = ''] = (headers['content-type'] ?? '').split(';', 1);
+  return type === '' ? 'none' : JSON.stringify(type.trim().slice(0, 100));
 }
 
 function notFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): TidingsError {
