@@ -301,6 +301,7 @@ describe('publishing', () => {
 
   test.each([
     ['too large a body', { topic: 'a', data: 'x'.repeat(70_000) }],
+    ['too many fields', `topic=a&${'x&'.repeat(30_000)}`],
     ['too long a topic', { topic: 'x'.repeat(1025) }],
     ['too many topics', Array.from({ length: 17 }, (_, i) => ['topic', String(i)] as const)],
     ['too long an id', { topic: 'a', id: 'x'.repeat(256) }],

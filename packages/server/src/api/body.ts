@@ -20,7 +20,7 @@ export const MEDIA_TYPES: Readonly<Record<string, MediaType>> = {
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** @throws {TidingsError} `request/invalid-body`, `request/too-many-events`, `event/invalid-option`. */
+/** @throws {TidingsError} `request/invalid-body`, `request/too-many-events`, `request/body-too-large`, `event/*`. */
 export function parseBody(type: MediaType, bytes: Uint8Array, most: number): PublishBody {
   const text = decode(bytes);
   switch (type) {
@@ -43,7 +43,20 @@ export function parseBody(type: MediaType, bytes: Uint8Array, most: number): Pub
           'request/invalid-body',
           'The body looks like JSON, and came as a form. Send it with `Content-Type: application/json`.',
         );
+      assertFields(text);
       return { events: [eventOf(new URLSearchParams(text))], isList: false };
+  }
+}
+
+/** The most fields of a form, nearly all of which are topics: the body's limit allows for so many that reading them takes long. */
+const MAX_FIELDS = 2000;
+
+function assertFields(form: string): void {
+  let fields = 0;
+  for (let at = form.indexOf('&'); at !== -1; at = form.indexOf('&', at + 1)) {
+    fields += 1;
+    if (fields >= MAX_FIELDS)
+      throw createError('request/body-too-large', `A form may have ${MAX_FIELDS} fields.`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type EventLog, type Matcher, type TidingsError, unauthorized } from 'tidings';
+import { type EventLog, type Matcher, type TidingsError, forbidden, unauthorized } from 'tidings';
 import { formatCursor, parseCursor } from 'tidings/log';
 import { describeRequest, openStream } from 'tidings/node';
 import {
@@ -95,14 +95,19 @@ async function readSubscription(request: FastifyRequest, visitor: Visitor, hub: 
   return { typed, matchers: all, lastEventId: lastEventIdOf(request, pairs, hub) };
 }
 
-/** Routing is not authorization: with a token one may listen to any topic, and gets what isn't private. */
+/**
+ * Routing is not authorization: with a token of the protocol one may listen to any topic, and gets what isn't private. An API
+ * key is none: it reads here what it reads elsewhere.
+ */
 function assertMayListen(matchers: readonly Matcher[], { grant }: Visitor): void {
-  if (grant.credential !== undefined) return;
-  const open = createMatcherSet(grant.subscribe);
-  if (!matchers.every((matcher) => open.covers(matcher)))
-    throw unauthorized(
-      'These topics need an access token: send it as `Authorization: Bearer …`, or as a cookie.',
-    );
+  const isApiKey = grant.credential !== undefined && grant.claims === undefined;
+  if (grant.credential !== undefined && !isApiKey) return;
+  const open = createMatcherSet([...grant.subscribe, ...grant.private]);
+  if (matchers.every((matcher) => open.covers(matcher))) return;
+  if (isApiKey) throw forbidden('This API key may not read these topics.');
+  throw unauthorized(
+    'These topics need an access token: send it as `Authorization: Bearer …`, or as a cookie.',
+  );
 }
 
 /** The field comes from a client that reconnects, and is newer than the URL. */

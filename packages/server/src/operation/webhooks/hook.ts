@@ -58,7 +58,7 @@ function listOfTexts(expected: string, accepts: (text: string) => boolean = (tex
 
 const HOOK: Checks<HookText> = {
   name: { expected: 'up to 100 letters, digits, - or _', accepts: isName },
-  url: { expected: 'a URL that begins with http:// or https://', accepts: isUrl },
+  url: { expected: 'a URL that begins with http:// or https://, without a user name', accepts: isUrl },
   events: listOfTexts(`a list of ${HOOK_EVENTS.join(', ')}`, (text) =>
     (HOOK_EVENTS as readonly string[]).includes(text),
   ),
@@ -163,6 +163,9 @@ function isName(value: unknown): boolean {
   return typeof value === 'string' && /^[\w-]{1,100}$/.test(value);
 }
 
+/** `fetch` refuses URLs with a user name or a password. */
 function isUrl(value: unknown): boolean {
-  return typeof value === 'string' && /^https?:\/\//.test(value) && URL.canParse(value);
+  if (typeof value !== 'string' || !/^https?:\/\//.test(value) || !URL.canParse(value)) return false;
+  const { username, password } = new URL(value);
+  return username === '' && password === '';
 }

@@ -224,6 +224,7 @@ describe('webhooks', () => {
     for (const hook of [
       { name: 'no spaces' },
       { url: 'ftp://x' },
+      { url: 'https://user:password@example.com/hook' },
       { events: ['connected'] },
       { events: [] },
       { secrets: ['short'] },
