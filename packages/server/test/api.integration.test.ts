@@ -235,6 +235,13 @@ describe('a request to publish is refused', () => {
       400,
       'event/invalid-option',
     ],
+    [
+      'of JSON that came as a form',
+      event,
+      { type: 'application/x-www-form-urlencoded' },
+      400,
+      'request/invalid-body',
+    ],
     ['with data that is nested too deeply', deep, {}, 400, 'event/invalid-data'],
     ['with another content type', 'hello', { type: 'text/plain' }, 415, 'request/unsupported-media-type'],
     ['without a content type', new Uint8Array([1]), { type: '' }, 415, 'request/unsupported-media-type'],

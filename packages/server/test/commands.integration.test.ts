@@ -105,6 +105,7 @@ describe('tidings publish', () => {
     ['nothing to publish on', ['publish'], 2, 'Expected a topic'],
     ['too many words', ['publish', 'a', 'b', 'c'], 2, 'quote the data'],
     ['a misspelt flag', ['publish', 'a', 'b', '--privat'], 2, '--private'],
+    ['a flag without its group', ['serve', '--port=1'], 2, 'Did you mean --listen-port or --internal-port?'],
     ['data that is no JSON', ['publish', 'a', '{', '--json'], 2, 'JSON'],
     ['a ttl without a unit', ['publish', 'a', 'b', '--key', 'k', '--ttl', '5'], 2, '30s'],
     ['a refusal', ['publish', 'presence/a', 'b'], 1, 'topic/reserved'],

@@ -37,6 +37,12 @@ export function parseBody(type: MediaType, bytes: Uint8Array, most: number): Pub
       return { events: eventsOf(values, most), isList: true };
     }
     case 'form':
+      // What `curl -d` sends if nobody names a content type.
+      if (/^\s*[[{]/.test(text))
+        throw createError(
+          'request/invalid-body',
+          'The body looks like JSON, and came as a form. Send it with `Content-Type: application/json`.',
+        );
       assertFields(text);
       return { events: [eventOf(new URLSearchParams(text))], isList: false };
   }

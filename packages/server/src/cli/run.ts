@@ -67,7 +67,11 @@ function assertKnownFlags(name: string, { flags }: Command, args: readonly strin
   for (const token of tokens) {
     if (token.kind !== 'option' || known.includes(token.name)) continue;
     const likely = likelyName(token.name, known);
-    const advice = likely === undefined ? '' : ` Did you mean --${likely}?`;
+    // `--port` is what everybody tries first, for `--listen-port`.
+    const longer = known.filter((flag) => flag.endsWith(`-${token.name}`));
+    const advised = likely === undefined ? longer : [likely];
+    const advice =
+      advised.length === 0 ? '' : ` Did you mean ${advised.map((flag) => `--${flag}`).join(' or ')}?`;
     throw new UsageError(`"tidings ${name}" has no flag ${token.rawName}.${advice}`);
   }
 }

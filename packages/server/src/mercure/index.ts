@@ -75,9 +75,7 @@ async function serve(hub: Hub, context: ServerContext): Promise<RunningPart> {
     // What is no topic gets the error for that.
     return (
       type === RESERVED_TYPE ||
-      [topics]
-        .flat()
-        .some((topic) => typeof topic === 'string' && topic !== '' && isReserved(topic, hub.url))
+      [topics].flat().some((topic) => typeof topic === 'string' && topic !== '' && isReserved(topic, hub.url))
     );
   });
   const gateway = gatewayOf(context.hub);
