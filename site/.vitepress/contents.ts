@@ -90,6 +90,11 @@ export const groups: readonly Group[] = [
       entry('Vue', 'guides/vue', 'A composable'),
       entry('Svelte', 'guides/svelte', 'A store'),
       entry('A plain page', 'guides/plain-page', 'EventSource, or the client without a bundler'),
+      entry(
+        'Examples: one per server',
+        'examples/servers',
+        'The same small app with Express, Fastify, Koa, Hono, NestJS, node:http, HTTP/2, Bun, Deno',
+      ),
       entry('Example: React', 'examples/react', 'A small app to read and run'),
       entry(
         'Example: a chat with a model',

@@ -1,38 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DEADLINE } from '../../../../scripts/deadline.ts';
 import { ask } from '../http/client.ts';
 import { within } from '../http/deadline.ts';
+import { runtimeBinary } from './binary.ts';
 
-const require = createRequire(import.meta.url);
 const program = fileURLToPath(new URL('program.mjs', import.meta.url));
 
-const ARCH = process.arch === 'arm64' ? 'aarch64' : 'x64';
-const LIBC = process.platform === 'linux' ? '-glibc' : '';
-
-// Each brings its binary as an optional dependency of its own, one package for each platform.
-const bun = (): string[] => [
-  binary('bun', `@oven/bun-${process.platform.replace('win32', 'windows')}-${ARCH}`, 'bin/bun'),
-];
-const deno = (): string[] => [
-  binary('deno', `@deno/${process.platform}-${process.arch}${LIBC}`, 'deno'),
-  'run',
-  '--allow-all',
-  '--quiet',
-];
-
-function binary(owner: string, name: string, path: string): string {
-  const from = createRequire(require.resolve(`${owner}/package.json`));
-  return join(
-    dirname(from.resolve(`${name}/package.json`)),
-    process.platform === 'win32' ? `${path}.exe` : path,
-  );
-}
+const bun = (): string[] => [runtimeBinary('bun')];
+const deno = (): string[] => [runtimeBinary('deno'), 'run', '--allow-all', '--quiet'];
 
 const cases: readonly (readonly [string, () => string[], 'node' | 'fetch'])[] = [
   ['tidings/fetch on Node, served by Hono', () => [process.execPath], 'fetch'],
