@@ -124,7 +124,7 @@ export const groups: readonly Group[] = [
         'deploy',
         'nginx, HAProxy, Caddy, Traefik, Cloudflare, AWS, Kubernetes, systemd, Heroku, Fly.io',
       ),
-      entry('Scale', 'scale', 'What one process can do, and the next steps'),
+      entry('Scale', 'scale', 'What one process and one log can do, up to a million connections'),
       entry('Several processes', 'guides/several-processes', 'One per core, on one log'),
       entry(
         'Several machines',

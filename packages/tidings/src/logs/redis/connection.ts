@@ -37,7 +37,7 @@ interface NodeRedis {
 
 /** The cluster of `redis` or `@redis/client`, which needs each command's key. */
 interface NodeRedisCluster {
-  sendCommand(key: string, isReadonly: boolean, command: readonly string[]): Promise<unknown>;
+  sendCommand(key: string, isReadonly: boolean, command: string[]): Promise<unknown>;
   readonly slots: unknown;
   duplicate(): NodeRedisCluster;
   connect(): Promise<unknown>;
@@ -106,7 +106,7 @@ function ofIoredis(client: Ioredis, options: ConnectionOptions, owned: boolean):
 
 function ofNodeRedis(client: AnyNodeRedis, options: ConnectionOptions, owned: boolean): Connection {
   const send = (command: readonly string[]): Promise<unknown> => {
-    if ('slots' in client) return client.sendCommand(options.key, false, command);
+    if ('slots' in client) return client.sendCommand(options.key, false, [...command]);
     return 'getSentinelNode' in client
       ? client.sendCommand(false, [...command])
       : client.sendCommand(command);

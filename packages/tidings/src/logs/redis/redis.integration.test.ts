@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis as Ioredis } from 'ioredis';
-import { createClient, createSentinel } from '@redis/client';
+import { createClient, createCluster, createSentinel } from '@redis/client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type RedisServer, hasRedis, startRedis } from '../../../test/engines/redis.ts';
 import { until, untilAsync } from '../../../test/http/deadline.ts';
@@ -118,6 +118,30 @@ describe.runIf(hasRedis)('the Redis log with a client of the app', () => {
     const [one, two] = [await redisLog({ client }), await redisLog({ client })];
     await one.append([toNewEvent({ topics: 'a', data: 1 })]);
     await until('the other has it', () => two.tail.head === 1);
+    await Promise.all([one.close(), two.close()]);
+  });
+
+  test('takes one of a cluster, of ioredis and of @redis/client', async () => {
+    const node = await startRedis('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1');
+    onTestFinished(() => node.stop());
+    const settings = new Ioredis(node.port, '127.0.0.1');
+    onTestFinished(() => settings.disconnect());
+    await settings.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await untilAsync('all slots are served', async () =>
+      String(await settings.call('CLUSTER', 'INFO')).includes('cluster_state:ok'),
+    );
+    const ofIoredis = new Ioredis.Cluster([{ host: '127.0.0.1', port: node.port }]);
+    onTestFinished(() => ofIoredis.disconnect());
+    const ofNodeRedis = createCluster({ rootNodes: [{ url: node.url }] });
+    ofNodeRedis.on('error', () => {});
+    await ofNodeRedis.connect();
+    onTestFinished(() => ofNodeRedis.destroy());
+    const [one, two] = [await redisLog({ client: ofIoredis }), await redisLog({ client: ofNodeRedis })];
+    const events = ['a', 'b', 'c'].map((topic) => toNewEvent({ topics: topic, data: topic }));
+    await one.append(events);
+    await until('the other has them', () => two.tail.head === 3);
+    await two.append(events);
+    await until('the first one has the other’s', () => one.tail.head === 6);
     await Promise.all([one.close(), two.close()]);
   });
 
