@@ -16,7 +16,8 @@ const server = createSecureServer({ key, cert, allowHTTP1: true }, async (req, r
       if ((body += text).length > 10_000) return res.writeHead(413).end();
     }
     const { title } = JSON.parse(body);
-    const { cursor } = await hub.publish('news', { title: String(title) });
+    if (typeof title !== 'string') return res.writeHead(400).end();
+    const { cursor } = await hub.publish('news', { title });
     res.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ cursor }));
   } catch (error) {
     res.writeHead(error.status ?? 400).end();

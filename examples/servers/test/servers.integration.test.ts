@@ -77,7 +77,7 @@ describe.each(apps)('the app with $name', ({ name, file, command }) => {
     expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(40);
   });
 
-  test('publishes, streams, resumes and shuts down with a goodbye', async () => {
+  test('refuses what has no title, publishes, streams, resumes and shuts down with a goodbye', async () => {
     const { app, url, output } = await start(command);
     const request = name === 'HTTP/2' ? askHttp2 : ask;
     const publish = async (title: string): Promise<number> => {
@@ -85,6 +85,9 @@ describe.each(apps)('the app with $name', ({ name, file, command }) => {
       expect(Object.keys(await reply.json())).toEqual(['cursor']);
       return reply.status;
     };
+    for (const json of [{}, null, { title: 1 }])
+      expect((await request(`${url}/news`, { method: 'POST', json })).status, JSON.stringify(json)).toBe(400);
+
     const first = await request(`${url}/events?topic=news`);
     expect(first.status).toBe(200);
     expect((await first.frames.nextEvent()).type).toBe('tidings:welcome');
