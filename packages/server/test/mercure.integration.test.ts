@@ -892,3 +892,20 @@ describe('active subscriptions', () => {
     }
   });
 });
+
+describe('the HTTP API with Mercure on', () => {
+  test.each([
+    ['without topics', { data: 1 }, 'topic/missing'],
+    ['with a misspelt `topics`', { topic: 'a', data: 1 }, 'event/invalid-option'],
+    ['with a number for topics', { topics: 7, data: 1 }, 'topic/invalid'],
+    ['with an empty topic', { topics: '', data: 1 }, 'topic/invalid'],
+  ])('refuses an event %s, and says what is wrong', async (_name, event, code) => {
+    const token = await mint([], { claims: { tidings: { publish: [{ pattern: '*' }] } } });
+    const response = await fetch(`${server.publicUrl}/v1/publish`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(event),
+    });
+    expect([response.status, await response.json()]).toEqual([400, expect.objectContaining({ code })]);
+  });
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decode, record, startHub } from './fixture.ts';
+import { createMatcherSet, gatewayOf, secretOf } from './internals.ts';
 import { settle } from './peer.ts';
 
 const failure = new Error('write after end');
@@ -80,5 +81,25 @@ describe('a transport that throws', () => {
     bad.connection.destroy();
     expect(failures).toEqual([failure]);
     expect([hub.stats().connections, clock.timers]).toEqual([0, 0]);
+  });
+
+  test.each([
+    ['before its topics change', true],
+    ['after its topics have changed', false],
+  ])('%s leaves no subscription and no member behind', async (_, isLive) => {
+    const { hub, clock, publish } = startHub({ presence: [{ match: { pattern: '*' }, grace: 0 }] });
+    const bad = record(hub);
+    await settle();
+    if (isLive) await publish('a', 1);
+    bad.onWrite = fail;
+    const terms = { wanted: createMatcherSet(['b']), granted: createMatcherSet([]), expiresAt: undefined };
+    const claim = { connection: bad.connection.info.id, secret: secretOf(bad.connection) };
+    await gatewayOf(hub)
+      .change(claim, () => terms)
+      .catch((error: unknown) => expect(error).toMatchObject({ code: 'connection/unknown' }));
+    clock.advance(1000);
+    await settle();
+    expect(bad.connection.info.phase).toBe('closed');
+    expect([hub.stats().topics, hub.presence('a').count, hub.presence('b').count]).toEqual([0, 0, 0]);
   });
 });

@@ -5,13 +5,14 @@ import { Chat } from './chat.tsx';
 import { Icon } from './icons.tsx';
 import { pathOf, useRoute } from './route.ts';
 import { Sidebar } from './sidebar.tsx';
+import { uuid } from './uuid.ts';
 
 export function App({ me }: { readonly me: Me }): ReactElement {
   const { chat, go } = useRoute();
   const states = useStates<ChatSummary>(CHAT, { topics: me.topic, key: 'id' });
   const chats = useMemo(() => [...states.values()].toSorted((a, b) => b.updatedAt - a.updatedAt), [states]);
   // The start page is a chat that nobody has asked anything in: it gets its name now, and its address with the first question.
-  const [blank, setBlank] = useState(() => crypto.randomUUID());
+  const [blank, setBlank] = useState(() => uuid());
   const id = chat ?? blank;
   const drawer = useRef<HTMLDialogElement>(null);
   const [model, setModel] = useState(me.models[0] ?? '');
@@ -19,7 +20,7 @@ export function App({ me }: { readonly me: Me }): ReactElement {
   const open = useCallback(
     (path: string) => {
       drawer.current?.close();
-      if (path === '/') setBlank(crypto.randomUUID());
+      if (path === '/') setBlank(uuid());
       go(path);
     },
     [go],
@@ -62,7 +63,8 @@ export function App({ me }: { readonly me: Me }): ReactElement {
               <Icon name="menu" />
             </button>
             <h1 className="bar-title">{title}</h1>
-            {chat !== undefined && <CopyLink />}
+            {/* Browsers have a clipboard on HTTPS and localhost only. */}
+            {chat !== undefined && 'clipboard' in navigator && <CopyLink />}
           </header>
           <Chat
             key={id}

@@ -60,9 +60,11 @@ function Code({ children }: Pick<ComponentProps<'pre'>, 'children'>): ReactEleme
       <pre ref={pre} tabIndex={0} aria-label="Code">
         {children}
       </pre>
-      <button className="button button-small code-copy" onClick={() => void copy()}>
-        {isCopied ? 'Copied' : 'Copy'}
-      </button>
+      {'clipboard' in navigator && (
+        <button className="button button-small code-copy" onClick={() => void copy()}>
+          {isCopied ? 'Copied' : 'Copy'}
+        </button>
+      )}
     </div>
   );
 }

@@ -72,9 +72,12 @@ export const mercure: ServerPart = {
 async function serve(hub: Hub, context: ServerContext): Promise<RunningPart> {
   const { settings, publicApp, authenticator, publisher, observers, log, logger } = context;
   publisher.reserve(({ topics, type }) => {
-    const list = typeof topics === 'string' ? [topics] : topics;
+    // What is no topic gets the error for that.
     return (
-      type === RESERVED_TYPE || list.some((topic) => typeof topic === 'string' && isReserved(topic, hub.url))
+      type === RESERVED_TYPE ||
+      [topics]
+        .flat()
+        .some((topic) => typeof topic === 'string' && topic !== '' && isReserved(topic, hub.url))
     );
   });
   const gateway = gatewayOf(context.hub);

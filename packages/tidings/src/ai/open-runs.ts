@@ -2,7 +2,7 @@ import type { Hub } from '../hub/hub.ts';
 import type { Item } from '../hub/delivery/items.ts';
 import { OWNERS, RECORDS, STOPS, WATCHES } from './names.ts';
 import { RECORD_TYPE, type RunRecord, type StoredRecord } from './record.ts';
-import { storedOf } from './records.ts';
+import { closing, storedOf } from './records.ts';
 
 export interface OpenRunsEvents {
   /** A record was begun or changed. */
@@ -24,6 +24,7 @@ const PATIENCE = 5000;
 interface Waiter {
   readonly key: string;
   readonly check: () => void;
+  readonly finish: () => void;
 }
 
 /**
@@ -82,13 +83,14 @@ export class OpenRuns {
     return this.#records.has(key);
   }
 
+  /** @throws {TidingsError} `hub/unavailable` if the records aren't read before the end. */
   async find(key: string): Promise<StoredRecord | undefined> {
-    await this.#until('', () => this.#isCaughtUp);
+    await this.#untilCaughtUp();
     return this.#records.get(key);
   }
 
   async ofChat(chatTopic: string): Promise<readonly StoredRecord[]> {
-    await this.#until('', () => this.#isCaughtUp);
+    await this.#untilCaughtUp();
     return Array.from(this.#chats.get(chatTopic) ?? [], (key) => this.#records.get(key) as StoredRecord);
   }
 
@@ -104,6 +106,12 @@ export class OpenRuns {
       this.#takeRecord(stored.name.key, stored);
   }
 
+  async #untilCaughtUp(): Promise<void> {
+    await this.#until('', () => this.#isCaughtUp);
+    if (!this.#isCaughtUp) throw closing();
+  }
+
+  /** Resolves without it at the end. */
   #until(key: string, isTrue: () => boolean, patience = Infinity): Promise<void> {
     return new Promise((resolve) => {
       const finish = (): void => {
@@ -111,7 +119,10 @@ export class OpenRuns {
         this.#waiters.delete(waiter);
         resolve();
       };
-      const waiter = { key, check: () => void (isTrue() && finish()) };
+      const check = (): void => {
+        if (isTrue() || this.#controller.signal.aborted) finish();
+      };
+      const waiter = { key, check, finish };
       const cancel = patience === Infinity ? undefined : this.#setTimer(finish, patience);
       this.#waiters.add(waiter);
       waiter.check();
@@ -143,6 +154,7 @@ export class OpenRuns {
   close(): void {
     this.#controller.abort();
     this.#cancelRetry?.();
+    for (const { finish } of this.#waiters) finish();
   }
 
   async #follow(): Promise<void> {

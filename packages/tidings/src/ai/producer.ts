@@ -158,6 +158,10 @@ export class Producer {
       () => this.#published(),
       (error: unknown) => {
         this.#isPublishing = false;
+        // Later chunks would leave a hole where these belong.
+        this.#pending = [];
+        // The source has ended well, but its answer isn't whole.
+        if (this.#ending?.status === 'done') this.#ending = undefined;
         this.#fail(error);
         this.#finishIfEnding();
       },

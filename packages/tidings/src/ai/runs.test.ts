@@ -214,6 +214,21 @@ describe('a run', () => {
     });
   });
 
+  test('fails when its chunks are too long, also if its source has ended by the time the log refuses them', async () => {
+    const { runs, settle } = fixture({ maxLength: 100 });
+    await settle();
+    const source = handSource();
+    source.push('x'.repeat(200));
+    source.finish();
+    const starting = runs.start({ chat: 'c', id: 'x' }, () => source);
+    await settle();
+    const viewer = watch(await starting);
+    await settle();
+    expect(viewer.items.at(-1)).toMatchObject({
+      record: { status: 'failed', error: { code: 'run/too-large' } },
+    });
+  });
+
   test('fails when a chunk is bytes, or its producer returns something that is no stream', async () => {
     const { begin, runs, settle } = fixture();
     const { run, source } = await begin();

@@ -120,6 +120,24 @@ describe('starting a run', () => {
     expect(appends).toHaveLength(1);
   });
 
+  test('fails if the log refuses its last chunks, although its source has ended', async () => {
+    const { runs, answer, settle } = fixture();
+    await settle();
+    const source = handSource();
+    source.push('The ', 'tide');
+    source.finish();
+    const starting = runs.start({ chat: 'c', id: 'x' }, () => source);
+    await settle();
+    answer();
+    const run = await starting;
+    await settle();
+    answer(new Error('disk full'));
+    await settle();
+    answer();
+    await settle();
+    expect(await run.ended()).toMatchObject({ status: 'failed' });
+  });
+
   test('is waited for by close', async () => {
     const { runs, answer, settle, appends } = fixture();
     await settle();
@@ -171,4 +189,18 @@ test('apps can’t publish on the topics of runs', async () => {
   await expect(hub.publish(['a', 'tidings/runs/records'], 1)).rejects.toMatchObject({
     code: 'topic/reserved',
   });
+});
+
+test('a run is not waited for any more once the runs are closed', async () => {
+  const clock = createManualClock();
+  const hub = createHub({ log: memoryLog({ epoch: 'e', now: clock.now }), clock, onError: () => {} });
+  const runs = createRuns(hub, { clock, onError: () => {} });
+  // The records aren't read yet.
+  const finding = runs.find('c', 'x').catch((error: unknown) => error);
+  await runs.close();
+  for (let i = 0; i < 100; i += 1) {
+    clock.tick();
+    await Promise.resolve();
+  }
+  expect(await Promise.race([finding, Promise.resolve('hangs')])).toMatchObject({ code: 'hub/unavailable' });
 });

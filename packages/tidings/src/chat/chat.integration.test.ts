@@ -146,6 +146,57 @@ test('aborting stops the model', async () => {
   expect(seen.end).toBe('done');
 });
 
+test('aborting stops the model also before the server has answered', async () => {
+  const app = await start();
+  const controller = new AbortController();
+  const fetch: typeof globalThis.fetch = async (...args) => {
+    const response = await globalThis.fetch(...args);
+    // A slow network: the server has the question, and the page has nothing yet.
+    if ((args[0] as string) === app.api)
+      await new Promise((_, reject) => {
+        args[1]?.signal?.addEventListener('abort', () => reject(new DOMException('Aborted.', 'AbortError')));
+      });
+    return response;
+  };
+  const sending = createChatTransport<Message>({ api: app.api, fetch }).sendMessages({
+    trigger: 'submit-message',
+    chatId: 'c',
+    messageId: undefined,
+    messages: [{ id: 'u1' }],
+    abortSignal: controller.signal,
+  });
+  sending.catch(() => {});
+  await until(() => expect(app.produced()).toBe(1));
+  controller.abort();
+  await expect(sending).rejects.toMatchObject({ name: 'AbortError' });
+  await until(() => expect(app.source.isLeft).toBe(true));
+});
+
+test('works on pages without a secure context, which have no crypto.randomUUID', async () => {
+  const app = await start();
+  // The server in this process needs it.
+  const { randomUUID } = crypto;
+  const bodies: { run: string }[] = [];
+  const fetch: typeof globalThis.fetch = (...args) => {
+    Object.defineProperty(crypto, 'randomUUID', { value: randomUUID, configurable: true, writable: true });
+    bodies.push(JSON.parse(args[1]?.body as string) as { run: string });
+    return globalThis.fetch(...args);
+  };
+  const transport = createChatTransport<Message>({ api: app.api, fetch });
+  Object.defineProperty(crypto, 'randomUUID', { value: undefined, configurable: true, writable: true });
+  closers.push(() =>
+    Object.defineProperty(crypto, 'randomUUID', { value: randomUUID, configurable: true, writable: true }),
+  );
+  await transport.sendMessages({
+    trigger: 'submit-message',
+    chatId: 'c',
+    messageId: undefined,
+    messages: [{ id: 'u1' }],
+    abortSignal: undefined,
+  });
+  expect(bodies[0]?.run).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});
+
 test('leaving a chat closes its streams and stops nothing; the page can come back', async () => {
   const app = await start();
   const transport = createChatTransport<Message>({ api: app.api });

@@ -67,8 +67,8 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
     return visit.signal;
   }
 
-  async function stop(chatId: string): Promise<void> {
-    await request(`/${encodeURIComponent(chatId)}/stop`, { method: 'POST', keepalive: true });
+  async function stop(chatId: string, extra?: RequestOptions): Promise<void> {
+    await request(`/${encodeURIComponent(chatId)}/stop`, { method: 'POST', keepalive: true }, extra);
   }
 
   /** The rest of an answer after the cursor. */
@@ -83,36 +83,42 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
     return request(`/${encodeURIComponent(chatId)}/stream`, { headers, signal }, extra);
   }
 
-  function stopQuietly(chatId: string): void {
+  function stopQuietly(chatId: string, extra: RequestOptions): void {
     // Nobody waits for it: the stream is closed already, and the run will be abandoned.
-    stop(chatId).catch(() => {});
+    stop(chatId, extra).catch(() => {});
   }
 
   return {
     resumeStreamIsReplay: true,
-    stop,
+    stop: (chatId) => stop(chatId),
     leave(chatId) {
       visits.get(chatId)?.abort();
       visits.delete(chatId);
     },
     async sendMessages({ trigger, chatId, messageId, messages, abortSignal, ...extra }) {
       const more = await resolveValue(options.body);
-      const own = { id: chatId, messages, trigger, messageId, run: crypto.randomUUID() };
+      const own = { id: chatId, messages, trigger, messageId, run: randomId() };
       const body = JSON.stringify({ ...more, ...extra.body, ...own });
       const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
       const post = (signal: AbortSignal): Promise<Response> =>
         request('', { method: 'POST', headers, body, signal }, extra);
       const left = visitOf(chatId);
+      const onOver = (): void => {
+        if (abortSignal?.aborted === true) stopQuietly(chatId, extra);
+      };
+      const first = await post(anyOf(left, abortSignal)).catch((error: unknown) => {
+        // The server may have the question already.
+        onOver();
+        throw error;
+      });
       const source: AnswerSource = {
-        first: await assertAnswer(await post(anyOf(left, abortSignal))),
+        first: await assertAnswer(first),
         // Without a chunk, nothing says which answer it is. The server knows the run by its name, and starts no second one.
         open: async (cursor, signal) =>
           assertAnswer(await (cursor === '' ? post(signal) : follow(chatId, cursor, signal, extra))),
         left,
         silence,
-        onOver() {
-          if (abortSignal?.aborted === true) stopQuietly(chatId);
-        },
+        onOver,
       };
       return answerStream(source, abortSignal) as ReadableStream<never>;
     },
@@ -120,7 +126,15 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
       const count = (resumed.get(chatId) ?? 0) + 1;
       resumed.set(chatId, count);
       const left = visitOf(chatId);
+      const onOver = (): void => {
+        if (abortSignal?.aborted !== true) return;
+        // `useChat` also aborts a resumed stream to resume it anew, as in React's strict mode: that is no stop.
+        setTimeout(() => {
+          if (resumed.get(chatId) === count) stopQuietly(chatId, extra);
+        }, 0);
+      };
       const first = await follow(chatId, '', anyOf(left, abortSignal), extra).catch((error: unknown) => {
+        onOver();
         if (!left.aborted) throw error;
       });
       if (first === undefined || first.status === 204) return null;
@@ -129,17 +143,20 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
         open: async (cursor, signal) => assertAnswer(await follow(chatId, cursor, signal, extra)),
         left,
         silence,
-        onOver() {
-          if (abortSignal?.aborted !== true) return;
-          // `useChat` also aborts a resumed stream to resume it anew, as in React's strict mode: that is no stop.
-          setTimeout(() => {
-            if (resumed.get(chatId) === count) stopQuietly(chatId);
-          }, 0);
-        },
+        onOver,
       };
       return answerStream(source, abortSignal) as ReadableStream<never>;
     },
   };
+}
+
+/** A random UUID (version 4). `crypto.randomUUID` exists only on HTTPS and on localhost. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 /** Aborted as soon as one of them is. */

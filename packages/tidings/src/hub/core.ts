@@ -139,11 +139,11 @@ export class Core {
   /** Changes a connection's topics. @returns its cursor. */
   change(connection: Connection, terms: ConnectionTerms): string {
     const { wanted } = connection.request;
-    const cursor = connection.change(terms);
-    if (this.#passing.has(connection)) return cursor;
-    this.cluster.presence.join(difference(terms.wanted.topics, wanted.topics), connection.member);
-    this.cluster.presence.leave(difference(wanted.topics, terms.wanted.topics), connection.member.id);
-    return cursor;
+    return connection.change(terms, () => {
+      if (this.#passing.has(connection)) return;
+      this.cluster.presence.join(difference(terms.wanted.topics, wanted.topics), connection.member);
+      this.cluster.presence.leave(difference(wanted.topics, terms.wanted.topics), connection.member.id);
+    });
   }
 
   #forget(connection: Connection): void {

@@ -13,6 +13,8 @@ export {
   createMatcherSet,
   matcherOf,
 } from '../protocol/matcher-set.ts';
+/** An event's tags are among its topics. Nobody asks for their losses, so they are not worth remembering. */
+export { TAG_PREFIX, isTag } from '../protocol/tags.ts';
 export { literalPrefix } from '../protocol/pattern.ts';
 export { type LogEntry, canonicalOf, entryOf, expiryOf, leftOf, sizeOf } from './entry.ts';
 export { type PaceVerdict, conflictError, judgePace, valueSeqOf } from './conditions.ts';

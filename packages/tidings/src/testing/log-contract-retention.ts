@@ -5,6 +5,9 @@ import type { EventLog } from '../log/event-log.ts';
 import { type ContractCase, oneLog } from './contract-case.ts';
 import { append, appendMany, dataAfter, lost, read, readAll } from './log-steps.ts';
 
+/** As many tags as an event may have. */
+const TAG_NAMES = 'abcdefgh';
+
 /** A log's duties in retention, and in reporting its losses. */
 export const retentionCases: readonly ContractCase[] = [
   oneLog(
@@ -206,6 +209,26 @@ export const retentionCases: readonly ContractCase[] = [
         const third = await lossOf(log, matcher, true);
         assert.ok(third !== undefined && third.count > first.count && third.seq > first.seq);
       }
+    },
+  ),
+  oneLog(
+    'knows what topics have lost, however many tags went with their events',
+    { retention: { events: 2 } },
+    async (log, time) => {
+      const start = log.tail.head;
+      for (let i = 0; i < 700; i += 100) {
+        const events = Array.from({ length: 100 }, (_, n) => {
+          const tags = Object.fromEntries(Array.from(TAG_NAMES, (name) => [name, `${i + n}`]));
+          return { topics: 'tagged', data: n, tags };
+        });
+        await append(log, ...events);
+      }
+      await appendMany(log, 'noise', 3);
+      await log.trim(time.now);
+      assert.deepEqual(
+        await lost(log, start, ['tagged', 'other', { pattern: 'tag*' }, { pattern: 'other*' }]),
+        ['tagged', { pattern: 'tag*' }],
+      );
     },
   ),
   oneLog(

@@ -337,6 +337,22 @@ export const brokenLogs: readonly (readonly [
     withFault((log) => ({ losses: (after, matchers) => log.losses(after, matchers, true) })),
   ],
   [
+    'takes each pattern to have lost something, once many topics have',
+    'knows what topics have lost, however many tags went with their events',
+    withFault((log) => ({
+      losses: async (after, matchers, publicOnly) => {
+        const losses = await log.losses(after, matchers, publicOnly);
+        if (log.newestLoss < 600) return losses;
+        const others = matchers.patterns.map(({ pattern }) => ({
+          matcher: { pattern },
+          seq: log.newestLoss,
+          count: 1,
+        }));
+        return [...losses.filter(({ matcher }) => typeof matcher === 'string'), ...others];
+      },
+    })),
+  ],
+  [
     'counts losses of public and private events together',
     'counts losses of public events apart: a private one brings those who may not read it no second gap',
     withFault((log) => ({

@@ -42,6 +42,11 @@ export class Batch {
     return this.#flush.at;
   }
 
+  /** Whether it has been encoded and counted. */
+  get isGiven(): boolean {
+    return this.#output !== undefined;
+  }
+
   get output(): Output {
     return (this.#output ??= this.#give());
   }

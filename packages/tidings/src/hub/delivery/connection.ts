@@ -1,4 +1,5 @@
 import type { Gap, GoodbyeReason, Welcome } from '../../protocol/control.ts';
+import { createError } from '../../protocol/errors.ts';
 import { formatCursor } from '../../protocol/cursor.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { Member } from '../presence/presence.ts';
@@ -178,7 +179,7 @@ export class Connection implements Receiver, Task {
     this.#verdict = undefined;
     verdict.then(
       (found) => this.#begin(found, greeting),
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => this.fail(error),
     );
   }
 
@@ -219,7 +220,7 @@ export class Connection implements Receiver, Task {
       ...(audience !== undefined && { audience }),
     };
     const cursor = snapshot ? undefined : reader.cursorText;
-    this.#write(this.#subscription.format.welcome(welcome, retry, cursor, greeting));
+    this.#write(() => this.#subscription.format.welcome(welcome, retry, cursor, greeting));
     this.#pump();
   }
 
@@ -227,12 +228,20 @@ export class Connection implements Receiver, Task {
    * Changes the connection's topics and its expiry. Events of added topics begin after the cursor that is both in the
    * stream's `tidings:subscribed` event and returned here.
    *
+   * @param changed called once it has the new terms, before anything is sent that may close it.
    * @returns the cursor.
+   * @throws {TidingsError} `connection/unknown`: it closed meanwhile.
    */
-  change({ wanted, granted, expiresAt, issuedAt, tokenId }: ConnectionTerms): string {
+  change(
+    { wanted, granted, expiresAt, issuedAt, tokenId }: ConnectionTerms,
+    changed: () => void = () => {},
+  ): string {
     const { log, subscriptions } = this.#delivery;
     // Events published before the change go to the topics it had before.
     this.#settle();
+    // By a transport that throws.
+    if (this.#isClosed)
+      throw createError('connection/unknown', 'The connection ended meanwhile; connect anew.');
     const before = this.#request.wanted;
     const gained = createMatcherSet(wanted.matchers.filter((matcher) => !before.covers(matcher)));
     const { format } = this.#subscription;
@@ -247,6 +256,7 @@ export class Connection implements Receiver, Task {
     this.#reading = undefined;
     const seq = this.#reader?.cursor ?? log.tail.head;
     if (this.#phase === 'behind') this.#reader?.retarget(wanted, gained, wanted.key === before.key);
+    changed();
     this.#pump();
     return formatCursor({ epoch: log.tail.epoch, seq });
   }
@@ -259,7 +269,8 @@ export class Connection implements Receiver, Task {
   send(frame: string): boolean {
     this.#settle();
     if (this.#phase === 'ending' || this.#reader === undefined) return false;
-    const isTaken = this.#reader.post(this.#subscription.format.alone(frame));
+    const output = this.#encode(() => this.#subscription.format.alone(frame));
+    const isTaken = output !== undefined && this.#reader.post(output);
     this.#pump();
     return isTaken;
   }
@@ -272,7 +283,8 @@ export class Connection implements Receiver, Task {
     this.#settle();
     if (this.#reader === undefined || !this.#canRead) return;
     this.#toldExpiry = true;
-    this.#write(this.#subscription.format.expiring({ within }, this.#reader.cursorText));
+    const { cursorText } = this.#reader;
+    this.#write(() => this.#subscription.format.expiring({ within }, cursorText));
     this.#pump();
   }
 
@@ -309,7 +321,8 @@ export class Connection implements Receiver, Task {
     const { fanOut, clock, log, counters } = this.#delivery;
     const owed = fanOut.owedTo(this, this.#subscription);
     const { settled, pending } = fanOut;
-    if (owed !== undefined) this.push(owed.output, owed.seq, clock.monotonic());
+    const output = owed === undefined ? undefined : this.#encode(() => owed.output);
+    if (owed !== undefined && output !== undefined) this.push(output, owed.seq, clock.monotonic());
     this.#leaveLive(settled);
     if (this.#reader === undefined || !this.#canRead) return;
     const subscription = this.#subscription;
@@ -318,7 +331,7 @@ export class Connection implements Receiver, Task {
     if (entries.length === 0) return;
     counters.delivered += entries.length;
     this.#events += entries.length;
-    this.#write(subscription.format.events(entries, log.tail.epoch, true));
+    this.#write(() => subscription.format.events(entries, log.tail.epoch, true));
   }
 
   /** Goes on from the log, because the next push may leave out events that it wants. */
@@ -331,11 +344,12 @@ export class Connection implements Receiver, Task {
     clock.defer(() => this.#pump());
   }
 
-  /** Takes back from the counters what the flush under way would have brought: it was counted when the flush began. */
+  /** Takes back from the counters what the flush under way would have brought. */
   #giveUpOwed(): Batch | undefined {
     const { fanOut, counters } = this.#delivery;
     const owed = this.#phase === 'live' ? fanOut.owedTo(this, this.#subscription) : undefined;
-    if (owed === undefined) return undefined;
+    // Counted for all when the first was reached.
+    if (owed?.isGiven !== true) return owed;
     this.#bytes -= owed.output.length;
     this.#events -= owed.events;
     counters.bytes -= owed.output.length;
@@ -407,12 +421,15 @@ export class Connection implements Receiver, Task {
     this.#reader = undefined;
     // From now on the peer has the stall time to take the bytes that were sent.
     this.blockedAt = this.#delivery.clock.monotonic();
-    const output = this.#subscription.format.goodbye({ reason, retry: Math.round(retry) }, cursor);
+    const output = this.#encode(() =>
+      this.#subscription.format.goodbye({ reason, retry: Math.round(retry) }, cursor),
+    );
+    if (output === undefined) return;
     this.#count(output);
     try {
       this.#sink?.end(output);
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
@@ -458,7 +475,8 @@ export class Connection implements Receiver, Task {
     }
     if (reader.rests()) return 'rest';
     if (reader.isAt(fanOut.readable)) return this.#join(reader.cursor);
-    const read = reader.read(this.#subscription, fanOut.readable);
+    const read = this.#encode(() => reader.read(this.#subscription, fanOut.readable));
+    if (read === undefined) return 'done';
     if (read instanceof Promise) {
       this.#wait(reader, read);
       return 'done';
@@ -504,19 +522,23 @@ export class Connection implements Receiver, Task {
           this.#reading = reading;
         this.#pump();
       },
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => this.fail(error),
     );
   }
 
   #take(reading: Reading): void {
     const { counters } = this.#delivery;
     const before = counters.delivered;
-    const output = reading();
-    this.#events += counters.delivered - before;
-    if (output !== undefined) this.#write(output);
+    this.#write(() => {
+      const output = reading();
+      this.#events += counters.delivered - before;
+      return output;
+    });
   }
 
-  #write(output: Output): void {
+  #write(encode: () => Output | undefined): void {
+    const output = this.#encode(encode);
+    if (output === undefined) return;
     this.#count(output);
     this.#wroteAt = this.#delivery.clock.monotonic();
     const before = writing;
@@ -527,12 +549,22 @@ export class Connection implements Receiver, Task {
     if (!takesMore) this.blockedAt ??= this.#wroteAt;
   }
 
+  /** A format that throws takes down its own connection, as a transport does. */
+  #encode<T>(encode: () => T): T | undefined {
+    try {
+      return encode();
+    } catch (error) {
+      this.fail(error);
+      return undefined;
+    }
+  }
+
   /** A transport that throws takes down its own connection, and no event from any other. Answers as `write` does. */
   #send(output: Output): boolean {
     try {
       return this.#sink?.write(output) !== false;
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
       return true;
     }
   }
@@ -543,7 +575,7 @@ export class Connection implements Receiver, Task {
   }
 
   /** The client comes back with its cursor, so nothing is lost. */
-  #fail(error: unknown): void {
+  fail(error: unknown): void {
     if (this.#phase === 'closed') return;
     this.#delivery.report(error);
     this.destroy();

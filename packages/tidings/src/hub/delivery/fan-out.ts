@@ -3,6 +3,7 @@ import { LagSamples } from './lag-samples.ts';
 import { Batch, createEncoder } from './batch.ts';
 import { type Receiver, type Subscription, type Subscriptions, mayRead } from './subscription.ts';
 import type { LogEntry } from '../../log/entry.ts';
+import type { Output } from './sink.ts';
 import type { Tail } from '../../log/tail.ts';
 import type { Tuning } from './tuning.ts';
 
@@ -300,7 +301,10 @@ export class FanOut {
   }
 
   #pushEach(walk: Walk): true {
-    const { subscription, output, seq, at } = walk.batches[walk.index] as Batch;
+    const batch = walk.batches[walk.index] as Batch;
+    const { subscription, seq, at } = batch;
+    const output = outputOf(batch);
+    if (output === undefined) return true;
     for (const receiver of walk.iterator ?? subscription.live) {
       walk.order = receiver.order;
       receiver.push(output, seq, at);
@@ -310,7 +314,10 @@ export class FanOut {
 
   #pushUntil(walk: Walk, deadline: number): boolean {
     const { clock, tuning } = this.#options;
-    const { subscription, output, seq, at } = walk.batches[walk.index] as Batch;
+    const batch = walk.batches[walk.index] as Batch;
+    const { subscription, seq, at } = batch;
+    const output = outputOf(batch);
+    if (output === undefined) return true;
     // Leaving the loop doesn't end the iterator: those of a Set have no `return`.
     walk.iterator ??= subscription.live.values();
     for (const receiver of walk.iterator) {
@@ -346,6 +353,16 @@ export class FanOut {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const each of waiting) each.flushed();
+  }
+}
+
+/** Undefined if the format throws, which takes down its connections. */
+function outputOf(batch: Batch): Output | undefined {
+  try {
+    return batch.output;
+  } catch (error) {
+    for (const receiver of batch.subscription.live) receiver.fail(error);
+    return undefined;
   }
 }
 

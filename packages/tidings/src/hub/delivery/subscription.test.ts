@@ -6,7 +6,7 @@ import { type Receiver, Subscriptions } from './subscription.ts';
 import { frames, joinFrames } from './frames.ts';
 import type { LogEntry } from '../../log/entry.ts';
 
-const nobody: Receiver = { push: () => {}, order: 0 };
+const nobody: Receiver = { push: () => {}, fail: () => {}, order: 0 };
 
 describe('subscriptions', () => {
   test('are shared by connections with the same topics and grants, in any order', () => {

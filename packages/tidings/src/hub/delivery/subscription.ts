@@ -14,6 +14,8 @@ export interface Receiver {
    * subscription's `pushed` counts the bytes given to its live receivers.
    */
   push(output: Output, seq: number, now: number): void;
+  /** Ends it: its events can't be encoded. */
+  fail(error: unknown): void;
   /** Grows with each receiver that goes live; the lower one is pushed to first. */
   readonly order: number;
 }

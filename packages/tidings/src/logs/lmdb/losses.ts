@@ -1,4 +1,4 @@
-import type { LogEntry } from '../../log/index.ts';
+import { type LogEntry, isTag } from '../../log/index.ts';
 import {
   LOSS_KINDS,
   type LogState,
@@ -25,6 +25,8 @@ export class Losses {
     const count = countLoss(state, kind, entry.seq);
     const byTopic = this.#byTopic[kind];
     for (const topic of entry.topics) {
+      // Nobody asks for tags, which are often unique: they would crowd out topics.
+      if (isTag(topic)) continue;
       const key = topicKey(topic);
       byTopic.set(key, [Math.max(byTopic.get(key)?.[0] ?? 0, entry.seq), count]);
     }

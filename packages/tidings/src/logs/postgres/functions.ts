@@ -1,8 +1,11 @@
-import { HUBS_BOUNDS } from '../../log/index.ts';
+import { HUBS_BOUNDS, TAG_PREFIX } from '../../log/index.ts';
 import { topicKey } from './records.ts';
 
 /** The group of the hub's own events, in a text with escapes. */
 const HUBS = topicKey(HUBS_BOUNDS.group).replace('\u0001', '\\001');
+
+/** The character that tags begin with. */
+const TAG = TAG_PREFIX.charCodeAt(0);
 
 /**
  * The functions that change a log, in one file because they are one program: `append` does all of a group's work in one
@@ -37,7 +40,8 @@ BEGIN
     RETURNING i.superseded_by
   ), recorded AS (
     INSERT INTO SCHEMA.losses AS l (private, topic, seq, count)
-    SELECT private, topic, max(seq), max(nth) FROM topics WHERE _is_loss GROUP BY private, topic
+    -- Nobody asks for tags, which are often unique: they would crowd out topics.
+    SELECT private, topic, max(seq), max(nth) FROM topics WHERE _is_loss AND ascii(topic) <> ${TAG} GROUP BY private, topic
     ON CONFLICT (private, topic) DO UPDATE SET seq = greatest(l.seq, excluded.seq), count = excluded.count
     RETURNING private, xmax = 0 AS is_new
   ), fewer AS (

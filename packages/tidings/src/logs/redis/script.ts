@@ -1,10 +1,13 @@
-import { HUBS_BOUNDS, type Retention } from '../../log/index.ts';
+import { HUBS_BOUNDS, type Retention, TAG_PREFIX } from '../../log/index.ts';
 
 const {
   events: hubsEvents = -1,
   bytes: hubsBytes = -1,
   age: hubsAge = -1,
 }: Retention = HUBS_BOUNDS.retention;
+
+/** The byte that tags begin with. */
+const TAG = TAG_PREFIX.charCodeAt(0);
 
 /**
  * One script for every change of the log: it appends a group, supersedes, trims. Redis runs it as a whole, and writes
@@ -189,9 +192,12 @@ local function recordLoss(entry)
   state[tally.name .. 'Loss'] = math.max(state[tally.name .. 'Loss'], seq)
   state[tally.name .. 'Count'] = state.lossCount
   for _, topic in ipairs(entry.topics) do
-    local newest = tally.now[topic]
-    if not newest then tally.topics[#tally.topics + 1] = topic end
-    tally.now[topic] = { math.max(newest and newest[1] or 0, seq), state.lossCount }
+    -- Nobody asks for tags, which are often unique: they would crowd out topics.
+    if string.byte(topic) ~= ${TAG} then
+      local newest = tally.now[topic]
+      if not newest then tally.topics[#tally.topics + 1] = topic end
+      tally.now[topic] = { math.max(newest and newest[1] or 0, seq), state.lossCount }
+    end
   end
 end
 
