@@ -11,8 +11,9 @@ const server = Bun.serve({
     '/events': events,
     '/news': {
       async POST(request) {
-        const { title } = await request.json();
-        const { cursor } = await hub.publish('news', { title: String(title) });
+        const body = await request.json().catch(() => null);
+        if (typeof body?.title !== 'string') return new Response(null, { status: 400 });
+        const { cursor } = await hub.publish('news', { title: body.title });
         return Response.json({ cursor }, { status: 201 });
       },
     },

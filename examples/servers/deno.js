@@ -9,8 +9,9 @@ async function handle(request) {
   if (pathname === '/events') return events(request);
   if (pathname !== '/news' || request.method !== 'POST') return new Response(null, { status: 404 });
   if (!(Number(request.headers.get('content-length')) <= 10_000)) return new Response(null, { status: 413 });
-  const { title } = await request.json();
-  const { cursor } = await hub.publish('news', { title: String(title) });
+  const body = await request.json().catch(() => null);
+  if (typeof body?.title !== 'string') return new Response(null, { status: 400 });
+  const { cursor } = await hub.publish('news', { title: body.title });
   return Response.json({ cursor }, { status: 201 });
 }
 

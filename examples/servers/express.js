@@ -8,7 +8,9 @@ const app = express();
 app.use(express.json());
 app.use('/events', sse(hub));
 app.post('/news', async (req, res) => {
-  const { cursor } = await hub.publish('news', { title: String(req.body?.title) });
+  const title = req.body?.title;
+  if (typeof title !== 'string') return res.sendStatus(400);
+  const { cursor } = await hub.publish('news', { title });
   res.status(201).json({ cursor });
 });
 

@@ -6,7 +6,9 @@ const hub = createHub();
 const app = fastify();
 await app.register(sse(hub), { prefix: '/events' });
 app.post('/news', async (request, reply) => {
-  const { cursor } = await hub.publish('news', { title: String(request.body?.title) });
+  const title = request.body?.title;
+  if (typeof title !== 'string') return reply.code(400).send();
+  const { cursor } = await hub.publish('news', { title });
   return reply.code(201).send({ cursor });
 });
 

@@ -9,8 +9,9 @@ const events = sse(hub);
 const app = new Hono();
 app.all('/events', (context) => events(context.req.raw, context.req));
 app.post('/news', bodyLimit({ maxSize: 10_000 }), async (context) => {
-  const { title } = await context.req.json();
-  const { cursor } = await hub.publish('news', { title: String(title) });
+  const body = await context.req.json().catch(() => null);
+  if (typeof body?.title !== 'string') return context.body(null, 400);
+  const { cursor } = await hub.publish('news', { title: body.title });
   return context.json({ cursor }, 201);
 });
 

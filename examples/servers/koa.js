@@ -9,7 +9,9 @@ const app = new Koa();
 const router = new Router();
 router.all('/events', sse(hub));
 router.post('/news', async (context) => {
-  const { cursor } = await hub.publish('news', { title: String(context.request.body?.title) });
+  const title = context.request.body?.title;
+  if (typeof title !== 'string') context.throw(400);
+  const { cursor } = await hub.publish('news', { title });
   context.status = 201;
   context.body = { cursor };
 });

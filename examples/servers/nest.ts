@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { All, Body, Controller, Inject, Module, Next, Post, Req, Res } from '@nestjs/common';
+import { All, BadRequestException, Controller, Inject, Module, Next, Post, Req, Res } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { type Hub, createHub } from 'tidings';
@@ -19,8 +19,10 @@ class NewsController {
     return this.#events(req, res, next);
   }
   @Post('news')
-  async publish(@Body('title') title: unknown): Promise<{ cursor: string }> {
-    const { cursor } = await this.#hub.publish('news', { title: String(title) });
+  async publish(@Req() { body }: Request): Promise<{ cursor: string }> {
+    const title = (body as { title?: unknown } | undefined)?.title;
+    if (typeof title !== 'string') throw new BadRequestException();
+    const { cursor } = await this.#hub.publish('news', { title });
     return { cursor };
   }
   async beforeApplicationShutdown(): Promise<void> {

@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -77,7 +77,7 @@ describe.each(apps)('the app with $name', ({ name, file, command }) => {
     expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(40);
   });
 
-  test('publishes, streams, resumes and shuts down with a goodbye', async () => {
+  test('refuses what has no title, publishes, streams, resumes and shuts down with a goodbye', async () => {
     const { app, url, output } = await start(command);
     const request = name === 'HTTP/2' ? askHttp2 : ask;
     const publish = async (title: string): Promise<number> => {
@@ -85,6 +85,17 @@ describe.each(apps)('the app with $name', ({ name, file, command }) => {
       expect(Object.keys(await reply.json())).toEqual(['cursor']);
       return reply.status;
     };
+    for (const json of [{}, null, { title: 1 }])
+      expect((await request(`${url}/news`, { method: 'POST', json })).status, JSON.stringify(json)).toBe(400);
+
+    // The other frameworks have bounds of their own.
+    if (text.includes('10_000')) {
+      const json = { title: 'a'.repeat(20_000) };
+      const reply = await request(`${url}/news`, { method: 'POST', json });
+      expect(reply.status).toBe(413);
+      await reply.frames.end();
+    }
+
     const first = await request(`${url}/events?topic=news`);
     expect(first.status).toBe(200);
     expect((await first.frames.nextEvent()).type).toBe('tidings:welcome');
