@@ -137,13 +137,16 @@ describe('a native EventSource', () => {
     const { cursor } = await author.send<{ cursor: string }>('GET', '/posts');
 
     // A chunk of nothing but an id: it dispatches nothing, and yet the browser remembers it. Two of them: the first
-    // is sure to have reached the browser then.
-    const heartbeats = (): number => proxy.received.join('').split(`\r\nid: ${cursor}\n\n\r\n`).length - 1;
-    await eventually(heartbeats).toBeGreaterThanOrEqual(2);
+    // is sure to have reached the browser then. The app's own figures move the log's head on, so they differ.
+    const heartbeats = (): readonly string[] =>
+      [...proxy.received.join('').matchAll(/\r\nid: (\S+)\n\n\r\n/g)]
+        .map(([, id = '']) => id)
+        .filter((id) => seqOf(id) >= seqOf(cursor));
+    await eventually(() => heartbeats().length).toBeGreaterThanOrEqual(2);
     proxy.cut();
     await eventually(() => source.openings()).toBe(2);
     const sent = proxy.sent.join('');
-    expect(/^last-event-id: (.+)\r$/im.exec(sent)?.[1]).toBe(cursor);
+    expect(heartbeats()).toContain(/^last-event-id: (.+)\r$/im.exec(sent)?.[1]);
     expect((await source.events()).map(({ type }) => type)).toEqual(['tidings:welcome', 'tidings:welcome']);
   });
 });
@@ -173,3 +176,8 @@ describe('a native EventSource whose connections the server ends', () => {
     expect(await source.readyState()).toBe(CLOSED);
   });
 });
+
+/** The seq of a cursor, which ends with it. */
+function seqOf(cursor: string): number {
+  return Number(cursor.slice(cursor.lastIndexOf('.') + 1));
+}
