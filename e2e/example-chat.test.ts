@@ -200,7 +200,7 @@ test('everything works with the keyboard alone', async ({ newVisitor }) => {
   await untilWriting(page);
   await page.keyboard.press('Escape');
   await ending(page, 'You stopped this answer.').waitFor();
-  // A screen reader is told that it began and how it ended, not every word.
+  // Screen readers announce the beginning and the end, not every word.
   await eventually(() => page.locator('.thread-frame [role=status]').innerText()).toBe(
     'You stopped this answer.',
   );

@@ -1,4 +1,4 @@
-// The documentation, built as it is published and served as files.
+// The documentation, built for publication and served as files.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, existsSync, readFileSync, readdirSync, statSync } from 'node:fs';

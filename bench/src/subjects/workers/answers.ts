@@ -1,6 +1,6 @@
 /**
  * A server that streams answers of models. `POST /N` begins answer N and streams it, `GET /N` follows it. Arguments:
- * `kind=`, and `url=` or `path=` of its engine. Each token is `~` and some letters, so that they can be counted, however
+ * `kind=`, and `url=` or `path=` of its engine. Each token is `~` and some letters, countable however
  * they are grouped.
  */
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';

@@ -40,7 +40,7 @@ function printSettings(settings: Settings, terminal: Terminal): void {
   }
 }
 
-/** As YAML, so that the output is a configuration. */
+/** As YAML: the output is itself a valid configuration. */
 function textOf(settings: Settings, setting: Setting): string {
   const value = settings.get(setting);
   if (value === undefined || value === null) return '';

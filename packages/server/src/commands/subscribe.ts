@@ -116,7 +116,7 @@ function namesOf(topics: readonly Matcher[]): string {
   return topics.map((topic) => (typeof topic === 'string' ? topic : topic.pattern)).join(', ');
 }
 
-/** Text as it is, which travels as a JSON string; anything else as the JSON it is. */
+/** Plain text travels as a JSON string; anything else is JSON already. */
 function toText({ data }: ReceivedEvent): string {
   const value = valueOf(data);
   return `${typeof value === 'string' ? value : data}\n`;

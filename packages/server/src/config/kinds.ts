@@ -185,7 +185,7 @@ export function list<T>(each: Kind<T>): Kind<readonly T[]> {
 }
 
 /**
- * A structure, such as a list of rules: in a file as it is, as a flag and in the environment as JSON.
+ * A structure, such as a list of rules: written out in a file, as JSON in a flag or the environment.
  *
  * @param check returns the checked value; throws a TidingsError that says what is wrong.
  */

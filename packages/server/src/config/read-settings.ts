@@ -14,7 +14,7 @@ export interface SettingSources {
 
 export interface ReadSettings {
   readonly settings: Settings;
-  /** All of what is wrong, so that one run tells everything. Settings with a problem have their default. */
+  /** Everything that is wrong: one run reports it all. Settings with a problem have their default. */
   readonly problems: readonly TidingsError[];
 }
 

@@ -42,7 +42,7 @@ export function createAccess(hub: Hub, authenticator: Authenticator): Access {
     get origins() {
       return hub.origins;
     },
-    // Compiling what the claims say may take several turns, so that comes afterwards.
+    // Compiling the claims' matchers may take several turns, so it comes last.
     toGrant: () => ({ publish: [], subscribe: [], private: [] }),
   } satisfies Door;
 
