@@ -1,39 +1,21 @@
 // The example with React, as its README says.
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect } from 'vitest';
-import { DEADLINE } from '../scripts/deadline.ts';
+import { beforeAll, expect } from 'vitest';
+import { useExample } from './example-app.ts';
 import { eventually, test } from './test.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = `${root}examples/react/`;
-let server: ChildProcess;
-let origin = '';
 
-beforeAll(async () => {
+beforeAll(() => {
   execFileSync('npm', ['run', 'build', '-w', '@tidings/example-react'], { cwd: root, stdio: 'pipe' });
-  server = spawn(process.execPath, ['server.js'], {
-    cwd: folder,
-    env: { PATH: process.env['PATH'], PORT: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: server.stdout as NonNullable<typeof server.stdout> });
-  [origin] = (await once(lines, 'line', { signal: AbortSignal.timeout(DEADLINE) })) as [string];
 });
-
-afterAll(async () => {
-  if (server.exitCode !== null) return;
-  const exited = once(server, 'exit');
-  server.kill('SIGTERM');
-  await exited;
-  expect(server.exitCode).toBe(0);
-});
+const app = useExample(folder, 'server.js');
 
 test('what one visitor writes, all see', async ({ newVisitor }) => {
-  const [ann, bob] = [await newVisitor(origin), await newVisitor(origin)];
+  const [ann, bob] = [await newVisitor(app.origin), await newVisitor(app.origin)];
   const annPage = await ann.open('/');
   await annPage.getByLabel('Note').fill('Milk is out');
   await annPage.getByRole('button', { name: 'Add' }).click();
