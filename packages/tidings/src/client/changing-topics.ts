@@ -3,7 +3,7 @@ import type { TidingsError } from '../protocol/tidings-error.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { requestChange } from './change-request.ts';
 import { readTopics } from './read-control.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import { type KnownTopics, marksPlace, type Topics } from './fixed-topics.ts';
 import type { Failure } from './response.ts';
 import { begin, type Effect, type Input, type Order, transition } from './topics-machine.ts';

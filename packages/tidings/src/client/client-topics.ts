@@ -1,7 +1,7 @@
 import { describe } from '../protocol/options.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import type { ChangeHooks, ChangingTopics } from './changing-topics.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import { createFixedTopics, fitsIntoUrl, isMatcher, type Request, type Topics } from './fixed-topics.ts';
 import type { Wish } from './topic-progress.ts';
 

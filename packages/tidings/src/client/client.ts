@@ -4,7 +4,8 @@ import type { EventClient } from './event-client.ts';
 import { shareLater } from './lazy-sharing.ts';
 import { createDriver } from './machine-driver.ts';
 import { createListeners, type Signals } from './listeners.ts';
-import { type ClientOptions, resolveSettings } from './options.ts';
+import type { ClientOptions } from './options.ts';
+import { resolveSettings } from './settings.ts';
 import type { Wish } from './topic-progress.ts';
 
 /** Older runtimes don't have it, and code there can't ask for it. */

@@ -1,7 +1,7 @@
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
 import { isMatcher } from './fixed-topics.ts';
 import type { MachineDriver } from './machine-driver.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import type { Wish } from './topic-progress.ts';
 
 export type Changer = Pick<MachineDriver, 'change'>;

@@ -1,6 +1,7 @@
 import { TidingsError } from '../protocol/tidings-error.ts';
 import type { CountedChange } from './counts.ts';
-import type { ClientOptions, Settings } from './options.ts';
+import type { ClientOptions } from './options.ts';
+import type { Settings } from './settings.ts';
 import type { Init, SharedStream } from './shared/index.ts';
 import type { Status } from './machine.ts';
 

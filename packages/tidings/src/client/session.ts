@@ -16,7 +16,7 @@ import {
   readWelcome,
   UNANNOUNCED,
 } from './read-control.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import type { FetchResponse } from './web.ts';
 
 /** What one session leaves to the next. */

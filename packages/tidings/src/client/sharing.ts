@@ -1,5 +1,6 @@
 import { openBody, toBytes } from './body.ts';
-import type { ClientOptions, Settings } from './options.ts';
+import type { ClientOptions } from './options.ts';
+import type { Settings } from './settings.ts';
 import { requestHeaders, requestInit } from './request.ts';
 import {
   type Answer,

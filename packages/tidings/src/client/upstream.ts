@@ -5,7 +5,7 @@ import type { CursorKeeper } from './cursor-keeper.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
 import { createListeners, type Signals } from './listeners.ts';
 import { createDriver } from './machine-driver.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import type { OpenUpstream } from './shared/index.ts';
 
 /**
