@@ -48,6 +48,7 @@ export function openStream(settings: Settings, { shared, headers }: ClientOption
       isLast: undefined,
       once: undefined,
       whileHidden: undefined,
+      shared: undefined,
     }),
     environment,
     timers: settings.timers,
