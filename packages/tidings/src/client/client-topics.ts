@@ -1,7 +1,8 @@
-import { TidingsError } from '../protocol/tidings-error.ts';
+import type { TidingsError } from '../protocol/tidings-error.ts';
 import type { ChangeHooks, ChangingTopics } from './changing-topics.ts';
 import type { Settings } from './settings.ts';
 import { createFixedTopics, fitsIntoUrl, type Request, type Topics } from './fixed-topics.ts';
+import { loadPart } from './load-part.ts';
 import type { Wish } from './topic-progress.ts';
 
 /** The client's topics: fixed until the app first changes them. */
@@ -21,11 +22,12 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
   let end: TidingsError | undefined;
 
   async function load(): Promise<ChangingTopics> {
-    const { takeOver } = await import('./changing-topics.ts').catch((cause: unknown) => {
-      changing = undefined;
-      const message = 'The part of the client that changes topics could not be loaded.';
-      throw new TidingsError('client/network', message, { cause });
-    });
+    const { takeOver } = await loadPart(settings.timers, import('./changing-topics.ts')).catch(
+      (error: unknown) => {
+        changing = undefined;
+        throw error;
+      },
+    );
     const taken = takeOver(settings, fixed.known, hooks);
     current = taken;
     if (end !== undefined) taken.finish(end);

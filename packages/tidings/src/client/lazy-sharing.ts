@@ -1,3 +1,4 @@
+import { loadPart } from './load-part.ts';
 import type { ClientOptions } from './options.ts';
 import type { Settings } from './settings.ts';
 import type { Init, SharedStream } from './shared/index.ts';
@@ -15,7 +16,7 @@ export interface LazySharing extends Pick<Settings, 'fetch'> {
 export function shareLater(settings: Settings, options: ClientOptions): LazySharing {
   let loading: Promise<SharedStream | undefined> | undefined;
   const load = (): Promise<SharedStream | undefined> =>
-    (loading ??= import('./sharing.ts')
+    (loading ??= loadPart(settings.timers, import('./sharing.ts'))
       .then(({ openStream }) => openStream(settings, options))
       .catch(() => undefined));
   return {

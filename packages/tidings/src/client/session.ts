@@ -55,6 +55,7 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
   /** Whether it has moved the cursor. */
   let moved = false;
   let closed = false;
+  let renewing = false;
 
   const connection = openConnection(settings, poll, {
     prepare,
@@ -208,7 +209,11 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
 
   /** If it fails, the stream ends when the authorization does, and the next request has new headers. */
   async function renew(within: number): Promise<void> {
+    // Whatever a server sends, it gets one request at a time for it.
+    if (renewing) return;
+    renewing = true;
     const error = await topics.renew();
+    renewing = false;
     if (error !== undefined) listeners.emit('error', error, { retryIn: within });
   }
 }

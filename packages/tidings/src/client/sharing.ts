@@ -21,9 +21,12 @@ const LABELS = ['labels', '1'] as const;
  *
  * @returns undefined where tabs can't find each other.
  */
-export function openStream(settings: Settings, { shared, headers }: ClientOptions): SharedStream | undefined {
+export async function openStream(
+  settings: Settings,
+  { shared, headers }: ClientOptions,
+): Promise<SharedStream | undefined> {
   const own = typeof shared === 'object' ? shared : {};
-  const environment = own.environment ?? webSharedEnvironment();
+  const environment = own.environment ?? (await webSharedEnvironment());
   if (environment === undefined) return undefined;
   const labelled = streamUrl(settings.url, [LABELS]);
   const place = placeOf(settings);
