@@ -96,7 +96,7 @@ describe('a page that shares a stream', () => {
     await areOpen(page);
     const refusal = await page.evaluate(async () => {
       const { client } = globalThis as unknown as TabGlobals;
-      return client.subscribe('others').catch((error: { code: string }) => error.code);
+      return client.subscribe('others').catch((error: unknown) => (error as { code: string }).code);
     });
     expect(refusal).toBe('client/network');
     const number = await publish();
