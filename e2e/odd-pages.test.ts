@@ -127,6 +127,23 @@ describe('a page that shares a stream', () => {
     await connections().toBe(2);
   });
 
+  test('shares with a worker', async ({ newVisitor }) => {
+    const { context } = await newVisitor(server.url);
+    const { page } = await openShared(context);
+    await areOpen(page);
+    await page.evaluate(() => {
+      const said: unknown[] = [];
+      new Worker('/worker.js', { type: 'module' }).onmessage = ({ data }) => said.push(data);
+      Object.assign(globalThis, { said });
+    });
+    const said = () => page.evaluate(() => (globalThis as unknown as { said: unknown[] }).said);
+    await eventually(said).toEqual(['open']);
+    const number = await publish();
+    await eventually(said).toEqual(['open', number]);
+    await connections().toBe(1);
+    await page.close();
+  });
+
   test('says that the network has gone silent if another tab leads, and goes on once it is back', async ({
     newVisitor,
   }) => {
