@@ -5,8 +5,12 @@ import { closedError } from './errors.ts';
  * once the log is closed.
  */
 export function createWhileOpen(isOpen: () => boolean): <T>(work: () => T | Promise<T>) => Promise<T> {
-  return async (work) => {
-    if (!isOpen()) throw closedError();
-    return work();
+  return (work) => {
+    try {
+      // Not an async function: it would make another promise of the one that `work` returns (`publish`).
+      return isOpen() ? Promise.resolve(work()) : Promise.reject(closedError());
+    } catch (error) {
+      return Promise.reject(error);
+    }
   };
 }
