@@ -4,7 +4,7 @@ import { beginChecksum, checksumOfData, mixNumber, mixOptional, mixText } from '
 import { type Lineage, type LogEntry, type LogTime, START, TopicWalks } from '../../log/index.ts';
 
 /** Raised when records change in a way that older code could not read. */
-export const FORMAT = 5;
+export const FORMAT = 6;
 
 /** A stored event: msgpack of a tuple, which is shorter than of an object. */
 export type EventRecord = readonly [
@@ -40,7 +40,30 @@ export interface LogState {
   private: LossState;
   /** The last topic that was looked at for events too old. */
   sweptTo: string;
+  /** How many rows `sizes` and `supersededIds` have: mostly none, and a look at a table takes longer than an append. */
+  groups: number;
+  supersededIds: number;
+  /** No key expires before. */
+  nextExpiry: number;
 }
+
+/** The state as it is stored: a tuple, since records within records take ten times as long (`publish`). */
+type StateRecord = readonly [
+  head: number,
+  events: number,
+  bytes: number,
+  lastTime: number,
+  timeAhead: number,
+  trimmedTo: number,
+  newestLoss: number,
+  lossCount: number,
+  publicLosses: readonly number[],
+  privateLosses: readonly number[],
+  sweptTo: string,
+  groups: number,
+  supersededIds: number,
+  nextExpiry: number,
+];
 
 /** What is known of all lost events of one kind together. */
 export interface LossState {
@@ -151,11 +174,41 @@ const EMPTY: LogState = {
   public: NO_LOSSES,
   private: NO_LOSSES,
   sweptTo: '',
+  groups: 0,
+  supersededIds: 0,
+  nextExpiry: Infinity,
 };
 
 /** A copy, which `writeState` puts back. */
 export function readState(store: Store): LogState {
-  return { ...EMPTY, ...(store.meta.get('state') as LogState | undefined) };
+  const record = store.meta.get('state') as StateRecord | undefined;
+  if (record === undefined) return { ...EMPTY };
+  const [head, events, bytes, last, ahead, trimmedTo, newestLoss, lossCount] = record;
+  return {
+    head,
+    events,
+    bytes,
+    time: { last, ahead },
+    trimmedTo,
+    newestLoss,
+    lossCount,
+    public: toLosses(record[8]),
+    private: toLosses(record[9]),
+    sweptTo: record[10],
+    groups: record[11],
+    supersededIds: record[12],
+    nextExpiry: record[13],
+  };
+}
+
+function toLosses([
+  seq = 0,
+  count = 0,
+  records = 0,
+  forgottenSeq = 0,
+  forgottenCount = 0,
+]: readonly number[]): LossState {
+  return { all: [seq, count], records, forgotten: [forgottenSeq, forgottenCount] };
 }
 
 export function lineageOf({ meta }: Store): Lineage {
@@ -163,7 +216,24 @@ export function lineageOf({ meta }: Store): Lineage {
 }
 
 export function writeState(store: Store, state: LogState): void {
-  store.meta.putSync('state', state);
+  const { time, public: publicLosses, private: privateLosses } = state;
+  const record: StateRecord = [
+    state.head,
+    state.events,
+    state.bytes,
+    time.last,
+    time.ahead,
+    state.trimmedTo,
+    state.newestLoss,
+    state.lossCount,
+    [...publicLosses.all, publicLosses.records, ...publicLosses.forgotten],
+    [...privateLosses.all, privateLosses.records, ...privateLosses.forgotten],
+    state.sweptTo,
+    state.groups,
+    state.supersededIds,
+    state.nextExpiry,
+  ];
+  store.meta.putSync('state', record);
 }
 
 /** @throws {Error} if the record differs from the written one. */
