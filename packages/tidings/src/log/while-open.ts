@@ -5,12 +5,9 @@ import { closedError } from './errors.ts';
  * once the log is closed.
  */
 export function createWhileOpen(isOpen: () => boolean): <T>(work: () => T | Promise<T>) => Promise<T> {
-  return (work) => {
-    try {
-      // Not an async function: it would make another promise of the one that `work` returns (`publish`).
-      return isOpen() ? Promise.resolve(work()) : Promise.reject(closedError());
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  };
+  return (work) =>
+    new Promise((resolve) => {
+      if (!isOpen()) throw closedError();
+      resolve(work());
+    });
 }

@@ -363,7 +363,7 @@ export class Connection implements Receiver, Task {
    */
   rewind(end: number): void {
     this.#leaveLive(this.#delivery.log.tail.head);
-    this.#subscription.lastPage = undefined;
+    this.#delivery.subscriptions.pages.drop(this.#subscription);
     this.#subscription.lastStates = undefined;
     this.#subscription.lastReplay = undefined;
     this.#reader?.rewind(end, this.#phase === 'opening');
@@ -505,7 +505,6 @@ export class Connection implements Receiver, Task {
     this.#pushedBefore = subscription.pushed.bytes;
     this.#pushedEventsBefore = subscription.pushed.events;
     if (subscription.live.size < subscription.receivers) return 'done';
-    subscription.lastPage = undefined;
     subscription.lastStates = undefined;
     subscription.lastReplay = undefined;
     return 'done';

@@ -6,6 +6,7 @@ import type { EventLog } from '../../log/event-log.ts';
 import type { PageLimit } from '../../log/page.ts';
 import { type Verdict, isPublicOnly, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
 import type { Output } from './sink.ts';
+import type { RecentPages } from './recent-pages.ts';
 import { looksFor } from './tuning.ts';
 import { type SharedPage, type SharedStates, type Subscription, wants } from './subscription.ts';
 
@@ -28,6 +29,7 @@ interface Snapshot {
 /** The parts of a hub that readers need. */
 export interface Source {
   readonly log: EventLog;
+  readonly subscriptions: { readonly pages: RecentPages };
   readonly counters: { delivered: number };
   readonly tally: { gap(reason: GapReason): void };
 }
@@ -180,12 +182,13 @@ export class Reader {
 
   #nextPage(subscription: Subscription, end: number): SharedPage {
     const { tail } = this.#source.log;
-    const last = subscription.lastPage;
-    if (last?.after === this.cursor && last.next <= end) return last;
+    const { pages } = this.#source.subscriptions;
+    const last = pages.of(subscription);
+    if (last?.after === this.cursor && last.head === tail.head && last.next <= end) return last;
     const { wanted } = subscription;
     const page = tail.read(this.cursor, wantsUpTo(subscription, end), limitFor(wanted), wanted);
     const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end), true);
-    if (subscription.receivers > 1) subscription.lastPage = shared;
+    if (subscription.receivers > 1) pages.add(subscription, shared);
     return shared;
   }
 
@@ -195,9 +198,9 @@ export class Reader {
     next: number,
     areShared: boolean,
   ): SharedPage {
-    const { epoch } = this.#source.log.tail;
+    const { epoch, head } = this.#source.log.tail;
     const output = entries.length === 0 ? undefined : format.events(entries, epoch, areShared);
-    return { after: this.cursor, next, output, events: entries.length };
+    return { after: this.cursor, head, next, output, events: entries.length };
   }
 
   /** Reads below the tail. A gap notice about events that retention took comes before the page that lacks them. */
@@ -270,6 +273,7 @@ export class Reader {
     until: number,
   ): Promise<() => SharedPage> {
     const { log } = this.#source;
+    const { head } = log.tail;
     const wantsEntry = wantsUpTo(subscription, until);
     const { entries, next } = await log.read({
       after,
@@ -283,6 +287,7 @@ export class Reader {
     return () =>
       (page ??= {
         after,
+        head,
         next,
         output: subscription.format.snapshot?.(entries, cursor),
         events: entries.length,
