@@ -79,6 +79,8 @@ const RETRY_AFTER_FAILURE = 5;
 /**
  * Decides how to answer a request, and begins the stream if the answer is one.
  *
+ * Longer than other files because the order of the checks, from the method to the greeting, should be in one view.
+ *
  * @throws whatever the app's own functions throw, except a TidingsError with a status, which becomes the answer.
  */
 export async function negotiate<Req, Stream>(

@@ -63,7 +63,11 @@ const DAY = 86_400_000;
 export const DISCONNECT_OPTIONS: Checks<DisconnectOptions> = { retry: aNumber({ min: 0, finite: true }) };
 export const CLOSE_OPTIONS: Checks<CloseOptions> = { within: aNumber({ min: 0 }) };
 
-/** Your app's interface to the hub, which takes events and delivers them to connections. Made by `createHub`. */
+/**
+ * Your app's interface to the hub, which takes events and delivers them to connections. Made by `createHub`.
+ *
+ * This file is longer than others because each method is documented in one place, for your editor.
+ */
 export interface Hub {
   /**
    * Appends one event. Resolves when the log has it; connections get it by the end of the tick.

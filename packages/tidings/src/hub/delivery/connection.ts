@@ -446,7 +446,12 @@ export class Connection implements Receiver, Task {
 
   /** Reads on, in turns with others, until the peer's buffer is full or the head is reached. */
   #pump(): void {
-    if (this.#canRead) this.#delivery.turns.take(this);
+    const reader = this.#reader;
+    if (reader === undefined || !this.#canRead) return;
+    // At the head there is nothing to read, and no turn to wait for (`resume`).
+    const { fanOut, turns } = this.#delivery;
+    const isAtHead = this.#reading === undefined && reader.isAt(fanOut.readable);
+    if (!isAtHead || this.#join(reader.cursor) !== 'done') turns.take(this);
   }
 
   /** Asked where the compiler can't know that the phase has changed since it was looked at. */

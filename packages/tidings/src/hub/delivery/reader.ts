@@ -4,7 +4,8 @@ import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts
 import type { LogEntry } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import type { PageLimit } from '../../log/page.ts';
-import { type Verdict, isPublicOnly, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
+import { lossesFor, needsSnapshot, newLosses, trimmedGaps } from './gaps.ts';
+import type { Verdict } from './resume.ts';
 import type { Output } from './sink.ts';
 import type { RecentPages } from './recent-pages.ts';
 import { looksFor } from './tuning.ts';
@@ -40,6 +41,8 @@ export type Reading = () => Output | undefined;
 /**
  * The position of a connection behind the head, and how it reads on: first a snapshot if one is due, then page after
  * page of the log. A connection has a reader only while it is behind.
+ *
+ * Longer than other files because what a peer gets next is decided in one place, by state that all kinds of reading share.
  */
 export class Reader {
   /** The peer has everything up to this seq. */
@@ -206,7 +209,7 @@ export class Reader {
   /** Reads below the tail. A gap notice about events that retention took comes before the page that lacks them. */
   async #readLog(subscription: Subscription, end: number): Promise<Reading> {
     const { log } = this.#source;
-    const { wanted, granted, format } = subscription;
+    const { wanted, format } = subscription;
     const after = this.cursor;
     const { epoch } = log.tail;
     const page = await log.read({
@@ -215,7 +218,7 @@ export class Reader {
       matchers: wanted,
       limit: limitFor(wanted),
     });
-    const all = await log.losses(after, wanted, isPublicOnly(granted));
+    const all = await lossesFor(log, after, subscription);
     return () => {
       // A page of an earlier epoch may have events that are lost now.
       if (log.tail.epoch !== epoch) return undefined;

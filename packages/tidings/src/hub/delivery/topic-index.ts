@@ -77,7 +77,9 @@ export class TopicIndex<Subscription extends Indexed> {
   }
 
   #groups(topic: string): readonly PatternGroup<Subscription>[] {
-    return this.#patterns.size === 0 || isTag(topic) ? NONE : this.#cache.matching(topic, this.#patterns.size);
+    return this.#patterns.size === 0 || isTag(topic)
+      ? NONE
+      : this.#cache.matching(topic, this.#patterns.size);
   }
 
   *#beginningLike(topic: string): Generator<PatternGroup<Subscription>> {

@@ -1,7 +1,8 @@
 import { type LogEntry, type Retention, boundsOf, isCounted, sizeOf } from '../../log/index.ts';
 import { countLoss } from './losses.ts';
 import { forgetState, isKept } from './states.ts';
-import { entriesFrom, findEntry, removeEntry, toDoomedEntry, topicKey } from './store.ts';
+import { toDoomedEntry } from './record.ts';
+import { entriesFrom, findEntry, removeEntry, topicKey } from './store.ts';
 import type { Transaction } from './write.ts';
 
 /** The most events a transaction trims beyond those it appends, which bounds its time. */

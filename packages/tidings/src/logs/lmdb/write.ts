@@ -25,7 +25,8 @@ import {
   removeValue,
   takeExpired,
 } from './states.ts';
-import { type LogState, type Store, findEntry, putEntry, readState, writeState } from './store.ts';
+import { type LogState, readState, writeState } from './log-state.ts';
+import { type Store, findEntry, putEntry } from './store.ts';
 import { TRIM_STEP, countEntry, joinGroup, lose, takeOut, trimGroups, trimLog } from './trim.ts';
 
 export interface WriteContext {
