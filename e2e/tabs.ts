@@ -146,7 +146,8 @@ export async function follow(page: Pick<Page, 'evaluate'>, cursor: string): Prom
     });
     globals.client = client;
     client.on('message', (event) => globals.received.push(event.json()));
-    client.onError((error) => globals.errors.push(error.message));
+    // For a tab that follows, the leader's error is the cause.
+    client.onError(({ message, cause }) => globals.errors.push(`${message} ${String(cause ?? '')}`));
     client.onGap((gaps) => globals.errors.push(JSON.stringify(gaps)));
   }, cursor);
 }
