@@ -147,7 +147,9 @@ export async function follow(page: Pick<Page, 'evaluate'>, cursor: string): Prom
     globals.client = client;
     client.on('message', (event) => globals.received.push(event.json()));
     // For a tab that follows, the leader's error is the cause.
-    client.onError(({ message, cause }) => globals.errors.push(`${message} ${String(cause ?? '')}`));
+    client.onError(({ message, cause }) => {
+      globals.errors.push(`${message} ${(cause as Error | undefined)?.message ?? ''}`);
+    });
     client.onGap((gaps) => globals.errors.push(JSON.stringify(gaps)));
   }, cursor);
 }
