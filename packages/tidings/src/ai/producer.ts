@@ -60,8 +60,9 @@ export class Producer {
     this.startedAt = options.clock.monotonic();
   }
 
-  /** Calls the app, and reads on until the end. */
+  /** Calls the app, unless the run has been ended before that, and reads on until the end. */
   start(produce: Produce): void {
+    if (this.#ending !== undefined) return;
     Promise.resolve()
       .then(() => produce(this.#controller.signal))
       .then((source) => {

@@ -1,6 +1,12 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
-import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '../protocol/event.ts';
+import {
+  type EventInput,
+  type EventOptions,
+  type NewEvent,
+  assertLength,
+  toNewEvent,
+} from '../protocol/event.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
@@ -33,7 +39,7 @@ import { type ClusterStats, type HubStats, STATS_OPTIONS, type StatsOptions, sta
 import type { Presence } from './presence/presence.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { RUNS_GATEWAY, type RunsGateway } from './runs-gateway.ts';
-import { type SubscribeOptions, subscribe } from './subscribe.ts';
+import { type SubscribeOptions, listen, subscribe } from './subscribe.ts';
 
 /** The result of `publish`. */
 export interface Published {
@@ -166,7 +172,12 @@ class AppHub implements Hub {
     this[GATEWAY] = createGateway(core);
     this[RUNS_GATEWAY] = {
       log: core.options.log,
+      get closing() {
+        return core.drain.begun;
+      },
       publish: (events) => this.#publish(events, RUNS_PREFIX),
+      append: (event) => this.#appendValid(event),
+      listen: (topic, listener) => listen(core, topic, listener),
     };
   }
 
@@ -186,7 +197,7 @@ class AppHub implements Hub {
 
   async #publish(events: readonly EventInput[], mayUse?: typeof RUNS_PREFIX): Promise<readonly Published[]> {
     const { counters, options } = this.#core;
-    const appended = await this.#append(events, mayUse);
+    const appended = await this.#append(() => this.#toNewEvents(events, mayUse));
     const { epoch } = options.log.tail;
     return appended.map(({ seq, duplicate }) => {
       if (!duplicate) counters.published += 1;
@@ -194,11 +205,17 @@ class AppHub implements Hub {
     });
   }
 
-  async #append(events: readonly EventInput[], mayUse?: typeof RUNS_PREFIX): Promise<readonly Appended[]> {
+  async #appendValid(event: NewEvent): Promise<void> {
+    assertLength(event.data, this.#core.options.limits);
+    await this.#append(() => [event]);
+    this.#core.counters.published += 1;
+  }
+
+  async #append(toEvents: () => readonly NewEvent[]): Promise<readonly Appended[]> {
     const { conflation, options, tally } = this.#core;
     const since = options.clock.monotonic();
     try {
-      const appended = await conflation.append(this.#toNewEvents(events, mayUse));
+      const appended = await conflation.append(toEvents());
       tally.publishTime.add(options.clock.monotonic() - since);
       return appended;
     } catch (error) {
