@@ -51,10 +51,10 @@ export function createStop(context: HandlerContext, options: RunHandlerOptions):
   return createHandler(context, options, async (chat, request) => {
     const { query } = request;
     const asked = query.get('asked');
-    // An app may give its runs other ids than the client does.
-    if (asked !== null) await context.stop(chat, asked);
-    if (asked === null || !(await context.isThere(chat, asked)))
-      await context.stop(chat, query.get('run') ?? undefined);
+    if (asked === null) await context.stop(chat, query.get('run') ?? undefined);
+    else if (await context.isThere(chat, asked)) await context.stop(chat, asked);
+    // It is still on its way; or the app gives its runs other ids than the client does.
+    else await Promise.all([context.stop(chat, asked), context.stop(chat)]);
     return { status: 204 };
   });
 }
