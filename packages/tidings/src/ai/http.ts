@@ -95,6 +95,7 @@ export function writeFrames(response: NodeLikeResponse, view: View, begin: Begin
         over();
         response.destroy();
         if (error === undefined) resolve();
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors
         else reject(error);
       },
     });

@@ -97,7 +97,7 @@ export function createRuns(hub: Hub, options: RunsOptions = {}): Runs {
       return producers.open.find(key);
     }
     const prefix = `${chatKeyOf(chat)}/`;
-    await Promise.all(Array.from(starting, ([key, started]) => key.startsWith(prefix) && started));
+    await Promise.all([...starting].flatMap(([key, started]) => (key.startsWith(prefix) ? [started] : [])));
     return currentOf(await producers.open.ofChat(chatTopicOf(chat)));
   }
 

@@ -200,7 +200,9 @@ test('starts of one subject on several nodes at once stay within the limit, and 
   await settle();
   expect(produce).toHaveBeenCalledTimes(2);
   // Of the others nothing is left.
-  const found: (Run | undefined)[] = await Promise.all(nodes.map((_, i) => nodes[0]?.runs.find(`c${i}`)));
+  const found: (Run | undefined)[] = await Promise.all(
+    nodes.map(async (_, i) => nodes[0]?.runs.find(`c${i}`)),
+  );
   expect(found.filter((run) => run !== undefined)).toHaveLength(2);
   for (const run of found) await run?.stop();
   await settle();
