@@ -28,7 +28,7 @@ export interface PostgresPool {
 
 export interface Database {
   /** @param within Milliseconds to wait for the answer, if that is less than usual. */
-  run(text: string, values?: readonly unknown[], within?: number): Promise<readonly Row[]>;
+  readonly run: (text: string, values?: readonly unknown[], within?: number) => Promise<readonly Row[]>;
   /** Runs several statements as one transaction. */
   transaction<T>(work: (run: Run) => Promise<T>, within?: number): Promise<T>;
   /** A connection that isn't one of the pool's, for notifications. */
