@@ -1,14 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import type { Lineage } from '../src/log/lineage.ts';
-import { dataOf, startHub, told } from './fixture.ts';
+import { type FixtureOptions, dataOf, startHub, told } from './fixture.ts';
 import type { EventLog } from './internals.ts';
 import { type Peer, settle } from './peer.ts';
 
 /** A hub on a log that can lose its end, as one that fails over to a copy which was behind. */
-function startLosing(): ReturnType<typeof startHub> & { lose: (end: number) => Promise<void> } {
+function startLosing(
+  options: FixtureOptions = {},
+): ReturnType<typeof startHub> & { lose: (end: number) => Promise<void> } {
   let lineage: Lineage = [];
   let log: EventLog | undefined;
   const hub = startHub({
+    ...options,
     wrapLog: (memory) => {
       log = Object.create(memory, { lineage: { get: () => lineage } }) as EventLog;
       return log;
@@ -85,6 +88,59 @@ describe('a log that lost its end', () => {
     expect(dataOf(behind)).toEqual(['1', '2', '5']);
     expect(dataOf(live)).toEqual(['1', '2', '3', '4', '5']);
     expect(live.lastEventId).toBe('after-e.3');
+  });
+
+  test('sends no gap to connections whose cursor only moved past lost events of other topics', async () => {
+    const { clock, publish, follow, lose } = startLosing();
+    const quiet = await follow({ topics: ['b'] });
+    await publish('a', 1, 2, 3);
+    clock.advance(20_000);
+    await receive(quiet);
+    const beyond = quiet.lastEventId;
+    expect(beyond).toBe('e.3');
+    await lose(1);
+    await receive(quiet);
+    await publish('b', 4);
+    clock.tick();
+    await receive(quiet);
+    expect(told(quiet, 'gap')).toEqual([]);
+    expect(dataOf(quiet)).toEqual(['4']);
+    expect(quiet.lastEventId).toBe('after-e.2');
+
+    // As one that was away meanwhile, and one that asks for the other topic, too.
+    quiet.drop();
+    const late = await follow({ topics: ['b'] }, beyond);
+    expect(told(late, 'welcome').at(-1)).toMatchObject({ resumed: true, gaps: [] });
+    expect(dataOf(late)).toEqual(['4']);
+    const both = await follow({ topics: ['b', 'a'] }, beyond);
+    expect(told(both, 'welcome').at(-1)).toMatchObject({ resumed: false });
+  });
+
+  test('counts a value as received by whoever may have had an older one of its key', async () => {
+    const { clock, publish, hub, follow, lose } = startLosing({ topics: [{ match: 's', state: true }] });
+    await publish('a', 1);
+    const peer = await follow({ topics: ['s'] });
+    await hub.publish('s', 'old', { key: 'k' });
+    clock.tick();
+    await receive(peer);
+    const cursor = peer.lastEventId;
+    peer.drop();
+    await hub.publish('s', 'new', { key: 'k' });
+    await lose(1);
+    const back = await follow({ topics: ['s'] }, cursor);
+    expect(told(back, 'welcome').at(-1)).toMatchObject({ resumed: false, gaps: [{ reason: 'epoch' }] });
+  });
+
+  test('is a gap to all beyond its end where the hub did not get all that is lost', async () => {
+    const { clock, publish, follow, lose, log } = startLosing();
+    const quiet = await follow({ topics: ['b'] });
+    log.tail.miss(['c']);
+    await publish('a', 1, 2);
+    clock.tick();
+    await receive(quiet);
+    await lose(0);
+    await receive(quiet);
+    expect(told(quiet, 'gap')).toEqual([{ gaps: [{ topics: ['b'], reason: 'epoch' }] }]);
   });
 
   test('is a gap in the welcome of clients that come back later, which then miss nothing of the new epoch', async () => {

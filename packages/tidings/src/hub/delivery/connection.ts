@@ -1,6 +1,6 @@
 import type { Gap, GoodbyeReason, Welcome } from '../../protocol/control.ts';
 import { createError } from '../../protocol/errors.ts';
-import { formatCursor } from '../../protocol/cursor.ts';
+import { type Cursor, formatCursor } from '../../protocol/cursor.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { Member } from '../presence/presence.ts';
 import type { ConnectionTerms, ConnectRequest } from '../connect-request.ts';
@@ -33,6 +33,10 @@ export interface Delivery extends ReplaySource {
   readonly tuning: Tuning;
   readonly counters: { delivered: number; bytes: number };
   readonly tally: Tally;
+  readonly lostEnds: {
+    /** Whether a connection with this cursor, which is beyond its epoch's end, may have received a lost event. */
+    isConcerned(cursor: Cursor, subscription: Subscription): boolean;
+  };
   readonly heartbeat: number;
   readonly retry: number;
   /** Takes a failure that no caller waits for. */
@@ -196,7 +200,9 @@ export class Connection implements Receiver, Task {
   #judge(): Promise<Verdict> {
     const bound = (after: number): Replay | Promise<Replay> =>
       boundReplay(this.#delivery, this.#subscription, after, () => this.#phase === 'opening');
-    const verdict = judge(this.#request, this.#delivery.log, bound);
+    const isConcerned = (cursor: Cursor): boolean =>
+      this.#delivery.lostEnds.isConcerned(cursor, this.#subscription);
+    const verdict = judge(this.#request, this.#delivery.log, bound, isConcerned);
     if (this.#subscription.format.snapshot !== undefined) return verdict;
     return verdict.then((found) => ({ ...found, snapshot: false }));
   }
@@ -359,14 +365,16 @@ export class Connection implements Receiver, Task {
 
   /**
    * The log has lost its events after `end`, and the tail is about to go back there; no push is pending. A peer that
-   * received some of them gets a gap, and goes on from there.
+   * received some of them gets a gap, and goes on from there. `concerned`: the subscriptions that got any, and the cursor
+   * beyond which a peer has; undefined if that is unknown.
    */
-  rewind(end: number): void {
+  rewind(end: number, concerned: ReadonlyMap<Subscription, number> | undefined): void {
     this.#leaveLive(this.#delivery.log.tail.head);
     this.#subscription.lastPage = undefined;
     this.#subscription.lastStates = undefined;
     this.#subscription.lastReplay = undefined;
-    this.#reader?.rewind(end, this.#phase === 'opening');
+    const received = concerned === undefined ? end : (concerned.get(this.#subscription) ?? Infinity);
+    this.#reader?.rewind(end, received, this.#phase === 'opening');
     // Not before the tail has gone back.
     this.#delivery.clock.defer(() => this.#pump());
   }

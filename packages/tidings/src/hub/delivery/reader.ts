@@ -90,9 +90,12 @@ export class Reader {
       this.#beginSnapshot(createMatcherSet([...due, ...gainedStates]));
   }
 
-  /** The log has lost its events after `end`. `isOpening`: the connection's beginning is being decided. */
-  rewind(end: number, isOpening: boolean): void {
-    if (isOpening || this.cursor > end) this.#rewoundTo = Math.min(end, this.#rewoundTo ?? Infinity);
+  /**
+   * The log has lost its events after `end`; a peer beyond `received` had got some of them. `isOpening`: the connection's
+   * beginning is being decided.
+   */
+  rewind(end: number, received: number, isOpening: boolean): void {
+    if (isOpening || this.cursor > received) this.#rewoundTo = Math.min(end, this.#rewoundTo ?? Infinity);
     this.cursor = Math.min(this.cursor, end);
     this.#afterNotice = undefined;
     if (this.#snapshot !== undefined) this.#beginSnapshot(this.#snapshot.wanted);

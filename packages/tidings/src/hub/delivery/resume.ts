@@ -1,5 +1,5 @@
 import type { Gap, GapReason } from '../../protocol/control.ts';
-import type { Start } from '../../protocol/cursor.ts';
+import type { Cursor, Start } from '../../protocol/cursor.ts';
 import { type Matcher, matcherKey } from '../../protocol/matcher.ts';
 import type { EventLog, Loss } from '../../log/event-log.ts';
 import { type Descent, locate } from '../../log/lineage.ts';
@@ -33,6 +33,7 @@ export async function judge(
   request: Asked,
   log: EventLog,
   bound: (after: number) => Replay | Promise<Replay>,
+  isConcerned: (cursor: Cursor) => boolean,
 ): Promise<Verdict> {
   const { start, otherwise, reconnects, wanted, granted } = request;
   const { tail } = log;
@@ -54,10 +55,15 @@ export async function judge(
     await log.catchUp();
     standing = locate(start, descentOf(log));
   }
+  if (standing.is === 'rewound' && log.shared && isConcerned(start)) {
+    // Another process may have told on the log that it was not.
+    await log.catchUp();
+    standing = locate(start, descentOf(log));
+  }
   if (standing.is === 'foreign') return begin('epoch');
   if (standing.is === 'ahead') return begin('unknown-cursor');
   // No event of the new epoch is missing, but the log has lost some that the subscriber received.
-  if (standing.is === 'rewound') return gapAt(standing.seq, 'epoch', log, wanted);
+  if (standing.is === 'rewound' && isConcerned(start)) return gapAt(standing.seq, 'epoch', log, wanted);
   const { seq, skipped } = await bound(standing.seq);
   // After the search for what is skipped, which couldn't see events that retention took before it came there.
   const losses =
