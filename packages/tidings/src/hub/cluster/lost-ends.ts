@@ -118,7 +118,8 @@ export class LostEnds implements LedgerReader {
     if (topic !== HUB_TOPICS.lost || tombstone) return;
     const told = JSON.parse(data) as Omit<LostEnd, 'epoch'>;
     const own = this.#ends.get(key);
-    if (!this.#add({ ...told, epoch: key }) && own !== undefined && own.until > told.until) this.#tell(own, seq);
+    if (!this.#add({ ...told, epoch: key }) && own !== undefined && own.until > told.until)
+      this.#tell(own, seq);
   }
 
   reset(): void {
