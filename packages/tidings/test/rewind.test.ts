@@ -1,19 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import type { Lineage } from '../src/log/lineage.ts';
 import { type FixtureOptions, dataOf, startHub, told } from './fixture.ts';
+import { HUB_TOPICS, hubEvent } from '../src/hub/cluster/hub-topics.ts';
 import type { EventLog } from './internals.ts';
 import { type Peer, settle } from './peer.ts';
 
 /** A hub on a log that can lose its end, as one that fails over to a copy which was behind. */
 function startLosing(
   options: FixtureOptions = {},
+  more: PropertyDescriptorMap = {},
 ): ReturnType<typeof startHub> & { lose: (end: number) => Promise<void> } {
   let lineage: Lineage = [];
   let log: EventLog | undefined;
   const hub = startHub({
     ...options,
     wrapLog: (memory) => {
-      log = Object.create(memory, { lineage: { get: () => lineage } }) as EventLog;
+      log = Object.create(memory, { lineage: { get: () => lineage }, ...more }) as EventLog;
       return log;
     },
   });
@@ -141,6 +143,65 @@ describe('a log that lost its end', () => {
     await lose(0);
     await receive(quiet);
     expect(told(quiet, 'gap')).toEqual([{ gaps: [{ topics: ['b'], reason: 'epoch' }] }]);
+  });
+
+  /** A hub that missed what is lost, between two others. */
+  async function startUnknowing(): Promise<
+    ReturnType<typeof startLosing> & { quiet: Peer; tell: () => Promise<void> }
+  > {
+    const hub = startLosing({}, { shared: { value: true } });
+    const { clock, publish, follow, log, lose } = hub;
+    await settle();
+    const { head } = log.tail;
+    const quiet = await follow({ topics: ['b'] });
+    log.tail.miss(['c']);
+    await publish('a', 1, 2);
+    clock.tick();
+    await receive(quiet);
+    await lose(head);
+    await receive(quiet);
+    const event = (topic: string): unknown => ({ topics: [topic], private: false, after: head });
+    const record = { end: head, until: head + 9, events: [event('a'), event('c')] };
+    return {
+      ...hub,
+      quiet,
+      async tell() {
+        await log.append([hubEvent(HUB_TOPICS.lost, 'e', record)]);
+        for (let i = 0; i < 3; i += 1) {
+          clock.tick();
+          await settle();
+        }
+      },
+    };
+  }
+
+  test('waits for what other hubs know of it', async () => {
+    const { clock, quiet, follow, tell, publish } = await startUnknowing();
+    const cursor = `e.${Number(quiet.lastEventId.split('.')[1]) + 2}`;
+    const [same, other] = [
+      await follow({ topics: ['b'] }, cursor),
+      await follow({ topics: ['a', 'b'] }, cursor),
+    ];
+    expect(told(same, 'welcome')).toEqual([]);
+    await tell();
+    await publish('b', 3);
+    clock.tick();
+    await receive(quiet, same, other);
+    expect(told(quiet, 'gap')).toEqual([]);
+    expect(dataOf(quiet)).toEqual(['3']);
+    expect(told(same, 'welcome')).toMatchObject([{ resumed: true, gaps: [] }]);
+    expect(dataOf(same)).toEqual(['3']);
+    expect(told(other, 'welcome')).toMatchObject([{ resumed: false, gaps: [{ reason: 'epoch' }] }]);
+  });
+
+  test('is a gap to all beyond its end if no hub tells within seconds', async () => {
+    const { clock, quiet, follow } = await startUnknowing();
+    const late = await follow({ topics: ['b'] }, 'e.1000');
+    expect([told(quiet, 'gap'), told(late, 'welcome')]).toEqual([[], []]);
+    clock.advance(3000);
+    await receive(quiet, late);
+    expect(told(quiet, 'gap')).toMatchObject([{ gaps: [{ topics: ['b'], reason: 'epoch' }] }]);
+    expect(told(late, 'welcome')).toMatchObject([{ resumed: false, gaps: [{ reason: 'epoch' }] }]);
   });
 
   test('is a gap in the welcome of clients that come back later, which then miss nothing of the new epoch', async () => {

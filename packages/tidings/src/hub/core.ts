@@ -71,6 +71,7 @@ export class Core {
     });
     this.lostEnds = new LostEnds({
       log,
+      clock,
       subscriptions: this.subscriptions,
       append: (event) => log.append([event]),
       report,

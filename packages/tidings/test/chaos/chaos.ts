@@ -18,6 +18,8 @@ export interface ChaosOptions {
 }
 
 const TOPICS = 8;
+/** Of topics on which nothing is published while the engine loses events. */
+const QUIET_TOPICS = 4;
 const PUBLISHERS = 4;
 /** Events that are acknowledged before each fault, and by a master whose replica gets nothing. */
 const BETWEEN_FAULTS = 40;
@@ -37,11 +39,12 @@ export async function runChaos(options: ChaosOptions): Promise<Tally> {
   const readers: MovingReader[] = [];
   try {
     await Promise.all(nodes.map((node) => node.start()));
-    for (let i = 0; i < clients; i += 1) readers.push(new MovingReader(anyNode, topicOf(i), true));
+    for (let i = 0; i < clients; i += 1)
+      readers.push(new MovingReader(anyNode, i % 3 === 2 ? quietTopicOf(i) : topicOf(i), true));
     const stop = startPublishers(anyNode, acknowledged);
-    const { faults, presenceTrueAfter } = await harass({ options, pair, nodes, readers, acknowledged });
+    const { faults, presenceTrueAfter } = await harass({ options, pair, nodes, anyNode, readers, acknowledged });
     await stop();
-    await Promise.all(Array.from({ length: TOPICS }, (_, i) => publish(anyNode, [endOf(topicOf(i))])));
+    await Promise.all(allTopics().map((topic) => publish(anyNode, [endOf(topic)])));
     await until('all readers are done', () => readers.every(({ isDone }) => isDone));
     const truth = await readTruth(anyNode);
     return { ...faults, ...judge(readers, truth, acknowledged), presenceTrueAfter };
@@ -57,13 +60,14 @@ interface Scene {
   readonly options: ChaosOptions;
   readonly pair: EnginePair;
   readonly nodes: readonly NodeProcess[];
+  readonly anyNode: () => string;
   readonly readers: readonly MovingReader[];
-  readonly acknowledged: ReadonlyMap<string, string>;
+  readonly acknowledged: Map<string, string>;
 }
 
 /** One fault after another. After each, presence becomes true again while publishers go on. */
 async function harass(scene: Scene): Promise<{ faults: Faults; presenceTrueAfter: number }> {
-  const { options, nodes, readers, acknowledged } = scene;
+  const { options, nodes, anyNode, readers, acknowledged } = scene;
   const faults: Faults = { kills: 0, pauses: 0, restarts: 0, failovers: 0, partitions: 0 };
   let presenceTrueAfter = 0;
   for (let i = 0; i < options.kills; i += 1) {
@@ -82,8 +86,12 @@ async function harass(scene: Scene): Promise<{ faults: Faults; presenceTrueAfter
     }
     if (i % 2 === 1) await disturb(scene, faults, i);
     await restarted;
+    const quiet = { topics: quietTopicOf(i), data: { id: `quiet-${i}` }, id: `quiet-${i}` };
+    await publish(anyNode, [quiet]);
+    acknowledged.set(quiet.id, quiet.topics);
     const since = performance.now();
     await untilPresenceIsTrue(nodes, options.clients);
+    if (process.env['TIDINGS_VERBOSE']) console.log(i, JSON.stringify(faults), Math.round(performance.now() - since), 'ms; gaps', readers.map((r) => r.got.filter((g) => 'gap' in g).map((g) => JSON.stringify(g)).join()).join(';'));
     presenceTrueAfter = Math.max(presenceTrueAfter, Math.round(performance.now() - since));
   }
   return { faults, presenceTrueAfter };
@@ -119,6 +127,17 @@ async function untilPresenceIsTrue(nodes: readonly NodeProcess[], clients: numbe
 
 function topicOf(i: number): string {
   return `t${i % TOPICS}`;
+}
+
+function quietTopicOf(i: number): string {
+  return `quiet${i % QUIET_TOPICS}`;
+}
+
+function allTopics(): string[] {
+  return [
+    ...Array.from({ length: TOPICS }, (_, i) => topicOf(i)),
+    ...Array.from({ length: QUIET_TOPICS }, (_, i) => quietTopicOf(i)),
+  ];
 }
 
 interface ChaosEvent {
@@ -167,7 +186,7 @@ async function publish(anyNode: () => string, events: readonly ChaosEvent[]): Pr
 
 /** What is left in the log, by topic. */
 async function readTruth(anyNode: () => string): Promise<Map<string, Set<string>>> {
-  const readers = Array.from({ length: TOPICS }, (_, i) => new MovingReader(anyNode, topicOf(i)));
+  const readers = allTopics().map((topic) => new MovingReader(anyNode, topic));
   await until('the log is read', () => readers.every(({ isDone }) => isDone));
   for (const reader of readers) reader.close();
   return new Map(

@@ -5,6 +5,7 @@ import type { NewEvent } from '../../protocol/event.ts';
 import { boundsOf } from '../../log/topic-rules.ts';
 import { HIDDEN_PREFIX } from '../../protocol/matcher.ts';
 import { type Subscription, type Subscriptions, mayRead, wants } from '../delivery/subscription.ts';
+import type { Clock } from '../clock.ts';
 import { HUB_TOPICS, hubEvent } from './hub-topics.ts';
 import type { LedgerReader } from './ledger.ts';
 
@@ -27,6 +28,7 @@ interface LostEnd {
 
 export interface LostEndsOptions {
   readonly log: EventLog;
+  readonly clock: Clock;
   readonly subscriptions: Subscriptions;
   readonly append: (event: NewEvent) => Promise<unknown>;
   readonly report: (error: unknown) => void;
@@ -38,6 +40,8 @@ const MAX_LENGTH = 65_536;
 /** How many are remembered, and for how long, in milliseconds: clients that come later get a gap. */
 const MAX_ENDS = 20;
 const STANDS = 86_400_000;
+/** Milliseconds after a hub began, or its log lost its end, in which others may still tell what they know. */
+const TELLING = 3000;
 
 /**
  * Knows which subscribers may have received an event that the log has lost since. A cursor alone doesn't tell: it also
@@ -51,9 +55,14 @@ export class LostEnds implements LedgerReader {
   /** Up to which seq the tail may lack events that other hubs have given out. */
   #missedUntil = 0;
   #isMissing = false;
+  /** The clock's monotonic time until which other hubs may tell more. */
+  #telling: number;
+  /** Settles with the next record, or at that time; there is one while somebody waits for it. */
+  #news: { readonly promise: Promise<void>; readonly tell: () => void } | undefined;
 
   constructor(options: LostEndsOptions) {
     this.#options = options;
+    this.#telling = options.clock.monotonic() + TELLING;
     const { tail } = options.log;
     tail.onMiss(() => (this.#isMissing = true));
     tail.onPush((entries) => {
@@ -70,7 +79,8 @@ export class LostEnds implements LedgerReader {
    * the log could tell, which has lost them.
    */
   note(end: number, lost: readonly LogEntry[]): ReadonlyMap<Subscription, number> | undefined {
-    const { log, subscriptions } = this.#options;
+    const { log, subscriptions, clock } = this.#options;
+    this.#telling = clock.monotonic() + TELLING;
     const { epoch, head, floor } = log.tail;
     const isKnown = floor <= end && !this.#isMissing && this.#missedUntil <= end;
     this.#isMissing = false;
@@ -98,20 +108,57 @@ export class LostEnds implements LedgerReader {
   }
 
   /** Whether a subscriber with this cursor, which is beyond the end of its epoch, may have received a lost event. */
-  isConcerned({ epoch, seq }: Cursor, subscription: Subscription): boolean {
+  isConcerned(cursor: Cursor, subscription: Subscription): boolean {
+    const mayHave = (event: LostEvent, until: number): boolean =>
+      event.after < until && wants(subscription, event);
+    return (
+      this.#lostTo(cursor)?.some(({ until, events }) => events.some((event) => mayHave(event, until))) ?? true
+    );
+  }
+
+  /**
+   * Resolves once it is known who received the events that were lost before this cursor: other hubs may know more, and
+   * tell it on the log. Or after a while, if nobody does.
+   */
+  async whenKnown(cursor: Cursor): Promise<void> {
+    const { log, clock } = this.#options;
+    if (!log.shared) return;
+    while (this.#lostTo(cursor) === undefined) {
+      const left = this.#telling - clock.monotonic();
+      if (left <= 0) return;
+      await (this.#news ??= this.#expectNews(left)).promise;
+    }
+  }
+
+  #expectNews(within: number): { readonly promise: Promise<void>; readonly tell: () => void } {
+    let resolve: () => void = () => {};
+    const promise = new Promise<void>((settle) => (resolve = settle));
+    const tell = (): void => {
+      cancel();
+      this.#news = undefined;
+      resolve();
+    };
+    const cancel = this.#options.clock.setTimer(tell, within, true);
+    return { promise, tell };
+  }
+
+  /** What was lost before the cursor, and up to where; undefined if that is not known. */
+  #lostTo({ epoch, seq }: Cursor): readonly LostEnd[] | undefined {
     const { lineage } = this.#options.log;
     const first = lineage.findIndex((past) => past.epoch === epoch);
+    if (first === -1) return undefined;
+    const found: LostEnd[] = [];
     let until = seq;
     // Later epochs may have lost further events that it had received.
     for (const past of lineage.slice(first)) {
       if (until <= past.end) continue;
       const lost = this.#ends.get(past.epoch);
-      if (lost === undefined || lost.end > past.end || lost.until < until) return true;
-      if (lost.events.some((event) => event.after < until && wants(subscription, event))) return true;
+      if (lost === undefined || lost.end > past.end || lost.until < until) return undefined;
+      found.push({ ...lost, until });
       // A hub that learned of several epochs at once went back behind all of them.
       until = lost.end;
     }
-    return false;
+    return found;
   }
 
   apply({ topics: [topic], key = '', tombstone, data, seq }: LogEntry): void {
@@ -139,6 +186,7 @@ export class LostEnds implements LedgerReader {
     this.#ends.set(lostEnd.epoch, lostEnd);
     const [oldest] = this.#ends.keys();
     if (this.#ends.size > MAX_ENDS && oldest !== undefined) this.#ends.delete(oldest);
+    this.#news?.tell();
     return true;
   }
 

@@ -11,7 +11,7 @@ import type { FanOut } from './fan-out.ts';
 import type { Format } from './format.ts';
 import { Reader, type Reading } from './reader.ts';
 import { type Replay, type ReplaySource, boundReplay } from './replay.ts';
-import { type Verdict, judge } from './resume.ts';
+import { type Lost, type Verdict, judge } from './resume.ts';
 import type { Output, OutputSink } from './sink.ts';
 import { type Receiver, type Subscription, type Subscriptions, wants } from './subscription.ts';
 import type { Tuning } from './tuning.ts';
@@ -33,8 +33,7 @@ export interface Delivery extends ReplaySource {
   readonly tuning: Tuning;
   readonly counters: { delivered: number; bytes: number };
   readonly tally: Tally;
-  readonly lostEnds: {
-    /** Whether a connection with this cursor, which is beyond its epoch's end, may have received a lost event. */
+  readonly lostEnds: Pick<Lost, 'whenKnown'> & {
     isConcerned(cursor: Cursor, subscription: Subscription): boolean;
   };
   readonly heartbeat: number;
@@ -179,10 +178,17 @@ export class Connection implements Receiver, Task {
     // It may have been ended, or the hub closed, since it was admitted.
     if (this.#phase === 'closed') return sink.destroy();
     this.#sink = sink;
-    const verdict = this.#verdict ?? this.#judge();
+    const located = this.#verdict;
     this.#verdict = undefined;
+    const verdict = located ?? this.#judge();
     verdict.then(
-      (found) => this.#begin(found, greeting),
+      (found) => {
+        // The log has lost its end meanwhile. Unless the peer knows the verdict, it can be found anew.
+        if (located === undefined && this.#reader?.isBeyond(found.seq) === true) {
+          this.#reader = new Reader(this.#delivery, 0);
+          this.open(sink, greeting);
+        } else this.#begin(found, greeting);
+      },
       (error: unknown) => this.fail(error),
     );
   }
@@ -200,9 +206,12 @@ export class Connection implements Receiver, Task {
   #judge(): Promise<Verdict> {
     const bound = (after: number): Replay | Promise<Replay> =>
       boundReplay(this.#delivery, this.#subscription, after, () => this.#phase === 'opening');
-    const isConcerned = (cursor: Cursor): boolean =>
-      this.#delivery.lostEnds.isConcerned(cursor, this.#subscription);
-    const verdict = judge(this.#request, this.#delivery.log, bound, isConcerned);
+    const { log, lostEnds } = this.#delivery;
+    const lost: Lost = {
+      whenKnown: (cursor) => lostEnds.whenKnown(cursor),
+      isConcerned: (cursor) => lostEnds.isConcerned(cursor, this.#subscription),
+    };
+    const verdict = judge(this.#request, log, bound, lost);
     if (this.#subscription.format.snapshot !== undefined) return verdict;
     return verdict.then((found) => ({ ...found, snapshot: false }));
   }
@@ -373,10 +382,30 @@ export class Connection implements Receiver, Task {
     this.#subscription.lastPage = undefined;
     this.#subscription.lastStates = undefined;
     this.#subscription.lastReplay = undefined;
-    const received = concerned === undefined ? end : (concerned.get(this.#subscription) ?? Infinity);
-    this.#reader?.rewind(end, received, this.#phase === 'opening');
+    const { log, lostEnds } = this.#delivery;
+    const isOpening = this.#phase === 'opening';
+    const cursor: Cursor = { epoch: log.tail.epoch, seq: this.#reader?.cursor ?? 0 };
+    // Other hubs may know.
+    const asks = concerned === undefined && log.shared && !isOpening && cursor.seq > end;
+    const received = concerned === undefined && !asks ? end : (concerned?.get(this.#subscription) ?? Infinity);
+    this.#reader?.rewind(end, received, isOpening);
+    if (asks) this.#ask(cursor, lostEnds);
     // Not before the tail has gone back.
     this.#delivery.clock.defer(() => this.#pump());
+  }
+
+  /** Reads on once it is known whether the peer, which had this cursor, received events that are lost. */
+  #ask(cursor: Cursor, lostEnds: Delivery['lostEnds']): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    reader.asks += 1;
+    // Not before the log's lineage says so.
+    void lostEnds.whenKnown(cursor).then(() => {
+      reader.asks -= 1;
+      if (this.#reader !== reader) return;
+      if (lostEnds.isConcerned(cursor, this.#subscription)) reader.tellLost();
+      this.#pump();
+    });
   }
 
   /** For the transport: the peer can take more. */
@@ -463,7 +492,8 @@ export class Connection implements Receiver, Task {
   }
 
   get #canRead(): boolean {
-    return this.#phase === 'behind' && this.blockedAt === undefined && this.#reader?.isWaiting === false;
+    const { isWaiting, asks } = this.#reader ?? { isWaiting: true, asks: 0 };
+    return this.#phase === 'behind' && this.blockedAt === undefined && !isWaiting && asks === 0;
   }
 
   /** For the fan-out: the flush under way has ended. */

@@ -44,6 +44,8 @@ export class Reader {
   cursor: number;
   /** Whether the log is being asked. */
   isWaiting = false;
+  /** How often it is being found out whether the peer received events that are lost. */
+  asks = 0;
   readonly #source: Source;
   /** Whether the peer knows the connection's present topics. */
   #toldTopics = true;
@@ -99,6 +101,16 @@ export class Reader {
     this.cursor = Math.min(this.cursor, end);
     this.#afterNotice = undefined;
     if (this.#snapshot !== undefined) this.#beginSnapshot(this.#snapshot.wanted);
+  }
+
+  /** The peer received events that are lost. */
+  tellLost(): void {
+    this.#rewoundTo ??= this.cursor;
+  }
+
+  /** Whether the log has gone back behind this seq while the connection's beginning was being decided. */
+  isBeyond(seq: number): boolean {
+    return this.#rewoundTo !== undefined && seq > this.#rewoundTo;
   }
 
   /** Whether the peer has everything up to `end`. */
