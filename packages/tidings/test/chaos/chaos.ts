@@ -21,6 +21,8 @@ const TOPICS = 8;
 /** Of topics on which nothing is published while the engine loses events. */
 const QUIET_TOPICS = 4;
 const PUBLISHERS = 4;
+/** Milliseconds that a node counts as alive without a word: more than it takes to be heard on a busy machine. */
+const LEASE = 4000;
 /** Events that are acknowledged before each fault, and by a master whose replica gets nothing. */
 const BETWEEN_FAULTS = 40;
 const TO_LOSE = 20;
@@ -32,7 +34,7 @@ export async function runChaos(options: ChaosOptions): Promise<Tally> {
   const nodes: NodeProcess[] = [];
   for (let i = 0; i < options.nodes; i += 1) {
     const port = await freePort();
-    nodes.push(new NodeProcess(port, [engine, pair.url, String(port), durability]));
+    nodes.push(new NodeProcess(port, [engine, pair.url, String(port), durability, String(LEASE)]));
   }
   const anyNode = (): string => (nodes[Math.floor(Math.random() * nodes.length)] as NodeProcess).url;
   const acknowledged = new Map<string, string>();
@@ -78,7 +80,7 @@ async function harass(scene: Scene): Promise<{ faults: Faults; presenceTrueAfter
     let restarted: Promise<void> | undefined;
     if (i % 5 === 4) {
       faults.pauses += 1;
-      await node.pause(2500);
+      await node.pause(LEASE + 1000);
     } else {
       faults.kills += 1;
       await node.kill();

@@ -5,7 +5,7 @@ import { postgresLog } from 'tidings/postgres';
 import { redisLog } from 'tidings/redis';
 import { sse } from 'tidings/node';
 
-const [engine, url, port, durability] = process.argv.slice(2);
+const [engine, url, port, durability, lease] = process.argv.slice(2);
 
 async function open() {
   for (;;) {
@@ -25,7 +25,7 @@ const hub = createHub({
   retry: 20,
   limits: { connectionsPerAddress: Infinity },
   presence: [{ match: 'room', grace: 500, interval: 50 }],
-  cluster: { name: port, lease: 1500 },
+  cluster: { name: port, lease: Number(lease) },
   onError: () => {},
 });
 const serve = sse(hub);
