@@ -68,7 +68,7 @@ async function toPair(
 async function askRedis(server: Engine, ...command: readonly string[]): Promise<string> {
   const client = await createClient({ url: server.url }).connect();
   try {
-    return String(await client.sendCommand([...command]));
+    return await client.sendCommand<string>([...command]);
   } finally {
     client.destroy();
   }

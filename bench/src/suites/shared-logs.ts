@@ -129,5 +129,5 @@ export async function measureSize(node: TidingsNode, events: number): Promise<nu
 function quantiles(name: string, values: readonly number[]): Metrics {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
-  return { [`${name}, p50`]: ['ms', at(0.5)], [`${name}, p99`]: ['ms', at(0.99)] };
+  return { [`${name} p50`]: ['ms', at(0.5)], [`${name} p99`]: ['ms', at(0.99)] };
 }

@@ -44,7 +44,14 @@ export async function runChaos(options: ChaosOptions): Promise<Tally> {
     for (let i = 0; i < clients; i += 1)
       readers.push(new MovingReader(anyNode, i % 3 === 2 ? quietTopicOf(i) : topicOf(i), true));
     const stop = startPublishers(anyNode, acknowledged);
-    const { faults, presenceTrueAfter } = await harass({ options, pair, nodes, anyNode, readers, acknowledged });
+    const { faults, presenceTrueAfter } = await harass({
+      options,
+      pair,
+      nodes,
+      anyNode,
+      readers,
+      acknowledged,
+    });
     await stop();
     await Promise.all(allTopics().map((topic) => publish(anyNode, [endOf(topic)])));
     await until('all readers are done', () => readers.every(({ isDone }) => isDone));
@@ -93,7 +100,21 @@ async function harass(scene: Scene): Promise<{ faults: Faults; presenceTrueAfter
     acknowledged.set(quiet.id, quiet.topics);
     const since = performance.now();
     await untilPresenceIsTrue(nodes, options.clients);
-    if (process.env['TIDINGS_VERBOSE']) console.log(i, JSON.stringify(faults), Math.round(performance.now() - since), 'ms; gaps', readers.map((r) => r.got.filter((g) => 'gap' in g).map((g) => JSON.stringify(g)).join()).join(';'));
+    if (process.env['TIDINGS_VERBOSE'])
+      console.log(
+        i,
+        JSON.stringify(faults),
+        Math.round(performance.now() - since),
+        'ms; gaps',
+        readers
+          .map((r) =>
+            r.got
+              .filter((g) => 'gap' in g)
+              .map((g) => JSON.stringify(g))
+              .join(),
+          )
+          .join(';'),
+      );
     presenceTrueAfter = Math.max(presenceTrueAfter, Math.round(performance.now() - since));
   }
   return { faults, presenceTrueAfter };

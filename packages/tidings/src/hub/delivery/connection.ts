@@ -387,7 +387,8 @@ export class Connection implements Receiver, Task {
     const cursor: Cursor = { epoch: log.tail.epoch, seq: this.#reader?.cursor ?? 0 };
     // Other hubs may know.
     const asks = concerned === undefined && log.shared && !isOpening && cursor.seq > end;
-    const received = concerned === undefined && !asks ? end : (concerned?.get(this.#subscription) ?? Infinity);
+    const received =
+      concerned === undefined && !asks ? end : (concerned?.get(this.#subscription) ?? Infinity);
     this.#reader?.rewind(end, received, isOpening);
     if (asks) this.#ask(cursor, lostEnds);
     // Not before the tail has gone back.
