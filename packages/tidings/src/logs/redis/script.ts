@@ -71,7 +71,11 @@ local epoch, expiryBefore = found[1], found[2]
 local nextExpiry = expiryBefore
 if not epoch then return redis.error_reply('TIDINGS-EMPTY there is no log behind this prefix') end
 local state = {}
-for i, name in ipairs(NAMES) do state[name] = tonumber(found[i + 2] or 0) or 0 end
+local before = {}
+for i, name in ipairs(NAMES) do
+  before[name] = tonumber(found[i + 2] or 0) or 0
+  state[name] = before[name]
+end
 local headBefore = state.head
 local length = redisCall('XLEN', LOG)
 local isBroken = state.busy == 1 or length ~= state.length
@@ -653,7 +657,9 @@ end
 
 state.busy = 0
 local fields = {}
-for _, name in ipairs(NAMES) do fields[#fields + 1] = name; fields[#fields + 1] = text(state[name]) end
+for _, name in ipairs(NAMES) do
+  if state[name] ~= before[name] or name == 'busy' then fields[#fields + 1] = name; fields[#fields + 1] = text(state[name]) end
+end
 redisCall('HSET', META, unpack(fields))
 if expiring then
   nextExpiry = redisCall('ZRANGE', TTLS, 0, 0, 'WITHSCORES')[2]
