@@ -41,7 +41,7 @@ const MAX_LENGTH = 65_536;
 const MAX_ENDS = 20;
 const STANDS = 86_400_000;
 /** Milliseconds after a hub began, or its log lost its end, in which others may still tell what they know. */
-const TELLING = 3000;
+const TELLING = 5000;
 
 /**
  * Knows which subscribers may have received an event that the log has lost since. A cursor alone doesn't tell: it also
@@ -64,7 +64,9 @@ export class LostEnds implements LedgerReader {
     this.#options = options;
     this.#telling = options.clock.monotonic() + TELLING;
     const { tail } = options.log;
-    tail.onMiss(() => (this.#isMissing = true));
+    tail.onMiss((topics) => {
+      this.#isMissing ||= topics === undefined || topics.some((topic) => !topic.startsWith(HIDDEN_PREFIX));
+    });
     tail.onPush((entries) => {
       if (!this.#isMissing) return;
       this.#isMissing = false;
@@ -174,6 +176,8 @@ export class LostEnds implements LedgerReader {
   }
 
   loaded(): void {
+    // Others read the log anew as well before they tell.
+    this.#telling = Math.max(this.#telling, this.#options.clock.monotonic() + TELLING);
     const untold = this.#untold;
     this.#untold = [];
     for (const lostEnd of untold) this.#tell(lostEnd, 0);
