@@ -177,7 +177,7 @@ describe('a log that lost its end', () => {
 
   test('waits for what other hubs know of it', async () => {
     const { clock, quiet, follow, tell, publish } = await startUnknowing();
-    const cursor = `e.${Number(quiet.lastEventId.split('.')[1]) + 2}`;
+    const cursor = `e.${Number((quiet.lastEventId ?? '').split('.')[1]) + 2}`;
     const [same, other] = [
       await follow({ topics: ['b'] }, cursor),
       await follow({ topics: ['a', 'b'] }, cursor),
