@@ -81,18 +81,18 @@ export function clientOf(client: RedisClient, options: ClientOptions, owned = fa
     throw invalidOption('client', 'Expected `client` to be a client of ioredis, redis or @redis/client.');
   }
   return 'call' in client && typeof client.call === 'function'
-    ? ofIoredis(client, options, owned)
+    ? ofIoredis(client, owned)
     : ofNodeRedis(client as AnyNodeRedis, options, owned);
 }
 
-function ofIoredis(client: Ioredis, options: ClientOptions, owned: boolean): AnyClient {
+function ofIoredis(client: Ioredis, owned: boolean): AnyClient {
   return {
     isCluster: client.isCluster === true,
     send: ([command = '', ...args]) => client.call(command, ...args),
     duplicate: () => {
       const other = client.duplicate();
       other.on('error', ignore);
-      return Promise.resolve(ofIoredis(other, options, true));
+      return Promise.resolve(ofIoredis(other, true));
     },
     close: () => {
       if (owned) client.disconnect();

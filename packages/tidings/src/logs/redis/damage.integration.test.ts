@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { type RedisServer, hasRedis, startRedis } from '../../../test/engines/redis.ts';
 import { until, untilAsync } from '../../../test/http/deadline.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
-import type { EventLog } from '../../log/index.ts';
+import type { Appended, EventLog } from '../../log/index.ts';
 import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
 import { type RedisLogOptions, redisLog } from './index.ts';
 
@@ -124,8 +124,6 @@ describe.runIf(hasRedis)('a Redis log whose keys somebody else has touched', () 
     await client.connect();
     onTestFinished(() => client.destroy());
     const log = await open();
-    const limited = await openAgain({ client } as object).catch(() => undefined);
-    expect(limited, 'a log with `url` and `client`').toBeUndefined();
     const own = await redisLog({ client, prefix, tail: { events: 0 } });
     onTestFinished(() => own.close());
     await append(own, '1');
@@ -209,8 +207,12 @@ describe.runIf(hasRedis)('a Redis log whose keys somebody else has touched', () 
   }
 });
 
-function append(log: EventLog, data: string, more: Partial<EventInput> = {}): ReturnType<EventLog['append']> {
-  return log.append([event(data, more)]) as ReturnType<EventLog['append']>;
+async function append(
+  log: EventLog,
+  data: string,
+  more: Partial<EventInput> = {},
+): Promise<readonly Appended[]> {
+  return log.append([event(data, more)]);
 }
 
 function event(data: string, more: Partial<EventInput> = {}): NewEvent {

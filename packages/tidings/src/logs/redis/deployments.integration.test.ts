@@ -239,10 +239,18 @@ function commands(context: Context, { port }: { readonly port: number }): Ioredi
   return client;
 }
 
+/** On a machine that is busy, opening may take longer than the test's own `timeout`. */
 async function open(context: Context, options: RedisLogOptions): Promise<EventLog> {
-  const log = await redisLog(options);
-  context.onTestFinished(() => log.close());
-  return log;
+  let log: EventLog | undefined;
+  await untilAsync('the log opens', async () => {
+    log = await redisLog(options).catch((error: unknown) => {
+      expect(error).toMatchObject({ code: 'log/unavailable' });
+      return undefined;
+    });
+    return log !== undefined;
+  });
+  context.onTestFinished(() => log?.close());
+  return log as unknown as EventLog;
 }
 
 /** The data of all events that it pushes, but not of values: newer ones may be faster than the follower. */

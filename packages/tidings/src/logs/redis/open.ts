@@ -90,8 +90,9 @@ async function evictionPolicy(connection: Store['connection']): Promise<string |
   if (found !== undefined) return found;
   const reply = await unlessRefused(connection.send(['CONFIG', 'GET', 'maxmemory-policy']));
   // A list of the name and the value, or with the third version of the protocol an object.
-  const values = reply instanceof Map ? [...reply.values()] : Object.values(reply ?? {});
-  return typeof values.at(-1) === 'string' ? values.at(-1) : undefined;
+  const values: readonly unknown[] = reply instanceof Map ? [...reply.values()] : Object.values(reply ?? {});
+  const policy = values.at(-1);
+  return typeof policy === 'string' ? policy : undefined;
 }
 
 async function unlessRefused<T>(answer: Promise<T>): Promise<T | undefined> {

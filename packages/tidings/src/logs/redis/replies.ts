@@ -29,6 +29,10 @@ export function isReplyError(error: unknown): error is Error {
   return replyCode(error) !== undefined;
 }
 
+function isPassing(error: Error): boolean {
+  return PASSING.includes(replyCode(error) ?? '');
+}
+
 export interface WaitOptions {
   /** Milliseconds to wait for an answer. */
   readonly timeout: number;
@@ -54,9 +58,8 @@ export function inTime<T>(answer: Promise<T>, { timeout, onStuck }: WaitOptions)
       },
       (error: unknown) => {
         clearTimeout(timer);
-        const code = replyCode(error);
-        if (code === 'READONLY') onStuck?.();
-        reject(code === undefined || PASSING.includes(code) ? unavailable(error) : error);
+        if (replyCode(error) === 'READONLY') onStuck?.();
+        reject(isReplyError(error) && !isPassing(error) ? error : unavailable(error));
       },
     );
   });
