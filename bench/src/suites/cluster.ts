@@ -27,7 +27,7 @@ export const cluster: Suite = {
     'in a node that follows, on average over all that do. Recovery is the time from killing the engine until a client of the other node has an ' +
     'event that was published since: the engine starts again, or its replica takes over.',
   async run(bench) {
-    for (const count of bench.pick([1, 2, 4], [1, 2])) {
+    for (const count of bench.pick([1, 2, 4], [2])) {
       const peers = [socketIo, centrifugo];
       for (const subject of bench.rounds<ClusterSubject>([onRedis, onPostgres, ...peers]))
         await measureNodes(bench, subject, count);
