@@ -186,6 +186,7 @@ export class Core {
   /** Stops all timers: nobody is connected any more. */
   stop(): void {
     this.cluster.stop();
+    this.lostEnds.stop();
     this.#sweep.close();
     this.fanOut.stop();
   }

@@ -18,8 +18,9 @@ describe.each([
     async (durability) => {
       const tally = await runChaos({ engine, nodes: 3, clients, kills, durability });
       console.log(`chaos, ${name}, durability ${durability}: ${JSON.stringify(tally)}`);
-      expect(tally).toMatchObject({ lostSilently: 0, doubled: 0, told: tally.concerned, toldForNothing: 0 });
-      if (durability === 'replica') expect(tally.lostByEngine).toBe(0);
+      expect(tally).toMatchObject({ lostSilently: 0, doubled: 0, told: tally.concerned });
+      // Otherwise a node may have been unable to read what it then lost, and tells all that may be concerned.
+      if (durability === 'replica') expect(tally).toMatchObject({ lostByEngine: 0, toldForNothing: 0 });
     },
   );
 });

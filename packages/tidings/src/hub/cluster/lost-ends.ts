@@ -34,7 +34,7 @@ export interface LostEndsOptions {
   readonly report: (error: unknown) => void;
 }
 
-/** Larger ends are not remembered: then every cursor beyond the place where the log now ends gets a gap. */
+/** Ends of which a hub could not read everything, or that are larger, are not remembered: then every cursor beyond the place where the log now ends gets a gap. */
 const MAX_EVENTS = 1000;
 const MAX_LENGTH = 65_536;
 /** How many are remembered, and for how long, in milliseconds: clients that come later get a gap. */
@@ -42,6 +42,8 @@ const MAX_ENDS = 20;
 const STANDS = 86_400_000;
 /** Milliseconds after a hub began, or its log lost its end, in which others may still tell what they know. */
 const TELLING = 5000;
+/** Milliseconds before another try when the log has failed. */
+const RETRY = 500;
 
 /**
  * Knows which subscribers may have received an event that the log has lost since. A cursor alone doesn't tell: it also
@@ -55,6 +57,7 @@ export class LostEnds implements LedgerReader {
   /** Up to which seq the tail may lack events that other hubs have given out. */
   #missedUntil = 0;
   #isMissing = false;
+  #stopped = false;
   /** The clock's monotonic time until which other hubs may tell more. */
   #telling: number;
   /** Settles with the next record, or at that time; there is one while somebody waits for it. */
@@ -171,6 +174,10 @@ export class LostEnds implements LedgerReader {
       this.#tell(own, seq);
   }
 
+  stop(): void {
+    this.#stopped = true;
+  }
+
   reset(): void {
     // What was known stays true, also if the log has lost its record.
   }
@@ -195,12 +202,19 @@ export class LostEnds implements LedgerReader {
   }
 
   /** Every hub tells it: the condition lets one through, and each adds what only it knows. */
-  #tell({ epoch, end, until, events }: LostEnd, ifSeq: number): void {
-    const { log, append, report } = this.#options;
+  #tell(lostEnd: LostEnd, ifSeq: number): void {
+    const { log, clock, append, report } = this.#options;
+    const { epoch, end, until, events } = lostEnd;
     const event = hubEvent(HUB_TOPICS.lost, epoch, { end, until, events }, { ttl: STANDS, ifSeq });
     if (!log.shared || event.data.length > MAX_LENGTH) return;
     append(event).catch((error: unknown) => {
-      if ((error as { code?: string }).code !== 'event/conflict') report(error);
+      if ((error as { code?: string }).code === 'event/conflict') return;
+      report(error);
+      // While it is what this hub knows.
+      const again = (): void => {
+        if (!this.#stopped && this.#ends.get(epoch) === lostEnd) this.#tell(lostEnd, ifSeq);
+      };
+      clock.setTimer(again, RETRY, true);
     });
   }
 }
