@@ -39,10 +39,7 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
     ofNodeRedis.on('error', () => {});
     await ofNodeRedis.connect();
     context.onTestFinished(() => ofNodeRedis.destroy());
-    const logs = [
-      await open(context, { client: ofIoredis, timeout: 1000 }),
-      await open(context, { client: ofNodeRedis, timeout: 1000 }),
-    ];
+    const logs = [await open(context, { client: ofIoredis }), await open(context, { client: ofNodeRedis })];
     const seen = logs.map(collect);
     const before = logs[0]?.tail.epoch ?? '';
     for (const log of logs) await publish(log, 'before');
@@ -97,7 +94,12 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
     isMoving = false;
     const names = (await Promise.all(publishing)).flat().toSorted();
     for (const [i, log] of logs.entries()) {
-      await log.catchUp();
+      await untilAsync('it has caught up', () =>
+        log.catchUp().then(
+          () => true,
+          () => false,
+        ),
+      );
       expect(seen[i]?.toSorted()).toEqual(names);
       expect(log.newestLoss, 'events lost').toBe(0);
     }
@@ -177,7 +179,7 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
     const proxy = await startProxy(old.port);
     context.onTestFinished(() => proxy.stop());
     await commands(context, next).replicaof('127.0.0.1', old.port);
-    const log = await open(context, { url: `redis://127.0.0.1:${proxy.port}`, timeout: 2000 });
+    const log = await open(context, { url: `redis://127.0.0.1:${proxy.port}`, timeout: 20_000 });
     const { epoch } = log.tail;
     await log.append([event('1')]);
     await commands(context, old).call('WAIT', '1', '60000');

@@ -183,7 +183,7 @@ describe.runIf(hasRedis)('a Redis log', () => {
       made.push(other);
       return other;
     }) as typeof client.duplicate;
-    const log = await redisLog({ client, timeout: 200 });
+    const log = await redisLog({ client, timeout: 600 });
     await started.kill();
     await until('it has tried several times', () => made.length > 3);
     await started.start();
@@ -214,7 +214,7 @@ describe.runIf(hasRedis)('a Redis log', () => {
       };
       return other;
     }) as typeof client.duplicate;
-    const log = await redisLog({ client, timeout: 200 });
+    const log = await redisLog({ client, timeout: 600 });
     await started.kill();
     await until('it has ended some', () => refusals > 1);
     await started.start();
