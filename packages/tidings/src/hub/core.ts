@@ -1,3 +1,4 @@
+import type { LogEntry } from '../log/entry.ts';
 import { createError } from '../protocol/errors.ts';
 import { Conflation } from './conflation.ts';
 import { Connection, type Delivery } from './delivery/connection.ts';
@@ -12,6 +13,7 @@ import { Drain, reconnectSpread } from './drain.ts';
 import { proxySuspected } from './limits.ts';
 import type { ResolvedHubOptions } from './options.ts';
 import { Cluster } from './cluster/cluster.ts';
+import { LostEnds } from './cluster/lost-ends.ts';
 import { Registry } from './registry.ts';
 import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
 import type { ConnectionInfo } from './connection-info.ts';
@@ -40,6 +42,7 @@ export class Core {
   readonly conflation: Conflation;
   readonly fanOut: FanOut;
   readonly cluster: Cluster;
+  readonly lostEnds: LostEnds;
   readonly visits: Set<PendingVisit> = new Set();
   readonly consumers: Set<{ stop(): Promise<void> }> = new Set();
   readonly drain: Drain = new Drain(this);
@@ -66,6 +69,13 @@ export class Core {
       window: options.flushWindow,
       tuning,
     });
+    this.lostEnds = new LostEnds({
+      log,
+      clock,
+      subscriptions: this.subscriptions,
+      append: (event) => log.append([event]),
+      report,
+    });
     this.#delivery = {
       log,
       clock,
@@ -78,6 +88,7 @@ export class Core {
       turns,
       replay: options.replay,
       tuning,
+      lostEnds: this.lostEnds,
       report,
       forget: (connection) => this.#forget(connection),
     };
@@ -85,7 +96,7 @@ export class Core {
     this.#localDelivery = { ...this.#delivery, turns: ownTurns, replay: NO_BOUNDS, tally: new Tally() };
     this.health = new HealthCheck(log, clock);
     log.tail.onMiss((topics) => this.#fallBehind(topics));
-    log.tail.onRewind((end) => this.#rewind(end));
+    log.tail.onRewind((end, lost) => this.#rewind(end, lost));
     this.cluster = new Cluster(this, (where) => this.endVisits(where));
     this.#sweep = new Sweep({
       delivery: this.#delivery,
@@ -166,14 +177,16 @@ export class Core {
   }
 
   /** The log has lost its events after `end`. */
-  #rewind(end: number): void {
+  #rewind(end: number, lost: readonly LogEntry[]): void {
     this.fanOut.pushAll();
-    for (const connection of this.all()) connection.rewind(end);
+    const concerned = this.lostEnds.note(end, lost);
+    for (const connection of this.all()) connection.rewind(end, concerned);
   }
 
   /** Stops all timers: nobody is connected any more. */
   stop(): void {
     this.cluster.stop();
+    this.lostEnds.stop();
     this.#sweep.close();
     this.fanOut.stop();
   }

@@ -60,6 +60,7 @@ export class Cluster {
       this.presence = new PresenceTracker(this.rules, log, clock, report, limit);
     }
     this.ledger.add(this.orders);
+    this.ledger.add(core.lostEnds);
   }
 
   start(): void {
