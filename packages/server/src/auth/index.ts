@@ -134,7 +134,14 @@ async function grantOf(
 
 function grantOfApiKey({ name, permissions, expiresAt }: ApiKey): Grant {
   const subject = API_KEY_SUBJECT + name;
-  return { ...permissions, subject, credential: subject, ...(expiresAt !== undefined && { expiresAt }) };
+  return { ...permissions, subject, credential: `api-key:${name}`, ...(expiresAt !== undefined && { expiresAt }) };
+}
+
+/** Begins with its kind: a subject that is called like somebody's token id, or like an API key, shares nothing with it. */
+function credentialOfToken({ subject, tokenId, issuer }: VerifiedToken): string {
+  if (subject !== undefined) return `subject:${subject}`;
+  if (tokenId !== undefined) return `token:${tokenId}`;
+  return issuer.name === undefined ? 'tokens' : `issuer:${issuer.name}`;
 }
 
 function grantOfToken(token: VerifiedToken, door: Door | undefined): Grant {
@@ -144,7 +151,7 @@ function grantOfToken(token: VerifiedToken, door: Door | undefined): Grant {
   return {
     ...permissions,
     claims,
-    credential: subject ?? tokenId ?? issuer.name ?? 'token',
+    credential: credentialOfToken(token),
     ...(subject !== undefined && { subject }),
     ...(issuer.name !== undefined && { issuer: issuer.name }),
     ...(tokenId !== undefined && { tokenId }),

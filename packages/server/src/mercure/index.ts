@@ -23,6 +23,7 @@ import {
 import { createSubscribe } from './subscribe.ts';
 import { ActiveSubscriptions } from './subscriptions/active.ts';
 import { createSubscriptionsApi } from './subscriptions/api.ts';
+import { SUBSCRIPTION_TOPICS, createTopicNames } from './topic-names.ts';
 import { createUrlPatterns } from './url-pattern/syntax.ts';
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
@@ -33,7 +34,7 @@ export const mercure: ServerPart = {
   settings: MERCURE_SETTINGS,
   topicRules(settings) {
     const url = settings.get(subscriptionsEnabled) ? hubUrlOf(settings, true) : undefined;
-    return url === undefined ? [] : [{ match: { pattern: `${url.subscriptionsPath}/*` }, state: true }];
+    return url === undefined ? [] : [{ match: SUBSCRIPTION_TOPICS, state: true }];
   },
   async register(context) {
     const { settings, development } = context;
@@ -44,10 +45,12 @@ export const mercure: ServerPart = {
       ...given.get(listedToPublish),
     ];
     let publishOrigins = publishOriginsOf(settings);
+    const names = createTopicNames(settings.get(subscriptionsEnabled) ? url.subscriptionsPath : undefined);
     const hub: Hub = {
       url,
-      urlPatterns: createUrlPatterns(url.href),
-      uriTemplates: createUriTemplates(),
+      names,
+      urlPatterns: createUrlPatterns(url.href, names),
+      uriTemplates: createUriTemplates(names),
       cookie: settings.get(cookieName),
       cors: corsOf(settings, development),
       get publishOrigins() {
@@ -85,6 +88,7 @@ async function serve(hub: Hub, context: ServerContext): Promise<RunningPart> {
         hub: context.hub,
         log,
         path: hub.url.subscriptionsPath,
+        names: hub.names,
         topicLength: settings.get(rows.limits.topicLength),
         report: (error) => logger.error({ err: error }, 'a subscription could not be announced'),
       })

@@ -23,7 +23,7 @@ import { mercureFormat } from './format.ts';
 import type { Hub } from './hub.ts';
 import { EARLIEST, fromField, idOfCursor, startAfter, toField } from './identifiers.ts';
 import { LEGACY, toSelector } from './legacy/selectors.ts';
-import { type TypedMatcher, assertMatcher, readMatchers, toMatcher } from './matchers.ts';
+import { type TypedMatcher, assertMatcher, readMatchers, toMatchers } from './matchers.ts';
 import type { ActiveSubscriptions } from './subscriptions/active.ts';
 import { mapInTurns } from './turns.ts';
 
@@ -88,7 +88,7 @@ async function readSubscription(request: FastifyRequest, visitor: Visitor, hub: 
     throw createError('topic/missing', `Say what to subscribe to: ?match=… or ?match_urlpattern=….${hint}`);
   }
   const matchers = await mapInTurns([...typed, ...old], (each) =>
-    typeof each === 'string' ? toSelector(each, hub.uriTemplates) : [toMatcher(each, hub.urlPatterns)],
+    typeof each === 'string' ? toSelector(each, hub) : toMatchers(each, hub),
   );
   const all = matchers.flat();
   assertMayListen(all, visitor);

@@ -17,6 +17,11 @@ export interface Observer {
 export interface Publication {
   readonly grant: Grant;
   readonly request: FastifyRequest;
+  /**
+   * The door itself has tagged the events, for clients of its protocol. Tags of publishers aren't taken: one could give an
+   * event the identifier of another, or say where it stands in the log.
+   */
+  readonly hasTagged?: boolean;
 }
 
 /** Tells all observers. Each door calls it. */

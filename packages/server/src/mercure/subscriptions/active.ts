@@ -3,6 +3,7 @@ import { type EventLog, type Hub, type Item, TidingsError } from 'tidings';
 import { type OwnConnection, createError } from 'tidings/transport';
 import type { Permissions } from '../authorization-details.ts';
 import type { TypedMatcher } from '../matchers.ts';
+import { SUBSCRIPTION_TOPICS, type TopicNames } from '../topic-names.ts';
 import { RESERVED_TYPE } from '../publish.ts';
 import { type SubscriptionDocument, isDocument, toDocument } from './document.ts';
 
@@ -18,6 +19,7 @@ export interface ActiveOptions {
   readonly log: EventLog;
   /** The path of all subscriptions. */
   readonly path: string;
+  readonly names: TopicNames;
   readonly topicLength: number;
   readonly report: (error: unknown) => void;
 }
@@ -128,7 +130,7 @@ export class ActiveSubscriptions {
   async #announce(documents: readonly SubscriptionDocument[], key: string): Promise<void> {
     await this.#options.hub.publishAll(
       documents.map((document) => ({
-        topics: document.id,
+        topics: this.#options.names.onLog(document.id),
         data: JSON.stringify(document),
         raw: true,
         private: true,
@@ -140,11 +142,11 @@ export class ActiveSubscriptions {
   }
 
   async #follow(): Promise<void> {
-    const { hub, path, report } = this.#options;
+    const { hub, report } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        for await (const item of hub.subscribe({ pattern: `${path}/*` }, { signal })) this.#take(item);
+        for await (const item of hub.subscribe(SUBSCRIPTION_TOPICS, { signal, granted: [SUBSCRIPTION_TOPICS] })) this.#take(item);
       } catch (error) {
         if (signal.aborted || (error instanceof TidingsError && error.code === 'log/closed')) return;
         report(error);
@@ -165,11 +167,12 @@ export class ActiveSubscriptions {
     const { topics, key = '', tombstone, seq } = item;
     const into = this.#loading ?? this.#known;
     if (tombstone) {
-      if (into.get(topics[0])?.node === key) into.delete(topics[0]);
+      const id = this.#options.names.inProtocol(topics[0]) ?? '';
+      if (into.get(id)?.node === key) into.delete(id);
       return;
     }
     const document = parse(item.data);
-    if (document !== undefined) into.set(topics[0], { document, node: key, seq });
+    if (document !== undefined) into.set(document.id, { document, node: key, seq });
   }
 
   #loaded(): void {
@@ -201,7 +204,7 @@ export class ActiveSubscriptions {
   }
 
   async #end({ document, node, seq }: Known): Promise<void> {
-    await this.#options.hub.publish(document.id, JSON.stringify({ ...document, active: false }), {
+    await this.#options.hub.publish(this.#options.names.onLog(document.id), JSON.stringify({ ...document, active: false }), {
       raw: true,
       private: true,
       type: RESERVED_TYPE,

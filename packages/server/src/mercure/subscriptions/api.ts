@@ -30,7 +30,7 @@ export function createSubscriptionsApi(
     const { grant, permissions } = await access.visitorOf(request);
     if (grant.credential === undefined) throw unauthorized('The subscriptions need an access token.');
     // The path is the topic, as it stands there.
-    if (!createMatcherSet(permissions.subscribe).matchesTopic(path))
+    if (!createMatcherSet(permissions.subscribe).matchesTopic(hub.names.onLog(path)))
       throw forbidden('The token doesn’t allow these subscriptions.');
     // Before they are listed: what changes meanwhile comes after it.
     const cursor = events.cursor();

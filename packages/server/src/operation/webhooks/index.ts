@@ -7,7 +7,7 @@ import type { Observers } from '../../server/part.ts';
 import * as rows from '../../server/settings.ts';
 import { createConnectionRecords } from './connection-records.ts';
 import { type Hook, secretsOf, webhooks as webhooksRow, withoutUser } from './hook.ts';
-import { type HookCounts, type RunningHook, runHook } from './running-hook.ts';
+import { type HookWatch, type RunningHook, runHook } from './running-hook.ts';
 
 export interface WebhooksDeps {
   readonly hub: Hub;
@@ -39,7 +39,7 @@ export interface Webhooks {
 export async function startWebhooks(settings: Settings, deps: WebhooksDeps): Promise<Webhooks> {
   const { hub, logger, metrics, observers } = deps;
   const running = new Map<string, RunningHook>();
-  const { counts, lost } = createCounts(metrics, running);
+  const { watch, lost } = createWatch(metrics, running, logger);
   const records = createConnectionRecords(hub, logger, lost);
   observers.add(records);
 
@@ -58,7 +58,7 @@ export async function startWebhooks(settings: Settings, deps: WebhooksDeps): Pro
       await consumer.stop();
     }
     for (const { hook, secrets, key } of wanted)
-      if (!running.has(key)) running.set(key, runHook(hub, hook, secrets, counts));
+      if (!running.has(key)) running.set(key, runHook(hub, hook, secrets, watch));
     records.isWanted = hooks.some(
       ({ events }) => events.includes('connect') || events.includes('disconnect'),
     );
@@ -96,15 +96,16 @@ function assertPresence(hooks: readonly Hook[], settings: Settings): void {
   );
 }
 
-function createCounts(
+function createWatch(
   registry: Registry,
   running: ReadonlyMap<string, RunningHook>,
-): { readonly counts: HookCounts; readonly lost: () => void } {
+  logger: Logger,
+): { readonly watch: HookWatch; readonly lost: () => void } {
   const registers = [registry];
   const requests = new Counter({
     name: 'tidings_webhook_requests_total',
-    help: 'Events that a webhook took, and attempts that failed.',
-    labelNames: ['hook', 'outcome'],
+    help: 'Events that a webhook took, and attempts that failed, by the status of the answer.',
+    labelNames: ['hook', 'outcome', 'status'],
     registers,
   });
   const losses = new Counter({
@@ -125,9 +126,16 @@ function createCounts(
   });
   registry.registerMetric(failing);
   return {
-    counts: {
-      sent: (hook) => requests.inc({ hook, outcome: 'taken' }),
-      failed: (hook) => requests.inc({ hook, outcome: 'failed' }),
+    watch: {
+      sent: (hook) => requests.inc({ hook, outcome: 'taken', status: '2xx' }),
+      failed(hook, { outcome: status, ...failure }) {
+        requests.inc({ hook, outcome: 'failed', status });
+        logger.warn(
+          { hook, status, ...failure },
+          failure.isRetried ? 'a webhook failed; it is tried again' : 'a webhook failed; its event is given up',
+        );
+      },
+      recovered: (hook, since) => logger.info({ hook, ...since }, 'a webhook works again'),
     },
     lost: () => losses.inc(),
   };
