@@ -134,7 +134,12 @@ async function grantOf(
 
 function grantOfApiKey({ name, permissions, expiresAt }: ApiKey): Grant {
   const subject = API_KEY_SUBJECT + name;
-  return { ...permissions, subject, credential: `api-key:${name}`, ...(expiresAt !== undefined && { expiresAt }) };
+  return {
+    ...permissions,
+    subject,
+    credential: `api-key:${name}`,
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
 }
 
 /** Begins with its kind: a subject that is called like somebody's token id, or like an API key, shares nothing with it. */

@@ -221,7 +221,9 @@ function qualify(
   if (value === undefined) return undefined;
   const name = subjectPrefix + value;
   // "a/" and "b" could otherwise pass for "a/b" and nothing.
-  const other = issuers.find((each) => each.subjectPrefix.length > subjectPrefix.length && name.startsWith(each.subjectPrefix));
+  const other = issuers.find(
+    (each) => each.subjectPrefix.length > subjectPrefix.length && name.startsWith(each.subjectPrefix),
+  );
   if (other === undefined) return name;
   throw invalidToken(
     `The token’s \`${claim}\` begins like those of another issuer.`,

@@ -11,7 +11,7 @@ import type { Hub } from './hub.ts';
 import { isReserved } from './hub-url.ts';
 import { createUriTemplates } from './legacy/uri-template.ts';
 import { metadataOf } from './metadata.ts';
-import { RESERVED_TYPE, createPublish } from './publish.ts';
+import { type PublishLimits, RESERVED_TYPE, createPublish } from './publish.ts';
 import {
   MERCURE_SETTINGS,
   authorizationServers,
@@ -62,17 +62,26 @@ export const mercure: ServerPart = {
       legacy: settings.get(legacyEnabled),
       development,
     };
-    const running = await serve(hub, context);
+    const limits = limitsOf(settings);
+    const running = await serve(hub, context, limits);
     return {
       ...running,
       reload(next) {
         publishOrigins = publishOriginsOf(next);
+        Object.assign(limits, limitsOf(next));
       },
     };
   },
 };
 
-async function serve(hub: Hub, context: ServerContext): Promise<RunningPart> {
+function limitsOf(settings: Settings): PublishLimits {
+  return {
+    topicsPerEvent: settings.get(rows.limits.topicsPerEvent),
+    topicLength: settings.get(rows.limits.topicLength),
+  };
+}
+
+async function serve(hub: Hub, context: ServerContext, limits: PublishLimits): Promise<RunningPart> {
   const { settings, publicApp, authenticator, publisher, observers, log, logger } = context;
   publisher.reserve(({ topics, type }) => {
     // What is no topic gets the error for that.
@@ -89,7 +98,7 @@ async function serve(hub: Hub, context: ServerContext): Promise<RunningPart> {
         log,
         path: hub.url.subscriptionsPath,
         names: hub.names,
-        topicLength: settings.get(rows.limits.topicLength),
+        limits,
         report: (error) => logger.error({ err: error }, 'a subscription could not be announced'),
       })
     : undefined;
@@ -102,10 +111,6 @@ async function serve(hub: Hub, context: ServerContext): Promise<RunningPart> {
         return sendError(error, { hub, hasToken: access.hasToken(request) }, request, reply);
       }
     };
-  const limits = {
-    topicsPerEvent: settings.get(rows.limits.topicsPerEvent),
-    topicLength: settings.get(rows.limits.topicLength),
-  };
   await publicApp.register((app: FastifyInstance) => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(

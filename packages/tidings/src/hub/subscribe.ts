@@ -29,7 +29,9 @@ export const SUBSCRIBE_OPTIONS: Checks<SubscribeOptions> = {
   },
 };
 
-const EVERYTHING: readonly Matcher[] = ['', OWN_PREFIX, RUNS_PREFIX].map((prefix) => ({ pattern: `${prefix}*` }));
+const EVERYTHING: readonly Matcher[] = ['', OWN_PREFIX, RUNS_PREFIX].map((prefix) => ({
+  pattern: `${prefix}*`,
+}));
 
 /**
  * A connection of this process: items instead of bytes, and the reader's loop instead of a peer. It has no queue. While

@@ -20,7 +20,7 @@ export interface ActiveOptions {
   /** The path of all subscriptions. */
   readonly path: string;
   readonly names: TopicNames;
-  readonly topicLength: number;
+  readonly limits: { readonly topicLength: number };
   readonly report: (error: unknown) => void;
 }
 
@@ -66,14 +66,18 @@ export class ActiveSubscriptions {
     matchers: readonly TypedMatcher[],
     permissions: Permissions,
   ): Promise<void> {
-    const { path, topicLength } = this.#options;
+    const {
+      path,
+      names,
+      limits: { topicLength },
+    } = this.#options;
     // Not the connection's own id, which operators know it by.
     const subscriber = `urn:uuid:${randomUUID()}`;
     const documents = [
       ...new Map(matchers.map((matcher) => [`${matcher.type} ${matcher.text}`, matcher])).values(),
     ].map((matcher) => toDocument(path, matcher, subscriber, permissions.payloadOf(matcher.text)));
     for (const { id } of documents) {
-      if (id.length <= topicLength) continue;
+      if (names.onLog(id).length <= topicLength) continue;
       throw createError(
         'topic/too-long',
         `A matcher is too long to be announced: the topic of its subscription has ${id.length} characters, and may have ${topicLength}.`,
@@ -146,7 +150,11 @@ export class ActiveSubscriptions {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        for await (const item of hub.subscribe(SUBSCRIPTION_TOPICS, { signal, granted: [SUBSCRIPTION_TOPICS] })) this.#take(item);
+        for await (const item of hub.subscribe(SUBSCRIPTION_TOPICS, {
+          signal,
+          granted: [SUBSCRIPTION_TOPICS],
+        }))
+          this.#take(item);
       } catch (error) {
         if (signal.aborted || (error instanceof TidingsError && error.code === 'log/closed')) return;
         report(error);
@@ -204,14 +212,18 @@ export class ActiveSubscriptions {
   }
 
   async #end({ document, node, seq }: Known): Promise<void> {
-    await this.#options.hub.publish(this.#options.names.onLog(document.id), JSON.stringify({ ...document, active: false }), {
-      raw: true,
-      private: true,
-      type: RESERVED_TYPE,
-      key: node,
-      tombstone: true,
-      ifSeq: seq,
-    });
+    await this.#options.hub.publish(
+      this.#options.names.onLog(document.id),
+      JSON.stringify({ ...document, active: false }),
+      {
+        raw: true,
+        private: true,
+        type: RESERVED_TYPE,
+        key: node,
+        tombstone: true,
+        ifSeq: seq,
+      },
+    );
   }
 }
 

@@ -132,7 +132,9 @@ function createWatch(
         requests.inc({ hook, outcome: 'failed', status });
         logger.warn(
           { hook, status, ...failure },
-          failure.isRetried ? 'a webhook failed; it is tried again' : 'a webhook failed; its event is given up',
+          failure.isRetried
+            ? 'a webhook failed; it is tried again'
+            : 'a webhook failed; its event is given up',
         );
       },
       recovered: (hook, since) => logger.info({ hook, ...since }, 'a webhook works again'),

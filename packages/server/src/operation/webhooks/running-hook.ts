@@ -67,7 +67,12 @@ export function runHook(hub: Hub, hook: Hook, secrets: readonly string[], watch:
         if (context.signal.aborted) throw error;
         const { attempt } = context;
         const outcome = outcomeOf(error);
-        watch.failed(hook.name, { url: withoutUser(hook.url), attempt, outcome, isRetried: attempt < hook.attempts });
+        watch.failed(hook.name, {
+          url: withoutUser(hook.url),
+          attempt,
+          outcome,
+          isRetried: attempt < hook.attempts,
+        });
         state.failingSince ??= Date.now();
         state.lastFailure = typeof outcome === 'number' ? `answered ${outcome}` : outcome;
         // Not the error itself: it names the URL, whose query may be a secret.
@@ -76,7 +81,10 @@ export function runHook(hub: Hub, hook: Hook, secrets: readonly string[], watch:
         });
       }
       if (state.failingSince !== undefined)
-        watch.recovered(hook.name, { attempts: context.attempt, milliseconds: Date.now() - state.failingSince });
+        watch.recovered(hook.name, {
+          attempts: context.attempt,
+          milliseconds: Date.now() - state.failingSince,
+        });
       state.failingSince = undefined;
       watch.sent(hook.name);
       remember(occupied, event);

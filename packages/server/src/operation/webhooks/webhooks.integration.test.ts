@@ -159,9 +159,13 @@ describe('webhooks', () => {
     const metrics = await (await fetch(`${server.internalUrl}/metrics`)).text();
     for (const status of ['500', 'unreachable', 'timeout'])
       expect(metrics).toMatch(
-        new RegExp(`tidings_webhook_requests_total\\{hook="app",outcome="failed",status="${status}"\\} [1-9]`),
+        new RegExp(
+          `tidings_webhook_requests_total\\{hook="app",outcome="failed",status="${status}"\\} [1-9]`,
+        ),
       );
-    expect(metrics).toMatch(/tidings_webhook_requests_total\{hook="app",outcome="taken",status="2xx"\} [2-9]/);
+    expect(metrics).toMatch(
+      /tidings_webhook_requests_total\{hook="app",outcome="taken",status="2xx"\} [2-9]/,
+    );
     const failures = server.lines.filter(({ hook, level }) => hook === 'app' && level === 40);
     expect(failures.slice(0, 3)).toMatchObject(
       [500, 'unreachable', 'timeout'].map((status, i) => ({
