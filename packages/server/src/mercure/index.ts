@@ -36,6 +36,9 @@ export const mercure: ServerPart = {
     const url = settings.get(subscriptionsEnabled) ? hubUrlOf(settings, true) : undefined;
     return url === undefined ? [] : [{ match: SUBSCRIPTION_TOPICS, state: true }];
   },
+  check(settings) {
+    hubUrlOf(settings, false);
+  },
   async register(context) {
     const { settings, development } = context;
     const url = hubUrlOf(settings, development);

@@ -2,9 +2,9 @@ import type { Matcher } from 'tidings';
 import { SERVER_PREFIX } from '../server/reserved-topics.ts';
 import { WILDCARD } from './characters.ts';
 
-/** Where the log has the hub's own topics. */
-const PREFIX = `${SERVER_PREFIX}mercure/`;
-export const SUBSCRIPTION_TOPICS: Matcher = { pattern: `${PREFIX}*` };
+/** What stands on the log for the path of all subscriptions. */
+const STORED = `${SERVER_PREFIX}mercure/subscriptions`;
+export const SUBSCRIPTION_TOPICS: Matcher = { pattern: `${STORED}/*` };
 
 /**
  * The topics of the hub itself, those of subscriptions, have names of the server's own on the log: there, `*` in a token of
@@ -21,15 +21,13 @@ export interface TopicNames {
 
 /** @param path of all subscriptions; undefined if they aren't announced. */
 export function createTopicNames(path: string | undefined): TopicNames {
+  const isWithin = (topic: string, root: string): boolean => topic === root || topic.startsWith(`${root}/`);
   return {
     onLog: (topic) =>
-      path !== undefined && (topic === path || topic.startsWith(`${path}/`))
-        ? PREFIX + topic.slice(path.length + 1)
-        : topic,
+      path !== undefined && isWithin(topic, path) ? STORED + topic.slice(path.length) : topic,
     inProtocol(topic) {
       if (!topic.startsWith(SERVER_PREFIX)) return topic;
-      if (path === undefined || !topic.startsWith(PREFIX)) return undefined;
-      return `${path}/${topic.slice(PREFIX.length)}`;
+      return path !== undefined && isWithin(topic, STORED) ? path + topic.slice(STORED.length) : undefined;
     },
     everything: [{ pattern: WILDCARD }, ...(path === undefined ? [] : [SUBSCRIPTION_TOPICS])],
   };

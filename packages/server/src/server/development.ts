@@ -23,10 +23,14 @@ const KEY_FILE = 'development.key';
  * @returns undefined where there are keys, or where there had better be.
  */
 export function developmentOf(settings: Settings, environment: Environment): Development | undefined {
-  const isLaptop = isLoopback(settings.get(host)) && environment['NODE_ENV'] !== 'production';
-  if (hasKeys(settings) || !isLaptop) return undefined;
+  if (!isDevelopment(settings, environment)) return undefined;
   const url = settings.get(logAt);
   return { key: engineOf(url) === 'lmdb' ? keyIn(dirname(resolve(folderOf(url)))) : randomBytes(32) };
+}
+
+export function isDevelopment(settings: Settings, environment: Environment): boolean {
+  const isLaptop = isLoopback(settings.get(host)) && environment['NODE_ENV'] !== 'production';
+  return isLaptop && !hasKeys(settings);
 }
 
 function keyIn(folder: string): Uint8Array {

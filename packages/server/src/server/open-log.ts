@@ -1,7 +1,7 @@
 import { type EventLog, type Retention, type TopicRule, memoryLog } from 'tidings';
 import { createError } from 'tidings/transport';
 import type { Settings } from '../config/setting.ts';
-import { engineOf, folderOf } from './log-url.ts';
+import { type Engine, engineOf, folderOf } from './log-url.ts';
 import * as rows from './settings.ts';
 
 /** Opens the log that `log.url` names. @throws {TidingsError} `log/*`, `config/invalid`. */
@@ -20,7 +20,7 @@ export async function openLog(
   switch (engine) {
     case 'lmdb': {
       const { lmdbLog } = await import('tidings/lmdb');
-      const durability = durabilityOf(settings, 'commit', 'relaxed');
+      const durability = durabilityOf<'commit' | 'relaxed'>(settings);
       return lmdbLog({
         path: folderOf(url),
         shared: settings.get(rows.logShared),
@@ -31,7 +31,7 @@ export async function openLog(
     case 'redis': {
       const { redisLog } = await import('tidings/redis');
       const prefix = settings.get(rows.logPrefix);
-      const durability = durabilityOf(settings, 'server', 'replica', 'disk');
+      const durability = durabilityOf<'server' | 'replica' | 'disk'>(settings);
       return redisLog({
         url,
         ...shared,
@@ -42,7 +42,7 @@ export async function openLog(
     case 'postgres': {
       const { postgresLog } = await import('tidings/postgres');
       const schema = settings.get(rows.logPrefix);
-      const durability = durabilityOf(settings, 'server', 'relaxed');
+      const durability = durabilityOf<'server' | 'relaxed'>(settings);
       return postgresLog({
         url,
         onError: report,
@@ -69,11 +69,20 @@ function retentionOf(settings: Settings): Retention {
   };
 }
 
-function durabilityOf<T extends string>(settings: Settings, ...known: readonly T[]): T | undefined {
+/** What each engine knows. */
+const DURABILITIES: Readonly<Record<Engine, readonly string[]>> = {
+  memory: [],
+  lmdb: ['commit', 'relaxed'],
+  redis: ['server', 'replica', 'disk'],
+  postgres: ['server', 'relaxed'],
+};
+
+/** @throws {TidingsError} `config/invalid` if the engine doesn't know it. */
+export function durabilityOf<T extends string>(settings: Settings): T | undefined {
   const given = settings.get(rows.logDurability);
   if (given === undefined) return undefined;
-  const durability = known.find((each) => each === given);
-  if (durability !== undefined) return durability;
+  const known = DURABILITIES[engineOf(settings.get(rows.logAt)) ?? 'memory'];
+  if (known.includes(given)) return given as string as T;
   const expected = known.length === 0 ? 'be left out' : `be ${known.join(' or ')}`;
   throw createError(
     'config/invalid',

@@ -66,6 +66,12 @@ export interface RunningPart {
 export interface ServerPart {
   readonly name: string;
   readonly settings: readonly Setting[];
+  /**
+   * Looks at everything that `register` would refuse, files included, without starting anything.
+   *
+   * @throws {TidingsError} `config/*`.
+   */
+  check?(settings: Settings): void | Promise<void>;
   /** Rules for topics that the part publishes on itself; they come before those of the settings. */
   topicRules?(settings: Settings): readonly TopicRule[];
   /** Called once, before the servers listen. */

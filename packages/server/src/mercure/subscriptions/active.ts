@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type EventLog, type Hub, type Item, TidingsError } from 'tidings';
 import { type OwnConnection, createError } from 'tidings/transport';
+import { inSlices } from '../../server/in-slices.ts';
 import type { Permissions } from '../authorization-details.ts';
 import type { TypedMatcher } from '../matchers.ts';
 import { SUBSCRIPTION_TOPICS, type TopicNames } from '../topic-names.ts';
@@ -204,11 +205,12 @@ export class ActiveSubscriptions {
       // Other nodes may not have said yet that they are there.
       if (!log.shared || now - since >= GONE_FOR) ended.push(known);
     }
-    for (const known of ended) {
+    // A server with very many may be gone.
+    inSlices(ended, (known) => {
       this.#end(known).catch((error: unknown) => {
         if (!(error instanceof TidingsError && error.code === 'event/conflict')) report(error);
       });
-    }
+    }).catch(report);
   }
 
   async #end({ document, node, seq }: Known): Promise<void> {

@@ -44,14 +44,8 @@ export async function startWebhooks(settings: Settings, deps: WebhooksDeps): Pro
   observers.add(records);
 
   async function reload(next: Settings): Promise<void> {
-    const hooks = next.get(webhooksRow);
-    assertPresence(hooks, next);
     // Whatever may be wrong is found before anything is stopped.
-    const wanted = hooks.map((hook) => {
-      const secrets = secretsOf(hook);
-      webhook({ url: hook.url, secret: secrets });
-      return { hook, secrets, key: JSON.stringify([hook, secrets]) };
-    });
+    const wanted = checkWebhooks(next);
     for (const [key, { consumer }] of running) {
       if (wanted.some((each) => each.key === key)) continue;
       running.delete(key);
@@ -59,13 +53,29 @@ export async function startWebhooks(settings: Settings, deps: WebhooksDeps): Pro
     }
     for (const { hook, secrets, key } of wanted)
       if (!running.has(key)) running.set(key, runHook(hub, hook, secrets, watch));
-    records.isWanted = hooks.some(
-      ({ events }) => events.includes('connect') || events.includes('disconnect'),
+    records.isWanted = wanted.some(
+      ({ hook: { events } }) => events.includes('connect') || events.includes('disconnect'),
     );
   }
 
   await reload(settings);
   return { reload, views: () => Array.from(running.values(), viewOf) };
+}
+
+/** @throws {TidingsError} `config/invalid`, `hub/invalid-option`. */
+export function checkWebhooks(settings: Settings): readonly {
+  readonly hook: Hook;
+  readonly secrets: readonly string[];
+  /** Equal for hooks that do the same. */
+  readonly key: string;
+}[] {
+  const hooks = settings.get(webhooksRow);
+  assertPresence(hooks, settings);
+  return hooks.map((hook) => {
+    const secrets = secretsOf(hook);
+    webhook({ url: hook.url, secret: secrets });
+    return { hook, secrets, key: JSON.stringify([hook, secrets]) };
+  });
 }
 
 function viewOf({ hook, consumer, failingSince, lastFailure }: RunningHook): HookView {
