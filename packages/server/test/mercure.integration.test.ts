@@ -4,6 +4,7 @@ import { ask } from '../../tidings/test/http/client.ts';
 import { until, untilAsync } from '../../tidings/test/http/deadline.ts';
 import { ENGINES, type EngineLog } from './mercure-engines.ts';
 import { HUB, ISSUER, clientOf, detail, freshTopic, mint, pattern } from './mercure-client.ts';
+import { forge } from './tokens.ts';
 import { type Started, SECRET, startServer, tokenFor } from './server-process.ts';
 
 describe.each(ENGINES)('Mercure with its log in $name', (engine) => {
@@ -276,6 +277,12 @@ describe.each(ENGINES)('Mercure with its log in $name', (engine) => {
       ['a line end in the id', 'topic=a&id=x%0Adata:evil'],
       ['NUL in the id', 'topic=a&id=x%00'],
       ['an invisible character in the id', 'topic=a&id=x%E2%80%AE'],
+      ['a C1 control in a topic', 'topic=a%C2%85'],
+      ['DEL in a topic', 'topic=a%7F'],
+      ['a C1 control in the id', 'topic=a&id=x%C2%85'],
+      ['DEL in the id', 'topic=a&id=x%7F'],
+      ['a C1 control in the type', 'topic=a&type=x%C2%85'],
+      ['DEL in the type', 'topic=a&type=x%7F'],
       ['the type "mercure"', 'topic=a&type=mercure'],
       ['a line end in the type', 'topic=a&type=x%0Ddata:evil'],
       ['an invisible character in the type', 'topic=a&type=x%EF%BB%BF'],
@@ -372,6 +379,25 @@ describe.each(ENGINES)('Mercure with its log in $name', (engine) => {
         expect(status).toBe(401);
         expect(headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_token", resource_metadata="/);
       }
+    });
+
+    test.each([
+      ['an algorithm that the issuer’s key isn’t for', { alg: 'HS384' }],
+      ['a key of its own', { jwk: { kty: 'oct', k: Buffer.from('x'.repeat(48)).toString('base64url') } }],
+      ['the URL of a key of its own', { jku: 'https://evil.example.com/keys', kid: 'evil' }],
+      ['a certificate of its own', { x5u: 'https://evil.example.com/cert' }],
+      ['an extension that must be understood', { crit: ['b64'], b64: true }],
+    ])('that was signed by somebody else and names %s is invalid', async (_, header) => {
+      const claims = {
+        iss: ISSUER,
+        aud: HUB,
+        exp: now + 600,
+        authorization_details: [detail(['publish'], ['*'])],
+      };
+      const token = forge({ alg: 'HS256', typ: 'at+jwt', ...header }, claims, 'x'.repeat(48));
+      const { status, headers } = await publish({ topic: 'a' }, token);
+      expect(status).toBe(401);
+      expect(headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_token"/);
     });
 
     test('without a signature is invalid', async () => {
@@ -675,6 +701,24 @@ describe.each(ENGINES)('Mercure with its log in $name', (engine) => {
       },
     );
 
+    test('has the field in the answer even to an empty id, which stands for what comes next', async () => {
+      const { topic, ids } = await history({ data: '1' });
+      for (const [query, headers] of [
+        [{ match: topic, last_event_id: '' }, {}],
+        [{ match: topic }, { 'last-event-id': '' }],
+      ] as const) {
+        const stream = await subscribe(query, undefined, headers);
+        const field = String(stream.headers['mercure-last-event-id']);
+        expect(field).toMatch(/^#/);
+        const data = crypto.randomUUID();
+        await publish({ topic, data }, all);
+        expect(await next(stream)).toEqual([data]);
+        const again = await subscribe({ match: topic, last_event_id: field });
+        expect(await next(again)).toEqual([data]);
+        expect(field).not.toBe(ids[0] === undefined ? '' : 'earliest');
+      }
+    });
+
     test('from an id that was used again begins after its first update', async () => {
       const id = `urn:uuid:${crypto.randomUUID()}`;
       const { topic } = await history({ data: '1', id }, { data: '2' }, { data: '3', id }, { data: '4' });
@@ -908,6 +952,52 @@ describe.each(ENGINES)('Mercure with its log in $name', (engine) => {
         expect((await get(ROOT + path, all)).status).toBe(404);
       },
     );
+
+    test('are refused with the challenge of each refusal', async () => {
+      const none = await get(ROOT);
+      expect(none.headers.get('www-authenticate')).toBe(
+        'Bearer resource_metadata="https://hub.example.com/.well-known/oauth-protected-resource/.well-known/mercure"',
+      );
+      const other = await get(ROOT, await mint([detail(['subscribe'], ['a'])]));
+      expect(other.headers.get('www-authenticate')).toMatch(/^Bearer error="insufficient_scope"/);
+      const invalid = await get(ROOT, 'x.y.z');
+      expect([invalid.status, invalid.headers.get('www-authenticate')]).toEqual([
+        401,
+        expect.stringMatching(/^Bearer error="invalid_token"/),
+      ]);
+    });
+
+    test('have a path in which everything is encoded exactly once, and a subscriber whom nobody can choose', async () => {
+      const match = `https://example.com/%2F ${crypto.randomUUID()}?a=é&b`;
+      const watcher = await subscribe({ match_urlpattern: `${ROOT}/*` }, all);
+      const stream = await subscribe({ match, subscriber: 'urn:chosen' }, all, { subscriber: 'urn:chosen' });
+      let document: Document | undefined;
+      while (document?.id.startsWith(`${ROOT}/exact/${expand(match)}/`) !== true)
+        document = JSON.parse((await watcher.frames.nextEvent()).data) as Document;
+      expect(document.id).toBe(`${ROOT}/exact/${expand(match)}/${expand(document.subscriber)}`);
+      expect(document.id).toContain('%252F');
+      expect(document.subscriber).toMatch(/^urn:uuid:/);
+      expect(JSON.parse((await get(document.id, all)).text)).toEqual(document);
+      stream.cut();
+      watcher.cut();
+    });
+
+    test('have the cursor at every URL, which pages of listed origins may read', async () => {
+      const topic = freshTopic();
+      const stream = await subscribe({ match: topic }, all);
+      const collection = `${ROOT}/exact/${expand(topic)}`;
+      const { subscriptions } = JSON.parse((await get(collection, all)).text) as {
+        subscriptions: Document[];
+      };
+      for (const path of [ROOT, collection, subscriptions[0]?.id ?? '']) {
+        const { status, headers } = await get(path, all, { origin: 'https://app.example.com' });
+        expect([status, headers.get('content-type')]).toEqual([200, 'application/json']);
+        expect(headers.get('link')).toMatch(/; rel="mercure"; last-event-id="#[^"]+"; type="mercure"/);
+        expect(headers.get('access-control-allow-origin')).toBe('https://app.example.com');
+        expect(headers.get('access-control-expose-headers')).toContain('Link');
+      }
+      stream.cut();
+    });
 
     test('can’t be forged through the HTTP API either', async () => {
       const token = await mint([], { claims: { tidings: { publish: [{ pattern: '*' }] } } });

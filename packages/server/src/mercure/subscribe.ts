@@ -110,11 +110,12 @@ function assertMayListen(matchers: readonly Matcher[], { grant }: Visitor): void
   );
 }
 
-/** The field comes from a client that reconnects, and is newer than the URL. */
+/** The field comes from a client that reconnects, and is newer than the URL. Undefined if there is neither; they may be empty. */
 function lastEventIdOf(request: FastifyRequest, pairs: Pairs, { legacy }: Hub): string | undefined {
   const field = fromField(request.headers['last-event-id']?.toString());
   const names = legacy ? ['last_event_id', ...LEGACY.lastEventId] : ['last_event_id'];
-  return field || names.map((name) => first(pairs, name)).find((value) => value !== undefined) || undefined;
+  const parameter = names.map((name) => first(pairs, name)).find((value) => value !== undefined);
+  return field || (parameter ?? field);
 }
 
 interface Begin {
@@ -197,7 +198,7 @@ async function precedingId(
   log: EventLog,
 ): Promise<string> {
   const { cursor, resumed } = await connection.locate();
-  if (resumed) return asked;
+  if (resumed && asked !== '') return asked;
   const isOldest = (parseCursor(cursor)?.seq ?? 0) <= log.floor;
   // It begins there, but some of what came after it is gone.
   const isAsked = typeof start === 'object' && formatCursor(start) === cursor;

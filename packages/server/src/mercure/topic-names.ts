@@ -4,7 +4,7 @@ import { WILDCARD } from './characters.ts';
 
 /** What stands on the log for the path of all subscriptions. */
 const STORED = `${SERVER_PREFIX}mercure/subscriptions`;
-export const SUBSCRIPTION_TOPICS: Matcher = { pattern: `${STORED}/*` };
+export const SUBSCRIPTION_TOPICS: Matcher = { pattern: `${STORED}*` };
 
 /**
  * The topics of the hub itself, those of subscriptions, have names of the server's own on the log: there, `*` in a token of
