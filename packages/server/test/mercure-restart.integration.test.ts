@@ -123,14 +123,14 @@ describe('a hub with its log on the disk', () => {
 describe.each(SHARED_ENGINES)('two servers on one log in $name', (engine) => {
   if (!engine.isHere)
     return void test('are tested', ({ skip }) => skip(`${engine.name} is missing: npm run pretest`));
-  let log: EngineLog;
-  let servers: readonly [Started, Started];
+  let log: EngineLog | undefined;
+  let servers: readonly Started[] = [];
   let all: string;
-  const [one, other] = [0, 1].map((i) => clientOf(() => servers[i as 0 | 1].publicUrl)) as [Client, Client];
+  const [one, other] = [0, 1].map((i) => clientOf(() => servers[i]?.publicUrl ?? '')) as [Client, Client];
 
   beforeAll(async () => {
-    log = await engine.start();
-    const isFolder = log.url.startsWith('lmdb:');
+    const { url } = (log = await engine.start());
+    const isFolder = url.startsWith('lmdb:');
     const start = () =>
       startServer({
         args: [
@@ -139,14 +139,14 @@ describe.each(SHARED_ENGINES)('two servers on one log in $name', (engine) => {
           '--mercure-subscriptions',
           `--auth-jwt-issuer=${ISSUER}`,
         ],
-        environment: { TIDINGS_AUTH_JWT_SECRET: SECRET, TIDINGS_LOG_URL: log.url },
+        environment: { TIDINGS_AUTH_JWT_SECRET: SECRET, TIDINGS_LOG_URL: url },
       });
     servers = await Promise.all([start(), start()]);
     all = await mint([detail(['publish', 'subscribe'], ['*'])]);
   });
   afterAll(async () => {
     for (const server of servers) await server.stop('SIGKILL');
-    await log.stop();
+    await log?.stop();
   });
 
   const pathOf = (topic: string): string => `${ROOT}/exact/${encodeURIComponent(topic)}`;
@@ -213,7 +213,7 @@ describe.each(SHARED_ENGINES)('two servers on one log in $name', (engine) => {
     const watcher = await other.subscribe({ match_urlpattern: `${pathOf(topic)}/:subscriber` }, all);
     const { text: id } = await one.publish({ topic, data: '1' }, all);
     await one.publish({ topic, data: '2' }, all);
-    await servers[0].stop('SIGKILL');
+    await servers[0]?.stop('SIGKILL');
     const resumed = await other.subscribe({ match: topic }, all, { 'last-event-id': id });
     expect(resumed.headers['mercure-last-event-id']).toBe(id);
     expect((await resumed.frames.nextEvent()).data).toBe('2');
