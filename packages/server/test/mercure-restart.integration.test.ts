@@ -122,7 +122,7 @@ describe('a hub with its log on the disk', () => {
 
 describe.each(SHARED_ENGINES)('two servers on one log in $name', (engine) => {
   if (!engine.isHere)
-    return void test('are tested', ({ skip }) => skip(`${engine.name} is missing: npm run pretest`));
+    return test('are tested', ({ skip }) => skip(`${engine.name} is missing: npm run pretest`));
   let log: EngineLog | undefined;
   let servers: readonly Started[] = [];
   let all: string;

@@ -9,7 +9,7 @@ import { type Started, SECRET, startServer, tokenFor } from './server-process.ts
 
 describe.each(ENGINES)('Mercure with its log in $name', (engine) => {
   if (!engine.isHere)
-    return void test('is tested', ({ skip }) => skip(`${engine.name} is missing: npm run pretest`));
+    return test('is tested', ({ skip }) => skip(`${engine.name} is missing: npm run pretest`));
   let log: EngineLog;
   let server: Started;
   let all: string;

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { SignJWT } from 'jose';
+import { createError } from 'tidings/transport';
 import { hasKeys } from '../auth/settings.ts';
 import type { Environment } from '../config/load.ts';
+import { whyUnreadable } from '../config/unreadable.ts';
 import type { Settings } from '../config/setting.ts';
 import { engineOf, folderOf } from './log-url.ts';
 import { isLoopback } from './addresses.ts';
@@ -35,12 +37,15 @@ export function isDevelopment(settings: Settings, environment: Environment): boo
 
 function keyIn(folder: string): Uint8Array {
   const path = join(folder, KEY_FILE);
-  mkdirSync(folder, { recursive: true });
   try {
+    mkdirSync(folder, { recursive: true });
     // Fails if it is there: of two servers that start at once, both use the key of the first.
     writeFileSync(path, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      const message = `Expected \`${logAt.name}\` to name a folder that this user may write to, got ${folder}: ${whyUnreadable(error)}.`;
+      throw createError('config/invalid', message, { details: { setting: logAt.name }, cause: error });
+    }
   }
   return Buffer.from(readFileSync(path, 'utf8'), 'base64url');
 }

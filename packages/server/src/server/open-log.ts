@@ -1,4 +1,4 @@
-import { type EventLog, type Retention, type TopicRule, memoryLog } from 'tidings';
+import { type EventLog, type Retention, TidingsError, type TopicRule, memoryLog } from 'tidings';
 import { createError } from 'tidings/transport';
 import type { Settings } from '../config/setting.ts';
 import { type Engine, engineOf, folderOf } from './log-url.ts';
@@ -21,12 +21,17 @@ export async function openLog(
     case 'lmdb': {
       const { lmdbLog } = await import('tidings/lmdb');
       const durability = durabilityOf<'commit' | 'relaxed'>(settings);
-      return lmdbLog({
-        path: folderOf(url),
-        shared: settings.get(rows.logShared),
-        ...shared,
-        ...(durability !== undefined && { durability }),
-      });
+      const path = folderOf(url);
+      try {
+        return lmdbLog({
+          path,
+          shared: settings.get(rows.logShared),
+          ...shared,
+          ...(durability !== undefined && { durability }),
+        });
+      } catch (cause) {
+        throw explained(cause, path, settings);
+      }
     }
     case 'redis': {
       const { redisLog } = await import('tidings/redis');
@@ -56,6 +61,16 @@ export async function openLog(
       durabilityOf(settings);
       return memoryLog(shared);
   }
+}
+
+/** In words of the settings, where the library's are those of its options. */
+function explained(cause: unknown, path: string, settings: Settings): unknown {
+  if (!(cause instanceof TidingsError) || cause.code !== 'log/in-use' || settings.get(rows.logShared))
+    return cause;
+  const { pid } = cause.details;
+  const who = typeof pid === 'number' ? `Process ${pid}` : 'Another process';
+  const message = `${who} has the log in ${path} open. Stop it, or set \`${rows.logShared.name}\` at all servers of this folder.`;
+  return createError('log/in-use', message, { details: cause.details, cause });
 }
 
 function retentionOf(settings: Settings): Retention {
