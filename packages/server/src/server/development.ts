@@ -35,17 +35,23 @@ export function isDevelopment(settings: Settings, environment: Environment): boo
   return isLaptop && !hasKeys(settings);
 }
 
+/** @throws {TidingsError} `config/invalid` if there can be no key. */
 function keyIn(folder: string): Uint8Array {
-  const path = join(folder, KEY_FILE);
   try {
     mkdirSync(folder, { recursive: true });
+    return sharedKey(join(folder, KEY_FILE));
+  } catch (cause) {
+    const message = `Expected \`${logAt.name}\` to name a folder that this user may write to, got ${folder}: ${whyUnreadable(cause)}.`;
+    throw createError('config/invalid', message, { details: { setting: logAt.name }, cause });
+  }
+}
+
+function sharedKey(path: string): Uint8Array {
+  try {
     // Fails if it is there: of two servers that start at once, both use the key of the first.
     writeFileSync(path, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-      const message = `Expected \`${logAt.name}\` to name a folder that this user may write to, got ${folder}: ${whyUnreadable(error)}.`;
-      throw createError('config/invalid', message, { details: { setting: logAt.name }, cause: error });
-    }
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   return Buffer.from(readFileSync(path, 'utf8'), 'base64url');
 }
