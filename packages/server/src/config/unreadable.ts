@@ -3,6 +3,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not read it',
   EPERM: 'this user may not read it',
   EISDIR: 'it is a folder',
+  EEXIST: 'a file is in its place',
   ENOTDIR: 'part of its path is no folder',
 };
 
