@@ -10,7 +10,7 @@ import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
 import { Drain, reconnectSpread } from './drain.ts';
-import { proxySuspected } from './limits.ts';
+import { DEFAULT_LIMITS, type HubLimits, proxySuspected } from './limits.ts';
 import type { ResolvedHubOptions } from './options.ts';
 import { Cluster } from './cluster/cluster.ts';
 import { LostEnds } from './cluster/lost-ends.ts';
@@ -58,7 +58,8 @@ export class Core {
     this.options = options;
     const warnOfProxy = (address: string): void => report(proxySuspected(address, options.limits));
     const turns = new Turns(clock, tuning.catchUp, options.catchUpShare);
-    this.registry = new Registry(options.limits, options.sparesPrivateAddresses ? warnOfProxy : undefined);
+    this.registry = new Registry(options.limits, warnOfProxy);
+    this.registry.sparesPrivate = options.sparesPrivateAddresses;
     this.conflation = new Conflation(log, clock);
     this.fanOut = new FanOut({
       tail: log.tail,
@@ -112,6 +113,12 @@ export class Core {
     });
     this.#sweep.startIfNeeded();
     this.cluster.start();
+  }
+
+  /** Everybody reads the limits from the same object, at each use. Connections that are there stay, even beyond them. */
+  setLimits(limits: Partial<HubLimits>): void {
+    Object.assign(this.options.limits, DEFAULT_LIMITS, limits);
+    this.registry.sparesPrivate = limits.connectionsPerAddress === undefined;
   }
 
   /** How many connections there are, of peers and of this process. */

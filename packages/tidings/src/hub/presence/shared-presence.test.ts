@@ -30,7 +30,7 @@ test('A node that comes or goes makes a hub look at a bounded number of topics i
   };
   const presence = new SharedPresence({
     rules: new PresenceRules([{ match: { pattern: 'room/*' }, members: 1 }]),
-    limit: new PlacesLimit(100_000, report),
+    limit: new PlacesLimit({ presenceTopics: 100_000 }, report),
     log,
     clock,
     nodes: nodes as unknown as Nodes,
