@@ -7,7 +7,15 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const live = `${root}examples/live/`;
 
 /** A fraction of what `npm ci` installs: what the app runs with and is built with, and nothing to check or test it. */
-const INSTALL = ['ci', '--workspace', '@tidings/live', '--omit=dev', '--prefer-offline', '--no-audit', '--no-fund'];
+const INSTALL = [
+  'ci',
+  '--workspace',
+  '@tidings/live',
+  '--omit=dev',
+  '--prefer-offline',
+  '--no-audit',
+  '--no-fund',
+];
 /** Without checking types, which `npm run build` does: for that, the types of every framework would have to be here. */
 const COMPILE = ['-b', '--noCheck', 'packages/tidings', 'examples/live'];
 
