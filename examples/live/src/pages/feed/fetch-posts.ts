@@ -18,10 +18,7 @@ export function fetchPost(session: AbortSignal, id: number): Promise<Post> {
  * The newest posts, down to `oldest` if given: everything a page has fetched so far, fetched again. The cursor is the
  * first answer's, which covers events between two answers.
  */
-export async function fetchPostsDownTo(
-  session: AbortSignal,
-  oldest: number | undefined,
-): Promise<PostList> {
+export async function fetchPostsDownTo(session: AbortSignal, oldest: number | undefined): Promise<PostList> {
   const first = await fetchPosts(session, undefined, oldest === undefined ? undefined : LIMITS.pageSizeMax);
   const posts = [...first.posts];
   let { next } = first;
