@@ -63,6 +63,16 @@ export async function delayFirst(
   };
 }
 
+/** Keeps the page's stream from being opened again until it is let through. */
+export async function holdStream(page: Page): Promise<() => void> {
+  const release = latch();
+  await page.route(/\/events\?/, async (route) => {
+    await release.opened;
+    await route.continue();
+  });
+  return release.open;
+}
+
 function latch(): { opened: Promise<void>; open: () => void } {
   let open = (): void => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));

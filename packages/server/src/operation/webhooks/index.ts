@@ -46,7 +46,7 @@ export async function startWebhooks(settings: Settings, deps: WebhooksDeps): Pro
   async function reload(next: Settings): Promise<void> {
     const hooks = next.get(webhooksRow);
     assertPresence(hooks, next);
-    // Whatever may be wrong is found before anything is stopped.
+    // Finds every mistake before anything is stopped.
     const wanted = hooks.map((hook) => {
       const secrets = secretsOf(hook);
       webhook({ url: hook.url, secret: secrets });

@@ -7,7 +7,7 @@ import { messageOf } from './message.ts';
 /** Topics of which it is remembered whether anybody is there. */
 const MAX_TOPICS = 10_000;
 
-/** What became of requests, for metrics. */
+/** The outcomes of requests, for metrics. */
 export interface HookCounts {
   sent(hook: string): void;
   failed(hook: string): void;
@@ -16,7 +16,7 @@ export interface HookCounts {
 export interface RunningHook {
   readonly hook: Hook;
   readonly consumer: Consumer;
-  /** Since when the present event has been failing, in milliseconds since 1970. */
+  /** When the present event began to fail, in milliseconds since 1970. */
   readonly failingSince: number | undefined;
   readonly lastFailure: string | undefined;
 }

@@ -239,7 +239,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log that was put back', () => {
     expect(standing(after, epoch, 2)).toEqual({ is: 'rewound', seq: 1 });
   });
 
-  test('begins a new epoch in a copy made while the server was shut down, if it is told so', async () => {
+  test('begins a new epoch in a copy made while the server was shut down, if asked to', async () => {
     const server = await fresh();
     const log = await open({ url: server.url, timeout: 3000 });
     await log.append([event('1')]);
