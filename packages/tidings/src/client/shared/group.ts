@@ -42,7 +42,6 @@ export interface GroupOptions {
 }
 
 export interface SharedTimers {
-  now(): number;
   setTimer(task: () => void, delay: number): () => void;
 }
 
@@ -67,7 +66,8 @@ export function joinGroup(options: GroupOptions): Group | undefined {
   const inbox: Message[] = [];
   let draining = false;
   let left = false;
-  let heardAt = timers.now();
+  /** The leader has said something since the last look. */
+  let heard = true;
   let leader: Leadership | undefined;
   let elections = 0;
 
@@ -103,7 +103,7 @@ export function joinGroup(options: GroupOptions): Group | undefined {
     draining = true;
     for (let next = inbox.shift(); next !== undefined && !left; next = inbox.shift()) {
       if ('term' in next) {
-        heardAt = timers.now();
+        heard = true;
         onMessage(next);
       } else leader?.send({ type: 'message', message: next });
     }
@@ -135,17 +135,20 @@ export function joinGroup(options: GroupOptions): Group | undefined {
     releaseCandidacy();
   }
 
-  /** A leader that is frozen without warning, or hangs, keeps its lock: it has to be taken away. */
+  /**
+   * A leader that is frozen without warning, or hangs, keeps its lock: it has to be taken away. No clock is compared, since
+   * clocks are set.
+   */
   function look(): void {
-    const askedAt = timers.now();
-    const isQuiet = leader === undefined && askedAt - heardAt >= QUIET;
+    const isQuiet = leader === undefined && !heard;
+    heard = false;
     if (!isQuiet) {
       stopTimer = timers.setTimer(look, QUIET);
       return;
     }
     post({ type: 'ping' });
     const verdict = (): void => {
-      if (leader === undefined && heardAt < askedAt) {
+      if (leader === undefined && !heard) {
         releaseCandidacy();
         releaseCandidacy = stand(true);
       }

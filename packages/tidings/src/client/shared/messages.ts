@@ -1,5 +1,12 @@
 import type { Matcher } from '../../protocol/matcher.ts';
 
+/**
+ * The version of these messages, which is part of the names of channels and locks. While a new version of an app is
+ * deployed, tabs with either version of this code are open: those that don't speak the same don't hear each other. Raise
+ * it with any change of the messages or their meaning.
+ */
+export const MESSAGES_VERSION = 1;
+
 /** An event of the shared stream. */
 export interface SharedEvent {
   /** The matchers by which it came, as `matcherKey` has them. Undefined: it is for all tabs. */
