@@ -84,7 +84,7 @@ export const groups: readonly Group[] = [
       entry(
         'On the server',
         'guides/frameworks',
-        'node:http, HTTP/2, Express, Fastify, Koa, NestJS, Hono, Bun, Deno, h3, Nuxt, Next.js, Workers',
+        'node:http, HTTP/2, Express, Fastify, Koa, NestJS, Hono, Bun, Deno, h3, Nuxt, Next.js, SvelteKit, Workers',
       ),
       entry('React', 'guides/react', 'Hooks over one connection'),
       entry('Vue', 'guides/vue', 'A composable'),
