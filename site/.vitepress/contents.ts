@@ -95,6 +95,7 @@ export const groups: readonly Group[] = [
         'examples/servers',
         'The same small app with Express, Fastify, Koa, Hono, NestJS, node:http, HTTP/2, Bun, Deno',
       ),
+      entry('Example: SvelteKit', 'examples/sveltekit', 'The same app, with a page'),
       entry('Example: React', 'examples/react', 'A small app to read and run'),
       entry(
         'Example: a chat with a model',
