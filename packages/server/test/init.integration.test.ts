@@ -60,7 +60,7 @@ describe.each(['express', 'fastify', 'koa', 'hono', 'node', 'http2'])('tidings i
 test('tidings init express brings its page', async () => {
   const app = join(folder, 'page');
   await tidings('init', 'express', app);
-  expect(readdirSync(app, { recursive: true }).toSorted()).toEqual([
+  expect(readdirSync(app, { recursive: true, encoding: 'utf8' }).toSorted()).toEqual([
     'package.json',
     'public',
     join('public', 'index.html'),
