@@ -1,6 +1,12 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
-import { type EventInput, type EventOptions, type NewEvent, createEvent } from '../protocol/event.ts';
+import {
+  type EventInput,
+  type EventOptions,
+  type NewEvent,
+  assertLength,
+  createEvent,
+} from '../protocol/event.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
@@ -33,7 +39,7 @@ import { type ClusterStats, type HubStats, STATS_OPTIONS, type StatsOptions, sta
 import type { Presence } from './presence/presence.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { RUNS_GATEWAY, type RunsGateway } from './runs-gateway.ts';
-import { type SubscribeOptions, subscribe } from './subscribe.ts';
+import { type SubscribeOptions, listen, subscribe } from './subscribe.ts';
 
 /** The result of `publish`. */
 export interface Published {
@@ -170,7 +176,15 @@ class AppHub implements Hub {
     this[GATEWAY] = createGateway(core);
     this[RUNS_GATEWAY] = {
       log: core.options.log,
+      get closing() {
+        return core.drain.begun;
+      },
       publish: (events) => this.#publish(() => this.#toNewEvents(events, RUNS_PREFIX)),
+      append: async (event) => {
+        assertLength(event.data, core.options.limits);
+        await this.#publish(() => [event]);
+      },
+      listen: (topic, listener) => listen(core, topic, listener),
     };
   }
 

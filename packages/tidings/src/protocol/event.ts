@@ -122,11 +122,7 @@ export function createEvent(
   assertKnownOptions(input);
   const topics = withTags(toTopics(on, limits, mayUse), input);
   const data = encodeData(value, input.raw ?? false);
-  if (data.length > limits.eventLength) {
-    throw createError('event/too-large', `An event's data may have ${limits.eventLength} characters.`, {
-      details: { length: data.length, maxLength: limits.eventLength },
-    });
-  }
+  assertLength(data, limits);
   const event: NewEvent = {
     topics,
     type: input.type === undefined || input.type === 'message' ? undefined : checkType(input.type),
@@ -139,6 +135,14 @@ export function createEvent(
   // Most events have none of these, and a spread takes as long as all the rest (`publish`).
   if (input.ttl === undefined && input.ifSeq === undefined && input.ifAbsent !== true) return event;
   return { ...event, ...(input.ttl !== undefined && { ttl: input.ttl }), ...toCondition(input) };
+}
+
+/** @throws {TidingsError} `event/too-large`. */
+export function assertLength(data: string, { eventLength }: EventLimits): void {
+  if (data.length <= eventLength) return;
+  throw createError('event/too-large', `An event's data may have ${eventLength} characters.`, {
+    details: { length: data.length, maxLength: eventLength },
+  });
 }
 
 /** @throws {TidingsError} `event/invalid-option`. */
