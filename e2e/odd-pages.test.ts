@@ -6,6 +6,7 @@ import {
   type BrowserTab,
   errorsOf,
   follow,
+  HEARTBEAT,
   openTab,
   received,
   serveTabs,
@@ -158,14 +159,31 @@ describe('a page that shares a stream', () => {
     const first = await publish();
     for (const page of pages) await eventually(() => received(page)).toEqual([first]);
 
+    // Heartbeats reach those who follow.
+    const heardAt = (page: Page) =>
+      page.evaluate(() => (globalThis as unknown as TabGlobals).client.heardAt ?? 0);
+    for (const page of pages) {
+      const before = await heardAt(page);
+      await eventually(() => heardAt(page)).toBeGreaterThan(before);
+    }
+
+    // How long nothing came before a page's client gave the stream up.
+    for (const page of pages) {
+      await page.evaluate(() => {
+        const { client } = globalThis as unknown as TabGlobals;
+        const silences: number[] = [];
+        client.onStatus(() => silences.push(Date.now() - (client.heardAt ?? 0)));
+        Object.assign(globalThis, { silences });
+      });
+    }
     proxy.hold(true);
     const missed = [await publish(), await publish()];
-    // After one missed heartbeat a page can say it, and after more the client gives the stream up.
-    const silence = (page: Page) =>
-      page.evaluate(() => Date.now() - ((globalThis as unknown as TabGlobals).client.heardAt ?? Infinity));
-    for (const page of pages) await eventually(() => silence(page)).toBeGreaterThan(2_500);
-    for (const page of pages) expect(await statusOf(page)).toBe('open');
     for (const page of pages) await eventually(() => statusOf(page)).not.toBe('open');
+    // A page that shows `heardAt` can say it from the first missed heartbeat on.
+    for (const page of pages) {
+      const [silence] = await page.evaluate(() => (globalThis as unknown as { silences: number[] }).silences);
+      expect(silence).toBeGreaterThan(2 * HEARTBEAT);
+    }
     for (const page of pages) await eventually(async () => (await errorsOf(page)).length).toBeGreaterThan(0);
     expect((await errorsOf(pages[1] as Page))[0]).toContain('sent nothing');
 

@@ -38,6 +38,9 @@ client.on('message', (event) => postMessage(event.json()));
 /** The client with another version of the messages between tabs, as during a deployment. */
 const LATER = '/later/';
 
+/** Milliseconds. */
+export const HEARTBEAT = 2_000;
+
 /** A hub on HTTP/1.1, and empty pages that know the client. */
 export interface TabServer {
   readonly hub: Hub;
@@ -48,7 +51,7 @@ export interface TabServer {
 }
 
 export async function serveTabs(): Promise<TabServer> {
-  const hub = createHub({ heartbeat: 2_000 });
+  const hub = createHub({ heartbeat: HEARTBEAT });
   // A sandboxed frame is of no origin.
   const handle = sse(hub, { cors: { origin: '*' } });
   let streams = 0;
@@ -143,7 +146,10 @@ export async function follow(page: Pick<Page, 'evaluate'>, cursor: string): Prom
     });
     globals.client = client;
     client.on('message', (event) => globals.received.push(event.json()));
-    client.onError((error) => globals.errors.push(error.message));
+    // For a tab that follows, the leader's error is the cause.
+    client.onError(({ message, cause }) => {
+      globals.errors.push(`${message} ${(cause as Error | undefined)?.message ?? ''}`);
+    });
     client.onGap((gaps) => globals.errors.push(JSON.stringify(gaps)));
   }, cursor);
 }

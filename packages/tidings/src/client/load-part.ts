@@ -3,7 +3,7 @@ import { within } from './deadline.ts';
 import type { Timers } from './timers.ts';
 
 /** Milliseconds. A server that accepts the request for a file may never send it, and nothing can abort an `import()`. */
-const LIMIT = 15_000;
+const LIMIT = 30_000;
 
 /**
  * A part of the client that is loaded on demand.

@@ -19,19 +19,29 @@ export function upstreamOpener(settings: Settings): OpenUpstream {
     let label: readonly string[] | undefined;
     let cursor = at;
     let problem: string | undefined;
+    /** An event was handed over since the last flush. */
+    let pending = false;
+    /** There is a connection that can bring something. */
+    let alive = false;
 
     const keeper: CursorKeeper = {
       get cursor() {
         return cursor;
       },
       move: (to) => (cursor = to),
-      save: () => hooks.flush(cursor),
+      save() {
+        // It is saved at the end of a connection, too, which is no sign of life.
+        if (!alive && !pending) return;
+        pending = false;
+        hooks.flush(cursor);
+      },
     };
     const listeners = createListeners<Signals>();
     const delivery: Delivery = { ...createDelivery(), give };
     listeners.add('gap', hooks.gap);
     listeners.add('error', ({ message }) => (problem = message));
     listeners.add('status', (status) => {
+      alive = status === 'open' || status === 'polling';
       // The error comes after the status.
       if (status === 'waiting' || status === 'paused') queueMicrotask(() => hooks.down(problem));
       else if (status === 'failed' || status === 'closed') queueMicrotask(() => hooks.failed(problem));
@@ -53,6 +63,7 @@ export function upstreamOpener(settings: Settings): OpenUpstream {
       } else if (!type.startsWith(RESERVED_PREFIX) && label !== undefined) {
         // The values of states have no cursor of their own. Each tab has read those that it needs.
         const isEntry = id !== cursor;
+        pending = true;
         if (isEntry) hooks.event({ topics: label, type, data, id });
         else if (label.length === 0) hooks.event({ topics: undefined, type, data, id: '' });
       }

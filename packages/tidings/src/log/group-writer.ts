@@ -31,7 +31,10 @@ export class GroupWriter {
     this.#maxGroup = maxGroup;
   }
 
-  /** @throws {TidingsError} `log/write-failed`, or the error of `write` if that is a `TidingsError` itself. */
+  /**
+   * @throws {TidingsError} `log/write-failed`, or the error of `write` if that is a `TidingsError` itself. With
+   * `log/unavailable`, calls that wait for their turn are rejected, too.
+   */
   append(events: readonly NewEvent[]): Promise<readonly Appended[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ events, resolve, reject });
@@ -57,6 +60,9 @@ export class GroupWriter {
             ? cause
             : createLogError('log/write-failed', message, { details, cause });
         for (const { reject } of group) reject(error);
+        // Those that have waited meanwhile would wait for the engine a second time, one group after another.
+        if (error.code === 'log/unavailable')
+          for (const { reject } of this.#waiting.splice(0)) reject(notWritten(error));
       }
     }
     this.#writing = undefined;
@@ -88,4 +94,9 @@ export class GroupWriter {
       start += own.length;
     }
   }
+}
+
+function notWritten(cause: TidingsError): TidingsError {
+  const message = 'The log is unavailable; nothing was appended.';
+  return createLogError('log/unavailable', message, { details: cause.details, cause });
 }

@@ -61,11 +61,18 @@ const answer = fc.record({
   end: fc.constantFrom('end', 'stay', 'break'),
 });
 
+/** Answers without a stream. */
+const STATUS: ReadonlyMap<string, number> = new Map([
+  ['refused', 403],
+  ['unavailable', 503],
+  ['nothing', 204],
+]);
+
 type Answer = typeof answer extends fc.Arbitrary<infer T> ? T : never;
 
 function respond({ how, proper, pieces, end }: Answer, url: URL, signal: AbortSignal): Promise<Response> {
   const matchers = url.searchParams.getAll('topic');
-  const status = { refused: 403, unavailable: 503, nothing: 204 }[how];
+  const status = STATUS.get(how);
   if (status !== undefined)
     return Promise.resolve(new Response(null, { status, headers: { 'retry-after': '0' } }));
   if (how === 'broken') return Promise.reject(new TypeError('broken'));

@@ -198,6 +198,23 @@ describe('tabs that share a stream', () => {
     expect(data).toEqual([1, 2, 4]);
   });
 
+  it('share also if they are two clients of one page, and one of them leaves', async () => {
+    const { hub, open } = start();
+    const first = open();
+    await isShared(hub);
+    const second = open({ shared: { environment: first.shared }, topics: ['a', 'b'] });
+    await until('open', () => second.client.status === 'open');
+    await until('topics', () => hub.connections()[0]?.topics.length === 2);
+    await hub.publish('a', 1);
+    await until('both', () => first.data.length + second.data.length === 2);
+    first.client.close();
+    await hub.publish('b', 2);
+    await hub.publish('a', 3);
+    await until('last', () => second.data.length === 3);
+    expect([first.data, second.data, second.errors]).toEqual([[1], [1, 2, 3], []]);
+    await isShared(hub);
+  });
+
   it('are told apart by the subject that the server sees', async () => {
     const { hub, open } = start({
       authorize: (req) => ({ subject: req.headers.get('authorization') ?? 'nobody' }),

@@ -27,9 +27,10 @@ export interface PostgresPool {
 }
 
 export interface Database {
-  readonly run: Run;
+  /** @param within Milliseconds to wait for the answer, if that is less than usual. */
+  readonly run: (text: string, values?: readonly unknown[], within?: number) => Promise<readonly Row[]>;
   /** Runs several statements as one transaction. */
-  transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
+  transaction<T>(work: (run: Run) => Promise<T>, within?: number): Promise<T>;
   /** A connection that isn't one of the pool's, for notifications. */
   connect(url?: string): Promise<Session>;
   /** From now on only new connections are used: the old ones may lead to a server that is no longer the primary. */
@@ -89,8 +90,8 @@ export async function openDatabase({ url, pool, connections, timeout }: Database
     }
   }
 
-  async function withClient<T>(work: (run: Run) => Promise<T>): Promise<T> {
-    const deadline = performance.now() + timeout;
+  async function withClient<T>(work: (run: Run) => Promise<T>, within: number): Promise<T> {
+    const deadline = performance.now() + Math.min(within, timeout);
     const client = await checkOut(deadline);
     client.on('error', ignore);
     let isBroken = true;
@@ -108,7 +109,7 @@ export async function openDatabase({ url, pool, connections, timeout }: Database
     }
   }
 
-  function transaction<T>(work: (run: Run) => Promise<T>): Promise<T> {
+  function transaction<T>(work: (run: Run) => Promise<T>, within = timeout): Promise<T> {
     return withClient(async (run) => {
       await run('BEGIN ISOLATION LEVEL READ COMMITTED');
       try {
@@ -119,12 +120,12 @@ export async function openDatabase({ url, pool, connections, timeout }: Database
         if (isAnswer(error) && !isLeaving(error)) await run('ROLLBACK');
         throw error;
       }
-    });
+    }, within);
   }
 
   return {
     isolate: false,
-    run: (text, values) => withClient((run) => run(text, values)),
+    run: (text, values, within = timeout) => withClient((run) => run(text, values), within),
     transaction,
     async connect(other) {
       const client = await makeClient(other ?? url, pool);
@@ -233,12 +234,12 @@ export function isAnswer(error: unknown): error is Error & { code: string } {
 
 /**
  * Whether another server, or the same one a little later, may do what this one refused: it shuts down or starts, has no
- * connection left, was made read-only or a standby, or waited too long for a lock.
+ * connection left, was made read-only or a standby, or the statement took longer than the server's settings allow.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 export function isLeaving(error: unknown): boolean {
   const { code = '' } = error as { code?: string };
-  return /^(?:08|53|57P|25006|55P03|40)/.test(code);
+  return /^(?:08|53|57P|57014|25006|25P0[34]|55P03|40)/.test(code);
 }
 
 export function unavailable(cause: unknown): TidingsError {

@@ -323,7 +323,7 @@ END $$;
 
 -- Makes a process known. Answers with the process that has other settings, if one is there.
 CREATE OR REPLACE FUNCTION SCHEMA.open(_node text, _settings text, _is_restored boolean) RETURNS text
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   s SCHEMA.head;
   other text;
@@ -331,6 +331,8 @@ BEGIN
   INSERT INTO SCHEMA.head (one) VALUES (true) ON CONFLICT DO NOTHING;
   IF FOUND THEN INSERT INTO SCHEMA.view VALUES (pg_current_xact_id()::xid); END IF;
   SELECT * INTO s FROM SCHEMA.head FOR UPDATE;
+  -- From a time when the clock was ahead.
+  UPDATE SCHEMA.nodes SET seen = clock_timestamp() WHERE seen > clock_timestamp();
   SELECT node INTO other FROM SCHEMA.nodes
   WHERE settings <> _settings AND seen > clock_timestamp() - interval '15 seconds' LIMIT 1;
   IF FOUND THEN RETURN other; END IF;
@@ -352,7 +354,8 @@ CREATE OR REPLACE FUNCTION SCHEMA.append(
   _id_window bigint, _max_losses bigint, _moved bigint[],
   OUT answer text, OUT epoch text, OUT head bigint, OUT floor bigint, OUT newest_loss bigint, OUT loss_count bigint,
   OUT at double precision, OUT next_expiry double precision
-) LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+) LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   s SCHEMA.head;
   last record;

@@ -3,10 +3,10 @@ import type { Database, Run } from './database.ts';
 import { FUNCTIONS } from './functions.ts';
 import { TABLES, VERSION_2 } from './tables.ts';
 
-/** Raised when the tables change, each time with a step in `STEPS`. */
-const VERSION = 2;
-/** Each brings a schema from the version before to its own. Functions are replaced as a whole. */
-const STEPS: readonly string[] = [TABLES, VERSION_2];
+/** Raised when the tables or functions change, each time with a step in `STEPS`. */
+const VERSION = 3;
+/** Each brings a schema from the version before to its own. Functions are replaced as a whole, in version 3 nothing else. */
+const STEPS: readonly string[] = [TABLES, VERSION_2, ''];
 
 export interface PostgresMigrationsOptions {
   /** The schema for the log's tables and functions. Default `tidings`. */

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type PostgresServer, hasPostgres, startPostgres } from '../../../test/engines/postgres.ts';
-import { until } from '../../../test/http/deadline.ts';
+import { until, untilAsync } from '../../../test/http/deadline.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { Matcher } from '../../protocol/matcher.ts';
 import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
@@ -54,6 +54,100 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
     await log.append([event('1')]);
     await log.close();
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
+
+  test('works with a pool of one connection, and says so in time while the app keeps that to itself', async () => {
+    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+    onTestFinished(() => pool.end());
+    const schema = newSchema();
+    const log = await open({ pool, schema, timeout: 3000, topics: [{ match: 's', state: true }] });
+    const other = await open({ schema, topics: [{ match: 's', state: true }] });
+    await Promise.all(['1', '2', '3'].map((data) => log.append([event(data)])));
+    const client = await pool.connect();
+    await client.query('BEGIN');
+    await log.publishIn(client, { topics: 'a', data: '4', raw: true });
+    const began = performance.now();
+    await expect(log.append([event('late')])).rejects.toMatchObject({ code: 'log/unavailable' });
+    expect(performance.now() - began).toBeLessThan(10_000);
+    await client.query('COMMIT');
+    client.release();
+    await until('the outbox has been moved', () => other.tail.head === 4);
+    await other.append([event('5')]);
+    await until('it follows', () => log.tail.head === 5);
+    expect((await dataOf(log)).toSorted()).toEqual(['1', '2', '3', '4', '5']);
+  });
+
+  test('waits for others where the server ends statements that take long, and has nothing half-way', async () => {
+    const schema = newSchema();
+    const url = `${server.url}?options=-c%20statement_timeout%3D300`;
+    await (await open({ schema })).close();
+    const log = await open({ url, schema, timeout: 20_000 });
+    const client = new pg.Client({ connectionString: server.url });
+    await client.connect();
+    onTestFinished(() => client.end());
+    await client.query(`BEGIN; SELECT FROM ${schema}.head FOR UPDATE`);
+    const appending = log.append([event('1'), event('2')]);
+    await untilAsync('the server has ended a statement', async () => {
+      const [{ rollbacks } = {}] = await server.query(
+        `SELECT xact_rollback::int AS rollbacks FROM pg_stat_database WHERE datname = 'postgres'`,
+      );
+      return Number(rollbacks) > 0;
+    });
+    await client.query('COMMIT');
+    expect((await appending).map(({ seq }) => seq)).toEqual([1, 2]);
+    expect(await dataOf(log)).toEqual(['1', '2']);
+  });
+
+  test('calls the server’s own functions, whatever the search path leads to', async () => {
+    const schema = newSchema();
+    const evil = `evil_${schema}`;
+    await (await open({ schema })).close();
+    await server.query(`CREATE SCHEMA ${evil};
+      CREATE FUNCTION ${evil}.split_part(text, text, integer) RETURNS text LANGUAGE sql AS $$ SELECT 'evil' $$;
+      CREATE FUNCTION ${evil}.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'epoch'::timestamptz $$`);
+    const url = `${server.url}?options=-c%20search_path%3D${evil},pg_catalog`;
+    const topics = [{ match: 's', state: true }];
+    const log = await open({ url, schema, tail: { events: 0 }, topics });
+    await log.append([event('1', { topics: ['x', 'y'] }), event('2', { topics: 's', key: 'k' })]);
+    await log.append([event('3', { topics: 's', key: 'k' })]);
+    expect(await dataOf(log)).toEqual(['1', '3']);
+    expect(await dataOf(log, ['x'])).toEqual(['1']);
+    expect(await dataOf(log, ['s'])).toEqual(['3']);
+    const { entries } = await log.read({ after: 0, matchers: ALL, wants: () => true, limit });
+    expect(Date.now() - (entries[0]?.time ?? 0)).toBeLessThan(600_000);
+  });
+
+  test('appends nothing of a group while the disk is full, and everything afterwards', async () => {
+    const schema = newSchema();
+    const log = await open({ schema, timeout: 2000 });
+    await log.append([event('1')]);
+    // As PostgreSQL reports a tablespace without room: https://www.postgresql.org/docs/current/errcodes-appendix.html
+    await server.query(`CREATE FUNCTION ${schema}.full() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+      CREATE TRIGGER full_disk BEFORE INSERT ON ${schema}.events FOR EACH ROW WHEN (NEW.data = 'large')
+      EXECUTE FUNCTION ${schema}.full()`);
+    await expect(log.append([event('small'), event('large', { id: 'i' })])).rejects.toMatchObject({
+      code: 'log/unavailable',
+    });
+    await log.append([event('2')]);
+    await server.query(`DROP TRIGGER full_disk ON ${schema}.events`);
+    const [third] = await log.append([event('large', { id: 'i' })]);
+    expect(third).toEqual({ seq: 3, duplicate: false });
+    expect(await dataOf(log)).toEqual(['1', '2', 'large']);
+    expect(log.newestLoss).toBe(0);
+  });
+
+  test('forgets processes from a time when the server’s clock was ahead, no later than others', async () => {
+    const schema = newSchema();
+    await (await open({ schema })).close();
+    // As one leaves it that was killed before the clock was set back by an hour.
+    await server.query(`INSERT INTO ${schema}.nodes (node, settings, seen)
+      VALUES ('killed', 'others', clock_timestamp() + interval '1 hour')`);
+    await expect(postgresLog({ url: server.url, schema })).rejects.toMatchObject({ code: 'log/in-use' });
+    const [{ ahead } = {}] = await server.query(
+      `SELECT extract(epoch FROM seen - clock_timestamp())::float8 AS ahead FROM ${schema}.nodes WHERE node = 'killed'`,
+    );
+    expect(Number(ahead)).toBeLessThanOrEqual(0);
   });
 
   test('isn’t disturbed by parsers that the app has set for its own queries', async () => {

@@ -229,7 +229,11 @@ describe.runIf(hasPostgres)('publishing in a transaction of the app', () => {
     const program = fileURLToPath(new URL('../../../test/faults/orders.mjs', import.meta.url));
     for (let i = 0; i < kills; i += 1) {
       const child: ChildProcess = fork(program, [server.url, String(i)]);
-      await once(child, 'message');
+      const early = once(child, 'exit').then(() =>
+        Promise.reject(new Error('It ended before it was killed.')),
+      );
+      early.catch(() => {});
+      await Promise.race([once(child, 'message'), early]);
       const before = await countOrders();
       await untilAsync('some were placed', async () => (await countOrders()) > before + 5);
       child.kill('SIGKILL');

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type PostgresServer, hasPostgres, startPostgres } from '../../../test/engines/postgres.ts';
 import { untilAsync } from '../../../test/http/deadline.ts';
 import { lineageContract } from '../../testing/lineage-contract.ts';
@@ -40,12 +40,18 @@ describe.runIf(hasPostgres)('the PostgreSQL log for several processes', () => {
 });
 
 describe.runIf(hasPostgres)('a PostgreSQL log whose server comes back with less than it had', () => {
+  let started: PostgresServer;
+
+  beforeAll(async () => {
+    started = await startPostgres('fsync=off', 'wal_writer_delay=10s', 'autovacuum=off');
+  });
+  afterAll(() => started?.stop());
+
   test.each(lineageContract)('$name', ({ run }) =>
     run(async (given) => {
       // Commits are acknowledged before they are on the disk, where they get at a checkpoint only.
-      const started = await startPostgres('synchronous_commit=off', 'wal_writer_delay=10s', 'autovacuum=off');
-      onTestFinished(() => started.stop());
-      const log = await postgresLog({ ...given, url: started.url });
+      const url = `${started.url}?options=-c%20synchronous_commit%3Doff`;
+      const log = await postgresLog({ ...given, url, schema: newSchema() });
       return {
         log,
         keep: () => started.query('CHECKPOINT').then(() => {}),

@@ -102,9 +102,10 @@ export function createWriter(options: WriterOptions): Writer {
     const deadline = performance.now() + timeout;
     for (;;) {
       try {
+        const within = Math.max(1, deadline - performance.now());
         const rows = database.isolate
-          ? await database.transaction((run) => run(sql(APPEND), values))
-          : await database.run(sql(APPEND), values);
+          ? await database.transaction((run) => run(sql(APPEND), values), within)
+          : await database.run(sql(APPEND), values, within);
         return rows[0] as Row;
       } catch (error) {
         if (!(error instanceof TidingsError)) throw explained(error);

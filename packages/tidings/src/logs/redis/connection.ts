@@ -1,202 +1,70 @@
-import { TidingsError, createLogError, invalidOption } from '../../log/index.ts';
-
-/** An answer of Redis, as clients give it: text, numbers, null, and lists of these. */
-export type Reply = string | number | null | readonly Reply[];
+import type { AnyClient } from './clients.ts';
+import { type Reply, inTime } from './replies.ts';
 
 /** A connection to Redis, made with any client. */
 export interface Connection {
   /** Whether the client needs a key to know where a command goes. */
   readonly isCluster: boolean;
-  /** @throws {TidingsError} `log/unavailable` if there is no answer in time; the client's error if Redis refuses it. */
-  send(command: readonly string[]): Promise<Reply>;
+  /**
+   * @param within Milliseconds to wait for the answer, if that is less than usual.
+   * @throws {TidingsError} `log/unavailable` if there is no answer in time; the client's error if Redis refuses it.
+   */
+  send(command: readonly string[], within?: number): Promise<Reply>;
   /** Another connection, for commands that block. */
   fork(): Promise<Connection>;
-  /** Ends it, if it was not the app's own. */
+  /** Goes on with a new client: the old one may lead to a server that is no longer the master. */
+  renew(): void;
+  /** Ends it, but not a client of the app's own. */
   close(): Promise<void>;
 }
 
-/** The interface of an ioredis client or cluster. */
-interface Ioredis {
-  readonly isCluster?: boolean;
-  call(command: string, ...args: string[]): Promise<unknown>;
-  duplicate(): Ioredis;
-  disconnect(): void;
-  on(event: 'error', listener: (error: unknown) => void): unknown;
-}
+/**
+ * Uses the client until it gets stuck: no answer comes, or its server has become a replica. From then on it uses
+ * duplicates. A stuck client that is left behind takes what it has queued along.
+ */
+export function createConnection(first: AnyClient, timeout: number): Connection {
+  let current: AnyClient | undefined = first;
+  let opening: Promise<AnyClient> | undefined;
+  let isClosed = false;
 
-/** The interface of a client of `redis` or `@redis/client`. */
-interface NodeRedis {
-  sendCommand(command: readonly string[]): Promise<unknown>;
-  duplicate(): NodeRedis;
-  connect(): Promise<unknown>;
-  /** Not before version 5. */
-  destroy?(): unknown;
-  disconnect?(): unknown;
-  on(event: 'error', listener: (error: unknown) => void): unknown;
-}
-
-/** The cluster of `redis` or `@redis/client`, which needs each command's key. */
-interface NodeRedisCluster {
-  sendCommand(key: string, isReadonly: boolean, command: string[]): Promise<unknown>;
-  readonly slots: unknown;
-  duplicate(): NodeRedisCluster;
-  connect(): Promise<unknown>;
-  destroy?(): unknown;
-  disconnect?(): unknown;
-  on(event: 'error', listener: (error: unknown) => void): unknown;
-}
-
-/** A client of Sentinel of `redis` or `@redis/client`, which sends what only reads to replicas. */
-interface NodeRedisSentinel {
-  sendCommand(isReadonly: boolean, command: string[]): Promise<unknown>;
-  getSentinelNode(): unknown;
-  duplicate(): NodeRedisSentinel;
-  connect(): Promise<unknown>;
-  destroy?(): unknown;
-  disconnect?(): unknown;
-  on(event: 'error', listener: (error: unknown) => void): unknown;
-}
-
-type AnyNodeRedis = NodeRedis | NodeRedisCluster | NodeRedisSentinel;
-
-/** A client of the app's own: of ioredis, `redis` or `@redis/client`; a single one, of Sentinel, or of a cluster. */
-export type RedisClient = Ioredis | AnyNodeRedis;
-
-export interface ConnectionOptions {
-  /** Any key of the log: its hash slot is that of all of them. */
-  readonly key: string;
-  /** Milliseconds to wait for an answer. */
-  readonly timeout: number;
-}
-
-export function isRedisClient(value: unknown): value is RedisClient {
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
-  const client = value as Partial<Ioredis & NodeRedis>;
-  return (
-    typeof client.duplicate === 'function' &&
-    (typeof client.call === 'function' || typeof client.sendCommand === 'function')
-  );
-}
-
-/** Uses the app's client for commands, and duplicates of it for commands that block. */
-export function connectionOf(client: RedisClient, options: ConnectionOptions, owned = false): Connection {
-  if (!isRedisClient(client)) {
-    throw invalidOption('client', 'Expected `client` to be a client of ioredis, redis or @redis/client.');
+  async function open(): Promise<AnyClient> {
+    const client = await first.duplicate();
+    if (isClosed) await client.close();
+    else current = client;
+    return client;
   }
-  return 'call' in client && typeof client.call === 'function'
-    ? ofIoredis(client, options, owned)
-    : ofNodeRedis(client as AnyNodeRedis, options, owned);
-}
 
-function ofIoredis(client: Ioredis, options: ConnectionOptions, owned: boolean): Connection {
+  function leave(client: AnyClient | undefined): void {
+    if (client === undefined || current !== client) return;
+    current = undefined;
+    void client.close();
+  }
+
   return {
-    isCluster: client.isCluster === true,
-    send: ([command = '', ...args]) => inTime(client.call(command, ...args), options.timeout),
-    fork: () => {
-      const other = client.duplicate();
-      other.on('error', ignore);
-      return Promise.resolve(ofIoredis(other, options, true));
+    isCluster: first.isCluster,
+    send(command, within = timeout) {
+      let used = current;
+      let isGivenUp = false;
+      const sent = async (): Promise<unknown> => {
+        used ??= await (opening ??= open().finally(() => {
+          opening = undefined;
+        }));
+        if (isGivenUp) throw new Error('Nobody waits for it any more.');
+        return used.send(command);
+      };
+      const onStuck = (): void => {
+        isGivenUp = true;
+        leave(used);
+      };
+      return inTime(sent(), { timeout: Math.min(within, timeout), onStuck });
     },
-    close: () => {
-      if (owned) client.disconnect();
-      return Promise.resolve();
+    async fork() {
+      return createConnection(await first.duplicate(), timeout);
     },
-  };
-}
-
-function ofNodeRedis(client: AnyNodeRedis, options: ConnectionOptions, owned: boolean): Connection {
-  const send = (command: readonly string[]): Promise<unknown> => {
-    if ('slots' in client) return client.sendCommand(options.key, false, [...command]);
-    return 'getSentinelNode' in client
-      ? client.sendCommand(false, [...command])
-      : client.sendCommand(command);
-  };
-  return {
-    isCluster: 'slots' in client,
-    send: (command) => inTime(send(command), options.timeout),
-    fork: async () => {
-      const other = client.duplicate();
-      other.on('error', ignore);
-      return connected(other, options);
-    },
-    close: async () => {
-      if (owned) await end(client);
+    renew: () => leave(current),
+    async close() {
+      isClosed = true;
+      await current?.close();
     },
   };
-}
-
-/** @throws {TidingsError} `log/unavailable` if it has no connection in time; it then stops trying. */
-async function connected(client: AnyNodeRedis, options: ConnectionOptions): Promise<Connection> {
-  try {
-    await inTime(client.connect(), options.timeout);
-  } catch (error) {
-    await end(client);
-    throw error;
-  }
-  return ofNodeRedis(client, options, true);
-}
-
-/** Never fails: some versions refuse to end a client that has given up by itself, or has never been connected. */
-async function end(client: AnyNodeRedis): Promise<void> {
-  try {
-    await (client.destroy ?? client.disconnect)?.call(client);
-  } catch {
-    // It has no connection any more, which is all that is wanted.
-  }
-}
-
-/** The client reconnects by itself; until then commands fail or wait, which callers see. */
-function ignore(): void {}
-
-/** Without a connection, clients queue commands for any length of time. */
-function inTime<T>(answer: Promise<T>, timeout: number): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(unanswered(timeout)), timeout);
-    answer.then(
-      (reply) => {
-        clearTimeout(timer);
-        resolve(reply as Reply);
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        reject(isReplyError(error) ? error : unavailable(error));
-      },
-    );
-  });
-}
-
-/** Whether Redis itself refused the command, and did nothing: `CODE message`. */
-export function isReplyError(error: unknown): error is Error {
-  return (
-    error instanceof Error && !(error instanceof TidingsError) && /^[A-Z][A-Z0-9-]+ /.test(error.message)
-  );
-}
-
-export function unavailable(cause: unknown): TidingsError {
-  return createLogError('log/unavailable', 'Redis can’t be reached.', { details: { retryAfter: 5 }, cause });
-}
-
-function unanswered(timeout: number): TidingsError {
-  const message = `Redis has not answered within ${timeout} ms; whether it did what was asked is not known.`;
-  return createLogError('log/unavailable', message, { details: { retryAfter: 5 } });
-}
-
-/** Makes a client with `@redis/client`, an optional peer dependency. */
-export async function connectTo(url: string, options: ConnectionOptions): Promise<Connection> {
-  const { createClient } = await loadClient();
-  const client = createClient({
-    url,
-    socket: { reconnectStrategy: (retries: number) => Math.min(2000, 20 * 2 ** Math.min(retries, 7)) },
-  });
-  client.on('error', ignore);
-  return connected(client, options);
-}
-
-async function loadClient(): Promise<typeof import('@redis/client')> {
-  try {
-    return await import('@redis/client');
-  } catch (cause) {
-    const message = 'A Redis log with `url` needs the package "@redis/client": npm install @redis/client';
-    throw createLogError('package/missing', message, { details: { package: '@redis/client' }, cause });
-  }
 }

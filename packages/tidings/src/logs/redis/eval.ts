@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createLogError, extendLineage } from '../../log/index.ts';
-import { isReplyError, type Reply } from './connection.ts';
-import { APPEND } from './script.ts';
+import { type Reply, isReplyError, replyCode } from './replies.ts';
+import { APPEND, ASSERT_WHOLE } from './script.ts';
 import { type Store, readState } from './store.ts';
 
 /**
@@ -9,10 +9,12 @@ import { type Store, readState } from './store.ts';
  * epoch ended.
  */
 const BEGIN = `#!lua
-local meta = ARGV[1] .. 'meta'
+local p = ARGV[1]
+${ASSERT_WHOLE}
+local meta = p .. 'meta'
 if redis.call('HGET', meta, 'view') ~= ARGV[2] then return 0 end
 redis.call('HSET', meta, 'view', ARGV[3], 'epoch', ARGV[4], 'lineage', ARGV[5])
-redis.call('XADD', ARGV[1] .. 'wake', 'MAXLEN', 1, '*', 'head', redis.call('HGET', meta, 'head') or '0')
+redis.call('XADD', p .. 'wake', 'MAXLEN', 1, '*', 'head', redis.call('HGET', meta, 'head') or '0')
 return 1
 `;
 
@@ -49,15 +51,14 @@ export class FencedScript {
       : connection.send(['SCRIPT', 'LOAD', text]);
   }
 
-  /** @throws {TidingsError} `log/unavailable`. */
-  async run(args: readonly string[]): Promise<Reply> {
+  /** @param within Milliseconds to wait for the answer. @throws {TidingsError} `log/unavailable`. */
+  async run(args: readonly string[], within: number): Promise<Reply> {
     const { connection, key } = this.#store;
     for (let tries = 0; tries < TRIES; tries += 1) {
       try {
-        return await connection.send(['EVALSHA', this.#hash, '1', key('log'), ...args]);
+        return await connection.send(['EVALSHA', this.#hash, '1', key('log'), ...args], within);
       } catch (error) {
-        // The code that Redis puts first.
-        if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT ')) throw error;
+        if (replyCode(error) !== 'NOSCRIPT') throw error;
         this.#view = await this.#renew();
         this.#hash = hashOf(this.#view);
       }

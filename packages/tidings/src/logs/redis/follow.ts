@@ -6,6 +6,17 @@ const WAIT = 1000;
 /** Milliseconds before another try after a failure. */
 const RETRY = 200;
 
+/** Milliseconds after which the connection is replaced: a new one leads to the server that is now the master. */
+const RENEW_EVERY = 15_000;
+
+export interface FollowOptions {
+  readonly catchUp: () => Promise<void>;
+  /** Is given each new connection before it is used. */
+  readonly onConnection: (connection: Connection) => Promise<void>;
+  /** Milliseconds to wait for an answer. */
+  readonly timeout: number;
+}
+
 export interface Following {
   stop(): Promise<void>;
 }
@@ -13,10 +24,10 @@ export interface Following {
 /** Waits for any process's appends on a connection of its own, and calls `catchUp` then and once a second. */
 export async function follow(
   store: Store,
-  catchUp: () => Promise<void>,
-  timeout: number,
+  { catchUp, onConnection, timeout }: FollowOptions,
 ): Promise<Following> {
   let connection: Connection | undefined = await store.connection.fork();
+  let renewAt = performance.now() + RENEW_EVERY;
   let stopped = false;
   let wake: () => void = () => {};
   const ended = run();
@@ -25,18 +36,12 @@ export async function follow(
     let seen = '$';
     while (!stopped) {
       try {
-        connection ??= await store.connection.fork();
-        const command = [
-          'XREAD',
-          'BLOCK',
-          // Redis takes whole milliseconds, and 0 for ever.
-          String(Math.max(1, Math.floor(Math.min(WAIT, timeout / 2)))),
-          'STREAMS',
-          store.key('wake'),
-          seen,
-        ];
-        const reply = await connection.send(command);
-        seen = idOf(reply) ?? (seen === '$' ? '0' : seen);
+        if (connection === undefined || performance.now() > renewAt) {
+          await renew();
+          // Another server counts by its own clock.
+          seen = '0';
+        }
+        seen = (await waitAfter(seen)) ?? (seen === '$' ? '0' : seen);
         if (!stopped) await catchUp();
       } catch {
         // Publishers and readers learn of it from their own commands. A connection that got stuck is left behind.
@@ -47,6 +52,22 @@ export async function follow(
     }
     // One that was under way when it was stopped.
     await connection?.close();
+  }
+
+  async function renew(): Promise<void> {
+    const before = connection;
+    connection = await store.connection.fork();
+    renewAt = performance.now() + RENEW_EVERY;
+    await before?.close();
+    await onConnection(connection);
+  }
+
+  /** @returns the id of the newest notification after that one, if one comes in time. */
+  async function waitAfter(seen: string): Promise<string | undefined> {
+    // Redis takes whole milliseconds, and 0 for ever.
+    const block = String(Math.max(1, Math.floor(Math.min(WAIT, timeout / 2))));
+    const key = store.key('wake');
+    return idOf(await connection?.send(['XREAD', 'BLOCK', block, 'STREAMS', key, seen]));
   }
 
   function rest(): Promise<void> {

@@ -8,7 +8,7 @@ import {
   lossesAfter,
   newestMatching,
 } from '../../log/index.ts';
-import type { Reply } from './connection.ts';
+import type { Reply } from './replies.ts';
 import type { LossKind, State, Store } from './store.ts';
 
 /** The most topics that lost something to look at for an answer; each is compared with all patterns. */

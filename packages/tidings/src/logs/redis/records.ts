@@ -12,7 +12,7 @@ import {
   keysOf,
   sizeOf,
 } from '../../log/index.ts';
-import type { Reply } from './connection.ts';
+import type { Reply } from './replies.ts';
 
 /** An event as the eighteen arguments of the script. Topics and ids have no line ends, so these separate them. */
 export function toArguments(event: NewEvent, rules: TopicRules): string[] {

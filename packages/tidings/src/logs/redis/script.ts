@@ -10,6 +10,18 @@ const {
 const TAG = TAG_PREFIX.charCodeAt(0);
 
 /**
+ * In a cluster that moves the log's slot to another node, some keys are here and some there, and Redis refuses commands
+ * in the middle of a script. It does so for keys that don't exist, too: on the old node for one, on the new node for
+ * two. So a script asks for two before it writes anything. `p` is the prefix.
+ */
+export const ASSERT_WHOLE = `
+local probe = redis.pcall('EXISTS', p .. '-', p .. '--')
+if type(probe) == 'table' then
+  if string.match(probe.err, '^NOPERM') then return probe end
+  return redis.error_reply('TIDINGS-MOVING the slot of the log is moving to another node')
+end`;
+
+/**
  * One script for every change of the log: it appends a group, supersedes, trims. Redis runs it as a whole, and writes
  * its effects to replicas and to the append-only file as one transaction, so a group is in the log as a whole or not at
  * all. Without events it only expires and trims. Longer than other files because Redis takes it as one text.
@@ -21,10 +33,12 @@ const TAG = TAG_PREFIX.charCodeAt(0);
  * the seq that superseded them; `topics` all topics, in order of their names; `t:TOPIC` its seqs; `states` topic and key →
  * seqs of its values; `k:TOPIC` its keys, by their newest seq; `values` seqs of all values; `stopics` topics with values;
  * `s:TOPIC` seqs of its values; `lost` topic → its newest loss of a public event; `losses` topics by when they lost one; `plost` and `plosses` the same of private events; `ttls` topic and key → when it expires; `bounded`
- * groups with a bound of their own; `b:GROUP` their seqs; `sizes` their bytes; `w:NODE` a writer's last call.
+ * groups with a bound of their own; `b:GROUP` their seqs; `sizes` their bytes; `w:NODE` a writer's last call, and `writers` when each was last heard of. None of them has
+ * a time to live: Redis may evict those that do.
  */
 export const APPEND: string = `#!lua
 local p = ARGV[1]
+${ASSERT_WHOLE}
 local writer, call = ARGV[2], ARGV[3]
 local now = tonumber(ARGV[4])
 -- The clocks of several machines differ, so the server's counts.
@@ -50,7 +64,7 @@ local redisCall = redis.call
 local function text(n) return string.format('%.0f', n) end
 
 local NAMES = { 'head', 'events', 'bytes', 'floor', 'newestLoss', 'lossCount', 'trimmedTo', 'time', 'ahead', 'left',
-  'publicLoss', 'publicCount', 'publicRecords', 'publicForgottenSeq', 'publicForgottenCount',
+  'length', 'busy', 'publicLoss', 'publicCount', 'publicRecords', 'publicForgottenSeq', 'publicForgottenCount',
   'privateLoss', 'privateCount', 'privateRecords', 'privateForgottenSeq', 'privateForgottenCount' }
 local found = redisCall('HMGET', META, 'epoch', 'nextExpiry', unpack(NAMES))
 local epoch, expiryBefore = found[1], found[2]
@@ -59,6 +73,8 @@ if not epoch then return redis.error_reply('TIDINGS-EMPTY there is no log behind
 local state = {}
 for i, name in ipairs(NAMES) do state[name] = tonumber(found[i + 2] or 0) or 0 end
 local headBefore = state.head
+local length = redisCall('XLEN', LOG)
+local isBroken = state.busy == 1 or length ~= state.length
 
 local function reply(answer)
   return { answer, epoch, text(state.head), text(state.floor), text(state.newestLoss), text(state.lossCount),
@@ -156,7 +172,7 @@ local removed = false
 local function remove(entry)
   removed = true
   count1(entry, -1)
-  redisCall('XDEL', LOG, entry.seq .. '-0')
+  state.length = state.length - redisCall('XDEL', LOG, entry.seq .. '-0')
   for _, topic in ipairs(entry.topics) do drop(p .. 't:' .. topic, entry.seq, TOPICS, topic) end
   if isValue(entry) then
     leaveValues(entry, entry.topics)
@@ -326,6 +342,7 @@ local function add(entry, supersededIds, most, bounds)
     if entry[name] then fields[#fields + 1] = name; fields[#fields + 1] = entry[name] end
   end
   redisCall('XADD', LOG, entry.seq .. '-0', unpack(fields))
+  state.length = state.length + 1
   for _, topic in ipairs(entry.topics) do
     redisCall('ZADD', p .. 't:' .. topic, entry.seq, entry.seq)
     redisCall('ZADD', TOPICS, 0, topic)
@@ -387,6 +404,46 @@ local function expire(place)
     f = 'st' .. (isPrivate and 'p' or '') .. (isHubs and 'h' or ''), g = isHubs and HUBS or nil },
     '', math.huge, { ${hubsEvents}, ${hubsBytes}, ${hubsAge} })
 end
+
+-- Drops what a call has left that an error ended half-way: nobody was told that it is in the log, and nobody has read it.
+local function dropLeftovers()
+  for _, raw in ipairs(redisCall('XRANGE', LOG, '(' .. text(state.head) .. '-0', '+')) do
+    local entry = toEntry(raw)
+    count1(entry, 1)
+    -- What ended the call may do so again.
+    pcall(remove, entry)
+    pcall(leavePlace, entry)
+    if entry.i and redisCall('HGET', IDS, entry.i) == entry.seq then redisCall('HDEL', IDS, entry.i) end
+  end
+  local info = redis.pcall('XINFO', 'STREAM', LOG)
+  for i = 1, info.err and 0 or #info, 2 do
+    -- Redis takes no id a second time.
+    if info[i] == 'last-generated-id' then
+      state.head = math.max(state.head, tonumber(string.match(info[i + 1], '^%d+')))
+    end
+  end
+end
+
+-- Somebody else has changed the stream, or a call ended half-way: events may be gone, of whatever topics.
+local function mend()
+  dropLeftovers()
+  length = redisCall('XLEN', LOG)
+  if length < state.events then
+    state.bytes = math.floor(state.bytes * length / state.events)
+    state.events = length
+  end
+  state.length = length
+  state.newestLoss = math.max(state.newestLoss, headBefore)
+  state.lossCount = state.lossCount + 1
+  for _, tally in ipairs({ PUBLIC, PRIVATE }) do
+    for _, name in ipairs({ 'Loss', 'ForgottenSeq' }) do state[tally.name .. name] = state.newestLoss end
+    for _, name in ipairs({ 'Count', 'ForgottenCount' }) do state[tally.name .. name] = state.lossCount end
+  end
+  removed = true
+end
+
+redisCall('HSET', META, 'busy', '1')
+if isBroken then mend() end
 
 if expiring and tonumber(expiryBefore) <= now then
   for _, place in ipairs(redisCall('ZRANGEBYSCORE', TTLS, '-inf', text(now), 'LIMIT', 0, trimStep)) do
@@ -520,6 +577,7 @@ if removed then
   state.floor = oldest and tonumber(string.match(oldest[1], '^%d+')) - 1 or state.head
 end
 
+state.busy = 0
 local fields = {}
 for _, name in ipairs(NAMES) do fields[#fields + 1] = name; fields[#fields + 1] = text(state[name]) end
 redisCall('HSET', META, unpack(fields))
@@ -537,7 +595,6 @@ end
 if count > 0 then
   if writer ~= '' then
     redisCall('HSET', p .. 'w:' .. writer, 'call', call, 'answer', cjson.encode(answer))
-    redisCall('EXPIRE', p .. 'w:' .. writer, 86400)
   end
 end
 return reply(answer)

@@ -1,12 +1,7 @@
-import {
-  type LogSource,
-  type SourcePage,
-  type SourceQuery,
-  createLogError,
-  topicsLostAfter,
-} from '../../log/index.ts';
+import { type LogSource, type SourcePage, type SourceQuery, topicsLostAfter } from '../../log/index.ts';
 import { type State, type Store, readEntries, readRange, readState } from './store.ts';
 import { topicsLost } from './read-losses.ts';
+import { deletedError } from './write.ts';
 
 export interface RedisSource extends LogSource {
   read(query: SourceQuery): Promise<SourcePage>;
@@ -39,5 +34,5 @@ export function createSource(store: Store, fence: () => Promise<void>): RedisSou
 export async function stateOf(store: Store): Promise<State> {
   const state = await readState(store);
   if (state !== undefined) return state;
-  throw createLogError('log/unavailable', 'The log was deleted from Redis while it was open.');
+  throw deletedError();
 }

@@ -5,11 +5,12 @@ import {
   type SourceState,
   TopicWalks,
 } from '../../log/index.ts';
-import type { Connection, Reply } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { leaving, toEntry } from './records.ts';
+import type { Reply } from './replies.ts';
 
 /** Raised when keys change in a way that older code could not read. */
-export const FORMAT = 3;
+export const FORMAT = 4;
 
 /** Public events are counted apart from private ones (`LossTally`). */
 export type LossKind = 'public' | 'private';
