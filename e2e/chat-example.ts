@@ -16,7 +16,7 @@ export interface ChatExample {
   start(): Promise<void>;
   /** Ends the process, by default as a crash does. @returns its exit code. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
-  /** How many answers a model began, and how many it was told to stop. */
+  /** How many answers a model began, and how many it was asked to stop. */
   modelStats(model: string): Promise<ModelStats>;
 }
 

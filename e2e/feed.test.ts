@@ -1,7 +1,7 @@
 import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { useLiveApp } from './live-app.ts';
-import { accessibilityProblems, statusLabel, untilLive } from './page-checks.ts';
+import { accessibilityProblems, delayFirst, signOut, statusLabel, untilLive } from './page-checks.ts';
 import { eventually, screenshot, test } from './test.ts';
 import { PASSWORD } from './visitor.ts';
 
@@ -125,6 +125,27 @@ test('a post made while the list is loading appears, once', async ({ newVisitor 
     'After the list',
     'While the list was on its way',
   ]);
+});
+
+test('a list that was on its way when its reader signed out shows nobody’s likes', async ({ newVisitor }) => {
+  const visitor = await newVisitor(app.url);
+  await visitor.signUp('gerd');
+  const { id } = await visitor.post('Liked before leaving');
+  await visitor.send('PUT', `/posts/${id}/like`);
+  const page = await visitor.context.newPage();
+  const late = await delayFirst(page, /\/posts\?/);
+  await page.goto('/feed');
+  await late.answered();
+  await signOut(page);
+  const like = postOf(page, 'Liked before leaving').getByTestId('like');
+  await eventually(() => like.getAttribute('aria-pressed')).toBe('false');
+  await late.deliver();
+  // Shown after anything that the page made of the late answer.
+  const author = await newVisitor(app.url);
+  await author.signUp('hans');
+  await author.post('After the late answer');
+  await postOf(page, 'After the late answer').waitFor();
+  expect(await like.getAttribute('aria-pressed')).toBe('false');
 });
 
 test('a post is shown as text, even if it looks like HTML', async ({ newVisitor }) => {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { useLiveApp } from './live-app.ts';
-import { statusLabel, untilLive } from './page-checks.ts';
+import { holdStream, statusLabel, untilLive } from './page-checks.ts';
 import { eventually, test } from './test.ts';
 import type { VisitorOptions } from './visitor.ts';
 
@@ -56,17 +56,6 @@ test('two pages whose server is killed say so, and catch up with what was posted
   await film.take('\n# Both have caught up.', 3600);
   if (process.env['TIDINGS_UPDATE_IMAGES'] === '1') await film.save(picture);
 });
-
-/** Keeps the page's stream from being opened again until it is let through. */
-async function holdStream(page: Page): Promise<() => void> {
-  let release = (): void => undefined;
-  const released = new Promise<void>((resolve) => (release = resolve));
-  await page.route(/\/events\?/, async (route) => {
-    await released;
-    await route.continue();
-  });
-  return release;
-}
 
 interface Film {
   /** Adds to the terminal and takes a picture of it and the pages, to be shown for some milliseconds. */

@@ -2,8 +2,9 @@ import { describe, expect } from 'vitest';
 import { userTopic } from '../examples/live/src/shared/api.ts';
 import { CLOSED, openEventSource } from './event-source.ts';
 import { useLiveApp } from './live-app.ts';
-import { accessibilityProblems, untilLive } from './page-checks.ts';
+import { accessibilityProblems, delayFirst, signOut, untilLive } from './page-checks.ts';
 import { eventually, screenshot, test } from './test.ts';
+import { PASSWORD } from './visitor.ts';
 
 const app = useLiveApp();
 
@@ -49,6 +50,41 @@ test('a mention reaches only the mentioned user', async ({ newVisitor }) => {
   await bobs.getByTestId('notification').click();
   await bobs.waitForURL('**/feed#post-*');
   await bobs.getByTestId('post').filter({ hasText: 'Low water at six' }).waitFor();
+});
+
+test('notifications that were on their way when their user signed out are shown to nobody else', async ({
+  newVisitor,
+}) => {
+  const visitor = await newVisitor(app.url);
+  await visitor.signUp('hugo');
+  const author = await newVisitor(app.url);
+  await author.signUp('ines');
+  await author.post('For you alone, @hugo.');
+  const page = await visitor.context.newPage();
+  const late = await delayFirst(page, /\/notifications$/);
+  await page.goto('/dashboard');
+  await late.answered();
+  await signOut(page);
+  await (await newVisitor(app.url)).signUp('jack');
+  await page.getByTestId('sign-in').click();
+  await page.getByLabel('Name', { exact: true }).fill('jack');
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByTestId('sign-in-submit').click();
+  await page.getByTestId('bell').waitFor();
+  await untilLive(page);
+  await late.deliver();
+  // Shown after anything that the page made of the late answer.
+  await author.post('For you, @jack.');
+  await page.getByTestId('toasts').getByText('For you, @jack.').waitFor();
+  await page.getByTestId('bell').click();
+  await page.getByTestId('notification').getByText('For you, @jack.').waitFor();
+  expect(await page.getByTestId('notification').allInnerTexts()).toEqual([expect.stringContaining('@jack')]);
+
+  // The toast goes with its user, too.
+  await author.post('And now, @jack?');
+  await page.getByTestId('toasts').getByText('And now, @jack?').waitFor();
+  await signOut(page);
+  await eventually(() => page.getByTestId('toasts').getByText('@jack').count()).toBe(0);
 });
 
 describe('the private topic of a user', () => {

@@ -29,6 +29,56 @@ export async function accessibilityProblems(page: Page, without: readonly string
   );
 }
 
+/** Signs out by the account menu. */
+export async function signOut(page: Page): Promise<void> {
+  await page.getByTestId('account').click();
+  await page.getByTestId('sign-out').click();
+  await page.getByTestId('sign-in').waitFor();
+}
+
+/** Holds back the first answer to a request of the page, which the server has given. Call it before the page is opened. */
+export async function delayFirst(
+  page: Page,
+  url: RegExp,
+): Promise<{ answered: () => Promise<void>; deliver: () => Promise<void> }> {
+  const [answer, release, done] = [latch(), latch(), latch()];
+  await page.route(
+    url,
+    async (route) => {
+      const response = await route.fetch();
+      answer.open();
+      await release.opened;
+      // The page may have given up on it.
+      await route.fulfill({ response }).catch(() => undefined);
+      done.open();
+    },
+    { times: 1 },
+  );
+  return {
+    answered: () => answer.opened,
+    deliver() {
+      release.open();
+      return done.opened;
+    },
+  };
+}
+
+/** Keeps the page's stream from being opened again until it is let through. */
+export async function holdStream(page: Page): Promise<() => void> {
+  const release = latch();
+  await page.route(/\/events\?/, async (route) => {
+    await release.opened;
+    await route.continue();
+  });
+  return release.open;
+}
+
+function latch(): { opened: Promise<void>; open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
 /** The elements that make the page wider than its window. */
 export function overflowing(page: Page): Promise<string[]> {
   return page.evaluate(() => {

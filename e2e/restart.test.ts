@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { userTopic, type PostList } from '../examples/live/src/shared/api.ts';
 import { openEventSource, type Dispatched } from './event-source.ts';
 import { useLiveApp } from './live-app.ts';
-import { statusLabel, untilLive } from './page-checks.ts';
+import { holdStream, statusLabel, untilLive } from './page-checks.ts';
 import { eventually, screenshot, test } from './test.ts';
 import type { Visitor } from './visitor.ts';
 
@@ -19,17 +19,6 @@ async function postUntilRefused(author: Visitor, text: string): Promise<string[]
     }
     posted.push(next);
   }
-}
-
-/** Keeps the page's stream from being opened again until it is let through. */
-async function holdStream(page: Page): Promise<() => void> {
-  let release = (): void => undefined;
-  const released = new Promise<void>((resolve) => (release = resolve));
-  await page.route(/\/events\?/, async (route) => {
-    await released;
-    await route.continue();
-  });
-  return release;
 }
 
 /** Everything the indicator in the top bar says from now on. */

@@ -40,21 +40,7 @@ afterAll(() => project.remove());
 
 describe('the settings of docs/guides/typescript-and-jest.md', () => {
   beforeAll(() => {
-    const args = [
-      'install',
-      '--prefer-offline',
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      '--no-package-lock',
-    ];
-    const install = spawnSync('npm', [...args, '--omit=peer', ...PACKAGES], {
-      cwd: project.folder,
-      encoding: 'utf8',
-      timeout: PATIENCE,
-    });
-    if (install.status !== 0)
-      whyNot = `npm could not install ${PACKAGES.join(', ')}: ${install.stderr.slice(0, 300)}`;
+    whyNot = project.install(PACKAGES, PATIENCE);
     for (const [name, text] of extractFiles(page)) project.write(name, text);
   }, PATIENCE);
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -149,21 +149,7 @@ async function checkAnswers(url: string): Promise<void> {
 describe('An app of Next.js', () => {
   beforeAll(() => {
     writeApp();
-    const args = [
-      'install',
-      '--prefer-offline',
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      '--no-package-lock',
-    ];
-    const install = spawnSync('npm', [...args, '--omit=peer', ...PACKAGES], {
-      cwd: project.folder,
-      encoding: 'utf8',
-      timeout: PATIENCE,
-    });
-    if (install.status !== 0)
-      whyNot = `npm could not install ${PACKAGES.join(', ')}: ${install.stderr.slice(0, 300)}`;
+    whyNot = project.install(PACKAGES, PATIENCE);
   }, PATIENCE);
 
   test(

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+const QUIET = ['--no-audit', '--no-fund', '--no-package-lock'];
+
 /**
  * @typedef {object} PackedProject
  * @property {string} folder
@@ -16,6 +18,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * @property {() => string} compile compiles every `.ts` file of the folder; returns its complaints, '' if none
  * @property {(script: string, ...args: string[]) => { status: number | null, output: string }} run runs a script with
  * Node, for 60 seconds at most
+ * @property {(packages: readonly string[], patience: number) => string | undefined} install installs packages of the
+ * registry, within so many milliseconds; returns why it couldn't
  * @property {() => void} remove
  */
 
@@ -34,8 +38,7 @@ export function installPacked(packages = []) {
   const packed = execute('npm', pack, root);
   const tarball = filenameOf(packed);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-  const quiet = ['--offline', '--no-audit', '--no-fund', '--no-package-lock', '--omit=peer'];
-  execute('npm', ['install', ...quiet, `./${tarball}`], folder);
+  execute('npm', ['install', '--offline', '--omit=peer', ...QUIET, `./${tarball}`], folder);
   for (const name of ['@types/node', 'undici-types', ...packages]) link(folder, name);
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig(), null, 2));
 
@@ -55,6 +58,11 @@ export function installPacked(packages = []) {
       const options = { cwd: folder, encoding: /** @type {const} */ ('utf8'), timeout: 60_000 };
       const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], options);
       return { status, output: stdout + stderr };
+    },
+    install(names, patience) {
+      const args = ['install', '--prefer-offline', '--ignore-scripts', '--omit=peer', ...QUIET, ...names];
+      const { status, stderr } = spawnSync('npm', args, { cwd: folder, encoding: 'utf8', timeout: patience });
+      return status === 0 ? undefined : `npm could not install ${names.join(', ')}: ${stderr.slice(0, 300)}`;
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

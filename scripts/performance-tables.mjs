@@ -1,13 +1,19 @@
-// Puts the figures of bench/results.json into docs/performance.md, below each line
-// `<!-- results: SUITE; PARAMETERS; METRICS -->`. With `--check` it only says whether they are there.
+// Puts the figures of bench/results.json into the docs: tables below each line
+// `<!-- results: SUITE; PARAMETERS; METRICS -->`, and single figures (./figures.mjs). With `--check` it only says whether
+// they are there.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { fillFigures } from './figures.mjs';
 
-/**
- * @typedef {{ suite: string, subject: string, params: Record<string, string | number>, metric: string, unit: string,
- *   median: number, runs: number, ratio: number | null }} Row
- */
+/** @typedef {import('./figures.mjs').Row} Row */
 
-const page = new URL('../docs/performance.md', import.meta.url);
+const PAGES = [
+  'README.md',
+  'docs/comparison.md',
+  'docs/faq.md',
+  'docs/performance.md',
+  'docs/scale.md',
+  'site/index.md',
+];
 /** @type {readonly Row[]} */
 const rows = JSON.parse(readFileSync(new URL('../bench/results.json', import.meta.url), 'utf8'));
 const number = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
@@ -53,14 +59,17 @@ function toCell(row) {
   return `${number.format(row.median)}${ratio}`;
 }
 
-const before = readFileSync(page, 'utf8');
-const after = before.replaceAll(
-  /(<!-- results: (.*?) -->\n)(?:\n(?:\|.*\n)+)?/g,
-  (_, line, marker) => `${line}\n${toTable(marker)}\n`,
-);
-if (process.argv.includes('--check')) {
-  if (after === before) process.exit(0);
-  console.error('docs/performance.md does not say what bench/results.json does: npm run bench:tables');
-  process.exit(1);
+let stale = 0;
+for (const page of PAGES) {
+  const file = new URL(`../${page}`, import.meta.url);
+  const before = readFileSync(file, 'utf8');
+  const after = fillFigures(before, rows).replaceAll(
+    /(<!-- results: (.*?) -->\n)(?:\n(?:\|.*\n)+)?/g,
+    (_, line, marker) => `${line}\n${toTable(marker)}\n`,
+  );
+  if (after === before) continue;
+  stale += 1;
+  if (!process.argv.includes('--check')) writeFileSync(file, after);
+  else console.error(`${page} does not say what bench/results.json does: npm run bench:tables`);
 }
-writeFileSync(page, after);
+if (stale > 0 && process.argv.includes('--check')) process.exit(1);

@@ -84,7 +84,7 @@ export const groups: readonly Group[] = [
       entry(
         'On the server',
         'guides/frameworks',
-        'node:http, HTTP/2, Express, Fastify, Koa, NestJS, Hono, Bun, Deno, h3, Nuxt, Next.js, Workers',
+        'node:http, HTTP/2, Express, Fastify, Koa, NestJS, Hono, Bun, Deno, h3, Nuxt, Next.js, SvelteKit, Workers',
       ),
       entry('React', 'guides/react', 'Hooks over one connection'),
       entry('Vue', 'guides/vue', 'A composable'),
@@ -95,6 +95,7 @@ export const groups: readonly Group[] = [
         'examples/servers',
         'The same small app with Express, Fastify, Koa, Hono, NestJS, node:http, HTTP/2, Bun, Deno',
       ),
+      entry('Example: SvelteKit', 'examples/sveltekit', 'The same app, with a page'),
       entry('Example: React', 'examples/react', 'A small app to read and run'),
       entry(
         'Example: a chat with a model',

@@ -35,7 +35,7 @@ export const resume: Suite = {
   about:
     `Clients come back with the cursor they had. “At the end”: all missed the newest ${MISSED} events, of one topic; ` +
     `“among others”: each missed ${MISSED} of one of ${TOPICS} topics, spread over the whole log. All is counted ` +
-    'from the connect on, so “nothing” is the cost of connecting. Who is not served within ' +
+    'from the connect on, so “nothing” is the cost of connecting. A client that is not served within ' +
     `${LIMIT / 1000} s is left out. Ratios are to the short log.`,
   reference: { params: { 'log length': SHORT } },
   async run(bench) {

@@ -37,7 +37,7 @@ export async function startPostgres() {
   const folder = mkdtempSync(join(tmpdir(), 'tidings-cluster-postgres-'));
   const owner = asOwner();
   if (owner !== undefined) chownSync(folder, owner.uid, owner.gid);
-  // The servers of all versions are off the PATH in Debian; `initdb` is beside `postgres`.
+  // The servers of all versions are off the PATH in Debian; `initdb` is next to `postgres`.
   const programs = dirname(realpathSync(postgres.find() ?? ''));
   const options = { cwd: '/', ...owner };
   const made = spawnSync(

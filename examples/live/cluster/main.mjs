@@ -1,4 +1,4 @@
-// The live app on two nodes, behind one address: `npm run cluster`. What is in README.md, in a process each.
+// The live app on two nodes, behind one address: `npm run cluster`. Each part of the drawing in README.md is a process.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -153,7 +153,7 @@ async function main() {
 async function stop() {
   if (stopping) return;
   stopping = true;
-  // What is just being started has to be stopped, too.
+  // A part that is just starting has to be stopped, too.
   await starting.catch(() => undefined);
   for (const end of running.splice(0).toReversed()) await end();
 }

@@ -116,7 +116,7 @@ describe('tidings publish', () => {
     expect(ended.err).toContain(text);
   });
 
-  test('says that a server can’t be reached, and tries as often as it is told', async () => {
+  test('says that a server can’t be reached, and tries as often as it should', async () => {
     const nowhere = { ...environment, TIDINGS_URL: `http://127.0.0.1:${await freePort()}` };
     const ended = await run(['publish', 'a', 'b', '--retries', '1'], { environment: nowhere });
     expect([ended.status, ended.err.match(/can't be reached/g)?.length]).toEqual([1, 2]);

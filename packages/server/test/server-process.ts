@@ -42,7 +42,7 @@ function cleanEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TIDINGS_')));
 }
 
-/** Starts `tidings serve` on free ports, with a secret for tokens and a log in memory unless it is told otherwise. */
+/** Starts `tidings serve` on free ports, with a secret for tokens and a log in memory unless the arguments say otherwise. */
 export async function startServer({ args = [], environment, folder }: StartOptions = {}): Promise<Started> {
   const defaults = ['--listen-port', '0', '--internal-port', '0', '--logging-level', 'info'];
   const child = spawn(process.execPath, [PROGRAM, 'serve', ...defaults, ...args], {

@@ -85,7 +85,7 @@ describe('stats', () => {
     expect(hub.stats().deliveryLag).toEqual({ p50: 300, p99: 300 });
   });
 
-  test('count how connections begin, the gaps they are told of, and why they end', async () => {
+  test('count how connections begin, their gaps, and why they end', async () => {
     const { hub, clock, follow, publish } = startHub({
       retention: { events: 2 },
       stallTimeout: 1000,

@@ -82,7 +82,7 @@ export function App({ me }: { readonly me: Me }): ReactElement {
   );
 }
 
-/** Whoever has the link may see the chat: that is how it gets to another device. */
+/** The link alone opens the chat: that is how it gets to another device. */
 function CopyLink(): ReactElement {
   const [isCopied, setCopied] = useState(false);
   useEffect(() => {

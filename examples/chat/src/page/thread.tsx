@@ -10,7 +10,7 @@ import { useFollowing } from './use-following.ts';
 export function Thread({ messages, phase, ending, error, again }: Answers): ReactElement {
   const { frame, content, isFollowing, follow } = useFollowing();
   const questions = messages.filter(({ role }) => role === 'user').length;
-  // Whoever asks wants to see the answer.
+  // Somebody who asks wants to see the answer.
   useEffect(follow, [questions, follow]);
   return (
     <div className="thread-frame">
@@ -68,7 +68,7 @@ const Entry = memo(function Entry({
   );
 });
 
-/** What a person reads where an answer didn't get to its end. */
+/** The note under an answer that didn't get to its end. */
 const ENDINGS: Partial<Record<AnswerStatus, string>> = {
   stopped: 'You stopped this answer.',
   failed: 'The model failed in the middle of its answer. What it wrote is above.',

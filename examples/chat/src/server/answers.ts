@@ -46,7 +46,7 @@ export function createAnswers(hub: Hub, chats: Chats, announce: Announcer): Runs
   });
 }
 
-/** What a crash left: an answer that no log knows any more, and changes that may not have been announced. */
+/** Cleans up after a crash: an answer that no log knows any more, and changes that may not have been announced. */
 export async function recover(runs: Runs, chats: Chats, announce: Announcer): Promise<void> {
   const now = Date.now();
   for (const chat of chats.all()) {

@@ -62,7 +62,7 @@ test('a question that is answered once more loses what came after it', async () 
   expect([idsOf(chats), chats.page('c').status]).toEqual([['q1'], 'lost']);
 });
 
-test('whoever opens a chat is told what happens to it from then on', async () => {
+test('somebody who opens a chat gets every later change of it', async () => {
   const chats = await start();
   expect(await chats.join('c', 'bob')).toBeUndefined();
   await chats.ask(ask('r1', message('q1', 'user', '?')));

@@ -46,7 +46,7 @@ export class Idempotency {
       // An id that the publisher chose is at least as good.
       events: events.map((event, i) => ({ ...event, id: event.id ?? `${name}.${i}` })),
       failed: () => {
-        // What failed may be mended under the same key, unless another request with this body has succeeded, or still may.
+        // A failed request may be corrected and sent again with the same key, unless another request with this body has succeeded, or still may.
         if (use.requests === 1) this.#uses.delete(name);
       },
     };

@@ -1,6 +1,6 @@
 import { invalidRequest } from './refusals.ts';
 
-/** What tells who somebody is, and how it came. */
+/** A credential, and the part of the request that carried it. */
 export interface Credential {
   readonly text: string;
   readonly by: 'header' | 'cookie' | 'query';

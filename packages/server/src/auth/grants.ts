@@ -3,7 +3,7 @@ import { createMatcherSet } from 'tidings/log';
 import { createError, describe, likelyName } from 'tidings/transport';
 import { type Claims, type Template, parseTemplate } from './template.ts';
 
-/** What somebody may do. Private events come only on the topics of `private`. */
+/** The rights of a client. Private events come only on the topics of `private`. */
 export interface Permissions {
   readonly publish: readonly Matcher[];
   readonly subscribe: readonly Matcher[];

@@ -104,7 +104,7 @@ function checkUrl(address: string, from: string): URL {
     if (url.username === '' && url.password === '') return url;
     throw invalid(from, 'Expected a URL without a user name and password.');
   }
-  // Whoever could change the keys on their way could sign anything.
+  // Somebody able to change the keys in transit could sign anything.
   throw invalid(from, `Expected a URL that begins with https://, got ${describe(address)}.`);
 }
 

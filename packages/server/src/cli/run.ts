@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   revoke: async () => (await import('../commands/revoke.ts')).revoke,
   health: async () => (await import('../commands/health.ts')).health,
   config: async () => (await import('../commands/config.ts')).config,
+  init: async () => (await import('../commands/init.ts')).init,
   doctor: async () => (await import('../commands/doctor.ts')).doctor,
 };
 

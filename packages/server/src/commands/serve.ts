@@ -55,7 +55,7 @@ function untilStopped(server: RunningServer, load: () => Settings, logger: Logge
         },
         (error: unknown) => {
           logger.fatal({ err: error }, 'could not stop in order');
-          // What is still open would keep the process.
+          // Anything still open would keep the process alive.
           process.exit(1);
         },
       );

@@ -85,7 +85,7 @@ async function overHttp1(
 async function overHttp2(question: Question, started: number, socket: TLSSocket): Promise<Answer> {
   const { url, method = 'GET', headers, body, signal } = question;
   const session = connectHttp2(url, { createConnection: () => socket });
-  // What the session meets, its stream says as well.
+  // The session's errors arrive at its stream as well.
   session.on('error', () => {});
   const stream = session.request(
     { ...headers, ':method': method, ':path': `${url.pathname}${url.search}` },

@@ -13,7 +13,7 @@ import type { Hub } from './hub.ts';
 import { readLegacyClaims } from './legacy/claims.ts';
 import { LEGACY } from './legacy/selectors.ts';
 
-/** Who sends a request, and what the token allows. */
+/** The sender of a request, and the rights of its token. */
 export interface Visitor {
   /** With the topics on which it may publish. */
   readonly grant: Grant;
@@ -64,7 +64,7 @@ export function createAccess(hub: Hub, authenticator: Authenticator): Access {
   };
 }
 
-/** What a token allows; nothing without one. @throws {TidingsError} `auth/invalid-token`. */
+/** The rights of a token; none without one. @throws {TidingsError} `auth/invalid-token`. */
 async function permissionsOf(grant: Grant, hub: Hub): Promise<Permissions> {
   const { claims } = grant;
   // An API key has no claims, but its topics.
@@ -87,7 +87,7 @@ function secretOf(grant: Grant): readonly Matcher[] {
   return grant.credential === undefined ? [] : grant.private;
 }
 
-/** What the draft demands beyond a valid signature. @throws {TidingsError} `auth/invalid-token`, `auth/expired`. */
+/** Checks the draft's demands beyond a valid signature. @throws {TidingsError} `auth/invalid-token`, `auth/expired`. */
 function assertProfile({ issuer }: Grant, claims: Readonly<Record<string, unknown>>, hub: Hub): void {
   const { aud, iss, exp } = claims;
   if (!(Array.isArray(aud) ? aud.includes(hub.url.href) : aud === hub.url.href))
@@ -96,11 +96,11 @@ function assertProfile({ issuer }: Grant, claims: Readonly<Record<string, unknow
   if (typeof iss !== 'string' || (issuer === undefined && !hub.development))
     throw invalid('The token’s issuer (`iss`) is not one that is accepted here.');
   if (typeof exp !== 'number') throw invalid('The token never expires: it has no claim `exp`.');
-  // Without any tolerance: streams end by then, too.
+  // Without any tolerance: streams end at that time, too.
   if (exp * 1000 <= Date.now()) throw createError('auth/expired', 'The token has expired; get a new one.');
 }
 
-/** A stream ends by then, however far the clocks may differ. */
+/** When a stream ends at the latest, however far the clocks may differ. */
 function expiryOf({ claims, expiresAt }: Grant): number | undefined {
   const exp = claims?.['exp'];
   if (typeof exp !== 'number') return expiresAt;

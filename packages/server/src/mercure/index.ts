@@ -87,7 +87,7 @@ function limitsOf(settings: Settings): PublishLimits {
 async function serve(hub: Hub, context: ServerContext, limits: PublishLimits): Promise<RunningPart> {
   const { settings, publicApp, authenticator, publisher, observers, log, logger } = context;
   publisher.reserve(({ topics, type }) => {
-    // What is no topic gets the error for that.
+    // Text that is no topic gets the error for that.
     return (
       type === RESERVED_TYPE ||
       [topics].flat().some((topic) => typeof topic === 'string' && topic !== '' && isReserved(topic, hub.url))

@@ -13,7 +13,7 @@ export interface Observer {
   published?(events: readonly EventInput[], published: readonly Published[], publication: Publication): void;
 }
 
-/** Who published, and through which request. */
+/** The publisher, and the request it used. */
 export interface Publication {
   readonly grant: Grant;
   readonly request: FastifyRequest;
@@ -31,7 +31,7 @@ export interface Observers {
   published(events: readonly EventInput[], published: readonly Published[], publication: Publication): void;
 }
 
-/** What every part of the server stands on. */
+/** The base that every part of the server builds on. */
 export interface ServerContext {
   /** The settings at the start; `reload` brings newer ones. */
   readonly settings: Settings;

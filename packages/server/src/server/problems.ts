@@ -27,7 +27,7 @@ export function sendProblem(reply: FastifyReply, error: TidingsError): FastifyRe
   return reply
     .code(status)
     .headers({
-      // Whoever tries again may come to a server that can.
+      // A client that tries again may reach a server that can.
       ...(status === 503 && { 'retry-after': '1' }),
       ...others,
       ...(allow !== undefined && !reply.hasHeader('allow') && { allow }),

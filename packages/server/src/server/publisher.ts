@@ -62,7 +62,7 @@ function assertUntagged(events: readonly EventInput[]): void {
   });
 }
 
-/** What webhooks tell of connections can't be made up by a publisher. */
+/** A publisher can't forge the records that webhooks get about connections. */
 function isServers({ topics }: EventInput): boolean {
   return [topics].flat().some((topic) => typeof topic === 'string' && topic.startsWith(SERVER_PREFIX));
 }
@@ -93,7 +93,7 @@ export function assertMayPublish(events: readonly EventInput[], { credential, pu
   const refused = new Set<string>();
   for (const { topics } of events) {
     for (const topic of Array.isArray(topics) ? (topics as readonly unknown[]) : [topics]) {
-      // What is no topic gets the error for that.
+      // Text that is no topic gets the error for that.
       if (typeof topic === 'string' && topic !== '' && !granted.matchesTopic(topic)) refused.add(topic);
     }
   }

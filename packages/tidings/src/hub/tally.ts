@@ -26,7 +26,7 @@ export interface Tallies {
   readonly connects: Readonly<Record<ConnectVerdict, number>>;
   /** Connections that are over. */
   readonly ends: Readonly<Record<EndReason, number>>;
-  /** Gaps that connections were told of. */
+  /** Gaps reported to connections. */
   readonly gaps: Readonly<Record<GapReason, number>>;
   /** Connection attempts that were refused, and calls of `publish` and `publishAll` that failed, by error code. */
   readonly refused: Readonly<Record<string, number>>;

@@ -51,7 +51,7 @@ export const HUB_METRICS: readonly HubMetric[] = [
   each(
     'counter',
     'gaps_total',
-    'Gaps that subscribers were told of, by reason.',
+    'Gaps reported to subscribers, by reason.',
     'reason',
     ({ stats }) => stats.gaps,
   ),

@@ -148,7 +148,7 @@ export const sharedLogContract: readonly SharedContractCase[] = [
       await one.trim(0);
       await two.catchUp();
       assert.equal(two.tail.head, start + 31);
-      assert.ok(missed.length > 0, 'nobody was told');
+      assert.ok(missed.length > 0, 'the miss was not reported');
       for (const { topics, head } of missed) {
         assert.ok(topics === undefined || topics.includes('steady'));
         assert.ok(head < two.newestLoss, 'told of it too late');

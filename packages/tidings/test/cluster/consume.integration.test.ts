@@ -42,7 +42,7 @@ describe('a consumer', () => {
     ]);
   });
 
-  test('begins where it is told, says what it has missed, and stops for good', async () => {
+  test('begins at the given cursor, reports what it has missed, and stops for good', async () => {
     const failures: unknown[] = [];
     const log = memoryLog({ retention: { events: 3 } });
     const hub = createHub({ log, onError: (error) => failures.push(error) });

@@ -14,6 +14,8 @@ export interface Account {
   signIn(credentials: Credentials): Promise<void>;
   signUp(credentials: Credentials): Promise<void>;
   signOut(): Promise<void>;
+  /** Aborts when another user, or none, is signed in: answers for the former user must not be shown. */
+  session(): AbortSignal;
   /** Not called for the result of the first `refresh`. */
   onChange(listener: (why: AccountChange) => void): void;
 }
@@ -24,12 +26,15 @@ export function createAccount(): Account {
   const tabs = new BroadcastChannel('tidings:session');
   let user: User | null | undefined;
   let leaving = false;
+  let session = new AbortController();
 
   function set(next: User | null): void {
     const before = user;
     user = next;
     if (before === undefined || before?.id === next?.id) return;
     const why: AccountChange = next !== null ? 'signed-in' : leaving ? 'signed-out' : 'ended';
+    session.abort();
+    session = new AbortController();
     changes.tell(why);
   }
 
@@ -50,6 +55,7 @@ export function createAccount(): Account {
   return {
     user: () => user ?? null,
     refresh,
+    session: () => session.signal,
     signIn: (credentials) => enter(ROUTES.session, credentials),
     signUp: (credentials) => enter(ROUTES.users, credentials),
     async signOut() {

@@ -61,11 +61,19 @@ export function createBell(account: Account, stream: Stream): Bell {
     if (newest === undefined || notices.unread === 0) return;
     dismissUpTo(newest.id);
     const body: ReadUpTo = { upTo: newest.id };
+    const session = account.session();
     const { unread } = await ask<UnreadCount>('PUT', ROUTES.notificationsRead, body);
+    if (session.aborted) return;
     notices = { ...notices, unread };
     draw();
   }
 
+  account.onChange(() => {
+    notices = NO_NOTICES;
+    dismissUpTo(Infinity);
+    if (panel.matches(':popover-open')) panel.hidePopover();
+    draw();
+  });
   panel.addEventListener('toggle', (event) => {
     if (event.newState === 'closed') shownAsNew.clear();
     draw();
@@ -92,15 +100,13 @@ export function createBell(account: Account, stream: Stream): Bell {
       return user === null ? [] : [userTopic(user.id)];
     },
     async load() {
-      if (account.user() === null) {
-        notices = NO_NOTICES;
-        draw();
-        return undefined;
-      }
-      const answer = await ask<NotificationList>('GET', ROUTES.notifications);
-      notices = listed(answer);
+      const answer =
+        account.user() === null
+          ? undefined
+          : await ask<NotificationList>('GET', ROUTES.notifications, undefined, account.session());
+      notices = answer === undefined ? NO_NOTICES : listed(answer);
       draw();
-      return answer.cursor;
+      return answer?.cursor;
     },
   };
 }

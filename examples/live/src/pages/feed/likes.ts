@@ -8,6 +8,8 @@ export interface Likes {
 }
 
 export interface LikesOptions {
+  /** As in `Account`. */
+  readonly session: () => AbortSignal;
   /** The server's answer, once it agrees with the reader's wish. */
   readonly confirmed: (state: LikeState) => void;
   readonly failed: (id: number, error: unknown) => void;
@@ -15,24 +17,31 @@ export interface LikesOptions {
 
 /** One request per post at a time: the last of several quick presses decides. */
 export function createLikes(options: LikesOptions): Likes {
-  const wishes = new Map<number, boolean>();
+  let session = options.session();
+  let wishes = new Map<number, boolean>();
 
   async function fulfil(id: number): Promise<void> {
+    const [signal, pressed] = [session, wishes];
     try {
       for (;;) {
-        const wanted = wishes.get(id) ?? false;
+        const wanted = pressed.get(id) ?? false;
         const state = await ask<LikeState>(wanted ? 'PUT' : 'DELETE', `${ROUTES.posts}/${id}/like`);
-        if (wishes.get(id) === wanted) return options.confirmed(state);
+        if (signal.aborted) return;
+        if (pressed.get(id) === wanted) return options.confirmed(state);
       }
     } catch (error) {
-      options.failed(id, error);
+      if (!signal.aborted) options.failed(id, error);
     } finally {
-      wishes.delete(id);
+      pressed.delete(id);
     }
   }
 
   return {
     send(id, wanted) {
+      if (session.aborted) {
+        session = options.session();
+        wishes = new Map();
+      }
       const running = wishes.has(id);
       wishes.set(id, wanted);
       if (!running) void fulfil(id);

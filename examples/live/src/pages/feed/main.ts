@@ -16,6 +16,7 @@ import { createPostView, updatePostView } from './post-view.ts';
 import {
   applyLike,
   confirmLike,
+  forgetReader,
   removePost,
   rollBackLike,
   shownLike,
@@ -53,6 +54,7 @@ const composer = createComposer({
   signedOut: () => askToSignIn('Your session has ended. Sign in to post; your text is kept.'),
 });
 const likes = createLikes({
+  session: account.session,
   confirmed: (state) => show(confirmLike(posts, state)),
   failed(id, error) {
     show(rollBackLike(posts, id));
@@ -102,7 +104,7 @@ async function remove(id: number): Promise<void> {
 }
 
 async function load(): Promise<string> {
-  const answer = await fetchPostsDownTo(oldest);
+  const answer = await fetchPostsDownTo(account.session(), oldest);
   ({ next } = answer);
   oldest = answer.posts.at(-1)?.id;
   loaded = true;
@@ -115,14 +117,15 @@ async function load(): Promise<string> {
 async function loadOlder(): Promise<void> {
   const before = next;
   if (before === null) return;
+  const session = account.session();
   older.disabled = true;
   try {
-    const answer = await untilAnswered(() => fetchPosts(before));
+    const answer = await untilAnswered(() => fetchPosts(session, before));
     ({ next } = answer);
     oldest = answer.posts.at(-1)?.id ?? oldest;
     show(upsertPosts(posts, answer.posts));
   } catch (error) {
-    showToast(words(error), { tone: 'bad' });
+    if (!session.aborted) showToast(words(error), { tone: 'bad' });
   } finally {
     older.disabled = false;
   }
@@ -132,9 +135,11 @@ async function loadOlder(): Promise<void> {
 async function showLinked(): Promise<void> {
   const id = Number(/^#post-(\d+)$/.exec(location.hash)?.[1] ?? NaN);
   if (Number.isNaN(id)) return;
+  const session = account.session();
   try {
-    if (!posts.some((post) => post.id === id)) show(upsertPost(posts, await fetchPost(id)));
+    if (!posts.some((post) => post.id === id)) show(upsertPost(posts, await fetchPost(session, id)));
   } catch (error) {
+    if (session.aborted) return;
     const gone = error instanceof ApiError && error.status === 404;
     showToast(gone ? 'That post was deleted.' : words(error), { tone: 'bad' });
     return;
@@ -164,6 +169,7 @@ stream.on('post:deleted', (event) => show(removePost(posts, event.id)));
 stream.on('viewers:snapshot', showViewers);
 stream.on('viewers:delta', (delta) => showViewers(applyViewers(viewers, delta)));
 
+account.onChange(() => show(forgetReader(posts)));
 older.addEventListener('click', () => void loadOlder());
 addEventListener('hashchange', () => {
   scrolledTo = undefined;

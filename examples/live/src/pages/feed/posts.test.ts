@@ -3,6 +3,7 @@ import type { Post } from '../../shared/api.ts';
 import {
   applyLike,
   confirmLike,
+  forgetReader,
   removePost,
   rollBackLike,
   shownLike,
@@ -76,6 +77,14 @@ describe('likes', () => {
     list = confirmLike(list, { id: 1, likes: 3, liked: true });
     expect(shown(list, 1)).toEqual({ likes: 3, liked: true });
     expect(list[0]).not.toHaveProperty('wanted');
+  });
+
+  test('of a reader who has left are nobody’s', () => {
+    const list = forgetReader(wantLike([post(1, { likes: 2, liked: true }), post(2)], 2, true));
+    expect([shown(list, 1), shown(list, 2)]).toEqual([
+      { likes: 2, liked: false },
+      { likes: 0, liked: false },
+    ]);
   });
 
   test('of another user change the count, not the reader’s heart', () => {

@@ -50,6 +50,11 @@ export function rollBackLike(posts: readonly FeedPost[], id: number): FeedPost[]
   return change(posts, id, ({ wanted: _, ...post }) => post);
 }
 
+/** Another reader, or none: none of the hearts is theirs until the posts are loaded again. */
+export function forgetReader(posts: readonly FeedPost[]): FeedPost[] {
+  return posts.map(({ wanted: _, ...post }) => ({ ...post, liked: false }));
+}
+
 /** The heart's display: the server's figures, with the unconfirmed press counted in. */
 export function shownLike(post: FeedPost): { likes: number; liked: boolean } {
   const { likes, liked, wanted } = post;

@@ -29,9 +29,33 @@ export class ApiError extends Error {
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-/** Asks the app's API. @throws {ApiError} */
-export async function ask<Answer>(method: Method, path: string, body?: unknown): Promise<Answer> {
-  const init: RequestInit = { method, headers: { Accept: 'application/json' } };
+/**
+ * Asks the app's API.
+ *
+ * @param signal once it aborts, the answer is no longer wanted, even if it has arrived
+ * @throws {ApiError}
+ * @throws the signal's reason
+ */
+export async function ask<Answer>(
+  method: Method,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<Answer> {
+  try {
+    return await request<Answer>(method, path, body, signal);
+  } finally {
+    signal?.throwIfAborted();
+  }
+}
+
+async function request<Answer>(
+  method: Method,
+  path: string,
+  body: unknown,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
+  const init: RequestInit = { method, headers: { Accept: 'application/json' }, signal: signal ?? null };
   if (body !== undefined) {
     init.headers = { Accept: 'application/json', 'Content-Type': 'application/json' };
     init.body = JSON.stringify(body);

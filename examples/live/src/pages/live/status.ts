@@ -115,7 +115,7 @@ function describeOpen(state: StreamState, now: number): StatusText {
 /** The last announcement, and the one that may be due. */
 export interface Announcement {
   readonly words: string;
-  /** Since when the stream is interrupted. */
+  /** When the stream was interrupted. */
   readonly since?: number;
   /** The announcement of the interruption, if there was one. */
   readonly told?: 'waiting' | 'down';

@@ -76,12 +76,12 @@ export function createDashboard(options: DashboardOptions): Dashboard {
 
   function toDelta(group: Group, at: number, metrics: Metrics): Announcement {
     const changed = Object.fromEntries(GROUPS[group].map((name) => [name, metrics[name]]));
-    // What pages show comes first: people read it on the home page.
+    // Figures first: people read the payload on the home page.
     const data = { metrics: changed, node, at, version: nextVersion() };
     return { topics: TOPICS.dashboard, type: 'dashboard:delta', key: `${node} ${group}`, data };
   }
 
-  /** What changed in the list of nodes since the last call. */
+  /** The list of nodes, if it has changed since the last call. */
   function nodesDelta(): Announcement[] {
     const data = { node, nodes: nodes.figures() };
     const text = JSON.stringify(data);

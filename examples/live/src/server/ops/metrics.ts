@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
-import type { HubStats } from 'tidings';
+import { type MeasuredHub, hubMetrics } from 'tidings/metrics';
 import type { Clock } from '../lib/clock.ts';
 
 /** The process's metrics (memory, CPU, event loop, garbage collection): once, however many apps a test makes. */
@@ -13,24 +13,22 @@ let collecting = false;
  */
 const ANSWER_FOR = 1000;
 
-/** Answers in the text format of Prometheus. */
+/** Answers in the text format of Prometheus: process, hub and app. */
 export function metrics(
-  hub: { readonly stats: () => HubStats },
+  hub: MeasuredHub,
   clock: Pick<Clock, 'now'>,
   totals: { posts: () => number; pageViews: () => number },
 ): RequestHandler {
   if (!collecting) collectDefaultMetrics({ register: processRegistry });
   collecting = true;
-  let stats: HubStats;
-  const all = Registry.merge([processRegistry, hubRegistry(() => stats, totals)]);
+  const registry = new Registry();
+  hubMetrics(hub).register(registry);
+  const all = Registry.merge([processRegistry, registry, appRegistry(totals)]);
   let latest: { at: number; text: Promise<string> } | undefined;
 
   function collect(): Promise<string> {
     const at = clock.now();
-    if (latest === undefined || at - latest.at >= ANSWER_FOR) {
-      stats = hub.stats();
-      latest = { at, text: all.metrics() };
-    }
+    if (latest === undefined || at - latest.at >= ANSWER_FOR) latest = { at, text: all.metrics() };
     return latest.text;
   }
 
@@ -40,66 +38,25 @@ export function metrics(
   };
 }
 
-function hubRegistry(
-  stats: () => HubStats,
-  totals: { posts: () => number; pageViews: () => number },
-): Registry {
+function appRegistry(totals: { posts: () => number; pageViews: () => number }): Registry {
   const registry = new Registry();
-
-  function gauge(name: string, help: string, read: () => number): void {
-    registry.registerMetric(
-      new Gauge({
-        name,
-        help,
-        registers: [],
-        collect() {
-          this.set(read());
-        },
-      }),
-    );
-  }
-
-  /** The hub counts by itself; this repeats its count. */
-  function counter(name: string, help: string, read: () => number): void {
-    registry.registerMetric(
-      new Counter({
-        name,
-        help,
-        registers: [],
-        collect() {
-          this.reset();
-          this.inc(read());
-        },
-      }),
-    );
-  }
-
-  gauge('tidings_connections', 'Open event streams.', () => stats().connections);
-  gauge('tidings_connections_behind', 'Event streams that are catching up.', () => stats().behind);
-  gauge('tidings_topics', 'Distinct topics and patterns that are asked for.', () => stats().topics);
-  gauge('tidings_log_head', 'The seq of the newest event of the log.', () => stats().tail.head);
-  gauge('tidings_tail_events', 'Newest events of the log, kept in memory.', () => stats().tail.events);
-  gauge('tidings_tail_bytes', 'Their bytes.', () => stats().tail.bytes);
-  gauge(
-    'tidings_delivery_lag_p50_seconds',
-    'Publish to write, median of the newest flushes.',
-    () => stats().deliveryLag.p50 / 1000,
-  );
-  gauge(
-    'tidings_delivery_lag_p99_seconds',
-    'Publish to write, p99 of the newest flushes.',
-    () => stats().deliveryLag.p99 / 1000,
-  );
-  counter('tidings_connected_total', 'Event streams opened.', () => stats().connected);
-  counter('tidings_published_events_total', 'Events published.', () => stats().published);
-  counter('tidings_delivered_events_total', 'Events written, once per connection.', () => stats().delivered);
-  counter('tidings_written_bytes_total', 'Bytes written to event streams.', () => stats().bytes);
-  counter(
-    'tidings_stalled_total',
-    'Event streams dropped since their peer took nothing.',
-    () => stats().stalled,
-  );
-  gauge('live_posts', 'Posts that exist.', totals.posts);
-  counter('live_page_views_total', 'Page views of all time.', totals.pageViews);
+  new Gauge({
+    name: 'live_posts',
+    help: 'Posts that exist.',
+    registers: [registry],
+    collect() {
+      this.set(totals.posts());
+    },
+  });
+  new Counter({
+    name: 'live_page_views_total',
+    help: 'Page views of all time.',
+    registers: [registry],
+    // The database counts; this repeats its count.
+    collect() {
+      this.reset();
+      this.inc(totals.pageViews());
+    },
+  });
   return registry;
 }

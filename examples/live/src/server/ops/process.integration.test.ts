@@ -134,21 +134,31 @@ describe('a thousand streams', () => {
         }
         for (const socket of sockets) socket.destroy();
         await until(async () => (await metric('tidings_connections')) === 0);
-        // The viewers' grace time.
-        await new Promise((resolve) => setTimeout(resolve, 1000));
-        return figures();
+        return settled();
       }
+      let latest = '';
       async function figures(): Promise<Figures> {
-        // Longer than /metrics repeats an answer.
-        for (let round = 0; round < 5; round += 1) {
-          server.child.kill('SIGUSR2');
-          await new Promise((resolve) => setTimeout(resolve, 300));
-        }
+        server.child.kill('SIGUSR2');
+        // The app repeats an answer for a while.
+        await until(async () => {
+          const { text } = await person.get('/metrics');
+          return text !== latest && (latest = text) !== '';
+        });
         return {
           heap: await metric('nodejs_heap_size_used_bytes'),
           handles: await metric('nodejs_active_handles_total'),
           timers: await metric('nodejs_active_resources\\{type="Timeout"\\}'),
         };
+      }
+      /** Once nothing more goes away: the viewers' grace time is over, the garbage collected. */
+      async function settled(): Promise<Figures> {
+        let before = await figures();
+        for (;;) {
+          const now = await figures();
+          const fell = now.heap < 0.995 * before.heap;
+          if (!fell && now.handles >= before.handles && now.timers >= before.timers) return now;
+          before = now;
+        }
       }
 
       // The first round creates everything that is created once: compiled code, pools, prepared statements.

@@ -42,7 +42,7 @@ const OPERATOR: Grant = {
   private: [],
 };
 
-/** What an operator does: publish, disconnect, revoke. Each order holds on all servers of the log. */
+/** An operator's orders: publish, disconnect, revoke. Each order holds on all servers of the log. */
 export function registerOrders(app: FastifyInstance, { hub, publisher, logger }: ServerContext): void {
   app.post('/publish', async (request) => {
     const { body } = request;

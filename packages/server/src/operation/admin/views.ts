@@ -17,7 +17,7 @@ const ORDERS: Readonly<Record<string, (a: ConnectionInfo, b: ConnectionInfo) => 
   bytes: (a, b) => b.bytes - a.bytes,
 };
 
-/** What is there: counters, nodes, connections, topics, presence. */
+/** The present state: counters, nodes, connections, topics, presence. */
 export function registerViews(app: FastifyInstance, context: AdminContext): void {
   const { hub, phase, development, webhooks } = context;
   const startedAt = Date.now();

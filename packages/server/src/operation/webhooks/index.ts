@@ -44,7 +44,7 @@ export async function startWebhooks(settings: Settings, deps: WebhooksDeps): Pro
   observers.add(records);
 
   async function reload(next: Settings): Promise<void> {
-    // Whatever may be wrong is found before anything is stopped.
+    // Finds every mistake before anything is stopped.
     const wanted = checkWebhooks(next);
     for (const [key, { consumer }] of running) {
       if (wanted.some((each) => each.key === key)) continue;

@@ -13,7 +13,7 @@ export interface Message {
   readonly data: unknown;
 }
 
-/** What is kept on the log about a connection that begins or is over. */
+/** The record on the log of a connection that begins or is over. */
 export interface ConnectionRecord {
   readonly connection: string;
   readonly subject: string | undefined;
@@ -41,7 +41,7 @@ export function toRecord(connection: ConnectionInfo, end?: ConnectionEnd): Conne
   };
 }
 
-/** What a hook wants to know. */
+/** The kinds of messages that a hook gets. */
 export interface Interest {
   readonly events: readonly HookEvent[];
   /** Whether it is about this topic. */

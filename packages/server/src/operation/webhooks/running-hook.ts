@@ -11,7 +11,7 @@ const MAX_TOPICS = 10_000;
 /** How an attempt ended: with this status, or without an answer. */
 export type Outcome = number | 'timeout' | 'unreachable' | 'error';
 
-/** Learns what became of requests, for metrics and the log. */
+/** The outcomes of requests, for metrics and the log. */
 export interface HookWatch {
   sent(hook: string): void;
   failed(hook: string, failure: Failure): void;
@@ -30,7 +30,7 @@ export interface Failure {
 export interface RunningHook {
   readonly hook: Hook;
   readonly consumer: Consumer;
-  /** Since when the present event has been failing, in milliseconds since 1970. */
+  /** When the present event began to fail, in milliseconds since 1970. */
   readonly failingSince: number | undefined;
   readonly lastFailure: string | undefined;
 }
