@@ -110,12 +110,38 @@ describe('a page that shares a stream', () => {
     tabs.push(await openShared(context), await openShared(context, server.url, 'later'));
     await areOpen(...tabs.map(({ page }) => page));
     await connections().toBe(2);
+    // Other scripts of the page may write whatever they like.
+    await tabs[0]?.page.evaluate(async () => {
+      const { held = [] } = await navigator.locks.query();
+      for (const { name = '' } of held) {
+        const channel = new BroadcastChannel(name.replace(/ leader$/, ''));
+        for (const rubbish of [null, 'ping', { type: 'join' }, { type: 'events', term: 'x', n: 1 }])
+          channel.postMessage(rubbish);
+      }
+    });
     const number = await publish();
     for (const { page } of tabs) await eventually(() => received(page)).toEqual([number]);
     await tabs.shift()?.page.close();
     const next = await publish();
     for (const { page } of tabs) await eventually(() => received(page)).toEqual([number, next]);
     await connections().toBe(2);
+  });
+
+  test('shares with a worker', async ({ newVisitor }) => {
+    const { context } = await newVisitor(server.url);
+    const { page } = await openShared(context);
+    await areOpen(page);
+    await page.evaluate(() => {
+      const said: unknown[] = [];
+      new Worker('/worker.js', { type: 'module' }).onmessage = ({ data }) => said.push(data);
+      Object.assign(globalThis, { said });
+    });
+    const said = () => page.evaluate(() => (globalThis as unknown as { said: unknown[] }).said);
+    await eventually(said).toEqual(['open']);
+    const number = await publish();
+    await eventually(said).toEqual(['open', number]);
+    await connections().toBe(1);
+    await page.close();
   });
 
   test('says that the network has gone silent if another tab leads, and goes on once it is back', async ({

@@ -13,7 +13,8 @@ import { DEADLINE } from '../scripts/deadline.ts';
 const built = fileURLToPath(new URL('../packages/tidings/dist/', import.meta.url));
 
 /** A strict policy: whatever the client did beyond it would fail. */
-const POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-src 'self'; img-src data:";
+const POLICY =
+  "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; frame-src 'self'; img-src data:";
 
 const html = `<!doctype html><title>Tab</title><link rel="icon" href="data:,">
 <script type="module" src="/page.js"></script>`;
@@ -26,6 +27,13 @@ const { connect } = await import(query.get('client') ?? '/tidings/client/index.j
 if (query.has('n')) navigator.locks.request('tab ' + query.get('n'), () => new Promise(() => {}));
 Object.assign(globalThis, { connect, received: [], errors: [], returned: false });
 addEventListener('pageshow', ({ persisted }) => (globalThis.returned ||= persisted));
+`;
+const worker = `
+import { connect } from '/tidings/client/index.js';
+const client = connect('/events', { topics: ['numbers'], shared: true });
+client.onOpen(() => postMessage('open'));
+client.onError((error) => postMessage(error.message));
+client.on('message', (event) => postMessage(event.json()));
 `;
 /** The client with another version of the messages between tabs, as during a deployment. */
 const LATER = '/later/';
@@ -79,6 +87,7 @@ export async function serveTabs(): Promise<TabServer> {
 
 async function readScript(path: string): Promise<string> {
   if (path === '/page.js') return script;
+  if (path === '/worker.js') return worker;
   const file = await readFile(built + path.replace(/^\/\w+\//, ''), 'utf8');
   if (!path.startsWith(LATER)) return file;
   return file.replace(

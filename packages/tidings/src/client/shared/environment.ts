@@ -24,6 +24,9 @@ export interface LockHooks {
   lost(): void;
 }
 
+/** Milliseconds. */
+const DENIED_WITHIN = 500;
+
 interface Page {
   addEventListener(type: string, task: () => void): void;
   removeEventListener(type: string, task: () => void): void;
@@ -54,11 +57,11 @@ export async function webSharedEnvironment(): Promise<SharedEnvironment | undefi
   };
   const locks = navigator?.locks;
   if (locks === undefined || BroadcastChannel === undefined) return undefined;
+  if (await isDenied(locks)) return undefined;
   try {
-    await locks.query();
     new BroadcastChannel('tidings').close();
   } catch {
-    // A `SecurityError`: https://w3c.github.io/web-locks/#api-lock-manager-query
+    // A `SecurityError`, as with the locks.
     return undefined;
   }
   return {
@@ -79,6 +82,21 @@ export async function webSharedEnvironment(): Promise<SharedEnvironment | undefi
       };
     },
   };
+}
+
+/**
+ * A page that may have no locks learns so at once: https://w3c.github.io/web-locks/#api-lock-manager-query. One that is
+ * prerendered gets no answer before it is shown, and mustn't wait for it with its first request.
+ */
+function isDenied(locks: Locks): Promise<boolean> {
+  const soon = new Promise<boolean>((resolve) => setTimeout(resolve, DENIED_WITHIN, false));
+  return Promise.race([
+    locks.query().then(
+      () => false,
+      () => true,
+    ),
+    soon,
+  ]);
 }
 
 function requestLock(locks: Locks, name: string, steal: boolean, hooks: LockHooks): () => void {
