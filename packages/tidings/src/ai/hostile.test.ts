@@ -138,7 +138,7 @@ describe('a model', () => {
     const { runs } = start();
     const run = await runs.start({ chat: 'c', id: '1' }, () => ({
       [Symbol.asyncIterator]: () => ({
-        next: () => new Promise(() => {}),
+        next: () => new Promise<never>(() => {}),
         return: () => Promise.reject(new Error('no')),
       }),
     }));
