@@ -1,12 +1,11 @@
 /** Database servers for logs that several machines share, each with a folder of its own. */
 import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, readdirSync, realpathSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { launch, until } from './child.ts';
 import { makeFolder, removeFolder } from './folders.ts';
+import { freePort } from './free-port.ts';
 
 export interface Engine {
   readonly pid: number;
@@ -98,14 +97,6 @@ function findPostgres(): string | undefined {
   const folders = [...versions.map((version) => `${debian}/${version}/bin`), ...path];
   const found = folders.find((folder) => existsSync(join(folder, 'initdb')));
   return found === undefined ? undefined : realpathSync(found);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 function isListening(port: number): Promise<boolean> {
