@@ -30,7 +30,8 @@ export function createCaller(port: number): Caller {
           response.on('error', reject);
           response.on('end', () => {
             if ((response.statusCode ?? 500) < 300) resolve(text);
-            else reject(new Error(`The subject answered ${response.statusCode} to ${method} ${path}: ${text}`));
+            else
+              reject(new Error(`The subject answered ${response.statusCode} to ${method} ${path}: ${text}`));
           });
         });
         sent.on('error', reject);

@@ -85,7 +85,11 @@ function newToken(origin: string): string {
       iat: now,
       exp: now + 86_400,
       authorization_details: [
-        { type: 'https://mercure.rocks/authorization-detail', actions: ['publish'], topics: [{ match: 'bench' }] },
+        {
+          type: 'https://mercure.rocks/authorization-detail',
+          actions: ['publish'],
+          topics: [{ match: 'bench' }],
+        },
       ],
     },
     SECRET,

@@ -56,10 +56,7 @@ async function startIn(folder: string, { name, prepare }: Program): Promise<Serv
   const { call, close } = createCaller(place.port);
   const internal = createCaller(place.internalPort);
   const count = (): Promise<number> => connections(call, internal.call);
-  const publish = createPublisher(
-    (data) => send(call, data),
-    sendAll && ((all) => sendAll(call, all)),
-  );
+  const publish = createPublisher((data) => send(call, data), sendAll && ((all) => sendAll(call, all)));
   try {
     await until(`${name} listens`, async () => {
       child.assertRunning();

@@ -29,7 +29,11 @@ export const tidingsServe = programSubject({
         limits: { connections: 20_000, 'connections-per-address': 20_000 },
       }),
     );
-    const claims = { sub: 'bench', tidings: { publish: ['bench'] }, exp: Math.floor(Date.now() / 1000) + 86_400 };
+    const claims = {
+      sub: 'bench',
+      tidings: { publish: ['bench'] },
+      exp: Math.floor(Date.now() / 1000) + 86_400,
+    };
     const headers = {
       authorization: `Bearer ${signToken(claims, SECRET)}`,
       'content-type': 'application/json',
