@@ -61,7 +61,8 @@ function configuration(port: number, internalPort: number, keys: string): string
   admin 127.0.0.1:${internalPort}
   metrics
 }
-http://127.0.0.1:${port} {
+http://:${port} {
+  bind 127.0.0.1
   mercure {
     transport local
     anonymous
