@@ -31,7 +31,10 @@ export const serve: Command = {
     const warnings = assertSafe(settings, development !== undefined);
     // On a laptop the terminal is for people: it shows what goes wrong, and no lines of JSON about what goes well.
     const quiet = development !== undefined && settings.sourceOf(loggingLevel) === 'default';
-    const logger: Logger = pino({ level: quiet ? 'error' : settings.get(loggingLevel) }, destination(LOG_BUFFER));
+    const logger: Logger = pino(
+      { level: quiet ? 'error' : settings.get(loggingLevel) },
+      destination(LOG_BUFFER),
+    );
     for (const warning of warnings) logger.warn(warning.fields, warning.message);
     const server = await startServer(settings, {
       logger,

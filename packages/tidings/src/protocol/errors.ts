@@ -59,6 +59,7 @@ const STATUS_OF = {
   'request/already-answered': null,
   'request/body-already-read': 500,
   'request/body-too-large': 413,
+  'request/headers-too-large': 431,
   'request/handler-failed': 500,
   'request/idempotency-key-reused': 422,
   'request/invalid-body': 400,
