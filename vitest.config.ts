@@ -69,8 +69,6 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           exclude: built,
           ...patience,
-          // A browser and a server per file want the whole machine, or their timings say nothing.
-          fileParallelism: false,
           sequence: { groupOrder: 2 },
         },
       },

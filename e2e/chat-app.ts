@@ -10,6 +10,7 @@ import { afterAll, beforeAll } from 'vitest';
 
 const sources = fileURLToPath(new URL('chat-app/', import.meta.url));
 
+/** Of one chat. */
 export interface ChatStats {
   readonly started: number;
   readonly saved: number;
@@ -18,7 +19,7 @@ export interface ChatStats {
 
 export interface ChatApp {
   readonly url: string;
-  stats(): Promise<ChatStats>;
+  stats(chat: string): Promise<ChatStats>;
   /** Ends the process as a crash does. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -62,8 +63,8 @@ export function useChatApp(): ChatApp {
     get url() {
       return `http://127.0.0.1:${port}`;
     },
-    async stats() {
-      const response = await fetch(`http://127.0.0.1:${port}/stats`);
+    async stats(chat) {
+      const response = await fetch(`http://127.0.0.1:${port}/stats/${chat}`);
       return (await response.json()) as ChatStats;
     },
     kill,

@@ -16,8 +16,8 @@ export interface ChatExample {
   start(): Promise<void>;
   /** Ends the process, by default as a crash does. @returns its exit code. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
-  /** How many answers the model began, and how many it was told to stop. */
-  modelStats(): Promise<ModelStats>;
+  /** How many answers a model began, and how many it was told to stop. */
+  modelStats(model: string): Promise<ModelStats>;
 }
 
 /** The chat of `examples/chat`, as its README says. It keeps its port, its log and its chats over restarts. */
@@ -61,9 +61,10 @@ export function useChatExample(): ChatExample {
     },
     start,
     end,
-    async modelStats() {
+    async modelStats(model) {
       const response = await fetch(`${url}/api/stats`);
-      return ((await response.json()) as { model: ModelStats }).model;
+      const { models } = (await response.json()) as { models: Record<string, ModelStats> };
+      return models[model] as ModelStats;
     },
   };
 }

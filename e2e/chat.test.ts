@@ -9,6 +9,7 @@ const app = useChatApp();
 let chats = 0;
 
 interface Chat {
+  readonly id: string;
   readonly path: string;
   readonly expected: string;
 }
@@ -17,7 +18,8 @@ function newChat(version: number, transport: 'ours' | 'default', length = 60, pa
   chats += 1;
   const question = `Question ${chats}?`;
   const query = new URLSearchParams({ transport, question, length: String(length), pause: String(pause) });
-  return { path: `/chat/${version}/c${version}-${chats}?${query}`, expected: answerTo(question, length) };
+  const id = `c${version}-${chats}`;
+  return { id, path: `/chat/${version}/${id}?${query}`, expected: answerTo(question, length) };
 }
 
 const answers = (page: Page): Promise<string[]> => page.locator('li.assistant').allTextContents();
@@ -35,12 +37,12 @@ async function ask(page: Page): Promise<void> {
   await eventually(async () => (await answers(page))[0]?.length ?? 0).toBeGreaterThan(0);
 }
 
-describe.each([5, 6])('useChat of the AI SDK %s', (version) => {
+// Visitors who have nothing to do with each other, at the same time.
+describe.concurrent.each([5, 6])('useChat of the AI SDK %s', (version) => {
   test('shows the whole answer after 20 reloads in the middle of it', async ({ newVisitor }) => {
-    const { path, expected } = newChat(version, 'default', 150, 40);
+    const { id, path, expected } = newChat(version, 'default', 150, 40);
     const visitor = await newVisitor(app.url);
     const page = await visitor.open(path);
-    const before = await app.stats();
     await ask(page);
     for (let i = 0; i < 20; i += 1) {
       await page.waitForTimeout(Math.random() * 200);
@@ -49,37 +51,13 @@ describe.each([5, 6])('useChat of the AI SDK %s', (version) => {
     }
     await eventually(() => answers(page)).toEqual([expected]);
     await expectBeginnings(page, expected);
-    await eventually(async () => (await app.stats()).saved).toBe(before.saved + 1);
+    await eventually(async () => (await app.stats(id)).saved).toBe(1);
     // Now it comes from the app's database, and only from there.
     await page.reload();
     await eventually(() => answers(page)).toEqual([expected]);
     expect(await status(page)).toBe('ready');
-    expect((await app.stats()).started).toBe(before.started + 1);
+    expect(await app.stats(id)).toMatchObject({ started: 1, saved: 1 });
   });
-
-  test.for(['default', 'ours'] as const)(
-    'a second tab joins late, and its Stop ends the producer in all tabs (transport: %s)',
-    async (transport, { newVisitor }) => {
-      const { path, expected } = newChat(version, transport, 2000, 20);
-      const visitor = await newVisitor(app.url);
-      const first = await visitor.open(path);
-      await ask(first);
-      const second = await visitor.open(path);
-      await eventually(async () => (await answers(second))[0]?.length ?? 0).toBeGreaterThan(20);
-      const before = (await app.stats()).abortedAt;
-      await second.click('#stop');
-      const clickedAt = await second.evaluate(
-        () => (globalThis as unknown as { stoppedAt: number }).stoppedAt,
-      );
-      await eventually(async () => (await app.stats()).abortedAt).toBeGreaterThan(before);
-      const took = (await app.stats()).abortedAt - clickedAt;
-      expect(took).toBeLessThan(200);
-      await eventually(() => status(first)).toBe('ready');
-      const [text = ''] = await answers(first);
-      expect(expected.startsWith(text) && text.length > 20).toBe(true);
-      await expectBeginnings(second, expected);
-    },
-  );
 
   test.for(['default', 'ours'] as const)(
     'a viewer who comes after the end sees all of the answer, once (transport: %s)',
@@ -98,11 +76,10 @@ describe.each([5, 6])('useChat of the AI SDK %s', (version) => {
   );
 
   test('goes on by itself after the network was cut, with our transport', async ({ newVisitor }) => {
-    const { path, expected } = newChat(version, 'ours', 120, 30);
+    const { id, path, expected } = newChat(version, 'ours', 120, 30);
     const proxy = await proxyTo(app.url);
     const visitor = await newVisitor(proxy.url);
     const page = await visitor.open(path);
-    const before = await app.stats();
     await ask(page);
     for (let i = 0; i < 4; i += 1) {
       proxy.block(true);
@@ -114,25 +91,56 @@ describe.each([5, 6])('useChat of the AI SDK %s', (version) => {
     await eventually(() => answers(page)).toEqual([expected]);
     await eventually(() => status(page)).toBe('ready');
     await expectBeginnings(page, expected);
-    expect((await app.stats()).started).toBe(before.started + 1);
+    expect((await app.stats(id)).started).toBe(1);
   });
+});
 
-  test('nobody hangs when the server is killed in the middle of an answer', async ({ newVisitor }) => {
-    const { path, expected } = newChat(version, 'ours', 2000, 20);
+// By themselves: others would slow them down.
+describe.each([5, 6])('Stop with useChat of the AI SDK %s', (version) => {
+  test.for(['default', 'ours'] as const)(
+    'a second tab joins late, and its Stop ends the producer in all tabs (transport: %s)',
+    async (transport, { newVisitor }) => {
+      const { id, path, expected } = newChat(version, transport, 2000, 20);
+      const visitor = await newVisitor(app.url);
+      const first = await visitor.open(path);
+      await ask(first);
+      const second = await visitor.open(path);
+      await eventually(async () => (await answers(second))[0]?.length ?? 0).toBeGreaterThan(20);
+      await second.click('#stop');
+      const clickedAt = await second.evaluate(
+        () => (globalThis as unknown as { stoppedAt: number }).stoppedAt,
+      );
+      await eventually(async () => (await app.stats(id)).abortedAt).toBeGreaterThan(0);
+      const took = (await app.stats(id)).abortedAt - clickedAt;
+      expect(took).toBeLessThan(200);
+      await eventually(() => status(first)).toBe('ready');
+      const [text = ''] = await answers(first);
+      expect(expected.startsWith(text) && text.length > 20).toBe(true);
+      await expectBeginnings(second, expected);
+    },
+  );
+});
+
+test('nobody hangs when the server is killed in the middle of an answer', async ({ newVisitor }) => {
+  const watch = async (version: number) => {
+    const { id, path, expected } = newChat(version, 'ours', 2000, 20);
     const visitor = await newVisitor(app.url);
-    const page = await visitor.open(path);
-    const other = await visitor.open(path);
+    const [page, other] = [await visitor.open(path), await visitor.open(path)];
     await ask(page);
-    await app.kill();
-    await app.start();
+    return { id, page, other, expected };
+  };
+  const watched = await Promise.all([5, 6].map(watch));
+  await app.kill();
+  await app.start();
+  for (const { id, page, other, expected } of watched) {
     await eventually(() => status(page)).toBe('error');
     const [text = ''] = await answers(page);
     expect(expected.startsWith(text) && text.length > 0).toBe(true);
     await expectBeginnings(page, expected);
     // What was written is saved, and there after a reload.
-    await eventually(async () => (await app.stats()).saved).toBe(1);
+    await eventually(async () => (await app.stats(id)).saved).toBe(1);
     await other.reload();
     await eventually(async () => (await answers(other))[0]?.length ?? 0).toBeGreaterThanOrEqual(text.length);
     expect(await status(other)).toBe('ready');
-  });
+  }
 });

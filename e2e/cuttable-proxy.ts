@@ -7,8 +7,10 @@ export interface CuttableProxy {
   readonly url: string;
   /** Ends all connections at once, without a goodbye. */
   cut(): void;
-  /** Blocks all traffic from now on, or lets it through again. */
+  /** Refuses new connections from now on, or lets them through again. */
   block(blocked: boolean): void;
+  /** Passes nothing on from now on, and says nothing, as a network that has gone; or goes on. */
+  hold(held: boolean): void;
   /** The bytes that browsers sent, connection by connection. */
   readonly sent: readonly string[];
   /** The bytes that the server sent, connection by connection. */
@@ -22,6 +24,7 @@ export async function proxyTo(target: string): Promise<CuttableProxy> {
   const sent: string[] = [];
   const received: string[] = [];
   let blocked = false;
+  let held = false;
 
   const server = createServer((near) => {
     if (blocked) return void near.resetAndDestroy();
@@ -36,6 +39,7 @@ export async function proxyTo(target: string): Promise<CuttableProxy> {
     ] as const) {
       sockets.add(socket);
       socket.pipe(other);
+      if (held) socket.pause();
       // A reset comes as an error, then as a close.
       socket.on('error', () => other.destroy());
       socket.on('close', () => {
@@ -60,6 +64,13 @@ export async function proxyTo(target: string): Promise<CuttableProxy> {
     // A server that listens on TCP has an address of this kind.
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut,
+    hold(next) {
+      held = next;
+      for (const socket of sockets) {
+        if (held) socket.pause();
+        else socket.resume();
+      }
+    },
     block(next) {
       blocked = next;
     },

@@ -43,41 +43,129 @@ async function storedAnswer(page: Page): Promise<string> {
   return last?.role === 'assistant' ? last.parts.map(({ text }) => text).join('') : '';
 }
 
-test('an answer goes on over reloads, in a second tab and on another device, and is listed as running', async ({
-  newVisitor,
-}) => {
-  const question = 'Tell me about the pilot in 4 paragraphs';
-  const ann = await newVisitor(app.url);
-  const page = await ann.open('/');
-  await ask(page, question);
-  await untilWriting(page);
-  await page.reload();
-  await untilWriting(page, 60);
-  const tab = await ann.open(new URL(page.url()).pathname);
-  const phone = await newVisitor(app.url, { viewport: { width: 390, height: 780 }, isMobile: true });
-  const other = await phone.open(new URL(page.url()).pathname);
-  for (const each of [tab, other]) await untilWriting(each, 60);
-  await eventually(() => page.locator('aside .chat-state').allInnerTexts()).toEqual(['answering']);
-  await page.reload();
-  for (const each of [page, tab, other]) await untilIdle(each);
-  await eventually(() => storedAnswer(page)).toBe(answerTo([{ role: 'user', content: question }]));
-  // The page that loads it from the server shows the very same as those that saw it being written.
-  const fresh = await ann.open(new URL(page.url()).pathname);
-  await untilWriting(fresh);
-  const [text] = await answers(fresh);
-  for (const each of [page, tab, other]) await eventually(() => answers(each)).toEqual([text]);
-  await eventually(() => page.locator('aside .chat-state').innerText()).toMatch(/^\d\d:\d\d$/);
-  expect((await app.modelStats()).begun).toBe(1);
+// Visitors who have nothing to do with each other, at the same time.
+describe.concurrent('a server that stays', () => {
+  test('an answer goes on over reloads, in a second tab and on another device, and is listed as running', async ({
+    newVisitor,
+  }) => {
+    const question = 'Tell me about the pilot in 4 paragraphs';
+    const ann = await newVisitor(app.url);
+    const page = await ann.open('/');
+    await ask(page, question);
+    await untilWriting(page);
+    await page.reload();
+    await untilWriting(page, 60);
+    const tab = await ann.open(new URL(page.url()).pathname);
+    const phone = await newVisitor(app.url, { viewport: { width: 390, height: 780 }, isMobile: true });
+    const other = await phone.open(new URL(page.url()).pathname);
+    for (const each of [tab, other]) await untilWriting(each, 60);
+    await eventually(() => page.locator('aside .chat-state').allInnerTexts()).toEqual(['answering']);
+    await page.reload();
+    for (const each of [page, tab, other]) await untilIdle(each);
+    await eventually(() => storedAnswer(page)).toBe(answerTo([{ role: 'user', content: question }]));
+    // The page that loads it from the server shows the very same as those that saw it being written.
+    const fresh = await ann.open(new URL(page.url()).pathname);
+    await untilWriting(fresh);
+    const [text] = await answers(fresh);
+    for (const each of [page, tab, other]) await eventually(() => answers(each)).toEqual([text]);
+    await eventually(() => page.locator('aside .chat-state').innerText()).toMatch(/^\d\d:\d\d$/);
+    expect((await app.modelStats('tide')).begun).toBe(1);
 
-  // A question in one tab: the others show it, and its answer as it comes.
-  await ask(tab, 'And the ferry?');
-  for (const each of [page, other]) {
-    await each.getByText('And the ferry?').waitFor();
-    await eventually(async () => (await answers(each)).length).toBe(2);
-  }
-  for (const each of [page, tab, other]) await untilIdle(each);
-  const both = await answers(tab);
-  for (const each of [page, other]) await eventually(() => answers(each)).toEqual(both);
+    // A question in one tab: the others show it, and its answer as it comes.
+    await ask(tab, 'And the ferry?');
+    for (const each of [page, other]) {
+      await each.getByText('And the ferry?').waitFor();
+      await eventually(async () => (await answers(each)).length).toBe(2);
+    }
+    for (const each of [page, tab, other]) await untilIdle(each);
+    const both = await answers(tab);
+    for (const each of [page, other]) await eventually(() => answers(each)).toEqual(both);
+  });
+
+  test('a model that fails halfway is told from one that finished, and the answer can be asked for again', async ({
+    newVisitor,
+  }) => {
+    const ann = await newVisitor(app.url);
+    const page = await ann.open('/');
+    await ask(page, 'Why is the net mended from the middle?', 'tide-flaky');
+    await ending(page, 'The model failed in the middle of its answer.').waitFor();
+    expect((await stored(page)).status).toBe('failed');
+    await page.getByLabel('Model').selectOption('tide-fast');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await eventually(async () => (await stored(page)).status).toBe('done');
+    await eventually(() => page.getByTestId('ending').count()).toBe(0);
+  });
+
+  test('the page follows the answer, but never moves a reader who has scrolled up', async ({
+    newVisitor,
+  }) => {
+    const ann = await newVisitor(app.url, { viewport: { width: 1000, height: 500 } });
+    const page = await ann.open('/');
+    await ask(page, 'In 30 paragraphs: the moon', 'tide-fast');
+    const thread = page.getByRole('region', { name: 'Conversation' });
+    const distance = (): Promise<number> =>
+      thread.evaluate(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight);
+    await eventually(() => thread.evaluate(({ scrollHeight }) => scrollHeight)).toBeGreaterThan(1200);
+    await eventually(distance).toBeLessThan(50);
+    await thread.hover();
+    await page.mouse.wheel(0, -400);
+    const toEnd = page.getByRole('button', { name: 'To the latest words' });
+    await toEnd.waitFor();
+    const before = await thread.evaluate(({ scrollTop }) => scrollTop);
+    const length = await lengthOf(page);
+    await untilWriting(page, length + 400);
+    expect(await thread.evaluate(({ scrollTop }) => scrollTop)).toBe(before);
+    await screenshot(page, 'chat scrolled up');
+    await toEnd.click();
+    await eventually(distance).toBeLessThan(50);
+    await eventually(() => toEnd.count()).toBe(0);
+    await page.keyboard.press('Escape');
+    await untilIdle(page);
+  });
+
+  describe.each([
+    { device: 'desktop', size: { viewport: { width: 1280, height: 800 } } },
+    { device: 'phone', size: { viewport: { width: 375, height: 740 }, isMobile: true, hasTouch: true } },
+  ] as { device: string; size: VisitorOptions }[])('on a $device', ({ device, size }) => {
+    test.for(['light', 'dark'] as const)(
+      'it fits the window and is accessible, in %s colours',
+      async (colorScheme, { newVisitor, expect }) => {
+        const ann: Visitor = await newVisitor(app.url, { ...size, colorScheme });
+        const page = await ann.open('/');
+        await page.getByRole('heading', { name: 'Ask the sea something' }).waitFor();
+        const look = async (name: string): Promise<void> => {
+          expect.soft(await overflowing(page), name).toEqual([]);
+          expect.soft(await accessibilityProblems(page), name).toEqual([]);
+          await screenshot(page, `chat ${name} ${device} ${colorScheme}`);
+        };
+        await look('welcome');
+        for (const question of [
+          'Show me the table of depths',
+          'Write code for the lantern please',
+          'What about gulls?',
+        ]) {
+          await ask(page, question, 'tide-fast');
+          await untilWriting(page);
+          await untilIdle(page);
+        }
+        await look('answers');
+        await ask(page, `In 40 paragraphs: ${'rope'.repeat(30)}`, 'tide-fast');
+        await eventually(async () => (await answers(page)).length).toBe(4);
+        await untilWriting(page, 300);
+        await look('writing');
+        if (device === 'phone') {
+          await page.getByRole('button', { name: 'Chats', exact: true }).click();
+          await page.getByRole('dialog', { name: 'Chats' }).waitFor();
+          await look('list');
+          await page.keyboard.press('Escape');
+        }
+        await page.getByRole('button', { name: 'Stop the answer' }).click();
+        await ending(page, 'You stopped this answer.').waitFor();
+        await look('stopped');
+        expect(ann.failedRequests).toEqual([]);
+      },
+    );
+  });
 });
 
 test('Stop in one tab stops the model within 200 ms, and every tab says so', async ({ newVisitor }) => {
@@ -90,20 +178,60 @@ test('Stop in one tab stops the model within 200 ms, and every tab says so', asy
   // A machine that is busy with something else gets another try.
   for (let i = 0; i < 3 && took >= 200; i += 1) {
     if (i > 0) await tab.getByRole('button', { name: 'Try again' }).click();
-    for (const each of [page, tab]) await untilWriting(each);
-    const { left } = await app.modelStats();
+    // A run that is stopped before it has begun would never ask the model.
+    await eventually(async () => (await app.modelStats('tide-slow')).begun).toBe(i + 1);
+    for (const each of [page, tab]) {
+      await each.getByRole('button', { name: 'Stop the answer' }).waitFor();
+      await untilWriting(each);
+    }
+    const { left } = await app.modelStats('tide-slow');
     const clicked = await tab.evaluate(() => {
       document.querySelector<HTMLButtonElement>('.round-button')?.click();
       return Date.now();
     });
-    await eventually(async () => (await app.modelStats()).left).toBe(left + 1);
+    await eventually(async () => (await app.modelStats('tide-slow')).left).toBe(left + 1);
     // The model's own clock: polling would count, too.
-    took = (await app.modelStats()).leftAt - clicked;
+    took = (await app.modelStats('tide-slow')).leftAt - clicked;
     await ending(tab, 'You stopped this answer.').waitFor();
   }
   expect(took).toBeLessThan(200);
   for (const each of [page, tab]) await ending(each, 'You stopped this answer.').waitFor();
   expect(await answers(page)).toEqual(await answers(tab));
+});
+
+test('everything works with the keyboard alone', async ({ newVisitor }) => {
+  const ann = await newVisitor(app.url);
+  const page = await ann.open('/');
+  await page.getByLabel('Your question').waitFor();
+  const focused = page.locator(':focus');
+  await page.keyboard.press('Tab');
+  expect(await focused.innerText()).toBe('Skip to your question');
+  await page.keyboard.press('Enter');
+  await eventually(() => focused.getAttribute('id')).toBe('question');
+  await page.keyboard.type('First line');
+  await page.keyboard.press('Shift+Enter');
+  await page.keyboard.type('In 20 paragraphs');
+  expect(await focused.inputValue()).toBe('First line\nIn 20 paragraphs');
+  await page.keyboard.press('Enter');
+  await untilWriting(page);
+  await page.keyboard.press('Escape');
+  await ending(page, 'You stopped this answer.').waitFor();
+  // Screen readers announce the beginning and the end, not every word.
+  await eventually(() => page.locator('.thread-frame [role=status]').innerText()).toBe(
+    'You stopped this answer.',
+  );
+});
+
+test('a server that is stopped lets a short answer come to its end', async ({ newVisitor }) => {
+  const ann = await newVisitor(app.url);
+  const page = await ann.open('/');
+  await ask(page, 'What is a buoy?', 'tide-fast');
+  await untilWriting(page);
+  const ended = app.end('SIGTERM');
+  expect(await ended).toBe(0);
+  await app.start();
+  await eventually(() => storedAnswer(page)).toBe(answerTo([{ role: 'user', content: 'What is a buoy?' }]));
+  await untilIdle(page);
 });
 
 test('a server that is killed in the middle of an answer costs its end, which the page says and offers to write again', async ({
@@ -130,122 +258,4 @@ test('a server that is killed in the middle of an answer costs its end, which th
   expect((await stored(page)).messages).toHaveLength(2);
   // The list's stream lost its server for a moment; nothing else may fail.
   for (const line of ann.failedRequests) expect(line).toMatch(/ERR_|503/);
-});
-
-test('a server that is stopped lets a short answer come to its end', async ({ newVisitor }) => {
-  const ann = await newVisitor(app.url);
-  const page = await ann.open('/');
-  await ask(page, 'What is a buoy?', 'tide-fast');
-  await untilWriting(page);
-  const ended = app.end('SIGTERM');
-  expect(await ended).toBe(0);
-  await app.start();
-  await eventually(() => storedAnswer(page)).toBe(answerTo([{ role: 'user', content: 'What is a buoy?' }]));
-  await untilIdle(page);
-});
-
-test('a model that fails halfway is told from one that finished, and the answer can be asked for again', async ({
-  newVisitor,
-}) => {
-  const ann = await newVisitor(app.url);
-  const page = await ann.open('/');
-  await ask(page, 'Why is the net mended from the middle?', 'tide-flaky');
-  await ending(page, 'The model failed in the middle of its answer.').waitFor();
-  expect((await stored(page)).status).toBe('failed');
-  await page.getByLabel('Model').selectOption('tide-fast');
-  await page.getByRole('button', { name: 'Try again' }).click();
-  await eventually(async () => (await stored(page)).status).toBe('done');
-  await eventually(() => page.getByTestId('ending').count()).toBe(0);
-});
-
-test('the page follows the answer, but never moves a reader who has scrolled up', async ({ newVisitor }) => {
-  const ann = await newVisitor(app.url, { viewport: { width: 1000, height: 500 } });
-  const page = await ann.open('/');
-  await ask(page, 'In 30 paragraphs: the moon', 'tide-fast');
-  const thread = page.getByRole('region', { name: 'Conversation' });
-  const distance = (): Promise<number> =>
-    thread.evaluate(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight);
-  await eventually(() => thread.evaluate(({ scrollHeight }) => scrollHeight)).toBeGreaterThan(1200);
-  await eventually(distance).toBeLessThan(50);
-  await thread.hover();
-  await page.mouse.wheel(0, -400);
-  const toEnd = page.getByRole('button', { name: 'To the latest words' });
-  await toEnd.waitFor();
-  const before = await thread.evaluate(({ scrollTop }) => scrollTop);
-  const length = await lengthOf(page);
-  await untilWriting(page, length + 400);
-  expect(await thread.evaluate(({ scrollTop }) => scrollTop)).toBe(before);
-  await screenshot(page, 'chat scrolled up');
-  await toEnd.click();
-  await eventually(distance).toBeLessThan(50);
-  await eventually(() => toEnd.count()).toBe(0);
-  await page.keyboard.press('Escape');
-  await untilIdle(page);
-});
-
-test('everything works with the keyboard alone', async ({ newVisitor }) => {
-  const ann = await newVisitor(app.url);
-  const page = await ann.open('/');
-  await page.getByLabel('Your question').waitFor();
-  const focused = page.locator(':focus');
-  await page.keyboard.press('Tab');
-  expect(await focused.innerText()).toBe('Skip to your question');
-  await page.keyboard.press('Enter');
-  await eventually(() => focused.getAttribute('id')).toBe('question');
-  await page.keyboard.type('First line');
-  await page.keyboard.press('Shift+Enter');
-  await page.keyboard.type('In 20 paragraphs');
-  expect(await focused.inputValue()).toBe('First line\nIn 20 paragraphs');
-  await page.keyboard.press('Enter');
-  await untilWriting(page);
-  await page.keyboard.press('Escape');
-  await ending(page, 'You stopped this answer.').waitFor();
-  // Screen readers announce the beginning and the end, not every word.
-  await eventually(() => page.locator('.thread-frame [role=status]').innerText()).toBe(
-    'You stopped this answer.',
-  );
-});
-
-describe.each([
-  { device: 'desktop', size: { viewport: { width: 1280, height: 800 } } },
-  { device: 'phone', size: { viewport: { width: 375, height: 740 }, isMobile: true, hasTouch: true } },
-] as { device: string; size: VisitorOptions }[])('on a $device', ({ device, size }) => {
-  test.for(['light', 'dark'] as const)(
-    'it fits the window and is accessible, in %s colours',
-    async (colorScheme, { newVisitor }) => {
-      const ann: Visitor = await newVisitor(app.url, { ...size, colorScheme });
-      const page = await ann.open('/');
-      await page.getByRole('heading', { name: 'Ask the sea something' }).waitFor();
-      const look = async (name: string): Promise<void> => {
-        expect.soft(await overflowing(page), name).toEqual([]);
-        expect.soft(await accessibilityProblems(page), name).toEqual([]);
-        await screenshot(page, `chat ${name} ${device} ${colorScheme}`);
-      };
-      await look('welcome');
-      for (const question of [
-        'Show me the table of depths',
-        'Write code for the lantern please',
-        'What about gulls?',
-      ]) {
-        await ask(page, question, 'tide-fast');
-        await untilWriting(page);
-        await untilIdle(page);
-      }
-      await look('answers');
-      await ask(page, `In 40 paragraphs: ${'rope'.repeat(30)}`, 'tide-fast');
-      await eventually(async () => (await answers(page)).length).toBe(4);
-      await untilWriting(page, 300);
-      await look('writing');
-      if (device === 'phone') {
-        await page.getByRole('button', { name: 'Chats', exact: true }).click();
-        await page.getByRole('dialog', { name: 'Chats' }).waitFor();
-        await look('list');
-        await page.keyboard.press('Escape');
-      }
-      await page.getByRole('button', { name: 'Stop the answer' }).click();
-      await ending(page, 'You stopped this answer.').waitFor();
-      await look('stopped');
-      expect(ann.failedRequests).toEqual([]);
-    },
-  );
 });

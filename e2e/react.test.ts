@@ -174,6 +174,61 @@ for (const version of [19, 18] as const) {
       expect(complaints).toEqual([]);
     });
 
+    test('tabs that share a stream have one connection, also after the leading tab is closed', async ({
+      newVisitor,
+    }) => {
+      const visitor = await newVisitor(app.origin);
+      const first = await visitor.open('/?shared&show=latest&show=toasts');
+      await eventually(() => text(first, 'connection')).toBe('open');
+      const second = await visitor.open('/?shared&show=latest&show=latest-2&show=list');
+      const third = await visitor.open('/?shared&show=toasts');
+      for (const page of [second, third]) await eventually(() => text(page, 'connection')).toBe('open');
+      await eventually(() => topicsOf(app.hub)).toEqual([['items', 'load']]);
+      await app.hub.publish('load', 1, { key: 'cpu', type: 'cpu' });
+      for (const [page, name] of [
+        [first, 'latest'],
+        [second, 'latest'],
+        [second, 'latest-2'],
+      ] as const)
+        await eventually(() => text(page, name)).toBe('1');
+      const one = await app.publishItem();
+      for (const page of [first, third]) await eventually(() => text(page, 'toasts')).toBe(String(one));
+
+      // A component goes: neither its tab's other one nor another tab loses the topic.
+      await show(first, ['toasts']);
+      await show(second, ['latest', 'list']);
+      await app.hub.publish('load', 2, { key: 'cpu', type: 'cpu' });
+      await eventually(() => text(second, 'latest')).toBe('2');
+
+      // The first tab leads: it asked first.
+      await first.close();
+      const two = await app.publishItem();
+      await app.hub.publish('load', 3, { key: 'cpu', type: 'cpu' });
+      await app.hub.publish('load', 4, { key: 'mem', type: 'mem' });
+      await eventually(() => text(second, 'latest')).toBe('3');
+      await eventually(() => text(third, 'toasts')).toBe(`${one},${two}`);
+      await eventually(() => text(second, 'list')).toMatch(new RegExp(`(^|,)${one},${two}$`));
+      await eventually(() => topicsOf(app.hub)).toEqual([['items', 'load']]);
+
+      // A component that comes late has the values of states, in a tab that leads and in one that follows.
+      for (const page of [second, third]) await show(page, ['toasts', 'latest', 'memory', 'states']);
+      for (const page of [second, third]) {
+        await eventually(() => text(page, 'memory')).toBe('4');
+        await eventually(() => text(page, 'states')).toBe('{"cpu":3,"mem":4}');
+      }
+
+      // Without a provider a page takes no part, and with one it does again.
+      await third.evaluate(() => provide(false));
+      const three = await app.publishItem();
+      await third.evaluate(() => provide(true));
+      await eventually(() => text(third, 'connection')).toBe('open');
+      const four = await app.publishItem();
+      await eventually(() => text(third, 'toasts')).toMatch(new RegExp(`(^|,)${four}$`));
+      expect(await text(third, 'toasts')).not.toContain(String(three));
+      await eventually(() => app.hub.connections().length).toBe(1);
+      for (const page of [second, third]) expect(await text(page, 'connection')).toBe('open');
+    });
+
     test('a client of the app stays open and keeps its own topics', async ({ newVisitor }) => {
       const page = await app.open(newVisitor, ['latest'], '&own=1');
       await eventually(() => topicsOf(app.hub)).toEqual([['load', 'mine']]);

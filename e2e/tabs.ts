@@ -12,14 +12,31 @@ import { DEADLINE } from '../scripts/deadline.ts';
 
 const built = fileURLToPath(new URL('../packages/tidings/dist/', import.meta.url));
 
+/** A strict policy: whatever the client did beyond it would fail. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; frame-src 'self'; img-src data:";
+
 const html = `<!doctype html><title>Tab</title><link rel="icon" href="data:,">
-<script type="module">
-  import { connect } from '/tidings/client/index.js';
-  const query = new URLSearchParams(location.search);
-  // By this lock, a test finds out which tab leads.
-  navigator.locks.request('tab ' + query.get('n'), () => new Promise(() => {}));
-  Object.assign(globalThis, { connect, received: [], errors: [] });
-</script>`;
+<script type="module" src="/page.js"></script>`;
+const sandbox = `<!doctype html><title>Around a sandbox</title><link rel="icon" href="data:,">
+<iframe sandbox="allow-scripts" src="/"></iframe>`;
+const script = `
+const query = new URLSearchParams(location.search);
+const { connect } = await import(query.get('client') ?? '/tidings/client/index.js');
+// By this lock, a test finds out which tab leads.
+if (query.has('n')) navigator.locks.request('tab ' + query.get('n'), () => new Promise(() => {}));
+Object.assign(globalThis, { connect, received: [], errors: [], returned: false });
+addEventListener('pageshow', ({ persisted }) => (globalThis.returned ||= persisted));
+`;
+const worker = `
+import { connect } from '/tidings/client/index.js';
+const client = connect('/events', { topics: ['numbers'], shared: true });
+client.onOpen(() => postMessage('open'));
+client.onError((error) => postMessage(error.message));
+client.on('message', (event) => postMessage(event.json()));
+`;
+/** The client with another version of the messages between tabs, as during a deployment. */
+const LATER = '/later/';
 
 /** A hub on HTTP/1.1, and empty pages that know the client. */
 export interface TabServer {
@@ -32,7 +49,8 @@ export interface TabServer {
 
 export async function serveTabs(): Promise<TabServer> {
   const hub = createHub({ heartbeat: 2_000 });
-  const handle = sse(hub);
+  // A sandboxed frame is of no origin.
+  const handle = sse(hub, { cors: { origin: '*' } });
   let streams = 0;
   const server: Server = createServer((req, res) => {
     const { pathname } = new URL(req.url ?? '', 'http://localhost');
@@ -41,8 +59,12 @@ export async function serveTabs(): Promise<TabServer> {
       res.once('close', () => (streams -= 1));
       return handle(req, res);
     }
-    if (extname(pathname) !== '.js') return void res.setHeader('content-type', 'text/html').end(html);
-    readFile(built + pathname.replace('/tidings/', '')).then(
+    if (extname(pathname) !== '.js') {
+      res.setHeader('content-type', 'text/html').setHeader('content-security-policy', POLICY);
+      return void res.end(pathname === '/sandbox' ? sandbox : html);
+    }
+    res.setHeader('access-control-allow-origin', '*');
+    readScript(pathname).then(
       (file) => res.setHeader('content-type', 'text/javascript').end(file),
       () => res.writeHead(404).end(),
     );
@@ -63,12 +85,25 @@ export async function serveTabs(): Promise<TabServer> {
   };
 }
 
+async function readScript(path: string): Promise<string> {
+  if (path === '/page.js') return script;
+  if (path === '/worker.js') return worker;
+  const file = await readFile(built + path.replace(/^\/\w+\//, ''), 'utf8');
+  if (!path.startsWith(LATER)) return file;
+  return file.replace(
+    /MESSAGES_VERSION = (\d+)/,
+    (_, version) => `MESSAGES_VERSION = ${Number(version) + 1}`,
+  );
+}
+
 /** The globals of a tab's script. */
 export interface TabGlobals {
   connect: typeof Tidings.connect;
   client: Tidings.EventClient;
   received: number[];
   errors: string[];
+  /** The page came back from the back/forward cache. */
+  returned: boolean;
 }
 
 export interface BrowserTab {
@@ -81,20 +116,31 @@ export interface BrowserTab {
 
 let count = 0;
 
-export async function openTab(context: BrowserContext, url: string): Promise<Omit<BrowserTab, 'from'>> {
+/** @param client where its script is. */
+export async function openTab(
+  context: BrowserContext,
+  url: string,
+  client?: 'later',
+): Promise<Omit<BrowserTab, 'from'>> {
   count += 1;
   const page = await context.newPage();
   page.setDefaultTimeout(DEADLINE);
-  await page.goto(`${url}/?n=${count}`);
+  const more = client === undefined ? '' : `&client=${LATER}client/index.js`;
+  await page.goto(`${url}/?n=${count}${more}`);
   await page.waitForFunction(() => 'connect' in globalThis);
   return { n: count, page, session: await context.newCDPSession(page) };
 }
 
 /** Follows `numbers` from a cursor on, by the stream that all tabs share. */
-export async function follow(page: Page, cursor: string): Promise<void> {
+export async function follow(page: Pick<Page, 'evaluate'>, cursor: string): Promise<void> {
   await page.evaluate((from) => {
     const globals = globalThis as unknown as TabGlobals;
-    const client = globals.connect('/events', { topics: ['numbers'], cursor: from, shared: true });
+    const client = globals.connect('/events', {
+      topics: ['numbers'],
+      cursor: from,
+      persist: `numbers ${from}`,
+      shared: true,
+    });
     globals.client = client;
     client.on('message', (event) => globals.received.push(event.json()));
     client.onError((error) => globals.errors.push(error.message));
@@ -102,10 +148,13 @@ export async function follow(page: Page, cursor: string): Promise<void> {
   }, cursor);
 }
 
-export const received = (page: Page): Promise<number[]> =>
+export const received = (page: Pick<Page, 'evaluate'>): Promise<number[]> =>
   page.evaluate(() => (globalThis as unknown as TabGlobals).received);
-export const statusOf = (page: Page): Promise<string> =>
+export const statusOf = (page: Pick<Page, 'evaluate'>): Promise<string> =>
   page.evaluate(() => (globalThis as unknown as TabGlobals).client.status);
+
+export const errorsOf = (page: Pick<Page, 'evaluate'>): Promise<string[]> =>
+  page.evaluate(() => (globalThis as unknown as TabGlobals).errors);
 
 /** @returns the number of the tab that leads, as the browser knows it. */
 export async function leaderSeenFrom(page: Page): Promise<number | undefined> {

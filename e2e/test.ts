@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, expect, test as base } from 'vitest';
+import { afterAll, expect, test as base, vi } from 'vitest';
 import { DEADLINE } from '../scripts/deadline.ts';
 import { launchChromium } from './chromium.ts';
 import { createVisitor, type Visitor, type VisitorOptions } from './visitor.ts';
@@ -52,7 +52,27 @@ export async function screenshotOfAll(page: Page, name: string): Promise<void> {
   await page.setViewportSize(size);
 }
 
-/** Repeats an expectation until it is met. */
+/** Repeats an expectation until it is met: `expect.poll`, which tests that run at the same time can't share. */
 export function eventually<T>(look: () => T | Promise<T>): ReturnType<typeof expect.poll<T>> {
-  return expect.poll(look, { timeout: DEADLINE, interval: 50 });
+  type Matchers = Readonly<Record<string, (...args: readonly unknown[]) => void>> & {
+    readonly not: Matchers;
+  };
+  const matchers = (isNot: boolean): object =>
+    new Proxy(
+      {},
+      {
+        get(_target, name) {
+          if (name === 'not') return matchers(!isNot);
+          return (...args: readonly unknown[]): Promise<void> =>
+            vi.waitFor(
+              async () => {
+                const found = expect(await look()) as unknown as Matchers;
+                (isNot ? found.not : found)[String(name)]?.(...args);
+              },
+              { timeout: DEADLINE, interval: 50 },
+            );
+        },
+      },
+    );
+  return matchers(false) as never;
 }

@@ -11,7 +11,7 @@ import {
   RETRY_OPTIONS,
   SHARING_OPTIONS,
   TIMEOUTS,
-} from '../packages/tidings/src/client/options.ts';
+} from '../packages/tidings/src/client/check-options.ts';
 import type { EventSourceOptions } from '../packages/tidings/src/client/event-source/types.ts';
 import { TYPED_CLIENT_OPTIONS } from '../packages/tidings/src/events/typed-client.ts';
 import { AUTHORIZATION, MEMBER } from '../packages/tidings/src/http/answers.ts';

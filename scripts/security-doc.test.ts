@@ -32,6 +32,16 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
     [integration, 'A gap depends only on events that the client may read: private ones leave no trace'],
     [integration, 'A slow reader is told of lost public events alone'],
   ],
+  'A client that was granted some topics gets gaps': [
+    [
+      integration,
+      'A grant of some topics reveals no gap on the others, unless what was lost may have been on both',
+    ],
+    [
+      integration,
+      'A subscriber to a topic without a grant gets a gap if it may have read the lost event by another one',
+    ],
+  ],
   "When a connection's authorization expires": [
     [`${src}/http/authorization.integration.test.ts`, 'that expires ends the stream, saying so'],
   ],

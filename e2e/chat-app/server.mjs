@@ -14,13 +14,18 @@ const hub = createHub({ log: lmdbLog({ path: join(folder, 'log') }) });
 const database = join(folder, 'chats.json');
 /** @type {Record<string, { id: string, role: string, parts: object[] }[]>} */
 const chats = existsSync(database) ? JSON.parse(readFileSync(database, 'utf8')) : {};
-const stats = { started: 0, saved: 0, abortedAt: 0 };
+/** By chat. @type {Map<string, { started: number, saved: number, abortedAt: number }>} */
+const stats = new Map();
+const statsOf = (chat) => {
+  if (!stats.has(chat)) stats.set(chat, { started: 0, saved: 0, abortedAt: 0 });
+  return stats.get(chat);
+};
 
 const runs = createRuns(hub, {
   lease: 2000,
   authorize: () => true,
   onEnd({ chat, messageId, text, status }) {
-    stats.saved += 1;
+    statsOf(chat).saved += 1;
     save(chat, { id: messageId, role: 'assistant', parts: [{ type: 'text', text }], metadata: { status } });
   },
 });
@@ -33,7 +38,7 @@ function save(chat, message) {
 
 const app = express();
 app.use('/app', express.static(join(folder, 'page')));
-app.get('/stats', (_req, res) => res.json(stats));
+app.get('/stats/:chat', (req, res) => res.json(statsOf(req.params.chat)));
 app.get('/', (_req, res) => {
   res.send(
     '<!doctype html><meta charset="utf-8"><title>Chat</title><link rel="icon" href="data:,"><div id="root"></div>',
@@ -52,8 +57,8 @@ app.post('/api/chat', express.json({ limit: '10mb' }), async (req, res) => {
   save(chat, last);
   const question = last.parts.map((part) => part.text ?? '').join('');
   const run = await runs.start({ chat, id: `${trigger}:${messageId ?? last.id}` }, (signal) => {
-    stats.started += 1;
-    const onAbort = () => (stats.abortedAt = Date.now());
+    statsOf(chat).started += 1;
+    const onAbort = () => (statsOf(chat).abortedAt = Date.now());
     const options = {
       model: model(version, { question, length, pause, onAbort }),
       prompt: question,

@@ -108,9 +108,11 @@ function Page({ names: first }: { readonly names: readonly string[] }): ReactNod
 export function App({
   names,
   own = false,
+  shared = false,
 }: {
   readonly names: readonly string[];
   readonly own?: boolean;
+  readonly shared?: boolean;
 }): ReactNode {
   const [there, setThere] = useState(true);
   globalThis.provide = setThere;
@@ -122,7 +124,7 @@ export function App({
         <TidingsProvider client={globalThis.client}>{page}</TidingsProvider>
       )}
       {there && globalThis.client === undefined && (
-        <TidingsProvider url="/events" onError={() => undefined}>
+        <TidingsProvider url="/events" options={{ shared }} onError={() => undefined}>
           {page}
         </TidingsProvider>
       )}
@@ -132,7 +134,7 @@ export function App({
 
 if (typeof document !== 'undefined') {
   const query = new URLSearchParams(location.search);
-  const app = <App names={query.getAll('show')} own={query.has('own')} />;
+  const app = <App names={query.getAll('show')} own={query.has('own')} shared={query.has('shared')} />;
   const root = document.querySelector('#root');
   if (root?.hasChildNodes() === true) hydrateRoot(root, app);
   else if (root) createRoot(root).render(app);

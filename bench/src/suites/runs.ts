@@ -23,7 +23,7 @@ const KINDS: readonly Kind[] = [
 const VIEWERS = 2;
 /** Milliseconds between two tokens, and until the first one of a model that thinks. */
 const INTERVAL = 100;
-const THINKS = 50;
+const THINKS = 20;
 
 /** Answers of models: many at once, and one alone until its first token. */
 export const runs: Suite = {
@@ -50,8 +50,8 @@ async function measure(bench: Bench, { name, kind, engine }: Kind, answers: numb
   try {
     const { port } = await server.ask<{ port: number }>('listen');
     // First, some that compile the code.
-    await ask(server, load, port, 0, bench.pick(50, 3));
-    const first = await ask(server, load, port, 100_000, bench.pick(200, 5));
+    await ask(server, load, port, 0, bench.pick(30, 3));
+    const first = await ask(server, load, port, 100_000, bench.pick(100, 5));
     bench.record(name, { load: 'one at a time' }, first);
     bench.record(name, { answers }, await stream(bench, { server, load, redis }, port, answers));
   } finally {
@@ -94,7 +94,7 @@ async function stream(
   port: number,
   answers: number,
 ): Promise<Metrics> {
-  const tokens = bench.pick(100, 5);
+  const tokens = bench.pick(50, 5);
   const manner: Manner = { tokens, interval: INTERVAL, thinks: 0, holds: true };
   await server.ask('write', manner);
   await server.ask('collectGarbage');

@@ -32,6 +32,50 @@ test('A gap depends only on events that the client may read: private ones leave 
   });
 });
 
+test('A grant of some topics reveals no gap on the others, unless what was lost may have been on both', async () => {
+  const log = memoryLog({ epoch: 'e', retention: { events: 1 } });
+  const { hub, url } = await startNode(
+    { authorize: () => ({ topics: [{ pattern: '*' }], private: ['user/bob'] }) },
+    { log },
+  );
+  const gapsOf = async (cursor: string): Promise<unknown> => {
+    const { frames } = await ask(`${url}/?topic=user/ann&topic=user/bob&pattern=user/*`, {
+      headers: { 'last-event-id': cursor },
+    });
+    const { gaps } = JSON.parse((await frames.nextEvent()).data) as { gaps: { topics: unknown }[] };
+    return gaps.flatMap(({ topics }) => topics);
+  };
+  await hub.publish('user/ann', 'confidential', { private: true });
+  await hub.publish('news', 'public');
+  await hub.publish('news', 'public');
+  expect(await gapsOf('e.0')).toEqual([]);
+  await hub.publish(['user/ann', 'user/bob'], 'for both', { private: true });
+  await hub.publish('news', 'public');
+  expect(await gapsOf('e.2')).toEqual(['user/ann', 'user/bob', { pattern: 'user/*' }]);
+  await hub.publish('user/ann', 'confidential', { private: true });
+  await hub.publish('user/bob', 'private', { private: true });
+  await hub.publish('news', 'public');
+  expect(await gapsOf('e.6')).toEqual(['user/bob', { pattern: 'user/*' }]);
+});
+
+test('A subscriber to a topic without a grant gets a gap if it may have read the lost event by another one', async () => {
+  const log = memoryLog({ epoch: 'e', retention: { events: 1 } });
+  const { hub, url } = await startNode(
+    { authorize: () => ({ topics: [{ pattern: '*' }], private: ['user/bob'] }) },
+    { log },
+  );
+  const welcome = async (cursor: string): Promise<unknown> => {
+    const { frames } = await ask(`${url}/?topic=user/ann`, { headers: { 'last-event-id': cursor } });
+    return JSON.parse((await frames.nextEvent()).data);
+  };
+  await hub.publish(['user/ann', 'user/bob'], 'for both', { private: true });
+  await hub.publish('news', 'public');
+  expect(await welcome('e.0')).toMatchObject({ resumed: false, gaps: [{ topics: ['user/ann'] }] });
+  await hub.publish('user/ann', 'confidential', { private: true });
+  await hub.publish('news', 'public');
+  expect(await welcome('e.2')).toMatchObject({ resumed: true, gaps: [] });
+});
+
 test('A slow reader is told of lost public events alone', async () => {
   const { hub, url } = await startNode({}, { log: memoryLog({ epoch: 'e', retention: { events: 1 } }) });
   await hub.publish('user/ann', 'public');

@@ -14,6 +14,7 @@ const request = z.object({
     .max(1000),
 });
 
+/** Counts of one model. */
 export interface ModelStats {
   /** Answers begun, and those whose client left before the end. */
   readonly begun: number;
@@ -23,8 +24,9 @@ export interface ModelStats {
 }
 
 /** An endpoint in the style of OpenAI's: `/v1/models` and `/v1/chat/completions`. */
-export function createModel(): { readonly app: Express; readonly stats: () => ModelStats } {
-  const stats = { begun: 0, left: 0, leftAt: 0 };
+export function createModel(): { readonly app: Express; readonly stats: () => Record<string, ModelStats> } {
+  const stats = new Map(MODELS.map(({ id }) => [id, { begun: 0, left: 0, leftAt: 0 }]));
+  let completions = 0;
   const app = express()
     .disable('x-powered-by')
     .use(express.json({ limit: '2mb' }));
@@ -41,16 +43,18 @@ export function createModel(): { readonly app: Express; readonly stats: () => Mo
     if (!parsed.success) return refuse(res, 400, z.prettifyError(parsed.error));
     const { model, stream = false, messages } = parsed.data;
     const manner = MODELS.find(({ id }) => id === model);
-    if (manner === undefined) return refuse(res, 404, `There is no model "${model}".`);
+    const own = stats.get(model);
+    if (manner === undefined || own === undefined) return refuse(res, 404, `There is no model "${model}".`);
     const answer = answerTo(messages.map(({ role, content }) => ({ role, content: textOf(content) })));
     const gone = new AbortController();
     res.on('close', () => {
       if (!res.writableEnded && res.locals['isBroken'] !== true)
-        Object.assign(stats, { left: stats.left + 1, leftAt: Date.now() });
+        Object.assign(own, { left: own.left + 1, leftAt: Date.now() });
       gone.abort();
     });
-    stats.begun += 1;
-    const head = { id: `chatcmpl-${stats.begun}`, created: Math.floor(Date.now() / 1000), model };
+    own.begun += 1;
+    completions += 1;
+    const head = { id: `chatcmpl-${completions}`, created: Math.floor(Date.now() / 1000), model };
     const tokens = tokensOf(answer);
     const usage = { prompt_tokens: 0, completion_tokens: tokens.length, total_tokens: tokens.length };
     if (!stream) {
@@ -68,7 +72,7 @@ export function createModel(): { readonly app: Express; readonly stats: () => Mo
     });
   });
 
-  return { app, stats: () => ({ ...stats }) };
+  return { app, stats: () => structuredClone(Object.fromEntries(stats)) };
 }
 
 async function write(

@@ -19,8 +19,8 @@ export interface Answers {
   readonly models: readonly string[];
   /** The answer to a conversation, as the chunks of the AI SDK's UI message stream. */
   stream(question: Question, signal: AbortSignal): ReadableStream<unknown>;
-  /** Of the model that the app brings along: see `ModelStats`. */
-  stats(): ModelStats | undefined;
+  /** Of the models that the app brings along, by name. */
+  stats(): Record<string, ModelStats> | undefined;
   close(): void;
 }
 

@@ -131,7 +131,8 @@ describe.each(Object.entries(engines).filter(([name]) => isHere[name]))('runs on
   test('of two processes at once are produced once, read by both, and stopped by either', async () => {
     const open = await prepare();
     const saved: string[] = [];
-    const options: RunsOptions = { onEnd: ({ id }) => void saved.push(id) };
+    // No process dies here, however slow it is.
+    const options: RunsOptions = { lease: 60_000, onEnd: ({ id }) => void saved.push(id) };
     const nodes = [start(await open(), options), start(await open(), options)];
     let produced = 0;
     const ids = Array.from({ length: 20 }, (_, i) => `${i}`);

@@ -30,6 +30,10 @@ export interface HandlerContext {
   readonly authorize: ((request: never, chat: string) => boolean | Promise<boolean>) | undefined;
   /** The run of this id; without one, the chat's current run. */
   readonly find: (chat: string, id?: string) => Promise<StoredRecord | undefined>;
+  /** Whether there is such a run, or it is being started. */
+  readonly isThere: (chat: string, id: string) => Promise<boolean>;
+  /** Stops the run of this id; without one, what is being written or begun in the chat. */
+  readonly stop: (chat: string, id?: string) => Promise<void>;
   readonly toRun: (stored: StoredRecord) => Run;
   readonly report: (error: unknown) => void;
 }
@@ -45,8 +49,12 @@ export function createFollow(context: HandlerContext, view: View, options: RunHa
 
 export function createStop(context: HandlerContext, options: RunHandlerOptions): RunHandler {
   return createHandler(context, options, async (chat, request) => {
-    const stored = await context.find(chat, request.query.get('run') ?? undefined);
-    if (stored?.record.status === 'running') await context.toRun(stored).stop();
+    const { query } = request;
+    const asked = query.get('asked');
+    if (asked === null) await context.stop(chat, query.get('run') ?? undefined);
+    else if (await context.isThere(chat, asked)) await context.stop(chat, asked);
+    // It is still on its way; or the app gives its runs other ids than the client does.
+    else await Promise.all([context.stop(chat, asked), context.stop(chat)]);
     return { status: 204 };
   });
 }

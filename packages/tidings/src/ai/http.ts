@@ -21,13 +21,25 @@ export interface NodeLikeResponse {
   off(event: 'close' | 'drain', listener: () => void): unknown;
 }
 
-/** One response while it is being written. */
-export interface ResponseSink {
-  beat(text: string): void;
+/** Where a viewer's text goes. */
+export interface TextSink {
+  /** @returns false if no more should come before `drained`. */
+  write(text: string): boolean;
+  /** The last text. */
+  end(text: string): void;
+  /** There is no more, although the run goes on. Without an error: the server is closing. */
+  broken(error?: unknown): void;
 }
 
-/** A stream of text, made for the time that somebody reads it. Its result says whether it got to its end. */
-export type Frames = (signal: AbortSignal, sink: ResponseSink) => AsyncGenerator<string, boolean>;
+/** A viewer that is being shown a run. */
+export interface Viewing {
+  drained(): void;
+  /** The client has left. */
+  close(): void;
+}
+
+/** Begins to show a run. Nothing is written before it returns. */
+export type BeginViewing = (sink: TextSink) => Viewing;
 
 export function factsOf(request: NodeLikeRequest): ViewRequest {
   const { url = '', headers } = request;
@@ -48,96 +60,128 @@ export function factsOfFetch(request: Request): ViewRequest {
 }
 
 /**
- * Writes the frames to a response and resolves when it is over. A stream that didn't get to its end is broken off: a
- * client must not take the part it has for the whole.
+ * Shows a run in a response and resolves when that is over. A stream that didn't get to its end is broken off: a client
+ * must not take the part it has for the whole.
  *
- * @throws {TidingsError} `request/already-answered`; what the frames throw before the first one.
+ * @throws {TidingsError} `request/already-answered`, `hub/unavailable`; errors of the view.
  */
-export async function writeFrames(response: NodeLikeResponse, view: View, frames: Frames): Promise<void> {
-  if (response.headersSent) {
-    const message =
-      'The response has begun before the run got it: does middleware answer, or send headers, first?';
-    throw createError('request/already-answered', message);
-  }
-  const controller = new AbortController();
-  let wake: (() => void) | undefined;
-  const onDrain = (): void => wake?.();
-  const onClose = (): void => {
-    controller.abort();
-    wake?.();
-  };
-  response.on('close', onClose);
-  response.on('drain', onDrain);
-  try {
-    for (const [name, value] of Object.entries(view.headers)) response.setHeader(name, value);
-    response.writeHead(200);
-    (response as { flushHeaders?: () => void }).flushHeaders?.();
-    const sink = { beat: (text: string) => void response.write(text) };
-    const stream = frames(controller.signal, sink);
-    for (;;) {
-      const { done = false, value } = await stream.next();
-      if (controller.signal.aborted || response.destroyed) return;
-      if (done) return void (value === true ? response.end() : response.destroy());
-      const takesMore = response.write(value as string);
-      // Compression middleware buffers until it is flushed.
-      (response as { flush?: () => void }).flush?.();
-      if (!takesMore) await new Promise<void>((resolve) => (wake = resolve));
-      wake = undefined;
-      if (controller.signal.aborted) return;
+export function writeFrames(response: NodeLikeResponse, view: View, begin: BeginViewing): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (response.headersSent) {
+      const message =
+        'The response has begun before the run got it: does middleware answer, or send headers, first?';
+      throw createError('request/already-answered', message);
     }
-  } catch (error) {
-    response.destroy();
-    throw error;
-  } finally {
-    response.off('close', onClose);
-    response.off('drain', onDrain);
-    controller.abort();
-  }
+    // The client has left already, which won't be said again.
+    if (response.destroyed) return resolve();
+    const over = (): void => {
+      response.off('close', onClose);
+      response.off('drain', onDrain);
+    };
+    // Compression middleware buffers until it is flushed.
+    const { flush } = response as { flush?: () => void };
+    const viewing = begin({
+      write(text) {
+        const takesMore = response.write(text);
+        flush?.call(response);
+        return takesMore;
+      },
+      end(text) {
+        over();
+        response.end(text);
+        resolve();
+      },
+      broken(error) {
+        over();
+        response.destroy();
+        if (error === undefined) resolve();
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+        else reject(error);
+      },
+    });
+    const onDrain = (): void => viewing.drained();
+    const onClose = (): void => {
+      over();
+      viewing.close();
+      resolve();
+    };
+    response.on('close', onClose);
+    response.on('drain', onDrain);
+    try {
+      for (const [name, value] of Object.entries(view.headers)) response.setHeader(name, value);
+      response.writeHead(200);
+      (response as { flushHeaders?: () => void }).flushHeaders?.();
+    } catch (error) {
+      over();
+      viewing.close();
+      throw error;
+    }
+  });
 }
 
-/** The same as a response of `fetch`. */
+/** Bytes that wait for a reader before no more are read from the log. */
+const MAX_QUEUED = 65_536;
+
+/** The same as a response of `fetch`. It begins when somebody reads it: one that is thrown away must not count as watching. */
 export function toResponse(
   request: Request,
   view: View,
-  frames: Frames,
+  begin: BeginViewing,
   report: (error: unknown) => void,
 ): Response {
-  const controller = new AbortController();
-  const onAbort = (): void => controller.abort();
-  request.signal.addEventListener('abort', onAbort);
-  if (request.signal.aborted) onAbort();
   const encoder = new TextEncoder();
-  let stream: AsyncGenerator<string, boolean> | undefined;
-  let isCancelled = false;
+  let viewing: Viewing | undefined;
+  let isOver = false;
   const over = (): void => {
+    isOver = true;
     request.signal.removeEventListener('abort', onAbort);
-    controller.abort();
   };
-  const body = new ReadableStream<Uint8Array>({
-    async pull(to) {
-      stream ??= frames(controller.signal, {
-        beat(text) {
-          if (!controller.signal.aborted) to.enqueue(encoder.encode(text));
-        },
-      });
-      try {
-        const { done = false, value } = await stream.next();
-        if (!done) return to.enqueue(encoder.encode(value as string));
-        const left = controller.signal.aborted;
-        over();
-        if (isCancelled) return;
-        if (value === true || left) to.close();
-        else to.error(new Error('The stream was ended by the server.'));
-      } catch (error) {
-        over();
-        report(error);
-        if (!isCancelled) to.error(error);
-      }
+  const leave = (): void => {
+    over();
+    viewing?.close();
+  };
+  let onAbort = leave;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(to) {
+        onAbort = () => {
+          leave();
+          to.close();
+        };
+        request.signal.addEventListener('abort', onAbort);
+        if (request.signal.aborted) onAbort();
+      },
+      pull(to) {
+        if (viewing !== undefined || isOver) return viewing?.drained();
+        const fail = (error: unknown): void => {
+          over();
+          to.error(error);
+        };
+        try {
+          viewing = begin({
+            write(text) {
+              to.enqueue(encoder.encode(text));
+              return (to.desiredSize ?? 0) > -MAX_QUEUED;
+            },
+            end(text) {
+              over();
+              to.enqueue(encoder.encode(text));
+              to.close();
+            },
+            broken(error) {
+              if (error !== undefined) report(error);
+              fail(error ?? new Error('The stream was ended by the server.'));
+            },
+          });
+        } catch (error) {
+          report(error);
+          fail(error);
+        }
+        return undefined;
+      },
+      cancel: leave,
     },
-    cancel() {
-      isCancelled = true;
-      over();
-    },
-  });
+    { highWaterMark: 0, size: ({ byteLength }) => byteLength },
+  );
   return new Response(body, { headers: view.headers });
 }

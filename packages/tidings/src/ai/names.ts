@@ -1,5 +1,6 @@
 import { RUNS_PREFIX } from '../protocol/matcher.ts';
 import { createError } from '../protocol/errors.ts';
+import type { TidingsError } from '../protocol/tidings-error.ts';
 
 /** A run's topics and its key. */
 export interface RunName {
@@ -7,6 +8,8 @@ export interface RunName {
   readonly id: string;
   /** Identifies the run among all chats. */
   readonly key: string;
+  /** What the keys of the chat's runs begin with, before a slash. */
+  readonly chatKey: string;
   /** The records of the chat's runs. */
   readonly chatTopic: string;
   /** The run's chunks, and its record. */
@@ -17,7 +20,10 @@ export interface RunName {
 export const RECORDS: string = `${RUNS_PREFIX}records`;
 /** A key for each process that produces runs, which expires when the process is gone. */
 export const OWNERS: string = `${RUNS_PREFIX}owners`;
-/** Requests to stop a run that another process produces. */
+/**
+ * Requests to stop a run that another process produces or that is still to begin. The key is the run's, or that of a chat:
+ * whatever is being written there.
+ */
 export const STOPS: string = `${RUNS_PREFIX}stops`;
 /** Runs that have viewers on another process than their own. */
 export const WATCHES: string = `${RUNS_PREFIX}watches`;
@@ -27,18 +33,32 @@ const MAX_KEY_LENGTH = 250;
 
 /** @throws {TidingsError} `run/invalid-name`. */
 export function nameRun(chat: string, id: string): RunName {
+  const chatKey = chatKeyOf(chat);
   const chatTopic = chatTopicOf(chat);
-  const key = `${encodeName('chat', chat)}/${encodeName('id', id)}`;
-  if (key.length > MAX_KEY_LENGTH) {
-    const message = `A chat and the id of a run have at most ${MAX_KEY_LENGTH} characters together, percent-encoded; got ${key.length}.`;
-    throw createError('run/invalid-name', message, { details: { chat, id } });
-  }
-  return { chat, id, key, chatTopic, topic: `${chatTopic}/${encodeName('id', id)}` };
+  const key = `${chatKey}/${encodeName('id', id)}`;
+  if (key.length > MAX_KEY_LENGTH) throw tooLong(key, { chat, id });
+  return { chat, id, key, chatKey, chatTopic, topic: `${chatTopic}/${encodeName('id', id)}` };
+}
+
+/**
+ * What the keys of the chat's runs begin with, before a slash.
+ *
+ * @throws {TidingsError} `run/invalid-name`.
+ */
+export function chatKeyOf(chat: string): string {
+  const key = encodeName('chat', chat);
+  if (key.length > MAX_KEY_LENGTH) throw tooLong(key, { chat });
+  return key;
+}
+
+function tooLong(key: string, details: Readonly<Record<string, string>>): TidingsError {
+  const message = `A chat and the id of a run have at most ${MAX_KEY_LENGTH} characters together, percent-encoded; got ${key.length}.`;
+  return createError('run/invalid-name', message, { details });
 }
 
 /** @throws {TidingsError} `run/invalid-name`. */
 export function chatTopicOf(chat: string): string {
-  return `${RUNS_PREFIX}chat/${encodeName('chat', chat)}`;
+  return `${RUNS_PREFIX}chat/${chatKeyOf(chat)}`;
 }
 
 /** @throws {TidingsError} `run/invalid-name`. */

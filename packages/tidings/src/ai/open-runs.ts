@@ -7,8 +7,8 @@ import { closing, storedOf } from './records.ts';
 export interface OpenRunsEvents {
   /** A record was begun or changed. */
   onRecord(stored: StoredRecord): void;
-  /** Another process asks to stop this run. */
-  onStop(key: string): void;
+  /** Somebody asks to stop a run, or a chat's, by an event with this seq. */
+  onStop(key: string, seq: number): void;
   /** The run has viewers on another process. */
   onWatched(key: string): void;
   /** The process that produced this run, or handed its answer over, is gone. */
@@ -36,6 +36,7 @@ interface Waiter {
  */
 export class OpenRuns {
   readonly #hub: Hub;
+  readonly #isClosing: () => boolean;
   readonly #self: string;
   readonly #isAlone: () => boolean;
   readonly #events: OpenRunsEvents;
@@ -47,22 +48,29 @@ export class OpenRuns {
   readonly #open = new Map<string, StoredRecord>();
   readonly #waiters = new Set<Waiter>();
   readonly #owners = new Set<string>();
+  /** Keys that somebody asked to stop lately. */
+  readonly #stops = new Set<string>();
+  /** The seq of the newest record that came as an event. */
+  #readTo = 0;
   /** Whether the snapshot is complete: only then can a missing owner be told from one that is still to come. */
   #isCaughtUp = false;
   #cancelRetry: (() => void) | undefined;
 
   /**
+   * @param isClosing whether the hub is closed, or being closed.
    * @param self the process's own name as an owner: it may note a run before its own lease comes back from the log.
    * @param isAlone whether nobody else can produce runs on the log.
    */
   constructor(
     hub: Hub,
+    isClosing: () => boolean,
     self: string,
     isAlone: () => boolean,
     events: OpenRunsEvents,
     setTimer: (task: () => void, delay: number) => () => void,
   ) {
     this.#hub = hub;
+    this.#isClosing = isClosing;
     this.#self = self;
     this.#isAlone = isAlone;
     this.#events = events;
@@ -83,7 +91,12 @@ export class OpenRuns {
     return this.#records.has(key);
   }
 
-  /** @throws {TidingsError} `hub/unavailable` if the records aren't read before the end. */
+  /** Whether somebody asked lately to stop this run, which may be still to begin. */
+  isToStop(key: string): boolean {
+    return this.#stops.has(key);
+  }
+
+  /** @throws {TidingsError} `hub/unavailable` once the hub or the runs are closed. */
   async find(key: string): Promise<StoredRecord | undefined> {
     await this.#untilCaughtUp();
     return this.#records.get(key);
@@ -100,15 +113,25 @@ export class OpenRuns {
     return this.#records.get(key);
   }
 
+  /** Resolves once everything before the record has been read, or if that takes too long. */
+  async sees({ name, seq }: StoredRecord): Promise<void> {
+    await this.#until(name.key, () => this.#readTo >= seq, PATIENCE);
+  }
+
   /** What this process has published, before it comes back. */
   note(stored: StoredRecord): void {
     if ((this.#records.get(stored.name.key)?.seq ?? -1) < stored.seq)
       this.#takeRecord(stored.name.key, stored);
+    this.#changed(stored.name.key);
   }
 
   async #untilCaughtUp(): Promise<void> {
     await this.#until('', () => this.#isCaughtUp);
-    if (!this.#isCaughtUp) throw closing();
+    if (!this.#isCaughtUp || this.#isOver) throw closing();
+  }
+
+  get #isOver(): boolean {
+    return this.#controller.signal.aborted || this.#isClosing();
   }
 
   /** Resolves without it at the end. */
@@ -120,7 +143,7 @@ export class OpenRuns {
         resolve();
       };
       const check = (): void => {
-        if (isTrue() || this.#controller.signal.aborted) finish();
+        if (isTrue() || this.#isOver) finish();
       };
       const waiter = { key, check, finish };
       const cancel = patience === Infinity ? undefined : this.#setTimer(finish, patience);
@@ -133,11 +156,11 @@ export class OpenRuns {
     for (const waiter of this.#waiters) if (waiter.key === key) waiter.check();
   }
 
-  /** How many runs of the subject are running, in all processes. */
-  countOf(subject: string): number {
+  /** How many runs of the subject are running, in all processes; of those whose records come before `end`. */
+  countOf(subject: string, end: number = Infinity): number {
     let count = 0;
-    for (const { record } of this.#open.values())
-      if (record.subject === subject && record.status === 'running') count += 1;
+    for (const { record, seq } of this.#open.values())
+      if (record.subject === subject && record.status === 'running' && seq < end) count += 1;
     return count;
   }
 
@@ -154,6 +177,10 @@ export class OpenRuns {
   close(): void {
     this.#controller.abort();
     this.#cancelRetry?.();
+    this.#release();
+  }
+
+  #release(): void {
     for (const { finish } of this.#waiters) finish();
   }
 
@@ -166,8 +193,9 @@ export class OpenRuns {
         if (item.kind === 'gap') return void this.#follow();
         this.#take(item);
       }
+      this.#release();
     } catch (error) {
-      if (signal.aborted) return;
+      if (this.#isOver) return this.#release();
       this.#events.onError(error);
       this.#cancelRetry = this.#setTimer(() => void this.#follow(), RETRY);
     }
@@ -179,18 +207,24 @@ export class OpenRuns {
       this.#records.clear();
       this.#chats.clear();
       this.#owners.clear();
+      this.#stops.clear();
     }
     if (item.kind === 'cursor' || (item.kind === 'start' && item.cursor !== undefined)) this.#caughtUp();
     if (item.kind !== 'state' && item.kind !== 'event') return;
     const { key = '', topics, tombstone, type } = item;
     if (type === RECORD_TYPE) {
+      if (item.kind === 'event') this.#readTo = item.seq;
       if (tombstone) this.#forget(key);
       else this.#takeRecord(key, storedOf(item));
+      this.#changed(key);
     } else if (topics[0] === OWNERS) {
       if (tombstone) this.#ownerGone(key);
       else this.#owners.add(key);
-    } else if (!tombstone && topics[0] === STOPS) this.#events.onStop(key);
-    else if (!tombstone && topics[0] === WATCHES) this.#events.onWatched(key);
+    } else if (topics[0] === STOPS) {
+      if (tombstone) return void this.#stops.delete(key);
+      this.#stops.add(key);
+      this.#events.onStop(key, item.seq);
+    } else if (!tombstone && topics[0] === WATCHES) this.#events.onWatched(key);
   }
 
   #forget(key: string): void {
@@ -212,7 +246,6 @@ export class OpenRuns {
     const keys = this.#chats.get(chatTopic);
     if (keys === undefined) this.#chats.set(chatTopic, new Set([key]));
     else keys.add(key);
-    this.#changed(key);
     if (status === 'running' || handedOver === false) this.#open.set(key, stored);
     else this.#open.delete(key);
     this.#events.onRecord(stored);

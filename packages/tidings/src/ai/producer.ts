@@ -1,6 +1,8 @@
 import type { RunsGateway } from '../hub/runs-gateway.ts';
 import { createError } from '../protocol/errors.ts';
+import { type NewEvent, encodeData } from '../protocol/event.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
+import { isDelta, mergeDeltas } from './merge.ts';
 import type { RunName } from './names.ts';
 import type { ResolvedRunsOptions } from './options.ts';
 import { CHUNKS_TYPE, type EndStatus, type RunError } from './record.ts';
@@ -28,7 +30,7 @@ const MAX_PENDING_LENGTH = 65_536;
 export class Producer {
   readonly startedAt: number;
   readonly #gateway: RunsGateway;
-  readonly #name: RunName;
+  readonly #topics: readonly [string];
   readonly #options: ResolvedRunsOptions;
   readonly #onEnding: (ending: Ending) => void;
   readonly #controller = new AbortController();
@@ -54,14 +56,15 @@ export class Producer {
     onEnding: (ending: Ending) => void,
   ) {
     this.#gateway = gateway;
-    this.#name = name;
+    this.#topics = [name.topic];
     this.#options = options;
     this.#onEnding = onEnding;
     this.startedAt = options.clock.monotonic();
   }
 
-  /** Calls the app, and reads on until the end. */
+  /** Calls the app, unless the run has been ended before that, and reads on until the end. */
   start(produce: Produce): void {
+    if (this.#ending !== undefined) return;
     Promise.resolve()
       .then(() => produce(this.#controller.signal))
       .then((source) => {
@@ -95,19 +98,20 @@ export class Producer {
   }
 
   #pull(): void {
-    this.#iterator?.next().then(
-      ({ done = false, value }) => {
-        if (this.#ending !== undefined) return;
-        if (done) return this.end({ status: 'done' });
-        try {
-          this.#add(value);
-        } catch (error) {
-          this.#fail(error);
-        }
-      },
-      (error: unknown) => this.#fail(error),
-    );
+    this.#iterator?.next().then(this.#onNext, this.#onError);
   }
+
+  // Made once for each run, not once for each token (`runs`).
+  readonly #onError = (error: unknown): void => this.#fail(error);
+  readonly #onNext = ({ done = false, value }: IteratorResult<unknown, unknown>): void => {
+    if (this.#ending !== undefined) return;
+    if (done) return this.end({ status: 'done' });
+    try {
+      this.#add(value);
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
 
   #add(chunk: unknown): void {
     if (chunk instanceof Uint8Array) {
@@ -117,10 +121,10 @@ export class Producer {
       );
     }
     if (chunk !== undefined) {
-      const last = this.#pending.at(-1);
-      const merged = this.#pending.length === 0 ? undefined : this.#options.merge(last, chunk);
+      const { length } = this.#pending;
+      const merged = length === 0 ? undefined : this.#options.merge(this.#pending[length - 1], chunk);
       if (merged === undefined) this.#pending.push(chunk);
-      else this.#pending[this.#pending.length - 1] = merged;
+      else this.#pending[length - 1] = merged;
       this.#pendingLength += roughLength(chunk);
       this.#schedule();
     }
@@ -146,49 +150,61 @@ export class Producer {
     this.#cancelTimer = undefined;
     if (this.#isPublishing || this.#isOver) return;
     if (this.#pending.length === 0) return this.#finishIfEnding();
-    const batch = { from: this.#position, chunks: this.#pending };
+    const { clock } = this.#options;
+    const from = this.#position;
+    const chunks = this.#pending;
     this.#pending = [];
     this.#pendingLength = 0;
     this.#isPublishing = true;
     // Only deltas make others wait: what comes before the first of them must not delay it.
-    const { clock, merge } = this.#options;
-    if (batch.chunks.some((chunk) => merge(chunk, chunk) !== undefined))
-      this.#publishedAt = clock.monotonic();
-    this.#publish(batch).then(
-      () => this.#published(),
-      (error: unknown) => {
-        this.#isPublishing = false;
-        // Later chunks would leave a hole where these belong.
-        this.#pending = [];
-        // The source has ended well, but its answer isn't whole.
-        if (this.#ending?.status === 'done') this.#ending = undefined;
-        this.#fail(error);
-        this.#finishIfEnding();
-      },
-    );
-    this.#position += batch.chunks.length;
+    if (chunks.some(this.#isDelta)) this.#publishedAt = clock.monotonic();
+    this.#position += chunks.length;
+    try {
+      this.#gateway.append(this.#toEvent(from, chunks)).then(this.#onPublished, this.#onRefused);
+    } catch (error) {
+      this.#onRefused(error);
+    }
   }
 
-  async #publish(batch: { readonly from: number; readonly chunks: readonly unknown[] }): Promise<void> {
+  /** @throws {TidingsError} `run/too-large`, `event/invalid-data`. */
+  #toEvent(from: number, chunks: readonly unknown[]): NewEvent {
     const { keep, maxDuration, lease, maxLength } = this.#options;
-    const data = JSON.stringify(batch);
+    const data = encodeData({ from, chunks }, false);
     this.#length += data.length;
     if (this.#length > maxLength) {
       const message = `The chunks of a run may have ${maxLength} characters.`;
       throw createError('run/too-large', message, { details: { maxLength } });
     }
-    const chunks = {
-      topics: this.#name.topic,
-      data,
-      raw: true,
-      private: true,
+    return {
+      topics: this.#topics,
       type: CHUNKS_TYPE,
-      key: String(batch.from),
+      data,
+      id: undefined,
+      key: String(from),
+      tombstone: false,
+      private: true,
       // Longer than the run's record, by which everybody judges whether the answer is still there.
       ttl: keep + maxDuration + lease,
     };
-    await this.#gateway.publish([chunks]);
   }
+
+  /** Two of the same can be merged only if they are deltas. */
+  readonly #isDelta = (chunk: unknown): boolean => {
+    const { merge } = this.#options;
+    return merge === mergeDeltas ? isDelta(chunk) : merge(chunk, chunk) !== undefined;
+  };
+
+  readonly #onRefused = (error: unknown): void => {
+    this.#isPublishing = false;
+    // Later chunks would leave a hole where these belong.
+    this.#pending = [];
+    // The source has ended well, but its answer isn't whole.
+    if (this.#ending?.status === 'done') this.#ending = undefined;
+    this.#fail(error);
+    this.#finishIfEnding();
+  };
+
+  readonly #onPublished = (): void => this.#published();
 
   #published(): void {
     this.#isPublishing = false;
@@ -254,7 +270,9 @@ function roughLength(chunk: unknown): number {
   if (typeof chunk === 'string') return chunk.length;
   if (typeof chunk !== 'object' || chunk === null) return 8;
   let length = 16;
-  for (const value of Object.values(chunk)) {
+  // Without an array for each token (`runs`).
+  for (const name in chunk) {
+    const value: unknown = (chunk as Readonly<Record<string, unknown>>)[name];
     if (typeof value === 'string') length += value.length;
     else if (typeof value === 'object' && value !== null) length += JSON.stringify(value).length;
   }

@@ -1,21 +1,28 @@
 import type { Hub } from '../hub/hub.ts';
 import type { RunsGateway } from '../hub/runs-gateway.ts';
 import type { EventInput } from '../protocol/event.ts';
-import { type RunName, STOPS, WATCHES } from './names.ts';
+import { type RunName, STOPS, WATCHES, chatKeyOf, chatTopicOf } from './names.ts';
 import { LOST } from './frames.ts';
 import { Lease } from './lease.ts';
 import { OpenRuns, responsibleFor } from './open-runs.ts';
 import type { ResolvedRunsOptions } from './options.ts';
 import { type Ending, type Produce, Producer } from './producer.ts';
 import { handOver } from './hand-over.ts';
-import type { RunRecord, StoredRecord } from './record.ts';
-import { Records } from './records.ts';
+import { type RunRecord, type StoredRecord, currentOf } from './record.ts';
+import { Records, tooMany } from './records.ts';
 import { Viewers } from './viewers.ts';
 
-/** A run that this process produces. */
-interface OwnRun {
-  readonly stored: StoredRecord;
+/** A run that waits for its record. */
+interface BeginningRun {
+  readonly chatKey: string;
   readonly producer: Producer;
+  /** The log's head when it was asked for: of the chat's stops, only later ones are meant for it. */
+  readonly askedAt: number;
+}
+
+/** A run that this process produces. */
+interface OwnRun extends BeginningRun {
+  readonly stored: StoredRecord;
   /** The clock's monotonic time when somebody last watched it. */
   watchedAt: number;
 }
@@ -39,8 +46,7 @@ export class Producers {
   readonly #gateway: RunsGateway;
   readonly #options: ResolvedRunsOptions;
   readonly #own = new Map<string, OwnRun>();
-  /** How many runs wait for their record. */
-  #beginning = 0;
+  readonly #beginning = new Map<string, BeginningRun>();
   /** Answers that are being given to `onEnd`. */
   readonly #handingOver = new Set<string>();
   /** When this process last said that it watches a run of another one. */
@@ -69,13 +75,14 @@ export class Producers {
     );
     const events = {
       onRecord: (stored: StoredRecord) => this.#onRecord(stored),
-      onStop: (key: string) => this.stop(key),
+      onStop: (key: string, seq: number) => this.#onStop(key, seq),
       onWatched: (key: string) => this.#watched(key),
       onOrphan: (stored: StoredRecord) => this.#takeIn(stored),
       onError: options.onError,
     };
     this.open = new OpenRuns(
       hub,
+      () => gateway.closing,
       this.lease.owner,
       () => this.lease.isAlone,
       events,
@@ -97,14 +104,16 @@ export class Producers {
    */
   async start(name: RunName, subject: string | undefined, produce: Produce): ReturnType<Records['begin']> {
     const { clock } = this.#options;
-    const producer = new Producer(this.#gateway, name, this.#options, (ending) =>
-      this.#settle(name.key, ending),
-    );
-    const isEarly = this.lease.isAlone && this.open.lacks(name.key);
-    if (isEarly) producer.start(produce);
-    this.#beginning += 1;
+    const { key } = name;
+    const producer = new Producer(this.#gateway, name, this.#options, (ending) => this.#settle(key, ending));
+    const beginning = { chatKey: name.chatKey, producer, askedAt: this.#gateway.log.tail.head };
+    const isEarly = this.lease.isAlone && this.open.lacks(key);
+    if (this.open.isToStop(key)) producer.end({ status: 'stopped' });
+    else if (isEarly) producer.start(produce);
+    this.#beginning.set(key, beginning);
     const begun = await this.#begin(name, subject)
-      .finally(() => void (this.#beginning -= 1))
+      .then((found) => this.#admit(found))
+      .finally(() => void this.#beginning.delete(key))
       .catch((error: unknown) => {
         producer.discard();
         this.#checkIdle();
@@ -116,11 +125,29 @@ export class Producers {
       this.#checkIdle();
       return begun;
     }
-    this.#own.set(name.key, { stored, producer, watchedAt: clock.monotonic() });
+    this.#own.set(key, { ...beginning, stored, watchedAt: clock.monotonic() });
+    // A stop by another process that this one read just before the record.
+    if (this.open.isToStop(key)) producer.end({ status: 'stopped' });
     if (!isEarly) producer.start(produce);
     producer.recorded();
     this.#sweepSoon();
     return begun;
+  }
+
+  /**
+   * Of starts at the same moment in several processes, none knows of the others; the log's order decides.
+   *
+   * @throws {TidingsError} `limit/runs`; then the run's record is gone again.
+   */
+  async #admit(begun: Awaited<ReturnType<Records['begin']>>): ReturnType<Records['begin']> {
+    const { isNew, stored } = begun;
+    const { subject } = stored?.record ?? {};
+    if (!isNew || stored === undefined || subject === undefined || this.lease.isAlone) return begun;
+    await this.open.sees(stored);
+    const { perSubject } = this.#options;
+    if (this.open.countOf(subject, stored.seq) < perSubject) return begun;
+    await this.records.remove(stored);
+    throw tooMany(perSubject);
   }
 
   /** In the same group as the record goes what says that this process is alive, if it has to be said. */
@@ -143,13 +170,39 @@ export class Producers {
   /** @returns whether the run is this process's. */
   stop(key: string): boolean {
     const run = this.#own.get(key);
-    run?.producer.end({ status: 'stopped' });
+    (run ?? this.#beginning.get(key))?.producer.end({ status: 'stopped' });
     return run !== undefined;
   }
 
-  /** Asks the process that produces the run, whichever it is, to stop it. */
+  /**
+   * Asks the process that produces the run, whichever it is, to stop it; also if the run is still to begin. With the key of
+   * a chat: whatever is being begun or written there now.
+   */
   async askToStop(key: string): Promise<void> {
     await this.#publish({ topics: STOPS, key, ttl: this.#options.lease });
+  }
+
+  /** Stops the chat's current run, and whatever is being begun there, here or elsewhere. */
+  async stopChat(chat: string): Promise<void> {
+    const chatKey = chatKeyOf(chat);
+    for (const run of this.#beginning.values())
+      if (run.chatKey === chatKey) run.producer.end({ status: 'stopped' });
+    const current = currentOf(await this.open.ofChat(chatTopicOf(chat)));
+    if (current?.record.status === 'running') await this.stopRun(current.name.key);
+    else if (!this.lease.isAlone) await this.askToStop(chatKey);
+  }
+
+  /** Stops a run. If there is none of this name, one that begins soon is stopped then. */
+  async stopRun(key: string): Promise<void> {
+    if (this.stop(key)) return;
+    const found = await this.open.find(key);
+    if (found === undefined || found.record.status === 'running') await this.askToStop(key);
+  }
+
+  #onStop(key: string, seq: number): void {
+    if (key.includes('/')) return void this.stop(key);
+    for (const run of [...this.#beginning.values(), ...this.#own.values()])
+      if (run.chatKey === key && run.askedAt < seq) run.producer.end({ status: 'stopped' });
   }
 
   /** Somebody watches the run in this process. @returns what to call when that is over. */
@@ -192,11 +245,14 @@ export class Producers {
       producer.end({ status: 'lost', error: LOST });
       this.#own.delete(key);
     }
-    await this.lease.end();
+    await this.lease.end().catch((error: unknown) => {
+      // With its log closed, the lease runs out by itself.
+      if (!this.#gateway.closing) throw error;
+    });
   }
 
   #checkIdle(): void {
-    if (this.#own.size + this.#handingOver.size + this.#beginning === 0) this.#onIdle?.();
+    if (this.#own.size + this.#handingOver.size + this.#beginning.size === 0) this.#onIdle?.();
   }
 
   /** Writes down how a run ended; tried again until the log takes it. */
@@ -287,7 +343,7 @@ export class Producers {
       each.startedAt === record.startedAt &&
       responsibleFor(each) === this.lease.owner;
     if (present === undefined || !isOurs(present.record)) return;
-    await handOver(this.#hub, present, this.#options.onEnd, () => this.open.has(name.key));
+    await handOver(this.#gateway, present, this.#options.onEnd, () => this.open.has(name.key));
     await this.records.change(present, (each) => (isOurs(each) ? { ...each, handedOver: true } : undefined));
   }
 

@@ -67,6 +67,13 @@ export class Records {
     return undefined;
   }
 
+  /** Deletes a record that has not changed since. */
+  async remove({ name, seq }: StoredRecord): Promise<void> {
+    const topics = [name.chatTopic, name.topic, RECORDS];
+    const event = { topics, data: null, type: RECORD_TYPE, key: name.key, tombstone: true };
+    await this.#gateway.publish([{ ...event, private: true, ifSeq: seq }]);
+  }
+
   /** Reads the record again after `error`. A log that has lost its newest events may have lost the record too. */
   async #present(stored: StoredRecord, error: unknown): Promise<StoredRecord | undefined> {
     if (!isConflict(error)) return stored;
@@ -114,4 +121,9 @@ function isPassing(error: unknown): boolean {
 
 export function closing(): TidingsError {
   return createError('hub/unavailable', 'This server is going down.', { details: { retryAfter: 1 } });
+}
+
+export function tooMany(perSubject: number): TidingsError {
+  const message = `${perSubject} answers are being written for you already. Wait for one, or stop one.`;
+  return createError('limit/runs', message, { details: { perSubject, retryAfter: 5 } });
 }

@@ -1,7 +1,7 @@
-import type { Hub } from '../hub/hub.ts';
-import { LOST, framesOf } from './frames.ts';
+import type { RunsGateway } from '../hub/runs-gateway.ts';
+import { LOST, createFrames } from './frames.ts';
 import {
-  type Frames,
+  type BeginViewing,
   type NodeLikeRequest,
   type NodeLikeResponse,
   factsOf,
@@ -10,7 +10,7 @@ import {
   writeFrames,
 } from './http.ts';
 import type { Producers } from './producers.ts';
-import { type RunItem, readRun } from './read-run.ts';
+import { type RunItem, RunReader, readRun } from './read-run.ts';
 import type { RunStatus, StoredRecord } from './record.ts';
 import { closing } from './records.ts';
 import { type RunEnd, type View, type ViewRequest, parseRunCursor } from './view.ts';
@@ -49,20 +49,20 @@ export interface Run {
 }
 
 export interface RunContext {
-  readonly hub: Hub;
+  readonly gateway: RunsGateway;
   readonly producers: Producers;
   readonly onError: (error: unknown) => void;
 }
 
 export function createRun(context: RunContext, stored: StoredRecord, isNew: boolean): Run {
-  const { hub, producers } = context;
+  const { gateway, producers } = context;
   const { name, record } = stored;
   const { chat, id, messageId, subject, startedAt, status } = record;
 
   const isThere = (): boolean => producers.open.has(name.key);
 
   async function ended(): Promise<RunEnd> {
-    for await (const item of readRun(hub, name, { after: Infinity, isThere })) {
+    for await (const item of readRun(gateway, name, { after: Infinity, isThere })) {
       if (item.kind === 'gone') return { status: 'lost', error: LOST };
       if (item.kind === 'chunks') continue;
       const { status: how, error, endedAt } = item.record;
@@ -81,19 +81,14 @@ export function createRun(context: RunContext, stored: StoredRecord, isNew: bool
     isNew,
     pipe: (request, response, view) =>
       writeFrames(response, view, viewOf(context, stored, view, positionOf(factsOf(request), view, id))),
-    response: (request, view) =>
-      toResponse(
-        request,
-        view,
-        viewOf(context, stored, view, positionOf(factsOfFetch(request), view, id)),
-        context.onError,
-      ),
-    items: (options = {}) => readRun(hub, name, { ...options, isThere }),
+    response(request, view) {
+      if (gateway.closing) throw closing();
+      const begin = viewOf(context, stored, view, positionOf(factsOfFetch(request), view, id));
+      return toResponse(request, view, begin, context.onError);
+    },
+    items: (options = {}) => readRun(gateway, name, { ...options, isThere }),
     async stop() {
-      if (producers.stop(name.key)) return;
-      const found = await producers.open.find(name.key);
-      if (found?.record.status !== 'running') return;
-      await producers.askToStop(name.key);
+      await producers.stopRun(name.key);
     },
     ended,
   };
@@ -112,23 +107,43 @@ export function cursorOf(request: ViewRequest): ReturnType<typeof parseRunCursor
   return text === null ? undefined : parseRunCursor(text);
 }
 
-/** The run's frames for one viewer, who counts as watching while they are read. */
-function viewOf(context: RunContext, stored: StoredRecord, view: View, after: number): Frames {
-  const { hub, producers } = context;
-  return async function* frames(signal, sink) {
-    const watching = producers.watch(stored, () => sink.beat(view.heartbeat));
-    try {
-      const isThere = (): boolean => producers.open.has(stored.name.key);
-      const items = readRun(hub, stored.name, { after, signal, isThere });
-      const stream = framesOf(items, stored.record, view, after);
-      for (;;) {
-        const { done, value } = await stream.next();
-        watching.wrote();
-        if (done === true) return value;
-        yield value;
-      }
-    } finally {
-      watching.over();
-    }
+/** Shows the run to one viewer, who counts as watching meanwhile. */
+function viewOf(
+  { gateway, producers }: RunContext,
+  stored: StoredRecord,
+  view: View,
+  after: number,
+): BeginViewing {
+  return (sink) => {
+    const { name, record } = stored;
+    const toText = createFrames(record, view, after);
+    const isThere = (): boolean => producers.open.has(name.key);
+    const reader = new RunReader(
+      gateway,
+      name,
+      { after, isThere },
+      {
+        take(item) {
+          const text = toText(item);
+          watching.wrote();
+          if (item.kind === 'chunks') return sink.write(text);
+          watching.over();
+          sink.end(text);
+          return true;
+        },
+        over(error) {
+          watching.over();
+          sink.broken(error);
+        },
+      },
+    );
+    const watching = producers.watch(stored, () => void sink.write(view.heartbeat));
+    return {
+      drained: () => reader.more(),
+      close() {
+        reader.close();
+        watching.over();
+      },
+    };
   };
 }

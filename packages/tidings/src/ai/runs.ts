@@ -10,12 +10,12 @@ import {
   createFollow,
   createStop,
 } from './handlers.ts';
-import { type RunName, chatTopicOf, nameRun } from './names.ts';
+import { type RunName, chatKeyOf, chatTopicOf, nameRun } from './names.ts';
 import { type RunsOptions, resolveRunsOptions } from './options.ts';
 import type { Produce } from './producer.ts';
 import { Producers } from './producers.ts';
-import { currentOf } from './record.ts';
-import { closing } from './records.ts';
+import { type StoredRecord, currentOf } from './record.ts';
+import { closing, tooMany } from './records.ts';
 import { type Run, createRun } from './run.ts';
 import type { View } from './view.ts';
 
@@ -54,7 +54,11 @@ export interface Runs {
    * @throws {TidingsError} `hub/invalid-option` without the option `authorize`.
    */
   follow(view: View, options?: RunHandlerOptions): RunHandler;
-  /** A handler that stops the chat's current run, or the one that `?run=` names, and answers 204. Throws like `follow`. */
+  /**
+   * A handler that stops the chat's current run and what is being started there, or the run that `?run=` names, and
+   * answers 204. A client that doesn't know yet whether its question arrived says `?asked=` and the id that it gave: if
+   * there is no such run, one that begins within `lease` is stopped then. Throws like `follow`.
+   */
   stop(options?: RunHandlerOptions): RunHandler;
   /** Waits for this process's runs, and ends those that are too slow. Call it before the hub's `close`. */
   close(options?: RunsCloseOptions): Promise<void>;
@@ -66,7 +70,7 @@ export function createRuns(hub: Hub, options: RunsOptions = {}): Runs {
   const resolved = resolveRunsOptions(options);
   const producers = new Producers(hub, gateway, resolved);
   const { onError, perSubject } = resolved;
-  const context = { hub, producers, onError };
+  const context = { gateway, producers, onError };
   /** Runs that are being started, by key. */
   const starting = new Map<string, Promise<unknown>>();
   const startingFor = new Map<string, number>();
@@ -76,19 +80,33 @@ export function createRuns(hub: Hub, options: RunsOptions = {}): Runs {
     authorize: resolved.authorize,
     report: onError,
     toRun: (stored) => createRun(context, stored, false),
-    find: async (chat, id) =>
-      id === undefined
-        ? currentOf(await producers.open.ofChat(chatTopicOf(chat)))
-        : producers.open.find(nameRun(chat, id).key),
+    find,
+    async isThere(chat, id) {
+      const { key } = nameRun(chat, id);
+      return starting.has(key) || (await producers.open.find(key)) !== undefined;
+    },
+    stop: (chat, id) =>
+      id === undefined ? producers.stopChat(chat) : producers.stopRun(nameRun(chat, id).key),
   };
+
+  /** Waits for what is being started here: it counts as started. */
+  async function find(chat: string, id?: string): Promise<StoredRecord | undefined> {
+    if (id !== undefined) {
+      const { key } = nameRun(chat, id);
+      await starting.get(key);
+      return producers.open.find(key);
+    }
+    const prefix = `${chatKeyOf(chat)}/`;
+    await Promise.all([...starting].flatMap(([key, started]) => (key.startsWith(prefix) ? [started] : [])));
+    return currentOf(await producers.open.ofChat(chatTopicOf(chat)));
+  }
 
   /** Why no run can begin now. */
   function refusal(subject: string | undefined): TidingsError | undefined {
-    if (isClosing) return closing();
+    if (isClosing || gateway.closing) return closing();
     if (subject === undefined) return undefined;
     if (producers.countOf(subject) + (startingFor.get(subject) ?? 0) < perSubject) return undefined;
-    const message = `${perSubject} answers are being written for you already. Wait for one, or stop one.`;
-    return createError('limit/runs', message, { details: { perSubject, retryAfter: 5 } });
+    return tooMany(perSubject);
   }
 
   async function begin({ chat, id, subject }: StartOptions, produce: Produce): Promise<Run> {
@@ -140,7 +158,7 @@ export function createRuns(hub: Hub, options: RunsOptions = {}): Runs {
       return run;
     },
     async find(chat, id) {
-      const stored = await handlers.find(chat, id);
+      const stored = await find(chat, id);
       return stored === undefined ? undefined : createRun(context, stored, false);
     },
     follow: (view, given = {}) => createFollow(handlers, view, given),

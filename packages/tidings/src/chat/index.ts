@@ -67,8 +67,10 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
     return visit.signal;
   }
 
-  async function stop(chatId: string, extra?: RequestOptions): Promise<void> {
-    await request(`/${encodeURIComponent(chatId)}/stop`, { method: 'POST', keepalive: true }, extra);
+  /** `asked`: the run that was asked for, as long as the server may not have begun it. */
+  async function stop(chatId: string, extra?: RequestOptions, asked?: string): Promise<void> {
+    const query = asked === undefined ? '' : `?asked=${encodeURIComponent(asked)}`;
+    await request(`/${encodeURIComponent(chatId)}/stop${query}`, { method: 'POST', keepalive: true }, extra);
   }
 
   /** The rest of an answer after the cursor. */
@@ -83,9 +85,9 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
     return request(`/${encodeURIComponent(chatId)}/stream`, { headers, signal }, extra);
   }
 
-  function stopQuietly(chatId: string, extra: RequestOptions): void {
+  function stopQuietly(chatId: string, extra: RequestOptions, asked?: string): void {
     // Nobody waits for it: the stream is closed already, and the run will be abandoned.
-    stop(chatId, extra).catch(() => {});
+    stop(chatId, extra, asked).catch(() => {});
   }
 
   return {
@@ -104,7 +106,7 @@ export function createChatTransport<Message>(options: ChatTransportOptions = {})
         request('', { method: 'POST', headers, body, signal }, extra);
       const left = visitOf(chatId);
       const onOver = (): void => {
-        if (abortSignal?.aborted === true) stopQuietly(chatId, extra);
+        if (abortSignal?.aborted === true) stopQuietly(chatId, extra, own.run);
       };
       const first = await post(anyOf(left, abortSignal)).catch((error: unknown) => {
         // The server may have the question already.

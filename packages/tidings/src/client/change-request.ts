@@ -1,6 +1,6 @@
 import type { Change, Changed } from '../protocol/control.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import { openBody } from './body.ts';
 import { readAll, readProblem } from './problem.ts';
 import { requestHeaders, requestInit } from './request.ts';

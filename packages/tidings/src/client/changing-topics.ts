@@ -1,10 +1,12 @@
 import { SUBSCRIBED } from '../protocol/control.ts';
-import type { TidingsError } from '../protocol/tidings-error.ts';
+import { readNotice } from '../protocol/notice.ts';
+import { describe } from '../protocol/options.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import { requestChange } from './change-request.ts';
-import { readTopics } from './read-control.ts';
-import type { Settings } from './options.ts';
-import { type KnownTopics, marksPlace, type Topics } from './fixed-topics.ts';
+import { countedChanges } from './counts.ts';
+import type { Settings } from './settings.ts';
+import { isMatcher, type KnownTopics, marksPlace, type Topics } from './fixed-topics.ts';
 import type { Failure } from './response.ts';
 import { begin, type Effect, type Input, type Order, transition } from './topics-machine.ts';
 import type { Wish } from './topic-progress.ts';
@@ -14,8 +16,13 @@ import type { Wish } from './topic-progress.ts';
  * authorization; the others never do.
  */
 export interface ChangingTopics extends Topics {
-  /** @returns the cursor after which the added topics' events begin. @throws {TidingsError} */
-  change(wish: Wish): Promise<string>;
+  /**
+   * `started` is called when a change is under way.
+   *
+   * @returns the cursor after which the added topics' events begin.
+   * @throws {TidingsError}
+   */
+  change(wish: Wish, started: () => void): Promise<string>;
   /** Renews the connection's authorization. @returns the error if that failed, unless the connection is over. */
   renew(): Promise<TidingsError | undefined>;
 }
@@ -80,13 +87,22 @@ export function takeOver(settings: Settings, known: KnownTopics, hooks: ChangeHo
     return found;
   }
 
+  const changed = (wish: Wish): Promise<string> =>
+    new Promise((resolve, reject) => {
+      orders += 1;
+      waiting.set(orders, { resolve, reject });
+      send({ type: 'wish', order: { id: orders, ...wish } });
+    });
+  const change = settings.shared ? countedChanges(settings.topics, changed) : changed;
+
   return {
-    change: (wish) =>
-      new Promise((resolve, reject) => {
-        orders += 1;
-        waiting.set(orders, { resolve, reject });
-        send({ type: 'wish', order: { id: orders, ...wish } });
-      }),
+    change(wish, started) {
+      for (const topic of [...wish.add, ...wish.drop] as unknown[])
+        if (!isMatcher(topic)) return Promise.reject(notATopic(topic));
+      const made = change(wish);
+      started();
+      return made;
+    },
     request(cursor, whole) {
       send({ type: 'request', cursor, whole });
       return state.request;
@@ -96,7 +112,7 @@ export function takeOver(settings: Settings, known: KnownTopics, hooks: ChangeHo
       if (!marksPlace(item, moved)) return;
       const told =
         'type' in item && item.type === SUBSCRIBED
-          ? { matchers: readTopics(item.data), cursor: item.id }
+          ? { matchers: readNotice(item.data).topics, cursor: item.id }
           : undefined;
       send({ type: 'marked', told });
     },
@@ -112,4 +128,9 @@ export function takeOver(settings: Settings, known: KnownTopics, hooks: ChangeHo
     },
     finish: (error) => send({ type: 'finish', error }),
   };
+}
+
+function notATopic(topic: unknown): TidingsError {
+  const message = `Expected a topic or { pattern }, got ${describe(topic)}.`;
+  return new TidingsError('topic/invalid', message, { status: 400 });
 }

@@ -1,8 +1,8 @@
-import { describe } from '../protocol/options.ts';
-import { TidingsError } from '../protocol/tidings-error.ts';
+import type { TidingsError } from '../protocol/tidings-error.ts';
 import type { ChangeHooks, ChangingTopics } from './changing-topics.ts';
-import type { Settings } from './options.ts';
-import { createFixedTopics, fitsIntoUrl, isMatcher, type Request, type Topics } from './fixed-topics.ts';
+import type { Settings } from './settings.ts';
+import { createFixedTopics, fitsIntoUrl, type Request, type Topics } from './fixed-topics.ts';
+import { loadPart } from './load-part.ts';
 import type { Wish } from './topic-progress.ts';
 
 /** The client's topics: fixed until the app first changes them. */
@@ -22,11 +22,12 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
   let end: TidingsError | undefined;
 
   async function load(): Promise<ChangingTopics> {
-    const { takeOver } = await import('./changing-topics.ts').catch((cause: unknown) => {
-      changing = undefined;
-      const message = 'The part of the client that changes topics could not be loaded.';
-      throw new TidingsError('client/network', message, { cause });
-    });
+    const { takeOver } = await loadPart(settings.timers, import('./changing-topics.ts')).catch(
+      (error: unknown) => {
+        changing = undefined;
+        throw error;
+      },
+    );
     const taken = takeOver(settings, fixed.known, hooks);
     current = taken;
     if (end !== undefined) taken.finish(end);
@@ -45,12 +46,9 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
       // If that part can't be loaded, a URL that is too long is better than none.
       return changes && current === fixed ? changeable().then(ask, ask) : ask();
     },
-    async change({ add, drop }, started) {
-      for (const topic of [...add, ...drop] as unknown[]) if (!isMatcher(topic)) throw notATopic(topic);
+    async change(wish, started) {
       if (end !== undefined) throw end;
-      const changed = (await changeable()).change({ add, drop });
-      started();
-      return changed;
+      return (await changeable()).change(wish, started);
     },
     renew: () =>
       changeable().then(
@@ -62,9 +60,4 @@ export function createClientTopics(settings: Settings, hooks: ChangeHooks): Clie
       current.finish(error);
     },
   };
-}
-
-function notATopic(topic: unknown): TidingsError {
-  const message = `Expected a topic or { pattern }, got ${describe(topic)}.`;
-  return new TidingsError('topic/invalid', message, { status: 400 });
 }

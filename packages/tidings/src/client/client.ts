@@ -4,8 +4,8 @@ import type { EventClient } from './event-client.ts';
 import { shareLater } from './lazy-sharing.ts';
 import { createDriver } from './machine-driver.ts';
 import { createListeners, type Signals } from './listeners.ts';
-import { type ClientOptions, resolveSettings } from './options.ts';
-import type { Wish } from './topic-progress.ts';
+import type { ClientOptions } from './options.ts';
+import { resolveSettings } from './settings.ts';
 
 /** Older runtimes don't have it, and code there can't ask for it. */
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
@@ -14,14 +14,13 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.f
 export function connect(url: string | URL, options: ClientOptions = {}): EventClient {
   const resolved = resolveSettings(url, options);
   const sharing = options.shared ? shareLater(resolved, options) : undefined;
-  const settings = { ...resolved, ...sharing?.settings };
+  const settings = sharing === undefined ? resolved : { ...resolved, fetch: sharing.fetch };
   const storage = options.persist === undefined ? undefined : settings.environment.storage;
   const keeper = createCursorKeeper(options.cursor, options.persist, storage);
   const listeners = createListeners<Signals>();
   const delivery = createDelivery();
   const driver = createDriver(settings, keeper, delivery, listeners);
   const close = (): void => driver.send({ type: 'close' });
-  const change = (wish: Wish): Promise<string> => (sharing ?? driver).change(wish, driver);
   if (sharing !== undefined) listeners.add('status', sharing.heed);
   driver.start(options.signal);
   return {
@@ -41,8 +40,8 @@ export function connect(url: string | URL, options: ClientOptions = {}): EventCl
     onStatus: (listener) => listeners.add('status', listener),
     onComment: (listener) => listeners.add('comment', listener),
     events: () => delivery.iterate(),
-    subscribe: (...topics) => change({ add: topics, drop: [] }),
-    unsubscribe: (...topics) => change({ add: [], drop: topics }),
+    subscribe: (...topics) => driver.change({ add: topics, drop: [] }),
+    unsubscribe: (...topics) => driver.change({ add: [], drop: topics }),
     pause: () => driver.hold('app'),
     resume: () => driver.release('app'),
     reconnect: () => driver.send({ type: 'reconnect' }),

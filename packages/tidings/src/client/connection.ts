@@ -3,7 +3,7 @@ import { TidingsError } from '../protocol/tidings-error.ts';
 import { type ByteSource, cancelBody, openBody, toBytes } from './body.ts';
 import { toByteString } from './headers.ts';
 import type { Input } from './machine.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import type { Request } from './fixed-topics.ts';
 import { readProblem } from './problem.ts';
 import { askApp, requestHeaders, requestInit } from './request.ts';

@@ -67,6 +67,16 @@ describe('reconnecting', () => {
   });
 });
 
+it('the secret that allows changing a connection is not for listeners of the opening', async () => {
+  const server = await serveExchanges();
+  const { openings, hasStatus } = observe(server.url);
+  (await server.next()).stream(welcome({ secret: 'for the client alone' }));
+  await hasStatus('open');
+  await until('opening', () => openings.length > 0);
+  expect(openings[0]).toMatchObject({ connection: 'c1', heartbeat: 15_000 });
+  expect(JSON.stringify(openings)).not.toContain('alone');
+});
+
 describe('a page', () => {
   it('that is left closes the stream without an error, and resumes where it was when it comes back', async () => {
     const server = await serveExchanges();

@@ -1,13 +1,5 @@
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
-import { isMatcher } from './fixed-topics.ts';
-import type { MachineDriver } from './machine-driver.ts';
-import type { Settings } from './options.ts';
 import type { Wish } from './topic-progress.ts';
-
-export type Changer = Pick<MachineDriver, 'change'>;
-
-/** Changes topics, as far as nobody else in the page is subscribed to them. */
-export type CountedChange = (wish: Wish, driver: Changer) => Promise<string>;
 
 /** How often each topic is subscribed to: components of a page don't know of each other. */
 export interface Counts {
@@ -40,20 +32,26 @@ export function createCounts(initial: readonly Matcher[]): Counts {
   };
 }
 
-/** Each `unsubscribe` takes back one `subscribe`: components of a page don't know of each other. */
-export function countedChanges({ topics }: Pick<Settings, 'topics'>): CountedChange {
-  const counts = createCounts(topics);
+/**
+ * With a shared stream, each `unsubscribe` takes back one `subscribe`: components of a page don't know of each other.
+ *
+ * @returns `change`, called only with what nobody else in the page is subscribed to.
+ */
+export function countedChanges(
+  initial: readonly Matcher[],
+  change: (wish: Wish) => Promise<string>,
+): (wish: Wish) => Promise<string> {
+  const counts = createCounts(initial);
   let last = '';
-  return async ({ add, drop }, driver) => {
-    const added = add.filter(isMatcher);
-    counts.add(added);
-    const wish = { add, drop: drop.every(isMatcher) ? counts.drop(drop) : drop };
+  return async ({ add, drop }) => {
+    counts.add(add);
+    const wish = { add, drop: counts.drop(drop) };
     if (wish.add.length + wish.drop.length === 0) return last;
     try {
-      last = await driver.change(wish);
+      last = await change(wish);
       return last;
     } catch (error) {
-      counts.drop(added);
+      counts.drop(add);
       throw error;
     }
   };

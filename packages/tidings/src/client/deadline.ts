@@ -1,4 +1,4 @@
-import type { Timers } from './options.ts';
+import type { Timers } from './timers.ts';
 
 /**
  * Waits for the promise, but no longer than `limit` milliseconds: it may never settle, and may ignore a signal. The

@@ -3,7 +3,7 @@ import type { Gap } from '../protocol/control.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { Status } from './machine.ts';
-import type { Opening } from './read-control.ts';
+import type { Opening } from './opening.ts';
 
 export interface ReceivedEvent {
   /** `message` unless the publisher named it. */

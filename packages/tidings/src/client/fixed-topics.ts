@@ -2,7 +2,6 @@ import { SUBSCRIBED } from '../protocol/control.ts';
 import type { DecodedEvent } from '../protocol/decode.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
-import type { ConnectionCredentials } from './read-control.ts';
 import { parameterOf } from './url.ts';
 
 /** What a new connection asks for. */
@@ -15,6 +14,12 @@ export interface Request {
 
 /** An item of the stream, as far as it concerns topics. */
 export type Handed = DecodedEvent | { readonly onlyId: string };
+
+/** The credentials that allow changing a connection. */
+export interface ConnectionCredentials {
+  readonly connection: string;
+  readonly secret: string;
+}
 
 /** The first frame of a connection, as far as it concerns topics. */
 export interface FirstFrame {

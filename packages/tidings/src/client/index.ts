@@ -9,7 +9,8 @@ export type { AppStateLike, CursorStorage, Environment, Sign } from './environme
 export type { EventClient, NextTry, ReceivedEvent } from './event-client.ts';
 export type { Status } from './machine.ts';
 export type { SharedEnvironment } from './shared/index.ts';
-export type { Opening, OpeningResponse } from './read-control.ts';
-export type { ClientOptions, LoadRequest, SharingOptions, Timers } from './options.ts';
+export type { Opening, OpeningResponse } from './opening.ts';
+export type { ClientOptions, LoadRequest, SharingOptions } from './options.ts';
+export type { Timers } from './timers.ts';
 export type { Credentials, Fetch, FetchInit, FetchResponse, HeadersInput, ResponseHeaders } from './web.ts';
 export { xhrFetch } from './xhr.ts';

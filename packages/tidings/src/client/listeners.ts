@@ -2,7 +2,7 @@ import type { Gap } from '../protocol/control.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 import type { NextTry, ReceivedEvent } from './event-client.ts';
 import type { Status } from './machine.ts';
-import type { Opening } from './read-control.ts';
+import type { Opening } from './opening.ts';
 
 /** What an app can listen to besides events, and what its listeners are called with. */
 export type Signals = {

@@ -1,5 +1,6 @@
 import { TidingsError } from '../protocol/tidings-error.ts';
-import type { LoadRequest, Settings } from './options.ts';
+import type { LoadRequest } from './options.ts';
+import type { Settings } from './settings.ts';
 import { askApp } from './request.ts';
 
 /** Milliseconds that the app may take. */

@@ -14,7 +14,7 @@ import {
   type Status,
   transition,
 } from './machine.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import { openSession, type Session, type Shared } from './session.ts';
 import type { Wish } from './topic-progress.ts';
 

@@ -287,6 +287,11 @@ describe('a server that is polled', () => {
     expect(step(state, inputs.elapsed, { now }).effects).toContainEqual({ type: 'connect', poll: true });
   });
 
+  it('is tried as a stream again when a clock that was ahead is set right', () => {
+    const ahead: State = { ...states.waiting, pollUntil: NOW + 365 * 24 * 3_600_000 };
+    expect(step(ahead, inputs.elapsed).effects).toContainEqual({ type: 'connect', poll: false });
+  });
+
   it('is not hammered if it answers at once with nothing new', () => {
     const hasty: State = { ...states.polling, since: NOW - 10 };
     const nothing: Input = { type: 'finished', moved: false };

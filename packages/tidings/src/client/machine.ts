@@ -149,8 +149,9 @@ const lasted = ({ since }: State, now: number): boolean => now - since >= LASTIN
 /** A connection that lasted ends the row of failures. */
 const failuresSoFar = (state: State, now: number): number => (lasted(state, now) ? 0 : state.failures);
 
+/** A clock that was set back doesn't make it longer. */
 const polls = ({ pollUntil }: State, { longPoll, now }: Circumstances): boolean =>
-  longPoll === 'always' || now < pollUntil;
+  longPoll === 'always' || (now < pollUntil && pollUntil <= now + POLL_FOR);
 
 const connect = (state: State, circumstances: Circumstances, leaving: Effect[], after?: number): Step => {
   const poll = polls(state, circumstances);
@@ -211,7 +212,7 @@ const tryAgain = (state: State, dropped: Partial<InputOf<'dropped'>>, circumstan
   if (failures > policy.attempts) return fail(state, giveUp(failures, error));
   const isSilent = error?.code === 'client/silent' && !isConnected(state);
   const silent = state.silent + Number(isSilent);
-  const willPoll = isSilent && longPoll === 'auto' && silent >= MAX_SILENT && now >= state.pollUntil;
+  const willPoll = isSilent && longPoll === 'auto' && silent >= MAX_SILENT && !polls(state, circumstances);
   // After a stream that ended right at its beginning, the client asks no faster than a browser would.
   const untold = isConnected(state) && !lasted(state, now) ? Math.min(UNTOLD_RETRY, policy.max) : 0;
   const usual = backoff(policy, before, Math.max(retryAfter, state.retry ?? untold), dice);

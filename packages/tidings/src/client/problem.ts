@@ -1,6 +1,6 @@
 import { type ByteSource, openBody, toBytes } from './body.ts';
 import { within } from './deadline.ts';
-import type { Timers } from './options.ts';
+import type { Timers } from './timers.ts';
 import type { FetchResponse } from './web.ts';
 
 /** A server's own words about a failure: members of problem details, https://www.rfc-editor.org/rfc/rfc9457 */

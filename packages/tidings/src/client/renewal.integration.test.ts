@@ -81,6 +81,25 @@ describe('a client whose authorization is about to expire', () => {
     expect(errors.at(-1)).toBe('auth/unauthorized');
   });
 
+  it('renews it once at a time, however often the server says so', async () => {
+    const server = await serveExchanges();
+    const { client, errors, hasMessages } = observe(server.url);
+    const stream = await server.next();
+    const notice = 'event: tidings:expiring\ndata: {"within":5000}\n\n';
+    stream.stream(`${welcome({ secret: 's' })}${notice.repeat(100)}`);
+    const renewal = await server.next();
+    stream.send(`${notice.repeat(100)}data: 1\n\n`);
+    await hasMessages(1);
+    expect(server.count).toBe(2);
+    renewal.answer(200, { 'content-type': 'application/json' }, '{"cursor":"","topics":[]}');
+    await until('another renewal', () => {
+      stream.send(notice);
+      return server.count > 2;
+    });
+    expect(server.count).toBe(3);
+    expect([client.status, errors]).toEqual(['open', []]);
+  });
+
   it('has nothing to report once the connection is over', async () => {
     const server = await serveExchanges();
     const { client, errors, hasStatus, clock } = observe(server.url);

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../protocol/errors.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { within } from './deadline.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import type { FetchInit } from './web.ts';
 
 /** Calls a function of the app, and waits for its answer no longer than `limit` milliseconds. @throws {TidingsError} */

@@ -1,22 +1,16 @@
 import { EXPIRING, GAP, GOODBYE, type Gap, WELCOME } from '../protocol/control.ts';
 import type { DecodedEvent } from '../protocol/decode.ts';
+import { type Notice, readNotice } from '../protocol/notice.ts';
 import type { ClientTopics } from './client-topics.ts';
 import { type Connection, openConnection, type StreamItem } from './connection.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import type { Delivery } from './delivery.ts';
 import { reportUncaught, type Listeners, type Signals } from './listeners.ts';
 import { pause } from './deadline.ts';
+import type { FirstFrame } from './fixed-topics.ts';
 import { loadCursor, staleLoad } from './load.ts';
 import type { Input } from './machine.ts';
-import {
-  readCredentials,
-  readExpiring,
-  readGaps,
-  readGoodbye,
-  readWelcome,
-  UNANNOUNCED,
-} from './read-control.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import type { FetchResponse } from './web.ts';
 
 /** What one session leaves to the next. */
@@ -61,6 +55,7 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
   /** Whether it has moved the cursor. */
   let moved = false;
   let closed = false;
+  let renewing = false;
 
   const connection = openConnection(settings, poll, {
     prepare,
@@ -117,27 +112,34 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
   /** The first frame: a hub introduces itself, other servers just begin. */
   function welcome(item: Frame): void {
     begun = true;
-    const data = 'type' in item && item.type === WELCOME ? item.data : undefined;
-    open(data);
+    const notice = 'type' in item && item.type === WELCOME ? readNotice(item.data) : undefined;
+    open(notice);
     if (closed) return;
     fresh = false;
     topics.current.welcomed({
-      credentials: data === undefined || poll ? undefined : readCredentials(data),
+      credentials: poll ? undefined : credentialsOf(notice),
       cursor: idOf(item),
-      announced: data !== undefined,
+      announced: notice !== undefined,
     });
   }
 
-  function open(data?: string): void {
-    const introduction = data === undefined ? UNANNOUNCED : readWelcome(data);
-    if (begun) send({ type: 'announced', heartbeat: introduction.heartbeat });
+  /** Without a notice, a server that describes nothing. */
+  function open(notice?: Notice): void {
+    const { connection, resumed = false, gaps = [], heartbeat } = notice ?? {};
+    if (begun) send({ type: 'announced', heartbeat });
     // A welcome that comes after comments says more than they did.
-    if ((opened && data === undefined) || response === undefined) return;
+    if ((opened && notice === undefined) || response === undefined) return;
     opened = true;
     const { status, headers, url } = response;
     // A `Response` that was made by hand has an empty URL.
-    listeners.emit('open', { ...introduction, response: { status, headers, url: url || settings.url } });
-    if (introduction.gaps.length > 0) miss(introduction.gaps);
+    listeners.emit('open', {
+      response: { status, headers, url: url || settings.url },
+      connection,
+      resumed,
+      gaps,
+      heartbeat,
+    });
+    if (gaps.length > 0) miss(gaps);
   }
 
   function miss(gaps: readonly Gap[]): void {
@@ -159,7 +161,7 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
       moveTo(item);
       return undefined;
     }
-    if (item.type === GAP) miss(readGaps(item.data));
+    if (item.type === GAP) miss(readNotice(item.data).gaps);
     const offer = delivery.give(item);
     if (offer === undefined) {
       handedOut(item);
@@ -178,10 +180,12 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
     if (settings.isLast !== undefined && isLast(item)) send({ type: 'ended' });
     if (closed) return;
     if (item.type === GOODBYE) {
-      const { retry, isAnswer } = readGoodbye(item.data);
-      send(poll && isAnswer ? { type: 'finished', moved, after: retry } : { type: 'goodbye', retry });
+      const { retry, reason } = readNotice(item.data);
+      send(
+        poll && reason === 'wait' ? { type: 'finished', moved, after: retry } : { type: 'goodbye', retry },
+      );
     }
-    if (item.type === EXPIRING) void renew(readExpiring(item.data));
+    if (item.type === EXPIRING) void renew(readNotice(item.data).within ?? 0);
   }
 
   function isLast(event: DecodedEvent): boolean {
@@ -205,9 +209,18 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
 
   /** If it fails, the stream ends when the authorization does, and the next request has new headers. */
   async function renew(within: number): Promise<void> {
+    // Whatever a server sends, it gets one request at a time for it.
+    if (renewing) return;
+    renewing = true;
     const error = await topics.renew();
+    renewing = false;
     if (error !== undefined) listeners.emit('error', error, { retryIn: within });
   }
 }
 
 const idOf = (item: Frame): string => ('onlyId' in item ? item.onlyId : item.id);
+
+/** @returns undefined if the connection can't be changed. */
+function credentialsOf({ connection, secret }: Partial<Notice> = {}): FirstFrame['credentials'] {
+  return connection === undefined || secret === undefined ? undefined : { connection, secret };
+}

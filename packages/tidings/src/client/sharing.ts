@@ -1,5 +1,6 @@
 import { openBody, toBytes } from './body.ts';
-import type { ClientOptions, Settings } from './options.ts';
+import type { ClientOptions } from './options.ts';
+import type { Settings } from './settings.ts';
 import { requestHeaders, requestInit } from './request.ts';
 import {
   type Answer,
@@ -20,9 +21,12 @@ const LABELS = ['labels', '1'] as const;
  *
  * @returns undefined where tabs can't find each other.
  */
-export function openStream(settings: Settings, { shared, headers }: ClientOptions): SharedStream | undefined {
+export async function openStream(
+  settings: Settings,
+  { shared, headers }: ClientOptions,
+): Promise<SharedStream | undefined> {
   const own = typeof shared === 'object' ? shared : {};
-  const environment = own.environment ?? webSharedEnvironment();
+  const environment = own.environment ?? (await webSharedEnvironment());
   if (environment === undefined) return undefined;
   const labelled = streamUrl(settings.url, [LABELS]);
   const place = placeOf(settings);
@@ -47,6 +51,7 @@ export function openStream(settings: Settings, { shared, headers }: ClientOption
       isLast: undefined,
       once: undefined,
       whileHidden: undefined,
+      shared: undefined,
     }),
     environment,
     timers: settings.timers,

@@ -1,11 +1,12 @@
-import { type Label, LABEL, RESERVED_PREFIX, WELCOME, type Welcome } from '../protocol/control.ts';
+import { LABEL, RESERVED_PREFIX, WELCOME } from '../protocol/control.ts';
 import type { DecodedEvent } from '../protocol/decode.ts';
 import { matcherKey } from '../protocol/matcher.ts';
+import { readNotice } from '../protocol/notice.ts';
 import type { CursorKeeper } from './cursor-keeper.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
 import { createListeners, type Signals } from './listeners.ts';
 import { createDriver } from './machine-driver.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import type { OpenUpstream } from './shared/index.ts';
 
 /**
@@ -46,9 +47,9 @@ export function upstreamOpener(settings: Settings): OpenUpstream {
     function give({ type, data, id }: DecodedEvent): undefined {
       if (type === WELCOME) {
         label = undefined;
-        hooks.opened(parse<Welcome>(data).audience);
+        hooks.opened(readNotice(data).audience);
       } else if (type === LABEL) {
-        label = parse<Label>(data).topics?.map(matcherKey);
+        label = readNotice(data).topics.map(matcherKey);
       } else if (!type.startsWith(RESERVED_PREFIX) && label !== undefined) {
         // The values of states have no cursor of their own. Each tab has read those that it needs.
         const isEntry = id !== cursor;
@@ -58,13 +59,4 @@ export function upstreamOpener(settings: Settings): OpenUpstream {
       return undefined;
     }
   };
-}
-
-function parse<T>(data: string): Partial<T> {
-  try {
-    return (JSON.parse(data) ?? {}) as Partial<T>;
-  } catch {
-    // Not a hub's.
-    return {};
-  }
 }

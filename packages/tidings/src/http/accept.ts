@@ -19,7 +19,7 @@ export function acceptedCompression(
  * the header, anything is acceptable.
  */
 export function acceptsEventStream(accept: string | undefined): boolean {
-  if (accept === undefined || accept.trim() === '') return true;
+  if (accept === undefined || accept === 'text/event-stream' || accept.trim() === '') return true;
   const accepted = qualities(accept);
   return accepted.get('text/event-stream') ?? accepted.get('text/*') ?? accepted.get('*/*') ?? false;
 }

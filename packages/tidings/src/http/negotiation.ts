@@ -38,7 +38,7 @@ export interface RequestFacts {
   /** Throws `limit/connections` if the transport has no room for another stream of this peer. */
   readonly assertRoom?: () => void;
   /** Receives errors of the app's own functions that the answer doesn't show. Default: the hub's `onError`. */
-  readonly report?: (error: unknown) => void;
+  readonly report?: ((error: unknown) => void) | undefined;
 }
 
 /** A whole response. */
@@ -78,6 +78,8 @@ const RETRY_AFTER_FAILURE = 5;
 
 /**
  * Decides how to answer a request, and begins the stream if the answer is one.
+ *
+ * Longer than other files because the order of the checks, from the method to the greeting, should be in one view.
  *
  * @throws whatever the app's own functions throw, except a TidingsError with a status, which becomes the answer.
  */
@@ -198,16 +200,27 @@ async function admitVisitor<Req, Stream>(
   const request = toRequest(options, facts, wanted, authorization, audience, wait === 0);
   const connection = gateway.admit(request, visit);
   try {
-    const onEnd = checkOnEnd(options.onConnect?.(connection.info, req));
-    if (onEnd !== undefined) connection.onClose(onEnd);
-    const greeting = encodeGreeting(options.greeting?.(connection.info, req));
-    if (connection.info.phase === 'closed') throw endedEarly();
+    const greeting = welcome(options, connection, req);
     const own = wait === undefined ? connection : answerAndEnd(connection, wait);
     return { stream: begin({ headers: streamHeaders, compression, connection: own, greeting }) };
   } catch (error) {
     connection.destroy();
     throw error;
   }
+}
+
+/** Calls the app's hooks. @returns the greeting. */
+function welcome<Req>(
+  { onConnect, greeting }: HandlerOptions<Req>,
+  connection: OwnConnection,
+  req: Req,
+): string {
+  if (onConnect === undefined && greeting === undefined) return '';
+  const onEnd = checkOnEnd(onConnect?.(connection.info, req));
+  if (onEnd !== undefined) connection.onClose(onEnd);
+  const frames = encodeGreeting(greeting?.(connection.info, req));
+  if (connection.info.phase === 'closed') throw endedEarly();
+  return frames;
 }
 
 async function wantedTopics<Req>(

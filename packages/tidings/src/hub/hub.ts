@@ -1,10 +1,16 @@
 import { formatCursor } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
-import { type EventInput, type EventOptions, type NewEvent, toNewEvent } from '../protocol/event.ts';
+import {
+  type EventInput,
+  type EventOptions,
+  type NewEvent,
+  assertLength,
+  createEvent,
+} from '../protocol/event.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
-import type { Appended, EventLog } from '../log/event-log.ts';
+import type { EventLog } from '../log/event-log.ts';
 import { NamedConsumer } from './consume/consumer.ts';
 import {
   type ConsumeHandler,
@@ -33,7 +39,7 @@ import { type ClusterStats, type HubStats, STATS_OPTIONS, type StatsOptions, sta
 import type { Presence } from './presence/presence.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { RUNS_GATEWAY, type RunsGateway } from './runs-gateway.ts';
-import { type SubscribeOptions, subscribe } from './subscribe.ts';
+import { type SubscribeOptions, listen, subscribe } from './subscribe.ts';
 
 /** The result of `publish`. */
 export interface Published {
@@ -63,7 +69,11 @@ const DAY = 86_400_000;
 export const DISCONNECT_OPTIONS: Checks<DisconnectOptions> = { retry: aNumber({ min: 0, finite: true }) };
 export const CLOSE_OPTIONS: Checks<CloseOptions> = { within: aNumber({ min: 0 }) };
 
-/** Your app's interface to the hub, which takes events and delivers them to connections. Made by `createHub`. */
+/**
+ * Your app's interface to the hub, which takes events and delivers them to connections. Made by `createHub`.
+ *
+ * This file is longer than others because each method is documented in one place, for your editor.
+ */
 export interface Hub {
   /**
    * Appends one event. Resolves when the log has it; connections get it by the end of the tick.
@@ -166,7 +176,15 @@ class AppHub implements Hub {
     this[GATEWAY] = createGateway(core);
     this[RUNS_GATEWAY] = {
       log: core.options.log,
-      publish: (events) => this.#publish(events, RUNS_PREFIX),
+      get closing() {
+        return core.drain.begun;
+      },
+      publish: (events) => this.#publish(() => this.#toNewEvents(events, RUNS_PREFIX)),
+      append: async (event) => {
+        assertLength(event.data, core.options.limits);
+        await this.#publish(() => [event]);
+      },
+      listen: (topic, listener) => listen(core, topic, listener),
     };
   }
 
@@ -175,32 +193,27 @@ class AppHub implements Hub {
     data: unknown,
     options: EventOptions = {},
   ): Promise<Published> {
-    const [published] = await this.publishAll([{ ...options, topics, data }]);
+    const [published] = await this.#publish(() => [this.#toNewEvent(topics, data, options)]);
     if (published === undefined) throw createError('log/closed', 'The log took the event but gave no seq.');
     return published;
   }
 
   publishAll(events: readonly EventInput[]): Promise<readonly Published[]> {
-    return this.#publish(events);
+    return this.#publish(() => this.#toNewEvents(events));
   }
 
-  async #publish(events: readonly EventInput[], mayUse?: typeof RUNS_PREFIX): Promise<readonly Published[]> {
-    const { counters, options } = this.#core;
-    const appended = await this.#append(events, mayUse);
-    const { epoch } = options.log.tail;
-    return appended.map(({ seq, duplicate }) => {
-      if (!duplicate) counters.published += 1;
-      return { cursor: formatCursor({ epoch, seq }), seq, duplicate };
-    });
-  }
-
-  async #append(events: readonly EventInput[], mayUse?: typeof RUNS_PREFIX): Promise<readonly Appended[]> {
-    const { conflation, options, tally } = this.#core;
+  /** Calls `toEvents` at once; its errors count as those of publishing. */
+  async #publish(toEvents: () => readonly NewEvent[]): Promise<readonly Published[]> {
+    const { conflation, counters, options, tally } = this.#core;
     const since = options.clock.monotonic();
     try {
-      const appended = await conflation.append(this.#toNewEvents(events, mayUse));
+      const appended = await conflation.append(toEvents());
       tally.publishTime.add(options.clock.monotonic() - since);
-      return appended;
+      const { epoch } = options.log.tail;
+      return appended.map(({ seq, duplicate }) => {
+        if (!duplicate) counters.published += 1;
+        return { cursor: formatCursor({ epoch, seq }), seq, duplicate };
+      });
     } catch (error) {
       tally.publishFailed(error);
       throw error;
@@ -212,7 +225,7 @@ class AppHub implements Hub {
     try {
       return inputs.map((event, i) => {
         index = i;
-        return this.#toNewEvent(event, mayUse);
+        return this.#toNewEvent(event.topics, event.data, event, mayUse);
       });
     } catch (error) {
       if (inputs.length === 1 || !(error instanceof TidingsError)) throw error;
@@ -221,11 +234,16 @@ class AppHub implements Hub {
     }
   }
 
-  #toNewEvent(input: EventInput, mayUse?: typeof RUNS_PREFIX): NewEvent {
+  #toNewEvent(
+    topics: string | readonly string[],
+    data: unknown,
+    given: EventOptions,
+    mayUse?: typeof RUNS_PREFIX,
+  ): NewEvent {
     const { limits, log } = this.#core.options;
-    const event = toNewEvent(input, limits, mayUse);
-    const option = event.ttl !== undefined ? 'ttl' : event.ifSeq === 0 ? 'ifAbsent' : 'ifSeq';
+    const event = createEvent(topics, data, given, limits, mayUse);
     if (event.ttl === undefined && event.ifSeq === undefined) return event;
+    const option = event.ttl !== undefined ? 'ttl' : event.ifSeq === 0 ? 'ifAbsent' : 'ifSeq';
     const [topic] = event.topics;
     const rule = log.rules.of(topic);
     if (rule?.state !== true) {

@@ -1,6 +1,6 @@
 import { createError } from '../protocol/errors.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
-import { groupOf } from './address.ts';
+import { type AddressGroup, groupOf } from './address.ts';
 import type { Connection } from './delivery/connection.ts';
 import type { ConnectionLimits } from './limits.ts';
 
@@ -16,6 +16,8 @@ export class Registry {
   readonly #limits: ConnectionLimits;
   /** Called once when a private address exceeds the limit. Undefined: the limit applies to private addresses too. */
   #warn: ((address: string) => void) | undefined;
+  /** The address that was asked about last, as an admission does several times: parsing it takes microseconds (`resume`). */
+  #last: { readonly remote: string; readonly group: AddressGroup } = { remote: '', group: groupOf('') };
 
   /**
    * @param warn private addresses and this machine's own may have more connections, since they may well be those of a
@@ -58,7 +60,7 @@ export class Registry {
     if (count(this.#bySubject, subject) + elsewhere >= connectionsPerSubject)
       throw tooMany('subject', connectionsPerSubject);
     if (remote === undefined) return;
-    const { key, isPrivate } = groupOf(remote);
+    const { key, isPrivate } = this.#groupOf(remote);
     if (count(this.#byAddress, key) < connectionsPerAddress) return;
     if (!this.#sparesPrivate || !isPrivate) throw tooMany('address', connectionsPerAddress);
     this.#warn?.(key);
@@ -68,18 +70,23 @@ export class Registry {
   add(connection: Connection): void {
     this.#connections.set(connection.id, connection);
     change(this.#bySubject, connection.request.subject, 1);
-    change(this.#byAddress, keyOf(connection), 1);
+    change(this.#byAddress, this.#keyOf(connection), 1);
   }
 
   delete(connection: Connection): void {
     if (!this.#connections.delete(connection.id)) return;
     change(this.#bySubject, connection.request.subject, -1);
-    change(this.#byAddress, keyOf(connection), -1);
+    change(this.#byAddress, this.#keyOf(connection), -1);
   }
-}
 
-function keyOf({ request: { remote } }: Connection): string | undefined {
-  return remote === undefined ? undefined : groupOf(remote).key;
+  #keyOf({ request: { remote } }: Connection): string | undefined {
+    return remote === undefined ? undefined : this.#groupOf(remote).key;
+  }
+
+  #groupOf(remote: string): AddressGroup {
+    if (this.#last.remote !== remote) this.#last = { remote, group: groupOf(remote) };
+    return this.#last.group;
+  }
 }
 
 function count(counts: ReadonlyMap<string, number>, key: string | undefined): number {

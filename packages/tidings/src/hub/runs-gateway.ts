@@ -1,13 +1,28 @@
 import type { EventLog } from '../log/event-log.ts';
-import type { EventInput } from '../protocol/event.ts';
+import type { EventInput, NewEvent } from '../protocol/event.ts';
 import { gatewayOf } from './gateway.ts';
 import type { Published } from './hub.ts';
+import type { Listener, Listening } from './subscribe.ts';
 
 /** What runs (`tidings/ai`) need of a hub and an app can't do. */
 export interface RunsGateway {
   readonly log: EventLog;
+  /** Whether the hub is closed, or being closed. */
+  readonly closing: boolean;
   /** Like the hub's `publishAll`, but on the topics of runs, where apps may not publish. */
   publish(events: readonly EventInput[]): Promise<readonly Published[]>;
+  /**
+   * Appends an event as it is. It has to be valid: what `publish` checks takes as long as the rest (`runs`).
+   *
+   * @throws {TidingsError} `event/too-large`; the error of the log's engine.
+   */
+  append(event: NewEvent): Promise<void>;
+  /**
+   * Reads a topic from its snapshot on, as `subscribe` does.
+   *
+   * @throws {TidingsError} `hub/unavailable`.
+   */
+  listen(topic: string, listener: Listener): Listening;
 }
 
 /** Under `Symbol.for`, like `GATEWAY`: another copy of the package may have made the hub. */

@@ -3,6 +3,7 @@ import { createError } from '../protocol/errors.ts';
 import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { type Checks, aString, anObjectWith, assertOptions, invalidOption } from '../protocol/options.ts';
+import type { ConnectRequest } from './connect-request.ts';
 import type { Core } from './core.ts';
 import type { Connection } from './delivery/connection.ts';
 import type { Item, ItemBatch } from './delivery/items.ts';
@@ -50,9 +51,24 @@ export function subscribe(
   const matchers = Array.isArray(topics) ? (topics as readonly Matcher[]) : [topics as Matcher];
   if (matchers.length === 0)
     throw createError('topic/missing', 'Say what to subscribe to: a topic or a pattern.');
-  const wanted = createMatcherSet(matchers, core.options.limits.topicLength);
-  const connection = core.addLocal({
-    wanted,
+  const connection = addLocal(core, matchers, start, granted);
+  const inbox = new Inbox(connection);
+  const onAbort = (): void => void inbox.return();
+  connection.onClose(() => signal?.removeEventListener('abort', onAbort));
+  signal?.addEventListener('abort', onAbort);
+  connection.open(inbox, '');
+  if (signal?.aborted === true) onAbort();
+  return inbox;
+}
+
+function addLocal(
+  core: Core,
+  matchers: readonly Matcher[],
+  start: ConnectRequest['start'],
+  granted: readonly Matcher[],
+): Connection {
+  return core.addLocal({
+    wanted: createMatcherSet(matchers, core.options.limits.topicLength),
     granted: createMatcherSet(granted),
     start,
     reconnects: start !== 'head',
@@ -62,13 +78,51 @@ export function subscribe(
     userAgent: undefined,
     protocol: 'process',
   });
-  const inbox = new Inbox(connection);
-  const onAbort = (): void => void inbox.return();
-  connection.onClose(() => signal?.removeEventListener('abort', onAbort));
-  signal?.addEventListener('abort', onAbort);
-  connection.open(inbox, '');
-  if (signal?.aborted === true) onAbort();
-  return inbox;
+}
+
+/** A reader in this process that is called instead of calling. */
+export interface Listener {
+  /** Takes the items of one delivery. @returns false if no more should come before `drained`. */
+  take(items: readonly Item[]): boolean;
+  /** The end, unless the listener closed it. `done`: the hub is closing. `cut`: the missing events have to be read anew. */
+  over(how: 'done' | 'cut'): void;
+}
+
+export interface Listening {
+  /** Call it when the listener can take more after it returned false. */
+  drained(): void;
+  close(): void;
+}
+
+/**
+ * Like `subscribe` to one topic, from its snapshot on, without a promise for each item: for thousands of readers (`runs`).
+ *
+ * @throws {TidingsError} `hub/unavailable`.
+ */
+export function listen(core: Core, topic: string, listener: Listener): Listening {
+  const connection = addLocal(core, [topic], 'head', EVERYTHING);
+  let isOver = false;
+  const over = (how: 'done' | 'cut'): void => {
+    if (isOver) return;
+    isOver = true;
+    listener.over(how);
+  };
+  const sink: OutputSink = {
+    write: (output) => isOver || listener.take((output as ItemBatch).items),
+    end() {
+      over('done');
+      connection.closed();
+    },
+    destroy: () => over('cut'),
+  };
+  connection.open(sink, '');
+  return {
+    drained: () => connection.drained(),
+    close() {
+      isOver = true;
+      connection.closed();
+    },
+  };
 }
 
 type Result = IteratorResult<Item, undefined>;

@@ -2,15 +2,12 @@ import { formatCursor } from '../protocol/cursor.ts';
 import type { Connection, Delivery } from './delivery/connection.ts';
 import type { Format } from './delivery/format.ts';
 import type { Output } from './delivery/sink.ts';
+import { type Lifetimes, dueOf } from './expiry.ts';
 import type { Registry } from './registry.ts';
 
-export interface SweepOptions {
+export interface SweepOptions extends Lifetimes {
   readonly delivery: Delivery;
   readonly registry: Registry;
-  /** Milliseconds. */
-  readonly stallTimeout: number;
-  readonly maxLifetime: number;
-  readonly expiryNotice: number;
   /** The `retry:` for a connection that ends now, in milliseconds. */
   readonly retryAfterEnd: () => number;
   readonly counters: { stalled: number };
@@ -104,17 +101,18 @@ export class Sweep {
   }
 
   #visit(connection: Connection, now: number, monotonic: number): void {
-    const { delivery, stallTimeout, maxLifetime, expiryNotice, retryAfterEnd, counters } = this.#options;
-    const { blockedAt, request, id, admittedAt } = connection;
-    if (blockedAt !== undefined && monotonic - blockedAt >= stallTimeout) {
-      counters.stalled += 1;
-      connection.destroy('stalled');
-    } else if (request.expiresAt !== undefined && now >= request.expiresAt) {
-      connection.end('expired', delivery.retry);
-    } else if (monotonic - admittedAt >= maxLifetime * lifetimeShare(id)) {
-      connection.end('lifetime', retryAfterEnd());
-    } else if (request.expiresAt !== undefined && now >= request.expiresAt - expiryNotice) {
-      connection.warnOfExpiry();
+    const { delivery, retryAfterEnd, counters } = this.#options;
+    switch (dueOf(connection, this.#options, now, monotonic)) {
+      case 'stalled':
+        counters.stalled += 1;
+        return connection.destroy('stalled');
+      case 'expired':
+        return connection.end('expired', delivery.retry);
+      case 'lifetime':
+        return connection.end('lifetime', retryAfterEnd());
+      case 'expiring':
+        return connection.warnOfExpiry();
+      case undefined:
     }
   }
 }
@@ -124,11 +122,4 @@ function beatOf(beats: Map<Format, Output>, format: Format, cursor: string): Out
   let beat = beats.get(format);
   if (beat === undefined) beats.set(format, (beat = format.heartbeat(cursor)));
   return beat;
-}
-
-/** 0.9 to 1, fixed for a connection: connections that came together don't all leave together. */
-function lifetimeShare(id: string): number {
-  let hash = 0;
-  for (let i = 0; i < id.length; i += 1) hash = (hash * 31 + id.charCodeAt(i)) % 1000;
-  return 0.9 + hash / 10_000;
 }

@@ -173,9 +173,12 @@ export class EntryList {
     while (this.#start < this.#entries.length && this.#entries[this.#start] === undefined) this.#start += 1;
     const gaps = this.#entries.length - this.#count;
     if (gaps <= MAX_GAPS || gaps <= this.#count) return;
+    this.#entries = this.#entries.slice(this.#start);
+    this.#seqs = this.#seqs.slice(this.#start);
+    this.#start = 0;
+    if (this.#entries.length === this.#count) return;
     this.#entries = this.#entries.filter((entry) => entry !== undefined);
     this.#seqs = this.#entries.map((entry) => entry?.seq ?? 0);
-    this.#start = 0;
   }
 }
 

@@ -51,7 +51,8 @@ export class TailIndex {
     for (const topic of topics) {
       const seqs = this.#seqsOf.get(topic);
       if (seqs === undefined) continue;
-      const at = firstFrom(seqs, seq);
+      // Mostly the oldest goes.
+      const at = seqs.list[seqs.start] === seq ? seqs.start : firstFrom(seqs, seq);
       if (seqs.list[at] !== seq) continue;
       if (at === seqs.start) dropFirst(seqs);
       else seqs.list.splice(at, 1);

@@ -54,6 +54,8 @@ export const TOPIC_RULE: Checks<TopicRule> = {
 export const TOPIC_RULES: Check = listOf(TOPIC_RULE);
 
 const CACHED_TOPICS = 10_000;
+/** In the cache, to find out in one look that a topic is known. */
+const NO_RULE = null;
 /** Presence and runs are states on any log. */
 const OWN_RULES: readonly TopicRule[] = [PRESENCE_PREFIX, RUNS_PREFIX].map((prefix) => ({
   match: { pattern: `${prefix}*` },
@@ -75,14 +77,15 @@ export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
   const all = [...OWN_RULES, ...rules];
   const compiled = all.map((rule) => ({ rule, matchers: createMatcherSet([rule.match]) }));
   const statePrefixes = all.filter(({ state }) => state === true).map(({ match }) => prefixOf(match));
-  const cache = new Map<string, TopicRule | undefined>();
+  const cache = new Map<string, TopicRule | typeof NO_RULE>();
 
   function of(topic: string): TopicRule | undefined {
-    if (cache.has(topic)) return cache.get(topic);
+    const known = cache.get(topic);
+    if (known !== undefined) return known === NO_RULE ? undefined : known;
     if (topic.startsWith(HIDDEN_PREFIX)) return HIDDEN_RULE;
     const rule = compiled.find(({ matchers }) => matchers.matchesTopic(topic))?.rule;
     if (cache.size >= CACHED_TOPICS) cache.clear();
-    cache.set(topic, rule);
+    cache.set(topic, rule ?? NO_RULE);
     return rule;
   }
 

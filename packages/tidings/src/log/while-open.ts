@@ -5,8 +5,9 @@ import { closedError } from './errors.ts';
  * once the log is closed.
  */
 export function createWhileOpen(isOpen: () => boolean): <T>(work: () => T | Promise<T>) => Promise<T> {
-  return async (work) => {
-    if (!isOpen()) throw closedError();
-    return work();
-  };
+  return (work) =>
+    new Promise((resolve) => {
+      if (!isOpen()) throw closedError();
+      resolve(work());
+    });
 }

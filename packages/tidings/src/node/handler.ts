@@ -62,12 +62,11 @@ export function createNodeHandler<Req>(
   const bodyOf = adapter.body ?? ((appRequest: Req) => (appRequest as { body?: unknown }).body);
   const report = adapter.report ?? ((error: unknown) => gateway.report(error));
   return async (appRequest, req, res, takeOver = () => {}) => {
-    const facts = {
-      ...describeRequest(gateway, req, res),
-      ...(address !== undefined && { remote: checkAddress(address(appRequest)) }),
+    const facts = describe(gateway, req, res, {
+      remote: address === undefined ? undefined : () => checkAddress(address(appRequest)),
       json: () => readBody(req, bodyOf(appRequest)),
-      report: (error: unknown) => report(error, appRequest),
-    };
+      report: (error) => report(error, appRequest),
+    });
     const begin = (acceptance: Acceptance): void => {
       takeOver();
       openStream(gateway, req, res, acceptance, options);
@@ -86,15 +85,35 @@ export function createNodeHandler<Req>(
  * @throws {TidingsError} `request/already-answered`, `request/no-socket`.
  */
 export function describeRequest(gateway: Gateway, req: NodeRequest, res: NodeResponse): RequestFacts {
+  return describe(gateway, req, res, {
+    remote: undefined,
+    json: () => readBody(req, undefined),
+    report: undefined,
+  });
+}
+
+/** The facts that an adapter knows better than Node's request. */
+interface Described extends Pick<RequestFacts, 'json' | 'report'> {
+  /** Default: the socket's. */
+  readonly remote: (() => string | undefined) | undefined;
+}
+
+function describe(
+  gateway: Gateway,
+  req: NodeRequest,
+  res: NodeResponse,
+  { remote, json, report }: Described,
+): RequestFacts {
   assertAnswerable(req, res);
   noteSession(gateway, req);
   return {
     method: req.method ?? 'GET',
     query: queryOf(req.url ?? ''),
     header: (name: string) => headerOf(req, name),
-    remote: req.socket.remoteAddress,
+    remote: remote === undefined ? req.socket.remoteAddress : remote(),
     protocol: `HTTP/${req.httpVersion}`,
-    json: () => readBody(req, undefined),
+    json,
+    report,
     gone: () => isSettled(req, res),
     allowedOrigin: () => res.getHeader('access-control-allow-origin')?.toString(),
     assertRoom: () => assertRoomForStream(req, gateway.connectionsPerSession),

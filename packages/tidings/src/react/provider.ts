@@ -10,7 +10,8 @@ import {
 } from 'react';
 import { connect as connectAlone } from '../client/client.ts';
 import type { EventClient } from '../client/event-client.ts';
-import { type ClientOptions, systemTimers } from '../client/options.ts';
+import type { ClientOptions } from '../client/options.ts';
+import { systemTimers } from '../client/timers.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import {
   aFunction,

@@ -1,5 +1,5 @@
 import type { ReceivedEvent } from '../client/event-client.ts';
-import type { Timers } from '../client/options.ts';
+import type { Timers } from '../client/timers.ts';
 import type { Gap } from '../protocol/control.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import type { Connection } from './connection.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { until } from '../../test/http/deadline.ts';
 import { startNode } from '../../test/http/hub.ts';
 import { connect } from '../client/index.ts';
-import { systemTimers } from '../client/options.ts';
+import { systemTimers } from '../client/timers.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 import { forbidden } from '../index.ts';
 import { createStore, PLAIN, type Store } from './store.ts';

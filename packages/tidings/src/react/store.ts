@@ -1,4 +1,4 @@
-import type { Timers } from '../client/options.ts';
+import type { Timers } from '../client/timers.ts';
 import { type Connection, createConnection, type Opener } from './connection.ts';
 import { createNotifier, type Notifier } from './notifier.ts';
 import { createReduced, type Reduced, type ReducedOptions } from './reduced.ts';

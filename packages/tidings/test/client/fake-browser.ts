@@ -1,5 +1,5 @@
 import type { Environment } from '../../src/client/environment.ts';
-import type { Timers } from '../../src/client/options.ts';
+import type { Timers } from '../../src/client/timers.ts';
 import type { Fetch } from '../../src/client/web.ts';
 import type { LockHooks, SharedEnvironment } from '../../src/client/shared/environment.ts';
 

@@ -1,4 +1,4 @@
-import type { Timers } from '../../src/client/options.ts';
+import type { Timers } from '../../src/client/timers.ts';
 
 /** Timers that end when the test says so. */
 export interface ManualTimers extends Timers {

@@ -24,6 +24,7 @@ import { DEADLINE } from '../../../../../scripts/deadline.ts';
 import { createHub, type EventLog } from '../../../test/internals.ts';
 import { lmdbLog } from '../../logs/lmdb/index.ts';
 import { memoryLog } from '../../logs/memory/index.ts';
+import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import { createManualClock } from '../../testing/manual-clock.ts';
 import { type PortOptions, assistantUiStore, tanstackDurability } from '../index.ts';
 
@@ -157,11 +158,11 @@ describe('the store for assistant-ui', () => {
   test('nobody hangs when the process that produces a stream dies, and the stream can be produced anew', async () => {
     const path = await lmdb();
     const first = createHub({ log: lmdbLog({ path, durability: 'relaxed' }), onError: () => {} });
-    const store = open(first, { lease: 500 });
+    const store = open(first, { lease: 2000 });
     await store.acquire('s');
     await store.append('s', bytes('half '));
     await first.close({ within: 0 });
-    const next = open(startHub(lmdbLog({ path, durability: 'relaxed' })), { lease: 500 });
+    const next = open(startHub(lmdbLog({ path, durability: 'relaxed' })), { lease: 2000 });
     const read: string[] = [];
     const reading = (async () => {
       for await (const { chunk } of next.read('s', '', never())) read.push(new TextDecoder().decode(chunk));
@@ -199,6 +200,48 @@ describe('the store for assistant-ui', () => {
     expect(await reading).toBe('left');
     await store.finalize('s', 'done');
     await hub.close({ within: 0 });
+  });
+
+  test('nothing of a stream is left in the log once it can’t be read any more', async () => {
+    const clock = createManualClock();
+    const log = memoryLog({ now: clock.now });
+    const hub = createHub({ log, clock, onError: () => {} });
+    closers.push(() => hub.close({ within: 0 }));
+    const store = open(hub, { keep: 60_000, clock });
+    const pass = async (milliseconds: number): Promise<void> => {
+      for (let passed = 0; passed < milliseconds; passed += 1000) {
+        clock.advance(1000);
+        for (let i = 0; i < 5; i += 1) await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    /** What a new reader of the log would be given. */
+    const left = async (): Promise<number> => {
+      const matchers = createMatcherSet([{ pattern: 'tidings/runs/*' }]);
+      const limit = { events: 10_000, length: 1_000_000 };
+      const page = await log.read({ after: 0, wants: () => true, matchers, limit, snapshot: true });
+      return page.entries.filter(({ type }) => type === 'chunks' || type === 'stream').length;
+    };
+    await store.acquire('s');
+    for (let i = 0; i < 1200; i += 1) await store.append('s', bytes(String(i)));
+    await pass(10_000);
+    await store.finalize('s', 'done');
+    await pass(50_000);
+    expect(await left()).toBe(1201);
+    await pass(20_000);
+    expect(await left()).toBe(0);
+  });
+
+  test('a stream can’t be written for longer than its beginning stays', async () => {
+    const clock = createManualClock();
+    const hub = createHub({ log: memoryLog({ now: clock.now }), clock, onError: () => {} });
+    closers.push(() => hub.close({ within: 0 }));
+    const store = open(hub, { keep: 60_000, clock, lease: 3_000_000 });
+    await store.acquire('s');
+    for (let hours = 0; hours < 2; hours += 1) {
+      clock.advance(1_900_000);
+      for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await expect(store.append('s', bytes('late'))).rejects.toMatchObject({ code: 'run/too-long' });
   });
 });
 

@@ -7,10 +7,11 @@ import { createError } from '../../protocol/errors.ts';
 import { type Checks, aNumber, anObjectWith, assertOptions } from '../../protocol/options.ts';
 import { TidingsError } from '../../protocol/tidings-error.ts';
 import { encodeName } from '../names.ts';
+import { closing } from '../records.ts';
 
 /** Options of the ports to other SDKs. Durations in milliseconds. */
 export interface PortOptions {
-  /** How long a stream can be read after its end. Default 600,000. */
+  /** How long a stream can be read after its end. Default 600,000. Then its chunks go; an hour later if its process died. */
   readonly keep?: number;
   /** How long after its process died a stream counts as lost. Default 10,000. */
   readonly lease?: number;
@@ -58,8 +59,13 @@ interface Terms {
 const RECORD_KEY = 'record';
 const RECORD_TYPE = 'stream';
 const CHUNKS_TYPE = 'chunks';
-/** Chunks stay longer than the record, by which everybody judges whether the stream is still there. */
+/**
+ * How long a stream may be written. Its chunks stay for as long beyond `keep`, in case that their writer dies: a writer
+ * that ends removes them after `keep`.
+ */
 const LONGEST = 3_600_000;
+/** The most chunks to remove at once. */
+const REMOVED_AT_ONCE = 500;
 /** Milliseconds that a record which is being changed may take to arrive. */
 const GRACE = 200;
 const SNAPSHOT_END = 'snapshot-end';
@@ -99,6 +105,7 @@ export class StoredStreams {
       if (isConflict(error)) return undefined;
       throw error;
     }
+    const begunAt = clock.monotonic();
     let count = 0;
     let last: Promise<unknown> = Promise.resolve();
     let cancel = (): void => {};
@@ -126,6 +133,8 @@ export class StoredStreams {
     renew();
 
     const assertOpen = (): void => {
+      if (seq > 0 && clock.monotonic() - begunAt > LONGEST)
+        throw createError('run/too-long', `A stream may be written for ${LONGEST} ms.`);
       if (seq > 0) return;
       throw createError('event/conflict', `The stream ${JSON.stringify(name)} has ended.`, {
         details: { seq },
@@ -157,6 +166,7 @@ export class StoredStreams {
           const ended = { status, token, ...(error !== undefined && { error }) };
           try {
             await this.#publish(topic, ended, keep, { ifSeq: seq });
+            clock.setTimer(() => this.#clear(name, token), keep + GRACE, true);
             return true;
           } catch (cause) {
             if (isConflict(cause)) return false;
@@ -196,28 +206,34 @@ export class StoredStreams {
     for (let goesOn = true; goesOn && !signal.aborted;) {
       goesOn = false;
       let early: StoredChunks[] = [];
-      for await (const item of this.#items(name, signal, patience)) {
-        if (item === GAP) {
-          // A new snapshot has everything again.
-          goesOn = true;
-          break;
+      try {
+        for await (const item of this.#items(name, signal, patience)) {
+          if (item === GAP) {
+            // A new snapshot has everything again.
+            goesOn = true;
+            break;
+          }
+          if (item === SNAPSHOT_END) continue;
+          if (item.key === RECORD_KEY) {
+            if (item.tombstone) return undefined;
+            const record = item.json<StreamRecord>();
+            token ??= record.token;
+            // Somebody writes it anew: that is another stream.
+            if (record.token !== token) return undefined;
+            for (const chunks of early) if (chunks.token === token) next = yield* rest(chunks, next);
+            early = [];
+            if (record.status !== 'streaming') return record;
+          } else if (!item.tombstone) {
+            const chunks = item.json<StoredChunks>();
+            // In a snapshot the record, which changes with each append, comes near the end.
+            if (token === undefined) early.push(chunks);
+            else if (chunks.token === token) next = yield* rest(chunks, next);
+          }
         }
-        if (item === SNAPSHOT_END) continue;
-        if (item.key === RECORD_KEY) {
-          if (item.tombstone) return undefined;
-          const record = item.json<StreamRecord>();
-          token ??= record.token;
-          // Somebody writes it anew: that is another stream.
-          if (record.token !== token) return undefined;
-          for (const chunks of early) if (chunks.token === token) next = yield* rest(chunks, next);
-          early = [];
-          if (record.status !== 'streaming') return record;
-        } else if (!item.tombstone) {
-          const chunks = item.json<StoredChunks>();
-          // In a snapshot the record, which changes with each append, comes near the end.
-          if (token === undefined) early.push(chunks);
-          else if (chunks.token === token) next = yield* rest(chunks, next);
-        }
+      } catch (error) {
+        // A reader that was cut off begins again.
+        goesOn = token !== undefined && isUnavailable(error) && !this.#gateway.closing;
+        if (!goesOn) throw error;
       }
     }
     return undefined;
@@ -225,12 +241,31 @@ export class StoredStreams {
 
   /** Deletes the stream, whoever writes it. */
   async remove(name: string): Promise<void> {
-    const topic = topicOf(name);
     const { record, keys } = await this.#look(name);
     // The record first: readers leave with it.
-    const all = [...(record === undefined ? [] : [RECORD_KEY]), ...keys];
-    const events = all.map((key) => ({ topics: topic, data: null, key, tombstone: true, private: true }));
-    if (events.length > 0) await this.#gateway.publish(events);
+    await this.#delete(topicOf(name), [...(record === undefined ? [] : [RECORD_KEY]), ...keys]);
+  }
+
+  /** Removes what is left of an ended stream: readers can't tell any more that it was there. */
+  #clear(name: string, token: string): void {
+    const clear = async (): Promise<void> => {
+      const { keys } = await this.#look(name);
+      await this.#delete(
+        topicOf(name),
+        keys.filter((key) => key.startsWith(`${token}/`)),
+      );
+    };
+    // With the hub closed, or its log unavailable, they go by their own time.
+    clear().catch(() => {});
+  }
+
+  async #delete(topic: string, keys: readonly string[]): Promise<void> {
+    for (let i = 0; i < keys.length; i += REMOVED_AT_ONCE) {
+      const some = keys.slice(i, i + REMOVED_AT_ONCE);
+      await this.#gateway.publish(
+        some.map((key) => ({ topics: topic, data: null, key, tombstone: true, private: true })),
+      );
+    }
   }
 
   async #look(name: string): Promise<{
@@ -278,6 +313,7 @@ export class StoredStreams {
           yield SNAPSHOT_END;
         }
       }
+      if (!controller.signal.aborted) throw closing();
     } finally {
       cancel();
       signal.removeEventListener('abort', leave);
@@ -320,8 +356,12 @@ function topicOf(name: string): string {
   return `${RUNS_PREFIX}stream/${encodeName('stream', name)}`;
 }
 
+function isUnavailable(error: unknown): boolean {
+  return error instanceof TidingsError && error.code === 'hub/unavailable';
+}
+
 function isClosed(error: unknown): boolean {
-  return error instanceof TidingsError && (error.code === 'log/closed' || error.code === 'hub/unavailable');
+  return isUnavailable(error) || (error instanceof TidingsError && error.code === 'log/closed');
 }
 
 function isConflict(error: unknown): boolean {

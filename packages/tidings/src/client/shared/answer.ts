@@ -1,6 +1,7 @@
 import { GAP, GOODBYE, LABEL, type Gap, WELCOME } from '../../protocol/control.ts';
 import { createDecoder, type DecodedEvent } from '../../protocol/decode.ts';
 import { encodeFrame } from '../../protocol/encode.ts';
+import { readNotice } from '../../protocol/notice.ts';
 import { type Matcher, matcherKey } from '../../protocol/matcher.ts';
 
 /** A response, whatever the `fetch` in use makes of it. */
@@ -62,8 +63,8 @@ export async function readAnswer(
       stopped = !handlers.first(introductionOf(event, asked), event);
       return;
     }
-    if (event.type === LABEL) labelled = topicsOf(event.data) > 0;
-    else if (event.type === GOODBYE && isWait(event.data)) complete = true;
+    if (event.type === LABEL) labelled = readNotice(event.data).topics.length > 0;
+    else if (event.type === GOODBYE && readNotice(event.data).reason === 'wait') complete = true;
     else handlers.event(event, own, labelled);
   }
 
@@ -106,16 +107,10 @@ export function gapFrame(gaps: readonly Gap[], id: string): string {
 /** Nothing, unless a hub says that its stream is for what was asked and who may share it. */
 function introductionOf({ type, data }: DecodedEvent, asked: readonly Matcher[]): Introduction | undefined {
   if (type !== WELCOME) return undefined;
-  const welcome = parse(data);
-  const { connection, heartbeat, audience, topics, gaps } = welcome;
-  if (typeof audience !== 'string' || !Array.isArray(topics)) return undefined;
-  if (asked.length > 0 && !areSame(asked, topics as readonly Matcher[])) return undefined;
-  return {
-    connection: typeof connection === 'string' ? connection : '',
-    heartbeat: typeof heartbeat === 'number' ? heartbeat : undefined,
-    audience,
-    gaps: Array.isArray(gaps) ? (gaps as readonly Gap[]) : [],
-  };
+  const { connection = '', heartbeat, audience, topics, gaps } = readNotice(data);
+  if (audience === undefined) return undefined;
+  if (asked.length > 0 && !areSame(asked, topics)) return undefined;
+  return { connection, heartbeat, audience, gaps };
 }
 
 /** Events of a topic that the app adds to those asked for would be for no tab. */
@@ -123,22 +118,4 @@ function areSame(asked: readonly Matcher[], got: readonly Matcher[]): boolean {
   const keys = new Set(asked.map(matcherKey));
   const gotKeys = new Set(got.map(matcherKey));
   return keys.size === gotKeys.size && [...keys].every((key) => gotKeys.has(key));
-}
-
-function topicsOf(data: string): number {
-  const { topics } = parse(data);
-  return Array.isArray(topics) ? topics.length : 0;
-}
-
-function isWait(data: string): boolean {
-  return parse(data)['reason'] === 'wait';
-}
-
-function parse(data: string): Readonly<Record<string, unknown>> {
-  try {
-    return (JSON.parse(data) ?? {}) as Record<string, unknown>;
-  } catch {
-    // Not a hub's.
-    return {};
-  }
 }

@@ -24,6 +24,9 @@ export interface LockHooks {
   lost(): void;
 }
 
+/** Milliseconds. */
+const DENIED_WITHIN = 500;
+
 interface Page {
   addEventListener(type: string, task: () => void): void;
   removeEventListener(type: string, task: () => void): void;
@@ -35,10 +38,14 @@ interface Locks {
     options: { readonly steal?: boolean; readonly signal?: AbortSignal },
     hold: () => Promise<void>,
   ): Promise<void>;
+  query(): Promise<unknown>;
 }
 
-/** Web Locks and broadcast channels. Browsers offer locks in secure contexts only: HTTPS and localhost. */
-export function webSharedEnvironment(): SharedEnvironment | undefined {
+/**
+ * Web Locks and broadcast channels. Browsers offer locks in secure contexts only, HTTPS and localhost, and deny them to
+ * sandboxed frames and where the user allows no storage.
+ */
+export async function webSharedEnvironment(): Promise<SharedEnvironment | undefined> {
   const { navigator, document, BroadcastChannel } = globalThis as unknown as {
     readonly navigator?: { readonly locks?: Locks };
     readonly document?: Page;
@@ -50,6 +57,13 @@ export function webSharedEnvironment(): SharedEnvironment | undefined {
   };
   const locks = navigator?.locks;
   if (locks === undefined || BroadcastChannel === undefined) return undefined;
+  if (await isDenied(locks)) return undefined;
+  try {
+    new BroadcastChannel('tidings').close();
+  } catch {
+    // A `SecurityError`, as with the locks.
+    return undefined;
+  }
   return {
     channel(name, listener) {
       const channel = new BroadcastChannel(name);
@@ -70,7 +84,22 @@ export function webSharedEnvironment(): SharedEnvironment | undefined {
   };
 }
 
-function requestLock(locks: Locks, name: string, steal: boolean, { granted, lost }: LockHooks): () => void {
+/**
+ * A page that may have no locks learns so at once: https://w3c.github.io/web-locks/#api-lock-manager-query. One that is
+ * prerendered gets no answer before it is shown, and mustn't wait for it with its first request.
+ */
+function isDenied(locks: Locks): Promise<boolean> {
+  const soon = new Promise<boolean>((resolve) => setTimeout(resolve, DENIED_WITHIN, false));
+  return Promise.race([
+    locks.query().then(
+      () => false,
+      () => true,
+    ),
+    soon,
+  ]);
+}
+
+function requestLock(locks: Locks, name: string, steal: boolean, hooks: LockHooks): () => void {
   const controller = new AbortController();
   let release: (() => void) | undefined;
   let isOver = false;
@@ -78,15 +107,17 @@ function requestLock(locks: Locks, name: string, steal: boolean, { granted, lost
     if (isOver) return Promise.resolve();
     return new Promise((resolve) => {
       release = resolve;
-      granted();
+      hooks.granted();
     });
   };
   // A request that steals has no signal: https://w3c.github.io/web-locks/#api-lock-manager-request
   const options = steal ? { steal } : { signal: controller.signal };
-  locks.request(name, options, hold).catch(() => {
-    // Aborted by us, or stolen by another tab.
-    if (!isOver) lost();
+  locks.request(name, options, hold).catch((error: unknown) => {
+    if (isOver) return;
     isOver = true;
+    // Stolen by another tab: "reject its released promise with an "AbortError" DOMException". Whoever gets no locks at all
+    // must not ask again and again.
+    if ((error as Error).name === 'AbortError') hooks.lost();
   });
   return () => {
     isOver = true;

@@ -6,6 +6,9 @@ import { until } from '../../../test/http/deadline.ts';
 import { sse } from '../../fetch/index.ts';
 import { createHub, type Hub } from '../../index.ts';
 import { connect, type EventClient } from '../index.ts';
+// What clients load on demand is here from the start: with clocks that are so fast, a busy machine would be too late.
+import '../changing-topics.ts';
+import '../sharing.ts';
 
 const RUNS = Number(process.env['TIDINGS_MODEL_RUNS'] ?? 40);
 /** How much faster than a real browser's the clocks are. */

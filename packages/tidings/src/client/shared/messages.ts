@@ -1,5 +1,12 @@
 import type { Matcher } from '../../protocol/matcher.ts';
 
+/**
+ * The version of these messages, which is part of the names of channels and locks. While a new version of an app is
+ * deployed, tabs with either version of this code are open: those that don't speak the same don't hear each other. Raise
+ * it with any change of the messages or their meaning.
+ */
+export const MESSAGES_VERSION = 1;
+
 /** An event of the shared stream. */
 export interface SharedEvent {
   /** The matchers by which it came, as `matcherKey` has them. Undefined: it is for all tabs. */
@@ -41,3 +48,36 @@ export type TabMessage =
   | { readonly type: 'ping' };
 
 export type Message = LeaderMessage | TabMessage;
+
+const KINDS: Readonly<Record<string, string>> = {
+  term: 'string',
+  n: 'number',
+  tab: 'string',
+  request: 'number',
+  at: 'string',
+  topics: 'object',
+  events: 'object',
+  failed: 'boolean',
+};
+
+/** What each message has, apart from what may be undefined. */
+const PARTS: Readonly<Record<Message['type'], string>> = {
+  lead: 'term n',
+  joined: 'term n tab request at',
+  refused: 'term n tab request',
+  events: 'term n events at',
+  down: 'term n failed',
+  pong: 'term n',
+  join: 'tab request topics at',
+  leave: 'tab',
+  ping: '',
+};
+
+/** Whether this came from a tab that speaks the same: any script of the origin can write into the channel. */
+export function isMessage(value: unknown): value is Message {
+  const message = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const { type } = message;
+  if (typeof type !== 'string' || !Object.hasOwn(PARTS, type)) return false;
+  const parts = PARTS[type as Message['type']].match(/\w+/g) ?? [];
+  return parts.every((part) => message[part] !== null && typeof message[part] === KINDS[part]);
+}

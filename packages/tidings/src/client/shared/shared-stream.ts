@@ -3,8 +3,9 @@ import { encodeFrame } from '../../protocol/encode.ts';
 import type { Matcher } from '../../protocol/matcher.ts';
 import { type Answer, type Bytes, frameOf, gapFrame, type Introduction, readAnswer } from './answer.ts';
 import type { SharedEnvironment } from './environment.ts';
-import { type Group, joinGroup, type OpenUpstream, type SharedTimers } from './group.ts';
-import type { SharedEvent } from './messages.ts';
+import { type Group, joinGroup, type SharedTimers } from './group.ts';
+import type { OpenUpstream } from './leadership.ts';
+import { MESSAGES_VERSION, type SharedEvent } from './messages.ts';
 import { createQueue, type Queue } from './queue.ts';
 import { newTab, nextTab, type TabEffect, type TabInput, type TabState } from './tab.ts';
 
@@ -244,7 +245,7 @@ export function createSharedStream(options: SharedStreamOptions): SharedStream {
     const tab = newName(random);
     const its = joinGroup({
       ...options,
-      name: `tidings ${options.name} ${audience}`,
+      name: `tidings ${MESSAGES_VERSION} ${options.name} ${audience}`,
       audience,
       tab,
       onReady: () => {

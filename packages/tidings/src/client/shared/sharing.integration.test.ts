@@ -5,7 +5,10 @@ import { startHub } from '../../../test/http/hub.ts';
 import { sse } from '../../fetch/index.ts';
 import { type Hub, type HubOptions, memoryLog } from '../../index.ts';
 import { type ClientOptions, connect, type EventClient } from '../index.ts';
-import type { Timers } from '../options.ts';
+import type { Timers } from '../timers.ts';
+// What clients load on demand is here from the start: with clocks that are so fast, a busy machine would be too late.
+import '../changing-topics.ts';
+import '../sharing.ts';
 
 /** How much faster than a real browser's the clocks are. */
 const SPEED = 10;

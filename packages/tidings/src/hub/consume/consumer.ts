@@ -55,6 +55,8 @@ interface Term {
  * A named reader with a cursor on the log. Of all hubs that have it, the one with the lease reads on from the cursor, one
  * event after the other. Lease and cursor are states on the log, written under conditions: a hub that has lost the lease
  * without noticing can't move the cursor.
+ *
+ * Longer than other files because the order of lease, cursor and handler, on which "at least once" rests, should be in one view.
  */
 export class NamedConsumer implements Consumer {
   readonly #name: string;

@@ -363,7 +363,7 @@ export class Connection implements Receiver, Task {
    */
   rewind(end: number): void {
     this.#leaveLive(this.#delivery.log.tail.head);
-    this.#subscription.lastPage = undefined;
+    this.#delivery.subscriptions.pages.drop(this.#subscription);
     this.#subscription.lastStates = undefined;
     this.#subscription.lastReplay = undefined;
     this.#reader?.rewind(end, this.#phase === 'opening');
@@ -446,7 +446,12 @@ export class Connection implements Receiver, Task {
 
   /** Reads on, in turns with others, until the peer's buffer is full or the head is reached. */
   #pump(): void {
-    if (this.#canRead) this.#delivery.turns.take(this);
+    const reader = this.#reader;
+    if (reader === undefined || !this.#canRead) return;
+    // At the head there is nothing to read, and no turn to wait for (`resume`).
+    const { fanOut, turns } = this.#delivery;
+    const isAtHead = this.#reading === undefined && reader.isAt(fanOut.readable);
+    if (!isAtHead || this.#join(reader.cursor) !== 'done') turns.take(this);
   }
 
   /** Asked where the compiler can't know that the phase has changed since it was looked at. */
@@ -505,7 +510,6 @@ export class Connection implements Receiver, Task {
     this.#pushedBefore = subscription.pushed.bytes;
     this.#pushedEventsBefore = subscription.pushed.events;
     if (subscription.live.size < subscription.receivers) return 'done';
-    subscription.lastPage = undefined;
     subscription.lastStates = undefined;
     subscription.lastReplay = undefined;
     return 'done';

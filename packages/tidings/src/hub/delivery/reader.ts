@@ -4,8 +4,10 @@ import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts
 import type { LogEntry } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import type { PageLimit } from '../../log/page.ts';
-import { type Verdict, isPublicOnly, needsSnapshot, newLosses, trimmedGaps } from './resume.ts';
+import { lossesFor, needsSnapshot, newLosses, trimmedGaps } from './gaps.ts';
+import type { Verdict } from './resume.ts';
 import type { Output } from './sink.ts';
+import type { RecentPages } from './recent-pages.ts';
 import { looksFor } from './tuning.ts';
 import { type SharedPage, type SharedStates, type Subscription, wants } from './subscription.ts';
 
@@ -28,6 +30,7 @@ interface Snapshot {
 /** The parts of a hub that readers need. */
 export interface Source {
   readonly log: EventLog;
+  readonly subscriptions: { readonly pages: RecentPages };
   readonly counters: { delivered: number };
   readonly tally: { gap(reason: GapReason): void };
 }
@@ -38,6 +41,8 @@ export type Reading = () => Output | undefined;
 /**
  * The position of a connection behind the head, and how it reads on: first a snapshot if one is due, then page after
  * page of the log. A connection has a reader only while it is behind.
+ *
+ * Longer than other files because what a peer gets next is decided in one place, by state that all kinds of reading share.
  */
 export class Reader {
   /** The peer has everything up to this seq. */
@@ -180,12 +185,13 @@ export class Reader {
 
   #nextPage(subscription: Subscription, end: number): SharedPage {
     const { tail } = this.#source.log;
-    const last = subscription.lastPage;
-    if (last?.after === this.cursor && last.next <= end) return last;
+    const { pages } = this.#source.subscriptions;
+    const last = pages.of(subscription);
+    if (last?.after === this.cursor && last.head === tail.head && last.next <= end) return last;
     const { wanted } = subscription;
     const page = tail.read(this.cursor, wantsUpTo(subscription, end), limitFor(wanted), wanted);
     const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end), true);
-    if (subscription.receivers > 1) subscription.lastPage = shared;
+    if (subscription.receivers > 1) pages.add(subscription, shared);
     return shared;
   }
 
@@ -195,15 +201,15 @@ export class Reader {
     next: number,
     areShared: boolean,
   ): SharedPage {
-    const { epoch } = this.#source.log.tail;
+    const { epoch, head } = this.#source.log.tail;
     const output = entries.length === 0 ? undefined : format.events(entries, epoch, areShared);
-    return { after: this.cursor, next, output, events: entries.length };
+    return { after: this.cursor, head, next, output, events: entries.length };
   }
 
   /** Reads below the tail. A gap notice about events that retention took comes before the page that lacks them. */
   async #readLog(subscription: Subscription, end: number): Promise<Reading> {
     const { log } = this.#source;
-    const { wanted, granted, format } = subscription;
+    const { wanted, format } = subscription;
     const after = this.cursor;
     const { epoch } = log.tail;
     const page = await log.read({
@@ -212,7 +218,7 @@ export class Reader {
       matchers: wanted,
       limit: limitFor(wanted),
     });
-    const all = await log.losses(after, wanted, isPublicOnly(granted));
+    const all = await lossesFor(log, after, subscription);
     return () => {
       // A page of an earlier epoch may have events that are lost now.
       if (log.tail.epoch !== epoch) return undefined;
@@ -270,6 +276,7 @@ export class Reader {
     until: number,
   ): Promise<() => SharedPage> {
     const { log } = this.#source;
+    const { head } = log.tail;
     const wantsEntry = wantsUpTo(subscription, until);
     const { entries, next } = await log.read({
       after,
@@ -283,6 +290,7 @@ export class Reader {
     return () =>
       (page ??= {
         after,
+        head,
         next,
         output: subscription.format.snapshot?.(entries, cursor),
         events: entries.length,

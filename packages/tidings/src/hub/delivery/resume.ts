@@ -1,9 +1,9 @@
 import type { Gap, GapReason } from '../../protocol/control.ts';
 import type { Start } from '../../protocol/cursor.ts';
-import { type Matcher, matcherKey } from '../../protocol/matcher.ts';
 import type { EventLog, Loss } from '../../log/event-log.ts';
 import { type Descent, locate } from '../../log/lineage.ts';
-import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
+import type { MatcherSet } from '../../protocol/matcher-set.ts';
+import { lossesFor, lostOrSkipped, needsSnapshot, newLosses, trimmedGaps } from './gaps.ts';
 import type { Replay } from './replay.ts';
 
 /** Where a connection begins to read, and what its welcome says about that. */
@@ -34,7 +34,7 @@ export async function judge(
   log: EventLog,
   bound: (after: number) => Replay | Promise<Replay>,
 ): Promise<Verdict> {
-  const { start, otherwise, reconnects, wanted, granted } = request;
+  const { start, otherwise, reconnects, wanted } = request;
   const { tail } = log;
   const isNew = !reconnects && log.rules.canBeState(wanted);
   if (start === 'head') return beginAt(tail.head, log.rules.canBeState(wanted));
@@ -60,8 +60,7 @@ export async function judge(
   if (standing.is === 'rewound') return gapAt(standing.seq, 'epoch', log, wanted);
   const { seq, skipped } = await bound(standing.seq);
   // After the search for what is skipped, which couldn't see events that retention took before it came there.
-  const losses =
-    standing.seq >= log.newestLoss ? [] : await log.losses(standing.seq, wanted, isPublicOnly(granted));
+  const losses = standing.seq >= log.newestLoss ? [] : await lossesFor(log, standing.seq, request);
   const missing = lostOrSkipped(losses, skipped, wanted);
   return {
     seq,
@@ -74,54 +73,20 @@ export async function judge(
 
 /** `earliest` asks only for what is retained: events that were lost before are no gap. */
 async function judgeEarliest(
-  { wanted, granted }: Asked,
+  asked: Asked,
   log: EventLog,
   bound: (after: number) => Replay | Promise<Replay>,
 ): Promise<Verdict> {
   const { floor } = log;
-  const publicOnly = isPublicOnly(granted);
-  const before = await log.losses(floor, wanted, publicOnly);
+  const before = await lossesFor(log, floor, asked);
   const replay = bound(floor);
   if (!(replay instanceof Promise)) return { ...beginAt(replay.seq), losses: before };
   const { seq, skipped } = await replay;
-  const losses = await log.losses(floor, wanted, publicOnly);
+  const losses = await lossesFor(log, floor, asked);
   const told = new Map<string, number>();
   newLosses(before, told);
-  const missing = lostOrSkipped(newLosses(losses, told), skipped, wanted);
+  const missing = lostOrSkipped(newLosses(losses, told), skipped, asked.wanted);
   return { ...beginAt(seq, needsSnapshot(missing, log)), gaps: trimmedGaps(missing), losses };
-}
-
-function lostOrSkipped(
-  losses: readonly Loss[],
-  skipped: readonly Matcher[],
-  { matchers }: MatcherSet,
-): readonly Matcher[] {
-  const keys = new Set([...losses.map(({ matcher }) => matcher), ...skipped].map(matcherKey));
-  return keys.size === 0 ? [] : matchers.filter((matcher) => keys.has(matcherKey(matcher)));
-}
-
-export function trimmedGaps(topics: readonly Matcher[]): readonly Gap[] {
-  return topics.length === 0 ? [] : [{ topics, reason: 'trimmed' }];
-}
-
-/** On a state topic, the snapshot makes up for missing events. */
-export function needsSnapshot(topics: readonly Matcher[], log: EventLog): boolean {
-  return topics.length > 0 && log.rules.canBeState(createMatcherSet(topics));
-}
-
-/**
- * Whether a connection gets no private events at all. One that was granted topics may get an event by a topic that it
- * didn't ask for, so all losses of its topics count.
- */
-export function isPublicOnly(granted: MatcherSet): boolean {
-  return granted.topics.size === 0 && granted.patterns.length === 0;
-}
-
-/** The losses that a reader does not know yet. Remembers them in `told`, by their number. */
-export function newLosses(losses: readonly Loss[], told: Map<string, number>): readonly Loss[] {
-  const news = losses.filter(({ matcher, count }) => count > (told.get(matcherKey(matcher)) ?? 0));
-  for (const { matcher, count } of news) told.set(matcherKey(matcher), count);
-  return news;
 }
 
 function beginAt(seq: number, snapshot = false): Verdict {

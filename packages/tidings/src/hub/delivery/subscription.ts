@@ -2,6 +2,7 @@ import type { LogEntry } from '../../log/entry.ts';
 import { PRESENCE_PREFIX } from '../../protocol/matcher.ts';
 import type { MatcherSet } from '../../protocol/matcher-set.ts';
 import type { Format } from './format.ts';
+import { RecentPages } from './recent-pages.ts';
 import type { Replay } from './replay.ts';
 import type { Output } from './sink.ts';
 import { TopicIndex } from './topic-index.ts';
@@ -38,9 +39,7 @@ export interface Subscription {
   receivers: number;
   /** The entries that the next flush has for the receivers. */
   batch: LogEntry[];
-  /** The page read last, for the next receiver at the same cursor. */
-  lastPage: SharedPage | undefined;
-  /** The same of snapshots. */
+  /** The page of a snapshot read last, for the next receiver at the same cursor. */
   lastStates: SharedStates | undefined;
   /** Where connections with the same cursor begin. */
   lastReplay: SharedReplay | undefined;
@@ -48,6 +47,8 @@ export interface Subscription {
 
 export interface SharedPage {
   readonly after: number;
+  /** The tail's when it was read: a newer event may supersede some of the page's. */
+  readonly head: number;
   /** Everything up to here was looked at. */
   readonly next: number;
   readonly output: Output | undefined;
@@ -95,6 +96,7 @@ export function mayRead(subscription: Subscription, entry: LogEntry): boolean {
 /** All subscriptions, by their topics and grants. */
 export class Subscriptions {
   readonly index: TopicIndex<Subscription> = new TopicIndex();
+  readonly pages: RecentPages = new RecentPages();
   readonly #byKey = new Map<string, Subscription>();
 
   get size(): number {
@@ -119,7 +121,6 @@ export class Subscriptions {
         pushed: { bytes: 0, events: 0, at: 0 },
         receivers: 0,
         batch: [],
-        lastPage: undefined,
         lastStates: undefined,
         lastReplay: undefined,
       };
@@ -136,5 +137,6 @@ export class Subscriptions {
     if (subscription.receivers > 0) return;
     this.#byKey.delete(subscription.key);
     this.index.remove(subscription);
+    this.pages.drop(subscription);
   }
 }

@@ -66,20 +66,20 @@ export class TopicIndex<Subscription extends Indexed> {
 
   /** The subscriptions that match one of the topics, each once. */
   match(topics: readonly [string, ...string[]]): Iterable<Subscription> {
-    const [topic, ...others] = topics;
-    const groups = this.#groups(topic);
-    if (others.length === 0 && groups.length === 0) return each(this.#exact.get(topic));
-    const found = new Set(each(this.#exact.get(topic)));
-    collect(groups, found);
-    for (const other of others) {
-      for (const subscription of each(this.#exact.get(other))) found.add(subscription);
-      collect(this.#groups(other), found);
+    const [only] = topics;
+    if (topics.length === 1 && this.#groups(only).length === 0) return each(this.#exact.get(only));
+    const found = new Set<Subscription>();
+    for (const topic of topics) {
+      for (const subscription of each(this.#exact.get(topic))) found.add(subscription);
+      collect(this.#groups(topic), found);
     }
     return found;
   }
 
   #groups(topic: string): readonly PatternGroup<Subscription>[] {
-    return this.#patterns.size === 0 || isTag(topic) ? [] : this.#cache.matching(topic, this.#patterns.size);
+    return this.#patterns.size === 0 || isTag(topic)
+      ? NONE
+      : this.#cache.matching(topic, this.#patterns.size);
   }
 
   *#beginningLike(topic: string): Generator<PatternGroup<Subscription>> {
@@ -136,9 +136,11 @@ function collect<T>(groups: readonly PatternGroup<T>[], found: Set<T>): void {
   for (const { subscriptions } of groups) for (const one of each(subscriptions)) found.add(one);
 }
 
+const NONE: readonly never[] = [];
+
 function each<T>(all: OneOrMore<T> | undefined): Iterable<T> {
   if (all instanceof Set) return all;
-  return all === undefined ? [] : [all];
+  return all === undefined ? NONE : [all];
 }
 
 function withOne<T>(all: OneOrMore<T> | undefined, one: T): OneOrMore<T> {

@@ -38,6 +38,8 @@ const NO_RULE = { interval: 250, members: 0 };
  * Presence over all nodes of a cluster. Each node tells the others its own members, as states on the log; every node sums
  * them in the log's order. For each topic one node is responsible, on which all agree: it announces the sum whenever it
  * differs from what was announced last, whoever did that.
+ *
+ * Longer than other files because telling and announcing share what a node knows, and their timers wait for each other.
  */
 export class SharedPresence implements PresenceCounter, LedgerReader, NodesListener {
   readonly #options: SharedPresenceOptions;

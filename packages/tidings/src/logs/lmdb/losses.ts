@@ -1,14 +1,6 @@
 import { type LogEntry, isTag } from '../../log/index.ts';
-import {
-  LOSS_KINDS,
-  type LogState,
-  type LossKind,
-  type LossRecord,
-  type LossState,
-  type LossTables,
-  type Store,
-  topicKey,
-} from './store.ts';
+import { LOSS_KINDS, type LogState, type LossKind, type LossRecord, type LossState } from './log-state.ts';
+import { type LossTables, type Store, topicKey } from './store.ts';
 
 /** Topics whose newest loss is known; beyond, those lost longest ago are only known together. */
 const MAX_LOSSES = 100_000;

@@ -4,7 +4,8 @@ import { createRequire } from 'node:module';
 import { createLogError, extendLineage, TidingsError } from '../../log/index.ts';
 import type { Durability } from './durability.ts';
 import { type Owner, bootId, isOwn, isRunning, ownProcess } from './owner.ts';
-import { FORMAT, type Store, lineageOf, openTables, readState } from './store.ts';
+import { readState } from './log-state.ts';
+import { FORMAT, type Store, lineageOf, openTables } from './store.ts';
 import { assertFormat, assertWhole, identityOf } from './data-file.ts';
 
 export interface OpenOptions {

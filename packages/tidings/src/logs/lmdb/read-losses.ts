@@ -8,17 +8,8 @@ import {
   isLossOf,
   lossesAfter,
 } from '../../log/index.ts';
-import {
-  LOSS_KINDS,
-  type LogState,
-  type LossKind,
-  type LossRecord,
-  type LossTables,
-  type Store,
-  isShortened,
-  readState,
-  topicKey,
-} from './store.ts';
+import { LOSS_KINDS, type LogState, type LossKind, type LossRecord, readState } from './log-state.ts';
+import { type LossTables, type Store, isShortened, topicKey } from './store.ts';
 
 /** The most losses to look at for an answer; patterns, each of which is compared with their topics, make it fewer. */
 const MAX_SCANNED = 5000;

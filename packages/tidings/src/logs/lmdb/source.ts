@@ -1,7 +1,8 @@
 import type { LogEntry, LogSource, SourcePage } from '../../log/index.ts';
 import { scanLog } from './read.ts';
 import { topicsLost } from './read-losses.ts';
-import { type Store, findEntry, lineageOf, readState } from './store.ts';
+import { readState } from './log-state.ts';
+import { type Store, findEntry, lineageOf } from './store.ts';
 
 /** The follower's source for processes that share a log. */
 export function lmdbSource(store: Store): LogSource {

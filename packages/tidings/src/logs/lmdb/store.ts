@@ -1,67 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
-import { beginChecksum, checksumOfData, mixNumber, mixOptional, mixText } from './checksum.ts';
-import { type Lineage, type LogEntry, type LogTime, START, TopicWalks } from '../../log/index.ts';
+import { type Lineage, type LogEntry, TopicWalks } from '../../log/index.ts';
+import type { LossKind, LossRecord } from './log-state.ts';
+import { type EventRecord, toEntry, toRecord } from './record.ts';
 
 /** Raised when records change in a way that older code could not read. */
-export const FORMAT = 5;
-
-/** A stored event: msgpack of a tuple, which is shorter than of an object. */
-export type EventRecord = readonly [
-  time: number,
-  topics: readonly [string, ...string[]],
-  type: string | null,
-  data: string,
-  id: string | null,
-  key: string | null,
-  isPrivate: boolean,
-  isTombstone: boolean,
-  headSum: number,
-  dataSum: number,
-  canonical?: string | null,
-  expiresAt?: number | null,
-  publishedAt?: number | null,
-];
-
-/** The log's own state: one record, written with each transaction. */
-export interface LogState {
-  head: number;
-  /** Of the events that count against the log's bounds. */
-  events: number;
-  bytes: number;
-  time: LogTime;
-  /** Retention has looked at everything up to this seq, and left only the newest events of keys there. */
-  trimmedTo: number;
-  /** The newest seq that retention took. */
-  newestLoss: number;
-  /** How many events retention has taken. */
-  lossCount: number;
-  public: LossState;
-  private: LossState;
-  /** The last topic that was looked at for events too old. */
-  sweptTo: string;
-}
-
-/** What is known of all lost events of one kind together. */
-export interface LossState {
-  readonly all: LossRecord;
-  /** How many topics have a record of their loss; and the combined loss of the others. */
-  readonly records: number;
-  readonly forgotten: LossRecord;
-}
-
-/** Public events are counted apart from private ones (`LossTally`). */
-export type LossKind = 'public' | 'private';
-export const LOSS_KINDS: readonly LossKind[] = ['public', 'private'];
+export const FORMAT = 6;
 
 export interface LossTables {
   /** Topic → its loss; and [count, topic] → seq, to forget the oldest losses first. */
   readonly byTopic: Database<LossRecord, string>;
   readonly byCount: Database<number, [number, string]>;
 }
-
-/** As in `Loss`. */
-export type LossRecord = readonly [seq: number, count: number];
 
 export interface GroupSize {
   readonly events: number;
@@ -139,93 +89,8 @@ export function openTables(root: RootDatabase): Store {
   };
 }
 
-const NO_LOSSES: LossState = { all: [0, 0], records: 0, forgotten: [0, 0] };
-const EMPTY: LogState = {
-  head: 0,
-  events: 0,
-  bytes: 0,
-  time: START,
-  trimmedTo: 0,
-  newestLoss: 0,
-  lossCount: 0,
-  public: NO_LOSSES,
-  private: NO_LOSSES,
-  sweptTo: '',
-};
-
-/** A copy, which `writeState` puts back. */
-export function readState(store: Store): LogState {
-  return { ...EMPTY, ...(store.meta.get('state') as LogState | undefined) };
-}
-
 export function lineageOf({ meta }: Store): Lineage {
   return (meta.get('lineage') as Lineage | undefined) ?? [];
-}
-
-export function writeState(store: Store, state: LogState): void {
-  store.meta.putSync('state', state);
-}
-
-/** @throws {Error} if the record differs from the written one. */
-export function toEntry(seq: number, record: EventRecord): LogEntry {
-  const [, , , data, , , , , , dataSum] = record;
-  if (dataSum !== checksumOfData(data)) throw damaged(seq);
-  return toDoomedEntry(seq, record);
-}
-
-/** An entry that is about to be removed: its data is not checked. Throws if anything else is damaged. */
-export function toDoomedEntry(seq: number, record: EventRecord): LogEntry {
-  const [time, topics, type, data, id, key, isPrivate, isTombstone, headSum] = record;
-  const canonical = record[10] ?? undefined;
-  const expiresAt = record[11] ?? undefined;
-  const publishedAt = record[12] ?? undefined;
-  const flags = (isPrivate ? 1 : 0) + (isTombstone ? 2 : 0);
-  const sum = withTimes(
-    checksumOfHead(seq, time, topics, flags, type, id, key, canonical),
-    expiresAt,
-    publishedAt,
-  );
-  if (headSum !== sum) throw damaged(seq);
-  return {
-    seq,
-    time,
-    topics,
-    ...(canonical !== undefined && { canonical }),
-    ...(expiresAt !== undefined && { expiresAt }),
-    ...(publishedAt !== undefined && { publishedAt }),
-    type: type ?? undefined,
-    data,
-    id: id ?? undefined,
-    key: key ?? undefined,
-    tombstone: isTombstone,
-    private: isPrivate,
-    frame: undefined,
-  };
-}
-
-function damaged(seq: number): Error {
-  return new Error(`The record of event ${seq} is damaged.`);
-}
-
-function checksumOfHead(
-  seq: number,
-  time: number,
-  topics: readonly string[],
-  flags: number,
-  type: string | null,
-  id: string | null,
-  key: string | null,
-  canonical: string | undefined,
-): number {
-  let sum = mixNumber(mixNumber(beginChecksum(seq), time), flags);
-  for (const topic of topics) sum = mixText(sum, topic);
-  return mixOptional(mixOptional(mixOptional(mixOptional(sum, type), id), key), canonical) | 0;
-}
-
-/** Most events have neither. */
-function withTimes(sum: number, expiresAt?: number, publishedAt?: number): number {
-  if (expiresAt === undefined && publishedAt === undefined) return sum;
-  return mixNumber(mixNumber(sum, expiresAt ?? 0), publishedAt ?? 0) | 0;
 }
 
 /** LMDB's keys end at 1,978 bytes; a topic may have 3,072. A longer one is known by its beginning and its hash. */
@@ -291,28 +156,8 @@ function noteDamage({ damage }: Store, seq: number): void {
 
 /** Adds an event to the tables. Like all functions below, it runs inside of a write transaction. */
 export function putEntry(store: Store, entry: LogEntry): void {
-  const { seq, time, topics, type = null, data, id = null, key = null, tombstone, canonical } = entry;
-  const { expiresAt, publishedAt } = entry;
-  const flags = (entry.private ? 1 : 0) + (tombstone ? 2 : 0);
-  const headSum = withTimes(
-    checksumOfHead(seq, time, topics, flags, type, id, key, canonical),
-    expiresAt,
-    publishedAt,
-  );
-  const dataSum = checksumOfData(data);
-  const hasMore = canonical !== undefined || expiresAt !== undefined || publishedAt !== undefined;
-  store.events.putSync(
-    seq,
-    hasMore
-      ? [
-          ...([time, topics, type, data, id, key, entry.private, tombstone, headSum, dataSum] as const),
-          canonical ?? null,
-          expiresAt ?? null,
-          publishedAt ?? null,
-        ]
-      : [time, topics, type, data, id, key, entry.private, tombstone, headSum, dataSum],
-  );
-  for (const topic of topics) store.topics.putSync([topicKey(topic), seq], 0);
+  store.events.putSync(entry.seq, toRecord(entry));
+  for (const topic of entry.topics) store.topics.putSync([topicKey(topic), entry.seq], 0);
 }
 
 export function removeEntry(store: Store, { seq, topics }: LogEntry): void {

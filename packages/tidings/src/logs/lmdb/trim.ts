@@ -1,7 +1,8 @@
 import { type LogEntry, type Retention, boundsOf, isCounted, sizeOf } from '../../log/index.ts';
 import { countLoss } from './losses.ts';
 import { forgetState, isKept } from './states.ts';
-import { entriesFrom, findEntry, removeEntry, toDoomedEntry, topicKey } from './store.ts';
+import { toDoomedEntry } from './record.ts';
+import { entriesFrom, findEntry, removeEntry, topicKey } from './store.ts';
 import type { Transaction } from './write.ts';
 
 /** The most events a transaction trims beyond those it appends, which bounds its time. */
@@ -75,26 +76,31 @@ export function countEntry({ rules, state }: Transaction, entry: LogEntry, chang
 }
 
 export function joinGroup(context: Transaction, entry: LogEntry): void {
-  const { store, rules } = context;
+  const { store, rules, state } = context;
   const bounds = boundsOf(rules, entry);
   if (bounds === undefined) return;
-  context.hasGroups = true;
   const group = topicKey(bounds.group);
-  const { events, bytes } = store.sizes.get(group) ?? { events: 0, bytes: 0 };
+  const known = store.sizes.get(group);
+  if (known === undefined) state.groups += 1;
+  const { events, bytes } = known ?? { events: 0, bytes: 0 };
   store.sizes.putSync(group, { events: events + 1, bytes: bytes + sizeOf(entry) });
   store.members.putSync([group, entry.seq], 0);
   trimGroup(context, group, bounds.retention);
 }
 
-function leaveGroup({ store, rules, hasGroups }: Transaction, entry: LogEntry): void {
-  const bounds = hasGroups ? boundsOf(rules, entry) : undefined;
+function leaveGroup({ store, rules, state }: Transaction, entry: LogEntry): void {
+  const bounds = state.groups > 0 ? boundsOf(rules, entry) : undefined;
   if (bounds === undefined) return;
   const group = topicKey(bounds.group);
   const size = store.sizes.get(group);
   if (size === undefined) return;
   store.members.removeSync([group, entry.seq]);
-  if (size.events <= 1) store.sizes.removeSync(group);
-  else store.sizes.putSync(group, { events: size.events - 1, bytes: size.bytes - sizeOf(entry) });
+  if (size.events > 1) {
+    store.sizes.putSync(group, { events: size.events - 1, bytes: size.bytes - sizeOf(entry) });
+    return;
+  }
+  store.sizes.removeSync(group);
+  state.groups -= 1;
 }
 
 /** Removes a group's oldest events until it is within its bounds. */

@@ -16,8 +16,17 @@ import {
   valueSeqOf,
 } from '../../log/index.ts';
 import { Losses } from './losses.ts';
-import { addValue, excessValue, newestOf, placeOf, removeValue, takeExpired } from './states.ts';
-import { type LogState, type Store, findEntry, putEntry, readState, writeState } from './store.ts';
+import {
+  addValue,
+  excessValue,
+  newestOf,
+  nextExpiryOf,
+  placeOf,
+  removeValue,
+  takeExpired,
+} from './states.ts';
+import { type LogState, readState, writeState } from './log-state.ts';
+import { type Store, findEntry, putEntry } from './store.ts';
 import { TRIM_STEP, countEntry, joinGroup, lose, takeOut, trimGroups, trimLog } from './trim.ts';
 
 export interface WriteContext {
@@ -32,8 +41,6 @@ export interface WriteContext {
 export interface Transaction extends WriteContext {
   readonly losses: Losses;
   readonly state: LogState;
-  /** Whether there are events with a bound in addition to the log's own. */
-  hasGroups: boolean;
   readonly changes: Change[];
 }
 
@@ -54,8 +61,8 @@ export interface Written {
 const NONE: readonly never[] = [];
 
 /**
- * Appends, supersedes, expires and trims; without events it only expires and trims. `calls`: how many events each call has. Runs inside of a write transaction, so nobody else
- * writes meanwhile.
+ * Appends, supersedes, expires and trims; without events it only expires and trims. `calls`: how many events each call
+ * has. Runs inside of a write transaction, so nobody else writes meanwhile.
  */
 export function writeEvents(
   given: WriteContext,
@@ -65,8 +72,7 @@ export function writeEvents(
   const { store, now } = given;
   const state = readState(store);
   state.time = advanceTime(state.time, now);
-  const hasGroups = Array.from(store.sizes.getKeys({ limit: 1 })).length > 0;
-  const context: Transaction = { ...given, state, losses: new Losses(), hasGroups, changes: [] };
+  const context: Transaction = { ...given, state, losses: new Losses(), changes: [] };
   const entries: LogEntry[] = [];
   const write = (event: NewEvent): LogEntry => {
     const entry = entryOf(event, state.head + 1, state.time.last);
@@ -74,7 +80,10 @@ export function writeEvents(
     add(context, entry, event.supersededIds);
     return entry;
   };
-  for (const values of takeExpired(store, state.time.last, TRIM_STEP)) write(expiryOf(values));
+  if (state.nextExpiry <= state.time.last) {
+    for (const values of takeExpired(store, state.time.last, TRIM_STEP)) write(expiryOf(values));
+    state.nextExpiry = nextExpiryOf(store);
+  }
   const appended: Answer[] = [];
   for (const call of splitCalls(events, calls)) appended.push(...writeCall(context, call, write));
   forgetSupersededIds(store, state);
@@ -125,8 +134,9 @@ function add(context: Transaction, entry: LogEntry, supersededIds: readonly stri
   countEntry(context, entry, 1);
   state.head = entry.seq;
   if (entry.id !== undefined) store.ids.putSync(entry.id, entry.seq);
-  if (supersededIds.length > 0) addSupersededIds(store, entry.seq, supersededIds);
+  if (supersededIds.length > 0) addSupersededIds(context, entry.seq, supersededIds);
   if (isState(rules, entry)) {
+    state.nextExpiry = Math.min(state.nextExpiry, entry.expiresAt ?? Infinity);
     supersede(context, entry, supersededIds.length);
     const [topic] = entry.topics;
     const most = keysOf(rules, topic);
@@ -138,15 +148,16 @@ function add(context: Transaction, entry: LogEntry, supersededIds: readonly stri
   joinGroup(context, entry);
 }
 
-function addSupersededIds(store: Store, seq: number, ids: readonly string[]): void {
+function addSupersededIds({ store, state }: Transaction, seq: number, ids: readonly string[]): void {
   for (const [i, id] of ids.filter((each) => store.ids.get(each) === undefined).entries()) {
     store.ids.putSync(id, seq);
     store.supersededIds.putSync([seq, i], id);
+    state.supersededIds += 1;
   }
 }
 
 function supersede(context: Transaction, entry: LogEntry, ids: number): void {
-  const { store, changes } = context;
+  const { store, state, changes } = context;
   const place = placeOf(entry);
   const kept: number[] = [];
   for (const seq of store.states.get(place) ?? []) {
@@ -161,7 +172,9 @@ function supersede(context: Transaction, entry: LogEntry, ids: number): void {
     takeOut(context, older);
     changes.push({ seq, left });
     if (left === undefined) {
-      if (older.id !== undefined) store.supersededIds.putSync([entry.seq, ids + changes.length], older.id);
+      if (older.id === undefined) continue;
+      store.supersededIds.putSync([entry.seq, ids + changes.length], older.id);
+      state.supersededIds += 1;
     } else if (leave(context, left)) {
       kept.push(seq);
     }
@@ -188,12 +201,13 @@ function leave(context: Transaction, left: LogEntry): boolean {
 }
 
 function forgetSupersededIds(store: Store, state: LogState): void {
+  if (state.supersededIds === 0) return;
   const end: [number, number] = [state.head - SUPERSEDED_ID_WINDOW, 0];
-  const { entryCount } = store.supersededIds.getStats() as { entryCount: number };
-  const tooMany = Math.min(entryCount - SUPERSEDED_ID_WINDOW, TRIM_STEP);
+  const tooMany = Math.min(state.supersededIds - SUPERSEDED_ID_WINDOW, TRIM_STEP);
   const range = tooMany > 0 ? { limit: tooMany } : { end, limit: TRIM_STEP };
   for (const { key, value: id } of Array.from(store.supersededIds.getRange(range))) {
     store.supersededIds.removeSync(key);
+    state.supersededIds -= 1;
     store.ids.removeSync(id);
   }
 }

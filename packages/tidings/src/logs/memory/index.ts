@@ -51,6 +51,7 @@ export const MEMORY_LOG_OPTIONS: Checks<MemoryLogOptions> = {
   epoch: aString,
   now: NOW,
 };
+const NONE: readonly never[] = [];
 /** The most keys that are deleted at once, to keep turns short. */
 const EXPIRY_STEP = 1000;
 const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 67_108_864 };
@@ -125,13 +126,13 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     const entries: LogEntry[] = [];
     let fresh: Map<string, number> | undefined;
     const appended = events.map((event) => {
-      const { id, supersededIds = [] } = event;
+      const { id, supersededIds } = event;
       const known = id === undefined ? undefined : (ids.seqOf(id) ?? fresh?.get(id));
       if (known !== undefined) return { seq: known, duplicate: true };
       const seq = tail.head + entries.length + 1;
       entries.push(entryOf(event, seq, time.last));
       if (id !== undefined) (fresh ??= new Map<string, number>()).set(id, seq);
-      for (const each of supersededIds)
+      for (const each of supersededIds ?? NONE)
         if (fresh?.has(each) !== true) (fresh ??= new Map<string, number>()).set(each, seq);
       return { seq, duplicate: false };
     });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type ClientOptions, resolveSettings } from './options.ts';
+import type { ClientOptions } from './options.ts';
+import { resolveSettings } from './settings.ts';
 
 const url = (base: string | URL, options: ClientOptions = {}): string => resolveSettings(base, options).url;
 const topics = ['posts', 'a&b=c ü', { pattern: 'user/:id' }];
