@@ -79,7 +79,7 @@ function assertShallow(bytes: Uint8Array): void {
     else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
       depth += 1;
       if (depth > MAX_DEPTH)
-        throw createError('request/invalid-body', `The JSON is nested more than ${MAX_DEPTH} levels deep.`);
+        throw createError('event/invalid-data', `The JSON is nested more than ${MAX_DEPTH} levels deep.`);
     } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth -= 1;
   }
 }
