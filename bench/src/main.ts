@@ -19,6 +19,7 @@ import { publish } from './suites/publish.ts';
 import { resume } from './suites/resume.ts';
 import { runs as answers } from './suites/runs.ts';
 import { postgres, redis } from './suites/shared-logs.ts';
+import { server } from './suites/server.ts';
 import { slow } from './suites/slow.ts';
 import { http2, tls } from './suites/secure.ts';
 import { topics } from './suites/topics.ts';
@@ -44,6 +45,7 @@ const suites: readonly Suite[] = [
   answers,
   tls,
   http2,
+  server,
 ];
 
 const { values: options, positionals: names } = parseArgs({

@@ -19,13 +19,25 @@ export interface Pace {
  */
 const LATENESS = 2000;
 
-/** Publishes at a steady rate, each batch in a callback of its own, as if each had come in by a request of its own. */
-export function createPublisher(send: (data: string, number: number) => unknown) {
+/**
+ * Publishes at a steady rate, each batch in a callback of its own, as if each had come in by a request of its own.
+ *
+ * @param sendAll sends several at once. Default: each with `send`.
+ */
+export function createPublisher(
+  send: (data: string, number: number) => unknown,
+  sendAll?: (all: readonly string[]) => unknown,
+) {
   let number = 0;
 
   function sendBatch(due: number, { batch = 1, size, json = false }: Pace): unknown {
     const make = json ? makeJson : makeData;
     const stamp = Math.min(micros(), Math.floor(due) + LATENESS);
+    if (sendAll !== undefined && batch > 1) {
+      const first = number + 1;
+      number += batch;
+      return sendAll(Array.from({ length: batch }, (_, i) => make(stamp, first + i, size)));
+    }
     const sent: unknown[] = [];
     for (let i = 0; i < batch; i += 1) {
       number += 1;

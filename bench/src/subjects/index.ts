@@ -1,5 +1,9 @@
+import { centrifugo } from './centrifugo.ts';
+import { mercure } from './mercure.ts';
 import { nchan } from './nchan.ts';
+import { sendLoopHttp } from './send-loop-http.ts';
 import { sendLoop } from './send-loop.ts';
+import { tidingsServe } from './tidings-serve.ts';
 import { type Subject, nodeSubject } from '../harness/subject.ts';
 
 export { sendLoop } from './send-loop.ts';
@@ -24,3 +28,6 @@ export const secureSubjects: readonly Subject[] = [
   nchan,
   tidings,
 ];
+
+/** Servers of their own, which get their events over HTTP. */
+export const serverSubjects: readonly Subject[] = [sendLoopHttp, nchan, mercure, centrifugo, tidingsServe];

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { launch, until } from '../harness/child.ts';
 import { makeFolder, removeFolder } from '../harness/folders.ts';
 import { freePort } from '../harness/free-port.ts';
+import { createCaller } from '../harness/http.ts';
 import { createPublisher } from '../harness/publisher.ts';
 import type { Server, Subject } from '../harness/subject.ts';
 import { type Wire, makeCertificate, wireOf } from '../harness/wire.ts';
@@ -44,8 +44,7 @@ async function startIn(folder: string, wire: Wire): Promise<Server> {
     command: ['nginx', '-p', folder, '-c', 'nginx.conf', '-e', 'stderr'],
     core: 'subject',
   });
-  const agent = new Agent({ keepAlive: true, maxSockets: 16 });
-  const ask = (path: string, body?: string): Promise<string> => call(agent, port, path, body);
+  const { call: ask, close } = createCaller(port);
   await until('nginx listens', async () => {
     nginx.assertRunning();
     return await ask('/status').then(Boolean, () => false);
@@ -62,7 +61,7 @@ async function startIn(folder: string, wire: Wire): Promise<Server> {
     },
     ask: () => Promise.reject(new Error('nchan takes no commands')),
     async stop() {
-      agent.destroy();
+      close();
       await nginx.stop();
       removeFolder(folder);
     },
@@ -110,22 +109,4 @@ function configuration(port: number, more: string): string {
       }
     }
   `;
-}
-
-/** A POST if there is a body. */
-function call(agent: Agent, port: number, path: string, body?: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const method = body === undefined ? 'GET' : 'POST';
-    const sent = request({ host: '127.0.0.1', port, path, method, agent }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
-      response.on('error', reject);
-      response.on('end', () => {
-        if ((response.statusCode ?? 500) < 300) resolve(text);
-        else reject(new Error(`nginx answered ${response.statusCode} to ${method} ${path}.`));
-      });
-    });
-    sent.on('error', reject);
-    sent.end(body);
-  });
 }

@@ -1,7 +1,7 @@
 /*
  * The floor of the fan-out: accepts, answers with the headers of a stream, and writes each event to each connection
  * with one send() of one shared buffer, framed once. Commands come as lines of JSON on stdin, from the harness
- * alone, so they are searched for their fields instead of parsed.
+ * alone, so they are searched for their fields instead of parsed. An event can also be the body of a POST.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,10 +23,12 @@
 /* As in publisher.ts: how late an event may be stamped, in µs. */
 #define LATENESS 2000
 
-enum state { UNUSED, READING, OPEN };
+enum state { UNUSED, READING, OPEN, PUBLISHING };
 
 static char state[MAX_FD];
 static char tail[MAX_FD][4]; /* the last bytes of a request, to see the blank line that ends it */
+static char *posts[MAX_FD]; /* what a publisher has sent, until its request is whole */
+static size_t posted[MAX_FD];
 static int open_fds[MAX_FD];
 static int place[MAX_FD];
 static int connections;
@@ -92,6 +94,9 @@ static void drop(int fd) {
     open_fds[place[fd]] = last;
     place[last] = place[fd];
   }
+  free(posts[fd]);
+  posts[fd] = NULL;
+  posted[fd] = 0;
   state[fd] = UNUSED;
   close(fd);
 }
@@ -112,10 +117,49 @@ static void send_all(int fd, const char *bytes, size_t length) {
   }
 }
 
+static void send_to_all(const char *bytes, size_t length) {
+  for (int n = 0; n < connections; n += 1) send_all(open_fds[n], bytes, length);
+}
+
+/* One chunk: an event of these bytes. */
+static size_t frame_data(char *out, const char *data, int size) {
+  static char event[MAX_SIZE + 256];
+  number += 1;
+  int length = sprintf(event, "id: %lld\ndata: %.*s\n\n", number, size, data);
+  return sprintf(out, "%x\r\n%.*s\r\n", length, length, event);
+}
+
+/* Publishes the bodies of all requests that are whole. The harness sends `Content-Length`, written like this. */
+static void read_posts(int fd) {
+  static const char OK[] = "HTTP/1.1 204 No Content\r\n\r\n", LENGTH[] = "\r\nContent-Length: ";
+  static char bytes[MAX_SIZE + 512];
+  for (;;) {
+    posts[fd][posted[fd]] = 0;
+    char *head_end = strstr(posts[fd], "\r\n\r\n"), *field = strstr(posts[fd], LENGTH);
+    if (head_end == NULL || field == NULL) return;
+    int size = atoi(field + sizeof LENGTH - 1);
+    size_t whole = head_end + 4 - posts[fd] + size;
+    if (posted[fd] < whole) return;
+    send_to_all(bytes, frame_data(bytes, head_end + 4, size));
+    send_all(fd, OK, sizeof OK - 1);
+    memmove(posts[fd], posts[fd] + whole, posted[fd] -= whole);
+  }
+}
+
+static void take_post(int fd, const char *bytes, size_t length) {
+  if (posts[fd] == NULL) posts[fd] = malloc(MAX_SIZE + 1);
+  if (posts[fd] == NULL || posted[fd] + length > MAX_SIZE) { fprintf(stderr, "a request is too large\n"); exit(1); }
+  memcpy(posts[fd] + posted[fd], bytes, length);
+  posted[fd] += length;
+  read_posts(fd);
+}
+
 static void read_request(int fd) {
   char bytes[4096];
   ssize_t length = recv(fd, bytes, sizeof bytes, 0);
   if (length == 0 || (length < 0 && errno != EAGAIN)) return drop(fd);
+  if (length > 4 && state[fd] == READING && memcmp(bytes, "POST", 4) == 0) state[fd] = PUBLISHING;
+  if (length > 0 && state[fd] == PUBLISHING) return take_post(fd, bytes, length);
   for (ssize_t i = 0; i < length && state[fd] == READING; i += 1) {
     memmove(tail[fd], tail[fd] + 1, 3);
     tail[fd][3] = bytes[i];
@@ -127,25 +171,19 @@ static void read_request(int fd) {
   }
 }
 
-/* One chunk: id, data of `size` bytes that begins with the marker, the stamp and the number. */
+/* One chunk: data of `size` bytes that begins with the marker, the stamp and the number. */
 static size_t frame(char *out, long long stamp, int size) {
-  static char event[MAX_SIZE + 256];
-  number += 1;
-  int length = sprintf(event, "id: %lld\ndata: ", number);
-  int data = length;
-  length += sprintf(event + length, "~%016lld%010lld", stamp, number);
-  while (length < data + size) event[length++] = 'x';
-  event[length++] = '\n';
-  event[length++] = '\n';
-  return sprintf(out, "%x\r\n%.*s\r\n", length, length, event);
+  static char data[MAX_SIZE + 32];
+  int length = sprintf(data, "~%016lld%010lld", stamp, number + 1);
+  while (length < size) data[length++] = 'x';
+  return frame_data(out, data, length);
 }
 
 static void publish(void) {
   static char bytes[MAX_SIZE + 512];
   long long stamp = micros(), latest = (long long)job.due + LATENESS;
   for (int i = 0; i < job.batch; i += 1) {
-    size_t length = frame(bytes, stamp < latest ? stamp : latest, job.size);
-    for (int n = 0; n < connections; n += 1) send_all(open_fds[n], bytes, length);
+    send_to_all(bytes, frame(bytes, stamp < latest ? stamp : latest, job.size));
   }
   job.due += job.interval;
   job.published += job.batch;

@@ -34,7 +34,7 @@ export const memory: Suite = {
   },
 };
 
-async function measureIdle(bench: Bench, stage: Stage, connections: number, beats: boolean) {
+export async function measureIdle(bench: Bench, stage: Stage, connections: number, beats: boolean) {
   const { server, load } = stage;
   const settle = bench.pick(2000, 50);
   await load.close();

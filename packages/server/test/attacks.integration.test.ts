@@ -21,7 +21,7 @@ beforeAll(async () => {
       '--limits-connections-per-address=20',
       '--publish-rate=1000',
       '--publish-burst=50',
-      '--listen-request-timeout=1s',
+      '--listen-request-timeout=5s',
     ],
   });
   token = await tokenFor('publisher', { publish: ['*'] });
@@ -199,6 +199,113 @@ describe('a stream', () => {
     }
   });
 });
+
+describe('requests that pretend to be others', () => {
+  test('and wait behind a stream on its socket get no stream of their own', async () => {
+    const client = await RawClient.connect(port);
+    const request = 'GET /v1/events?topic=open/pipelined HTTP/1.1\r\nHost: x\r\n\r\n';
+    client.send(request.repeat(200)).read();
+    await until('the first stream', () => client.text.includes('tidings:welcome'));
+    const response = await fetch(`${server.internalUrl}/admin/v1/connections?q=open/pipelined`, {
+      headers: { authorization: 'Bearer an-admin-token-of-the-tests' },
+    });
+    expect(((await response.json()) as { matching: number }).matching).toBe(1);
+    expect(client.text.split('tidings:welcome')).toHaveLength(2);
+    client.socket.destroy();
+  });
+
+  test.each(['gzip', 'br', 'x', 'identity, gzip'])(
+    'with the content coding %s are not unpacked',
+    async (coding) => {
+      const answer = await exchange(
+        `${post([`Content-Encoding: ${coding}`, 'Content-Length: 4', 'Connection: close'])}\u001f\u008b\u0008\u0000`,
+      );
+      expect(answer.slice(0, 12)).toBe('HTTP/1.1 415');
+      expect(answer.toLowerCase()).toContain('accept-encoding: identity');
+    },
+  );
+
+  test('with control characters in types and data can’t write a frame of their own', async () => {
+    const topic = 'open/control';
+    const reader = await ask(`${server.publicUrl}/v1/events?topic=${topic}`);
+    await reader.frames.nextEvent();
+    const publish = (event: object) =>
+      fetch(`${server.publicUrl}/v1/publish`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(event),
+      });
+    expect((await publish({ topics: topic, data: 'a', type: 'x\nid: forged' })).status).toBe(400);
+    expect((await publish({ topics: topic, data: 'a\r\nid: forged\u0000', raw: true })).status).toBe(200);
+    const { id, data } = await reader.frames.nextEvent();
+    expect([id, data]).toEqual([
+      expect.stringMatching(/^\w+\.\d+$/),
+      expect.stringContaining('a\nid: forged'),
+    ]);
+    reader.cut();
+  });
+
+  test('with a parameter twice are answered by the first, or refused, never by chance', async () => {
+    const cursors = 'last_event_id=earliest&last_event_id=x.1';
+    const { status, frames, cut } = await ask(
+      `${server.publicUrl}/v1/events?topic=open/b&topic=open/b&${cursors}`,
+    );
+    expect(status).toBe(200);
+    const welcome = JSON.parse((await frames.nextEvent()).data) as { topics?: unknown };
+    expect(JSON.stringify(welcome)).not.toContain('x.1');
+    cut();
+    const twice = await fetch(`${server.publicUrl}/v1/publish`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: new URLSearchParams([
+        ['topics', 'open/b'],
+        ['data', '1'],
+        ['data', '2'],
+      ]),
+    });
+    expect(twice.status).toBe(400);
+  });
+});
+
+describe('a full log', () => {
+  test('of many topics is searched for all patterns of a stranger without holding up anybody', async () => {
+    for (let i = 0; i < 5; i += 1) {
+      const batch = Array.from({ length: 1000 }, (_, n) => ({ topics: `open/${i * 1000 + n}/x`, data: 1 }));
+      // The rate allows for one batch beyond the burst.
+      const credential = await tokenFor(`filler-${i}`, { publish: ['*'] });
+      const response = await fetch(`${server.publicUrl}/v1/publish`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${credential}`, 'content-type': 'application/json' },
+        body: JSON.stringify(batch),
+      });
+      expect(response.status).toBe(200);
+    }
+    const patterns = Array.from(
+      { length: 10 },
+      (_, i) => `pattern=${encodeURIComponent(`open/*x${i}`)}`,
+    ).join('&');
+    const before = cpuTime();
+    const authorization = `Bearer ${await tokenFor('reader', { subscribe: ['*'] })}`;
+    const readers = await Promise.all(
+      Array.from({ length: 5 }, () =>
+        ask(`${server.publicUrl}/v1/events?${patterns}&last_event_id=earliest`, {
+          headers: { authorization },
+        }),
+      ),
+    );
+    for (const { status } of readers) expect(status).toBe(200);
+    await Promise.all(readers.map(({ frames }) => frames.nextEvent()));
+    await expectUnharmed();
+    for (const { cut } of readers) cut();
+    expect(cpuTime() - before).toBeLessThan(5000);
+  });
+});
+
+/** Milliseconds that the server has had of its cores. */
+function cpuTime(): number {
+  const fields = readFileSync(`/proc/${server.child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
 
 describe('paths', () => {
   test.each([

@@ -4,7 +4,17 @@ import { expect, test } from 'vitest';
 import { DEADLINE } from '../../../scripts/deadline.ts';
 
 const program = fileURLToPath(new URL('fuzz/dist/main.js', import.meta.url));
-const transports = ['node:http', 'hijack', 'http2', 'express5', 'express4', 'fastify', 'koa', 'hono'];
+const transports = [
+  'node:http',
+  'hijack',
+  'http2',
+  'express5',
+  'express4',
+  'fastify',
+  'koa',
+  'hono',
+  'server',
+];
 
 // `npm run fuzz` sends a hundred thousand. So few requests run before the code is compiled, which turns take time for.
 const args = ['--requests=400', '--turn=250'];

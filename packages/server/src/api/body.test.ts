@@ -8,3 +8,15 @@ test('a form has a limited number of fields, since its topics could be half a mi
     expect.objectContaining({ code: 'request/body-too-large', status: 413 }),
   );
 });
+
+test('JSON may be nested 200 levels deep, and brackets within text don’t count', () => {
+  const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+  const nested = (depth: number): Uint8Array =>
+    encode(`{"topics":"a","data":${'['.repeat(depth)}"${'[{'.repeat(500)}\\"["${']'.repeat(depth)}}`);
+  expect(parseBody('json', nested(199), 10).events).toHaveLength(1);
+  expect(() => parseBody('json', nested(200), 10)).toThrow('nested more than 200 levels');
+  expect(() => parseBody('ndjson', encode('['.repeat(1_000_000)), 10)).toThrow('nested more than 200 levels');
+  // Any number of values side by side.
+  const wide = encode(`{"topics":"a","data":[${'[],'.repeat(1000)}[]]}`);
+  expect(parseBody('json', wide, 10).events).toHaveLength(1);
+});

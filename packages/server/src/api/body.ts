@@ -23,6 +23,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 /** @throws {TidingsError} `request/invalid-body`, `request/too-many-events`, `request/body-too-large`, `event/*`. */
 export function parseBody(type: MediaType, bytes: Uint8Array, most: number): PublishBody {
   const text = decode(bytes);
+  if (type !== 'form') assertShallow(bytes);
   switch (type) {
     case 'json': {
       const value = parse(text, 'The body');
@@ -57,6 +58,29 @@ function assertFields(form: string): void {
     fields += 1;
     if (fields >= MAX_FIELDS)
       throw createError('request/body-too-large', `A form may have ${MAX_FIELDS} fields.`);
+  }
+}
+
+/** Deeper than any data; the deeper it is, the longer a parser holds up everybody else, and writing it overflows the stack. */
+const MAX_DEPTH = 200;
+const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [
+  0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d,
+];
+
+function assertShallow(bytes: Uint8Array): void {
+  let depth = 0;
+  let isText = false;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at];
+    if (isText) {
+      if (byte === BACKSLASH) at += 1;
+      else if (byte === QUOTE) isText = false;
+    } else if (byte === QUOTE) isText = true;
+    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
+      depth += 1;
+      if (depth > MAX_DEPTH)
+        throw createError('event/invalid-data', `The JSON is nested more than ${MAX_DEPTH} levels deep.`);
+    } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth -= 1;
   }
 }
 

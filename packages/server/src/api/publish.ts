@@ -6,6 +6,7 @@ import type { Settings } from '../config/setting.ts';
 import type { RunningPart, ServerContext } from '../server/part.ts';
 import { corsCredentials } from '../server/settings.ts';
 import { MEDIA_TYPES, type PublishBody, parseBody } from './body.ts';
+import { assertPlain } from './coding.ts';
 import { credentialsOf } from './credentials.ts';
 import { Idempotency } from './idempotency.ts';
 import { type OriginPolicy, assertOrigin, listed, permit } from './origins.ts';
@@ -25,6 +26,7 @@ export async function registerPublish(context: ServerContext): Promise<RunningPa
     permit(request, reply, policy);
     if (request.method === 'OPTIONS') return;
     assertOrigin(request, policy);
+    assertPlain(request, reply);
     const grant = await context.authenticator.authenticate(credentialsOf(request), {
       origins: policy.origins,
     });

@@ -7,7 +7,7 @@ import type { Authenticator, CredentialRequest, Door, Grant } from './authentica
 import { permissionsOf } from './claims.ts';
 import { type Credential, type CredentialPlaces, credentialOf } from './credential.ts';
 import { assertOwnSite } from './cross-site.ts';
-import { unite } from './grants.ts';
+import { NO_PERMISSIONS, unite } from './grants.ts';
 import { invalidToken } from './refusals.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import { type Rules, type RulesParts, readRules } from './rules.ts';
@@ -138,6 +138,7 @@ async function grantOf(
     issuers: issuers.list,
     clockSkew,
     now,
+    known: rules.known,
     ...(door?.types !== undefined && { types: door.types, typeRequired: true }),
   });
   return grantOfToken(token, door);
@@ -160,7 +161,22 @@ function credentialOfToken({ subject, tokenId, issuer }: VerifiedToken): string 
   return issuer.name === undefined ? 'tokens' : `issuer:${issuer.name}`;
 }
 
+type ToGrant = NonNullable<Door['toGrant']>;
+
+/** What claims mean by default. */
+const OWN: ToGrant = () => NO_PERMISSIONS;
+const grants = new WeakMap<VerifiedToken, WeakMap<ToGrant, Grant>>();
+
+/** The same one again for a token that is known: what is derived from a grant then is, too. */
 function grantOfToken(token: VerifiedToken, door: Door | undefined): Grant {
+  const byDoor = grants.get(token) ?? new WeakMap<ToGrant, Grant>();
+  grants.set(token, byDoor);
+  const found = byDoor.get(door?.toGrant ?? OWN) ?? makeGrant(token, door);
+  byDoor.set(door?.toGrant ?? OWN, found);
+  return found;
+}
+
+function makeGrant(token: VerifiedToken, door: Door | undefined): Grant {
   const { issuer, claims, subject, tokenId, expiresAt, issuedAt } = token;
   const permissions =
     door?.toGrant === undefined ? permissionsOf(token) : unite([issuer.grant(claims), door.toGrant(claims)]);

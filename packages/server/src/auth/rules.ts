@@ -13,12 +13,15 @@ import {
   readFrom,
   readIssuers,
 } from './issuers.ts';
+import { KnownTokens } from './known-tokens.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import * as table from './settings.ts';
 
 /** All that a reload replaces, at once. */
 export interface Rules {
   readonly issuers: Issuers;
+  /** Tokens of these issuers. */
+  readonly known: KnownTokens;
   readonly apiKeys: readonly ApiKey[];
   readonly anonymous: readonly Matcher[];
   readonly cookie: string | undefined;
@@ -50,6 +53,7 @@ export async function readRules(
     'template',
   );
   return {
+    known: new KnownTokens(),
     apiKeys: await readApiKeys(settings, parts),
     anonymous: anonymous({}),
     cookie: settings.get(table.cookie),

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import {
   errors,
   type JWTPayload,
@@ -11,6 +12,7 @@ import { createError, describe } from 'tidings/transport';
 import { type Algorithm, isAlgorithm } from './algorithms.ts';
 import type { GrantRule } from './grants.ts';
 import type { KeySource, VerificationKey } from './keys.ts';
+import type { KnownToken, KnownTokens } from './known-tokens.ts';
 import { Why, invalidToken } from './refusals.ts';
 import type { Claims } from './template.ts';
 
@@ -52,6 +54,8 @@ export interface TokenRules {
   readonly types?: readonly string[];
   /** Whether the header needs a `typ`. */
   readonly typeRequired?: boolean;
+  /** Tokens of these issuers whose signature was checked before. */
+  readonly known?: KnownTokens;
 }
 
 const MAX_TOKEN_LENGTH = 8192;
@@ -75,17 +79,41 @@ export async function verifyToken(token: string, rules: TokenRules): Promise<Ver
   if (token.length > MAX_TOKEN_LENGTH) {
     throw invalidToken(`The token is longer than ${MAX_TOKEN_LENGTH} characters.`);
   }
-  const { algorithm, kid } = readHeader(token, rules);
+  const known = rules.known?.find(token);
+  if (known !== undefined && (await isStillGood(known, rules))) return known.token;
+  // What is no longer good gets the error for that.
+  rules.known?.forget(token);
+  const { algorithm, kid, typ } = readHeader(token, rules);
   const issuer = issuerOf(token, rules.issuers);
   if (!issuer.algorithms.includes(algorithm)) throw wrongAlgorithm(algorithm, issuer);
   const keys = await issuer.keys.find(algorithm, kid);
-  const payload = await verifyByOne(keys, token, optionsOf(issuer, algorithm, rules), kid);
-  return toVerified(payload, issuer, rules);
+  const { payload, key } = await verifyByOne(keys, token, optionsOf(issuer, algorithm, rules), kid);
+  const verified = toVerified(payload, issuer, rules);
+  rules.known?.add(token, { token: verified, algorithm, kid, typ, key });
+  return verified;
+}
+
+/** What can change after a signature was checked: the time, the keys; and each door has its own types. */
+async function isStillGood(
+  { token, algorithm, kid, typ, key }: KnownToken,
+  rules: TokenRules,
+): Promise<boolean> {
+  const { exp, nbf, iat } = token.claims as JWTPayload;
+  const now = Math.floor(rules.now() / 1000);
+  const skew = rules.clockSkew / 1000;
+  if (exp !== undefined && exp <= now - skew) return false;
+  // A clock may be set back.
+  if ((nbf !== undefined && nbf > now + skew) || (iat !== undefined && iat > now + skew)) return false;
+  if (!isAcceptedType(typ, rules)) return false;
+  const keys = await token.issuer.keys.find(algorithm, kid);
+  return keys.some((each) => each.key === key);
 }
 
 /** The header is the sender's word alone. Its `jku`, `jwk`, `x5u` and `x5c`, which would bring keys, are never looked at. */
-function readHeader(token: string, rules: TokenRules): { algorithm: Algorithm; kid: string | undefined } {
-  const { types = TYPES, typeRequired = false } = rules;
+function readHeader(
+  token: string,
+  rules: TokenRules,
+): { readonly algorithm: Algorithm; readonly kid: string | undefined; readonly typ: unknown } {
   const { alg, kid, typ, crit } = COMPACT.test(token) ? decodeHeader(token) : malformed();
   if (!isAlgorithm(alg)) {
     throw invalidToken('The token isn’t signed by an algorithm that is accepted here.', why({ alg }));
@@ -94,13 +122,17 @@ function readHeader(token: string, rules: TokenRules): { algorithm: Algorithm; k
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_NAME_LENGTH)) {
     throw invalidToken('The token’s `kid` is no string, or too long.');
   }
-  if (typ === undefined && !typeRequired) return { algorithm: alg, kid };
-  const type = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : undefined;
-  if (type !== undefined && types.includes(type)) return { algorithm: alg, kid };
+  if (isAcceptedType(typ, rules)) return { algorithm: alg, kid, typ };
+  const { types = TYPES } = rules;
   throw invalidToken(
     `The token’s \`typ\` is not one of those that are accepted here: ${types.join(', ')}.`,
     why({ typ }),
   );
+}
+
+function isAcceptedType(typ: unknown, { types = TYPES, typeRequired = false }: TokenRules): boolean {
+  if (typ === undefined) return !typeRequired;
+  return typeof typ === 'string' && types.includes(typ.toLowerCase().replace(/^application\//, ''));
 }
 
 function decodeHeader(token: string): Readonly<Record<string, unknown>> {
@@ -152,10 +184,10 @@ async function verifyByOne(
   token: string,
   options: JWTVerifyOptions,
   kid: string | undefined,
-): Promise<JWTPayload> {
+): Promise<{ readonly payload: JWTPayload; readonly key: KeyObject }> {
   for (const { key } of keys) {
     try {
-      return (await jwtVerify(token, key, options)).payload;
+      return { payload: (await jwtVerify(token, key, options)).payload, key };
     } catch (error) {
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw toRefusal(error);
     }

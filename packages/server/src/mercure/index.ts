@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { gatewayOf, preflightHeaders } from 'tidings/transport';
+import { assertPlain } from '../api/coding.ts';
 import { bodyLimit, publishOrigins as listedToPublish } from '../api/settings.ts';
 import { corsOf } from '../api/stream.ts';
 import type { Settings } from '../config/setting.ts';
@@ -127,6 +128,7 @@ async function serve(hub: Hub, context: ServerContext, limits: PublishLimits): P
     app.post(hub.url.path, {
       onRequest: async (request, reply) => {
         try {
+          assertPlain(request, reply);
           await publish.admit(request);
         } catch (error) {
           return sendError(error, { hub, hasToken: access.hasToken(request) }, request, reply);

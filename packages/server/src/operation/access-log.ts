@@ -52,10 +52,10 @@ export function createAccessLog(
     connected(connection, request) {
       streams.add(request);
       if (level !== 'all' || random() >= sample) return undefined;
-      const fields = { ...commonOf(request), ...streamOf(connection) };
-      logger.info(fields, 'a stream begins');
+      logger.info({ ...commonOf(request), ...streamOf(connection) }, 'a stream begins');
+      // All that is kept until the stream is over.
+      const { id, subject } = connection;
       return ({ reason, duration, delivered, bytes }) => {
-        const { connection: id, subject } = fields;
         const milliseconds = Math.round(duration);
         logger.info({ connection: id, subject, reason, milliseconds, delivered, bytes }, 'a stream is over');
       };

@@ -1,7 +1,7 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Counter, Registry, collectDefaultMetrics } from 'prom-client';
 import { hubMetrics } from 'tidings/metrics';
-import type { ServerContext } from '../server/part.ts';
+import type { Observers, ServerContext } from '../server/part.ts';
 
 /** The process's own (memory, CPU, event loop, garbage collection): once, however many servers it runs. */
 let processRegistry: Registry | undefined;
@@ -13,10 +13,14 @@ let processRegistry: Registry | undefined;
 const ANSWER_FOR = 1000;
 
 /** The metrics of the hub and of the public port. Others add theirs. */
-export function createMetrics({ hub, publicApp }: Pick<ServerContext, 'hub' | 'publicApp'>): Registry {
+export function createMetrics({
+  hub,
+  publicApp,
+  observers,
+}: Pick<ServerContext, 'hub' | 'publicApp' | 'observers'>): Registry {
   const registry = new Registry();
   hubMetrics(hub).register(registry);
-  countRequests(publicApp, registry);
+  countRequests(publicApp, observers, registry);
   return registry;
 }
 
@@ -41,17 +45,30 @@ export function registerMetrics(app: FastifyInstance, own: Registry): void {
   });
 }
 
-/** Streams count when they end, like every answer. */
-function countRequests(publicApp: FastifyInstance, registry: Registry): void {
+/** Streams count when they end, like every answer. For Node, most of them are over as soon as they have begun. */
+function countRequests(publicApp: FastifyInstance, observers: Observers, registry: Registry): void {
   const requests = new Counter({
     name: 'tidings_http_requests_total',
     help: 'Answers of the public port, by route and status.',
     labelNames: ['method', 'route', 'status'],
     registers: [registry],
   });
+  const streams = new WeakSet<FastifyRequest>();
   publicApp.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? 'none';
-    requests.inc({ method: request.method, route, status: reply.statusCode });
+    if (!streams.has(request))
+      requests.inc({ method: request.method, route: routeOf(request), status: reply.statusCode });
     done();
   });
+  observers.add({
+    connected(_connection, request) {
+      streams.add(request);
+      const { method } = request;
+      const route = routeOf(request);
+      return () => requests.inc({ method, route, status: 200 });
+    },
+  });
+}
+
+function routeOf(request: FastifyRequest): string {
+  return request.routeOptions.url ?? 'none';
 }

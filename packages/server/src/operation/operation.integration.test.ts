@@ -70,6 +70,28 @@ describe('metrics', () => {
   });
 });
 
+describe('the metric of requests', () => {
+  test('counts a stream once, when it ends', async () => {
+    const count = async (): Promise<number> => {
+      const text = await (await fetch(`${server.internalUrl}/metrics`)).text();
+      return Number(
+        /^tidings_http_requests_total\{method="GET",route="\/v1\/events\/?",status="200"\} (\d+)$/m.exec(
+          text,
+        )?.[1] ?? 0,
+      );
+    };
+    const before = await count();
+    const { cut } = await stream('topic=counted');
+    const { cut: cutOther } = await stream('topic=counted');
+    await server.publish({ topics: 'counted', data: 1 });
+    cut();
+    await untilAsync('a stream that is counted', async () => (await count()) > before);
+    expect(await count()).toBe(before + 1);
+    cutOther();
+    await untilAsync('both', async () => (await count()) === before + 2);
+  });
+});
+
 describe('the admin API', () => {
   test('needs its token, whatever is asked for', async () => {
     for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: ADMIN_TOKEN }]) {
@@ -146,7 +168,10 @@ describe('the admin API', () => {
     });
     await first.frames.end();
     expect(first.frames.text).toContain('"reason":"evicted"');
-    expect((await server.admin('/connections?q=list/')).body.matching).toBe(1);
+    await untilAsync('the end of its socket', async () => {
+      const { body } = await server.admin('/connections?q=list/');
+      return body.matching === 1;
+    });
     second.cut();
   });
 

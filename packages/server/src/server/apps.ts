@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import type { TidingsError } from 'tidings';
 import { createError } from 'tidings/transport';
 import type { Settings } from '../config/setting.ts';
 import { KEEP_ALIVE, type Listener, REQUEST_TIMEOUT } from './listener.ts';
@@ -48,16 +49,15 @@ const LINGER = 1000;
 
 function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return socket.destroy() as never;
-  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const status = tooLarge ? 431 : late ? 408 : 400;
-  const problem = late
-    ? createError('request/timeout', 'The request did not arrive in time.')
-    : createError(
-        'request/invalid-body',
-        tooLarge ? 'The headers are too large.' : 'This is no HTTP request.',
-      );
-  socket.end(rawProblem(status, problem));
+  socket.end(rawProblem(brokenBy(error.code)));
   // Node no longer looks after it, and the peer may never hang up.
   setTimeout(() => socket.destroy(), LINGER).unref();
+}
+
+function brokenBy(code: string | undefined): TidingsError {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return createError('request/headers-too-large', 'The headers are too large.');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return createError('request/timeout', 'The request did not arrive in time.');
+  return createError('request/invalid-body', 'This is no HTTP request.');
 }

@@ -100,8 +100,11 @@ function plainServer(parts: Parts): http.Server {
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
     tellApart(socket, patience, (isHttp2) => {
-      if (isHttp2) inner.emit('connection', socket);
-      else for (const listener of listeners) listener.call(server, socket);
+      if (isHttp2) {
+        // A server of HTTP/1.1 lets a peer end its half alone, and a session would never notice that its peer has left.
+        socket.allowHalfOpen = false;
+        inner.emit('connection', socket);
+      } else for (const listener of listeners) listener.call(server, socket);
     });
   });
   return server;

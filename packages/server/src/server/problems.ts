@@ -23,6 +23,8 @@ export function answerProblems(app: FastifyInstance, logger: Logger): void {
 export function sendProblem(reply: FastifyReply, error: TidingsError): FastifyReply {
   const { status, headers, body } = toProblem(error);
   const { allow, ...others } = headers;
+  // Fastify sets it when it leaves a body unread. HTTP/2 has no such header, and Node warns of it.
+  if (reply.request.raw.httpVersionMajor > 1) reply.removeHeader('connection');
   // The library's own `Allow` is that of a stream.
   return reply
     .code(status)
@@ -43,6 +45,9 @@ function toTidingsError(error: FastifyError | TidingsError, request: FastifyRequ
   switch (status) {
     case 400:
       return createError('request/invalid-body', 'The body can’t be read: it is cut off, or no JSON.', cause);
+    case 404:
+      // Of a method that Fastify doesn't know, which only HTTP/2 lets through.
+      return nothingHere();
     case 408:
       return createError('request/timeout', 'The request did not arrive in time.', cause);
     case 413:
@@ -54,6 +59,8 @@ function toTidingsError(error: FastifyError | TidingsError, request: FastifyRequ
         cause,
       );
     default:
+      if (status >= 400 && status < 500)
+        return createError('request/invalid-body', 'The request can’t be read.', cause);
       return createError('request/handler-failed', 'The server failed to handle the request.', cause);
   }
 }
@@ -83,8 +90,8 @@ export function nothingHere(): TidingsError {
 }
 
 /** The answer to what is no HTTP at all, written before there is a request. */
-export function rawProblem(status: number, error: TidingsError): string {
-  const { body } = toProblem(error);
+export function rawProblem(error: TidingsError): string {
+  const { status, body } = toProblem(error);
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
     'content-type: application/problem+json; charset=utf-8',

@@ -60,6 +60,7 @@ const STATUS_OF = {
   'request/body-already-read': 500,
   'request/body-too-large': 413,
   'request/handler-failed': 500,
+  'request/headers-too-large': 431,
   'request/idempotency-key-reused': 422,
   'request/invalid-body': 400,
   'request/invalid-idempotency-key': 400,

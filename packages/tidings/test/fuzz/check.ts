@@ -13,7 +13,7 @@ export interface Checkable {
 /** The statuses of PROTOCOL.md for a stream and for a change. */
 const OF_PROTOCOL = new Set([200, 204, 400, 401, 403, 404, 405, 406, 408, 413, 415, 429, 500, 503]);
 /** What Node's own HTTP, or a framework's router, answers before the hub gets a request. */
-const OF_SERVER = new Set([400, 404, 405, 408, 414, 417, 431, 501, 505]);
+export const OF_SERVER: ReadonlySet<number> = new Set([400, 404, 405, 408, 414, 417, 431, 501, 505]);
 
 /** Methods that every framework passes on to the hub. */
 const OF_HUB = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']);
@@ -59,8 +59,17 @@ function mayFail({ headers }: FuzzRequest): boolean {
   );
 }
 
-function checkProblem(request: FuzzRequest, { status, headers, body, isWhole }: Checkable): string {
-  if (!OF_PROTOCOL.has(status)) throw new Error(`Status ${status} is not in PROTOCOL.md.`);
+function checkProblem(request: FuzzRequest, answer: Checkable): string {
+  if (!OF_PROTOCOL.has(answer.status)) throw new Error(`Status ${answer.status} is not in PROTOCOL.md.`);
+  return checkDocumented(request, answer, mayFail(request));
+}
+
+/** @param mayFail whether something of the app was made to fail. */
+export function checkDocumented(
+  request: FuzzRequest,
+  { status, headers, body, isWhole }: Checkable,
+  mayFail: boolean,
+): string {
   if (request.method === 'HEAD') return `${status} problem`;
   if (!isWhole) throw new Error('A problem that breaks off.');
   const problem = JSON.parse(body.toString()) as {
@@ -76,8 +85,7 @@ function checkProblem(request: FuzzRequest, { status, headers, body, isWhole }: 
   // The one code with a status of the occasion: too many connections in all is a 503 of the hub's.
   if (documented.get(code) !== status)
     throw new Error(`${code} is answered ${status}, not as in docs/errors.md.`);
-  if (status === 500 && !mayFail(request))
-    throw new Error(`500 though nothing of the app failed: ${body.toString()}`);
+  if (status === 500 && !mayFail) throw new Error(`500 though nothing of the app failed: ${body.toString()}`);
   const needsRetry = status === 429 || status === 503;
   if (needsRetry && headers.get('retry-after') !== String(problem.retryAfter))
     throw new Error(`${status} without Retry-After.`);
@@ -110,7 +118,7 @@ function checkFrame(frame: string): void {
   for (const line of frame.split('\n')) {
     if (!/^(?:(?:id|event|data): |retry: \d+$|: )/.test(line))
       throw new Error(`A line that no frame has: ${line.slice(0, 100)}`);
-    if (line.startsWith('id: ') && !/^id: e\.\d+$/.test(line))
+    if (line.startsWith('id: ') && !/^id: [\da-z]+\.\d+$/.test(line))
       throw new Error(`An id that is no cursor: ${line.slice(0, 100)}`);
   }
 }

@@ -2,7 +2,7 @@ import net from 'node:net';
 import { type RawAnswer, AnswerParser } from './answers.ts';
 import { type Attack, ODD_PATIENCE, type Peer, PATIENCE, whyUnanswered } from './peer.ts';
 import type { Random } from './random.ts';
-import { type FuzzRequest, makeChange, makeRequest } from './requests.ts';
+import type { FuzzRequest } from './requests.ts';
 import type { Claim } from './values.ts';
 
 /** A socket with HTTP/1.1 written by hand: pipelined, in pieces, broken off, half closed, reset, not read. */
@@ -92,7 +92,7 @@ async function sendBatch(attack: Attack, random: Random, line: Line): Promise<bo
 /** Over a socket of its own, while the stream is open. */
 async function changeOwn(attack: Attack, random: Random, opened: FuzzRequest, claim: Claim): Promise<void> {
   const line = new Line(net.connect({ port: attack.port, host: '127.0.0.1' }));
-  for (const request of random.list(4, () => makeChange(random, opened, claim))) {
+  for (const request of random.list(4, () => attack.target.makeChange(random, opened, claim))) {
     attack.sent(request);
     line.socket.write(toBytes(request));
     const answer = await nextAnswer(line, request);
@@ -107,7 +107,7 @@ async function changeOwn(attack: Attack, random: Random, opened: FuzzRequest, cl
 /** What a parser can't read ends the socket, also before the requests ahead of it are answered. */
 function makeBatch(attack: Attack, random: Random, line: Line): FuzzRequest[] {
   const length = random.chance(0.8) ? 1 : 1 + random.int(6);
-  const requests = Array.from({ length }, () => makeRequest(random, attack.claims));
+  const requests = Array.from({ length }, () => attack.target.makeRequest(random, attack.claims));
   // It takes more after `Connection: close` for such, too.
   const closes = requests.slice(0, -1).some(({ headers }) => headers.some(([, value]) => value === 'close'));
   line.isOdd ||= closes || requests.some((request) => request.isOdd);

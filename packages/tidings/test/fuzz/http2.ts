@@ -2,7 +2,7 @@ import http2 from 'node:http2';
 import type { RawAnswer } from './answers.ts';
 import { type Attack, ODD_PATIENCE, type Peer, PATIENCE } from './peer.ts';
 import { type Random, createRandom } from './random.ts';
-import { type FuzzRequest, makeChange, makeRequest } from './requests.ts';
+import type { FuzzRequest } from './requests.ts';
 
 /** A session of HTTP/2 with some streams at once, of which each ends in its own way, as does the session. */
 export const attackHttp2: Peer = async (attack, random) => {
@@ -12,7 +12,9 @@ export const attackHttp2: Peer = async (attack, random) => {
   try {
     for (let batch = random.int(3); batch >= 0 && !session.destroyed && !session.closed; batch -= 1) {
       // Where the streams begin settles what is random, not where they end.
-      const requests = Array.from({ length: 1 + random.int(6) }, () => makeRequest(random, attack.claims));
+      const requests = Array.from({ length: 1 + random.int(6) }, () =>
+        attack.target.makeRequest(random, attack.claims),
+      );
       const manners = requests.map(() => mannersOf(random));
       await Promise.all(
         requests.map((request, n) =>
@@ -73,7 +75,7 @@ async function ask(
   const claim = await attack.answered(request, answer);
   // Chosen beforehand: what comes when depends on the machine.
   if (claim !== undefined && stays > 10) {
-    const change = makeChange(createRandom(stays), request, claim);
+    const change = attack.target.makeChange(createRandom(stays), request, claim);
     await ask(attack, session, change, { leaves: undefined, stays: 0 });
   }
   await pause(stays);

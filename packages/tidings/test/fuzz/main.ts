@@ -1,17 +1,17 @@
 /**
- * Attacks each transport with random requests: methods, headers, bodies, cursors, patterns, pipelining, sockets that are
+ * Attacks each transport, and the server as a program, with random requests: methods, headers, bodies, cursors, patterns, pipelining, sockets that are
  * cut. The server must not crash, leave a promise's rejection to nobody, hold up its event loop or grow; and every answer
  * must be one that the documents tell of. `npm run fuzz -- --help` lists the options.
  */
 import { parseArgs } from 'node:util';
 import { type Outcome, fuzz } from './run.ts';
-import { transports } from './transports.ts';
+import { targets } from './targets.ts';
 
 const HELP = `npm run fuzz -- [options]
 
   --requests=N      requests to each transport, default 100000
   --seconds=N       ends a transport's run after so long, with what was sent by then. Default: no bound
-  --transport=NAME  one of ${Object.keys(transports).join(', ')}; may be given several times. Default: all
+  --transport=NAME  one of ${Object.keys(targets).join(', ')}; may be given several times. Default: all
   --seed=N          repeats a run: each peer sends the same again. Default: random
   --peers=N         peers at the same time, default 12
   --turn=N          the milliseconds of CPU that a turn of the server's event loop may last, default 50`;
@@ -20,7 +20,7 @@ const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '100000' },
     seconds: { type: 'string', default: 'Infinity' },
-    transport: { type: 'string', multiple: true, default: Object.keys(transports) },
+    transport: { type: 'string', multiple: true, default: Object.keys(targets) },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
     peers: { type: 'string', default: '12' },
     turn: { type: 'string', default: '50' },

@@ -1,11 +1,13 @@
 import type { Checkable } from './check.ts';
 import type { Random } from './random.ts';
 import type { FuzzRequest } from './requests.ts';
+import type { Target } from './targets.ts';
 import type { Claim } from './values.ts';
 
 /** What peers of one run share. */
 export interface Attack {
   readonly port: number;
+  readonly target: Target;
   readonly claims: Claim[];
   /** Tells of the request that is sent next. */
   sent(request: FuzzRequest): void;

@@ -1,13 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { type Checkable, checkAnswer, checkStream, textOf } from './check.ts';
-import { attackHttp1 } from './http1.ts';
-import { attackHttp2 } from './http2.ts';
+import { type Checkable, textOf } from './check.ts';
 import { type Attack, PATIENCE, type Peer } from './peer.ts';
 import { createRandom } from './random.ts';
 import type { FuzzRequest } from './requests.ts';
-import type { Report } from './server.ts';
+import type { Report } from './reporter.ts';
+import { type Target, targets } from './targets.ts';
 import type { Claim } from './values.ts';
 
 export interface FuzzOptions {
@@ -44,7 +43,10 @@ const MAX_CLAIMS = 60;
 /** Attacks one transport, in a process of its own, until as many requests were sent. */
 export async function fuzz(options: FuzzOptions): Promise<Outcome> {
   const began = performance.now();
-  const server = fork(fileURLToPath(new URL('server.js', import.meta.url)), [options.transport], {
+  const target = targets[options.transport];
+  if (target === undefined)
+    throw new Error(`No transport ${options.transport}: there are ${Object.keys(targets).join(', ')}.`);
+  const server = fork(fileURLToPath(new URL(target.script, import.meta.url)), [target.argument], {
     // Its helpers would keep the main thread waiting for a core.
     execArgv: ['--single-threaded-gc'],
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
@@ -60,7 +62,7 @@ export async function fuzz(options: FuzzOptions): Promise<Outcome> {
   const exit = once(server, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   try {
     const [port] = (await Promise.race([once(server, 'message'), exit.then(dies)])) as [number];
-    const { sent, memory, longest } = await attackInParts(options, server, port, tally, problem);
+    const { sent, memory, longest } = await attackInParts(options, target, server, port, tally, problem);
     server.send('stop');
     const [code, signal] = await within('end of the server', exit);
     if (code !== 0) problem(`The server ended with ${code ?? signal}: ${errors}`);
@@ -80,15 +82,14 @@ export async function fuzz(options: FuzzOptions): Promise<Outcome> {
 }
 
 async function attackInParts(
-  { transport, requests, seed, seconds, peers }: FuzzOptions,
+  { requests, seed, seconds, peers }: FuzzOptions,
+  target: Target,
   server: ChildProcess,
   port: number,
   tally: Map<string, number>,
   problem: (text: string) => void,
 ): Promise<{ readonly sent: number; readonly memory: readonly number[]; readonly longest: number }> {
-  const peer = transport === 'http2' ? attackHttp2 : attackHttp1;
-  // A session has several requests at once.
-  const atOnce = transport === 'http2' ? Math.ceil(peers / 4) : peers;
+  const atOnce = Math.ceil(peers * target.share);
   const claims: Claim[] = [];
   const memory: number[] = [];
   let longest = 0;
@@ -103,8 +104,8 @@ async function attackInParts(
     const one = async (): Promise<void> => {
       while (sent < goal && server.connected && performance.now() < partEnd) {
         nextPeer += 1;
-        const attack = attackOf(port, claims, tally, problem, nextPeer, () => (sent += 1));
-        await runPeer(peer, attack, seed + nextPeer, problem);
+        const attack = attackOf(port, target, claims, tally, problem, nextPeer, () => (sent += 1));
+        await runPeer(target.peer, attack, seed + nextPeer, problem);
       }
     };
     await Promise.all(Array.from({ length: atOnce }, one));
@@ -137,6 +138,7 @@ async function runPeer(
 
 function attackOf(
   port: number,
+  target: Target,
   claims: Claim[],
   tally: Map<string, number>,
   problem: (text: string) => void,
@@ -149,15 +151,16 @@ function attackOf(
     `peer ${number}: ${describe(request)}\n  after ${history.join(' | ') || 'nothing'}`;
   return {
     port,
+    target,
     claims,
     sent: onSent,
     async answered(request, answer) {
       try {
-        const kind = checkAnswer(request, answer);
+        const kind = target.checkAnswer(request, answer);
         count(kind);
         history.push(`${request.method} ${request.target.slice(0, 40)} ${kind}`);
         if (!isStream(request, answer)) return undefined;
-        const claim = checkStream(await textOf(answer));
+        const claim = target.checkStream(request, await textOf(answer));
         keep(claims, claim);
         return answer.isWhole ? undefined : claim;
       } catch (error) {

@@ -1,33 +1,10 @@
 /** The server under attack, a process of its own. Arguments: the name of the transport. */
 import type { AddressInfo } from 'node:net';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { type TidingsError, createHub, forbidden, memoryLog, tooManyRequests, unauthorized } from 'tidings';
 import { gzip } from 'tidings/gzip';
 import { TOPICS } from './values.ts';
-import { createTurnWatch } from './turns.ts';
+import { answerReports, note } from './reporter.ts';
 import { transports } from './transports.ts';
-
-/** What the server says when it is asked how it is. */
-export interface Report {
-  /** Milliseconds. */
-  readonly longestTurn: number;
-  /** Bytes that live after garbage was collected, in the heap and outside of it. */
-  readonly memory: number;
-  readonly connections: number;
-  /** What nobody caught, and what the hub's `onError` was told. */
-  readonly failures: readonly string[];
-}
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-const failures: string[] = [];
-const note = (kind: string) => (error: unknown) =>
-  void failures.push(`${kind}: ${error instanceof Error ? error.stack : String(error)}`);
-process.on('unhandledRejection', note('unhandled rejection'));
-process.on('uncaughtException', note('uncaught exception'));
-process.on('warning', note('warning'));
 
 const PURPOSE = 'made on purpose';
 
@@ -106,44 +83,15 @@ const server = await start(hub, {
   greeting: ({ id }) => ({ type: 'greeting', data: id }),
   authorize: (credentials) => decisions[credentials ?? 'none']?.() ?? {},
 });
-const watch = createTurnWatch();
 const publishing = setInterval(publish, 10);
 
-async function report(): Promise<Report> {
-  const longestTurn = watch.stop();
-  // Peers have left; their ends arrive in turns of their own.
-  for (let i = 0; i < 500 && hub.connections().length > 0; i += 1)
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  for (let i = 0; i < 3; i += 1) {
-    collectGarbage();
-    await new Promise(setImmediate);
-  }
-  const { heapUsed, external } = process.memoryUsage();
-  const answer = {
-    longestTurn,
-    memory: heapUsed + external,
-    connections: hub.connections().length,
-    failures: failures.splice(0),
-  };
-  watch.start();
-  return answer;
-}
-
-/** Ends as a deploy does: nothing may hold the process up. */
-async function stop(): Promise<void> {
-  watch.stop();
-  clearInterval(publishing);
-  await hub.close({ within: 1000 });
-  server.close();
-  process.disconnect();
-}
-
-process.on('message', (message) => {
-  if (message === 'stop') return void stop();
-  void report().then((answer) => process.send?.(answer));
+answerReports({
+  connections: () => hub.connections().length,
+  /** Ends as a deploy does: nothing may hold the process up. */
+  async stop() {
+    clearInterval(publishing);
+    await hub.close({ within: 1000 });
+    server.close();
+  },
 });
-server.listen(0, '127.0.0.1', () => {
-  watch.start();
-  process.send?.((server.address() as AddressInfo).port);
-});
+server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
