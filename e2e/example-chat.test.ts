@@ -43,8 +43,7 @@ async function storedAnswer(page: Page): Promise<string> {
   return last?.role === 'assistant' ? last.parts.map(({ text }) => text).join('') : '';
 }
 
-// Visitors who have nothing to do with each other, at the same time.
-describe.concurrent('a server that stays', () => {
+describe('a server that stays', () => {
   test('an answer goes on over reloads, in a second tab and on another device, and is listed as running', async ({
     newVisitor,
   }) => {

@@ -88,7 +88,7 @@ const expected: Readonly<Record<string, object>> = {
   'Logs, memoryLog': MEMORY_LOG_OPTIONS,
   'Logs, lmdbLog': checkedIn('logs/lmdb/index.ts', 'LmdbLogOptions'),
   postgresLog: checkedIn('logs/postgres/index.ts', 'PostgresLogOptions'),
-  redisLog: checkedIn('logs/redis/index.ts', 'RedisLogOptions'),
+  redisLog: checkedIn('logs/redis/options.ts', 'RedisLogOptions'),
   Retention: RETENTION,
   'Topic rules': TOPIC_RULE,
   publish: EVENT,

@@ -4,6 +4,9 @@ import { expect, it } from 'vitest';
 const root = new URL('../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
 const src = 'packages/tidings/src';
+const server = 'packages/server/test';
+const auth = 'packages/server/src/auth';
+const operation = 'packages/server/src/operation';
 const integration = 'packages/tidings/test/security.integration.test.ts';
 
 /** Each promise of SECURITY.md, by its beginning, and the tests that hold it: file, then the title as it stands there. */
@@ -156,6 +159,141 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
     [
       `${src}/http/authorization.integration.test.ts`,
       'that refuses is answered with its status and reason, to HEAD too',
+    ],
+  ],
+  "It doesn't start where it would be open": [
+    [`${server}/commands.integration.test.ts`, 'refuses to run %s'],
+    [`${server}/config-check.integration.test.ts`, 'names %s, and nothing else'],
+  ],
+  'In development mode it listens': [
+    [
+      `${server}/commands.integration.test.ts`,
+      'the commands that serve prints work, and a token made beside it does, too',
+    ],
+    [`${server}/commands.integration.test.ts`, 'refuses to run %s'],
+  ],
+  'A token counts only if': [
+    [`${auth}/tokens.test.ts`, 'are told apart by `iss`, each with keys and subjects of its own'],
+    [`${auth}/tokens.test.ts`, 'refuse a token %s'],
+    [
+      `${server}/mercure-settings.integration.test.ts`,
+      'sign each with their own key: one can’t speak for the other',
+    ],
+  ],
+  'Keys, and URLs of keys': [
+    [`${server}/mercure.integration.test.ts`, 'that was signed by somebody else and names %s is invalid'],
+    [`${auth}/attacks.test.ts`, 'by %s is refused, by secrets as by public keys'],
+  ],
+  'A subject, a token, an issuer': [
+    [
+      `${auth}/authenticator.test.ts`,
+      'A token’s subject, a token’s id, an issuer and an API key of the same name are four credentials',
+    ],
+  ],
+  'Two issuers with prefixes': [
+    [
+      `${auth}/tokens.test.ts`,
+      'refuse a token whose name is one of another issuer’s, though its own prefix is shorter: %o',
+    ],
+  ],
+  'A stream ends when its token expires': [
+    [`${server}/auth.integration.test.ts`, 'that expires ends the stream, unless it is renewed'],
+    [`${server}/mercure.integration.test.ts`, 'ends when its token does'],
+  ],
+  'A subject or a token that you revoke': [
+    [
+      `${server}/auth.integration.test.ts`,
+      'A revoked token is refused to readers and publishers, at every server and after a restart; others are not',
+    ],
+  ],
+  'Nobody publishes without a credential': [
+    [`${server}/api.integration.test.ts`, 'without credentials'],
+    [`${server}/api.integration.test.ts`, 'for a topic that isn’t granted'],
+    [`${server}/mercure.integration.test.ts`, 'must allow every topic of an update, or nobody gets it'],
+  ],
+  "Whoever may not publish isn't": [
+    [
+      `${server}/attacks.integration.test.ts`,
+      'of a body that only strangers send are refused before they arrive',
+    ],
+  ],
+  "A user's cookie publishes only": [
+    [
+      `${server}/auth.integration.test.ts`,
+      'in a cookie counts for the pages that the settings name, each for its own end',
+    ],
+    [`${server}/mercure.integration.test.ts`, 'publishes for %s: %s'],
+  ],
+  'Only the server publishes about': [
+    [`${server}/reserved-topics.integration.test.ts`, 'can be published on %s by nobody else'],
+    [`${server}/mercure.integration.test.ts`, 'can’t be forged through the HTTP API either'],
+  ],
+  'Such events reach tokens': [
+    [`${server}/reserved-topics.integration.test.ts`, 'a token of the HTTP API for %s that asks for %s'],
+    [`${server}/reserved-topics.integration.test.ts`, 'a token of Mercure: %s, allowed %o'],
+    [
+      `${server}/reserved-topics.integration.test.ts`,
+      'is refused to a token for everything that asks for it by name',
+    ],
+  ],
+  'Tags, which tell Mercure clients': [
+    [
+      `${server}/reserved-topics.integration.test.ts`,
+      'are taken from nobody, through the HTTP API and the admin API',
+    ],
+  ],
+  'No line of its log has': [
+    [`${server}/auth.integration.test.ts`, 'No log has a token, a key or a secret, even at debug level'],
+    [`${server}/attacks.integration.test.ts`, 'no token and no data is in the log of the server'],
+    [`${operation}/operation.integration.test.ts`, 'has a line for a refusal, without the query'],
+  ],
+  'That includes failing webhooks': [
+    [
+      `${operation}/webhooks/webhooks.integration.test.ts`,
+      'are given up after as many attempts as the hook has, which the log says without the URL’s query',
+    ],
+  ],
+  'The internal port shows events': [
+    [`${operation}/operation.integration.test.ts`, 'needs its token, whatever is asked for'],
+    [`${operation}/operation.integration.test.ts`, 'is off without a token, and refuses one that is short'],
+    [
+      `${operation}/operation.integration.test.ts`,
+      'and nothing else of the internal port is on the public one',
+    ],
+  ],
+  "A peer's address is that": [
+    [`${server}/attacks.integration.test.ts`, 'has the address of the socket, whatever X-Forwarded-For says'],
+  ],
+  'Whatever strangers and publishers send': [
+    [
+      `${server}/attacks.integration.test.ts`,
+      'of a body without end are cut off at the limit, and take no memory',
+    ],
+    [`${server}/attacks.integration.test.ts`, 'are given up: %s'],
+    [
+      `${server}/attacks.integration.test.ts`,
+      'a publisher that floods is held at its rate, and others are not',
+    ],
+    [`${server}/attacks.integration.test.ts`, 'all of this took little memory'],
+    [
+      'packages/server/src/mercure/subscriptions/api.test.ts',
+      'a list %s is made in several turns: whoever waits has one in between',
+    ],
+  ],
+  'A URL Pattern is compared': [
+    ['packages/server/src/mercure/url-pattern/url-pattern.test.ts', 'takes a bounded time with %s'],
+  ],
+  'What a reload finds wrong': [
+    [`${server}/reload.integration.test.ts`, 'a reload that is wrong changes nothing'],
+    [
+      `${server}/auth.integration.test.ts`,
+      'A reload takes a new key at once; a broken file is reported, and the old key stays',
+    ],
+  ],
+  'The container runs as a user': [
+    [
+      `${server}/image.integration.test.ts`,
+      'runs as a user without rights, with a health check, and keeps events on a volume',
     ],
   ],
   'A way around one of these': [],

@@ -8,6 +8,7 @@ import { removeFolders } from './harness/folders.ts';
 import { describeMachine, printTables, summarize, writeResults } from './harness/report.ts';
 import { createBench, type Suite } from './harness/suite.ts';
 import { burst } from './suites/burst.ts';
+import { cluster } from './suites/cluster.ts';
 import { compression } from './suites/compression.ts';
 import { fanout } from './suites/fanout.ts';
 import { latency } from './suites/latency.ts';
@@ -38,6 +39,7 @@ const suites: readonly Suite[] = [
   processes,
   redis,
   postgres,
+  cluster,
   turns,
   answers,
   tls,

@@ -102,8 +102,17 @@ export function launch({ name, command, core }: ChildOptions) {
     if (how !== undefined && !stopping) throw new Error(`${name} ${how}`);
   }
 
+  /** At once and all of its group, which can't do anything about it. */
+  async function kill(): Promise<void> {
+    stopping = true;
+    signalGroup(started, 'SIGKILL');
+    await ended;
+  }
+
   async function stop(): Promise<void> {
     assertRunning();
+    // Killed before.
+    if (how !== undefined) return;
     stopping = true;
     started.stdin.end();
     signalGroup(started, 'SIGTERM');
@@ -112,8 +121,7 @@ export function launch({ name, command, core }: ChildOptions) {
     clearTimeout(force);
   }
 
-  if (started.pid === undefined) return { process: started, pid: 0, ended, assertRunning, stop };
-  return { process: started, pid: started.pid, ended, assertRunning, stop };
+  return { process: started, pid: started.pid ?? 0, ended, assertRunning, kill, stop };
 }
 
 /** At once and without waiting, for when this process ends itself. */

@@ -1,16 +1,20 @@
 /** Database servers for logs that several machines share, each with a folder of its own. */
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, readdirSync, realpathSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { chownSync, existsSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { launch, until } from './child.ts';
 import { makeFolder, removeFolder } from './folders.ts';
+import { freePort, isListening } from './free-port.ts';
+import { processesOf } from './usage.ts';
 
 export interface Engine {
   readonly pid: number;
+  readonly port: number;
   readonly url: string;
+  /** Ends its processes without giving them a chance to write anything. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and folder. Resolves once it listens. */
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -19,9 +23,13 @@ const postgresFolder = findPostgres();
 export const hasPostgres: boolean = postgresFolder !== undefined;
 
 /** Writes its append-only file every second, as Redis does by default where it is on. */
-export function startRedis(): Promise<Engine> {
+export function startRedis(...more: readonly string[]): Promise<Engine> {
   return start((port, folder) => ({
-    command: ['redis-server', '--port', `${port}`, '--dir', folder, '--save', '', '--appendonly', 'yes'],
+    command: [
+      'redis-server',
+      ...['--port', `${port}`, '--dir', folder, '--save', '', '--appendonly', 'yes'],
+      ...more,
+    ],
     url: `redis://127.0.0.1:${port}`,
   }));
 }
@@ -30,47 +38,87 @@ export function startRedis(): Promise<Engine> {
 export function startPostgres(...settings: readonly string[]): Promise<Engine> {
   return start((port, folder) => {
     const data = join(folder, 'data');
-    const own = ownerOf(folder);
-    const [command = '', ...args] = own([
-      program('initdb'),
-      '-D',
-      data,
-      '-U',
-      'postgres',
-      '-A',
-      'trust',
-      '-E',
-      'UTF8',
-    ]);
-    const { status, stderr } = spawnSync(command, args, { encoding: 'utf8', cwd: '/' });
-    if (status !== 0) throw new Error(`initdb failed: ${stderr}`);
-    const options = [`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories=', ...settings];
-    return {
-      command: own([program('postgres'), '-D', data, ...options.flatMap((option) => ['-c', option])]),
-      url: `postgres://postgres@127.0.0.1:${port}/postgres`,
-    };
+    run(folder, 'initdb', ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8']);
+    return postgresAt(port, folder, settings);
   });
 }
 
-async function start(
-  prepare: (port: number, folder: string) => { readonly command: readonly string[]; readonly url: string },
-): Promise<Engine> {
+/** A copy that follows `primary`. */
+export function startStandby(primary: Engine, ...settings: readonly string[]): Promise<Engine> {
+  return start((port, folder) => {
+    const from = ['-h', '127.0.0.1', '-p', String(primary.port), '-U', 'postgres'];
+    run(folder, 'pg_basebackup', [...from, '-D', join(folder, 'data'), '-R', '-c', 'fast', '--no-sync']);
+    return postgresAt(port, folder, settings);
+  });
+}
+
+interface Launch {
+  readonly command: readonly string[];
+  readonly url: string;
+}
+
+function postgresAt(port: number, folder: string, settings: readonly string[]): Launch {
+  const options = [`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories=', ...settings];
+  const own = ownerOf(folder);
+  return {
+    command: own([
+      program('postgres'),
+      '-D',
+      join(folder, 'data'),
+      ...options.flatMap((option) => ['-c', option]),
+    ]),
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+  };
+}
+
+function run(folder: string, name: string, args: readonly string[]): void {
+  const [command = '', ...all] = ownerOf(folder)([program(name), ...args]);
+  const { status, stderr } = spawnSync(command, all, { encoding: 'utf8', cwd: '/' });
+  if (status !== 0) throw new Error(`${name} failed: ${stderr}`);
+}
+
+async function start(prepare: (port: number, folder: string) => Launch): Promise<Engine> {
   const folder = makeFolder();
   const port = await freePort();
   const { command, url } = prepare(port, folder);
-  const child = launch({ name: 'engine', command: command as [string, ...string[]], core: 'both' });
-  await until('the engine listens', () => {
-    child.assertRunning();
-    return isListening(port);
-  });
+  let child: ReturnType<typeof launch>;
+  await begin();
+
+  async function begin(): Promise<void> {
+    child = launch({ name: 'engine', command: command as [string, ...string[]], core: 'both' });
+    await until('the engine listens', () => {
+      child.assertRunning();
+      return isListening(port);
+    });
+  }
+
+  async function kill(): Promise<void> {
+    for (const pid of processesOf(child.pid)) signal(pid);
+    await child.kill();
+    // It would look for the process that wrote it.
+    rmSync(join(folder, 'data', 'postmaster.pid'), { force: true });
+  }
+
   return {
-    pid: child.pid,
+    get pid() {
+      return child.pid;
+    },
+    port,
     url,
+    kill,
+    start: begin,
     async stop() {
       await child.stop();
       removeFolder(folder);
     },
   };
+}
+function signal(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
 }
 
 /** PostgreSQL doesn't run as root. */
@@ -98,22 +146,4 @@ function findPostgres(): string | undefined {
   const folders = [...versions.map((version) => `${debian}/${version}/bin`), ...path];
   const found = folders.find((folder) => existsSync(join(folder, 'initdb')));
   return found === undefined ? undefined : realpathSync(found);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
 }

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { launch, until } from '../harness/child.ts';
 import { makeFolder, removeFolder } from '../harness/folders.ts';
+import { freePort } from '../harness/free-port.ts';
 import { createPublisher } from '../harness/publisher.ts';
 import type { Server, Subject } from '../harness/subject.ts';
 import { type Wire, makeCertificate, wireOf } from '../harness/wire.ts';
@@ -128,13 +128,4 @@ function call(agent: Agent, port: number, path: string, body?: string): Promise<
     sent.on('error', reject);
     sent.end(body);
   });
-}
-
-/** nginx can't choose a free port by itself. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

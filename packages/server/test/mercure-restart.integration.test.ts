@@ -1,8 +1,9 @@
 /** What subscribers get over crashes and restarts, and what a closed server door means. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { untilAsync } from '../../tidings/test/http/deadline.ts';
+import { type EngineLog, SHARED_ENGINES } from './mercure-engines.ts';
 import { HUB, ISSUER, type Client, clientOf, detail, freshTopic, mint } from './mercure-client.ts';
-import { type Started, makeFolder, removeFolder, startServer } from './server-process.ts';
+import { type Started, SECRET, makeFolder, removeFolder, startServer } from './server-process.ts';
 
 const ROOT = '/.well-known/mercure/subscriptions';
 
@@ -23,7 +24,7 @@ describe('a hub with its log on the disk', () => {
         '--auth-anonymous-subscribe=news,news/*',
         ...more,
       ],
-      environment: { TIDINGS_AUTH_JWT_SECRET: 'a-secret-of-the-tests-that-is-long-enough' },
+      environment: { TIDINGS_AUTH_JWT_SECRET: SECRET },
     });
   }
 
@@ -119,46 +120,114 @@ describe('a hub with its log on the disk', () => {
   });
 });
 
-describe('two servers on one log', () => {
-  test('know each other’s updates, identifiers and subscriptions', async () => {
-    const folder = makeFolder();
-    const args = [
-      '--log-url=lmdb:./log',
-      '--log-shared',
-      `--mercure-url=${HUB}`,
-      '--mercure-subscriptions',
-      `--auth-jwt-issuer=${ISSUER}`,
-    ];
-    const environment = { TIDINGS_AUTH_JWT_SECRET: 'a-secret-of-the-tests-that-is-long-enough' };
-    const servers = [
-      await startServer({ folder, args, environment }),
-      await startServer({ folder, args, environment }),
-    ] as const;
-    try {
-      const [one, other] = servers.map(({ publicUrl }) => clientOf(() => publicUrl)) as [Client, Client];
-      const all = await mint([detail(['publish', 'subscribe'], ['*'])]);
-      const topic = freshTopic();
-      const live = await other.subscribe({ match: topic }, all);
-      const { text: id } = await one.publish({ topic, data: '1', id: 'urn:one' }, all);
-      await one.publish({ topic, data: '2' }, all);
-      expect([(await live.frames.nextEvent()).data, (await live.frames.nextEvent()).data]).toEqual([
-        '1',
-        '2',
-      ]);
+describe.each(SHARED_ENGINES)('two servers on one log in $name', (engine) => {
+  if (!engine.isHere)
+    return test('are tested', ({ skip }) => skip(`${engine.name} is missing: npm run pretest`));
+  let log: EngineLog | undefined;
+  let servers: readonly Started[] = [];
+  let all: string;
+  const [one, other] = [0, 1].map((i) => clientOf(() => servers[i]?.publicUrl ?? '')) as [Client, Client];
+
+  beforeAll(async () => {
+    const { url } = (log = await engine.start());
+    const isFolder = url.startsWith('lmdb:');
+    const start = () =>
+      startServer({
+        args: [
+          ...(isFolder ? ['--log-shared'] : []),
+          `--mercure-url=${HUB}`,
+          '--mercure-subscriptions',
+          `--auth-jwt-issuer=${ISSUER}`,
+        ],
+        environment: { TIDINGS_AUTH_JWT_SECRET: SECRET, TIDINGS_LOG_URL: url },
+      });
+    servers = await Promise.all([start(), start()]);
+    all = await mint([detail(['publish', 'subscribe'], ['*'])]);
+  });
+  afterAll(async () => {
+    for (const server of servers) await server.stop('SIGKILL');
+    await log?.stop();
+  });
+
+  const pathOf = (topic: string): string => `${ROOT}/exact/${encodeURIComponent(topic)}`;
+  const subscribersAt = async (client: Client, topic: string): Promise<readonly string[]> =>
+    (
+      JSON.parse((await client.get(pathOf(topic), all)).text) as { subscriptions: { subscriber: string }[] }
+    ).subscriptions
+      .map(({ subscriber }) => subscriber)
+      .toSorted((a, b) => (a < b ? -1 : 1));
+
+  test('know each other’s updates, and the identifiers of both kinds', async () => {
+    const topic = freshTopic();
+    const live = await other.subscribe({ match: topic }, all);
+    const { text: named } = await one.publish({ topic, data: '1', id: 'urn:one' }, all);
+    const { text: cursor } = await one.publish({ topic, data: '2' }, all);
+    await other.publish({ topic, data: '3' }, all);
+    const seen = [];
+    while (seen.length < 3) seen.push((await live.frames.nextEvent()).data);
+    expect(seen).toEqual(['1', '2', '3']);
+    for (const [id, next] of [
+      [named, '2'],
+      [cursor, '3'],
+    ] as const) {
       const resumed = await other.subscribe({ match: topic }, all, { 'last-event-id': id });
       expect(resumed.headers['mercure-last-event-id']).toBe(id);
-      expect((await resumed.frames.nextEvent()).data).toBe('2');
-
-      const path = `${ROOT}/exact/${encodeURIComponent(topic)}`;
-      const count = async (): Promise<number> =>
-        JSON.parse((await one.get(path, all)).text).subscriptions.length;
-      await untilAsync('both subscriptions', async () => (await count()) === 2);
-      live.cut();
-      await untilAsync('the end of one', async () => (await count()) === 1);
-    } finally {
-      for (const server of servers) await server.stop('SIGKILL');
-      removeFolder(folder);
+      expect((await resumed.frames.nextEvent()).data).toBe(next);
     }
+  });
+
+  test('list the subscribers of both, and announce them at both', async () => {
+    const topic = freshTopic();
+    const watching = [one, other].map((client) =>
+      client.subscribe({ match_urlpattern: `${pathOf(topic)}/:subscriber` }, all),
+    );
+    const watchers = await Promise.all(watching);
+    const streams = [
+      await one.subscribe({ match: topic }, all),
+      await other.subscribe({ match: topic }, all),
+    ];
+    await untilAsync('both', async () => (await subscribersAt(one, topic)).length === 2);
+    await untilAsync('both', async () => (await subscribersAt(other, topic)).length === 2);
+    const listed = await subscribersAt(one, topic);
+    expect(await subscribersAt(other, topic)).toEqual(listed);
+    for (const { frames } of watchers) {
+      const begun = [await frames.nextEvent(), await frames.nextEvent()].map(
+        ({ data }) => JSON.parse(data) as { id: string; subscriber: string; active: boolean },
+      );
+      expect(begun.map(({ active }) => active)).toEqual([true, true]);
+      expect(new Set(begun.map(({ subscriber }) => subscriber))).toEqual(new Set(listed));
+      for (const client of [one, other])
+        expect(JSON.parse((await client.get(begun[0]?.id ?? '', all)).text)).toEqual(begun[0]);
+    }
+    streams[0]?.cut();
+    await untilAsync('the end of one', async () => (await subscribersAt(other, topic)).length === 1);
+    for (const { frames } of watchers)
+      expect(JSON.parse((await frames.nextEvent()).data)).toMatchObject({ active: false, match: topic });
+  });
+
+  test('end the subscriptions of one that was killed, whose clients resume at the other', async () => {
+    const topic = freshTopic();
+    await one.subscribe({ match: topic }, all);
+    const stays = await other.subscribe({ match: topic }, all);
+    await untilAsync('both', async () => (await subscribersAt(other, topic)).length === 2);
+    const watcher = await other.subscribe({ match_urlpattern: `${pathOf(topic)}/:subscriber` }, all);
+    const { text: id } = await one.publish({ topic, data: '1' }, all);
+    await one.publish({ topic, data: '2' }, all);
+    await servers[0]?.stop('SIGKILL');
+    const resumed = await other.subscribe({ match: topic }, all, { 'last-event-id': id });
+    expect(resumed.headers['mercure-last-event-id']).toBe(id);
+    expect((await resumed.frames.nextEvent()).data).toBe('2');
+    let ended = false;
+    while (!ended) {
+      const update = JSON.parse((await watcher.frames.nextEvent()).data) as {
+        active: boolean;
+        match: string;
+      };
+      expect(update.match).toBe(topic);
+      ended = !update.active;
+    }
+    await untilAsync('those of the other', async () => (await subscribersAt(other, topic)).length === 2);
+    stays.cut();
   });
 });
 

@@ -1,7 +1,10 @@
 /** Settings of the server that count for the Mercure protocol as well. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeApiKey } from '../src/auth/api-keys.ts';
 import { type InProcess, settingsOf, startInProcess } from './in-process.ts';
+import { makeFolder, removeFolder } from './server-process.ts';
 import { HUB, ISSUER, clientOf, detail, freshTopic, mint } from './mercure-client.ts';
 
 const { key, hash } = makeApiKey();
@@ -10,6 +13,14 @@ const SETTINGS = {
   'auth.jwt.issuer': ISSUER,
   'auth.api-keys': [{ name: 'reader', hash, subscribe: ['news/*'] }],
 };
+
+const folder = makeFolder();
+afterAll(() => removeFolder(folder));
+function write(secret: string): string {
+  const path = join(folder, secret.slice(0, 4));
+  writeFileSync(path, secret);
+  return path;
+}
 
 let server: InProcess;
 beforeAll(async () => {
@@ -30,6 +41,56 @@ test('a reload says anew whose pages may publish with their visitors’ cookies'
   expect(await statusFor('https://former.example.com')).toBe(403);
   expect(await statusFor('https://latter.example.com')).toBe(200);
   expect(await statusFor('https://hub.example.com')).toBe(200);
+});
+
+describe('several issuers', () => {
+  const keys = { [`${ISSUER}/a`]: 'a'.repeat(40), [`${ISSUER}/b`]: 'b'.repeat(40) };
+  let both: InProcess;
+  beforeAll(async () => {
+    both = await startInProcess({
+      'mercure.url': HUB,
+      'mercure.subscriptions': true,
+      'auth.jwt.secret': undefined,
+      'auth.issuers': Object.entries(keys).map(([issuer, secret]) => ({
+        issuer,
+        'secret-file': write(secret),
+        'subject-prefix': `${issuer} `,
+      })),
+    });
+  });
+  afterAll(() => both.close());
+
+  test('sign each with their own key: one can’t speak for the other', async () => {
+    const { publish } = clientOf(() => both.publicUrl);
+    for (const iss of Object.keys(keys))
+      for (const [owner, secret] of Object.entries(keys)) {
+        const token = await mint([detail(['publish'], ['*'])], { secret, claims: { iss } });
+        expect((await publish({ topic: freshTopic() }, token)).status).toBe(owner === iss ? 200 : 401);
+      }
+  });
+
+  test('before any update the list of subscriptions says that everything is to come', async () => {
+    const fresh = await startInProcess({ ...SETTINGS, 'mercure.subscriptions': true });
+    const { get } = clientOf(() => fresh.publicUrl);
+    const { headers, text } = await get(
+      '/.well-known/mercure/subscriptions',
+      await mint([detail(['subscribe'], ['*'])]),
+    );
+    await fresh.close();
+    expect(headers.get('link') ?? text).toContain('last-event-id="earliest"');
+  });
+});
+
+test('a stream that needs a token says so with a challenge, and no error', async () => {
+  const { get } = clientOf(() => server.publicUrl);
+  const closed = await startInProcess({ ...SETTINGS, 'auth.anonymous.subscribe': [] });
+  const { status, headers } = await clientOf(() => closed.publicUrl).get('/.well-known/mercure?match=a');
+  await closed.close();
+  expect([status, headers.get('www-authenticate')]).toEqual([
+    401,
+    expect.stringMatching(/^Bearer resource_metadata="/),
+  ]);
+  expect((await get('/.well-known/mercure')).headers.get('www-authenticate')).toBeNull();
 });
 
 test.each([

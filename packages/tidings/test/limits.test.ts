@@ -35,6 +35,34 @@ describe('limits on connections', () => {
     await follow({ subject: 'cat', remote: '2' });
   });
 
+  test('can change while the hub runs, for the connections that come: the others stay', async () => {
+    const { hub, follow } = startHub({ limits: { connections: 1 } });
+    await follow({ subject: 'ann', remote: '1' });
+    hub.setLimits({ connections: 2, connectionsPerSubject: 1, topicLength: 4 });
+    await expect(follow({ subject: 'ann', remote: '2' })).rejects.toMatchObject({ details: { limit: 1 } });
+    await follow({ subject: 'bob', remote: '2' });
+    await expect(follow({ subject: 'cat', remote: '3' })).rejects.toMatchObject({ status: 503 });
+    await expect(hub.publish('too-long', 1)).rejects.toMatchObject({ code: 'topic/too-long' });
+    hub.setLimits({ connections: 1 });
+    expect(hub.connections()).toHaveLength(2);
+    await hub.publish('too-long', 1);
+    hub.setLimits({});
+    await follow({ subject: 'ann', remote: '3' });
+    expect(() => hub.setLimits({ conections: 1 } as never)).toThrow('Did you mean');
+    expect(() => hub.setLimits({ connections: 0 })).toThrow(
+      expect.objectContaining({ code: 'hub/invalid-option' }),
+    );
+  });
+
+  test('change whether private addresses are spared', async () => {
+    const { hub, follow } = startHub({});
+    for (let i = 0; i < 201; i += 1) await follow({ remote: '10.0.0.1' });
+    hub.setLimits({ connectionsPerAddress: 200 });
+    await expect(follow({ remote: '10.0.0.1' })).rejects.toMatchObject({ details: { per: 'address' } });
+    hub.setLimits({});
+    await follow({ remote: '10.0.0.1' });
+  });
+
   test('do not count a refused connection', async () => {
     const { hub, clock, follow } = startHub({ limits: { connectionsPerSubject: 1 } });
     const peer = await follow({ subject: 'ann' });

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { readSettings } from '../config/read-settings.ts';
 import { makeApiKey } from './api-keys.ts';
@@ -81,7 +82,7 @@ describe('A request with a token', () => {
     };
     expect(await authenticate(bearer(await mint({ grant, id: 'token-1' })))).toMatchObject({
       subject: 'ann',
-      credential: 'ann',
+      credential: 'subject:ann',
       tokenId: 'token-1',
       publish: ['drafts/ann'],
       subscribe: [{ pattern: 'user/ann/*' }, 'news', { pattern: 'room/*' }],
@@ -234,7 +235,7 @@ describe('A request with an API key', () => {
     const { authenticate } = await start(values);
     expect(await authenticate(bearer(key))).toEqual({
       subject: 'api-key/billing',
-      credential: 'api-key/billing',
+      credential: 'api-key:billing',
       publish: ['invoices'],
       subscribe: [],
       private: [],
@@ -254,6 +255,35 @@ describe('A request with an API key', () => {
       message: expect.stringContaining('publish`') as string,
     });
   });
+});
+
+test('A token’s subject, a token’s id, an issuer and an API key of the same name are four credentials', async () => {
+  const { key, hash } = makeApiKey();
+  const name = 'https://id.example';
+  const values = {
+    'auth.jwt.secret': SECRET,
+    'auth.jwt.issuer': name,
+    'auth.api-keys': [{ name, hash, publish: ['*'] }],
+  };
+  const { authenticate } = await start(values);
+  const token = (claims: object) =>
+    new SignJWT({ iss: name, ...claims })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setExpirationTime(new Date('2100-01-01'))
+      .sign(Buffer.from(SECRET));
+  const all = [
+    await authenticate(bearer(key)),
+    await authenticate(bearer(await token({ sub: name, jti: name }))),
+    await authenticate(bearer(await token({ jti: name }))),
+    await authenticate(bearer(await token({}))),
+  ];
+  expect(all.map(({ credential }) => credential)).toEqual([
+    `api-key:${name}`,
+    `subject:${name}`,
+    `token:${name}`,
+    `issuer:${name}`,
+  ]);
+  expect(all.map(({ subject }) => subject)).toEqual([`api-key/${name}`, name, undefined, undefined]);
 });
 
 describe('A reload', () => {

@@ -6,8 +6,8 @@ export interface Grant {
   /** The user, account or service that it names. */
   readonly subject?: string;
   /**
-   * Names the credential for limits, logs and idempotency, such as the token's subject or an API key's name; never its
-   * secret. Undefined: there was none.
+   * Names the credential for limits, logs and idempotency, by its kind: `subject:ann`, `token:JTI`, `issuer:ISS`,
+   * `api-key:billing`; never its secret. Undefined: there was none.
    */
   readonly credential: string | undefined;
   /** Topics it may publish on. */

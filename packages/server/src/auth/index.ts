@@ -25,6 +25,19 @@ export interface AuthenticatorDeps {
 
 export const QUERY_PARAMETER = 'access_token';
 
+/** Reads all keys and rules, as a start would. @throws {TidingsError} `config/invalid`, `config/unreadable`. */
+export async function checkAuth(settings: Settings): Promise<void> {
+  const parts = { ...DEFAULT_PARTS, warn: () => {}, developmentKey: undefined };
+  const { issuers } = await readRules(settings, parts);
+  for (const keys of issuers.remote) keys.close();
+}
+
+const DEFAULT_PARTS: Pick<RulesParts, 'now' | 'read'> = {
+  // Of keys only the age counts, which a clock that is set must not change.
+  now: () => performance.now(),
+  read: (path) => readFile(path, 'utf8'),
+};
+
 /** @throws {TidingsError} `config/invalid`, `config/unreadable`. */
 export async function createAuthenticator(
   settings: Settings,
@@ -32,9 +45,7 @@ export async function createAuthenticator(
 ): Promise<Authenticator> {
   const now = given.now ?? Date.now;
   const parts: RulesParts = {
-    // Of keys only the age counts, which a clock that is set must not change.
-    now: () => performance.now(),
-    read: (path) => readFile(path, 'utf8'),
+    ...DEFAULT_PARTS,
     warn: (message, error) => logger.warn({ err: error }, message),
     ...given,
     developmentKey,
@@ -134,7 +145,19 @@ async function grantOf(
 
 function grantOfApiKey({ name, permissions, expiresAt }: ApiKey): Grant {
   const subject = API_KEY_SUBJECT + name;
-  return { ...permissions, subject, credential: subject, ...(expiresAt !== undefined && { expiresAt }) };
+  return {
+    ...permissions,
+    subject,
+    credential: `api-key:${name}`,
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
+}
+
+/** Begins with its kind: a subject that is called like somebody's token id, or like an API key, shares nothing with it. */
+function credentialOfToken({ subject, tokenId, issuer }: VerifiedToken): string {
+  if (subject !== undefined) return `subject:${subject}`;
+  if (tokenId !== undefined) return `token:${tokenId}`;
+  return issuer.name === undefined ? 'tokens' : `issuer:${issuer.name}`;
 }
 
 function grantOfToken(token: VerifiedToken, door: Door | undefined): Grant {
@@ -144,7 +167,7 @@ function grantOfToken(token: VerifiedToken, door: Door | undefined): Grant {
   return {
     ...permissions,
     claims,
-    credential: subject ?? tokenId ?? issuer.name ?? 'token',
+    credential: credentialOfToken(token),
     ...(subject !== undefined && { subject }),
     ...(issuer.name !== undefined && { issuer: issuer.name }),
     ...(tokenId !== undefined && { tokenId }),

@@ -1,5 +1,6 @@
 import { TidingsError } from 'tidings';
 import { createError } from 'tidings/transport';
+import { whyUnreadable } from '../config/unreadable.ts';
 import { ALGORITHMS, type Algorithm, isAlgorithm } from './algorithms.ts';
 import { type GrantInput, type GrantMatcher, parseGrant } from './grants.ts';
 import { type KeySource, type VerificationKey, readKeys, secretKey, selectKeys } from './keys.ts';
@@ -98,8 +99,7 @@ export async function readFrom(path: string, setting: string, read: IssuersOptio
   try {
     return await read(path);
   } catch (cause) {
-    const { code = 'unknown' } = cause as NodeJS.ErrnoException;
-    throw createError('config/unreadable', `${setting}: The file ${path} can’t be read (${code}).`, {
+    throw createError('config/unreadable', `${setting}: ${path} can’t be read: ${whyUnreadable(cause)}.`, {
       details: { setting, path },
       cause,
     });

@@ -133,6 +133,24 @@ describe('Several issuers', () => {
     expect((await verifyToken(fromB, rules)).subject).toBe('b:ann');
   });
 
+  test('have ids of tokens of their own as well', async () => {
+    const text = await token({ iss: ann.name, jti: '1' }, { alg: 'EdDSA' }, pairs.Ed.privateKey);
+    expect((await verifyToken(text, rulesOf(ann, bob))).tokenId).toBe('a:1');
+  });
+
+  test.each([{ sub: 'staff:root' }, { jti: 'staff:7' }])(
+    'refuse a token whose name is one of another issuer’s, though its own prefix is shorter: %o',
+    async (claims) => {
+      const user = { ...ann, subjectPrefix: '' };
+      const staff = { ...bob, subjectPrefix: 'staff:' };
+      const text = (issuer: string | undefined, key = pairs.Ed.privateKey) =>
+        token({ iss: issuer, ...claims }, { alg: 'EdDSA' }, key);
+      const rules = rulesOf(user, staff);
+      expect(await codeOf(verifyToken(await text(user.name), rules))).toBe('auth/invalid-token');
+      expect((await verifyToken(await text(staff.name, other.privateKey), rules)).issuer).toBe(staff);
+    },
+  );
+
   test.each([
     ['with the other one’s key', { iss: 'https://a.example' }, other.privateKey],
     ['without a name', {}, pairs.Ed.privateKey],

@@ -22,7 +22,7 @@ export interface Issuer {
   readonly algorithms: readonly Algorithm[];
   /** One of these is in the `aud` of its tokens. Empty: `aud` isn't looked at. */
   readonly audiences: readonly string[];
-  /** Comes before `sub`: the same `sub` of two issuers is two people. */
+  /** Comes before `sub` and `jti`: the same `sub` of two issuers is two people. */
   readonly subjectPrefix: string;
   /** Whether its tokens may go without `exp`. */
   readonly unexpiring: boolean;
@@ -195,9 +195,8 @@ function toVerified(payload: JWTPayload, issuer: Issuer, rules: TokenRules): Ver
   if (iat !== undefined && iat * 1000 > rules.now() + rules.clockSkew) {
     throw invalidToken('The token was issued in the future (`iat`). Do the clocks differ?');
   }
-  assertName('sub', sub);
-  assertName('jti', jti);
-  const subject = sub === undefined ? undefined : issuer.subjectPrefix + sub;
+  const subject = qualify('sub', sub, issuer, rules);
+  const tokenId = qualify('jti', jti, issuer, rules);
   if (subject?.startsWith(API_KEY_SUBJECT) === true) {
     throw invalidToken(`The token’s subject begins with "${API_KEY_SUBJECT}", as only those of API keys do.`);
   }
@@ -205,10 +204,31 @@ function toVerified(payload: JWTPayload, issuer: Issuer, rules: TokenRules): Ver
     issuer,
     claims: payload,
     subject,
-    tokenId: jti,
+    tokenId,
     expiresAt: exp === undefined ? undefined : exp * 1000 + rules.clockSkew,
     issuedAt: iat === undefined ? undefined : iat * 1000,
   };
+}
+
+/** A name that no token of another issuer can have. */
+function qualify(
+  claim: string,
+  value: string | undefined,
+  { subjectPrefix }: Issuer,
+  { issuers }: TokenRules,
+): string | undefined {
+  assertName(claim, value);
+  if (value === undefined) return undefined;
+  const name = subjectPrefix + value;
+  // "a/" and "b" could otherwise pass for "a/b" and nothing.
+  const other = issuers.find(
+    (each) => each.subjectPrefix.length > subjectPrefix.length && name.startsWith(each.subjectPrefix),
+  );
+  if (other === undefined) return name;
+  throw invalidToken(
+    `The token’s \`${claim}\` begins like those of another issuer.`,
+    why({ claim: name, reserved: other.subjectPrefix }),
+  );
 }
 
 function assertName(claim: string, value: unknown): void {

@@ -2,6 +2,7 @@ import { type Command, type Given, type Terminal, UsageError } from '../cli/comm
 import { defaultOf, flagsOf } from '../config/flags.ts';
 import { loadSettings } from '../config/load.ts';
 import { type Setting, type Settings, variableOf } from '../config/setting.ts';
+import { checkSettings } from '../server/check.ts';
 import { SETTINGS } from '../server/table.ts';
 
 /** `tidings config check | print | env` */
@@ -9,7 +10,7 @@ export const config: Command = {
   summary: 'Checks or prints the configuration that serve would run with.',
   positionals: 'check|print|env',
   about:
-    'check   says what is wrong, and exits with 1 if anything is\n' +
+    'check   reads all files that it names, too; says what is wrong, and exits with 1 if anything is\n' +
     'print   prints every setting, its value and where that comes from; secrets are hidden\n' +
     'env     prints the variables of the environment with their defaults\n\n' +
     'It reads the flags, the environment and the file that serve would read.',
@@ -21,16 +22,25 @@ export const config: Command = {
         `Expected check, print or env, got ${given.positionals.length === 0 ? 'nothing' : JSON.stringify(given.positionals.join(' '))}.`,
       );
     }
-    return Promise.resolve(action === 'env' ? printVariables(terminal) : examine(action, given, terminal));
+    if (action === 'env') return Promise.resolve(printVariables(terminal));
+    return examine(action, given, terminal);
   },
 };
 
-function examine(action: string | undefined, given: Given, terminal: Terminal): number {
+async function examine(action: string | undefined, given: Given, terminal: Terminal): Promise<number> {
   const { settings, problems } = loadSettings(SETTINGS, given, process.env);
   if (action === 'print') printSettings(settings, terminal);
-  for (const { message, code } of problems) terminal.err(`${message} (${code})\n`);
-  if (problems.length === 0 && action === 'check') terminal.out('The configuration is valid.\n');
-  return problems.length === 0 ? 0 : 1;
+  // With a setting that is wrong, others would be checked against its default.
+  const checked =
+    action === 'check' && problems.length === 0
+      ? await checkSettings(settings, process.env)
+      : { problems, warnings: [] };
+  for (const { message, code } of checked.problems) terminal.err(`${message} (${code})\n`);
+  for (const { message, fields } of checked.warnings)
+    terminal.err(`Warning: ${message} (${Object.values(fields).join(', ')})\n`);
+  if (checked.problems.length > 0) return 1;
+  if (action === 'check') terminal.out('The configuration is valid.\n');
+  return 0;
 }
 
 function printSettings(settings: Settings, terminal: Terminal): void {

@@ -70,10 +70,10 @@ async function permissionsOf(grant: Grant, hub: Hub): Promise<Permissions> {
   // An API key has no claims, but its topics.
   if (claims === undefined) return { ...NOTHING, subscribe: secretOf(grant) };
   try {
-    const legacy = hub.legacy ? await readLegacyClaims(claims, hub.uriTemplates) : undefined;
+    const legacy = hub.legacy ? await readLegacyClaims(claims, hub) : undefined;
     if (legacy !== undefined) return { ...legacy, subscribe: [...secretOf(grant), ...legacy.subscribe] };
     assertProfile(grant, claims, hub);
-    const details = await readAuthorizationDetails(claims['authorization_details'], hub.urlPatterns);
+    const details = await readAuthorizationDetails(claims['authorization_details'], hub);
     return { ...details, subscribe: [...secretOf(grant), ...details.subscribe] };
   } catch (cause) {
     if (cause instanceof InvalidDetails)

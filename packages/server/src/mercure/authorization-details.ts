@@ -1,6 +1,7 @@
 import type { Matcher } from 'tidings';
-import { type PatternSyntax, createMatcherSet, describe } from 'tidings/transport';
-import { MATCHER_TYPES, type MatcherType, type TypedMatcher, assertMatcher, toMatcher } from './matchers.ts';
+import { createMatcherSet, describe } from 'tidings/transport';
+import type { Hub } from './hub.ts';
+import { MATCHER_TYPES, type MatcherType, type TypedMatcher, assertMatcher, toMatchers } from './matchers.ts';
 import { mapInTurns } from './turns.ts';
 
 /** The type of the details that concern this protocol: https://www.rfc-editor.org/rfc/rfc9396 */
@@ -39,23 +40,23 @@ export class InvalidDetails extends Error {}
  */
 export async function readAuthorizationDetails(
   claim: unknown,
-  urlPatterns: PatternSyntax,
+  hub: Pick<Hub, 'urlPatterns' | 'names'>,
 ): Promise<Permissions> {
   const details = parseDetails(claim);
   const compiled = await mapInTurns(
     details.flatMap(({ actions, topics, payload }) => topics.map((topic) => ({ actions, topic, payload }))),
-    ({ actions, topic, payload }) => ({ actions, payload, matcher: compile(topic, urlPatterns) }),
+    ({ actions, topic, payload }) => ({ actions, payload, matchers: compile(topic, hub) }),
   );
   const allowing = (action: string): typeof compiled =>
     compiled.filter(({ actions }) => actions.includes(action));
   const subscribe = allowing('subscribe');
   const payloads = subscribe
     .filter(({ payload }) => payload !== undefined)
-    .map(({ payload, matcher }) => ({ payload, set: createMatcherSet([matcher]) }));
+    .map(({ payload, matchers }) => ({ payload, set: createMatcherSet(matchers) }));
   return {
-    publish: allowing('publish').map(({ matcher }) => matcher),
-    subscribe: subscribe.map(({ matcher }) => matcher),
-    payloadOf: (text) => payloads.find(({ set }) => set.matchesTopic(text))?.payload,
+    publish: allowing('publish').flatMap(({ matchers }) => matchers),
+    subscribe: subscribe.flatMap(({ matchers }) => matchers),
+    payloadOf: (text) => payloads.find(({ set }) => set.matchesTopic(hub.names.onLog(text)))?.payload,
   };
 }
 
@@ -100,9 +101,9 @@ function assertMatcherOf(text: string): void {
   }
 }
 
-function compile(topic: TypedMatcher, urlPatterns: PatternSyntax): Matcher {
+function compile(topic: TypedMatcher, hub: Pick<Hub, 'urlPatterns' | 'names'>): readonly Matcher[] {
   try {
-    return toMatcher(topic, urlPatterns);
+    return toMatchers(topic, hub);
   } catch (cause) {
     throw new InvalidDetails('a `match` is no URL Pattern', { cause });
   }

@@ -1,10 +1,12 @@
 import type { CorsOptions } from 'tidings/fastify';
 import type { PatternSyntax } from 'tidings/transport';
 import type { HubUrl } from './hub-url.ts';
+import type { TopicNames } from './topic-names.ts';
 
 /** What all requests of the protocol need to know of the hub. */
 export interface Hub {
   readonly url: HubUrl;
+  readonly names: TopicNames;
   readonly urlPatterns: PatternSyntax;
   readonly uriTemplates: PatternSyntax;
   readonly cookie: string;

@@ -11,7 +11,7 @@ import type { Hub } from './hub.ts';
 import { isReserved } from './hub-url.ts';
 import { createUriTemplates } from './legacy/uri-template.ts';
 import { metadataOf } from './metadata.ts';
-import { RESERVED_TYPE, createPublish } from './publish.ts';
+import { type PublishLimits, RESERVED_TYPE, createPublish } from './publish.ts';
 import {
   MERCURE_SETTINGS,
   authorizationServers,
@@ -23,6 +23,7 @@ import {
 import { createSubscribe } from './subscribe.ts';
 import { ActiveSubscriptions } from './subscriptions/active.ts';
 import { createSubscriptionsApi } from './subscriptions/api.ts';
+import { SUBSCRIPTION_TOPICS, createTopicNames } from './topic-names.ts';
 import { createUrlPatterns } from './url-pattern/syntax.ts';
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
@@ -33,7 +34,10 @@ export const mercure: ServerPart = {
   settings: MERCURE_SETTINGS,
   topicRules(settings) {
     const url = settings.get(subscriptionsEnabled) ? hubUrlOf(settings, true) : undefined;
-    return url === undefined ? [] : [{ match: { pattern: `${url.subscriptionsPath}/*` }, state: true }];
+    return url === undefined ? [] : [{ match: SUBSCRIPTION_TOPICS, state: true }];
+  },
+  check(settings) {
+    hubUrlOf(settings, false);
   },
   async register(context) {
     const { settings, development } = context;
@@ -44,10 +48,12 @@ export const mercure: ServerPart = {
       ...given.get(listedToPublish),
     ];
     let publishOrigins = publishOriginsOf(settings);
+    const names = createTopicNames(settings.get(subscriptionsEnabled) ? url.subscriptionsPath : undefined);
     const hub: Hub = {
       url,
-      urlPatterns: createUrlPatterns(url.href),
-      uriTemplates: createUriTemplates(),
+      names,
+      urlPatterns: createUrlPatterns(url.href, names),
+      uriTemplates: createUriTemplates(names),
       cookie: settings.get(cookieName),
       cors: corsOf(settings, development),
       get publishOrigins() {
@@ -59,17 +65,26 @@ export const mercure: ServerPart = {
       legacy: settings.get(legacyEnabled),
       development,
     };
-    const running = await serve(hub, context);
+    const limits = limitsOf(settings);
+    const running = await serve(hub, context, limits);
     return {
       ...running,
       reload(next) {
         publishOrigins = publishOriginsOf(next);
+        Object.assign(limits, limitsOf(next));
       },
     };
   },
 };
 
-async function serve(hub: Hub, context: ServerContext): Promise<RunningPart> {
+function limitsOf(settings: Settings): PublishLimits {
+  return {
+    topicsPerEvent: settings.get(rows.limits.topicsPerEvent),
+    topicLength: settings.get(rows.limits.topicLength),
+  };
+}
+
+async function serve(hub: Hub, context: ServerContext, limits: PublishLimits): Promise<RunningPart> {
   const { settings, publicApp, authenticator, publisher, observers, log, logger } = context;
   publisher.reserve(({ topics, type }) => {
     // Text that is no topic gets the error for that.
@@ -85,7 +100,8 @@ async function serve(hub: Hub, context: ServerContext): Promise<RunningPart> {
         hub: context.hub,
         log,
         path: hub.url.subscriptionsPath,
-        topicLength: settings.get(rows.limits.topicLength),
+        names: hub.names,
+        limits,
         report: (error) => logger.error({ err: error }, 'a subscription could not be announced'),
       })
     : undefined;
@@ -98,10 +114,6 @@ async function serve(hub: Hub, context: ServerContext): Promise<RunningPart> {
         return sendError(error, { hub, hasToken: access.hasToken(request) }, request, reply);
       }
     };
-  const limits = {
-    topicsPerEvent: settings.get(rows.limits.topicsPerEvent),
-    topicLength: settings.get(rows.limits.topicLength),
-  };
   await publicApp.register((app: FastifyInstance) => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(

@@ -1,7 +1,8 @@
 import type { Matcher, TidingsError } from 'tidings';
-import { type PatternSyntax, createError } from 'tidings/transport';
+import { createError } from 'tidings/transport';
 import { WILDCARD, hasForbidden } from './characters.ts';
 import type { Pairs } from './form.ts';
+import type { Hub } from './hub.ts';
 
 /** The types of matchers that the draft defines. */
 export const MATCHER_TYPES = ['exact', 'urlpattern'] as const;
@@ -53,9 +54,12 @@ export function assertMatcher(text: string): void {
 }
 
 /** What the hub makes of it. `*` matches every topic, whatever the type. @throws {TidingsError} `topic/*` (400). */
-export function toMatcher({ type, text }: TypedMatcher, urlPatterns: PatternSyntax): Matcher {
-  if (text === WILDCARD) return { pattern: WILDCARD };
-  return type === 'exact' ? text : urlPatterns.pattern(text, MAX_MATCHER_LENGTH);
+export function toMatchers(
+  { type, text }: TypedMatcher,
+  { urlPatterns, names }: Pick<Hub, 'urlPatterns' | 'names'>,
+): readonly Matcher[] {
+  if (text === WILDCARD) return names.everything;
+  return [type === 'exact' ? names.onLog(text) : urlPatterns.pattern(text, MAX_MATCHER_LENGTH)];
 }
 
 function invalid(message: string): TidingsError {

@@ -50,7 +50,7 @@ export function createPublish(hub: Hub, { access, publisher, limits }: PublishDe
       const grant = grants.get(request);
       if (grant === undefined || !Buffer.isBuffer(request.body)) throw unsupported();
       const event = toEvent(parseForm(request.body), hub, limits);
-      const [published] = await publisher.publish([event], { grant, request });
+      const [published] = await publisher.publish([event], { grant, request, hasTagged: true });
       return reply
         .headers(headersOf(hub, request))
         .header('content-type', 'text/plain; charset=utf-8')

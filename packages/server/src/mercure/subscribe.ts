@@ -23,7 +23,7 @@ import { mercureFormat } from './format.ts';
 import type { Hub } from './hub.ts';
 import { EARLIEST, fromField, idOfCursor, startAfter, toField } from './identifiers.ts';
 import { LEGACY, toSelector } from './legacy/selectors.ts';
-import { type TypedMatcher, assertMatcher, readMatchers, toMatcher } from './matchers.ts';
+import { type TypedMatcher, assertMatcher, readMatchers, toMatchers } from './matchers.ts';
 import type { ActiveSubscriptions } from './subscriptions/active.ts';
 import { mapInTurns } from './turns.ts';
 
@@ -88,7 +88,7 @@ async function readSubscription(request: FastifyRequest, visitor: Visitor, hub: 
     throw createError('topic/missing', `Say what to subscribe to: ?match=… or ?match_urlpattern=….${hint}`);
   }
   const matchers = await mapInTurns([...typed, ...old], (each) =>
-    typeof each === 'string' ? toSelector(each, hub.uriTemplates) : [toMatcher(each, hub.urlPatterns)],
+    typeof each === 'string' ? toSelector(each, hub) : toMatchers(each, hub),
   );
   const all = matchers.flat();
   assertMayListen(all, visitor);
@@ -110,11 +110,12 @@ function assertMayListen(matchers: readonly Matcher[], { grant }: Visitor): void
   );
 }
 
-/** The field comes from a client that reconnects, and is newer than the URL. */
+/** The field comes from a client that reconnects, and is newer than the URL. Undefined if there is neither; they may be empty. */
 function lastEventIdOf(request: FastifyRequest, pairs: Pairs, { legacy }: Hub): string | undefined {
   const field = fromField(request.headers['last-event-id']?.toString());
   const names = legacy ? ['last_event_id', ...LEGACY.lastEventId] : ['last_event_id'];
-  return field || names.map((name) => first(pairs, name)).find((value) => value !== undefined) || undefined;
+  const parameter = names.map((name) => first(pairs, name)).find((value) => value !== undefined);
+  return field || (parameter ?? field);
 }
 
 interface Begin {
@@ -197,7 +198,7 @@ async function precedingId(
   log: EventLog,
 ): Promise<string> {
   const { cursor, resumed } = await connection.locate();
-  if (resumed) return asked;
+  if (resumed && asked !== '') return asked;
   const isOldest = (parseCursor(cursor)?.seq ?? 0) <= log.floor;
   // It begins there, but some of what came after it is gone.
   const isAsked = typeof start === 'object' && formatCursor(start) === cursor;

@@ -8,12 +8,16 @@ import { createMetrics, registerMetrics } from './metrics.ts';
 import { OPERATION_SETTINGS, tracing } from './settings.ts';
 import { createSpans } from './spans.ts';
 import { RecentTraces } from './trace-context.ts';
-import { startWebhooks } from './webhooks/index.ts';
+import { checkWebhooks, startWebhooks } from './webhooks/index.ts';
 
 /** For operators: health, metrics, the admin API on the internal port; the access log, spans, webhooks. */
 export const operation: ServerPart = {
   name: 'operation',
   settings: OPERATION_SETTINGS,
+  check(settings) {
+    adminTokenOf(settings, undefined);
+    checkWebhooks(settings);
+  },
   async register(context) {
     const { settings, hub, developmentKey, observers, publicApp, internalApp, logger } = context;
     const accessLog = createAccessLog(publicApp, { logger, settings });

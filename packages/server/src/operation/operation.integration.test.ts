@@ -283,7 +283,7 @@ describe('the access log', () => {
       path: '/v1/publish',
       status: 200,
       remote: '127.0.0.1',
-      credential: 'backend',
+      credential: 'subject:backend',
       events: 1,
       cursor: expect.any(String),
       parentId: '00f067aa0ba902b7',

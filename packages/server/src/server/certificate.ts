@@ -1,7 +1,9 @@
+import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { createError } from 'tidings/transport';
 import type { Settings } from '../config/setting.ts';
+import { whyUnreadable } from '../config/unreadable.ts';
 import { tlsCert, tlsKey } from './settings.ts';
 
 /** A certificate with its chain, and its key; both PEM. */
@@ -89,6 +91,21 @@ export async function watchCertificate(
   };
 }
 
+/**
+ * Reads the certificate as a start would, and refuses one that clients would refuse by its time.
+ *
+ * @throws {TidingsError} `config/invalid`, `config/unreadable`.
+ */
+export async function checkCertificate(settings: Settings, now: number): Promise<void> {
+  const paths = pathsOf(settings);
+  if (paths === undefined) return;
+  const { validFrom, validTo } = new X509Certificate((await readCertificate(paths, readText)).cert);
+  if (now > Date.parse(validTo))
+    throw invalid(`The certificate in ${paths.cert} has expired: it was valid until ${validTo}.`);
+  if (now < Date.parse(validFrom))
+    throw invalid(`The certificate in ${paths.cert} is not valid before ${validFrom}.`);
+}
+
 interface Paths {
   readonly cert: string;
   readonly key: string;
@@ -104,22 +121,48 @@ function pathsOf(settings: Settings): Paths | undefined {
 
 async function readCertificate(paths: Paths, read: (path: string) => Promise<string>): Promise<Certificate> {
   const [cert, key] = await Promise.all([readFrom(paths.cert, read), readFrom(paths.key, read)]);
+  assertPem(cert, paths.cert, 'CERTIFICATE', 'a certificate');
+  assertPem(key, paths.key, 'PRIVATE KEY', 'a private key');
+  const certificate = attempt(() => new X509Certificate(cert), `The certificate in ${paths.cert} is damaged`);
+  const privateKey = attempt(() => createPrivateKey(key), `The private key in ${paths.key} is damaged`);
+  // Perhaps only one of the files has been replaced yet.
+  if (!certificate.checkPrivateKey(privateKey))
+    throw invalid(`The key in ${paths.key} is not the one of the certificate in ${paths.cert}.`);
+  attempt(() => createSecureContext({ cert, key }), `${paths.cert} and ${paths.key} can’t be used`);
+  return { cert, key };
+}
+
+/** Says what a file has instead, never what is in it. */
+function assertPem(text: string, path: string, label: string, what: string): void {
+  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(text))
+    throw invalid(
+      `The private key in ${path} is encrypted, and the server has nobody to ask for its passphrase.`,
+    );
+  const labels = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----/g)].map(([, found = '']) => found);
+  if (labels.some((found) => found === label || found.endsWith(` ${label}`))) return;
+  const got =
+    text.trim() === ''
+      ? 'an empty file'
+      : labels.length > 0
+        ? labels.join(', ')
+        : 'no PEM at all; is it DER?';
+  throw invalid(`Expected ${path} to have ${what} in PEM (-----BEGIN ${label}-----), got ${got}.`);
+}
+
+function attempt<T>(work: () => T, failure: string): T {
   try {
-    // Also notices a key of another certificate: perhaps only one of the files has been replaced yet.
-    createSecureContext({ cert, key });
+    return work();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw invalid(`${paths.cert} and ${paths.key} are no certificate and its key in PEM: ${reason}.`, cause);
+    throw invalid(`${failure}: ${reason}.`, cause);
   }
-  return { cert, key };
 }
 
 async function readFrom(path: string, read: (path: string) => Promise<string>): Promise<string> {
   try {
     return await read(path);
   } catch (cause) {
-    const { code = 'unknown' } = cause as NodeJS.ErrnoException;
-    throw createError('config/unreadable', `The file ${path} can’t be read (${code}).`, {
+    throw createError('config/unreadable', `${path} can’t be read: ${whyUnreadable(cause)}.`, {
       details: { setting: 'tls', path },
       cause,
     });

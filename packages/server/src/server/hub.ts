@@ -3,18 +3,22 @@ import { gzip } from 'tidings/gzip';
 import type { Settings } from '../config/setting.ts';
 import * as rows from './settings.ts';
 
-export function createServerHub(settings: Settings, log: EventLog, onError: (error: unknown) => void): Hub {
+export function limitsOf(settings: Settings): Partial<HubLimits> {
   const address = rows.limits.connectionsPerAddress;
-  const limits = Object.fromEntries(
+  const limits: Partial<HubLimits> = Object.fromEntries(
     Object.entries(rows.limits)
       // Left to its default, the hub spares addresses that look like a proxy.
       .filter(([, row]) => row !== address || settings.sourceOf(row) !== 'default')
       .map(([name, row]) => [name, settings.get(row)]),
-  ) as Partial<HubLimits>;
+  );
+  return limits;
+}
+
+export function createServerHub(settings: Settings, log: EventLog, onError: (error: unknown) => void): Hub {
   return createHub({
     log,
     onError,
-    limits,
+    limits: limitsOf(settings),
     heartbeat: settings.get(rows.heartbeat),
     retry: settings.get(rows.retry),
     stallTimeout: settings.get(rows.stallTimeout),

@@ -17,6 +17,11 @@ export interface Observer {
 export interface Publication {
   readonly grant: Grant;
   readonly request: FastifyRequest;
+  /**
+   * The door itself has tagged the events, for clients of its protocol. Tags of publishers aren't taken: one could give an
+   * event the identifier of another, or say where it stands in the log.
+   */
+  readonly hasTagged?: boolean;
 }
 
 /** Tells all observers. Each door calls it. */
@@ -61,6 +66,12 @@ export interface RunningPart {
 export interface ServerPart {
   readonly name: string;
   readonly settings: readonly Setting[];
+  /**
+   * Looks at everything that `register` would refuse, files included, without starting anything.
+   *
+   * @throws {TidingsError} `config/*`.
+   */
+  check?(settings: Settings): void | Promise<void>;
   /** Rules for topics that the part publishes on itself; they come before those of the settings. */
   topicRules?(settings: Settings): readonly TopicRule[];
   /** Called once, before the servers listen. */

@@ -41,14 +41,25 @@ export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit
       limit.assertRoom(keyOf(publication));
     },
     async publish(events, publication) {
-      assertMayPublish(events, publication.grant);
+      assertMayPublish([], publication.grant);
+      // Whatever the credential permits: a grant of `*` has none of these topics.
       assertNotKept(events);
+      assertMayPublish(events, publication.grant);
+      if (publication.hasTagged !== true) assertUntagged(events);
       limit.charge(keyOf(publication), events.length);
       const published = await hub.publishAll(events);
       observers.published(events, published, publication);
       return published;
     },
   };
+}
+
+/** @throws {TidingsError} `event/invalid-option`. */
+function assertUntagged(events: readonly EventInput[]): void {
+  if (events.every(({ tags }) => tags === undefined)) return;
+  throw createError('event/invalid-option', 'Events have no field `tags` here: tags are the server’s own.', {
+    details: { option: 'tags' },
+  });
 }
 
 /** A publisher can't forge the records that webhooks get about connections. */

@@ -124,6 +124,7 @@ export const topics: Setting<readonly TopicRule[]> = {
   kind: topicRules,
   default: [],
   help: 'rules for topics: state, interval, keys, retention; the first that matches counts',
+  reloadable: true,
 };
 export const presence: Setting<readonly PresenceRule[]> = {
   name: 'presence',
@@ -186,7 +187,11 @@ export const limits: { readonly [Name in keyof HubLimits]: Setting<number> } = {
   connections: limit('connections', 10_000, 'streams at once; more get a 503'),
   connectionsPerSubject: limit('connections-per-subject', Infinity, 'streams of one subject; more get a 429'),
   connectionsPerAddress: limit('connections-per-address', 200, 'streams of one address; more get a 429'),
-  connectionsPerSession: limit('connections-per-session', 1000, 'streams in one HTTP/2 session'),
+  // HTTP/2 tells clients as soon as they connect.
+  connectionsPerSession: {
+    ...limit('connections-per-session', 1000, 'streams in one HTTP/2 session'),
+    reloadable: false,
+  },
   topicsPerConnection: limit('topics-per-connection', 100, 'topics and patterns of one stream'),
   patternsPerConnection: limit('patterns-per-connection', 10, 'patterns of one stream'),
   matcherLengthPerConnection: limit(
@@ -211,6 +216,7 @@ function limit(name: string, value: number, help: string): Setting<number> {
     kind: integer(1),
     default: value,
     help: `the most ${help}`,
+    reloadable: true,
     ...(value === Infinity && { defaultHelp: 'any number' }),
   };
 }

@@ -6,11 +6,11 @@ import { publishBurst, publishRate } from '../api/settings.ts';
 import { createError, gatewayOf } from 'tidings/transport';
 import { createAuthenticator } from '../auth/index.ts';
 import { refuseRevoked } from '../auth/revocation.ts';
-import type { Setting, Settings } from '../config/setting.ts';
+import type { Settings } from '../config/setting.ts';
 import { reachable } from './addresses.ts';
 import { createInternalApp, createPublicApp } from './apps.ts';
 import { closerOf } from './closing.ts';
-import { createServerHub } from './hub.ts';
+import { createServerHub, limitsOf } from './hub.ts';
 import { createListener } from './listener.ts';
 import { createObservers } from './observers.ts';
 import { openLog } from './open-log.ts';
@@ -18,8 +18,8 @@ import type { RunningPart, ServerContext, ServerPhase } from './part.ts';
 import { PARTS } from './parts.ts';
 import { createPublisher } from './publisher.ts';
 import { type Rate, RateLimit } from './rate.ts';
+import { mergeReloadable, reloadTopics } from './reload.ts';
 import * as rows from './settings.ts';
-import { SETTINGS } from './table.ts';
 
 export interface ServerDeps {
   readonly logger: Logger;
@@ -66,11 +66,8 @@ async function start(
   const report = (error: unknown): void => logger.error({ err: error }, 'something failed in the background');
   const authenticator = await createAuthenticator(settings, { logger, developmentKey });
   undo.push(() => authenticator.close());
-  const log = await openLog(
-    settings,
-    report,
-    PARTS.flatMap((part) => part.topicRules?.(settings) ?? []),
-  );
+  const ownRules = PARTS.flatMap((part) => part.topicRules?.(settings) ?? []);
+  const log = await openLog(settings, report, ownRules);
   undo.push(() => log.close());
   const hub = createServerHub(settings, log, report);
   undo.push(() => hub.close({ within: 0 }));
@@ -138,9 +135,10 @@ async function start(
     const changes = [await authenticator.prepare(merged), await listener.prepare(merged)];
     for (const part of parts) await part.reload?.(merged);
     for (const take of changes) take();
+    hub.setLimits(limitsOf(merged));
     limit.change(rateOf(merged));
     logger.level = merged.get(rows.loggingLevel);
-    current = merged;
+    current = reloadTopics(current, merged, { log, own: ownRules, logger });
   }
 
   return {
@@ -160,22 +158,6 @@ async function start(
 function rateOf(settings: Settings): Rate | undefined {
   const rate = settings.get(publishRate);
   return rate === undefined ? undefined : { rate, burst: settings.get(publishBurst) ?? 10 * rate };
-}
-
-/** The new values of what can be reloaded, and the old ones of everything else. */
-function mergeReloadable(current: Settings, next: Settings, logger: Logger): Settings {
-  const print = (settings: Settings, setting: Setting): string | undefined => {
-    const value = settings.get(setting);
-    return value === undefined || value === null ? undefined : setting.kind.toText(value);
-  };
-  for (const setting of SETTINGS) {
-    if (setting.reloadable === true || print(current, setting) === print(next, setting)) continue;
-    logger.warn({ setting: setting.name }, 'this setting has changed; it counts after a restart');
-  }
-  return {
-    get: (setting) => (setting.reloadable === true ? next : current).get(setting),
-    sourceOf: (setting) => (setting.reloadable === true ? next : current).sourceOf(setting),
-  };
 }
 
 /** @returns the URL at which this machine reaches it. */

@@ -11,6 +11,9 @@ import { CHUNKS_TYPE, type EndStatus, type RunError } from './record.ts';
 export type Source = AsyncIterable<unknown> | ReadableStream<unknown>;
 export type Produce = (signal: AbortSignal) => Source | Promise<Source>;
 
+/** What an iterator says next, if it is one. */
+type Next = IteratorResult<unknown, unknown> | undefined;
+
 /** How a run ended, before the log knows it. */
 export interface Ending {
   readonly status: EndStatus;
@@ -19,6 +22,8 @@ export interface Ending {
 
 /** Chunks that wait for the log: no more are read meanwhile. */
 const MAX_PENDING_CHUNKS = 256;
+/** Chunks that are read without giving others a turn. */
+const MAX_IN_TURN = 256;
 /** A batch is published when its text is about this long. */
 const MAX_PENDING_LENGTH = 65_536;
 
@@ -40,6 +45,8 @@ export class Producer {
   /** How many chunks have been published or are being published. */
   #position = 0;
   #length = 0;
+  /** How many chunks have been read. */
+  #taken = 0;
   #publishedAt = -Infinity;
   /** First the run's record, then one batch at a time. */
   #isPublishing = true;
@@ -98,16 +105,21 @@ export class Producer {
   }
 
   #pull(): void {
-    this.#iterator?.next().then(this.#onNext, this.#onError);
+    try {
+      Promise.resolve(this.#iterator?.next() as Next | Promise<Next>).then(this.#onNext, this.#onError);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   // Made once for each run, not once for each token (`runs`).
   readonly #onError = (error: unknown): void => this.#fail(error);
-  readonly #onNext = ({ done = false, value }: IteratorResult<unknown, unknown>): void => {
+  readonly #onNext = (next: Next): void => {
     if (this.#ending !== undefined) return;
-    if (done) return this.end({ status: 'done' });
     try {
-      this.#add(value);
+      const { done = false, value } = next as IteratorResult<unknown, unknown>;
+      if (done) this.end({ status: 'done' });
+      else this.#add(value);
     } catch (error) {
       this.#fail(error);
     }
@@ -129,7 +141,11 @@ export class Producer {
       this.#schedule();
     }
     this.#isPaused = this.#isFull;
-    if (!this.#isPaused) this.#pull();
+    if (this.#isPaused) return;
+    this.#taken += 1;
+    if (this.#taken % MAX_IN_TURN > 0) return this.#pull();
+    // A source that never waits, as from a cache, would leave others no turn.
+    this.#options.clock.defer(() => this.#pull());
   }
 
   get #isFull(): boolean {
@@ -231,8 +247,11 @@ export class Producer {
   }
 
   #leave(): void {
+    const leave = async (): Promise<void> => {
+      await this.#iterator?.return?.();
+    };
     // A source that doesn't listen to the signal may never answer; its errors have no reader any more.
-    Promise.resolve(this.#iterator?.return?.()).catch(() => {});
+    leave().catch(() => {});
   }
 }
 

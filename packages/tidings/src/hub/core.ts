@@ -1,3 +1,4 @@
+import type { LogEntry } from '../log/entry.ts';
 import { createError } from '../protocol/errors.ts';
 import { Conflation } from './conflation.ts';
 import { Connection, type Delivery } from './delivery/connection.ts';
@@ -9,9 +10,10 @@ import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
 import { Drain, reconnectSpread } from './drain.ts';
-import { proxySuspected } from './limits.ts';
+import { DEFAULT_LIMITS, type HubLimits, proxySuspected } from './limits.ts';
 import type { ResolvedHubOptions } from './options.ts';
 import { Cluster } from './cluster/cluster.ts';
+import { LostEnds } from './cluster/lost-ends.ts';
 import { Registry } from './registry.ts';
 import type { ConnectRequest, ConnectionTerms } from './connect-request.ts';
 import type { ConnectionInfo } from './connection-info.ts';
@@ -40,6 +42,7 @@ export class Core {
   readonly conflation: Conflation;
   readonly fanOut: FanOut;
   readonly cluster: Cluster;
+  readonly lostEnds: LostEnds;
   readonly visits: Set<PendingVisit> = new Set();
   readonly consumers: Set<{ stop(): Promise<void> }> = new Set();
   readonly drain: Drain = new Drain(this);
@@ -55,7 +58,8 @@ export class Core {
     this.options = options;
     const warnOfProxy = (address: string): void => report(proxySuspected(address, options.limits));
     const turns = new Turns(clock, tuning.catchUp, options.catchUpShare);
-    this.registry = new Registry(options.limits, options.sparesPrivateAddresses ? warnOfProxy : undefined);
+    this.registry = new Registry(options.limits, warnOfProxy);
+    this.registry.sparesPrivate = options.sparesPrivateAddresses;
     this.conflation = new Conflation(log, clock);
     this.fanOut = new FanOut({
       tail: log.tail,
@@ -65,6 +69,13 @@ export class Core {
       deliveryTime: this.tally.deliveryTime,
       window: options.flushWindow,
       tuning,
+    });
+    this.lostEnds = new LostEnds({
+      log,
+      clock,
+      subscriptions: this.subscriptions,
+      append: (event) => log.append([event]),
+      report,
     });
     this.#delivery = {
       log,
@@ -78,6 +89,7 @@ export class Core {
       turns,
       replay: options.replay,
       tuning,
+      lostEnds: this.lostEnds,
       report,
       forget: (connection) => this.#forget(connection),
     };
@@ -85,7 +97,7 @@ export class Core {
     this.#localDelivery = { ...this.#delivery, turns: ownTurns, replay: NO_BOUNDS, tally: new Tally() };
     this.health = new HealthCheck(log, clock);
     log.tail.onMiss((topics) => this.#fallBehind(topics));
-    log.tail.onRewind((end) => this.#rewind(end));
+    log.tail.onRewind((end, lost) => this.#rewind(end, lost));
     this.cluster = new Cluster(this, (where) => this.endVisits(where));
     this.#sweep = new Sweep({
       delivery: this.#delivery,
@@ -101,6 +113,12 @@ export class Core {
     });
     this.#sweep.startIfNeeded();
     this.cluster.start();
+  }
+
+  /** Everybody reads the limits from the same object, at each use. Connections that are there stay, even beyond them. */
+  setLimits(limits: Partial<HubLimits>): void {
+    Object.assign(this.options.limits, DEFAULT_LIMITS, limits);
+    this.registry.sparesPrivate = limits.connectionsPerAddress === undefined;
   }
 
   /** How many connections there are, of peers and of this process. */
@@ -166,14 +184,16 @@ export class Core {
   }
 
   /** The log has lost its events after `end`. */
-  #rewind(end: number): void {
+  #rewind(end: number, lost: readonly LogEntry[]): void {
     this.fanOut.pushAll();
-    for (const connection of this.all()) connection.rewind(end);
+    const concerned = this.lostEnds.note(end, lost);
+    for (const connection of this.all()) connection.rewind(end, concerned);
   }
 
   /** Stops all timers: nobody is connected any more. */
   stop(): void {
     this.cluster.stop();
+    this.lostEnds.stop();
     this.#sweep.close();
     this.fanOut.stop();
   }

@@ -227,7 +227,9 @@ export function createGateway(core: Core): Gateway {
   return {
     version: VERSION,
     compression,
-    connectionsPerSession: limits.connectionsPerSession,
+    get connectionsPerSession() {
+      return limits.connectionsPerSession;
+    },
     refused: (error) => core.tally.refused(error),
     report: core.options.onError,
     get closing() {

@@ -9,7 +9,7 @@ import {
 } from '../protocol/event.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
-import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
+import { type Checks, aNumber, assertOptions, options } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { NamedConsumer } from './consume/consumer.ts';
 import {
@@ -34,6 +34,7 @@ import {
   assertDisconnectTarget,
   toRevocation,
 } from './cluster/orders.ts';
+import { type HubLimits, LIMITS } from './limits.ts';
 import { HEALTH_OPTIONS, type HealthOptions, type HubHealth } from './health.ts';
 import { type ClusterStats, type HubStats, STATS_OPTIONS, type StatsOptions, statsOf } from './hub-stats.ts';
 import type { Presence } from './presence/presence.ts';
@@ -141,6 +142,13 @@ export interface Hub {
    * @throws {TidingsError} `hub/invalid-option`, the error of the log's engine.
    */
   revoke(who: string | RevokeTarget, options?: RevokeOptions): Promise<void>;
+  /**
+   * Changes the limits while the hub runs. Those that you leave out have their defaults again, as in `createHub`. Connections
+   * and presence beyond a lower limit stay; it counts for what comes next.
+   *
+   * @throws {TidingsError} `hub/invalid-option`.
+   */
+  setLimits(limits: Partial<HubLimits>): void;
   /** The members present on a topic that the hub's `presence` option matches. */
   presence(topic: string): Presence;
   /** This hub's counters; with `cluster`, those of all hubs on the log: as each said last, a few seconds ago. */
@@ -329,6 +337,11 @@ class AppHub implements Hub {
     assertOptions(options, REVOKE_OPTIONS);
     const revocation = toRevocation(who, this.#core.options.clock.now());
     await this.#core.cluster.revoke(revocation, options.for ?? DAY);
+  }
+
+  setLimits(limits: Partial<HubLimits>): void {
+    assertOptions({ limits }, { limits: options(LIMITS) });
+    this.#core.setLimits(limits);
   }
 
   presence(topic: string): Presence {

@@ -12,20 +12,20 @@ export class Registry {
   readonly #connections = new Map<string, Connection>();
   readonly #bySubject = new Map<string, number>();
   readonly #byAddress = new Map<string, number>();
-  readonly #sparesPrivate: boolean;
   readonly #limits: ConnectionLimits;
-  /** Called once when a private address exceeds the limit. Undefined: the limit applies to private addresses too. */
   #warn: ((address: string) => void) | undefined;
   /** The address that was asked about last, as an admission does several times: parsing it takes microseconds (`resume`). */
   #last: { readonly remote: string; readonly group: AddressGroup } = { remote: '', group: groupOf('') };
 
   /**
-   * @param warn private addresses and this machine's own may have more connections, since they may well be those of a
-   * proxy that the app doesn't know of. It is called once, when one of them has too many.
+   * Whether private addresses and this machine's own may have more connections than others, since they may well be those of
+   * a proxy that the app doesn't know of.
    */
+  sparesPrivate = false;
+
+  /** @param warn called once, when an address that is spared has more connections than others may have. */
   constructor(limits: ConnectionLimits, warn?: (address: string) => void) {
     this.#limits = limits;
-    this.#sparesPrivate = warn !== undefined;
     this.#warn = warn;
   }
 
@@ -62,7 +62,7 @@ export class Registry {
     if (remote === undefined) return;
     const { key, isPrivate } = this.#groupOf(remote);
     if (count(this.#byAddress, key) < connectionsPerAddress) return;
-    if (!this.#sparesPrivate || !isPrivate) throw tooMany('address', connectionsPerAddress);
+    if (!this.sparesPrivate || !isPrivate) throw tooMany('address', connectionsPerAddress);
     this.#warn?.(key);
     this.#warn = undefined;
   }

@@ -1,6 +1,6 @@
 import { EARLIEST, parseStart } from '../protocol/cursor.ts';
 import { createError } from '../protocol/errors.ts';
-import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
+import { type Matcher, OWN_PREFIX, RUNS_PREFIX } from '../protocol/matcher.ts';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { type Checks, aString, anObjectWith, assertOptions, invalidOption } from '../protocol/options.ts';
 import type { ConnectRequest } from './connect-request.ts';
@@ -30,7 +30,9 @@ export const SUBSCRIBE_OPTIONS: Checks<SubscribeOptions> = {
   },
 };
 
-const EVERYTHING: readonly Matcher[] = [{ pattern: '*' }, { pattern: `${RUNS_PREFIX}*` }];
+const EVERYTHING: readonly Matcher[] = ['', OWN_PREFIX, RUNS_PREFIX].map((prefix) => ({
+  pattern: `${prefix}*`,
+}));
 
 /**
  * A connection of this process: items instead of bytes, and the reader's loop instead of a peer. It has no queue. While

@@ -62,10 +62,15 @@ export class EntryList {
     return before;
   }
 
+  /** All entries after `seq`. */
+  after(seq: number): LogEntry[] {
+    return this.#entries.slice(this.#from(seq + 1)).filter((entry) => entry !== undefined);
+  }
+
   /** @returns the entries after `seq`, which are gone. */
   removeAfter(seq: number): LogEntry[] {
     const at = this.#from(seq + 1);
-    const removed = this.#entries.slice(at).filter((entry) => entry !== undefined);
+    const removed = this.after(seq);
     for (const entry of removed) this.#index.remove(entry);
     this.#entries.length = at;
     this.#seqs.length = at;

@@ -15,8 +15,8 @@ export interface TailOptions {
   readonly onTrim?: (entry: LogEntry) => void;
 }
 
-/** Called when the log has lost its events after this seq, before the tail goes back to it. */
-export type RewindListener = (end: number) => void;
+/** Called when the log has lost its events after this seq, of which the tail has `lost`, before it goes back there. */
+export type RewindListener = (end: number, lost: readonly LogEntry[]) => void;
 
 /** Called when the next push leaves out events of these topics; without topics, of any. */
 export type MissListener = (topics: readonly string[] | undefined) => void;
@@ -144,7 +144,8 @@ export class Tail {
    * @returns the lost entries of the tail. `onTrim` doesn't get them, since retention didn't take them.
    */
   rewind(epoch: string, end: number): readonly LogEntry[] {
-    for (const listener of this.#rewindListeners) listener(end);
+    const ending = this.#entries.after(end);
+    for (const listener of this.#rewindListeners) listener(end, ending);
     const lost = this.#entries.removeAfter(end);
     for (const entry of lost) this.#count(entry, -1);
     this.#epoch = epoch;

@@ -11,7 +11,13 @@ import {
   listOf,
   options,
 } from '../protocol/options.ts';
-import { HIDDEN_PREFIX, type Matcher, PRESENCE_PREFIX, RUNS_PREFIX } from '../protocol/matcher.ts';
+import {
+  HIDDEN_PREFIX,
+  type Matcher,
+  PRESENCE_PREFIX,
+  RUNS_PREFIX,
+  matcherKey,
+} from '../protocol/matcher.ts';
 import { beginningOf, createMatcherSet, type MatcherSet } from '../protocol/matcher-set.ts';
 import { literalPrefix } from '../protocol/pattern.ts';
 import { type LogEntry, canonicalOf } from './entry.ts';
@@ -41,6 +47,14 @@ export interface TopicRules {
   of(topic: string): TopicRule | undefined;
   /** Whether `wanted` can match a state topic. */
   canBeState(wanted: MatcherSet): boolean;
+  /**
+   * Takes other rules while the log is open. They count for events from now on: those that are there keep what they had,
+   * except that `events` and `bytes` count all events since a topic has had bounds.
+   *
+   * @throws {TidingsError} `hub/invalid-option`, with everything as before, if topics would become states or cease to be, or
+   * if other processes use the log with the former rules; `topic/*`.
+   */
+  change(rules: readonly TopicRule[]): void;
 }
 
 export const TOPIC_RULE: Checks<TopicRule> = {
@@ -71,12 +85,21 @@ const HUBS_GROUP = '\u0000hub';
 /** The bounds of the hub's own events, without the values that count. */
 const HUBS_RETENTION: Retention = { events: 10_000, bytes: 16_777_216 };
 
-/** @throws {TidingsError} `topic/*`, `hub/invalid-option`. */
-export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
-  assertRules(rules);
-  const all = [...OWN_RULES, ...rules];
-  const compiled = all.map((rule) => ({ rule, matchers: createMatcherSet([rule.match]) }));
-  const statePrefixes = all.filter(({ state }) => state === true).map(({ match }) => prefixOf(match));
+interface CompiledRule {
+  readonly rule: TopicRule;
+  readonly matchers: MatcherSet;
+}
+
+/**
+ * @param shared whether other processes have the log open: all of them need the same rules, so they can't change.
+ * @throws {TidingsError} `topic/*`, `hub/invalid-option`.
+ */
+export function createTopicRules(rules: readonly TopicRule[], shared = false): TopicRules {
+  let given = rules;
+  let compiled = compile(given);
+  const statePrefixes = [...OWN_RULES, ...rules]
+    .filter(({ state }) => state === true)
+    .map(({ match }) => prefixOf(match));
   const cache = new Map<string, TopicRule | typeof NO_RULE>();
 
   function of(topic: string): TopicRule | undefined {
@@ -93,8 +116,44 @@ export function createTopicRules(rules: readonly TopicRule[]): TopicRules {
     of,
     canBeState: ({ topics, patterns }) =>
       [...topics].some((topic) => of(topic)?.state === true) ||
-      patterns.some((compiled) => statePrefixes.some((prefix) => canMeet(prefix, beginningOf(compiled)))),
+      patterns.some((pattern) => statePrefixes.some((prefix) => canMeet(prefix, beginningOf(pattern)))),
+    change(next) {
+      const fresh = compile(next);
+      if (shared)
+        throw invalidOption(
+          'topics',
+          'Other processes share the log, and need the same `topics`: open it anew everywhere.',
+        );
+      assertSameStates(given, next);
+      given = next;
+      compiled = fresh;
+      cache.clear();
+    },
   };
+}
+
+function compile(rules: readonly TopicRule[]): readonly CompiledRule[] {
+  assertRules(rules);
+  return [...OWN_RULES, ...rules].map((rule) => ({ rule, matchers: createMatcherSet([rule.match]) }));
+}
+
+/**
+ * An event is a state, or isn't, from when it is appended to when it is gone. So the rules that decide it stay, in their order;
+ * those behind the last state decide nothing about it.
+ */
+function assertSameStates(before: readonly TopicRule[], after: readonly TopicRule[]): void {
+  const [old, now] = [before, after].map((rules) =>
+    rules
+      .slice(0, rules.findLastIndex(({ state }) => state === true) + 1)
+      .map(({ match, state = false }) => `${state} ${matcherKey(match)}`),
+  ) as [string[], string[]];
+  const index = now.findIndex((rule, i) => rule !== old[i]);
+  if (index === -1 && now.length === old.length) return;
+  const which = index === -1 ? now.length : index;
+  throw invalidOption(
+    `topics[${which}].state`,
+    'Which topics are states can’t change while the log is open: rules up to the last `state: true` keep their `match` and `state`.',
+  );
 }
 
 function assertRules(rules: readonly TopicRule[]): void {

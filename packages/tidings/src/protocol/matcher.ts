@@ -14,6 +14,9 @@ export const MAX_TOPIC_LENGTH = 1024;
 /** The prefix of the hub's own topics: presence on the topic that follows. `publish` refuses them. */
 export const PRESENCE_PREFIX = 'presence/';
 
+/** Topics of Tidings' own programs, such as the server. Only patterns that begin with this prefix match them. */
+export const OWN_PREFIX = 'tidings/';
+
 /** Topics of runs (`tidings/ai`): states on any log. Only patterns that begin with this prefix match them. */
 export const RUNS_PREFIX = 'tidings/runs/';
 

@@ -33,7 +33,9 @@ describe('a pattern', () => {
     ['posts/*', ['posts/', 'posts/1', 'posts/1/2', 'posts//'], ['posts', 'post/1', 'a/posts/1']],
     ['*', ['a', '/', 'a/b', 'https://x.org/', 'a?b#c'], []],
     // Chats are read by those who name them.
-    ['*', [], ['tidings/runs/records', 'tidings/runs/chat/a/b']],
+    ['*', [], ['tidings/runs/records', 'tidings/runs/chat/a/b', 'tidings/connections']],
+    ['ti*', ['tidings', 'tiding'], ['tidings/connections', 'tidings/runs/records']],
+    [':a/connections', ['x/connections'], ['tidings/connections']],
     ['*/:a/:b', ['x/y/z'], ['tidings/runs/chat/a/b']],
     ['tidings/*', ['tidings/news'], ['tidings/runs/records']],
     ['tidings/run*', ['tidings/runners'], ['tidings/runs/records']],

@@ -1,6 +1,6 @@
 import { createError } from './errors.ts';
 import type { TidingsError } from './tidings-error.ts';
-import { MAX_TOPIC_LENGTH, RUNS_PREFIX, UNUSABLE } from './matcher.ts';
+import { MAX_TOPIC_LENGTH, OWN_PREFIX, RUNS_PREFIX, UNUSABLE } from './matcher.ts';
 
 /**
  * Patterns over topics: the part of the URL Pattern syntax (https://urlpattern.spec.whatwg.org/#pattern-strings)
@@ -59,13 +59,18 @@ export class Pattern {
     return this.#plain;
   }
 
+  /** Whether its literal beginning says that it is about topics of Tidings' own such as this one. */
+  #names(topic: string): boolean {
+    return this.#plain >= (topic.startsWith(RUNS_PREFIX) ? RUNS_PREFIX : OWN_PREFIX).length;
+  }
+
   matches(topic: string): boolean {
     const { pattern } = this;
     const { length } = topic;
     if (this.#last !== ANY && topic.charCodeAt(length - 1) !== this.#last) return false;
     if (this.#plain > length || (this.#plain === 0 && topic.charCodeAt(0) < SPACE)) return false;
     // Only a pattern that names them reads somebody's chats: a grant of `*` was hardly meant to.
-    if (this.#plain < RUNS_PREFIX.length && topic.startsWith(RUNS_PREFIX)) return false;
+    if (this.#plain < RUNS_PREFIX.length && topic.startsWith(OWN_PREFIX) && !this.#names(topic)) return false;
     let at = 0;
     let p = 0;
     // Where the pattern goes on after its last `*`, and where that `*` ends. If the rest doesn't match there,

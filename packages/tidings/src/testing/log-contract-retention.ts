@@ -29,6 +29,36 @@ export const retentionCases: readonly ContractCase[] = [
       ]);
     },
   ),
+  oneLog(
+    'takes other bounds for a topic while it is open, unless others share it',
+    { topics: [{ match: 'few', retention: { events: 3 } }] },
+    async (log, time) => {
+      // Others would still go by the former rules.
+      if (log.shared) return;
+      const countOf = async (topic: string): Promise<number> =>
+        (await dataAfter(log, log.floor, [topic])).length;
+      await appendMany(log, 'few', 5);
+      await appendMany(log, 'brief', 5);
+      log.rules.change([
+        { match: 'few', retention: { events: 1 } },
+        { match: 'brief', retention: { age: 1000 } },
+      ]);
+      await appendMany(log, 'few', 1);
+      await appendMany(log, 'brief', 1);
+      assert.deepEqual([await countOf('few'), await countOf('brief')], [1, 6]);
+      time.now += 5000;
+      await log.trim(time.now);
+      // Those before the rule had no such bound.
+      assert.equal(await countOf('brief'), 5);
+      log.rules.change([]);
+      await appendMany(log, 'few', 3);
+      assert.equal(await countOf('few'), 4);
+      log.rules.change([{ match: 'few', retention: { events: 2 } }]);
+      await appendMany(log, 'few', 4);
+      // Those in between had no bound, either.
+      assert.equal(await countOf('few'), 5);
+    },
+  ),
   oneLog('reports a loss for each topic of an event', { retention: { events: 1 } }, async (log) => {
     await append(log, { topics: ['one', 'two'], data: 1 });
     await appendMany(log, 'noise', 2);

@@ -1,14 +1,17 @@
-// A hub on a log in Redis, to be killed: GET serves events, POST publishes a JSON array of them and answers 201.
+// A hub on a log in Redis or PostgreSQL, to be killed: GET serves events, POST publishes a JSON array of them and answers 201.
 import { createServer } from 'node:http';
 import { createHub } from 'tidings';
+import { postgresLog } from 'tidings/postgres';
 import { redisLog } from 'tidings/redis';
 import { sse } from 'tidings/node';
 
-const [url, port, durability] = process.argv.slice(2);
+const [engine, url, port, durability, lease] = process.argv.slice(2);
 
 async function open() {
   for (;;) {
     try {
+      // What PostgreSQL waits for is a setting of the server.
+      if (engine === 'postgres') return await postgresLog({ url, timeout: 1500, onError: () => {} });
       return await redisLog({ url, durability, timeout: 1500 });
     } catch {
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -22,7 +25,7 @@ const hub = createHub({
   retry: 20,
   limits: { connectionsPerAddress: Infinity },
   presence: [{ match: 'room', grace: 500, interval: 50 }],
-  cluster: { name: port, lease: 1500 },
+  cluster: { name: port, lease: Number(lease) },
   onError: () => {},
 });
 const serve = sse(hub);

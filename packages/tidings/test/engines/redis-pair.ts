@@ -1,48 +1,14 @@
-import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
 import { Redis as Ioredis } from 'ioredis';
 import { untilAsync } from '../http/deadline.ts';
+import { startFront } from './front.ts';
+import type { EnginePair } from './pair.ts';
 import { type RedisServer, startRedis } from './redis.ts';
 
-/** A Redis and its replica, behind one address that leads to whichever is the master, as Sentinel's clients find it. */
-export interface RedisPair {
-  readonly url: string;
-  /** Kills the master and starts it again, on what it had on the disk. */
-  restart(): Promise<void>;
-  /**
-   * Kills the master; the replica takes over, and the old master becomes its replica. While `meanwhile` runs, before that,
-   * the replica gets nothing.
-   */
-  failOver(meanwhile?: () => Promise<void>): Promise<void>;
-  /** Lets nothing through for so many milliseconds, while connections stay open. */
-  partition(milliseconds: number): Promise<void>;
-  stop(): Promise<void>;
-}
-
-export async function startRedisPair(): Promise<RedisPair> {
-  const durable = ['--appendonly', 'yes', '--appendfsync', 'always', '--repl-diskless-sync-delay', '0'];
+export async function startRedisPair(): Promise<EnginePair> {
+  // The processes are killed, not the machine: what was written stays.
+  const durable = ['--appendonly', 'yes', '--appendfsync', 'no', '--repl-diskless-sync-delay', '0'];
   let [master, replica] = [await startRedis(...durable), await startRedis(...durable)];
-  const sockets = new Set<net.Socket>();
-  let isCut = false;
-
-  const front = net.createServer((socket) => {
-    const behind = net.connect(master.port, '127.0.0.1');
-    for (const [from, to] of [
-      [socket, behind],
-      [behind, socket],
-    ] as const) {
-      sockets.add(from);
-      if (isCut) from.pause();
-      from.on('data', (bytes) => void to.write(bytes));
-      from.on('error', () => {});
-      from.on('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-    }
-  });
-  front.listen(0, '127.0.0.1');
-  await once(front, 'listening');
+  const front = await startFront(() => master.port);
 
   async function command(server: RedisServer, ...args: readonly [string, ...string[]]): Promise<unknown> {
     const client = new Ioredis(server.url, { maxRetriesPerRequest: 3 });
@@ -62,13 +28,9 @@ export async function startRedisPair(): Promise<RedisPair> {
     );
   }
 
-  function dropAll(): void {
-    for (const socket of sockets) socket.destroy();
-  }
-
   await follow();
   return {
-    url: `redis://127.0.0.1:${(front.address() as AddressInfo).port}`,
+    url: `redis://127.0.0.1:${front.port}`,
     async restart() {
       await master.kill();
       await master.start();
@@ -84,19 +46,12 @@ export async function startRedisPair(): Promise<RedisPair> {
       await master.kill();
       await command(replica, 'REPLICAOF', 'NO', 'ONE');
       [master, replica] = [replica, master];
-      dropAll();
+      front.drop();
       await replica.start();
       await follow();
     },
-    async partition(milliseconds) {
-      isCut = true;
-      for (const socket of sockets) socket.pause();
-      await new Promise((resolve) => void setTimeout(resolve, milliseconds));
-      isCut = false;
-      for (const socket of sockets) socket.resume();
-    },
+    partition: front.cut,
     async stop() {
-      dropAll();
       front.close();
       await Promise.all([master.stop(), replica.stop()]);
     },

@@ -1,6 +1,7 @@
 import type { Matcher } from 'tidings';
-import { type PatternSyntax, describe } from 'tidings/transport';
+import { describe } from 'tidings/transport';
 import { InvalidDetails, NOTHING, type Payload, type Permissions } from '../authorization-details.ts';
+import type { Hub } from '../hub.ts';
 import { assertMatcher } from '../matchers.ts';
 import { mapInTurns } from '../turns.ts';
 import { LEGACY, toSelector } from './selectors.ts';
@@ -14,7 +15,7 @@ const MAX_SELECTORS = 100;
  */
 export async function readLegacyClaims(
   claims: Readonly<Record<string, unknown>>,
-  uriTemplates: PatternSyntax,
+  hub: Pick<Hub, 'uriTemplates' | 'names'>,
 ): Promise<Permissions | undefined> {
   const name = LEGACY.claims.find((each) => claims[each] !== undefined);
   if (name === undefined) return undefined;
@@ -24,8 +25,8 @@ export async function readLegacyClaims(
   const attached = typeof payload === 'object' && payload !== null ? (payload as Payload) : undefined;
   return {
     ...NOTHING,
-    publish: await selectorsOf(publish, 'publish', uriTemplates),
-    subscribe: await selectorsOf(subscribe, 'subscribe', uriTemplates),
+    publish: await selectorsOf(publish, 'publish', hub),
+    subscribe: await selectorsOf(subscribe, 'subscribe', hub),
     payloadOf: () => attached,
   };
 }
@@ -33,7 +34,7 @@ export async function readLegacyClaims(
 async function selectorsOf(
   list: unknown,
   name: string,
-  uriTemplates: PatternSyntax,
+  hub: Pick<Hub, 'uriTemplates' | 'names'>,
 ): Promise<readonly Matcher[]> {
   if (list === undefined || list === null) return [];
   if (!Array.isArray(list) || list.length > MAX_SELECTORS)
@@ -43,7 +44,7 @@ async function selectorsOf(
       throw new InvalidDetails(`a topic of \`${name}\` is ${describe(selector)}`);
     try {
       assertMatcher(selector);
-      return toSelector(selector, uriTemplates);
+      return toSelector(selector, hub);
     } catch (cause) {
       throw new InvalidDetails(`a topic of \`${name}\` is invalid`, { cause });
     }

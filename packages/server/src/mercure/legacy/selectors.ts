@@ -1,6 +1,6 @@
 import type { Matcher } from 'tidings';
-import type { PatternSyntax } from 'tidings/transport';
 import { WILDCARD } from '../characters.ts';
+import type { Hub } from '../hub.ts';
 import { MAX_MATCHER_LENGTH } from '../matchers.ts';
 import { isTemplate } from './uri-template.ts';
 
@@ -17,7 +17,11 @@ export const LEGACY = {
 } as const;
 
 /** A topic selector of 0.x: `*`, a topic, or a URI template, which also stands for itself. */
-export function toSelector(text: string, uriTemplates: PatternSyntax): readonly Matcher[] {
-  if (text === WILDCARD) return [{ pattern: WILDCARD }];
-  return isTemplate(text) ? [text, uriTemplates.pattern(text, MAX_MATCHER_LENGTH)] : [text];
+export function toSelector(
+  text: string,
+  { uriTemplates, names }: Pick<Hub, 'uriTemplates' | 'names'>,
+): readonly Matcher[] {
+  if (text === WILDCARD) return names.everything;
+  const topic = names.onLog(text);
+  return isTemplate(text) ? [topic, uriTemplates.pattern(text, MAX_MATCHER_LENGTH)] : [topic];
 }

@@ -1,4 +1,5 @@
 import { type PatternSyntax, createError, createPatternSyntax } from 'tidings/transport';
+import type { TopicNames } from '../topic-names.ts';
 import {
   Automaton,
   type CharacterSet,
@@ -42,10 +43,13 @@ const MAX_EXPRESSIONS = 16;
  * URI templates as matchers, as Mercure 0.x has them: a template matches what its variables could make of it. A topic is
  * compared as it is.
  */
-export function createUriTemplates(): PatternSyntax {
+export function createUriTemplates(names: Pick<TopicNames, 'inProtocol'>): PatternSyntax {
   return createPatternSyntax({
     name: 'uritemplate',
-    subjectOf: (topic) => ({ text: topic }),
+    subjectOf(topic) {
+      const name = names.inProtocol(topic);
+      return name === undefined ? undefined : { text: name };
+    },
     compile(template) {
       const { beginning, rest } = parse(template);
       const automaton = build(rest, template);

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type EventLog, type Hub, type Item, TidingsError } from 'tidings';
 import { type OwnConnection, createError } from 'tidings/transport';
+import { inSlices } from '../../server/in-slices.ts';
 import type { Permissions } from '../authorization-details.ts';
 import type { TypedMatcher } from '../matchers.ts';
+import { SUBSCRIPTION_TOPICS, type TopicNames } from '../topic-names.ts';
 import { RESERVED_TYPE } from '../publish.ts';
 import { type SubscriptionDocument, isDocument, toDocument } from './document.ts';
 
@@ -18,7 +20,8 @@ export interface ActiveOptions {
   readonly log: EventLog;
   /** The path of all subscriptions. */
   readonly path: string;
-  readonly topicLength: number;
+  readonly names: TopicNames;
+  readonly limits: { readonly topicLength: number };
   readonly report: (error: unknown) => void;
 }
 
@@ -64,14 +67,18 @@ export class ActiveSubscriptions {
     matchers: readonly TypedMatcher[],
     permissions: Permissions,
   ): Promise<void> {
-    const { path, topicLength } = this.#options;
+    const {
+      path,
+      names,
+      limits: { topicLength },
+    } = this.#options;
     // Not the connection's own id, which operators know it by.
     const subscriber = `urn:uuid:${randomUUID()}`;
     const documents = [
       ...new Map(matchers.map((matcher) => [`${matcher.type} ${matcher.text}`, matcher])).values(),
     ].map((matcher) => toDocument(path, matcher, subscriber, permissions.payloadOf(matcher.text)));
     for (const { id } of documents) {
-      if (id.length <= topicLength) continue;
+      if (names.onLog(id).length <= topicLength) continue;
       throw createError(
         'topic/too-long',
         `A matcher is too long to be announced: the topic of its subscription has ${id.length} characters, and may have ${topicLength}.`,
@@ -128,7 +135,7 @@ export class ActiveSubscriptions {
   async #announce(documents: readonly SubscriptionDocument[], key: string): Promise<void> {
     await this.#options.hub.publishAll(
       documents.map((document) => ({
-        topics: document.id,
+        topics: this.#options.names.onLog(document.id),
         data: JSON.stringify(document),
         raw: true,
         private: true,
@@ -140,11 +147,15 @@ export class ActiveSubscriptions {
   }
 
   async #follow(): Promise<void> {
-    const { hub, path, report } = this.#options;
+    const { hub, report } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        for await (const item of hub.subscribe({ pattern: `${path}/*` }, { signal })) this.#take(item);
+        for await (const item of hub.subscribe(SUBSCRIPTION_TOPICS, {
+          signal,
+          granted: [SUBSCRIPTION_TOPICS],
+        }))
+          this.#take(item);
       } catch (error) {
         if (signal.aborted || (error instanceof TidingsError && error.code === 'log/closed')) return;
         report(error);
@@ -165,11 +176,12 @@ export class ActiveSubscriptions {
     const { topics, key = '', tombstone, seq } = item;
     const into = this.#loading ?? this.#known;
     if (tombstone) {
-      if (into.get(topics[0])?.node === key) into.delete(topics[0]);
+      const id = this.#options.names.inProtocol(topics[0]) ?? '';
+      if (into.get(id)?.node === key) into.delete(id);
       return;
     }
     const document = parse(item.data);
-    if (document !== undefined) into.set(topics[0], { document, node: key, seq });
+    if (document !== undefined) into.set(document.id, { document, node: key, seq });
   }
 
   #loaded(): void {
@@ -193,22 +205,27 @@ export class ActiveSubscriptions {
       // Other nodes may not have said yet that they are there.
       if (!log.shared || now - since >= GONE_FOR) ended.push(known);
     }
-    for (const known of ended) {
+    // A server with very many may be gone.
+    inSlices(ended, (known) => {
       this.#end(known).catch((error: unknown) => {
         if (!(error instanceof TidingsError && error.code === 'event/conflict')) report(error);
       });
-    }
+    }).catch(report);
   }
 
   async #end({ document, node, seq }: Known): Promise<void> {
-    await this.#options.hub.publish(document.id, JSON.stringify({ ...document, active: false }), {
-      raw: true,
-      private: true,
-      type: RESERVED_TYPE,
-      key: node,
-      tombstone: true,
-      ifSeq: seq,
-    });
+    await this.#options.hub.publish(
+      this.#options.names.onLog(document.id),
+      JSON.stringify({ ...document, active: false }),
+      {
+        raw: true,
+        private: true,
+        type: RESERVED_TYPE,
+        key: node,
+        tombstone: true,
+        ifSeq: seq,
+      },
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Hub as EventHub } from 'tidings';
 import { forbidden, unauthorized } from 'tidings';
 import { createError, createMatcherSet } from 'tidings/transport';
+import { inSlices } from '../../server/in-slices.ts';
 import type { Access } from '../access.ts';
 import { headersOf } from '../answers.ts';
 import type { Hub } from '../hub.ts';
@@ -9,7 +10,7 @@ import { EARLIEST, idOfCursor } from '../identifiers.ts';
 import { MATCHER_TYPES, type MatcherType } from '../matchers.ts';
 import { RESERVED_TYPE } from '../publish.ts';
 import type { ActiveSubscriptions } from './active.ts';
-import { type SubscriptionDocument, collectionId } from './document.ts';
+import { type SubscriptionDocument, collectionId, documentId } from './document.ts';
 
 /** The most subscriptions of one answer: the rest is left out, as the draft allows. */
 const MAX_LISTED = 1000;
@@ -30,11 +31,11 @@ export function createSubscriptionsApi(
     const { grant, permissions } = await access.visitorOf(request);
     if (grant.credential === undefined) throw unauthorized('The subscriptions need an access token.');
     // The path is the topic, as it stands there.
-    if (!createMatcherSet(permissions.subscribe).matchesTopic(path))
+    if (!createMatcherSet(permissions.subscribe).matchesTopic(hub.names.onLog(path)))
       throw forbidden('The token doesn’t allow these subscriptions.');
     // Before they are listed: what changes meanwhile comes after it.
     const cursor = events.cursor();
-    const document = find(path, hub, subscriptions);
+    const document = await find(path, hub, subscriptions);
     const last = cursor.endsWith('.0') ? EARLIEST : idOfCursor(cursor);
     return reply
       .headers(headersOf(hub, request))
@@ -44,57 +45,48 @@ export function createSubscriptionsApi(
       )
       .header('content-type', 'application/json')
       .header('cache-control', 'no-cache')
-      .send(Buffer.from(JSON.stringify(document)));
+      .send(document);
   };
 }
 
-interface Collection {
-  readonly id: string;
-  readonly type: 'subscriptions';
-  readonly subscriptions: readonly SubscriptionDocument[];
-}
-
-/** @throws {TidingsError} `request/not-found` (404). */
-function find(
+/** @returns JSON. @throws {TidingsError} `request/not-found` (404). */
+async function find(
   path: string,
   { url: { subscriptionsPath } }: Hub,
   subscriptions: ActiveSubscriptions,
-): SubscriptionDocument | Collection {
+): Promise<Buffer> {
   const parts = path.slice(subscriptionsPath.length).split('/').slice(1).map(decode);
-  const [type, text] = parts;
-  if (parts.length === 0) return collect(path, subscriptions.all());
+  const [type, text, subscriber] = parts;
+  if (parts.length === 0) return listOf(path, subscriptions.all());
   if ((MATCHER_TYPES as readonly unknown[]).includes(type) && text !== undefined) {
-    const all = `${collectionId(subscriptionsPath, { type: type as MatcherType, text })}/`;
-    if (parts.length === 2) return collect(path, matching(subscriptions.all(), all));
+    const matcher = { type: type as MatcherType, text };
+    if (parts.length === 2)
+      return listOf(path, subscriptions.all(), `${collectionId(subscriptionsPath, matcher)}/`);
     // However the client has encoded it.
-    const document = parts.length === 3 ? findOne(matching(subscriptions.all(), all), parts[2]) : undefined;
-    if (document !== undefined) return document;
+    const document =
+      parts.length === 3 && subscriber !== undefined
+        ? subscriptions.find(documentId(subscriptionsPath, matcher, subscriber))
+        : undefined;
+    if (document !== undefined) return Buffer.from(JSON.stringify(document));
   }
   throw createError('request/not-found', 'There is no such subscription.');
 }
 
-function findOne(
+/** The collection `id`, as JSON: of those whose own id begins like this. Encoded bit by bit, since there may be very many. */
+export async function listOf(
+  id: string,
   documents: Iterable<SubscriptionDocument>,
-  subscriber: string | undefined,
-): SubscriptionDocument | undefined {
-  for (const document of documents) if (document.subscriber === subscriber) return document;
-  return undefined;
-}
-
-function* matching(
-  documents: Iterable<SubscriptionDocument>,
-  begin: string,
-): Generator<SubscriptionDocument> {
-  for (const document of documents) if (document.id.startsWith(begin)) yield document;
-}
-
-function collect(id: string, documents: Iterable<SubscriptionDocument>): Collection {
-  const listed: SubscriptionDocument[] = [];
-  for (const document of documents) {
-    if (listed.length === MAX_LISTED) break;
-    listed.push(document);
-  }
-  return { id, type: 'subscriptions', subscriptions: listed };
+  begin = '',
+): Promise<Buffer> {
+  const listed: Buffer[] = [];
+  await inSlices(documents, (document) => {
+    if (!document.id.startsWith(begin)) return undefined;
+    if (listed.length === MAX_LISTED) return 'enough';
+    listed.push(Buffer.from((listed.length === 0 ? '' : ',') + JSON.stringify(document)));
+    return undefined;
+  });
+  const head = `{"id":${JSON.stringify(id)},"type":"subscriptions","subscriptions":[`;
+  return Buffer.concat([Buffer.from(head), ...listed, Buffer.from(']}')]);
 }
 
 /** @throws {TidingsError} `request/not-found` (404). */

@@ -21,7 +21,7 @@ export function toDocument(
   payload: Payload | undefined,
 ): SubscriptionDocument {
   return {
-    id: `${collectionId(path, { type, text })}/${expand(subscriber)}`,
+    id: documentId(path, { type, text }, subscriber),
     type: 'subscription',
     match_type: type,
     match: text,
@@ -34,6 +34,11 @@ export function toDocument(
 /** The path of all subscriptions by one matcher. */
 export function collectionId(path: string, { type, text }: TypedMatcher): string {
   return `${path}/${expand(type)}/${expand(text)}`;
+}
+
+/** The path of one of them. */
+export function documentId(path: string, matcher: TypedMatcher, subscriber: string): string {
+  return `${collectionId(path, matcher)}/${expand(subscriber)}`;
 }
 
 /** A variable of a URI template, encoded once and as a whole: https://www.rfc-editor.org/rfc/rfc6570#section-3.2.2 */

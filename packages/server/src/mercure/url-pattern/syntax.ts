@@ -1,4 +1,5 @@
 import { type PatternSyntax, createError, createPatternSyntax } from 'tidings/transport';
+import type { TopicNames } from '../topic-names.ts';
 import { BoundedUrlPattern, InvalidUrlPattern, type UrlParts, toUrlParts } from './url-pattern.ts';
 
 /** What a comparison costs, in those of the hub's own patterns. */
@@ -6,10 +7,13 @@ const LOOKS = 4;
 const COSTLY_LOOKS = 100;
 
 /** URL Patterns as the matchers of a hub. `base`: the hub's URL, to which topics and patterns may be relative. */
-export function createUrlPatterns(base: string): PatternSyntax {
+export function createUrlPatterns(base: string, names: Pick<TopicNames, 'inProtocol'>): PatternSyntax {
   return createPatternSyntax<UrlParts>({
     name: 'urlpattern',
-    subjectOf: (topic) => toUrlParts(topic, base),
+    subjectOf(topic) {
+      const name = names.inProtocol(topic);
+      return name === undefined ? undefined : toUrlParts(name, base);
+    },
     compile(text) {
       const pattern = compile(text, base);
       return {

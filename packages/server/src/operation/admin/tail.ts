@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import type { Item, ItemEvent } from 'tidings';
+import type { Item, ItemEvent, Matcher } from 'tidings';
 import { parseStart } from 'tidings/transport';
 import type { ServerContext } from '../../server/part.ts';
 import type { RecentTraces } from '../trace-context.ts';
+import { SERVER_PREFIX } from '../../server/reserved-topics.ts';
 import { matchersIn, numberIn, queryOf } from './query.ts';
 
 /** Seconds after which a quiet stream gets a comment, which keeps proxies from cutting it. */
@@ -12,6 +13,8 @@ const HEARTBEAT = 15;
 /** Events a second that a reader gets unless it asks for more: a page shows no more. */
 const RATE = 200;
 const MAX_RATE = 10_000;
+/** `*` alone has none of the server's own topics. */
+const EVERYTHING: readonly Matcher[] = [{ pattern: '*' }, { pattern: `${SERVER_PREFIX}*` }];
 /** Characters of an event's data. */
 const MAX_DATA = 16_384;
 
@@ -27,7 +30,7 @@ export function registerTail(
     const query = queryOf(request, ['topic', 'pattern', 'rate', 'cursor']);
     const rate = numberIn(query, 'rate', RATE, MAX_RATE);
     const asked = matchersIn(query);
-    const matchers = asked.length > 0 ? asked : [{ pattern: '*' }];
+    const matchers = asked.length > 0 ? asked : EVERYTHING;
     const given = request.headers['last-event-id'] ?? query.get('cursor');
     // An EventSource would stay away for good after a refusal.
     const isKnown = typeof given === 'string' && given !== '' && parseStart(given) !== 'unknown';

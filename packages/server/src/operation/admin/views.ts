@@ -3,7 +3,7 @@ import type { ConnectionInfo, ConnectionPhase, Matcher } from 'tidings';
 import { createError } from 'tidings/transport';
 import type { AdminContext } from './index.ts';
 import { VERSION } from '../../version.ts';
-import { inSlices } from './in-slices.ts';
+import { inSlices } from '../../server/in-slices.ts';
 import { numberIn, queryOf } from './query.ts';
 
 /** How many topics of a connection are listed. */

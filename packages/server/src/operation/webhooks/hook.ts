@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import {
   type Check,
   type Checks,
@@ -10,6 +10,7 @@ import {
   createError,
 } from 'tidings/transport';
 import { duration, structure } from '../../config/kinds.ts';
+import { whyUnreadable } from '../../config/unreadable.ts';
 import type { Setting } from '../../config/setting.ts';
 
 /** What a hook may be about. */
@@ -146,16 +147,16 @@ export function secretsOf({ name, secrets, secretFile }: Hook): readonly string[
   try {
     lines = readFileSync(secretFile, 'utf8').split('\n');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw createError('config/invalid', `The secrets of the webhook "${name}" can't be read: ${reason}`, {
-      cause,
-    });
+    const message = `The secrets of the webhook "${name}", ${secretFile}, can’t be read: ${whyUnreadable(cause)}.`;
+    throw createError('config/invalid', message, { details: { setting: webhooks.name }, cause });
   }
   const all = [...secrets, ...lines.map((line) => line.trim()).filter((line) => line !== '')];
   if (all.length > 0 && all.every((secret) => secret.length >= 24)) return all;
   throw createError(
     'config/invalid',
-    `Expected ${dirname(secretFile)}/… of the webhook "${name}" to have one secret a line, each of 24 bytes or more.`,
+    `Expected ${secretFile}, of the webhook "${name}", to have one secret a line, each of 24 bytes or more; got ${
+      all.length === 0 ? 'none' : `one of ${Math.min(...all.map((secret) => secret.length))}`
+    }.`,
   );
 }
 

@@ -7,7 +7,7 @@ import type { Observers } from '../../server/part.ts';
 import * as rows from '../../server/settings.ts';
 import { createConnectionRecords } from './connection-records.ts';
 import { type Hook, secretsOf, webhooks as webhooksRow, withoutUser } from './hook.ts';
-import { type HookCounts, type RunningHook, runHook } from './running-hook.ts';
+import { type HookWatch, type RunningHook, runHook } from './running-hook.ts';
 
 export interface WebhooksDeps {
   readonly hub: Hub;
@@ -39,33 +39,43 @@ export interface Webhooks {
 export async function startWebhooks(settings: Settings, deps: WebhooksDeps): Promise<Webhooks> {
   const { hub, logger, metrics, observers } = deps;
   const running = new Map<string, RunningHook>();
-  const { counts, lost } = createCounts(metrics, running);
+  const { watch, lost } = createWatch(metrics, running, logger);
   const records = createConnectionRecords(hub, logger, lost);
   observers.add(records);
 
   async function reload(next: Settings): Promise<void> {
-    const hooks = next.get(webhooksRow);
-    assertPresence(hooks, next);
     // Finds every mistake before anything is stopped.
-    const wanted = hooks.map((hook) => {
-      const secrets = secretsOf(hook);
-      webhook({ url: hook.url, secret: secrets });
-      return { hook, secrets, key: JSON.stringify([hook, secrets]) };
-    });
+    const wanted = checkWebhooks(next);
     for (const [key, { consumer }] of running) {
       if (wanted.some((each) => each.key === key)) continue;
       running.delete(key);
       await consumer.stop();
     }
     for (const { hook, secrets, key } of wanted)
-      if (!running.has(key)) running.set(key, runHook(hub, hook, secrets, counts));
-    records.isWanted = hooks.some(
-      ({ events }) => events.includes('connect') || events.includes('disconnect'),
+      if (!running.has(key)) running.set(key, runHook(hub, hook, secrets, watch));
+    records.isWanted = wanted.some(
+      ({ hook: { events } }) => events.includes('connect') || events.includes('disconnect'),
     );
   }
 
   await reload(settings);
   return { reload, views: () => Array.from(running.values(), viewOf) };
+}
+
+/** @throws {TidingsError} `config/invalid`, `hub/invalid-option`. */
+export function checkWebhooks(settings: Settings): readonly {
+  readonly hook: Hook;
+  readonly secrets: readonly string[];
+  /** Equal for hooks that do the same. */
+  readonly key: string;
+}[] {
+  const hooks = settings.get(webhooksRow);
+  assertPresence(hooks, settings);
+  return hooks.map((hook) => {
+    const secrets = secretsOf(hook);
+    webhook({ url: hook.url, secret: secrets });
+    return { hook, secrets, key: JSON.stringify([hook, secrets]) };
+  });
 }
 
 function viewOf({ hook, consumer, failingSince, lastFailure }: RunningHook): HookView {
@@ -96,15 +106,16 @@ function assertPresence(hooks: readonly Hook[], settings: Settings): void {
   );
 }
 
-function createCounts(
+function createWatch(
   registry: Registry,
   running: ReadonlyMap<string, RunningHook>,
-): { readonly counts: HookCounts; readonly lost: () => void } {
+  logger: Logger,
+): { readonly watch: HookWatch; readonly lost: () => void } {
   const registers = [registry];
   const requests = new Counter({
     name: 'tidings_webhook_requests_total',
-    help: 'Events that a webhook took, and attempts that failed.',
-    labelNames: ['hook', 'outcome'],
+    help: 'Events that a webhook took, and attempts that failed, by the status of the answer.',
+    labelNames: ['hook', 'outcome', 'status'],
     registers,
   });
   const losses = new Counter({
@@ -125,9 +136,18 @@ function createCounts(
   });
   registry.registerMetric(failing);
   return {
-    counts: {
-      sent: (hook) => requests.inc({ hook, outcome: 'taken' }),
-      failed: (hook) => requests.inc({ hook, outcome: 'failed' }),
+    watch: {
+      sent: (hook) => requests.inc({ hook, outcome: 'taken', status: '2xx' }),
+      failed(hook, { outcome: status, ...failure }) {
+        requests.inc({ hook, outcome: 'failed', status });
+        logger.warn(
+          { hook, status, ...failure },
+          failure.isRetried
+            ? 'a webhook failed; it is tried again'
+            : 'a webhook failed; its event is given up',
+        );
+      },
+      recovered: (hook, since) => logger.info({ hook, ...since }, 'a webhook works again'),
     },
     lost: () => losses.inc(),
   };

@@ -1,16 +1,30 @@
 import { type ConsumedEvent, type Consumer, type Hub, type Matcher, TidingsError, webhook } from 'tidings';
 import { createMatcherSet } from 'tidings/log';
-import type { Hook } from './hook.ts';
+import { createError } from 'tidings/transport';
+import { type Hook, withoutUser } from './hook.ts';
 import { CONNECTIONS_TOPIC } from '../../server/reserved-topics.ts';
 import { messageOf } from './message.ts';
 
 /** Topics of which it is remembered whether anybody is there. */
 const MAX_TOPICS = 10_000;
 
-/** The outcomes of requests, for metrics. */
-export interface HookCounts {
+/** How an attempt ended: with this status, or without an answer. */
+export type Outcome = number | 'timeout' | 'unreachable' | 'error';
+
+/** The outcomes of requests, for metrics and the log. */
+export interface HookWatch {
   sent(hook: string): void;
-  failed(hook: string): void;
+  failed(hook: string, failure: Failure): void;
+  recovered(hook: string, failure: { readonly attempts: number; readonly milliseconds: number }): void;
+}
+
+/** A failed attempt, without anything that could be a secret: no headers, body, query or user of the URL. */
+export interface Failure {
+  readonly url: string;
+  readonly attempt: number;
+  readonly outcome: Outcome;
+  /** Whether the event is tried again. */
+  readonly isRetried: boolean;
 }
 
 export interface RunningHook {
@@ -22,7 +36,7 @@ export interface RunningHook {
 }
 
 /** Reads what a hook is about from the log, and posts it: in order, each until it is taken. */
-export function runHook(hub: Hub, hook: Hook, secrets: readonly string[], counts: HookCounts): RunningHook {
+export function runHook(hub: Hub, hook: Hook, secrets: readonly string[], watch: HookWatch): RunningHook {
   const patterns = hook.topics.map((pattern) => ({ pattern }));
   const set = patterns.length === 0 ? undefined : createMatcherSet(patterns);
   const interest = {
@@ -49,13 +63,30 @@ export function runHook(hub: Hub, hook: Hook, secrets: readonly string[], counts
       try {
         await post(event, context);
       } catch (error) {
-        counts.failed(hook.name);
+        // Stopped, or another server goes on: the receiver has refused nothing.
+        if (context.signal.aborted) throw error;
+        const { attempt } = context;
+        const outcome = outcomeOf(error);
+        watch.failed(hook.name, {
+          url: withoutUser(hook.url),
+          attempt,
+          outcome,
+          isRetried: attempt < hook.attempts,
+        });
         state.failingSince ??= Date.now();
-        state.lastFailure = reasonOf(error);
-        throw error;
+        state.lastFailure = typeof outcome === 'number' ? `answered ${outcome}` : outcome;
+        // Not the error itself: it names the URL, whose query may be a secret.
+        throw createError('webhook/failed', `The webhook "${hook.name}" failed: ${state.lastFailure}.`, {
+          details: { hook: hook.name, ...(typeof outcome === 'number' && { status: outcome }) },
+        });
       }
+      if (state.failingSince !== undefined)
+        watch.recovered(hook.name, {
+          attempts: context.attempt,
+          milliseconds: Date.now() - state.failingSince,
+        });
       state.failingSince = undefined;
-      counts.sent(hook.name);
+      watch.sent(hook.name);
       remember(occupied, event);
     },
     { attempts: hook.attempts },
@@ -91,8 +122,9 @@ function remember(occupied: Set<string>, event: ConsumedEvent): void {
   if (occupied.size > MAX_TOPICS) for (const oldest of occupied) return void occupied.delete(oldest);
 }
 
-function reasonOf(error: unknown): string {
-  if (!(error instanceof TidingsError)) return 'failed';
+function outcomeOf(error: unknown): Outcome {
+  if (!(error instanceof TidingsError)) return 'error';
   const { status } = error.details;
-  return typeof status === 'number' ? `answered ${status}` : 'unreachable';
+  if (typeof status === 'number') return status;
+  return error.cause instanceof Error && error.cause.name === 'TimeoutError' ? 'timeout' : 'unreachable';
 }

@@ -157,12 +157,48 @@ describe('webhooks', () => {
     expect(receiver.of(connection).map(({ type }) => type)).toEqual(['connect', 'disconnect']);
     expect(receiver.attempts - before).toBeGreaterThanOrEqual(ways.length + 2);
     const metrics = await (await fetch(`${server.internalUrl}/metrics`)).text();
-    expect(metrics).toMatch(/tidings_webhook_requests_total\{hook="app",outcome="failed"\} [3-9]/);
+    for (const status of ['500', 'unreachable', 'timeout'])
+      expect(metrics).toMatch(
+        new RegExp(
+          `tidings_webhook_requests_total\\{hook="app",outcome="failed",status="${status}"\\} [1-9]`,
+        ),
+      );
+    expect(metrics).toMatch(
+      /tidings_webhook_requests_total\{hook="app",outcome="taken",status="2xx"\} [2-9]/,
+    );
+    const failures = server.lines.filter(({ hook, level }) => hook === 'app' && level === 40);
+    expect(failures.slice(0, 3)).toMatchObject(
+      [500, 'unreachable', 'timeout'].map((status, i) => ({
+        status,
+        attempt: i + 1,
+        isRetried: true,
+        url: url.replace('?key=hush', ''),
+        msg: 'a webhook failed; it is tried again',
+      })),
+    );
+    expect(server.lines).toContainEqual(
+      expect.objectContaining({ hook: 'app', attempts: failures.length + 1, msg: 'a webhook works again' }),
+    );
     expect(metrics).toMatch(/tidings_webhook_failing_seconds\{hook="app"\} 0/);
     expect(JSON.stringify([server.lines, (await server.admin('/webhooks')).body])).not.toMatch(
       /hush|a-secret/,
     );
     receiver.answer = (response) => void response.writeHead(204).end();
+  });
+
+  test('are given up after as many attempts as the hook has, which the log says without the URL’s query', async () => {
+    receiver.answer = (response) => void response.writeHead(410).end();
+    const server = await start(withHook({ name: 'once', events: ['connect'], attempts: 1 }));
+    await connect(server, 'given-up');
+    await until('it is given up', () => server.lines.some(({ msg }) => msg.startsWith('something failed')));
+    receiver.answer = (response) => void response.writeHead(204).end();
+    const { connection } = await connect(server, 'given-up');
+    await until('the next one is taken', () => receiver.of(connection).length === 1);
+    expect(server.lines).toContainEqual(
+      expect.objectContaining({ hook: 'once', status: 410, attempt: 1, isRetried: false }),
+    );
+    expect(JSON.stringify(server.lines)).toContain('consumer/skipped');
+    expect(JSON.stringify(server.lines)).not.toMatch(/hush|a-secret/);
   });
 
   test('that a receiver was not there for come after a restart', async () => {

@@ -37,7 +37,7 @@ export class Cluster {
     const { log, clock, onError: report, presence, limits, cluster } = core.options;
     this.#startedAt = clock.now();
     this.rules = new PresenceRules(presence);
-    const limit = new PlacesLimit(limits.presenceTopics, report);
+    const limit = new PlacesLimit(limits, report);
     this.ledger = new Ledger({ log, clock, report, presence: log.shared });
     this.orders = new Orders({
       head: () => log.tail.head,
@@ -60,6 +60,7 @@ export class Cluster {
       this.presence = new PresenceTracker(this.rules, log, clock, report, limit);
     }
     this.ledger.add(this.orders);
+    this.ledger.add(core.lostEnds);
   }
 
   start(): void {

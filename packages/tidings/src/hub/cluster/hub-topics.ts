@@ -2,7 +2,7 @@ import { HIDDEN_PREFIX, PRESENCE_PREFIX } from '../../protocol/matcher.ts';
 import type { MatcherSet } from '../../protocol/matcher-set.ts';
 import type { NewEvent } from '../../protocol/event.ts';
 
-type HubTopic = 'nodes' | 'members' | 'disconnects' | 'revocations' | 'consumers' | 'cursors';
+type HubTopic = 'nodes' | 'members' | 'disconnects' | 'revocations' | 'consumers' | 'cursors' | 'lost';
 
 /** The topics on which hubs tell each other things. All are states; ADR 0012 has them. */
 export const HUB_TOPICS: Readonly<Record<HubTopic, string>> = {
@@ -18,6 +18,8 @@ export const HUB_TOPICS: Readonly<Record<HubTopic, string>> = {
   consumers: `${HIDDEN_PREFIX}consumers`,
   /** Key: a consumer's name. Value: its cursor. */
   cursors: `${HIDDEN_PREFIX}cursors`,
+  /** Key: an epoch. Value: `LostEnd`, the events that were lost when it ended. Expires after a day. */
+  lost: `${HIDDEN_PREFIX}lost`,
 };
 
 /** All of them; with `presence`, also what is announced to everybody. No pattern of anybody else matches hidden topics. */

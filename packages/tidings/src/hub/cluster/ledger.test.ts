@@ -4,6 +4,7 @@ import { settle } from '../../../test/peer.ts';
 import type { LogEntry } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { memoryLog } from '../../logs/memory/index.ts';
+import type { NewEvent } from '../../protocol/event.ts';
 import { type ManualClock, createManualClock } from '../../testing/manual-clock.ts';
 import type { HubStats } from '../hub-stats.ts';
 import { HUB_TOPICS, hubEvent } from './hub-topics.ts';
@@ -117,4 +118,32 @@ test('what the hubs have written is applied in slices, and what comes meanwhile 
   expect(most).toBe(500);
   expect(loaded).toBe(1);
   expect(seqs).toEqual(Array.from({ length: total + 1 }, (_, i) => i + 1));
+});
+
+test('a value that was replaced while the log was read is known once it has been read', async () => {
+  const { log, ledger, failures, turn } = setUp();
+  const lease = (value: string): NewEvent => hubEvent(HUB_TOPICS.nodes, 'node', value);
+  await log.append([lease('old'), hubEvent(HUB_TOPICS.nodes, 'other', 'other')]);
+  const found: string[] = [];
+  let known: readonly string[] = [];
+  ledger.add({
+    apply: ({ data }) => void found.push(data),
+    reset: () => found.splice(0),
+    loaded: () => void (known = [...found]),
+  });
+  // Another process replaces it between the look for its seq and the look for its value.
+  const read = log.read.bind(log);
+  log.read = async (query) => {
+    const { entries, next } = await read(query);
+    return { entries: entries.filter(({ key }) => key !== 'node'), next };
+  };
+  let catchUps = 0;
+  log.catchUp = async () => {
+    catchUps += 1;
+    if (catchUps === 2) await log.append([lease('new')]);
+  };
+  ledger.start();
+  await turn();
+  expect(known).toEqual(['"other"', '"new"']);
+  expect(failures).toEqual([]);
 });

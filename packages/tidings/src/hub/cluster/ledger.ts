@@ -142,6 +142,9 @@ export class Ledger {
       }
       after = Math.max(after + 1, page.next);
     }
+    // A value may have been replaced while its page was read: then the newer one is in the log, and comes now.
+    await log.catchUp();
+    if (this.#stopped || reading !== this.#reading) return;
     this.#finish(entries, known);
   }
 

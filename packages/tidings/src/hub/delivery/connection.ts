@@ -1,6 +1,6 @@
 import type { Gap, GoodbyeReason, Welcome } from '../../protocol/control.ts';
 import { createError } from '../../protocol/errors.ts';
-import { formatCursor } from '../../protocol/cursor.ts';
+import { type Cursor, formatCursor } from '../../protocol/cursor.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { Member } from '../presence/presence.ts';
 import type { ConnectionTerms, ConnectRequest } from '../connect-request.ts';
@@ -11,7 +11,7 @@ import type { FanOut } from './fan-out.ts';
 import type { Format } from './format.ts';
 import { Reader, type Reading } from './reader.ts';
 import { type Replay, type ReplaySource, boundReplay } from './replay.ts';
-import { type Verdict, judge } from './resume.ts';
+import { type Lost, type Verdict, judge } from './resume.ts';
 import type { Output, OutputSink } from './sink.ts';
 import { type Receiver, type Subscription, type Subscriptions, wants } from './subscription.ts';
 import type { Tuning } from './tuning.ts';
@@ -33,6 +33,9 @@ export interface Delivery extends ReplaySource {
   readonly tuning: Tuning;
   readonly counters: { delivered: number; bytes: number };
   readonly tally: Tally;
+  readonly lostEnds: Pick<Lost, 'whenKnown'> & {
+    isConcerned(cursor: Cursor, subscription: Subscription): boolean;
+  };
   readonly heartbeat: number;
   readonly retry: number;
   /** Takes a failure that no caller waits for. */
@@ -175,10 +178,17 @@ export class Connection implements Receiver, Task {
     // It may have been ended, or the hub closed, since it was admitted.
     if (this.#phase === 'closed') return sink.destroy();
     this.#sink = sink;
-    const verdict = this.#verdict ?? this.#judge();
+    const located = this.#verdict;
     this.#verdict = undefined;
+    const verdict = located ?? this.#judge();
     verdict.then(
-      (found) => this.#begin(found, greeting),
+      (found) => {
+        // The log has lost its end meanwhile. Unless the peer knows the verdict, it can be found anew.
+        if (located === undefined && this.#reader?.isBeyond(found.seq) === true) {
+          this.#reader = new Reader(this.#delivery, 0);
+          this.open(sink, greeting);
+        } else this.#begin(found, greeting);
+      },
       (error: unknown) => this.fail(error),
     );
   }
@@ -196,7 +206,12 @@ export class Connection implements Receiver, Task {
   #judge(): Promise<Verdict> {
     const bound = (after: number): Replay | Promise<Replay> =>
       boundReplay(this.#delivery, this.#subscription, after, () => this.#phase === 'opening');
-    const verdict = judge(this.#request, this.#delivery.log, bound);
+    const { log, lostEnds } = this.#delivery;
+    const lost: Lost = {
+      whenKnown: (cursor) => lostEnds.whenKnown(cursor),
+      isConcerned: (cursor) => lostEnds.isConcerned(cursor, this.#subscription),
+    };
+    const verdict = judge(this.#request, log, bound, lost);
     if (this.#subscription.format.snapshot !== undefined) return verdict;
     return verdict.then((found) => ({ ...found, snapshot: false }));
   }
@@ -359,16 +374,39 @@ export class Connection implements Receiver, Task {
 
   /**
    * The log has lost its events after `end`, and the tail is about to go back there; no push is pending. A peer that
-   * received some of them gets a gap, and goes on from there.
+   * received some of them gets a gap, and goes on from there. `concerned`: the subscriptions that got any, and the cursor
+   * beyond which a peer has; undefined if that is unknown.
    */
-  rewind(end: number): void {
+  rewind(end: number, concerned: ReadonlyMap<Subscription, number> | undefined): void {
     this.#leaveLive(this.#delivery.log.tail.head);
     this.#delivery.subscriptions.pages.drop(this.#subscription);
     this.#subscription.lastStates = undefined;
     this.#subscription.lastReplay = undefined;
-    this.#reader?.rewind(end, this.#phase === 'opening');
+    const { log, lostEnds } = this.#delivery;
+    const isOpening = this.#phase === 'opening';
+    const cursor: Cursor = { epoch: log.tail.epoch, seq: this.#reader?.cursor ?? 0 };
+    // Other hubs may know.
+    const asks = concerned === undefined && log.shared && !isOpening && cursor.seq > end;
+    const received =
+      concerned === undefined && !asks ? end : (concerned?.get(this.#subscription) ?? Infinity);
+    this.#reader?.rewind(end, received, isOpening);
+    if (asks) this.#ask(cursor, lostEnds);
     // Not before the tail has gone back.
     this.#delivery.clock.defer(() => this.#pump());
+  }
+
+  /** Reads on once it is known whether the peer, which had this cursor, received events that are lost. */
+  #ask(cursor: Cursor, lostEnds: Delivery['lostEnds']): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    reader.asks += 1;
+    // Not before the log's lineage says so.
+    void lostEnds.whenKnown(cursor).then(() => {
+      reader.asks -= 1;
+      if (this.#reader !== reader) return;
+      if (lostEnds.isConcerned(cursor, this.#subscription)) reader.tellLost();
+      this.#pump();
+    });
   }
 
   /** For the transport: the peer can take more. */
@@ -460,7 +498,8 @@ export class Connection implements Receiver, Task {
   }
 
   get #canRead(): boolean {
-    return this.#phase === 'behind' && this.blockedAt === undefined && this.#reader?.isWaiting === false;
+    const { isWaiting, asks } = this.#reader ?? { isWaiting: true, asks: 0 };
+    return this.#phase === 'behind' && this.blockedAt === undefined && !isWaiting && asks === 0;
   }
 
   /** For the fan-out: the flush under way has ended. */

@@ -49,6 +49,8 @@ export class Reader {
   cursor: number;
   /** Whether the log is being asked. */
   isWaiting = false;
+  /** How often it is being found out whether the peer received events that are lost. */
+  asks = 0;
   readonly #source: Source;
   /** Whether the peer knows the connection's present topics. */
   #toldTopics = true;
@@ -95,12 +97,25 @@ export class Reader {
       this.#beginSnapshot(createMatcherSet([...due, ...gainedStates]));
   }
 
-  /** The log has lost its events after `end`. `isOpening`: the connection's beginning is being decided. */
-  rewind(end: number, isOpening: boolean): void {
-    if (isOpening || this.cursor > end) this.#rewoundTo = Math.min(end, this.#rewoundTo ?? Infinity);
+  /**
+   * The log has lost its events after `end`; a peer beyond `received` had got some of them. `isOpening`: the connection's
+   * beginning is being decided.
+   */
+  rewind(end: number, received: number, isOpening: boolean): void {
+    if (isOpening || this.cursor > received) this.#rewoundTo = Math.min(end, this.#rewoundTo ?? Infinity);
     this.cursor = Math.min(this.cursor, end);
     this.#afterNotice = undefined;
     if (this.#snapshot !== undefined) this.#beginSnapshot(this.#snapshot.wanted);
+  }
+
+  /** The peer received events that are lost. */
+  tellLost(): void {
+    this.#rewoundTo ??= this.cursor;
+  }
+
+  /** Whether the log has gone back behind this seq while the connection's beginning was being decided. */
+  isBeyond(seq: number): boolean {
+    return this.#rewoundTo !== undefined && seq > this.#rewoundTo;
   }
 
   /** Whether the peer has everything up to `end`. */

@@ -1,5 +1,5 @@
 import type { Gap, GapReason } from '../../protocol/control.ts';
-import type { Start } from '../../protocol/cursor.ts';
+import type { Cursor, Start } from '../../protocol/cursor.ts';
 import type { EventLog, Loss } from '../../log/event-log.ts';
 import { type Descent, locate } from '../../log/lineage.ts';
 import type { MatcherSet } from '../../protocol/matcher-set.ts';
@@ -25,6 +25,14 @@ interface Asked {
   readonly granted: MatcherSet;
 }
 
+/** Who received events that the log has lost since; both for a cursor that is beyond the end of its epoch. */
+export interface Lost {
+  /** Resolves once all that is known has come. */
+  whenKnown(cursor: Cursor): Promise<void>;
+  /** Whether the subscriber may have received some of them. */
+  isConcerned(cursor: Cursor): boolean;
+}
+
 /**
  * Decides where a request begins. A cursor that isn't one of this log doesn't fail the request, since a native
  * EventSource would then stay away for good: the connection begins at the head, and its welcome names the gap.
@@ -33,6 +41,7 @@ export async function judge(
   request: Asked,
   log: EventLog,
   bound: (after: number) => Replay | Promise<Replay>,
+  lost: Lost,
 ): Promise<Verdict> {
   const { start, otherwise, reconnects, wanted } = request;
   const { tail } = log;
@@ -54,10 +63,14 @@ export async function judge(
     await log.catchUp();
     standing = locate(start, descentOf(log));
   }
+  if (standing.is === 'rewound') {
+    await lost.whenKnown(start);
+    standing = locate(start, descentOf(log));
+  }
   if (standing.is === 'foreign') return begin('epoch');
   if (standing.is === 'ahead') return begin('unknown-cursor');
   // No event of the new epoch is missing, but the log has lost some that the subscriber received.
-  if (standing.is === 'rewound') return gapAt(standing.seq, 'epoch', log, wanted);
+  if (standing.is === 'rewound' && lost.isConcerned(start)) return gapAt(standing.seq, 'epoch', log, wanted);
   const { seq, skipped } = await bound(standing.seq);
   // After the search for what is skipped, which couldn't see events that retention took before it came there.
   const losses = standing.seq >= log.newestLoss ? [] : await lossesFor(log, standing.seq, request);

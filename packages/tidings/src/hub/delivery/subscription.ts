@@ -77,8 +77,11 @@ export interface SharedReplay {
   waiting: (() => boolean)[] | undefined;
 }
 
+/** The fields of an entry that decide who gets it. */
+export type Addressed = Pick<LogEntry, 'topics' | 'private'>;
+
 /** Whether an event is for the subscription. Live and replayed delivery both ask here. */
-export function wants(subscription: Subscription, entry: LogEntry): boolean {
+export function wants(subscription: Subscription, entry: Addressed): boolean {
   return subscription.wanted.matches(entry.topics) && mayRead(subscription, entry);
 }
 
@@ -86,7 +89,7 @@ export function wants(subscription: Subscription, entry: LogEntry): boolean {
  * Private events need a grant by name. So does presence if the subscriber asks by a pattern: `presence/*`, or `*`,
  * would reveal who is in every room. Asking for one room by its name is allowed unless the app refuses it.
  */
-export function mayRead(subscription: Subscription, entry: LogEntry): boolean {
+export function mayRead(subscription: Subscription, entry: Addressed): boolean {
   const isOpen =
     !entry.private &&
     (!entry.topics[0].startsWith(PRESENCE_PREFIX) || subscription.wanted.topics.has(entry.topics[0]));

@@ -73,6 +73,10 @@ export class Pages {
     return events;
   }
 
+  has(page: number): boolean {
+    return this.#pages.has(page);
+  }
+
   /** The log doesn't have these after all. */
   putBack(pages: Iterable<number>): void {
     for (const page of pages) this.#dirty.add(page);

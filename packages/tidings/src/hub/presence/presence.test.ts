@@ -16,7 +16,13 @@ function startTracker(
   report: (error: unknown) => void,
   most = Infinity,
 ): PresenceTracker {
-  return new PresenceTracker(new PresenceRules(rules), log, clock, report, new PlacesLimit(most, report));
+  return new PresenceTracker(
+    new PresenceRules(rules),
+    log,
+    clock,
+    report,
+    new PlacesLimit({ presenceTopics: most }, report),
+  );
 }
 
 function start(log: EventLog = memoryLog(), rules: readonly PresenceRule[] = RULES) {

@@ -2,6 +2,7 @@ import { createError } from '../../protocol/errors.ts';
 import type { Matcher } from '../../protocol/matcher.ts';
 import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
 import { type Checks, aNumber, anObjectWith, aString, either } from '../../protocol/options.ts';
+import type { HubLimits } from '../limits.ts';
 import type { Member } from './attendance.ts';
 
 /** Durations in milliseconds. */
@@ -70,21 +71,22 @@ export class PresenceRules {
 
 /** Bounds how many topics have presence. Says once that some are not counted. */
 export class PlacesLimit {
-  readonly #most: number;
+  readonly #limits: Pick<HubLimits, 'presenceTopics'>;
   readonly #report: (error: unknown) => void;
   #isTold = false;
 
-  constructor(most: number, report: (error: unknown) => void) {
-    this.#most = most;
+  constructor(limits: Pick<HubLimits, 'presenceTopics'>, report: (error: unknown) => void) {
+    this.#limits = limits;
     this.#report = report;
   }
 
   hasRoom(topics: number): boolean {
-    if (topics < this.#most) return true;
+    const { presenceTopics: most } = this.#limits;
+    if (topics < most) return true;
     if (!this.#isTold) {
       this.#isTold = true;
-      const message = `Presence is counted on ${this.#most} topics, and on no more: see \`limits.presenceTopics\`.`;
-      this.#report(createError('limit/topics', message, { details: { maxTopics: this.#most } }));
+      const message = `Presence is counted on ${most} topics, and on no more: see \`limits.presenceTopics\`.`;
+      this.#report(createError('limit/topics', message, { details: { maxTopics: most } }));
     }
     return false;
   }

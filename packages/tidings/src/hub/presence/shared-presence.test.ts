@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { inTurns } from '../../../test/model/turns.ts';
+import { settle } from '../../../test/peer.ts';
 import { entryOf } from '../../log/entry.ts';
 import { memoryLog } from '../../logs/memory/index.ts';
 import { createManualClock } from '../../testing/manual-clock.ts';
-import { HUB_TOPICS, hubEvent } from '../cluster/hub-topics.ts';
+import { HUB_TOPICS, hubDeletion, hubEvent } from '../cluster/hub-topics.ts';
 import type { Nodes } from '../cluster/nodes.ts';
 import { PlacesLimit, PresenceRules } from './rules.ts';
 import { SharedPresence } from './shared-presence.ts';
@@ -29,7 +30,7 @@ test('A node that comes or goes makes a hub look at a bounded number of topics i
   };
   const presence = new SharedPresence({
     rules: new PresenceRules([{ match: { pattern: 'room/*' }, members: 1 }]),
-    limit: new PlacesLimit(100_000, report),
+    limit: new PlacesLimit({ presenceTopics: 100_000 }, report),
     log,
     clock,
     nodes: nodes as unknown as Nodes,
@@ -66,5 +67,41 @@ test('A node that comes or goes makes a hub look at a bounded number of topics i
   expect(began.most).toBeLessThanOrEqual(501);
   // Half of them, which this hub is responsible for, are due already.
   expect(began.total).toBeGreaterThan(TOPICS / 3);
+  presence.stop();
+});
+
+test('A hub tells its members again if another one took it for dead and deleted them from the log', async () => {
+  const clock = createManualClock();
+  const log = memoryLog({ now: clock.now });
+  const nodes = { id: 'here', isRegistered: true, active: ['here'], isActive: (id: string) => id === 'here' };
+  const report = (error: unknown): void => {
+    throw error;
+  };
+  const presence = new SharedPresence({
+    rules: new PresenceRules([{ match: 'room', members: 1 }]),
+    limit: new PlacesLimit(100_000, report),
+    log,
+    clock,
+    nodes: nodes as unknown as Nodes,
+    report,
+  });
+  log.tail.onPush((entries) => {
+    for (const entry of entries) presence.apply(entry);
+  });
+  presence.began('here');
+  presence.loaded();
+  const pass = async (): Promise<void> => {
+    for (let i = 0; i < 3; i += 1) {
+      clock.advance(500);
+      await settle();
+    }
+  };
+  presence.join(['room'], { id: 'ann' });
+  await pass();
+  expect(presence.of('room').count).toBe(1);
+  await log.append([hubDeletion(`${HUB_TOPICS.members}here`, '1')]);
+  expect(presence.of('room').count).toBe(0);
+  await pass();
+  expect(presence.of('room').count).toBe(1);
   presence.stop();
 });

@@ -137,6 +137,11 @@ export class SharedPresence implements PresenceCounter, LedgerReader, NodesListe
     } else if (topic.startsWith(HUB_TOPICS.members)) {
       const node = topic.slice(HUB_TOPICS.members.length);
       this.#sums.set(node, key, tombstone ? undefined : { ...(JSON.parse(data) as PageData), seq });
+      // Another node took this one for dead.
+      if (tombstone && node === this.#options.nodes.id && this.#pages.has(Number(key))) {
+        this.#pages.putBack([Number(key)]);
+        this.#tell();
+      }
     }
   }
 

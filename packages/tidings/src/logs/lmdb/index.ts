@@ -87,8 +87,10 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   assertLmdbOptions(options);
   const { path, now = Date.now, durability = 'commit', shared = false, restored = false } = options;
   const retention = { ...DEFAULT_RETENTION, ...options.retention };
-  const rules = createTopicRules(options.topics ?? []);
-  const canAge = [{ retention }, ...(options.topics ?? [])].some((rule) => rule.retention?.age !== undefined);
+  const rules = createTopicRules(options.topics ?? [], shared);
+  const agesBy = (given: readonly TopicRule[]): boolean =>
+    [{ retention }, ...given].some((rule) => rule.retention?.age !== undefined);
+  let canAge = agesBy(options.topics ?? []);
   const settings = JSON.stringify([retention, options.topics ?? []]);
   const store = openStore({ path, durability, shared, settings, restored });
   const file = identityOf(path);
@@ -184,7 +186,13 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
 
   return {
     tail,
-    rules,
+    rules: {
+      ...rules,
+      change(next) {
+        rules.change(next);
+        canAge = agesBy(next);
+      },
+    },
     lineage: lineageOf(store),
     shared,
     get floor() {

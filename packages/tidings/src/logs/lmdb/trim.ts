@@ -1,4 +1,12 @@
-import { type LogEntry, type Retention, boundsOf, isCounted, sizeOf } from '../../log/index.ts';
+import {
+  HUBS_BOUNDS,
+  type LogEntry,
+  type Retention,
+  boundsOf,
+  isCounted,
+  isHubs,
+  sizeOf,
+} from '../../log/index.ts';
 import { countLoss } from './losses.ts';
 import { forgetState, isKept } from './states.ts';
 import { toDoomedEntry } from './record.ts';
@@ -88,13 +96,12 @@ export function joinGroup(context: Transaction, entry: LogEntry): void {
   trimGroup(context, group, bounds.retention);
 }
 
-function leaveGroup({ store, rules, state }: Transaction, entry: LogEntry): void {
-  const bounds = state.groups > 0 ? boundsOf(rules, entry) : undefined;
-  if (bounds === undefined) return;
-  const group = topicKey(bounds.group);
+/** By what it joined, since the rules may have changed. */
+function leaveGroup({ store, state }: Transaction, entry: LogEntry): void {
+  if (state.groups === 0) return;
+  const group = topicKey(isHubs(entry) ? HUBS_BOUNDS.group : entry.topics[0]);
   const size = store.sizes.get(group);
-  if (size === undefined) return;
-  store.members.removeSync([group, entry.seq]);
+  if (size === undefined || !store.members.removeSync([group, entry.seq])) return;
   if (size.events > 1) {
     store.sizes.putSync(group, { events: size.events - 1, bytes: size.bytes - sizeOf(entry) });
     return;

@@ -140,9 +140,10 @@ function add(context: Transaction, entry: LogEntry, supersededIds: readonly stri
     supersede(context, entry, supersededIds.length);
     const [topic] = entry.topics;
     const most = keysOf(rules, topic);
-    for (let oldest = excessValue(store, topic, most); oldest !== undefined;) {
+    for (let lost = 0; lost < TRIM_STEP; lost += 1) {
+      const oldest = excessValue(store, topic, most);
+      if (oldest === undefined) break;
       lose(context, oldest);
-      oldest = excessValue(store, topic, most);
     }
   }
   joinGroup(context, entry);

@@ -54,6 +54,8 @@ export const MEMORY_LOG_OPTIONS: Checks<MemoryLogOptions> = {
 const NONE: readonly never[] = [];
 /** The most keys that are deleted at once, to keep turns short. */
 const EXPIRY_STEP = 1000;
+/** The most values that one event takes out: a rule that is changed may leave very many. */
+const KEYS_STEP = 1000;
 const DEFAULT_RETENTION: Retention = { events: 100_000, bytes: 67_108_864 };
 
 /**
@@ -150,11 +152,9 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
       expiries.add(entry);
       const [topic] = entry.topics;
       const most = keysOf(rules, topic);
-      for (
-        let oldest = states.excess(topic, most);
-        oldest !== undefined;
-        oldest = states.excess(topic, most)
-      ) {
+      for (let lost = 0; lost < KEYS_STEP; lost += 1) {
+        const oldest = states.excess(topic, most);
+        if (oldest === undefined) break;
         tail.remove(oldest.seq);
         topicRetention.forget(oldest);
         lose(oldest);

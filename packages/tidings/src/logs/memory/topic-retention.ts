@@ -5,13 +5,15 @@ interface BoundedEntry {
   readonly seq: number;
   readonly time: number;
   readonly bytes: number;
+  /** The queue of its age, if that is bounded. */
+  readonly aging: Queue | undefined;
   isGone: boolean;
 }
 
 /** Events that are bounded together: mostly a topic. */
 interface Group {
   readonly name: string;
-  readonly retention: Retention;
+  retention: Retention;
   readonly held: Queue;
   events: number;
   bytes: number;
@@ -70,13 +72,15 @@ export class TopicRetention {
       group = { name, retention, held: new Queue(), events: 0, bytes: 0 };
       this.#groups.set(name, group);
     }
+    group.retention = retention;
     const { seq, time } = entry;
-    const held: BoundedEntry = { group, seq, time, bytes: sizeOf(entry), isGone: false };
+    const aging = retention.age === undefined ? undefined : this.#agingOf(retention);
+    const held: BoundedEntry = { group, seq, time, bytes: sizeOf(entry), aging, isGone: false };
     group.held.push(held);
     this.#bySeq.set(seq, held);
     group.events += 1;
     group.bytes += held.bytes;
-    if (retention.age !== undefined) this.#agingOf(retention).push(held);
+    aging?.push(held);
     this.#trimGroup(group);
     this.trim(time);
   }
@@ -120,7 +124,7 @@ export class TopicRetention {
     group.events -= 1;
     group.bytes -= held.bytes;
     group.held.lose();
-    if (group.retention.age !== undefined) this.#aging.get(group.retention)?.lose();
+    held.aging?.lose();
     if (group.events === 0) this.#groups.delete(group.name);
   }
 }

@@ -135,7 +135,7 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
   assertPostgresOptions(given);
   const { schema = 'tidings', timeout = 5000, pollInterval = 50, listen, now } = given;
   const retention = { ...DEFAULT_RETENTION, ...given.retention };
-  const rules = createTopicRules(given.topics ?? []);
+  const rules = createTopicRules(given.topics ?? [], true);
   const { url, pool, connections = 5 } = given;
   const database = await openDatabase({ url, pool, connections, timeout });
   const store = createStore(database, quoteSchema(schema));

@@ -40,7 +40,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   assertRedisOptions(given);
   const { prefix = '{tidings}:', durability = 'server', timeout = 5000 } = given;
   const retention = { ...DEFAULT_RETENTION, ...given.retention };
-  const rules = createTopicRules(given.topics ?? []);
+  const rules = createTopicRules(given.topics ?? [], true);
   const connection = await connect(given, { key: `${prefix}log`, timeout });
   const store = createStore(connection, prefix);
   const id = crypto.randomUUID();

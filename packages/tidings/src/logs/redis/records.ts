@@ -14,31 +14,39 @@ import {
 } from '../../log/index.ts';
 import type { Reply } from './replies.ts';
 
-/** An event as the eighteen arguments of the script. Topics and ids have no line ends, so these separate them. */
+/**
+ * An event as the six arguments of the script. Topics and ids have no line ends, so these separate them. The last argument is
+ * everything that most events don't have: each argument costs the client and Redis more than its bytes.
+ */
 export function toArguments(event: NewEvent, rules: TopicRules): string[] {
   const { topics, type = '', data, id = '', key = '', tombstone, supersededIds = [] } = event;
   const entry = entryOf(event, 0, 0);
   const state = isState(rules, event);
   const bounds = boundsOf(rules, entry);
   const flags = [state && 's', event.private && 'p', tombstone && 't', isHubs(entry) && 'h'].filter(Boolean);
-  return [
-    topics.join('\n'),
-    type,
-    data,
-    id,
-    key,
+  const own = [topics.join('\n'), type, data, id, String(sizeOf(entry))];
+  const { ifSeq, ttl, pace } = event;
+  const isPlain =
+    flags.length + supersededIds.length === 0 &&
+    key === '' &&
+    [bounds, ifSeq, ttl, pace].every((each) => each === undefined);
+  if (isPlain) return [...own, ''];
+  const special = [
     flags.join(''),
-    String(sizeOf(entry)),
     ...toBounds(bounds?.retention),
-    supersededIds.join('\n'),
     bounds?.group ?? '',
     state ? topics.map((topic) => (rules.of(topic)?.state === true ? '1' : '0')).join('') : '',
     state ? String(keysOf(rules, topics[0])) : '',
-    event.ifSeq === undefined ? '' : String(event.ifSeq),
-    event.ttl === undefined || tombstone ? '' : String(event.ttl),
-    event.pace === undefined ? '' : String(event.pace.interval),
-    event.pace === undefined ? '' : String(event.pace.waited),
+    ifSeq ?? '',
+    tombstone ? '' : (ttl ?? ''),
+    pace?.interval ?? '',
+    pace?.waited ?? '',
+    supersededIds.length,
+    ...supersededIds,
+    // Last, because it may have line ends.
+    key,
   ];
+  return [...own, special.join('\n')];
 }
 
 /** Events, bytes and milliseconds; -1 where there is no bound. */

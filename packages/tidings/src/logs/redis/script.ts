@@ -50,7 +50,7 @@ local maxEvents, maxBytes, maxAge = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumb
 local idWindow, trimStep, maxLosses = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local count = tonumber(ARGV[11])
 local expectedEpoch, callCount = ARGV[12], tonumber(ARGV[13])
-local FIRST, FIELDS = 14, 18
+local FIRST, FIELDS = 14, 6
 local HUBS = '\\0${HUBS_BOUNDS.group.slice(1)}'
 local LOG, LEFT, META, IDS, OLD, TOPICS = p .. 'log', p .. 'left', p .. 'meta', p .. 'ids', p .. 'old', p .. 'topics'
 local STATES, VALUES, STOPICS = p .. 'states', p .. 'values', p .. 'stopics'
@@ -71,7 +71,11 @@ local epoch, expiryBefore = found[1], found[2]
 local nextExpiry = expiryBefore
 if not epoch then return redis.error_reply('TIDINGS-EMPTY there is no log behind this prefix') end
 local state = {}
-for i, name in ipairs(NAMES) do state[name] = tonumber(found[i + 2] or 0) or 0 end
+local before = {}
+for i, name in ipairs(NAMES) do
+  before[name] = tonumber(found[i + 2] or 0) or 0
+  state[name] = before[name]
+end
 local headBefore = state.head
 local length = redisCall('XLEN', LOG)
 local isBroken = state.busy == 1 or length ~= state.length
@@ -107,6 +111,9 @@ local function setExpiry(place, at)
 end
 
 local function split(list)
+  if list == '' then return {} end
+  -- Most events have one topic.
+  if not string.find(list, '\\n', 1, true) then return { list } end
   local parts = {}
   for part in string.gmatch(list, '[^\\n]+') do parts[#parts + 1] = part end
   return parts
@@ -153,9 +160,44 @@ local function count1(entry, sign)
   state.bytes = state.bytes + sign * tonumber(entry.s)
 end
 
+-- Topics that this call has put into the index of all.
+local indexed = {}
+
+-- The seqs of events that this call has added, by topic: they go into the topics' sets together.
+local added, areAdded = {}, false
+local function indexAdded()
+  if not areAdded then return end
+  areAdded = false
+  for topic, seqs in pairs(added) do
+    redisCall('ZADD', p .. 't:' .. topic, unpack(seqs))
+    if not indexed[topic] then
+      redisCall('ZADD', TOPICS, 0, topic)
+      indexed[topic] = true
+    end
+  end
+  added = {}
+end
+
+local function addTo(topic, seq)
+  areAdded = true
+  local seqs = added[topic]
+  if not seqs then
+    seqs = {}
+    added[topic] = seqs
+  end
+  seqs[#seqs + 1] = seq
+  seqs[#seqs + 1] = seq
+  -- Lua puts no more on its stack than 8000.
+  if #seqs >= 2000 then indexAdded() end
+end
+
 local function drop(key, member, index, name)
+  indexAdded()
   redisCall('ZREM', key, member)
-  if redisCall('EXISTS', key) == 0 then redisCall('ZREM', index, name) end
+  if redisCall('EXISTS', key) == 0 then
+    redisCall('ZREM', index, name)
+    if index == TOPICS then indexed[name] = nil end
+  end
 end
 
 local function leaveGroup(entry)
@@ -329,26 +371,28 @@ local function trimGroup(group, most, events, bytes, age)
   end
 end
 
+local OPTIONAL = { 'y', 'i', 'k', 'f', 'g', 'q', 'x', 'w' }
+local timeOfCall = text(now)
+
 -- Puts an event at the head.
 local function add(entry, supersededIds, most, bounds)
   state.head = state.head + 1
   entry.seq = text(state.head)
-  entry.m = text(now)
+  entry.m = timeOfCall
   entry.isLeft = false
   entry.all = split(entry.t)
   entry.topics = entry.all
   local fields = { 'm', entry.m, 't', entry.t, 's', entry.s, 'd', entry.d }
-  for _, name in ipairs({ 'y', 'i', 'k', 'f', 'g', 'q', 'x', 'w' }) do
+  for _, name in ipairs(OPTIONAL) do
     if entry[name] then fields[#fields + 1] = name; fields[#fields + 1] = entry[name] end
   end
   redisCall('XADD', LOG, entry.seq .. '-0', unpack(fields))
   state.length = state.length + 1
   for _, topic in ipairs(entry.topics) do
-    redisCall('ZADD', p .. 't:' .. topic, entry.seq, entry.seq)
-    redisCall('ZADD', TOPICS, 0, topic)
+    addTo(topic, entry.seq)
   end
   if entry.i then redisCall('HSET', IDS, entry.i, entry.seq) end
-  for _, id in ipairs(split(supersededIds)) do
+  for _, id in ipairs(supersededIds ~= '' and split(supersededIds) or {}) do
     if redisCall('HSETNX', IDS, id, entry.seq) == 1 then redisCall('ZADD', OLD, entry.seq, id) end
   end
   count1(entry, 1)
@@ -452,17 +496,45 @@ if expiring and tonumber(expiryBefore) <= now then
   end
 end
 
+-- Plain events have none of these, and one argument instead of many: see 'toArguments'.
+local PLAIN = { flags = '', group = '', states = '', keys = '', ifSeq = '', ttl = '', interval = '', waited = '', ids = '',
+  key = '' }
+local ORDER = { 'flags', 'events', 'bytes', 'age', 'group', 'states', 'keys', 'ifSeq', 'ttl', 'interval', 'waited', 'count' }
+local specials = {}
+local function specialOf(at)
+  local text = ARGV[at + 5]
+  if text == '' then return PLAIN end
+  if specials[at] then return specials[at] end
+  local special, from = {}, 1
+  for _, name in ipairs(ORDER) do
+    local stop = string.find(text, '\\n', from, true)
+    special[name] = string.sub(text, from, stop - 1)
+    from = stop + 1
+  end
+  local ids = {}
+  for i = 1, tonumber(special.count) do
+    local stop = string.find(text, '\\n', from, true)
+    ids[i] = string.sub(text, from, stop - 1)
+    from = stop + 1
+  end
+  special.ids = table.concat(ids, '\\n')
+  special.key = string.sub(text, from)
+  specials[at] = special
+  return special
+end
+
 local function knownId(at) return ARGV[at + 3] ~= '' and redisCall('HGET', IDS, ARGV[at + 3]) end
 
-local function placeAt(at) return string.match(ARGV[at], '^[^\\n]+') .. '\\n' .. ARGV[at + 4] end
+local function placeAt(at) return string.match(ARGV[at], '^[^\\n]+') .. '\\n' .. specialOf(at).key end
 
 -- The seq of the value that an event's condition names wrongly; nil if it holds.
 local function conflict(at)
-  if ARGV[at + 14] == '' or knownId(at) then return nil end
+  local ifSeq = specialOf(at).ifSeq
+  if ifSeq == '' or knownId(at) then return nil end
   local newest = newestOf(placeAt(at))
   local isGone = not newest or has(newest, 't') or (newest.x and tonumber(newest.x) <= now)
   local seq = isGone and '0' or newest.seq
-  if seq ~= ARGV[at + 14] or epoch ~= expectedEpoch then return seq end
+  if seq ~= ifSeq or epoch ~= expectedEpoch then return seq end
   return nil
 end
 
@@ -471,29 +543,34 @@ local function pace(at, published)
   local newest = newestOf(placeAt(at))
   if not newest then return nil end
   if tonumber(newest.w or newest.m) > published then return '-' .. newest.seq end
-  local wait = tonumber(newest.m) + tonumber(ARGV[at + 16]) - now
+  local wait = tonumber(newest.m) + tonumber(specialOf(at).interval) - now
   return wait > 0 and 'w' .. text(wait) .. ',' .. newest.seq or nil
 end
 
 local function append(at)
   local known = knownId(at)
   if known then return '-' .. known end
-  local entry = { t = ARGV[at], d = ARGV[at + 2], s = ARGV[at + 6] }
-  if ARGV[at + 16] ~= '' then
-    local waited = tonumber(ARGV[at + 17])
+  local entry = { t = ARGV[at], d = ARGV[at + 2], s = ARGV[at + 4] }
+  local special = specialOf(at)
+  if special.interval ~= '' then
+    local waited = tonumber(special.waited)
     local early = pace(at, now - waited)
     if early then return early end
     if waited > 0 then entry.w = text(now - waited) end
   end
   if ARGV[at + 1] ~= '' then entry.y = ARGV[at + 1] end
   if ARGV[at + 3] ~= '' then entry.i = ARGV[at + 3] end
-  if ARGV[at + 4] ~= '' then entry.k = ARGV[at + 4] end
-  if ARGV[at + 5] ~= '' then entry.f = ARGV[at + 5] end
-  if ARGV[at + 11] ~= '' then entry.g = ARGV[at + 11] end
-  if ARGV[at + 12] ~= '' then entry.q = ARGV[at + 12] end
-  if ARGV[at + 15] ~= '' then entry.x = text(now + tonumber(ARGV[at + 15])) end
-  add(entry, ARGV[at + 10], tonumber(ARGV[at + 13]),
-    { tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9]) })
+  if special == PLAIN then
+    add(entry, '')
+    return entry.seq
+  end
+  if special.key ~= '' then entry.k = special.key end
+  if special.flags ~= '' then entry.f = special.flags end
+  if special.group ~= '' then entry.g = special.group end
+  if special.states ~= '' then entry.q = special.states end
+  if special.ttl ~= '' then entry.x = text(now + tonumber(special.ttl)) end
+  add(entry, special.ids, tonumber(special.keys),
+    { tonumber(special.events), tonumber(special.bytes), tonumber(special.age) })
   return entry.seq
 end
 
@@ -515,6 +592,7 @@ for c = 1, callCount do
   at = at + length * FIELDS
 end
 
+indexAdded()
 local function forgetIds(ids)
   for _, id in ipairs(ids) do
     redisCall('ZREM', OLD, id)
@@ -579,7 +657,9 @@ end
 
 state.busy = 0
 local fields = {}
-for _, name in ipairs(NAMES) do fields[#fields + 1] = name; fields[#fields + 1] = text(state[name]) end
+for _, name in ipairs(NAMES) do
+  if state[name] ~= before[name] or name == 'busy' then fields[#fields + 1] = name; fields[#fields + 1] = text(state[name]) end
+end
 redisCall('HSET', META, unpack(fields))
 if expiring then
   nextExpiry = redisCall('ZRANGE', TTLS, 0, 0, 'WITHSCORES')[2]

@@ -1,0 +1,220 @@
+import type { Cursor } from '../../protocol/cursor.ts';
+import type { LogEntry } from '../../log/entry.ts';
+import type { EventLog } from '../../log/event-log.ts';
+import type { NewEvent } from '../../protocol/event.ts';
+import { boundsOf } from '../../log/topic-rules.ts';
+import { HIDDEN_PREFIX } from '../../protocol/matcher.ts';
+import { type Subscription, type Subscriptions, mayRead, wants } from '../delivery/subscription.ts';
+import type { Clock } from '../clock.ts';
+import { HUB_TOPICS, hubEvent } from './hub-topics.ts';
+import type { LedgerReader } from './ledger.ts';
+
+/** A lost event: no more of it than decides who may have received it. */
+interface LostEvent {
+  readonly topics: readonly [string, ...string[]];
+  readonly private: boolean;
+  /** Whoever was beyond this seq may have received it, or one that it superseded. */
+  readonly after: number;
+}
+
+/** The events that the log lost when an epoch ended, as far as a hub had received them. */
+interface LostEnd {
+  readonly epoch: string;
+  /** Lost is what comes after it, and known up to `until`. */
+  readonly end: number;
+  readonly until: number;
+  readonly events: readonly LostEvent[];
+}
+
+export interface LostEndsOptions {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly subscriptions: Subscriptions;
+  readonly append: (event: NewEvent) => Promise<unknown>;
+  readonly report: (error: unknown) => void;
+}
+
+/** Ends of which a hub could not read everything, or that are larger, are not remembered: then every cursor beyond the place where the log now ends gets a gap. */
+const MAX_EVENTS = 1000;
+const MAX_LENGTH = 65_536;
+/** How many are remembered, and for how long, in milliseconds: clients that come later get a gap. */
+const MAX_ENDS = 20;
+const STANDS = 86_400_000;
+/** Milliseconds after a hub began, or its log lost its end, in which others may still tell what they know. */
+const TELLING = 5000;
+/** Milliseconds before another try when the log has failed. */
+const RETRY = 500;
+
+/**
+ * Knows which subscribers may have received an event that the log has lost since. A cursor alone doesn't tell: it also
+ * moves past events of other topics. Hubs tell each other, for clients that come back to another one.
+ */
+export class LostEnds implements LedgerReader {
+  readonly #options: LostEndsOptions;
+  #ends = new Map<string, LostEnd>();
+  /** Those of this hub that are not on the log yet. */
+  #untold: LostEnd[] = [];
+  /** Up to which seq the tail may lack events that other hubs have given out. */
+  #missedUntil = 0;
+  #isMissing = false;
+  #stopped = false;
+  /** The clock's monotonic time until which other hubs may tell more. */
+  #telling: number;
+  /** Settles with the next record, or at that time; there is one while somebody waits for it. */
+  #news: { readonly promise: Promise<void>; readonly tell: () => void } | undefined;
+
+  constructor(options: LostEndsOptions) {
+    this.#options = options;
+    this.#telling = options.clock.monotonic() + TELLING;
+    const { tail } = options.log;
+    tail.onMiss((topics) => {
+      this.#isMissing ||= topics === undefined || topics.some((topic) => !topic.startsWith(HIDDEN_PREFIX));
+    });
+    tail.onPush((entries) => {
+      if (!this.#isMissing) return;
+      this.#isMissing = false;
+      this.#missedUntil = entries.at(-1)?.seq ?? 0;
+    });
+  }
+
+  /**
+   * Takes note of the tail's entries after `end`, which the log has lost. The tail is about to go back there.
+   *
+   * @returns for each subscription that gets any of them, the cursor beyond which its connections have; undefined if only
+   * the log could tell, which has lost them.
+   */
+  note(end: number, lost: readonly LogEntry[]): ReadonlyMap<Subscription, number> | undefined {
+    const { log, subscriptions, clock } = this.#options;
+    this.#telling = clock.monotonic() + TELLING;
+    const { epoch, head, floor } = log.tail;
+    const isKnown = floor <= end && !this.#isMissing && this.#missedUntil <= end;
+    this.#isMissing = false;
+    this.#missedUntil = 0;
+    if (!isKnown) return undefined;
+    const concerned = new Map<Subscription, number>();
+    const events: LostEvent[] = [];
+    for (const entry of lost) {
+      const after = this.#mayBeOneOfSeveral(entry) ? end : entry.seq - 1;
+      if (!entry.topics[0].startsWith(HIDDEN_PREFIX))
+        events.push({ topics: entry.topics, private: entry.private, after });
+      for (const subscription of subscriptions.index.match(entry.topics)) {
+        if (mayRead(subscription, entry))
+          concerned.set(subscription, Math.min(after, concerned.get(subscription) ?? Infinity));
+      }
+    }
+    const lostEnd: LostEnd = { epoch, end, until: head, events };
+    if (events.length <= MAX_EVENTS && this.#add(lostEnd)) this.#untold.push(lostEnd);
+    return concerned;
+  }
+
+  /** A subscriber may have received an older event that the tail no longer has, because this one took its place. */
+  #mayBeOneOfSeveral(entry: LogEntry): boolean {
+    return entry.key !== undefined || boundsOf(this.#options.log.rules, entry) !== undefined;
+  }
+
+  /** Whether a subscriber with this cursor, which is beyond the end of its epoch, may have received a lost event. */
+  isConcerned(cursor: Cursor, subscription: Subscription): boolean {
+    const mayHave = (event: LostEvent, until: number): boolean =>
+      event.after < until && wants(subscription, event);
+    return (
+      this.#lostTo(cursor)?.some(({ until, events }) => events.some((event) => mayHave(event, until))) ?? true
+    );
+  }
+
+  /**
+   * Resolves once it is known who received the events that were lost before this cursor: other hubs may know more, and
+   * tell it on the log. Or after a while, if nobody does.
+   */
+  async whenKnown(cursor: Cursor): Promise<void> {
+    const { log, clock } = this.#options;
+    if (!log.shared) return;
+    while (this.#lostTo(cursor) === undefined) {
+      const left = this.#telling - clock.monotonic();
+      if (left <= 0) return;
+      await (this.#news ??= this.#expectNews(left)).promise;
+    }
+  }
+
+  #expectNews(within: number): { readonly promise: Promise<void>; readonly tell: () => void } {
+    let resolve: () => void = () => {};
+    const promise = new Promise<void>((settle) => (resolve = settle));
+    const tell = (): void => {
+      cancel();
+      this.#news = undefined;
+      resolve();
+    };
+    const cancel = this.#options.clock.setTimer(tell, within, true);
+    return { promise, tell };
+  }
+
+  /** What was lost before the cursor, and up to where; undefined if that is not known. */
+  #lostTo({ epoch, seq }: Cursor): readonly LostEnd[] | undefined {
+    const { lineage } = this.#options.log;
+    const first = lineage.findIndex((past) => past.epoch === epoch);
+    if (first === -1) return undefined;
+    const found: LostEnd[] = [];
+    let until = seq;
+    // Later epochs may have lost further events that it had received.
+    for (const past of lineage.slice(first)) {
+      if (until <= past.end) continue;
+      const lost = this.#ends.get(past.epoch);
+      if (lost === undefined || lost.end > past.end || lost.until < until) return undefined;
+      found.push({ ...lost, until });
+      // A hub that learned of several epochs at once went back behind all of them.
+      until = lost.end;
+    }
+    return found;
+  }
+
+  apply({ topics: [topic], key = '', tombstone, data, seq }: LogEntry): void {
+    if (topic !== HUB_TOPICS.lost || tombstone) return;
+    const told = JSON.parse(data) as Omit<LostEnd, 'epoch'>;
+    const own = this.#ends.get(key);
+    if (!this.#add({ ...told, epoch: key }) && own !== undefined && own.until > told.until)
+      this.#tell(own, seq);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  reset(): void {
+    // What was known stays true, also if the log has lost its record.
+  }
+
+  loaded(): void {
+    // Others read the log anew as well before they tell.
+    this.#telling = Math.max(this.#telling, this.#options.clock.monotonic() + TELLING);
+    const untold = this.#untold;
+    this.#untold = [];
+    for (const lostEnd of untold) this.#tell(lostEnd, 0);
+  }
+
+  /** @returns whether it says more than was known. */
+  #add(lostEnd: LostEnd): boolean {
+    const known = this.#ends.get(lostEnd.epoch);
+    if (known !== undefined && known.until >= lostEnd.until) return false;
+    this.#ends.set(lostEnd.epoch, lostEnd);
+    const [oldest] = this.#ends.keys();
+    if (this.#ends.size > MAX_ENDS && oldest !== undefined) this.#ends.delete(oldest);
+    this.#news?.tell();
+    return true;
+  }
+
+  /** Every hub tells it: the condition lets one through, and each adds what only it knows. */
+  #tell(lostEnd: LostEnd, ifSeq: number): void {
+    const { log, clock, append, report } = this.#options;
+    const { epoch, end, until, events } = lostEnd;
+    const event = hubEvent(HUB_TOPICS.lost, epoch, { end, until, events }, { ttl: STANDS, ifSeq });
+    if (!log.shared || event.data.length > MAX_LENGTH) return;
+    append(event).catch((error: unknown) => {
+      if ((error as { code?: string }).code === 'event/conflict') return;
+      report(error);
+      // While it is what this hub knows.
+      const again = (): void => {
+        if (!this.#stopped && this.#ends.get(epoch) === lostEnd) this.#tell(lostEnd, ifSeq);
+      };
+      clock.setTimer(again, RETRY, true);
+    });
+  }
+}
