@@ -108,7 +108,7 @@ export const brokenStates: readonly BrokenLog[] = [
   [
     'has rules for no topic',
     'says by its rules which topics are states, presence among them',
-    withFault(() => ({ rules: { of: () => undefined, canBeState: () => false } })),
+    withFault((log) => ({ rules: { ...log.rules, of: () => undefined, canBeState: () => false } })),
   ],
   [
     'ignores its topic rules',
@@ -118,7 +118,7 @@ export const brokenStates: readonly BrokenLog[] = [
   [
     'treats every pattern as one of states',
     'says by its rules which topics are states, presence among them',
-    withFault((log) => ({ rules: { of: (topic) => log.rules.of(topic), canBeState: () => true } })),
+    withFault((log) => ({ rules: { ...log.rules, canBeState: () => true } })),
   ],
   [
     'supersedes nothing',

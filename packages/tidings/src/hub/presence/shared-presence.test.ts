@@ -79,7 +79,7 @@ test('A hub tells its members again if another one took it for dead and deleted 
   };
   const presence = new SharedPresence({
     rules: new PresenceRules([{ match: 'room', members: 1 }]),
-    limit: new PlacesLimit(100_000, report),
+    limit: new PlacesLimit({ presenceTopics: 100_000 }, report),
     log,
     clock,
     nodes: nodes as unknown as Nodes,
