@@ -9,7 +9,7 @@ import {
 } from '../protocol/event.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
-import { type Checks, aNumber, assertOptions, options } from '../protocol/options.ts';
+import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { NamedConsumer } from './consume/consumer.ts';
 import {
@@ -340,7 +340,7 @@ class AppHub implements Hub {
   }
 
   setLimits(limits: Partial<HubLimits>): void {
-    assertOptions({ limits }, { limits: options(LIMITS) });
+    assertOptions(limits, LIMITS, 'limits.');
     this.#core.setLimits(limits);
   }
 
