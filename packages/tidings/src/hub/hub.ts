@@ -4,6 +4,7 @@ import {
   type EventInput,
   type EventOptions,
   type NewEvent,
+  assertBag,
   assertLength,
   createEvent,
 } from '../protocol/event.ts';
@@ -233,6 +234,7 @@ class AppHub implements Hub {
     try {
       return inputs.map((event, i) => {
         index = i;
+        assertBag(event, 'an event');
         return this.#toNewEvent(event.topics, event.data, event, mayUse);
       });
     } catch (error) {
