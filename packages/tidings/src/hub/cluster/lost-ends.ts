@@ -34,7 +34,10 @@ export interface LostEndsOptions {
   readonly report: (error: unknown) => void;
 }
 
-/** Ends of which a hub could not read everything, or that are larger, are not remembered: then every cursor beyond the place where the log now ends gets a gap. */
+/**
+ * Ends of which a hub doesn't know everything, or that have more events, are not remembered: then every cursor beyond the
+ * place where the log now ends gets a gap. Other hubs don't hear of an end that takes more characters.
+ */
 const MAX_EVENTS = 1000;
 const MAX_LENGTH = 65_536;
 /** How many are remembered, and for how long, in milliseconds: clients that come later get a gap. */
@@ -56,6 +59,8 @@ export class LostEnds implements LedgerReader {
   #untold: LostEnd[] = [];
   /** Up to which seq the tail may lack events that other hubs have given out. */
   #missedUntil = 0;
+  /** The newest seq that retention took: the tail lacks its event, too. */
+  #newestLoss = 0;
   #isMissing = false;
   #stopped = false;
   /** The clock's monotonic time until which other hubs may tell more. */
@@ -71,6 +76,7 @@ export class LostEnds implements LedgerReader {
       this.#isMissing ||= topics === undefined || topics.some((topic) => !topic.startsWith(HIDDEN_PREFIX));
     });
     tail.onPush((entries) => {
+      this.#newestLoss = Math.max(this.#newestLoss, options.log.newestLoss);
       if (!this.#isMissing) return;
       this.#isMissing = false;
       this.#missedUntil = entries.at(-1)?.seq ?? 0;
@@ -87,9 +93,11 @@ export class LostEnds implements LedgerReader {
     const { log, subscriptions, clock } = this.#options;
     this.#telling = clock.monotonic() + TELLING;
     const { epoch, head, floor } = log.tail;
-    const isKnown = floor <= end && !this.#isMissing && this.#missedUntil <= end;
+    const isWhole = !this.#isMissing && this.#missedUntil <= end;
+    const isKnown = isWhole && floor <= end && Math.max(this.#newestLoss, log.newestLoss) <= end;
     this.#isMissing = false;
     this.#missedUntil = 0;
+    this.#newestLoss = 0;
     if (!isKnown) return undefined;
     const concerned = new Map<Subscription, number>();
     const events: LostEvent[] = [];
