@@ -185,7 +185,7 @@ export class Connection implements Receiver, Task {
       (found) => {
         // The log has lost its end meanwhile. Unless the peer knows the verdict, it can be found anew.
         if (located === undefined && this.#reader?.isBeyond(found.seq) === true) {
-          this.#reader = new Reader(this.#delivery, 0);
+          this.#reader.forgetRewind();
           this.open(sink, greeting);
         } else this.#begin(found, greeting);
       },

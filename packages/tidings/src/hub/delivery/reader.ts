@@ -118,6 +118,11 @@ export class Reader {
     return this.#rewoundTo !== undefined && seq > this.#rewoundTo;
   }
 
+  /** The connection's beginning is decided anew. */
+  forgetRewind(): void {
+    this.#rewoundTo = undefined;
+  }
+
   /** Whether the peer has everything up to `end`. */
   isAt(end: number): boolean {
     if (this.#rewoundTo !== undefined) return false;
