@@ -42,6 +42,11 @@ export class Registry {
     return count(this.#bySubject, subject);
   }
 
+  /** Those that have connections. */
+  get subjects(): Iterable<string> {
+    return this.#bySubject.keys();
+  }
+
   values(): IterableIterator<Connection> {
     return this.#connections.values();
   }

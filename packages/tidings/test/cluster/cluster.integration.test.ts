@@ -180,6 +180,29 @@ describe.each(engines)('hubs that share a log in %s', (_, makeLog) => {
     });
   });
 
+  test('limit the connections of a subject if that limit is set later, set aside and set again', async () => {
+    const nodes = (await startNodes(2, options)) as [Node, Node];
+    const [one, two] = nodes;
+    const limitTo = (most: number): void => {
+      for (const { hub } of nodes) hub.setLimits({ connectionsPerSubject: most });
+    };
+    const isFull = (): boolean => {
+      try {
+        gatewayOf(two.hub).assertRoom({ subject: 'ann' });
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    const there = [1, 2].map(() => gatewayOf(one.hub).admit(request({ subject: 'ann' })));
+    limitTo(2);
+    await until('the other node knows of both', isFull);
+    limitTo(Infinity);
+    for (const each of there) each.closed();
+    limitTo(2);
+    await until('there is room again', () => !isFull());
+  });
+
   test('no longer count the connections of a node that has closed, while its members have time to come back', async () => {
     const presence = [{ match: { pattern: 'room/*' }, grace: 10 * DEADLINE, members: 10 }];
     const more = { presence, limits: { connectionsPerSubject: 1 } };
