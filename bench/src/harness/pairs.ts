@@ -32,6 +32,8 @@ export async function startRedisPair(): Promise<Pair> {
 
 export async function startPostgresPair(): Promise<Pair> {
   const master = await startPostgres();
+  // It listens before it lets anybody in.
+  await until('the master answers', async () => (await askPostgres(master, 'SELECT 1').catch(() => 0)) > 0);
   const replica = await startStandby(master, 'wal_retrieve_retry_interval=200ms');
   const streaming = `SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming'`;
   return toPair(master, replica, {
