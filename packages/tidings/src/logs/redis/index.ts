@@ -41,7 +41,8 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   const { prefix = '{tidings}:', durability = 'server', timeout = 5000 } = given;
   const retention = { ...DEFAULT_RETENTION, ...given.retention };
   const rules = createTopicRules(given.topics ?? [], true);
-  const connection = await connect(given, { key: `${prefix}log`, timeout });
+  const mayResend = durability === 'server';
+  const connection = await connect(given, { key: `${prefix}log`, timeout, mayResend });
   const store = createStore(connection, prefix);
   const id = crypto.randomUUID();
   const topics = given.topics ?? [];
@@ -122,9 +123,10 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     const { answers, entries, known, time, hasLeft, ...after } = written;
     store.hasLeft = hasLeft;
     ahead = time - (given.now ?? Date.now)();
-    await confirm(connection, durability, timeout);
-    if (after.epoch === state.epoch) learn({ ...state, ...after });
     const newest = entries.at(-1)?.seq;
+    const seq = Math.max(known, newest ?? 0);
+    if (seq > 0) await confirm(store, durability, { epoch: after.epoch, seq, ownKey: `w:${id}` }, timeout);
+    if (after.epoch === state.epoch) learn({ ...state, ...after });
     // In a new epoch, this process's events may be lost: only reading can tell.
     if (after.epoch !== tail.epoch) await follower.catchUp();
     await follower.push(entries, newest === undefined ? known : newest - entries.length, after.epoch);
@@ -184,8 +186,10 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
 
 async function connect(given: RedisLogOptions, options: ClientOptions): Promise<Connection> {
   const { url = '', client } = given;
-  const first = client === undefined ? await connectTo(url, options) : clientOf(client, options);
-  return createConnection(first, options.timeout);
+  if (client === undefined) return createConnection(await connectTo(url, options), options.timeout);
+  const first = clientOf(client, options);
+  // The app's own may ask again on a new connection whether a replica has it all, which waits for nothing there.
+  return createConnection(options.mayResend ? first : await first.duplicate(), options.timeout);
 }
 
 export type { RedisClient } from './clients.ts';
