@@ -1,6 +1,7 @@
 import type { LogEntry } from './entry.ts';
 import { type Lineage, locate } from './lineage.ts';
 import type { Page, PageLimit } from './page.ts';
+import type { Patience } from './patience.ts';
 import { Tail, type TailOptions } from './tail.ts';
 import { TailStates } from './tail-states.ts';
 import { type TopicRules, isState } from './topic-rules.ts';
@@ -62,6 +63,11 @@ export interface FollowerOptions {
    * leaves the others to the readers that want them. Default 100,000: reading those takes about half a second.
    */
   readonly mostBehind?: number;
+  /**
+   * Begins to wait for events of other processes that can't be read although this process could append. Without them the
+   * tail skips, and nobody knows who received what the log then loses. Default: it skips at once.
+   */
+  readonly patience?: () => Patience;
 }
 
 /** Events read at once; `length` in UTF-16 units of data. */
@@ -111,7 +117,7 @@ export class Follower {
   push(entries: readonly LogEntry[], before: number, epoch: string = this.tail.epoch): Promise<void> {
     return this.#inTurn(async () => {
       const { tail } = this;
-      if (tail.head < before) await this.#readToHead().catch(() => this.#skipTo(before));
+      if (tail.head < before) await this.#readOthers(before, epoch);
       // Reading may have brought these already, with later ones of other processes; or the log went back meanwhile.
       if (tail.epoch === epoch) await this.#push(entries.filter(({ seq }) => seq > tail.head));
     });
@@ -136,9 +142,19 @@ export class Follower {
       await new Promise<void>((resolve) => this.#options.defer(resolve));
   }
 
-  /** Should the log be unreadable, readers learn that from their own reads. */
-  #skipTo(seq: number): void {
-    if (this.tail.head < seq) this.tail.skip(seq);
+  /** Should the log stay unreadable, readers learn that from their own reads. */
+  async #readOthers(before: number, epoch: string): Promise<void> {
+    const { tail } = this;
+    const mayTryAgain = this.#options.patience?.();
+    for (;;) {
+      try {
+        return await this.#readToHead();
+      } catch {
+        // In another epoch there may be no such seq yet.
+        if (tail.epoch !== epoch || tail.head >= before) return;
+        if (this.#stopped || (await mayTryAgain?.()) !== true) return tail.skip(before);
+      }
+    }
   }
 
   /** @returns whether there is more. */

@@ -4,6 +4,7 @@ import {
   Follower,
   GroupWriter,
   type NewEvent,
+  createPatience,
   createTopicRules,
   createWhileOpen,
   isCountedInTail,
@@ -26,6 +27,9 @@ import { createWriter } from './write.ts';
 const MAX_GROUP = 1000;
 /** The most topics with a bound of their own that are trimmed at once. */
 const SWEEP_STEP = 200;
+/** Milliseconds for which an append waits for earlier events of others that can’t be read, and between tries. */
+const PATIENCE = 2000;
+const REST = 100;
 /** Milliseconds between trims by age. */
 const TRIM_EVERY = 1000;
 
@@ -79,6 +83,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     lossCount: opened.lossCount,
     onState: (read) => learn(read as State),
     defer: (task) => void setImmediate(task),
+    patience: createPatience(Math.min(timeout, PATIENCE), REST),
   });
   const { tail } = follower;
   const writer = new GroupWriter(write, MAX_GROUP);
