@@ -337,6 +337,33 @@ describe('a follower', () => {
     expect([rewinds.length, tail.epoch, tail.head]).toEqual([2, 'e++', 4]);
   });
 
+  test('rewinds to where it parts from a copy that took over without having heard of its epoch', async () => {
+    const log = new FakeLog();
+    const { follower, reader } = follow(log);
+    const ends: number[] = [];
+    follower.tail.onRewind((end) => ends.push(end));
+    for (let i = 0; i < 5; i += 1) log.append('a');
+    await follower.catchUp();
+    const copied = log.lineage;
+    log.failOver(4);
+    for (let i = 0; i < 2; i += 1) log.append('b');
+    await follower.catchUp();
+    log.epoch = 'e';
+    log.lineage = copied;
+    log.failOver(3);
+    log.epoch = 'of the copy';
+    log.append('c');
+    await follower.catchUp();
+    expect(ends).toEqual([4, 3]);
+    expect(reader.pushed.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 5, 6, 4]);
+    // One that shares nothing with it is read from its beginning.
+    log.epoch = 'foreign';
+    log.lineage = [];
+    await follower.catchUp();
+    expect(ends.at(-1)).toBe(0);
+    expect(reader.pushed.slice(-4).map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+  });
+
   test('stops reading once it is stopped', async () => {
     const log = new FakeLog();
     const { follower } = follow(log);

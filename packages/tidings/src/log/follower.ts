@@ -83,6 +83,8 @@ export class Follower {
   readonly #options: FollowerOptions;
   readonly #states: TailStates;
   readonly #mostBehind: number;
+  /** The epochs before the tail's, as far as they have been read. */
+  #lineage: Lineage = [];
   /** Losses that had been counted when the tail was last at the head. */
   #knownLosses: number;
   /** All work, one piece after another. */
@@ -165,6 +167,7 @@ export class Follower {
     const page = await source.read({ after, lossCount: this.#knownLosses, limit: PAGE });
     const { state, lost } = page;
     if (state.epoch !== tail.epoch) return this.#goBack(state);
+    this.#lineage = state.lineage;
     if (state.head - after > this.#mostBehind) {
       tail.skip(state.head - Math.min(tail.capacity, this.#mostBehind));
       onState(state);
@@ -182,13 +185,24 @@ export class Follower {
   /** Goes on in the log's new epoch, from the last seq that the tail's has in common with it. @returns true: there is more. */
   #goBack(state: SourceState): boolean {
     const { tail } = this;
-    const standing = locate({ epoch: tail.epoch, seq: tail.head }, state);
+    const end = this.#endInCommon(state);
     this.#options.onState(state);
-    // A log that began anew shares no history with the old one.
-    const end = standing.is === 'foreign' ? 0 : standing.seq;
+    this.#lineage = state.lineage;
     for (const entry of tail.rewind(state.epoch, end)) this.#states.delete(entry);
     this.#knownLosses = 0;
     return true;
+  }
+
+  /** A copy that took over may know no more than an older epoch. A log that began anew shares no history: 0. */
+  #endInCommon(state: SourceState): number {
+    const { tail } = this;
+    let end = tail.head;
+    for (const epoch of [tail.epoch, ...this.#lineage.map((past) => past.epoch).toReversed()]) {
+      end = Math.min(end, this.#lineage.find((past) => past.epoch === epoch)?.end ?? end);
+      const standing = locate({ epoch, seq: end }, state);
+      if (standing.is !== 'foreign') return Math.min(standing.seq, state.head);
+    }
+    return 0;
   }
 
   async #push(entries: readonly LogEntry[], head?: number): Promise<void> {
