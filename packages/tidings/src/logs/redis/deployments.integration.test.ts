@@ -155,6 +155,15 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
     }
   });
 
+  test('refuses to wait for a replica by a cluster client that may ask any node', async (context) => {
+    const client = new Ioredis.Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
+    context.onTestFinished(() => client.disconnect());
+    await expect(redisLog({ client, durability: 'replica', timeout: 100 })).rejects.toMatchObject({
+      code: 'hub/invalid-option',
+      details: { option: 'durability' },
+    });
+  });
+
   test('refuses a server that may evict its keys, and takes one that evicts only keys with a time to live', async (context) => {
     const server = await fresh(context, '--maxmemory', '100mb');
     const admin = commands(context, server);
