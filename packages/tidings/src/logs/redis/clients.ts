@@ -16,10 +16,14 @@ export interface AnyClient {
 interface Ioredis {
   readonly isCluster?: boolean;
   call(command: string, ...args: string[]): Promise<unknown>;
-  /** A cluster's takes other arguments. */
-  duplicate(options?: { readonly maxRetriesPerRequest: number }): Ioredis;
+  duplicate(): Ioredis;
   disconnect(): void;
   on(event: 'error', listener: (error: unknown) => void): unknown;
+}
+
+/** One that is no cluster. */
+interface SingleIoredis extends Ioredis {
+  duplicate(options?: { readonly maxRetriesPerRequest: number }): Ioredis;
 }
 
 /** The interface of a client of `redis` or `@redis/client`. */
@@ -93,8 +97,9 @@ function ofIoredis(client: Ioredis, options: ClientOptions, owned: boolean): Any
     isCluster: client.isCluster === true,
     send: ([command = '', ...args]) => client.call(command, ...args),
     duplicate: () => {
+      const single: SingleIoredis = client;
       const resends = options.mayResend || client.isCluster === true;
-      const other = resends ? client.duplicate() : client.duplicate({ maxRetriesPerRequest: 0 });
+      const other = resends ? client.duplicate() : single.duplicate({ maxRetriesPerRequest: 0 });
       other.on('error', ignore);
       return Promise.resolve(ofIoredis(other, options, true));
     },
