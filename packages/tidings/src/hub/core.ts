@@ -117,8 +117,12 @@ export class Core {
 
   /** Everybody reads the limits from the same object, at each use. Connections that are there stay, even beyond them. */
   setLimits(limits: Partial<HubLimits>): void {
+    const wasLimited = this.options.limits.connectionsPerSubject !== Infinity;
     Object.assign(this.options.limits, DEFAULT_LIMITS, limits);
     this.registry.sparesPrivate = limits.connectionsPerAddress === undefined;
+    if (wasLimited === (this.options.limits.connectionsPerSubject !== Infinity)) return;
+    for (const [subject, connections] of this.registry.subjects())
+      this.cluster.countSubject(subject, connections);
   }
 
   /** How many connections there are, of peers and of this process. */

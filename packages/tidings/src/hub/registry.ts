@@ -42,6 +42,11 @@ export class Registry {
     return count(this.#bySubject, subject);
   }
 
+  /** All subjects, each with the number of its connections. */
+  subjects(): Iterable<readonly [subject: string, connections: number]> {
+    return this.#bySubject;
+  }
+
   values(): IterableIterator<Connection> {
     return this.#connections.values();
   }

@@ -95,9 +95,10 @@ export class Cluster {
 
   /** A subject has another number of connections here. */
   countSubject(subject: string, connections: number): void {
-    if (this.#shared === undefined || this.#core.options.limits.connectionsPerSubject === Infinity) return;
-    if (connections === 0) this.#shared.delete(SUBJECTS, subject);
-    else this.#shared.set(SUBJECTS, { id: subject, data: connections });
+    const isLimited = this.#core.options.limits.connectionsPerSubject !== Infinity;
+    // Without a limit nobody asks, and a number that isn't kept up to date would count once there is a limit again.
+    if (connections === 0 || !isLimited) this.#shared?.delete(SUBJECTS, subject);
+    else this.#shared?.set(SUBJECTS, { id: subject, data: connections });
   }
 
   /** How many connections a subject has at other nodes, as far as they have told. */
