@@ -121,6 +121,11 @@ export const brokenStates: readonly BrokenLog[] = [
     withFault((log) => ({ rules: { ...log.rules, canBeState: () => true } })),
   ],
   [
+    'keeps to the rules it was opened with',
+    'takes other bounds for a topic while it is open, unless others share it',
+    withFault((log) => ({ rules: { ...log.rules, change: () => undefined } })),
+  ],
+  [
     'supersedes nothing',
     'keeps only the newest event of each key, and calls the others no loss',
     withoutStates((topic) => topic),
