@@ -118,3 +118,18 @@ test('a subscription that can’t be announced is an answer in the log and the m
   const messages = announcing.lines.map(({ msg }) => msg);
   expect(messages.filter((msg) => msg.includes('stream'))).toEqual([]);
 });
+
+test('the length that a refusal names is the one that is limited, however short the path of the hub', async () => {
+  const url = 'https://hub.example.com/m';
+  const announcing = await startInProcess({ ...SETTINGS, 'mercure.url': url, 'mercure.subscriptions': true });
+  const token = await mint([detail(['subscribe'], ['*'])], { claims: { aud: url } });
+  // Its subscription has 1,019 characters in the protocol, and more on the log.
+  const response = await fetch(`${announcing.publicUrl}/m?match=${'x'.repeat(946)}`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const text = await response.text();
+  await announcing.close();
+  expect(response.status).toBe(400);
+  const [, has, may] = /has (\d+) characters, and may have (\d+)/.exec(text) ?? [];
+  expect(Number(has)).toBeGreaterThan(Number(may));
+});
