@@ -60,6 +60,8 @@ export default defineConfig({
           include: ['{packages,examples,scripts}/**/*.integration.test.ts'],
           exclude: built,
           ...patience,
+          // They mostly wait for other processes.
+          maxWorkers: Math.max(3, availableParallelism()),
           sequence: { groupOrder: 1 },
         },
       },

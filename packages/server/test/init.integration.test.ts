@@ -81,6 +81,21 @@ test('tidings init leaves a folder with files alone', async () => {
   expect(readdirSync(app)).toEqual(['notes.txt']);
 });
 
+test('tidings init says why it can’t write to a place', async () => {
+  const place = (name: string): string => join(folder, name);
+  writeFileSync(place('file'), '');
+  symlinkSync('nowhere', place('dangling'));
+  for (const name of ['file', 'file/in-it', 'dangling']) {
+    const { status, err } = await tidings('init', 'koa', place(name));
+    expect([status, err]).toEqual([1, expect.stringContaining(`can’t be written to ${place(name)}: E`)]);
+  }
+});
+
+test('tidings init takes a folder without a name for the present one, which has files', async () => {
+  const { status, err } = await tidings('init', 'koa', '');
+  expect([status, err]).toEqual([1, expect.stringContaining('Expected . to be new or empty')]);
+});
+
 test.each([
   [['expres'], 'got "expres". Did you mean express?'],
   [[], 'one of express, fastify, koa, hono, node, http2; got ""'],

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../../tidings/test/http/deadline.ts';
 import { makeApiKey } from '../src/auth/api-keys.ts';
 import { type InProcess, settingsOf, startInProcess } from './in-process.ts';
 import { makeFolder, removeFolder } from './server-process.ts';
@@ -102,4 +103,33 @@ test.each([
   const stream = await clientOf(() => server.publicUrl).subscribe(query, key);
   expect(stream.status).toBe(status);
   stream.cut();
+});
+
+test('a subscription that can’t be announced is an answer in the log and the metrics, and no stream', async () => {
+  const announcing = await startInProcess({ ...SETTINGS, 'mercure.subscriptions': true });
+  const { subscribe } = clientOf(() => announcing.publicUrl);
+  const { status } = await subscribe({ match: 'x'.repeat(1000) }, await mint([detail(['subscribe'], ['*'])]));
+  expect(status).toBe(400);
+  await until('its line', () => announcing.lines.some(({ msg }) => msg === 'answered'));
+  const metrics = await (await fetch(`${announcing.internalUrl}/metrics`)).text();
+  await announcing.close();
+  const counted = metrics.split('\n').filter((line) => line.startsWith('tidings_http_requests_total{'));
+  expect(counted).toEqual([expect.stringContaining('status="400"} 1')]);
+  const messages = announcing.lines.map(({ msg }) => msg);
+  expect(messages.filter((msg) => msg.includes('stream'))).toEqual([]);
+});
+
+test('the length that a refusal names is the one that is limited, however short the path of the hub', async () => {
+  const url = 'https://hub.example.com/m';
+  const announcing = await startInProcess({ ...SETTINGS, 'mercure.url': url, 'mercure.subscriptions': true });
+  const token = await mint([detail(['subscribe'], ['*'])], { claims: { aud: url } });
+  // Its subscription has 1,019 characters in the protocol, and more on the log.
+  const response = await fetch(`${announcing.publicUrl}/m?match=${'x'.repeat(946)}`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const text = await response.text();
+  await announcing.close();
+  expect(response.status).toBe(400);
+  const [, has, may] = /has (\d+) characters, and may have (\d+)/.exec(text) ?? [];
+  expect(Number(has)).toBeGreaterThan(Number(may));
 });

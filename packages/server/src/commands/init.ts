@@ -30,7 +30,9 @@ export const init: Command = {
     'NestJS and Next.js make projects with tools of their own; the guide on frameworks says what to add.',
   flags: {},
   async run({ positionals }, terminal) {
-    const [framework, folder = `tidings-${framework}`, ...more] = positionals;
+    const [framework, named = `tidings-${framework}`, ...more] = positionals;
+    // An unset variable of a script: the present folder.
+    const folder = named === '' ? '.' : named;
     const files = framework !== undefined && isKnown(framework) ? TEMPLATES[framework] : undefined;
     if (files === undefined || more.length > 0) throw new UsageError(expected(positionals));
     const source = folders.find((path) => existsSync(path));
@@ -38,17 +40,28 @@ export const init: Command = {
       terminal.err('The apps are not part of this file. Run `npx @tidings/server init` instead.\n');
       return 1;
     }
-    if (existsSync(folder) && readdirSync(folder).length > 0) {
-      terminal.err(`Expected ${folder} to be new or empty, but it has files: nothing was written.\n`);
+    try {
+      if (existsSync(folder) && readdirSync(folder).length > 0) {
+        terminal.err(`Expected ${folder} to be new or empty, but it has files: nothing was written.\n`);
+        return 1;
+      }
+      write(files, source, folder);
+    } catch (error) {
+      if (!isFailedCall(error)) throw error;
+      terminal.err(`The app can’t be written to ${folder}: ${error.message}.\n`);
       return 1;
     }
-    write(files, source, folder);
     terminal.out(
       `The app is in ${folder}. To run it:\n\n  cd ${quoted(folder)} && npm install\n  npm start\n`,
     );
     return 0;
   },
 };
+
+/** Of the file system, such as of a folder that this user may not write to. */
+function isFailedCall(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error;
+}
 
 function isKnown(framework: string): boolean {
   return Object.hasOwn(TEMPLATES, framework);
@@ -94,5 +107,7 @@ function dependenciesOf(text: string, manifest: string): Readonly<Record<string,
 
 /** For a shell. */
 function quoted(path: string): string {
-  return /^[\w./~-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+  // `cd` would take it for an option.
+  const safe = path.startsWith('-') ? `./${path}` : path;
+  return /^[\w./~-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,20 +1,15 @@
-import { type Logger, destination, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import type { Command } from '../cli/command.ts';
 import { flagsOf } from '../config/flags.ts';
 import { loadSettings, settingsOrThrow } from '../config/load.ts';
 import type { Settings } from '../config/setting.ts';
 import { developmentOf } from '../server/development.ts';
+import { gatherLines } from '../server/gathered-lines.ts';
 import { assertSafe } from '../server/safety.ts';
 import { type RunningServer, startServer } from '../server/start-server.ts';
 import { SETTINGS } from '../server/table.ts';
 import { loggingLevel } from '../server/settings.ts';
 import { welcome } from '../server/welcome.ts';
-
-/**
- * A system call for each line of the access log would take a quarter of a small request. Lines wait for so many milliseconds,
- * or until they are so many bytes together; the end of the process writes the rest.
- */
-const LOG_BUFFER = { sync: false, minLength: 4096, periodicFlush: 100 };
 
 /** `tidings serve` */
 export const serve: Command = {
@@ -31,10 +26,7 @@ export const serve: Command = {
     const warnings = assertSafe(settings, development !== undefined);
     // On a laptop the terminal is for people: it shows what goes wrong, and no lines of JSON about what goes well.
     const quiet = development !== undefined && settings.sourceOf(loggingLevel) === 'default';
-    const logger: Logger = pino(
-      { level: quiet ? 'error' : settings.get(loggingLevel) },
-      destination(LOG_BUFFER),
-    );
+    const logger: Logger = pino({ level: quiet ? 'error' : settings.get(loggingLevel) }, gatherLines());
     for (const warning of warnings) logger.warn(warning.fields, warning.message);
     const server = await startServer(settings, {
       logger,

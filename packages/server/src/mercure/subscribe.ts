@@ -157,7 +157,6 @@ async function begin(
   );
   try {
     connection.onClose(release);
-    connection.onClose(observers.connected(connection.info, request));
     const headers: Record<string, string> = { ...headersOf(hub, request), ...STREAM_HEADERS };
     if (lastEventId !== undefined) {
       const field = toField(await precedingId(connection, lastEventId, start, log));
@@ -168,6 +167,8 @@ async function begin(
     }
     await subscriptions?.begin(connection, typed, permissions);
     if (connection.info.phase === 'closed' || facts.gone()) throw endedEarly();
+    // Until here it may be refused; then it is an answer like others, not a stream.
+    connection.onClose(observers.connected(connection.info, request));
     const compression = acceptedCompression(gateway.compression, facts);
     if (compression !== undefined) Object.assign(headers, { 'content-encoding': compression.encoding });
     reply.hijack();

@@ -1,8 +1,12 @@
 import { type Context, type Span, type SpanContext, type SpanOptions, trace } from '@opentelemetry/api';
+import type { FastifyRequest } from 'fastify';
+import type { ConnectionEnd, ConnectionInfo } from 'tidings';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { collectGarbage } from '../../../tidings/test/collect-garbage.ts';
 import { ask } from '../../../tidings/test/http/client.ts';
 import { until } from '../../../tidings/test/http/deadline.ts';
 import { type InProcess, startInProcess } from '../../test/in-process.ts';
+import { createSpans } from './spans.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';
@@ -58,4 +62,21 @@ test('a stream is a span once it is over, as long as it was', async () => {
   expect(span?.parent).toBeUndefined();
   expect(span?.options.attributes).toMatchObject({ 'tidings.end': 'left', 'tidings.topics': ['a'] });
   expect(span?.options.startTime).toBeGreaterThanOrEqual(before);
+});
+
+test('a stream’s span is within the caller’s trace, and until then nothing is kept of the request', async () => {
+  const observer = await createSpans({ addHook: () => {} } as never);
+  const connection = { id: 'traced', topics: [], connectedAt: Date.now() } as unknown as ConnectionInfo;
+  const headers = { traceparent: `00-${TRACE}-${SPAN}-01` };
+  let request: FastifyRequest | undefined = { headers } as unknown as FastifyRequest;
+  const weak = new WeakRef(request);
+  const onEnd = observer.connected?.(connection, request);
+  request = undefined;
+  // A weak reference lasts until the end of the job that made it.
+  await new Promise(setImmediate);
+  collectGarbage();
+  expect(weak.deref()).toBeUndefined();
+  onEnd?.({ reason: 'left', delivered: 0, bytes: 0 } as unknown as ConnectionEnd);
+  const span = spans.find(({ options }) => options.attributes?.['tidings.connection'] === 'traced');
+  expect(span?.parent).toMatchObject({ traceId: TRACE, spanId: SPAN });
 });

@@ -1,6 +1,6 @@
-import type { Span, SpanOptions, Tracer } from '@opentelemetry/api';
+import type { Context, Tracer } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Matcher } from 'tidings';
+import type { ConnectionEnd, ConnectionInfo, Matcher } from 'tidings';
 import { createError } from 'tidings/transport';
 import type { Observer } from '../server/part.ts';
 import { VERSION } from '../version.ts';
@@ -23,26 +23,10 @@ export async function createSpans(publicApp: FastifyInstance): Promise<Observer>
     done();
   });
   return {
-    connected(connection, request) {
-      return ({ reason, delivered, bytes }) => {
-        begin(api, tracer, request, 'tidings stream', {
-          kind: api.SpanKind.SERVER,
-          startTime: connection.connectedAt,
-          attributes: {
-            'messaging.system': 'tidings',
-            'messaging.operation.type': 'receive',
-            'tidings.connection': connection.id,
-            'tidings.topics': connection.topics.slice(0, 10).map(textOf),
-            'tidings.delivered': delivered,
-            'tidings.bytes': bytes,
-            'tidings.end': reason,
-          },
-        }).end();
-      };
-    },
+    connected: (connection, request) => onEnd(api, tracer, connection, contextOf(api, request)),
     published(events, published, { request }) {
       const topics = [...new Set(events.flatMap((event) => event.topics))];
-      begin(api, tracer, request, 'tidings publish', {
+      const options = {
         kind: api.SpanKind.PRODUCER,
         startTime: startedAt.get(request) ?? Date.now(),
         attributes: {
@@ -52,19 +36,44 @@ export async function createSpans(publicApp: FastifyInstance): Promise<Observer>
           ...(topics.length === 1 && { 'messaging.destination.name': topics[0] ?? '' }),
           'tidings.cursor': published.at(-1)?.cursor ?? '',
         },
-      }).end();
+      };
+      tracer.startSpan('tidings publish', options, contextOf(api, request)).end();
     },
   };
 }
 
-/** A span within the caller's trace, if it sent one. */
-function begin(api: Api, tracer: Tracer, request: FastifyRequest, name: string, options: SpanOptions): Span {
+/** Made outside of `connected`, whose scope would keep the request for as long as the stream lasts. */
+function onEnd(
+  api: Api,
+  tracer: Tracer,
+  connection: ConnectionInfo,
+  context: Context,
+): (end: ConnectionEnd) => void {
+  return ({ reason, delivered, bytes }) => {
+    const options = {
+      kind: api.SpanKind.SERVER,
+      startTime: connection.connectedAt,
+      attributes: {
+        'messaging.system': 'tidings',
+        'messaging.operation.type': 'receive',
+        'tidings.connection': connection.id,
+        'tidings.topics': connection.topics.slice(0, 10).map(textOf),
+        'tidings.delivered': delivered,
+        'tidings.bytes': bytes,
+        'tidings.end': reason,
+      },
+    };
+    tracer.startSpan('tidings stream', options, context).end();
+  };
+}
+
+/** The caller's trace, if it sent one. */
+function contextOf(api: Api, request: FastifyRequest): Context {
   const parent = parseTraceparent(request.headers['traceparent']);
   const outside = api.ROOT_CONTEXT;
-  if (parent === undefined) return tracer.startSpan(name, options, outside);
+  if (parent === undefined) return outside;
   const { traceId, spanId, flags: traceFlags } = parent;
-  const within = api.trace.setSpanContext(outside, { traceId, spanId, traceFlags, isRemote: true });
-  return tracer.startSpan(name, options, within);
+  return api.trace.setSpanContext(outside, { traceId, spanId, traceFlags, isRemote: true });
 }
 
 async function loadApi(): Promise<Api> {

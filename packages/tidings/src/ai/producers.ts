@@ -9,7 +9,7 @@ import type { ResolvedRunsOptions } from './options.ts';
 import { type Ending, type Produce, Producer } from './producer.ts';
 import { handOver } from './hand-over.ts';
 import { type RunRecord, type StoredRecord, currentOf } from './record.ts';
-import { Records, tooMany } from './records.ts';
+import { Records, isConflict, tooMany } from './records.ts';
 import { Viewers } from './viewers.ts';
 
 /** A run that waits for its record. */
@@ -137,7 +137,7 @@ export class Producers {
   /**
    * Of starts at the same moment in several processes, none knows of the others; the log's order decides.
    *
-   * @throws {TidingsError} `limit/runs`; then the run's record is gone again.
+   * @throws {TidingsError} `limit/runs`; then the run's record is removed again.
    */
   async #admit(begun: Awaited<ReturnType<Records['begin']>>): ReturnType<Records['begin']> {
     const { isNew, stored } = begun;
@@ -146,8 +146,20 @@ export class Producers {
     await this.open.sees(stored);
     const { perSubject } = this.#options;
     if (this.open.countOf(subject, stored.seq) < perSubject) return begun;
-    await this.records.remove(stored);
+    await this.#remove(stored);
     throw tooMany(perSubject);
+  }
+
+  /** Tried again until the log takes it: a record that stays is an answer being written, by nobody. */
+  async #remove(stored: StoredRecord): Promise<void> {
+    try {
+      await this.records.remove(stored);
+    } catch (error) {
+      // Another process has taken it for an orphan.
+      if (isConflict(error)) return;
+      this.#options.onError(error);
+      this.#later(RETRY, () => void this.#remove(stored));
+    }
   }
 
   /** In the same group as the record goes what says that this process is alive, if it has to be said. */

@@ -110,7 +110,7 @@ export function storedOf(item: { readonly seq: number; json<T>(): T }): StoredRe
   return { record, name: nameOf(record), seq: item.seq };
 }
 
-function isConflict(error: unknown): boolean {
+export function isConflict(error: unknown): boolean {
   return error instanceof TidingsError && error.code === 'event/conflict';
 }
 

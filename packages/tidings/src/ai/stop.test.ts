@@ -13,6 +13,8 @@ interface Node {
   /** From now on its events don't reach the log, until `release`. */
   hold(): void;
   release(): void;
+  /** The log refuses the next deletion. */
+  refuseDeletion(): void;
 }
 
 interface Cluster {
@@ -30,8 +32,13 @@ function cluster(shared: boolean): Cluster {
     node(options = {}) {
       let held: Promise<void> | undefined;
       let release = (): void => {};
+      let refusesDeletion = false;
       const append = async (...args: Parameters<EventLog['append']>): ReturnType<EventLog['append']> => {
         await held;
+        if (refusesDeletion && args[0].some(({ tombstone }) => tombstone)) {
+          refusesDeletion = false;
+          throw new Error('The log takes nothing now.');
+        }
         return log.append(...args);
       };
       const hub = createHub({ log: withMethods(log, { append, shared }), clock, onError: () => {} });
@@ -43,6 +50,7 @@ function cluster(shared: boolean): Cluster {
           (await handler(new Request(`http://x/${chat}${query}`, { method: 'POST' }))).status,
         hold: () => void (held = new Promise<void>((resolve) => (release = resolve))),
         release: () => release(),
+        refuseDeletion: () => void (refusesDeletion = true),
       };
     },
     async settle() {
@@ -209,4 +217,21 @@ test('starts of one subject on several nodes at once stay within the limit, and 
   const again = nodes[3]?.runs.start({ chat: 'c9', id: 'x', subject: 'ann' }, produce);
   await settle();
   expect((await again)?.isNew).toBe(true);
+});
+
+test('a run beyond the limit leaves nothing, even if the log takes its deletion only later', async () => {
+  const { node, settle, clock } = cluster(true);
+  const nodes = [node({ perSubject: 1 }), node({ perSubject: 1 })];
+  await settle();
+  for (const each of nodes) each.refuseDeletion();
+  const starts = nodes.map(({ runs }, i) =>
+    runs.start({ chat: `c${i}`, id: 'x', subject: 'ann' }, () => handSource()),
+  );
+  const results = Promise.allSettled(starts);
+  await settle();
+  const beyond = (await results).findIndex(({ status }) => status === 'rejected');
+  await expect(starts[beyond]).rejects.toMatchObject({ code: 'limit/runs' });
+  clock.advance(2000);
+  await settle();
+  expect(await nodes[0]?.runs.find(`c${beyond}`)).toBeUndefined();
 });

@@ -78,10 +78,11 @@ export class ActiveSubscriptions {
       ...new Map(matchers.map((matcher) => [`${matcher.type} ${matcher.text}`, matcher])).values(),
     ].map((matcher) => toDocument(path, matcher, subscriber, permissions.payloadOf(matcher.text)));
     for (const { id } of documents) {
-      if (names.onLog(id).length <= topicLength) continue;
+      const { length } = names.onLog(id);
+      if (length <= topicLength) continue;
       throw createError(
         'topic/too-long',
-        `A matcher is too long to be announced: the topic of its subscription has ${id.length} characters, and may have ${topicLength}.`,
+        `A matcher is too long to be announced: the topic of its subscription has ${length} characters, and may have ${topicLength}.`,
       );
     }
     const node = this.#node;
