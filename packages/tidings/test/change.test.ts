@@ -14,7 +14,7 @@ import { Peer, changeTerms, settle } from './peer.ts';
 
 function setUp() {
   const clock = createManualClock();
-  const log = memoryLog({ topics: [{ match: 'state', state: true }] });
+  const log = memoryLog({ topics: ['state', 'tidings/box'].map((match) => ({ match, state: true })) });
   const hub = createHub({ log, clock, presence: [{ match: { pattern: 'room/*' }, grace: 0, interval: 10 }] });
   async function change(peer: Peer, wanted: readonly Matcher[], expiresAt?: number): Promise<string> {
     const terms = { wanted: createMatcherSet(wanted), granted: createMatcherSet([]), expiresAt };
@@ -74,6 +74,16 @@ describe('a connection whose topics are changed', () => {
     expect(dataOf(peer)).toEqual(['on']);
     await change(peer, ['a', 'state', 'b']);
     expect(dataOf(peer)).toEqual(['on']);
+  });
+
+  test('gets the state of topics of Tidings’ own that it adds to `*`, which doesn’t match them', async () => {
+    const { hub, change, pass } = setUp();
+    await hub.publish('tidings/box', 'full', { key: 'k' });
+    const peer = new Peer({ topics: [{ pattern: '*' }] }).connect(hub);
+    await pass(peer);
+    expect(dataOf(peer)).toEqual([]);
+    await change(peer, [{ pattern: '*' }, { pattern: 'tidings/*' }]);
+    expect(dataOf(peer)).toEqual(['full']);
   });
 
   test('holds no more bytes after many unread changes than after one', async () => {

@@ -63,6 +63,24 @@ describe('limits on connections', () => {
     await follow({ remote: '10.0.0.1' });
   });
 
+  test('that are undefined count as left out, at the start and later', async () => {
+    const missing = { connections: undefined, eventLength: undefined } as unknown as { connections: number };
+    const { hub, follow } = startHub({ limits: missing });
+    await hub.publish('a', 'text');
+    hub.setLimits({ connections: 1 });
+    await follow();
+    await expect(follow()).rejects.toMatchObject({ status: 503 });
+    hub.setLimits(missing);
+    await hub.publish('a', 'text');
+    await follow();
+    expect(() => hub.setLimits(undefined as never)).toThrow(
+      expect.objectContaining({ code: 'hub/invalid-option' }),
+    );
+    expect(() => hub.setLimits(null as never)).toThrow(
+      expect.objectContaining({ code: 'hub/invalid-option' }),
+    );
+  });
+
   test('do not count a refused connection', async () => {
     const { hub, clock, follow } = startHub({ limits: { connectionsPerSubject: 1 } });
     const peer = await follow({ subject: 'ann' });

@@ -26,6 +26,31 @@ describe('publishing', () => {
     );
   });
 
+  test('refuses options and events that are no objects', async () => {
+    const { hub } = startHub();
+    const invalid = { code: 'event/invalid-option', status: 400 };
+    for (const options of [null, 'private', 5, [], () => {}])
+      await expect(hub.publish('a', 1, options as never)).rejects.toMatchObject(invalid);
+    for (const event of [null, undefined, 'a'])
+      await expect(hub.publishAll([event as never])).rejects.toMatchObject(invalid);
+    expect(hub.cursor()).toBe('e.0');
+  });
+
+  test('takes options from a frozen object, one without a prototype, and one that inherits them', async () => {
+    const { hub, clock, follow } = startHub();
+    const peer = await follow();
+    await hub.publish('a', 1, Object.freeze({ private: true }));
+    await hub.publish('a', 2, Object.assign(Object.create(null) as object, { private: true }));
+    await hub.publish('a', 3, Object.create({ private: true }) as object);
+    await expect(hub.publish('a', 4, Object.create({ privat: true }) as object)).rejects.toThrow('privat');
+    await expect(
+      hub.publish('a', 5, JSON.parse('{"__proto__": {"private": true}}') as object),
+    ).rejects.toMatchObject({ code: 'event/invalid-option' });
+    clock.tick();
+    peer.receive();
+    expect([hub.cursor(), dataOf(peer)]).toEqual(['e.3', []]);
+  });
+
   test('says which of several events is invalid, and appends none of them', async () => {
     const { hub } = startHub();
     const events = [

@@ -145,6 +145,34 @@ describe('a log that lost its end', () => {
     expect(told(quiet, 'gap')).toEqual([{ gaps: [{ topics: ['b'], reason: 'epoch' }] }]);
   });
 
+  test('is a gap to all beyond its end where retention had taken some of what is lost', async () => {
+    const { clock, hub, publish, follow, lose } = startLosing({
+      topics: [{ match: 'a', retention: { events: 1 } }],
+    });
+    const peer = await follow({ topics: ['b'] });
+    await hub.publish(['a', 'b'], 1);
+    await publish('a', 2);
+    clock.tick();
+    await receive(peer);
+    expect(dataOf(peer)).toEqual(['1']);
+    await lose(0);
+    await receive(peer);
+    expect(told(peer, 'gap')).toEqual([{ gaps: [{ topics: ['b'], reason: 'epoch' }] }]);
+  });
+
+  test('keeps an event for one connection that was sent while its beginning was decided', async () => {
+    const { clock, hub, publish, follow, lose } = startLosing();
+    await publish('a', 1, 2);
+    clock.tick();
+    const opening = follow({}, 'e.2');
+    const [{ id }] = hub.connections() as [{ id: string }];
+    expect(hub.send(id, { data: 'direct', raw: true })).toBe(true);
+    await lose(1);
+    const peer = await opening;
+    await receive(peer);
+    expect(dataOf(peer)).toEqual(['direct']);
+  });
+
   /** A hub that missed what is lost, between two others. */
   async function startUnknowing(): Promise<
     ReturnType<typeof startLosing> & { quiet: Peer; tell: () => Promise<void> }

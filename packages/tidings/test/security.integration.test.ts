@@ -76,6 +76,15 @@ test('A subscriber to a topic without a grant gets a gap if it may have read the
   expect(await welcome('e.2')).toMatchObject({ resumed: true, gaps: [] });
 });
 
+test('A grant of everything reveals no gap on topics of Tidings’ own, which it doesn’t have', async () => {
+  const log = memoryLog({ epoch: 'e', retention: { events: 1 } });
+  const { hub, url } = await startNode({ authorize: () => ({ topics: [{ pattern: '*' }] }) }, { log });
+  await hub.publish('tidings/box', 'confidential', { private: true });
+  await hub.publish('news', 'public');
+  const { frames } = await ask(`${url}/?pattern=tidings/*`, { headers: { 'last-event-id': 'e.0' } });
+  expect(JSON.parse((await frames.nextEvent()).data)).toMatchObject({ resumed: true, gaps: [] });
+});
+
 test('A slow reader is told of lost public events alone', async () => {
   const { hub, url } = await startNode({}, { log: memoryLog({ epoch: 'e', retention: { events: 1 } }) });
   await hub.publish('user/ann', 'public');

@@ -56,6 +56,33 @@ describe('a topic with an interval', () => {
     expect((await appended).map(({ seq }) => seq)).toEqual([2, 4, 3]);
   });
 
+  test('appends what waits before a newer value if the rule has no interval any more', async () => {
+    const { conflation, log, clock } = start();
+    const rule = { match: 'state', state: true };
+    await conflation.append([state('a', 1)]);
+    const waiting = conflation.append([state('a', 2), state('b', 3)]);
+    log.rules.change([rule]);
+    expect(await conflation.append([state('a', 4)])).toEqual([{ seq: 4, duplicate: false }]);
+    expect((await waiting).map(({ seq }) => seq)).toEqual([2, 3]);
+    clock.advance(1000);
+    expect(await values(log)).toEqual([3, 4]);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('keeps a changed interval from the next one on', async () => {
+    const { conflation, log, clock } = start();
+    await conflation.append([state('a', 1)]);
+    const second = conflation.append([state('a', 2)]);
+    log.rules.change([{ match: 'state', state: true, interval: 500 }]);
+    clock.advance(100);
+    await second;
+    const third = conflation.append([state('a', 3)]);
+    clock.advance(499);
+    expect(log.tail.head).toBe(2);
+    clock.advance(1);
+    expect(await third).toEqual([{ seq: 3, duplicate: false }]);
+  });
+
   test('has no timer left once it is quiet', async () => {
     const { conflation, clock } = start();
     await conflation.append([state('a', 1)]);

@@ -5,7 +5,6 @@ import { isState } from '../log/topic-rules.ts';
 import { type Versions, WaitingEvents } from './versions.ts';
 
 interface Interval {
-  readonly milliseconds: number;
   readonly waiting: WaitingEvents;
   readonly cancel: () => void;
 }
@@ -47,6 +46,7 @@ export class Conflation {
    * the same call supersedes those before it. A superseded event gets the seq of the newer one, as a duplicate.
    */
   append(events: readonly NewEvent[]): Promise<readonly Appended[]> {
+    if (this.#intervals.size > 0) for (const event of events) this.#release(event.topics[0]);
     if (!events.some((event) => this.#intervalOf(event) > 0)) return this.#log.append(events);
     const now = new WaitingEvents();
     const starting = new Map<string, number>();
@@ -88,7 +88,16 @@ export class Conflation {
 
   #begin(topic: string, milliseconds: number, waiting: WaitingEvents = new WaitingEvents()): void {
     const cancel = this.#clock.setTimer(() => this.#end(topic), milliseconds);
-    this.#intervals.set(topic, { milliseconds, waiting, cancel });
+    this.#intervals.set(topic, { waiting, cancel });
+  }
+
+  /** If the topic's rule has lost its interval, the events that still wait come now, before any newer one. */
+  #release(topic: string): void {
+    const running = this.#intervals.get(topic);
+    if (running === undefined || (this.#log.rules.of(topic)?.interval ?? 0) > 0) return;
+    running.cancel();
+    this.#intervals.delete(topic);
+    if (!running.waiting.isEmpty) this.#append(running.waiting.all, [topic]);
   }
 
   #end(topic: string): void {
@@ -101,7 +110,9 @@ export class Conflation {
     }
     this.#intervals.delete(topic);
     if (interval.waiting.isEmpty) return;
-    this.#begin(topic, interval.milliseconds);
+    // The topic's rule may have changed.
+    const milliseconds = this.#log.rules.of(topic)?.interval ?? 0;
+    if (milliseconds > 0) this.#begin(topic, milliseconds);
     this.#append(interval.waiting.all, [topic]);
   }
 

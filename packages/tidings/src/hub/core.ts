@@ -10,7 +10,7 @@ import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
 import { Drain, reconnectSpread } from './drain.ts';
-import { DEFAULT_LIMITS, type HubLimits, proxySuspected } from './limits.ts';
+import { type HubLimits, proxySuspected, resolveLimits } from './limits.ts';
 import type { ResolvedHubOptions } from './options.ts';
 import { Cluster } from './cluster/cluster.ts';
 import { LostEnds } from './cluster/lost-ends.ts';
@@ -117,12 +117,13 @@ export class Core {
 
   /** Everybody reads the limits from the same object, at each use. Connections that are there stay, even beyond them. */
   setLimits(limits: Partial<HubLimits>): void {
-    const wasLimited = this.options.limits.connectionsPerSubject !== Infinity;
-    Object.assign(this.options.limits, DEFAULT_LIMITS, limits);
+    const wasCounted = this.options.limits.connectionsPerSubject < Infinity;
+    Object.assign(this.options.limits, resolveLimits(limits));
     this.registry.sparesPrivate = limits.connectionsPerAddress === undefined;
-    if (wasLimited === (this.options.limits.connectionsPerSubject !== Infinity)) return;
-    for (const [subject, connections] of this.registry.subjects())
-      this.cluster.countSubject(subject, connections);
+    if (wasCounted === this.options.limits.connectionsPerSubject < Infinity) return;
+    // Other nodes know how many a subject had when there was a limit, or nothing.
+    for (const subject of this.registry.subjects)
+      this.cluster.countSubject(subject, this.registry.countOf(subject));
   }
 
   /** How many connections there are, of peers and of this process. */

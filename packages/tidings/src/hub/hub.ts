@@ -4,12 +4,13 @@ import {
   type EventInput,
   type EventOptions,
   type NewEvent,
+  assertBag,
   assertLength,
   createEvent,
 } from '../protocol/event.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
 import { type Matcher, RUNS_PREFIX } from '../protocol/matcher.ts';
-import { type Checks, aNumber, assertOptions, options } from '../protocol/options.ts';
+import { type Checks, aNumber, assertOptions } from '../protocol/options.ts';
 import type { EventLog } from '../log/event-log.ts';
 import { NamedConsumer } from './consume/consumer.ts';
 import {
@@ -233,6 +234,7 @@ class AppHub implements Hub {
     try {
       return inputs.map((event, i) => {
         index = i;
+        assertBag(event, 'an event');
         return this.#toNewEvent(event.topics, event.data, event, mayUse);
       });
     } catch (error) {
@@ -340,7 +342,7 @@ class AppHub implements Hub {
   }
 
   setLimits(limits: Partial<HubLimits>): void {
-    assertOptions({ limits }, { limits: options(LIMITS) });
+    assertOptions(limits, LIMITS, 'limits.');
     this.#core.setLimits(limits);
   }
 

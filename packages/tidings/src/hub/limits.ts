@@ -45,7 +45,7 @@ export const LIMITS: Checks<HubLimits> = {
   presenceTopicsPerConnection: limit,
 };
 
-export const DEFAULT_LIMITS: HubLimits = {
+const DEFAULT_LIMITS: HubLimits = {
   ...DEFAULT_EVENT_LIMITS,
   connections: 10_000,
   connectionsPerSubject: Infinity,
@@ -57,6 +57,12 @@ export const DEFAULT_LIMITS: HubLimits = {
   presenceTopics: 10_000,
   presenceTopicsPerConnection: 20,
 };
+
+/** A limit that is undefined counts as left out: compared with it, nothing would be too much. */
+export function resolveLimits(given: Partial<HubLimits> = {}): HubLimits {
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_LIMITS, ...Object.fromEntries(set) };
+}
 
 /** @throws {TidingsError} `topic/missing`, `limit/topics`. */
 export function assertMatchers(matchers: readonly Matcher[], limits: HubLimits): void {

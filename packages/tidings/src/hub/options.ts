@@ -12,7 +12,7 @@ import {
   listOf,
   options,
 } from '../protocol/options.ts';
-import { DEFAULT_LIMITS, type HubLimits, LIMITS } from './limits.ts';
+import { type HubLimits, LIMITS, resolveLimits } from './limits.ts';
 import { PRESENCE_RULE, type PresenceRule } from './presence/presence.ts';
 
 export interface ClusterOptions {
@@ -121,7 +121,7 @@ export function resolveOptions(given: HubOptions & { readonly log: EventLog }): 
     maxLifetime: given.maxLifetime ?? 3_600_000,
     expiryNotice: given.expiryNotice ?? 30_000,
     compression: given.compression,
-    limits: { ...DEFAULT_LIMITS, ...given.limits },
+    limits: resolveLimits(given.limits),
     replay: resolveReplay(given.replay),
     catchUpShare: given.catchUpShare ?? 0.5,
     sparesPrivateAddresses: given.limits?.connectionsPerAddress === undefined,

@@ -42,9 +42,9 @@ export class Registry {
     return count(this.#bySubject, subject);
   }
 
-  /** All subjects, each with the number of its connections. */
-  subjects(): Iterable<readonly [subject: string, connections: number]> {
-    return this.#bySubject;
+  /** Those that have connections. */
+  get subjects(): Iterable<string> {
+    return this.#bySubject.keys();
   }
 
   values(): IterableIterator<Connection> {

@@ -191,6 +191,7 @@ const SEQ = aNumber({ min: 1, max: Number.MAX_SAFE_INTEGER, integer: true });
 
 /** A misspelt `privat` must not make an event public, and `private: 'false'` must not make it private. */
 function assertKnownOptions(input: EventOptions): void {
+  assertBag(input, 'the options of an event');
   for (const name in input) {
     if (KNOWN.has(name)) continue;
     const likely = likelyName(name, [...KNOWN]);
@@ -207,6 +208,12 @@ function assertKnownOptions(input: EventOptions): void {
   assertFlag('ifAbsent', input.ifAbsent);
   if (ttl !== undefined) assertOptions({ ttl }, { ttl: TTL }, '', invalidOption);
   if (ifSeq !== undefined) assertOptions({ ifSeq }, { ifSeq: SEQ }, '', invalidOption);
+}
+
+/** @throws {TidingsError} `event/invalid-option`. */
+export function assertBag(input: unknown, what: string): void {
+  if (typeof input === 'object' && input !== null && !Array.isArray(input)) return;
+  throw createError('event/invalid-option', `Expected ${what} to be an object, got ${describe(input)}.`);
 }
 
 function assertFlag(option: keyof EventOptions, value: unknown): void {

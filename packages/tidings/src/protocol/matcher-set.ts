@@ -1,4 +1,4 @@
-import { type Matcher, assertTopic, matcherKey } from './matcher.ts';
+import { type Matcher, OWN_PREFIX, assertTopic, matcherKey } from './matcher.ts';
 import { Pattern, literalPrefix } from './pattern.ts';
 import { type ForeignPattern, type PatternIndex, isForeign } from './pattern-syntax.ts';
 import { type SharedPattern, ownPatterns, sharePattern } from './shared-patterns.ts';
@@ -26,6 +26,13 @@ export function beginningOf({ index, pattern }: CompiledPattern): string {
   return index === undefined ? literalPrefix(pattern) : '';
 }
 
+/** Whether the set matches everything that `matcher` could match. */
+export function includes(set: MatcherSet, matcher: Matcher): boolean {
+  if (typeof matcher === 'string' || !literalPrefix(matcher.pattern).startsWith(OWN_PREFIX))
+    return set.covers(matcher);
+  return set.patterns.some(({ pattern }) => pattern === matcher.pattern);
+}
+
 /** Several matchers as one question. Immutable, so connections that ask for the same can share it. */
 export interface MatcherSet {
   /** Topics, then patterns; made anew at each call. */
@@ -38,7 +45,10 @@ export interface MatcherSet {
   matchesTopic(topic: string): boolean;
   /** Whether one of an event's topics is matched. */
   matches(topics: readonly string[]): boolean;
-  /** Whether the set matches everything `matcher` could match. Only the same pattern, or `*`, covers a pattern. */
+  /**
+   * Whether somebody who may ask for the set may ask for `matcher`, too: it could match nothing else. Only the same pattern,
+   * or `*`, covers a pattern. `*` also covers patterns for Tidings' own topics, though it doesn't match those: see `includes`.
+   */
   covers(matcher: Matcher): boolean;
 }
 

@@ -95,10 +95,11 @@ export class Cluster {
 
   /** A subject has another number of connections here. */
   countSubject(subject: string, connections: number): void {
-    const isLimited = this.#core.options.limits.connectionsPerSubject !== Infinity;
-    // Without a limit nobody asks, and a number that isn't kept up to date would count once there is a limit again.
-    if (connections === 0 || !isLimited) this.#shared?.delete(SUBJECTS, subject);
-    else this.#shared?.set(SUBJECTS, { id: subject, data: connections });
+    if (this.#shared === undefined) return;
+    // Without a limit nobody asks; but the limits may change.
+    const isCounted = connections > 0 && this.#core.options.limits.connectionsPerSubject < Infinity;
+    if (isCounted) this.#shared.set(SUBJECTS, { id: subject, data: connections });
+    else this.#shared.delete(SUBJECTS, subject);
   }
 
   /** How many connections a subject has at other nodes, as far as they have told. */

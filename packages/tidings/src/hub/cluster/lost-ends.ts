@@ -26,6 +26,11 @@ interface LostEnd {
   readonly events: readonly LostEvent[];
 }
 
+/** The same, to be asked by thousands of subscribers in one turn. */
+interface IndexedEnd extends LostEnd {
+  readonly byTopic: ReadonlyMap<string, readonly LostEvent[]>;
+}
+
 export interface LostEndsOptions {
   readonly log: EventLog;
   readonly clock: Clock;
@@ -34,7 +39,10 @@ export interface LostEndsOptions {
   readonly report: (error: unknown) => void;
 }
 
-/** Ends of which a hub could not read everything, or that are larger, are not remembered: then every cursor beyond the place where the log now ends gets a gap. */
+/**
+ * Ends of which a hub doesn't know everything, or that have more events, are not remembered: then every cursor beyond the
+ * place where the log now ends gets a gap. Other hubs don't hear of an end that takes more characters.
+ */
 const MAX_EVENTS = 1000;
 const MAX_LENGTH = 65_536;
 /** How many are remembered, and for how long, in milliseconds: clients that come later get a gap. */
@@ -51,11 +59,13 @@ const RETRY = 500;
  */
 export class LostEnds implements LedgerReader {
   readonly #options: LostEndsOptions;
-  #ends = new Map<string, LostEnd>();
+  #ends = new Map<string, IndexedEnd>();
   /** Those of this hub that are not on the log yet. */
-  #untold: LostEnd[] = [];
+  #untold: IndexedEnd[] = [];
   /** Up to which seq the tail may lack events that other hubs have given out. */
   #missedUntil = 0;
+  /** The newest seq that retention took: the tail lacks its event, too. */
+  #newestLoss = 0;
   #isMissing = false;
   #stopped = false;
   /** The clock's monotonic time until which other hubs may tell more. */
@@ -71,6 +81,7 @@ export class LostEnds implements LedgerReader {
       this.#isMissing ||= topics === undefined || topics.some((topic) => !topic.startsWith(HIDDEN_PREFIX));
     });
     tail.onPush((entries) => {
+      this.#newestLoss = Math.max(this.#newestLoss, options.log.newestLoss);
       if (!this.#isMissing) return;
       this.#isMissing = false;
       this.#missedUntil = entries.at(-1)?.seq ?? 0;
@@ -87,9 +98,11 @@ export class LostEnds implements LedgerReader {
     const { log, subscriptions, clock } = this.#options;
     this.#telling = clock.monotonic() + TELLING;
     const { epoch, head, floor } = log.tail;
-    const isKnown = floor <= end && !this.#isMissing && this.#missedUntil <= end;
+    const isWhole = !this.#isMissing && this.#missedUntil <= end;
+    const isKnown = isWhole && floor <= end && Math.max(this.#newestLoss, log.newestLoss) <= end;
     this.#isMissing = false;
     this.#missedUntil = 0;
+    this.#newestLoss = 0;
     if (!isKnown) return undefined;
     const concerned = new Map<Subscription, number>();
     const events: LostEvent[] = [];
@@ -102,8 +115,9 @@ export class LostEnds implements LedgerReader {
           concerned.set(subscription, Math.min(after, concerned.get(subscription) ?? Infinity));
       }
     }
-    const lostEnd: LostEnd = { epoch, end, until: head, events };
-    if (events.length <= MAX_EVENTS && this.#add(lostEnd)) this.#untold.push(lostEnd);
+    if (events.length > MAX_EVENTS) return concerned;
+    const lostEnd = toIndexed({ epoch, end, until: head, events });
+    if (this.#add(lostEnd)) this.#untold.push(lostEnd);
     return concerned;
   }
 
@@ -114,11 +128,14 @@ export class LostEnds implements LedgerReader {
 
   /** Whether a subscriber with this cursor, which is beyond the end of its epoch, may have received a lost event. */
   isConcerned(cursor: Cursor, subscription: Subscription): boolean {
-    const mayHave = (event: LostEvent, until: number): boolean =>
-      event.after < until && wants(subscription, event);
-    return (
-      this.#lostTo(cursor)?.some(({ until, events }) => events.some((event) => mayHave(event, until))) ?? true
-    );
+    const lost = this.#lostTo(cursor);
+    if (lost === undefined) return true;
+    const { topics, patterns } = subscription.wanted;
+    return lost.some(({ until, events, byTopic }) => {
+      const mayHave = (event: LostEvent): boolean => event.after < until && wants(subscription, event);
+      if (patterns.length > 0) return events.some(mayHave);
+      return [...topics].some((topic) => byTopic.get(topic)?.some(mayHave) === true);
+    });
   }
 
   /**
@@ -148,11 +165,11 @@ export class LostEnds implements LedgerReader {
   }
 
   /** What was lost before the cursor, and up to where; undefined if that is not known. */
-  #lostTo({ epoch, seq }: Cursor): readonly LostEnd[] | undefined {
+  #lostTo({ epoch, seq }: Cursor): readonly IndexedEnd[] | undefined {
     const { lineage } = this.#options.log;
     const first = lineage.findIndex((past) => past.epoch === epoch);
     if (first === -1) return undefined;
-    const found: LostEnd[] = [];
+    const found: IndexedEnd[] = [];
     let until = seq;
     // Later epochs may have lost further events that it had received.
     for (const past of lineage.slice(first)) {
@@ -170,7 +187,7 @@ export class LostEnds implements LedgerReader {
     if (topic !== HUB_TOPICS.lost || tombstone) return;
     const told = JSON.parse(data) as Omit<LostEnd, 'epoch'>;
     const own = this.#ends.get(key);
-    if (!this.#add({ ...told, epoch: key }) && own !== undefined && own.until > told.until)
+    if (!this.#add(toIndexed({ ...told, epoch: key })) && own !== undefined && own.until > told.until)
       this.#tell(own, seq);
   }
 
@@ -191,7 +208,7 @@ export class LostEnds implements LedgerReader {
   }
 
   /** @returns whether it says more than was known. */
-  #add(lostEnd: LostEnd): boolean {
+  #add(lostEnd: IndexedEnd): boolean {
     const known = this.#ends.get(lostEnd.epoch);
     if (known !== undefined && known.until >= lostEnd.until) return false;
     this.#ends.set(lostEnd.epoch, lostEnd);
@@ -202,7 +219,7 @@ export class LostEnds implements LedgerReader {
   }
 
   /** Every hub tells it: the condition lets one through, and each adds what only it knows. */
-  #tell(lostEnd: LostEnd, ifSeq: number): void {
+  #tell(lostEnd: IndexedEnd, ifSeq: number): void {
     const { log, clock, append, report } = this.#options;
     const { epoch, end, until, events } = lostEnd;
     const event = hubEvent(HUB_TOPICS.lost, epoch, { end, until, events }, { ttl: STANDS, ifSeq });
@@ -217,4 +234,16 @@ export class LostEnds implements LedgerReader {
       clock.setTimer(again, RETRY, true);
     });
   }
+}
+
+function toIndexed(lostEnd: LostEnd): IndexedEnd {
+  const byTopic = new Map<string, LostEvent[]>();
+  for (const event of lostEnd.events) {
+    for (const topic of event.topics) {
+      const others = byTopic.get(topic);
+      if (others === undefined) byTopic.set(topic, [event]);
+      else others.push(event);
+    }
+  }
+  return { ...lostEnd, byTopic };
 }

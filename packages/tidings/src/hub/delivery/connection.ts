@@ -1,7 +1,7 @@
 import type { Gap, GoodbyeReason, Welcome } from '../../protocol/control.ts';
 import { createError } from '../../protocol/errors.ts';
 import { type Cursor, formatCursor } from '../../protocol/cursor.ts';
-import { createMatcherSet } from '../../protocol/matcher-set.ts';
+import { createMatcherSet, includes } from '../../protocol/matcher-set.ts';
 import type { Member } from '../presence/presence.ts';
 import type { ConnectionTerms, ConnectRequest } from '../connect-request.ts';
 import type { ConnectionEnd, ConnectionInfo, ConnectionPhase } from '../connection-info.ts';
@@ -185,7 +185,7 @@ export class Connection implements Receiver, Task {
       (found) => {
         // The log has lost its end meanwhile. Unless the peer knows the verdict, it can be found anew.
         if (located === undefined && this.#reader?.isBeyond(found.seq) === true) {
-          this.#reader = new Reader(this.#delivery, 0);
+          this.#reader.forgetRewind();
           this.open(sink, greeting);
         } else this.#begin(found, greeting);
       },
@@ -258,7 +258,7 @@ export class Connection implements Receiver, Task {
     if (this.#isClosed)
       throw createError('connection/unknown', 'The connection ended meanwhile; connect anew.');
     const before = this.#request.wanted;
-    const gained = createMatcherSet(wanted.matchers.filter((matcher) => !before.covers(matcher)));
+    const gained = createMatcherSet(wanted.matchers.filter((matcher) => !includes(before, matcher)));
     const { format } = this.#subscription;
     subscriptions.leave(this.#subscription, this);
     this.#subscription = subscriptions.join(wanted, granted, format);

@@ -1,7 +1,7 @@
 import type { Gap } from '../../protocol/control.ts';
 import { type Matcher, matcherKey } from '../../protocol/matcher.ts';
 import type { EventLog, Loss } from '../../log/event-log.ts';
-import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
+import { type MatcherSet, createMatcherSet, includes } from '../../protocol/matcher-set.ts';
 
 /** The matchers of which events are missing: lost to retention, or left out because `replay` bounds what a connection gets. */
 export function lostOrSkipped(
@@ -31,7 +31,7 @@ export async function lossesFor(
   after: number,
   { wanted, granted }: { readonly wanted: MatcherSet; readonly granted: MatcherSet },
 ): Promise<readonly Loss[]> {
-  if (wanted.matchers.every((matcher) => granted.covers(matcher))) return log.losses(after, wanted);
+  if (wanted.matchers.every((matcher) => includes(granted, matcher))) return log.losses(after, wanted);
   const mayReadAny = granted.topics.size > 0 || granted.patterns.length > 0;
   const hasLostAny = mayReadAny && (await log.losses(after, granted)).length > 0;
   return log.losses(after, wanted, !hasLostAny);

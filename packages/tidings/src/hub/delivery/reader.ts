@@ -1,7 +1,7 @@
 import type { GapReason } from '../../protocol/control.ts';
 import { formatCursor } from '../../protocol/cursor.ts';
 import { type MatcherSet, createMatcherSet } from '../../protocol/matcher-set.ts';
-import type { LogEntry } from '../../log/entry.ts';
+import { type LogEntry, sizeOf } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import type { PageLimit } from '../../log/page.ts';
 import { lossesFor, needsSnapshot, newLosses, trimmedGaps } from './gaps.ts';
@@ -118,6 +118,11 @@ export class Reader {
     return this.#rewoundTo !== undefined && seq > this.#rewoundTo;
   }
 
+  /** The connection's beginning is decided anew. */
+  forgetRewind(): void {
+    this.#rewoundTo = undefined;
+  }
+
   /** Whether the peer has everything up to `end`. */
   isAt(end: number): boolean {
     if (this.#rewoundTo !== undefined) return false;
@@ -206,7 +211,7 @@ export class Reader {
     const { wanted } = subscription;
     const page = tail.read(this.cursor, wantsUpTo(subscription, end), limitFor(wanted), wanted);
     const shared = this.#toShared(subscription, page.entries, Math.min(page.next, end), true);
-    if (subscription.receivers > 1) pages.add(subscription, shared);
+    if (subscription.receivers > 1) pages.add(subscription, shared, heldBy(shared, page.entries));
     return shared;
   }
 
@@ -311,6 +316,12 @@ export class Reader {
         events: entries.length,
       });
   }
+}
+
+/** Output for readers in this process has no bytes, but holds the entries. */
+function heldBy({ output }: SharedPage, entries: readonly LogEntry[]): number {
+  if (output === undefined || output.length > 0) return output?.length ?? 0;
+  return entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
 }
 
 function limitFor(matchers: MatcherSet): PageLimit {

@@ -1,11 +1,20 @@
 import { expect, test } from 'vitest';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
+import { memoryLog } from '../../logs/memory/index.ts';
+import { toNewEvent } from '../../protocol/event.ts';
+import type { Format } from './format.ts';
 import { frames } from './frames.ts';
+import { items } from './items.ts';
+import { Reader } from './reader.ts';
 import { RecentPages } from './recent-pages.ts';
 import { type SharedPage, type Subscription, Subscriptions } from './subscription.ts';
 
-function subscriptionTo(topic: string, subscriptions = new Subscriptions()): Subscription {
-  return subscriptions.join(createMatcherSet([topic]), createMatcherSet([]), frames);
+function subscriptionTo(
+  topic: string,
+  subscriptions = new Subscriptions(),
+  format: Format = frames,
+): Subscription {
+  return subscriptions.join(createMatcherSet([topic]), createMatcherSet([]), format);
 }
 
 function pageOf(bytes: number): SharedPage {
@@ -34,6 +43,19 @@ test('even pages without events take room, so that they end', () => {
   const all = Array.from({ length: 10 }, (_, i) => subscriptionTo(`t/${i}`));
   for (const each of all) pages.add(each, { after: 0, head: 1, next: 1, output: undefined, events: 0 });
   expect(all.filter((each) => pages.of(each) !== undefined)).toHaveLength(5);
+});
+
+test('pages of items count by the events that they hold, though their output has no bytes', async () => {
+  const log = memoryLog();
+  const subscriptions = new Subscriptions(new RecentPages(5000));
+  const source = { log, subscriptions, counters: { delivered: 0 }, tally: { gap() {} } };
+  const all = ['a', 'b', 'c'].map((topic) => {
+    subscriptionTo(topic, subscriptions, items);
+    return subscriptionTo(topic, subscriptions, items);
+  });
+  await log.append(['a', 'b', 'c'].map((topics) => toNewEvent({ topics, data: 'x'.repeat(2000) })));
+  for (const each of all) await new Reader(source, 0).read(each, log.tail.head);
+  expect(all.map((each) => subscriptions.pages.of(each)?.events)).toEqual([undefined, 1, 1]);
 });
 
 test('a subscription that ends takes its page with it', () => {

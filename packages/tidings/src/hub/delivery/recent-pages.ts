@@ -9,7 +9,7 @@ const OVERHEAD = 200;
 export class RecentPages {
   readonly #most: number;
   /** The one added longest ago is the first to go. */
-  readonly #pages = new Map<Subscription, SharedPage>();
+  readonly #pages = new Map<Subscription, { readonly page: SharedPage; readonly bytes: number }>();
   #bytes = 0;
 
   constructor(most: number = MOST) {
@@ -17,13 +17,15 @@ export class RecentPages {
   }
 
   of(subscription: Subscription): SharedPage | undefined {
-    return this.#pages.get(subscription);
+    return this.#pages.get(subscription)?.page;
   }
 
-  add(subscription: Subscription, page: SharedPage): void {
+  /** `held`: the bytes that the page keeps from being garbage collected. */
+  add(subscription: Subscription, page: SharedPage, held: number = page.output?.length ?? 0): void {
     this.drop(subscription);
-    this.#pages.set(subscription, page);
-    this.#bytes += sizeOf(page);
+    const bytes = OVERHEAD + held;
+    this.#pages.set(subscription, { page, bytes });
+    this.#bytes += bytes;
     for (const oldest of this.#pages.keys()) {
       if (this.#bytes <= this.#most) return;
       this.drop(oldest);
@@ -31,13 +33,9 @@ export class RecentPages {
   }
 
   drop(subscription: Subscription): void {
-    const page = this.#pages.get(subscription);
-    if (page === undefined) return;
+    const kept = this.#pages.get(subscription);
+    if (kept === undefined) return;
     this.#pages.delete(subscription);
-    this.#bytes -= sizeOf(page);
+    this.#bytes -= kept.bytes;
   }
-}
-
-function sizeOf({ output }: SharedPage): number {
-  return OVERHEAD + (output?.length ?? 0);
 }

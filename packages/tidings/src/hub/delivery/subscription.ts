@@ -99,8 +99,12 @@ export function mayRead(subscription: Subscription, entry: Addressed): boolean {
 /** All subscriptions, by their topics and grants. */
 export class Subscriptions {
   readonly index: TopicIndex<Subscription> = new TopicIndex();
-  readonly pages: RecentPages = new RecentPages();
+  readonly pages: RecentPages;
   readonly #byKey = new Map<string, Subscription>();
+
+  constructor(pages: RecentPages = new RecentPages()) {
+    this.pages = pages;
+  }
 
   get size(): number {
     return this.#byKey.size;
