@@ -119,6 +119,7 @@ async function measureRecovery(bench: Bench, { name, of, startPair }: Failing): 
       ['engine restarted', pair.start],
       ['failover to the replica', pair.promote],
     ] as const) {
+      await pair.follow();
       await publisher.publishAtLast();
       await sleep(bench.pick(2000, 100));
       const before = reader.delays.length;

@@ -9,7 +9,11 @@ import { type Peer, settle } from './peer.ts';
 function startLosing(
   options: FixtureOptions = {},
   more: PropertyDescriptorMap = {},
-): ReturnType<typeof startHub> & { lose: (end: number) => Promise<void> } {
+): ReturnType<typeof startHub> & {
+  lose: (end: number) => Promise<void>;
+  /** The log is another one now, of which nothing is known. */
+  replace: () => Promise<void>;
+} {
   let lineage: Lineage = [];
   let log: EventLog | undefined;
   const hub = startHub({
@@ -25,6 +29,12 @@ function startLosing(
       const { tail } = log as EventLog;
       lineage = [...lineage, { epoch: tail.epoch, end }];
       tail.rewind(`after-${tail.epoch}`, end);
+      hub.clock.tick();
+      await settle();
+    },
+    async replace() {
+      lineage = [];
+      (log as EventLog).tail.rewind('other', 0);
       hub.clock.tick();
       await settle();
     },
@@ -230,6 +240,19 @@ describe('a log that lost its end', () => {
     await receive(quiet, late);
     expect(told(quiet, 'gap')).toMatchObject([{ gaps: [{ topics: ['b'], reason: 'epoch' }] }]);
     expect(told(late, 'welcome')).toMatchObject([{ resumed: false, gaps: [{ reason: 'epoch' }] }]);
+  });
+
+  test('is a gap at once if the log that is there now does not descend from it', async () => {
+    const { clock, publish, follow, log, replace } = startLosing({}, { shared: { value: true } });
+    await settle();
+    const quiet = await follow({ topics: ['b'] });
+    log.tail.miss(['c']);
+    await publish('a', 1);
+    clock.tick();
+    await receive(quiet);
+    await replace();
+    await receive(quiet);
+    expect(told(quiet, 'gap')).toMatchObject([{ gaps: [{ topics: ['b'], reason: 'epoch' }] }]);
   });
 
   test('is a gap in the welcome of clients that come back later, which then miss nothing of the new epoch', async () => {

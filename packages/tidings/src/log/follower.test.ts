@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { type LogEntry, entryOf } from './entry.ts';
-import { Follower, type LogSource, type SourcePage, type SourceQuery } from './follower.ts';
+import {
+  Follower,
+  type FollowerOptions,
+  type LogSource,
+  type SourcePage,
+  type SourceQuery,
+} from './follower.ts';
 import { type Lineage, extendLineage } from './lineage.ts';
 import { createTopicRules, isState } from './topic-rules.ts';
 
@@ -111,7 +117,11 @@ class Reader {
   }
 }
 
-function follow(log: FakeLog, capacity = 1000): { follower: Follower; reader: Reader } {
+function follow(
+  log: FakeLog,
+  capacity = 1000,
+  patience?: FollowerOptions['patience'],
+): { follower: Follower; reader: Reader } {
   const follower = new Follower({
     source: log,
     rules,
@@ -120,6 +130,7 @@ function follow(log: FakeLog, capacity = 1000): { follower: Follower; reader: Re
     onState: () => {},
     defer: queueMicrotask,
     mostBehind: MOST_BEHIND,
+    ...(patience !== undefined && { patience }),
   });
   return { follower, reader: new Reader(follower) };
 }
@@ -256,6 +267,44 @@ describe('a follower', () => {
     expect(reader.pushed.map(({ seq }) => seq)).toEqual([2]);
   });
 
+  test('tries a few times to read others’ events before it pushes its own without them', async () => {
+    for (const [failures, isFound] of [
+      [2, true],
+      [4, false],
+    ] as const) {
+      const log = new FakeLog();
+      let tries = 0;
+      const { follower, reader } = follow(log, 1000, () => () => Promise.resolve((tries += 1) < 3));
+      log.append('a');
+      log.failures = failures;
+      const before = log.head;
+      await follower.push([log.append('b')], before);
+      expect(reader.pushed.map(({ seq }) => seq)).toEqual(isFound ? [1, 2] : [2]);
+      expect(reader.missed).toHaveLength(isFound ? 0 : 1);
+      expect(tries).toBe(isFound ? 2 : 3);
+    }
+  });
+
+  test('skips to no seq of an epoch that has ended, since events of the new one come there', async () => {
+    const log = new FakeLog();
+    const { follower, reader } = follow(log);
+    for (let i = 0; i < 2; i += 1) log.append('a');
+    await follower.catchUp();
+    for (let i = 0; i < 3; i += 1) log.append('a');
+    const { head } = log;
+    const own = log.append('b');
+    log.failOver(2);
+    const read = log.read.bind(log);
+    let reads = 0;
+    // It learns of the new epoch, and then the engine is away.
+    log.read = (query) => ((reads += 1) === 2 ? Promise.reject(new Error('away')) : read(query));
+    await follower.push([own], head, 'e');
+    for (let i = 0; i < 2; i += 1) log.append('new');
+    await follower.catchUp();
+    expect(reader.pushed.slice(2).map(({ topics }) => topics[0])).toEqual(['new', 'new']);
+    expect(follower.tail.head).toBe(log.head);
+  });
+
   test('rejects if the log can’t be read, and reads it the next time', async () => {
     const log = new FakeLog();
     const { follower, reader } = follow(log);
@@ -286,6 +335,33 @@ describe('a follower', () => {
     log.failOver(4);
     await follower.catchUp();
     expect([rewinds.length, tail.epoch, tail.head]).toEqual([2, 'e++', 4]);
+  });
+
+  test('rewinds to where it parts from a copy that took over without having heard of its epoch', async () => {
+    const log = new FakeLog();
+    const { follower, reader } = follow(log);
+    const ends: number[] = [];
+    follower.tail.onRewind((end) => ends.push(end));
+    for (let i = 0; i < 5; i += 1) log.append('a');
+    await follower.catchUp();
+    const copied = log.lineage;
+    log.failOver(4);
+    for (let i = 0; i < 2; i += 1) log.append('b');
+    await follower.catchUp();
+    log.epoch = 'e';
+    log.lineage = copied;
+    log.failOver(3);
+    log.epoch = 'of the copy';
+    log.append('c');
+    await follower.catchUp();
+    expect(ends).toEqual([4, 3]);
+    expect(reader.pushed.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 5, 6, 4]);
+    // One that shares nothing with it is read from its beginning.
+    log.epoch = 'foreign';
+    log.lineage = [];
+    await follower.catchUp();
+    expect(ends.at(-1)).toBe(0);
+    expect(reader.pushed.slice(-4).map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
   });
 
   test('stops reading once it is stopped', async () => {

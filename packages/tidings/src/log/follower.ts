@@ -1,6 +1,7 @@
 import type { LogEntry } from './entry.ts';
 import { type Lineage, locate } from './lineage.ts';
 import type { Page, PageLimit } from './page.ts';
+import type { Patience } from './patience.ts';
 import { Tail, type TailOptions } from './tail.ts';
 import { TailStates } from './tail-states.ts';
 import { type TopicRules, isState } from './topic-rules.ts';
@@ -62,6 +63,11 @@ export interface FollowerOptions {
    * leaves the others to the readers that want them. Default 100,000: reading those takes about half a second.
    */
   readonly mostBehind?: number;
+  /**
+   * Begins to wait for events of other processes that can't be read although this process could append. Without them the
+   * tail skips, and nobody knows who received what the log then loses. Default: it skips at once.
+   */
+  readonly patience?: () => Patience;
 }
 
 /** Events read at once; `length` in UTF-16 units of data. */
@@ -77,6 +83,8 @@ export class Follower {
   readonly #options: FollowerOptions;
   readonly #states: TailStates;
   readonly #mostBehind: number;
+  /** The epochs before the tail's, as far as they have been read. */
+  #lineage: Lineage = [];
   /** Losses that had been counted when the tail was last at the head. */
   #knownLosses: number;
   /** All work, one piece after another. */
@@ -111,7 +119,7 @@ export class Follower {
   push(entries: readonly LogEntry[], before: number, epoch: string = this.tail.epoch): Promise<void> {
     return this.#inTurn(async () => {
       const { tail } = this;
-      if (tail.head < before) await this.#readToHead().catch(() => this.#skipTo(before));
+      if (tail.head < before) await this.#readOthers(before, epoch);
       // Reading may have brought these already, with later ones of other processes; or the log went back meanwhile.
       if (tail.epoch === epoch) await this.#push(entries.filter(({ seq }) => seq > tail.head));
     });
@@ -136,9 +144,19 @@ export class Follower {
       await new Promise<void>((resolve) => this.#options.defer(resolve));
   }
 
-  /** Should the log be unreadable, readers learn that from their own reads. */
-  #skipTo(seq: number): void {
-    if (this.tail.head < seq) this.tail.skip(seq);
+  /** Should the log stay unreadable, readers learn that from their own reads. */
+  async #readOthers(before: number, epoch: string): Promise<void> {
+    const { tail } = this;
+    const mayTryAgain = this.#options.patience?.();
+    for (;;) {
+      try {
+        return await this.#readToHead();
+      } catch {
+        // In another epoch there may be no such seq yet.
+        if (tail.epoch !== epoch || tail.head >= before) return;
+        if (this.#stopped || (await mayTryAgain?.()) !== true) return tail.skip(before);
+      }
+    }
   }
 
   /** @returns whether there is more. */
@@ -149,6 +167,7 @@ export class Follower {
     const page = await source.read({ after, lossCount: this.#knownLosses, limit: PAGE });
     const { state, lost } = page;
     if (state.epoch !== tail.epoch) return this.#goBack(state);
+    this.#lineage = state.lineage;
     if (state.head - after > this.#mostBehind) {
       tail.skip(state.head - Math.min(tail.capacity, this.#mostBehind));
       onState(state);
@@ -166,13 +185,24 @@ export class Follower {
   /** Goes on in the log's new epoch, from the last seq that the tail's has in common with it. @returns true: there is more. */
   #goBack(state: SourceState): boolean {
     const { tail } = this;
-    const standing = locate({ epoch: tail.epoch, seq: tail.head }, state);
+    const end = this.#endInCommon(state);
     this.#options.onState(state);
-    // A log that began anew shares no history with the old one.
-    const end = standing.is === 'foreign' ? 0 : standing.seq;
+    this.#lineage = state.lineage;
     for (const entry of tail.rewind(state.epoch, end)) this.#states.delete(entry);
     this.#knownLosses = 0;
     return true;
+  }
+
+  /** A copy that took over may know no more than an older epoch. A log that began anew shares no history: 0. */
+  #endInCommon(state: SourceState): number {
+    const { tail } = this;
+    let end = tail.head;
+    for (const epoch of [tail.epoch, ...this.#lineage.map((past) => past.epoch).toReversed()]) {
+      end = Math.min(end, this.#lineage.find((past) => past.epoch === epoch)?.end ?? end);
+      const standing = locate({ epoch, seq: end }, state);
+      if (standing.is !== 'foreign') return Math.min(standing.seq, state.head);
+    }
+    return 0;
   }
 
   async #push(entries: readonly LogEntry[], head?: number): Promise<void> {

@@ -37,6 +37,7 @@ export {
 export { TrimmedTopics } from './trimmed-topics.ts';
 export { createWhileOpen } from './while-open.ts';
 export { type Page, type PageLimit, toPage } from './page.ts';
+export { type Patience, createPatience } from './patience.ts';
 export {
   type Descent,
   type Lineage,

@@ -140,12 +140,14 @@ export class LostEnds implements LedgerReader {
 
   /**
    * Resolves once it is known who received the events that were lost before this cursor: other hubs may know more, and
-   * tell it on the log. Or after a while, if nobody does.
+   * tell it on the log. Or after a while, if nobody does; at once for an epoch that the log doesn't descend from, of which
+   * no record counts: a replica took over that had not followed since before that epoch.
    */
   async whenKnown(cursor: Cursor): Promise<void> {
     const { log, clock } = this.#options;
     if (!log.shared) return;
-    while (this.#lostTo(cursor) === undefined) {
+    const isPast = (): boolean => log.lineage.some(({ epoch }) => epoch === cursor.epoch);
+    while (isPast() && this.#lostTo(cursor) === undefined) {
       const left = this.#telling - clock.monotonic();
       if (left <= 0) return;
       await (this.#news ??= this.#expectNews(left)).promise;

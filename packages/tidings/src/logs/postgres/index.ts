@@ -20,6 +20,7 @@ import {
   boundsOf,
   createWhileOpen,
   createLogError,
+  createPatience,
   createTopicRules,
   either,
   entryOf,
@@ -121,6 +122,9 @@ const DEFAULT_TAIL: Retention = { events: 10_000, bytes: 16_777_216 };
 const MAX_GROUP = 1000;
 /** The most topics with a bound of their own that are trimmed at once. */
 const SWEEP_STEP = 200;
+/** Milliseconds for which an append waits for earlier events of others that can’t be read, and between tries. */
+const PATIENCE = 2000;
+const REST = 100;
 /** Milliseconds between trims by age. */
 const TRIM_EVERY = 1000;
 
@@ -180,6 +184,7 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
     lossCount: opened.lossCount,
     onState: (read) => learn(read as State),
     defer: (task) => void setImmediate(task),
+    patience: createPatience(Math.min(timeout, PATIENCE), REST),
   });
   const { tail } = follower;
   const writer = new GroupWriter(write, MAX_GROUP);

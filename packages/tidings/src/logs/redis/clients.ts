@@ -21,6 +21,11 @@ interface Ioredis {
   on(event: 'error', listener: (error: unknown) => void): unknown;
 }
 
+/** One that is no cluster. */
+interface SingleIoredis extends Ioredis {
+  duplicate(options?: { readonly maxRetriesPerRequest: number }): Ioredis;
+}
+
 /** The interface of a client of `redis` or `@redis/client`. */
 interface NodeRedis {
   sendCommand(command: readonly string[]): Promise<unknown>;
@@ -64,6 +69,8 @@ export interface ClientOptions {
   readonly key: string;
   /** Milliseconds to wait for an answer. */
   readonly timeout: number;
+  /** Whether a duplicate may send an unanswered command again on another connection. */
+  readonly mayResend: boolean;
 }
 
 export function isRedisClient(value: unknown): value is RedisClient {
@@ -81,18 +88,20 @@ export function clientOf(client: RedisClient, options: ClientOptions, owned = fa
     throw invalidOption('client', 'Expected `client` to be a client of ioredis, redis or @redis/client.');
   }
   return 'call' in client && typeof client.call === 'function'
-    ? ofIoredis(client, owned)
+    ? ofIoredis(client, options, owned)
     : ofNodeRedis(client as AnyNodeRedis, options, owned);
 }
 
-function ofIoredis(client: Ioredis, owned: boolean): AnyClient {
+function ofIoredis(client: Ioredis, options: ClientOptions, owned: boolean): AnyClient {
   return {
     isCluster: client.isCluster === true,
     send: ([command = '', ...args]) => client.call(command, ...args),
     duplicate: () => {
-      const other = client.duplicate();
+      const single: SingleIoredis = client;
+      const resends = options.mayResend || client.isCluster === true;
+      const other = resends ? client.duplicate() : single.duplicate({ maxRetriesPerRequest: 0 });
       other.on('error', ignore);
-      return Promise.resolve(ofIoredis(other, true));
+      return Promise.resolve(ofIoredis(other, options, true));
     },
     close: () => {
       if (owned) client.disconnect();

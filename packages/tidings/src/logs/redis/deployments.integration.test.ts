@@ -155,6 +155,15 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
     }
   });
 
+  test('refuses to wait for a replica by a cluster client that may ask any node', async (context) => {
+    const client = new Ioredis.Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
+    context.onTestFinished(() => client.disconnect());
+    await expect(redisLog({ client, durability: 'replica', timeout: 100 })).rejects.toMatchObject({
+      code: 'hub/invalid-option',
+      details: { option: 'durability' },
+    });
+  });
+
   test('refuses a server that may evict its keys, and takes one that evicts only keys with a time to live', async (context) => {
     const server = await fresh(context, '--maxmemory', '100mb');
     const admin = commands(context, server);
@@ -222,6 +231,37 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
     expect(await log.append([event('2')])).toEqual([{ seq: 2, duplicate: false }]);
     expect(await admin.xlen('{tidings}:log')).toBe(2);
   });
+
+  test('takes the word of no server about an append that it lacks, or that its replicas lack', async (context) => {
+    const [old, next] = [await fresh(context), await fresh(context)];
+    const third = await fresh(context, '--replicaof', '127.0.0.1', String(next.port));
+    const proxy = await startProxy(old.port);
+    context.onTestFinished(() => proxy.stop());
+    const [before, admin] = [commands(context, old), commands(context, next)];
+    await admin.replicaof('127.0.0.1', old.port);
+    const client = new Ioredis(proxy.port, '127.0.0.1');
+    client.on('error', () => {});
+    context.onTestFinished(() => client.disconnect());
+    const log = await open(context, { client, durability: 'replica', timeout: 6000 });
+    const length = (of: Ioredis): Promise<number> => of.xlen('{tidings}:log');
+    await publish(log, 'confirmed');
+
+    // The replica stands still, and the connection breaks: another one is to wait for the replica.
+    next.pause();
+    let outcome = await appendMeanwhile(log, before, 2, () => proxy.heal());
+    expect(outcome).not.toBe('confirmed');
+    next.resume();
+    await untilAsync('the replica has it', async () => (await length(admin)) === 2);
+
+    // The replica takes over without the event, and has a replica of its own.
+    await admin.replicaof('NO', 'ONE');
+    await untilAsync('its own replica follows', async () => (await length(commands(context, third))) === 2);
+    outcome = await appendMeanwhile(log, before, 3, () => {
+      proxy.target = next.port;
+      proxy.heal();
+    });
+    expect(outcome).not.toBe('confirmed');
+  });
 });
 
 function refusal(durability: string): object {
@@ -239,6 +279,25 @@ function commands(context: Context, { port }: { readonly port: number }): Ioredi
   client.on('error', () => {});
   context.onTestFinished(() => client.disconnect());
   return client;
+}
+
+/** Appends, and calls `meanwhile` once the log waits for a replica. @returns what became of it. */
+async function appendMeanwhile(
+  log: EventLog,
+  server: Ioredis,
+  length: number,
+  meanwhile: () => void,
+): Promise<string> {
+  const appending = log.append([event('appended')]).then(
+    () => 'confirmed',
+    (error: unknown) => String((error as { code?: string }).code),
+  );
+  await untilAsync('the server has it', async () => (await server.xlen('{tidings}:log')) === length);
+  await untilAsync('the log waits for a replica', async () =>
+    /flags=\S*b.*cmd=wait/.test(String(await server.call('CLIENT', 'LIST'))),
+  );
+  meanwhile();
+  return appending;
 }
 
 /** On a machine that is busy, opening may take longer than the test's own `timeout`. */

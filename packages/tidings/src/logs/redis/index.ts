@@ -4,6 +4,7 @@ import {
   Follower,
   GroupWriter,
   type NewEvent,
+  createPatience,
   createTopicRules,
   createWhileOpen,
   isCountedInTail,
@@ -26,6 +27,9 @@ import { createWriter } from './write.ts';
 const MAX_GROUP = 1000;
 /** The most topics with a bound of their own that are trimmed at once. */
 const SWEEP_STEP = 200;
+/** Milliseconds for which an append waits for earlier events of others that can’t be read, and between tries. */
+const PATIENCE = 2000;
+const REST = 100;
 /** Milliseconds between trims by age. */
 const TRIM_EVERY = 1000;
 
@@ -41,7 +45,8 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   const { prefix = '{tidings}:', durability = 'server', timeout = 5000 } = given;
   const retention = { ...DEFAULT_RETENTION, ...given.retention };
   const rules = createTopicRules(given.topics ?? [], true);
-  const connection = await connect(given, { key: `${prefix}log`, timeout });
+  const mayResend = durability === 'server';
+  const connection = await connect(given, { key: `${prefix}log`, timeout, mayResend });
   const store = createStore(connection, prefix);
   const id = crypto.randomUUID();
   const topics = given.topics ?? [];
@@ -78,6 +83,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     lossCount: opened.lossCount,
     onState: (read) => learn(read as State),
     defer: (task) => void setImmediate(task),
+    patience: createPatience(Math.min(timeout, PATIENCE), REST),
   });
   const { tail } = follower;
   const writer = new GroupWriter(write, MAX_GROUP);
@@ -122,9 +128,10 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     const { answers, entries, known, time, hasLeft, ...after } = written;
     store.hasLeft = hasLeft;
     ahead = time - (given.now ?? Date.now)();
-    await confirm(connection, durability, timeout);
-    if (after.epoch === state.epoch) learn({ ...state, ...after });
     const newest = entries.at(-1)?.seq;
+    const seq = Math.max(known, newest ?? 0);
+    if (seq > 0) await confirm(store, durability, { epoch: after.epoch, seq, ownKey: `w:${id}` }, timeout);
+    if (after.epoch === state.epoch) learn({ ...state, ...after });
     // In a new epoch, this process's events may be lost: only reading can tell.
     if (after.epoch !== tail.epoch) await follower.catchUp();
     await follower.push(entries, newest === undefined ? known : newest - entries.length, after.epoch);
@@ -184,8 +191,10 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
 
 async function connect(given: RedisLogOptions, options: ClientOptions): Promise<Connection> {
   const { url = '', client } = given;
-  const first = client === undefined ? await connectTo(url, options) : clientOf(client, options);
-  return createConnection(first, options.timeout);
+  if (client === undefined) return createConnection(await connectTo(url, options), options.timeout);
+  const first = clientOf(client, options);
+  // The app's own may ask again on a new connection whether a replica has it all, which waits for nothing there.
+  return createConnection(options.mayResend ? first : await first.duplicate(), options.timeout);
 }
 
 export type { RedisClient } from './clients.ts';

@@ -59,5 +59,11 @@ export function assertRedisOptions(given: RedisLogOptions): void {
   assertOptions(given, OPTIONS);
   if ((given.url === undefined) === (given.client === undefined))
     throw invalidOption('url', 'A Redis log needs either `url` or `client`.');
+  const { client, durability = 'server' } = given;
+  if (durability !== 'server' && client !== undefined && 'call' in client && client.isCluster === true) {
+    const message =
+      'ioredis sends `WAIT` to any node of a cluster: use the cluster client of @redis/client with this `durability`.';
+    throw invalidOption('durability', message);
+  }
   assertNow(given.now ?? Date.now);
 }
