@@ -150,34 +150,6 @@ describe.each(engines)('hubs that share a log in %s', (_, makeLog) => {
     expect(counts.filter((count) => count !== 2)).toEqual([]);
   });
 
-  test('count a subject’s connections at all nodes from when they are limited, and no longer', async () => {
-    const [one, two] = (await startNodes(2)) as [Node, Node];
-    const admit = ({ hub }: Node): ReturnType<ReturnType<typeof gatewayOf>['admit']> =>
-      gatewayOf(hub).admit(request({ subject: 'ann' }));
-    const limit = (connectionsPerSubject: number): void => {
-      for (const { hub } of [one, two]) hub.setLimits({ connectionsPerSubject });
-    };
-    const hasRoom = (): boolean => {
-      try {
-        admit(two).closed();
-        return true;
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'limit/connections' });
-        return false;
-      }
-    };
-    const first = admit(one);
-    const second = admit(one);
-    limit(2);
-    await until('the other node knows of both', () => !hasRoom());
-    limit(Infinity);
-    expect(hasRoom()).toBe(true);
-    first.closed();
-    second.closed();
-    limit(2);
-    await until('there is room again', hasRoom);
-  });
-
   test('limit the connections of a subject at all nodes together', async () => {
     const [one, two] = (await startNodes(2, { limits: { connectionsPerSubject: 3 } })) as [Node, Node];
     const admit = ({ hub }: Node): ReturnType<ReturnType<typeof gatewayOf>['admit']> =>
