@@ -47,18 +47,18 @@ describe('a server that stays', () => {
   test('an answer goes on over reloads, in a second tab and on another device, and is listed as running', async ({
     newVisitor,
   }) => {
-    const question = 'Tell me about the pilot in 4 paragraphs';
+    const question = 'Tell me about the pilot in 6 paragraphs';
     const ann = await newVisitor(app.url);
     const page = await ann.open('/');
     await ask(page, question);
     await untilWriting(page);
     await page.reload();
     await untilWriting(page, 60);
+    await eventually(() => page.locator('aside .chat-state').allInnerTexts()).toEqual(['answering']);
     const tab = await ann.open(new URL(page.url()).pathname);
     const phone = await newVisitor(app.url, { viewport: { width: 390, height: 780 }, isMobile: true });
     const other = await phone.open(new URL(page.url()).pathname);
     for (const each of [tab, other]) await untilWriting(each, 60);
-    await eventually(() => page.locator('aside .chat-state').allInnerTexts()).toEqual(['answering']);
     await page.reload();
     for (const each of [page, tab, other]) await untilIdle(each);
     await eventually(() => storedAnswer(page)).toBe(answerTo([{ role: 'user', content: question }]));

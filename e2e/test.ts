@@ -67,7 +67,10 @@ export function eventually<T>(look: () => T | Promise<T>): ReturnType<typeof exp
             vi.waitFor(
               async () => {
                 const found = expect(await look()) as unknown as Matchers;
-                (isNot ? found.not : found)[String(name)]?.(...args);
+                const subject = isNot ? found.not : found;
+                const matcher = subject[String(name)];
+                if (matcher === undefined) throw new TypeError(`No matcher has the name ${String(name)}.`);
+                matcher.apply(subject, args);
               },
               { timeout: DEADLINE, interval: 50 },
             );
