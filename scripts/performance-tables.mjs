@@ -37,6 +37,7 @@ function toTable(marker) {
     line[0]?.subject ?? '',
     ...wanted.map((metric) => toCell(line.find((row) => row.metric === metric))),
   ]);
+  if (cells.length === 0) return `| No figures yet: \`npm run bench -- ${suite}\` |\n| --- |`;
   const unitOf = (/** @type {string} */ metric) => ofSuite.find((row) => row.metric === metric)?.unit;
   const head = [...names, '', ...wanted.map((metric) => `${metric}, ${unitOf(metric) ?? '?'}`)];
   return [head, head.map(() => '---'), ...cells].map((line) => `| ${line.join(' | ')} |`).join('\n');
