@@ -70,7 +70,7 @@ export function eventually<T>(look: () => T | Promise<T>): ReturnType<typeof exp
                 const subject = isNot ? found.not : found;
                 const matcher = subject[String(name)];
                 if (matcher === undefined) throw new TypeError(`No matcher has the name ${String(name)}.`);
-                matcher.apply(subject, args);
+                matcher.apply(subject, [...args]);
               },
               { timeout: DEADLINE, interval: 50 },
             );
