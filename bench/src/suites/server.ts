@@ -1,7 +1,8 @@
-import { BEARABLE_MS, costsAt, sustain, toMetrics, tryOnce } from '../harness/maximum.ts';
+import { BEARABLE_MS, costsAt } from '../harness/maximum.ts';
 import { onStage } from '../harness/stage.ts';
 import type { Bench, Suite } from '../harness/suite.ts';
 import { sendLoop, serverSubjects } from '../subjects/index.ts';
+import { measureBurst } from './burst.ts';
 import { measureIdle } from './memory.ts';
 
 const SIZE = 100;
@@ -26,24 +27,10 @@ export const server: Suite = {
         });
       }
     }
-    await measureBurst(bench, bench.pick(1000, 20));
+    await measureBurst(bench, serverSubjects);
     await measureMemory(bench, bench.pick(10_000, 100));
   },
 };
-
-async function measureBurst(bench: Bench, connections: number): Promise<void> {
-  for (const batch of bench.pick([1, 8], [8])) {
-    const maxima = new Map<string, number>();
-    for (const subject of bench.rounds(serverSubjects)) {
-      await onStage(subject, { connections }, async (stage) => {
-        const load = { connections, size: SIZE, batch };
-        const result = await bench.pick(sustain, tryOnce)(stage, load, maxima.get(subject.name));
-        maxima.set(subject.name, result.rate);
-        bench.record(subject.name, { connections, batch }, toMetrics(result));
-      });
-    }
-  }
-}
 
 async function measureMemory(bench: Bench, connections: number): Promise<void> {
   for (const subject of bench.rounds(serverSubjects)) {

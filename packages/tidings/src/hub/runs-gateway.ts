@@ -12,7 +12,8 @@ export interface RunsGateway {
   /** Like the hub's `publishAll`, but on the topics of runs, where apps may not publish. */
   publish(events: readonly EventInput[]): Promise<readonly Published[]>;
   /**
-   * Appends an event as it is. It has to be valid: what `publish` checks takes as long as the rest (`runs`).
+   * Appends an event without checking it, since the checks of `publish` take as long as the append itself (bench: `runs`).
+   * The caller answers for its validity.
    *
    * @throws {TidingsError} `event/too-large`; the error of the log's engine.
    */

@@ -10,7 +10,7 @@ const SPEED = 100;
 const TABS = 3;
 /** Milliseconds of the browser's time. */
 const TIME = 60_000;
-/** A tab that backs off asks about ten times in a minute; one that is told to come back at once, a few times more. */
+/** A minute of backing off is about ten requests; answers that say "come back at once" add a few. */
 const MAX_REQUESTS = 30 * TABS;
 
 const frame = (type: string, data: unknown, id = ''): string => {

@@ -25,7 +25,7 @@ export interface LogState {
   nextExpiry: number;
 }
 
-/** The state as it is stored: a tuple, since records within records take ten times as long (`publish`). */
+/** How the state is stored. Encoding nested records instead of a tuple takes ten times as long (bench: `publish`). */
 type StateRecord = readonly [
   head: number,
   events: number,

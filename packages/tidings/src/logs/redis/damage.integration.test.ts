@@ -81,7 +81,7 @@ describe.runIf(hasRedis)('a Redis log whose keys somebody else has touched', () 
       const [{ seq } = { seq: 0 }] = await append(log, 'after', { topics: 'x' });
       expect(log.tail.head).toBe(seq);
       const found = await dataOf(log);
-      // What retention had to take for the events is told as lost, whether or not it is.
+      // Retention made room for the events that failed. What it took is reported as lost, even if it is still there.
       expect(['before', 'after']).toEqual(expect.arrayContaining(found));
       expect(found.at(-1)).toBe('after');
       expect((await log.losses(0, createMatcherSet(['x']))).map((loss) => loss.seq)).toEqual([1]);
@@ -149,7 +149,7 @@ describe.runIf(hasRedis)('a Redis log whose keys somebody else has touched', () 
     expect(other.tail.epoch).not.toBe(epoch);
     await append(other, 'new');
     await until('the process that was there follows', () => log.tail.epoch === other.tail.epoch);
-    // It shares nothing with the old one, so whoever has seen any of that is told.
+    // The new log has nothing in common with the old one: readers of any old event get a gap.
     expect(rewinds).toEqual([0]);
     await append(log, 'newer');
     await other.catchUp();

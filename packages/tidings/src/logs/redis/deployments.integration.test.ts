@@ -327,7 +327,7 @@ function event(data: string): NewEvent {
   return toNewEvent({ topics: 'a', data, raw: true });
 }
 
-/** With an id, so that it is there once. */
+/** Retries until it succeeds. The id keeps retries from adding the event twice. */
 function publish(log: EventLog, data: string): Promise<void> {
   return appendUntilDone(log, [toNewEvent({ topics: 'a', data, raw: true, id: crypto.randomUUID() })]);
 }
