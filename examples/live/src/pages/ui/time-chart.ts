@@ -53,7 +53,8 @@ export function createTimeChart(place: HTMLElement, options: TimeChartOptions): 
     {
       ...size(),
       ms: 1,
-      padding: [8, 20, 0, 0],
+      // On the right, half of a label with seconds.
+      padding: [8, 28, 0, 0],
       legend: { show: false },
       cursor: { ...sync, y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: {
