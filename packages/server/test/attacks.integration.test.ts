@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** What is left of the server after an attack: it answers, and nothing failed. */
+/** Checks that the server is well after an attack: it answers, and nothing failed. */
 async function expectUnharmed(): Promise<void> {
   const reply = await ask(`${server.publicUrl}/openapi.json`);
   expect(reply.status).toBe(200);

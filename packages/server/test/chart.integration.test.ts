@@ -137,7 +137,7 @@ interface Manifest {
   readonly [field: string]: any;
 }
 
-/** What the chart is rendered with. */
+/** Values to render the chart with. */
 const CASES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   redis: {},
   lmdb: { 'log.engine': 'lmdb', 'log.volume.storageClass': 'fast', replicas: 5 },

@@ -30,7 +30,7 @@ function alerts(): readonly Rule[] {
   return groups.flatMap(({ rules }) => rules);
 }
 
-/** What a server answers at `/metrics` after it has refused, published and failed. */
+/** A server's answer at `/metrics` after it has refused, published and failed. */
 let metrics = '';
 beforeAll(async () => {
   const server = await startInProcess({
@@ -117,7 +117,7 @@ describe('the compose file', () => {
     const environment = Object.fromEntries(
       Object.entries(compose().services['tidings']?.environment ?? {}).map(([name, value]) => [
         name,
-        // What a shell leaves of a variable that isn't set.
+        // A shell leaves the default of a variable that isn't set.
         value.replaceAll(/\$\{\w+:-(.*?)\}/g, '$1'),
       ]),
     );

@@ -1,4 +1,4 @@
-/** What subscribers get over crashes and restarts, and what a closed server door means. */
+/** Subscribers over crashes and restarts, and at a server that has closed its door. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { untilAsync } from '../../tidings/test/http/deadline.ts';
 import { type EngineLog, SHARED_ENGINES } from './mercure-engines.ts';

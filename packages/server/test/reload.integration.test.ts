@@ -1,4 +1,4 @@
-/** What SIGHUP changes while the server runs, and what the log says of the rest. */
+/** Settings that SIGHUP changes while the server runs, and the log's word on the rest. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask } from '../../tidings/test/http/client.ts';
 import { type InProcess, settingsOf, startInProcess } from './in-process.ts';

@@ -2,7 +2,7 @@ import { open } from 'lmdb';
 import type { AnswerStatus, ChatPage, ChatSummary, StoredMessage } from '../shared/api.ts';
 
 export interface Chat extends ChatSummary {
-  /** Who has opened it, newest last. */
+  /** The visitors who have opened it, newest last. */
   readonly people: readonly string[];
 }
 
@@ -103,7 +103,7 @@ export function openChats(path: string): Chats {
   };
 }
 
-/** What the page lists. */
+/** A chat as the page lists it. */
 export function summaryOf({ people: _people, ...summary }: Chat): ChatSummary {
   return summary;
 }

@@ -32,7 +32,7 @@ const OPTIONS: Schema = {
   raw: flag('`data` is a string that is sent as it is, instead of as JSON.'),
 };
 
-/** What went wrong: https://www.rfc-editor.org/rfc/rfc9457 */
+/** A problem: https://www.rfc-editor.org/rfc/rfc9457 */
 export const PROBLEM: Schema = { $ref: '#/components/schemas/Problem' };
 
 type SchemaName = 'Topic' | 'Event' | 'EventForm' | 'Published' | 'Change' | 'Changed' | 'Cursor' | 'Problem';

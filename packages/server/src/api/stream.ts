@@ -37,7 +37,7 @@ function assertSignedIn({ credential, subscribe }: Grant, wanted: readonly Match
     throw unauthorized('These topics need a token: send it as `Authorization: Bearer …`.');
 }
 
-/** What a grant means to the hub. */
+/** A grant in the hub's terms. */
 export function toAuthorization({
   subject,
   subscribe,

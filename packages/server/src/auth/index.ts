@@ -163,7 +163,7 @@ function credentialOfToken({ subject, tokenId, issuer }: VerifiedToken): string 
 
 type ToGrant = NonNullable<Door['toGrant']>;
 
-/** What claims mean by default. */
+/** The default meaning of claims. */
 const OWN: ToGrant = () => NO_PERMISSIONS;
 const grants = new WeakMap<VerifiedToken, WeakMap<ToGrant, Grant>>();
 

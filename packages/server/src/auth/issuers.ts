@@ -25,7 +25,7 @@ export interface IssuerInput {
 
 /** One of a list, or the one of the settings `auth.jwt.…`. */
 export interface IssuerSource {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly from: string;
   readonly input: IssuerInput;
   /** The secret of `auth.jwt.secret`, which was read already. */

@@ -55,7 +55,7 @@ function readToken(path: string): string {
   }
 }
 
-/** What to do about a 401 if the command had no credential to send. Empty if it had one. */
+/** Advice on a 401 if the command had no credential to send. Empty if it had one. */
 export function adviceOnMissingToken({ headers }: Remote): string {
   return headers['authorization'] === undefined
     ? ' This command sent none: give it --token-file or TIDINGS_TOKEN. `tidings token` makes one.'

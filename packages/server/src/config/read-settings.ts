@@ -20,7 +20,7 @@ export interface ReadSettings {
 
 /** Variables that begin with TIDINGS_ and are no settings of the server. */
 const OTHER_VARIABLES = new Set(['TIDINGS_CONFIG', 'TIDINGS_URL', 'TIDINGS_TOKEN']);
-/** What Kubernetes adds to every pod if there is a Service named `tidings`. */
+/** Variables that Kubernetes adds to every pod if there is a Service named `tidings`. */
 const SERVICE_LINK = /^TIDINGS_(SERVICE_(HOST|PORT)(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)$/;
 
 interface Found {

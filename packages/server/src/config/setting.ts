@@ -1,4 +1,4 @@
-/** What a setting's values are, and how they are written. */
+/** The type of a setting's values, and how they are written. */
 export interface Kind<T> {
   /** In words, after "Expected `name` to be". */
   readonly expected: string;
@@ -28,7 +28,7 @@ export interface Setting<T = unknown> {
   readonly default: T;
   /** One line for the help and the docs, without a full stop. */
   readonly help: string;
-  /** What the default comes from, where it isn't a constant: for the help and the docs. */
+  /** The source of a default that isn't a constant: for the help and the docs. */
   readonly defaultHelp?: string;
   /** Whether it can change while the server runs (SIGHUP). */
   readonly reloadable?: boolean;

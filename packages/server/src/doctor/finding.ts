@@ -28,7 +28,7 @@ export interface Finding {
   readonly verdict: Verdict;
   /** One sentence in plain words. */
   readonly title: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly advice?: string;
 }
 

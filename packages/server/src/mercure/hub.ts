@@ -3,7 +3,7 @@ import type { PatternSyntax } from 'tidings/transport';
 import type { HubUrl } from './hub-url.ts';
 import type { TopicNames } from './topic-names.ts';
 
-/** What all requests of the protocol need to know of the hub. */
+/** The hub as all requests of the protocol need it. */
 export interface Hub {
   readonly url: HubUrl;
   readonly names: TopicNames;

@@ -11,7 +11,7 @@ export const REQUEST_TIMEOUT = 30_000;
 /** Longer than the 60 to 75 seconds after which proxies drop idle connections: the side that sends closes first. */
 export const KEEP_ALIVE = 80_000;
 
-/** The socket that everybody reaches: HTTP/1.1 alone, with HTTP/2 beside it, or both over TLS. */
+/** The socket that everybody reaches: HTTP/1.1 alone, with HTTP/2 next to it, or both over TLS. */
 export interface Listener {
   readonly scheme: 'http' | 'https';
   /** For Fastify. */
@@ -110,7 +110,7 @@ function plainServer(parts: Parts): http.Server {
   return server;
 }
 
-/** A peer may have some requests beside its streams. */
+/** A peer may have some requests in addition to its streams. */
 const BESIDE_STREAMS = 100;
 
 function sessionOptions({ settings }: Parts): http2.ServerOptions {

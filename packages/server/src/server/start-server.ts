@@ -131,7 +131,7 @@ async function start(
 
   async function takeOver(next: Settings): Promise<void> {
     const merged = mergeReloadable(current, next, logger);
-    // What can fail comes first: nothing counts unless everything does.
+    // The steps that can fail come first: either all changes count, or none.
     const changes = [await authenticator.prepare(merged), await listener.prepare(merged)];
     for (const part of parts) await part.reload?.(merged);
     for (const take of changes) take();

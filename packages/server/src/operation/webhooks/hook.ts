@@ -13,7 +13,7 @@ import { duration, structure } from '../../config/kinds.ts';
 import { whyUnreadable } from '../../config/unreadable.ts';
 import type { Setting } from '../../config/setting.ts';
 
-/** What a hook may be about. */
+/** The subjects of hooks. */
 export const HOOK_EVENTS = ['connect', 'disconnect', 'presence', 'topic-occupied', 'topic-empty'] as const;
 export type HookEvent = (typeof HOOK_EVENTS)[number];
 
