@@ -6,7 +6,7 @@ export interface Chat extends ChatSummary {
   readonly people: readonly string[];
 }
 
-/** A question, new or to be answered once more. What came after it goes. */
+/** A question, new or to be answered once more. The rest of the chat goes. */
 export interface Ask {
   readonly chat: string;
   readonly person: string;

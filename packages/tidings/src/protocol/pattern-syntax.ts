@@ -29,7 +29,7 @@ export interface PatternSyntaxOptions<Subject extends PatternSubject> {
   readonly name: string;
   /** A topic as patterns see it, which the hub remembers for a while; undefined if no pattern matches it. */
   readonly subjectOf: (topic: string) => Subject | undefined;
-  /** Called once for all connections that have the pattern. What it throws fails the request. */
+  /** Called once for all connections that have the pattern. An error fails the request. */
   readonly compile: (text: string) => PatternParts<Subject>;
 }
 

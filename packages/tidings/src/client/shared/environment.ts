@@ -115,7 +115,7 @@ function requestLock(locks: Locks, name: string, steal: boolean, hooks: LockHook
   locks.request(name, options, hold).catch((error: unknown) => {
     if (isOver) return;
     isOver = true;
-    // Stolen by another tab: "reject its released promise with an "AbortError" DOMException". Whoever gets no locks at all
+    // Stolen by another tab: "reject its released promise with an "AbortError" DOMException". A page that gets no locks at all
     // must not ask again and again.
     if ((error as Error).name === 'AbortError') hooks.lost();
   });

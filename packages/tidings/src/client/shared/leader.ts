@@ -76,7 +76,7 @@ export interface LeaderStep {
   readonly effects: readonly LeaderEffect[];
 }
 
-/** Characters that topics may take in a URL. What is beyond that could be missed after a reconnect. */
+/** Characters that topics may take in a URL. Topics beyond that could be missed after a reconnect. */
 const ROOM = 6_000;
 /** The stream begins early enough for every tab that is no further behind than this; the others read for themselves. */
 const NEAR = 1_000;
