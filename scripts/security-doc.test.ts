@@ -168,7 +168,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   'In development mode it listens': [
     [
       `${server}/commands.integration.test.ts`,
-      'the commands that serve prints work, and a token made beside it does, too',
+      'the commands that serve prints work, and a token made in the same folder does, too',
     ],
     [`${server}/commands.integration.test.ts`, 'refuses to run %s'],
   ],
@@ -250,8 +250,15 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   'That includes failing webhooks': [
     [
       `${operation}/webhooks/webhooks.integration.test.ts`,
-      'are given up after as many attempts as the hook has, which the log says without the URL’s query',
+      'are given up after as many attempts as the hook has, which the log says with no more of the URL than its origin',
     ],
+  ],
+  'The configuration that it prints': [
+    [
+      'packages/server/src/config/settings.test.ts',
+      'that may hold secrets are refused without quoting them: %s=%s',
+    ],
+    ['packages/server/src/config/settings.test.ts', 'show the URL %s as %s'],
   ],
   'The internal port shows events': [
     [`${operation}/operation.integration.test.ts`, 'needs its token, whatever is asked for'],
@@ -269,7 +276,10 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
       `${server}/attacks.integration.test.ts`,
       'of a body without end are cut off at the limit, and take no memory',
     ],
-    [`${server}/attacks.integration.test.ts`, 'are given up: %s'],
+    [
+      `${server}/attacks.integration.test.ts`,
+      'are given up at both ports: headers and bodies that come too slowly, and a peer that says nothing',
+    ],
     [
       `${server}/attacks.integration.test.ts`,
       'a publisher that floods is held at its rate, and others are not',

@@ -148,7 +148,7 @@ function sourceOf(fixed: readonly VerificationKey[], fetched: RemoteKeys | undef
   };
 }
 
-/** Those that are allowed, as far as the keys can be used with them. A URL never brings secrets, so never HS. */
+/** The algorithms that are allowed and that the keys can be used with. A URL never brings secrets, so never HS. */
 function algorithmsOfIssuer(
   { algorithms }: IssuerInput,
   from: string,

@@ -1,6 +1,6 @@
 import type { ParseArgsConfig } from 'node:util';
 
-/** Where a command writes. */
+/** The output of a command. */
 export interface Terminal {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
@@ -8,7 +8,7 @@ export interface Terminal {
   readonly drained: () => Promise<void>;
 }
 
-/** The flags of a command line: one value per flag, a list where a flag may be repeated. */
+/** A parsed command line: one value per flag, a list where a flag may be repeated. */
 export interface Given {
   readonly flags: Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
   readonly positionals: readonly string[];
@@ -26,7 +26,7 @@ export interface Flag {
 /** A subcommand of `tidings`. */
 export interface Command {
   readonly summary: string;
-  /** The argument after the command's name: `URL`. Empty if there may be none. */
+  /** The arguments after the command's name: `URL`. Empty if there are none. */
   readonly positionals: string;
   /** More than the summary says, for `tidings help COMMAND`. */
   readonly about?: string;

@@ -3,7 +3,7 @@ import { TidingsError } from 'tidings';
 import { createError, describe, likelyName } from 'tidings/transport';
 import { type Setting, type Settings, type Source, fileSettingOf, flagOf, variableOf } from './setting.ts';
 
-/** Where settings come from; later ones count: file, environment, flags. */
+/** The sources of settings. A later one wins over those before it: file, environment, flags. */
 export interface SettingSources {
   readonly file?: { readonly path: string; readonly values: Readonly<Record<string, unknown>> } | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -20,7 +20,7 @@ export interface ReadSettings {
 
 /** Variables that begin with TIDINGS_ and are no settings of the server. */
 const OTHER_VARIABLES = new Set(['TIDINGS_CONFIG', 'TIDINGS_URL', 'TIDINGS_TOKEN']);
-/** Variables that Kubernetes adds to every pod if there is a Service named `tidings`. */
+/** Kubernetes adds these to every pod if there is a Service named `tidings`. */
 const SERVICE_LINK = /^TIDINGS_(SERVICE_(HOST|PORT)(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)$/;
 
 interface Found {
@@ -28,7 +28,7 @@ interface Found {
   readonly source: Source;
 }
 
-/** Puts settings together from all sources, and collects what is wrong with them. */
+/** Puts settings together from all sources, and collects all problems. */
 export function readSettings(table: readonly Setting[], sources: SettingSources): ReadSettings {
   const problems: TidingsError[] = [];
   const found = new Map<string, Found>();
@@ -145,8 +145,13 @@ function check(setting: Setting, name: string, value: unknown, folder: string | 
     });
   }
   if (checked === undefined || checked === null)
-    throw invalid(setting, name, kind.expected, kind.isSecret === true ? 'another value' : describe(value));
+    throw invalid(setting, name, kind.expected, described(setting, value));
   return folder === undefined ? checked : (kind.inFolder?.(checked, folder) ?? checked);
+}
+
+function described({ kind }: Setting, value: unknown): string {
+  if (kind.isSecret === true) return 'another value';
+  return kind.describe?.(value) ?? describe(value);
 }
 
 function invalid(setting: Setting, name: string, expected: string, got: string): TidingsError {

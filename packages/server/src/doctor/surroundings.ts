@@ -26,7 +26,7 @@ export async function resuming(on: Visit, first: Heard): Promise<readonly Findin
       byQuery,
       'resume-query',
       'last_event_id in the query',
-      'Keep the query of the URL as it is.',
+      'Keep the query of the URL unchanged.',
     ),
   ];
 }

@@ -29,7 +29,7 @@ interface Detail {
 const MAX_DETAILS = 32;
 const MAX_TOPICS = 100;
 
-/** A reason why a token is invalid. */
+/** The reasons for which a token is invalid. */
 export class InvalidDetails extends Error {}
 
 /**

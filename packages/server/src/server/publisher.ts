@@ -6,7 +6,7 @@ import type { Observers, Publication } from './part.ts';
 import type { RateLimit } from './rate.ts';
 import { SERVER_PREFIX } from './reserved-topics.ts';
 
-/** Publishes for whoever is allowed to: the one way from every door to the hub. */
+/** Checks the right to publish, and publishes: the one way from every door to the hub. */
 export interface Publisher {
   /**
    * Whether the grant may publish anything now. Ask before you read a body.
