@@ -1,4 +1,4 @@
-/** What tabs that share a stream need of the browser. */
+/** The parts of the browser that tabs need to share a stream. */
 export interface SharedEnvironment {
   /** Opens a channel to all others of this name; a message isn't heard by its sender. Undefined if there are none. */
   channel(name: string, listener: (message: unknown) => void): Channel | undefined;
