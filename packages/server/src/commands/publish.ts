@@ -20,8 +20,8 @@ export const publish: Command = {
   summary: 'Publishes an event, or a stream of them.',
   positionals: 'TOPIC [DATA]',
   about:
-    'Without DATA, the event has what comes on the standard input. With --lines there is no TOPIC: each line of the input\n' +
-    'is an event as JSON, such as {"topics": "news", "data": 1}. Prints the cursor of each event.\n' +
+    'Without DATA, the standard input is the data. With --lines there is no TOPIC: each line of the input is an event as\n' +
+    'JSON, such as {"topics": "news", "data": 1}. Prints the cursor of each event.\n' +
     'The exit status is 0 if all are published, 1 if not, 2 if the command line makes no sense.',
   flags: {
     ...REMOTE_FLAGS,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Flag, type Given, UsageError, textOf } from '../cli/command.ts';
 import type { Environment } from '../config/load.ts';
 import { describeUrl } from '../config/shown-url.ts';
+import { whyUnreadable } from '../config/unreadable.ts';
 
 /** The server that a command talks to, and the credential for it. */
 export interface Remote {
@@ -55,8 +56,9 @@ function readToken(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`The file of --token-file can't be read: ${reason}`, { cause });
+    throw new UsageError(`The file of --token-file, ${path}, can’t be read: ${whyUnreadable(cause)}.`, {
+      cause,
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { TidingsError } from 'tidings';
 import { createError, describe, likelyName } from 'tidings/transport';
+import { whyUnreadable } from './unreadable.ts';
 import { type Setting, type Settings, type Source, fileSettingOf, flagOf, variableOf } from './setting.ts';
 
 /** The sources of settings. A later one wins over those before it: file, environment, flags. */
@@ -119,11 +120,14 @@ function secretFrom(
   try {
     content = readSecret(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw createError('config/unreadable', `The file of ${name} can't be read: ${reason}`, {
-      details: { setting: setting.name },
-      cause,
-    });
+    throw createError(
+      'config/unreadable',
+      `The file of ${name}, ${path}, can’t be read: ${whyUnreadable(cause)}.`,
+      {
+        details: { setting: setting.name },
+        cause,
+      },
+    );
   }
   // Editors and `echo` end a file with a line feed.
   return { value: check(setting, name, content.replace(/\r?\n$/, ''), undefined), source };
