@@ -52,7 +52,7 @@ interface NodeRedisCluster {
 interface NodeRedisSentinel {
   sendCommand(isReadonly: boolean, command: string[]): Promise<unknown>;
   getSentinelNode(): unknown;
-  duplicate(): NodeRedisSentinel;
+  duplicate(options?: { readonly masterPoolSize: number }): NodeRedisSentinel;
   connect(): Promise<unknown>;
   destroy?(): unknown;
   disconnect?(): unknown;
@@ -121,7 +121,8 @@ function ofNodeRedis(client: AnyNodeRedis, options: ClientOptions, owned: boolea
     isCluster: 'slots' in client,
     send,
     duplicate: async () => {
-      const other = client.duplicate();
+      // With a pool of connections, commands would lose their order, and WAIT the writes that it waits for.
+      const other = 'getSentinelNode' in client ? client.duplicate({ masterPoolSize: 1 }) : client.duplicate();
       other.on('error', ignore);
       return connected(other, options);
     },
