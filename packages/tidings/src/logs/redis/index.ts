@@ -237,7 +237,7 @@ function soon(settling: Promise<unknown>, within: number): Promise<void> {
 async function connect(given: RedisLogOptions, options: ClientOptions): Promise<Connection> {
   const { url = '', client } = given;
   const first = client === undefined ? await connectTo(url, options) : clientOf(client, options);
-  return createConnection(first, options.timeout);
+  return createConnection(first.isPool ? await first.duplicate() : first, options.timeout);
 }
 
 /** A second connection like it; it ends with it if there is none. */
