@@ -1,4 +1,4 @@
-import { Redis as Ioredis, type RedisOptions } from 'ioredis';
+import { Redis as Ioredis } from 'ioredis';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { DEADLINE } from '../../../scripts/deadline.ts';
 import type { EventLog } from '../src/log/event-log.ts';
@@ -13,31 +13,31 @@ const patience = { timeout: 5 * DEADLINE + runs * 2000 };
 /** Commands without an answer, but for those that wait for other processes. */
 let commands = 0;
 
-class CountingClient extends Ioredis {
-  override call(...[name, ...args]: [string, ...string[]]): Promise<unknown> {
-    const answer = super.call(name, ...args);
-    if (name === 'XREAD') return answer;
+function counting(client: Ioredis): Ioredis {
+  const call = client.call.bind(client) as (...args: readonly string[]) => Promise<unknown>;
+  const duplicate = client.duplicate.bind(client) as (...args: readonly unknown[]) => Ioredis;
+  client.call = ((...args: readonly string[]) => {
+    const answer = call(...args);
+    if (args[0] === 'XREAD') return answer;
     commands += 1;
     const end = (): void => {
       commands -= 1;
     };
     answer.then(end, end);
     return answer;
-  }
-
-  override duplicate(options?: Partial<RedisOptions>): CountingClient {
-    return new CountingClient({ ...this.options, ...options });
-  }
+  }) as typeof client.call;
+  client.duplicate = (...args: readonly unknown[]) => counting(duplicate(...args));
+  return client;
 }
 
 describe.runIf(hasRedis)('on a log in Redis', () => {
   let server: RedisServer;
-  let client: CountingClient;
+  let client: Ioredis;
   let world = 0;
 
   beforeAll(async () => {
     server = await startRedis();
-    client = new CountingClient(server.url);
+    client = counting(new Ioredis(server.url));
   });
   afterAll(async () => {
     client?.disconnect();

@@ -136,7 +136,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
 
   test('enters itself again where the server doesn’t know it, so that a call sent twice is appended once', async () => {
     const log = await open({ url: server.url, timeout: 20_000 });
-    const calls = (): Promise<unknown[]> => server.query(`SELECT call::int FROM ${schema}.nodes`);
+    const calls = (): Promise<readonly unknown[]> => server.query(`SELECT call::int FROM ${schema}.nodes`);
     await log.append([event('1')]);
     // As where a standby took over that had not heard of the process yet.
     await server.query(`DELETE FROM ${schema}.nodes`);

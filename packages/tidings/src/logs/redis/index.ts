@@ -98,13 +98,11 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   const { tail } = follower;
   const writer = new GroupWriter(write, MAX_GROUP);
   const appender = createWriter({ script, prefix, id, rules, retention, now: given.now, timeout });
-  const following = await follow(store, { onWakeUp, onConnection, timeout }).catch(
-    async (error: unknown) => {
-      await lease.release();
-      await closeConnections();
-      throw error;
-    },
-  );
+  const following = await follow(store, { onWakeUp, onConnection, timeout }).catch(async (error: unknown) => {
+    await lease.release();
+    await closeConnections();
+    throw error;
+  });
 
   async function closeConnections(): Promise<void> {
     if (writing !== store) await writing.connection.close();

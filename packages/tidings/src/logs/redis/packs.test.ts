@@ -24,9 +24,13 @@ const calls = fc.array(fc.array(event, { maxLength: 80 }), { maxLength: 4 });
 const ARGUMENTS = 6;
 
 /** The entry of the stream that the script makes of a pack. */
-function stored([t = '', h = '', d = '', i = '', , special = '']: readonly string[], last: number): LogEntries {
+function stored(
+  [t = '', h = '', d = '', i = '', , special = '']: readonly string[],
+  last: number,
+): LogEntries {
   const [, n = '', f = ''] = /^\*(\d+)(.*)$/.exec(special) ?? [];
-  return toStored([`${last}-0`, ['n', n, 'm', '7', 't', t, 's', '0', 'h', h, 'd', d, 'i', i, 'f', f]]).entries;
+  return toStored([`${last}-0`, ['n', n, 'm', '7', 't', t, 's', '0', 'h', h, 'd', d, 'i', i, 'f', f]])
+    .entries;
 }
 type LogEntries = ReturnType<typeof toStored>['entries'];
 

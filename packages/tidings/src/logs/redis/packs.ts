@@ -88,7 +88,7 @@ export interface PackFields {
 /** The events of a pack, of which the first has the seq `first`. */
 export function unpack({ t, h, d, i, f = '' }: PackFields, first: number, time: number): LogEntry[] {
   const lists = t.split('\n\n').map((list) => list.split('\n') as [string, ...string[]]);
-  const header = h.split(' ').map(Number) as number[];
+  const header = h.split(' ').map(Number);
   const ids = i?.split('\n');
   const isPrivate = f.includes('p');
   const entries: LogEntry[] = [];

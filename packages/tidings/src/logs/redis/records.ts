@@ -76,8 +76,7 @@ export function toStored(reply: Reply): Stored {
   const found: Fields = {};
   for (let i = 0; i + 1 < list.length; i += 2) found[list[i] ?? ''] = list[i + 1];
   const last = Number.parseInt(id, 10);
-  if (found.n === undefined)
-    return { first: last, last, isPack: false, entries: [toEntry(last, found)] };
+  if (found.n === undefined) return { first: last, last, isPack: false, entries: [toEntry(last, found)] };
   const { t = '', h = '', d = '', i, f } = found;
   const first = last - Number(found.n) + 1;
   return { first, last, isPack: true, entries: unpack({ t, h, d, i, f }, first, Number(found.m)) };

@@ -1,9 +1,4 @@
-import {
-  type Lineage,
-  type LossTally,
-  type SourceState,
-  TopicWalks,
-} from '../../log/index.ts';
+import { type Lineage, type LossTally, type SourceState, TopicWalks } from '../../log/index.ts';
 import type { Connection } from './connection.ts';
 import type { Reply } from './replies.ts';
 
@@ -65,7 +60,10 @@ const STATE = [
   'trimmedTo',
 ];
 const TALLY = ['Loss', 'Count', 'ForgottenSeq', 'ForgottenCount'];
-export const STATE_FIELDS: readonly string[] = [...STATE, ...['public', 'private'].flatMap((kind) => TALLY.map((name) => kind + name))];
+export const STATE_FIELDS: readonly string[] = [
+  ...STATE,
+  ...['public', 'private'].flatMap((kind) => TALLY.map((name) => kind + name)),
+];
 
 /** Undefined if there is no log yet. */
 export async function readState(store: Store): Promise<State | undefined> {
