@@ -165,22 +165,6 @@ describe.each(sockets)('A peer%s that speaks HTTP oddly', (_name, options) => {
     await expectUnharmed(hub, url);
   });
 
-  test('that sends the rest of its body after the answer gets that whole, and no reset', async () => {
-    const { hub, url, port } = await startNode(options);
-    const peer = await RawClient.connect(port);
-    const failed = vi.fn();
-    peer.socket.on('error', failed);
-    const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 200000\r\n\r\n';
-    peer.read().send(head);
-    await until('answer', () => peer.text.endsWith('}'));
-    peer.send('x'.repeat(200_000));
-    await peer.closed();
-    expect(peer.head).toMatch(/^HTTP\/1\.1 415 /);
-    expect(peer.text).toContain('request/unsupported-media-type');
-    expect(failed).not.toHaveBeenCalled();
-    await expectUnharmed(hub, url);
-  });
-
   test('that speaks plain text to a TLS port is hung up on', async () => {
     const hub = startHub();
     const handle = sse(hub, options);

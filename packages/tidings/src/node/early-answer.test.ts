@@ -1,0 +1,69 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { turn } from '../../test/http/deadline.ts';
+import { answerBeforeBody } from './early-answer.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+});
+
+/** A request whose body is still to come, and what its response was made to do. */
+function refuse(text: string): { body: PassThrough; steps: string[] } {
+  const body = new PassThrough();
+  const steps: string[] = [];
+  const res = {
+    setHeader: (name: string, value: number) => void steps.push(`${name}: ${value}`),
+    writeHead: (status: number) => void steps.push(`${status}`),
+    flushHeaders: () => void steps.push('head'),
+    write: (part: string) => void steps.push(part),
+    end: () => void steps.push('end'),
+  };
+  answerBeforeBody(body as unknown as IncomingMessage, res as unknown as ServerResponse, 403, text);
+  return { body, steps };
+}
+
+describe('The answer to a request whose body is still to come', () => {
+  test('leaves at once, and ends, with which the socket closes, once the rest of the body is there', async () => {
+    const { body, steps } = refuse('é no');
+    expect(steps).toEqual(['content-length: 5', '403', 'é no']);
+    body.write('some');
+    await turn();
+    expect(steps).not.toContain('end');
+    body.end('the rest');
+    await once(body, 'end');
+    expect(steps.filter((step) => step === 'end')).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('without text consists of its head', () => {
+    expect(refuse('').steps).toEqual(['403', 'head']);
+  });
+
+  test('ends with a peer that has gone', async () => {
+    const { body, steps } = refuse('no');
+    body.destroy();
+    await once(body, 'close');
+    expect(steps.at(-1)).toBe('end');
+  });
+
+  test('ends after two seconds, whatever is missing then', () => {
+    const { steps } = refuse('no');
+    vi.advanceTimersByTime(1999);
+    expect(steps).not.toContain('end');
+    vi.advanceTimersByTime(1);
+    expect(steps.at(-1)).toBe('end');
+  });
+
+  test('ends after 256 KiB, however much follows', async () => {
+    const { body, steps } = refuse('no');
+    for (let sent = 0; sent <= 262_144; sent += 10_000) {
+      expect(steps).not.toContain('end');
+      body.write(Buffer.alloc(10_000));
+      await turn();
+    }
+    expect(steps.filter((step) => step === 'end')).toHaveLength(1);
+  });
+});
