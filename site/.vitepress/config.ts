@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitepress';
+import { type MarkdownRenderer, defineConfig } from 'vitepress';
 import { deadLinks } from './check-links.ts';
 import { groups } from './contents.ts';
 import { copyFiles, writeForMachines } from './for-machines.ts';
@@ -56,7 +56,7 @@ export default defineConfig({
   },
   themeConfig: {
     logo: '/logo.svg',
-    search: { provider: 'local' },
+    search: { provider: 'local', options: { _render: renderForSearch } },
     outline: { level: [2, 3] },
     nav: [
       { text: 'Guide', link: '/getting-started', activeMatch: '^/(getting-started|concepts|faq|guides)' },
@@ -91,3 +91,14 @@ export default defineConfig({
     console.error(`${pages.length} pages in ${relative(process.cwd(), outDir)}, without dead links.`);
   },
 });
+
+/** The index has no use for the colours of code, which take most of a page's time. */
+function renderForSearch(source: string, env: object, md: MarkdownRenderer): string {
+  const { highlight } = md.options;
+  md.options.highlight = null;
+  try {
+    return md.render(source, env);
+  } finally {
+    md.options.highlight = highlight;
+  }
+}

@@ -11,7 +11,7 @@ const RECONNECTS_PER_SECOND = 1000;
 /** Streams that are ended in one turn of the event loop: as many take some 5 ms. */
 const ENDS_PER_TURN = 200;
 
-/** What a drain ends. */
+/** Anything that a drain can end. */
 export interface Drainable {
   readonly options: Pick<ResolvedHubOptions, 'log' | 'clock' | 'random' | 'retry'>;
   readonly fanOut: FanOut;
