@@ -4,6 +4,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 const MOST_BYTES = 262_144;
 const MOST_TIME = 2000;
 
+/** Whether the body says that it has few bytes: once they are read, the socket can serve another request. */
+export function isShort({ headers }: IncomingMessage): boolean {
+  return Number(headers['content-length']) <= MOST_BYTES;
+}
+
 /**
  * Answers a request of which parts are still to come. The whole answer leaves at once, but the socket closes only after the
  * rest of the body, if that is short: closing with unread bytes resets the connection, which may take the answer from a
@@ -20,7 +25,11 @@ export function answerBeforeBody(
   res.writeHead(status);
   if (text === '') res.flushHeaders();
   else res.write(text);
-  discardBody(req, () => res.end());
+  discardBody(req, () => {
+    res.end(() => {
+      if (!req.complete) req.socket.destroySoon();
+    });
+  });
 }
 
 function discardBody(req: IncomingMessage, done: () => void): void {

@@ -9,7 +9,7 @@ import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, type Answer, type RequestFacts, negotiate } from '../http/negotiation.ts';
 import { queryOf } from '../http/query.ts';
-import { answerBeforeBody } from './early-answer.ts';
+import { answerBeforeBody, isShort } from './early-answer.ts';
 import { noteSession } from './sessions.ts';
 import { assertRoomForStream } from './stream-limit.ts';
 import {
@@ -159,8 +159,8 @@ export function sendAnswer(
     });
     return;
   }
-  // Nobody reads the rest of this request, so the socket can't serve another.
-  if (last || !req.complete) res.setHeader('connection', 'close');
+  // Nobody reads a long rest of this request, so the socket can't serve another.
+  if (last || !(req.complete || isShort(req as IncomingMessage))) res.setHeader('connection', 'close');
   if (req.complete) res.writeHead(status).end(text);
   else answerBeforeBody(req as IncomingMessage, res, status, text);
 }

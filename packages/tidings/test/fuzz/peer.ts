@@ -14,7 +14,8 @@ export interface Attack {
   /** An answer, whole or as far as it came. @returns the claim of a stream that is open. */
   answered(request: FuzzRequest, answer: Checkable): Promise<Claim | undefined>;
   /**
-   * Why there is no answer to it. `ended`: the hub has ended a stream, and the socket with it, before it began. `error`:
+   * Why there is no answer to it. `ended`: the hub has ended a stream, and the socket with it, before it began; or it has refused a
+   * body of unknown length. `error`:
    * the code of the socket's error.
    */
   unanswered(request: FuzzRequest, why: Unanswered, error?: string): void;
@@ -35,10 +36,13 @@ export const ODD_PATIENCE = 50;
  * or one before it may have ended the socket.
  */
 export function whyUnanswered(
-  batch: readonly Pick<FuzzRequest, 'method' | 'isOdd'>[],
+  batch: readonly Pick<FuzzRequest, 'method' | 'framing' | 'isOdd'>[],
   n: number,
 ): Unanswered {
   if (batch[n]?.isOdd === true) return 'odd';
-  const mayEnd = batch.slice(0, n + 1).some(({ method }) => method === 'GET');
+  // A peer whose next requests are still being sent when a socket closes may lose the answers, too.
+  const mayEnd = batch
+    .slice(0, n + 1)
+    .some(({ method, framing }) => method === 'GET' || framing === 'chunked');
   return mayEnd ? 'ended' : 'closed';
 }
