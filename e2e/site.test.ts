@@ -70,6 +70,10 @@ test(
   { timeout: 20 * DEADLINE },
   async ({ newVisitor }) => {
     const reader = await newVisitor(origin, { viewport: phone });
+    // Each page would fetch all that it links to.
+    await reader.context.addInitScript(() => {
+      Object.defineProperty(navigator, 'connection', { value: { saveData: true } });
+    });
     const page = await reader.open('/');
     // Nothing moves while the checks look.
     await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type MarkdownRenderer, defineConfig } from 'vitepress';
+import { defineConfig } from 'vitepress';
 import { deadLinks } from './check-links.ts';
 import { groups } from './contents.ts';
 import { copyFiles, writeForMachines } from './for-machines.ts';
@@ -92,8 +92,14 @@ export default defineConfig({
   },
 });
 
+/** The part of VitePress's renderer that the search needs. */
+interface Renderer {
+  readonly options: { highlight?: unknown };
+  render(source: string, env: object): string;
+}
+
 /** The index has no use for the colours of code, which take most of a page's time. */
-function renderForSearch(source: string, env: object, md: MarkdownRenderer): string {
+function renderForSearch(source: string, env: object, md: Renderer): string {
   const { highlight } = md.options;
   md.options.highlight = null;
   try {
