@@ -151,7 +151,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
     [`${src}/node/slow-readers.integration.test.ts`, 'is dropped after the stall time, and no other peer is'],
     ['packages/tidings/test/change.test.ts', 'holds no more bytes after many unread changes than after one'],
   ],
-  'What your own functions throw': [
+  'Errors that your own functions throw': [
     [
       `${src}/node/stacks.integration.test.ts`,
       'an error of the app’s own function goes to the app: 500, and nothing left behind',
@@ -211,7 +211,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
     [`${server}/api.integration.test.ts`, 'for a topic that isn’t granted'],
     [`${server}/mercure.integration.test.ts`, 'must allow every topic of an update, or nobody gets it'],
   ],
-  "Whoever may not publish isn't": [
+  "The server doesn't read the body of": [
     [
       `${server}/attacks.integration.test.ts`,
       'of a body that only strangers send are refused before they arrive',
@@ -271,7 +271,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   "A peer's address is that": [
     [`${server}/attacks.integration.test.ts`, 'has the address of the socket, whatever X-Forwarded-For says'],
   ],
-  'Whatever strangers and publishers send': [
+  'Strangers and publishers can cost only': [
     [
       `${server}/attacks.integration.test.ts`,
       'of a body without end are cut off at the limit, and take no memory',
@@ -293,7 +293,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   'A URL Pattern is compared': [
     ['packages/server/src/mercure/url-pattern/url-pattern.test.ts', 'takes a bounded time with %s'],
   ],
-  'What a reload finds wrong': [
+  'A mistake in a reload': [
     [`${server}/reload.integration.test.ts`, 'a reload that is wrong changes nothing'],
     [
       `${server}/auth.integration.test.ts`,

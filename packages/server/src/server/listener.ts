@@ -20,7 +20,7 @@ export interface Listener {
    * @throws {TidingsError} `config/invalid`, `config/unreadable`.
    */
   prepare(settings: Settings): Promise<() => void>;
-  /** Lets go of HTTP/2 sessions, for which a server's `close` waits. What they are answering goes on to its end. */
+  /** Lets go of HTTP/2 sessions, for which a server's `close` waits. Answers under way go on to their end. */
   closeSessions(): void;
   close(): void;
 }

@@ -42,7 +42,7 @@ export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit
     },
     async publish(events, publication) {
       assertMayPublish([], publication.grant);
-      // Whatever the credential permits: a grant of `*` has none of these topics.
+      // No credential permits these: a grant of `*` has none of these topics.
       assertNotKept(events);
       assertMayPublish(events, publication.grant);
       if (publication.hasTagged !== true) assertUntagged(events);
