@@ -9,8 +9,17 @@ const RETRY = 200;
 /** Milliseconds after which the connection is replaced: a new one leads to the server that is now the master. */
 const RENEW_EVERY = 15_000;
 
+/** What an append has told. */
+export interface WakeUp {
+  readonly head: number;
+  readonly epoch: string;
+  /** The process that appended. */
+  readonly by: string;
+}
+
 export interface FollowOptions {
-  readonly catchUp: () => Promise<void>;
+  /** Called after each append, with the newest if that is known, and after a while without. */
+  readonly onWakeUp: (newest: WakeUp | undefined) => Promise<void>;
   /** Is given each new connection before it is used. */
   readonly onConnection: (connection: Connection) => Promise<void>;
   /** Milliseconds to wait for an answer. */
@@ -21,10 +30,10 @@ export interface Following {
   stop(): Promise<void>;
 }
 
-/** Waits for any process's appends on a connection of its own, and calls `catchUp` then and once a second. */
+/** Waits for any process's appends on a connection of its own. */
 export async function follow(
   store: Store,
-  { catchUp, onConnection, timeout }: FollowOptions,
+  { onWakeUp, onConnection, timeout }: FollowOptions,
 ): Promise<Following> {
   let connection: Connection | undefined = await store.connection.fork();
   let renewAt = performance.now() + RENEW_EVERY;
@@ -41,8 +50,9 @@ export async function follow(
           // Another server counts by its own clock.
           seen = '0';
         }
-        seen = (await waitAfter(seen)) ?? (seen === '$' ? '0' : seen);
-        if (!stopped) await catchUp();
+        const found = await waitAfter(seen);
+        seen = found?.id ?? (seen === '$' ? '0' : seen);
+        if (!stopped) await onWakeUp(found?.newest);
       } catch {
         // Publishers and readers learn of it from their own commands. A connection that got stuck is left behind.
         await connection?.close();
@@ -62,12 +72,12 @@ export async function follow(
     await onConnection(connection);
   }
 
-  /** @returns the id of the newest notification after that one, if one comes in time. */
-  async function waitAfter(seen: string): Promise<string | undefined> {
+  /** @returns the newest notification after that one, if one comes in time. */
+  async function waitAfter(seen: string): Promise<Notification | undefined> {
     // Redis takes whole milliseconds, and 0 for ever.
     const block = String(Math.max(1, Math.floor(Math.min(WAIT, timeout / 2))));
     const key = store.key('wake');
-    return idOf(await connection?.send(['XREAD', 'BLOCK', block, 'STREAMS', key, seen]));
+    return newestIn(await connection?.send(['XREAD', 'BLOCK', block, 'STREAMS', key, seen]));
   }
 
   function rest(): Promise<void> {
@@ -91,10 +101,23 @@ export async function follow(
   };
 }
 
-/** The id of the newest entry, wherever the protocol's version puts it; undefined if nothing came. */
-function idOf(reply: unknown): string | undefined {
-  if (typeof reply === 'string') return /^\d+-\d+$/.test(reply) ? reply : undefined;
+interface Notification {
+  readonly id: string;
+  readonly newest: WakeUp | undefined;
+}
+
+/** The newest entry, wherever the protocol's version puts it; undefined if nothing came. */
+function newestIn(reply: unknown): Notification | undefined {
   if (typeof reply !== 'object' || reply === null) return undefined;
   const values: readonly unknown[] = reply instanceof Map ? [...reply.values()] : Object.values(reply);
-  return values.map(idOf).findLast((id) => id !== undefined);
+  const [id, fields] = values;
+  if (typeof id === 'string' && /^\d+-\d+$/.test(id)) return { id, newest: toWakeUp(fields) };
+  return values.map(newestIn).findLast((found) => found !== undefined);
+}
+
+function toWakeUp(fields: unknown): WakeUp | undefined {
+  if (!Array.isArray(fields)) return undefined;
+  const valueOf = (name: string): unknown => fields[fields.indexOf(name) + 1];
+  const [head, epoch, by] = ['head', 'epoch', 'by'].map(valueOf);
+  return fields.includes('epoch') ? { head: Number(head), epoch: String(epoch), by: String(by) } : undefined;
 }
