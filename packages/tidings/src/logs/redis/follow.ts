@@ -9,8 +9,15 @@ const RETRY = 200;
 /** Milliseconds after which the connection is replaced: a new one leads to the server that is now the master. */
 const RENEW_EVERY = 15_000;
 
+/** What a notification says of the log: its epoch, and the seq of its newest event. */
+export interface Wake {
+  readonly epoch: string;
+  readonly head: number;
+}
+
 export interface FollowOptions {
-  readonly catchUp: () => Promise<void>;
+  /** Reads what is new. `wake`: as far as is known without asking. */
+  readonly catchUp: (wake: Wake | undefined) => Promise<void>;
   /** Is given each new connection before it is used. */
   readonly onConnection: (connection: Connection) => Promise<void>;
   /** Milliseconds to wait for an answer. */
@@ -41,8 +48,9 @@ export async function follow(
           // Another server counts by its own clock.
           seen = '0';
         }
-        seen = (await waitAfter(seen)) ?? (seen === '$' ? '0' : seen);
-        if (!stopped) await catchUp();
+        const notification = await waitAfter(seen);
+        seen = notification?.id ?? (seen === '$' ? '0' : seen);
+        if (!stopped) await catchUp(notification?.wake);
       } catch {
         // Publishers and readers learn of it from their own commands. A connection that got stuck is left behind.
         await connection?.close();
@@ -62,12 +70,12 @@ export async function follow(
     await onConnection(connection);
   }
 
-  /** @returns the id of the newest notification after that one, if one comes in time. */
-  async function waitAfter(seen: string): Promise<string | undefined> {
+  /** @returns the newest notification after that one, if one comes in time. */
+  async function waitAfter(seen: string): Promise<Notification | undefined> {
     // Redis takes whole milliseconds, and 0 for ever.
     const block = String(Math.max(1, Math.floor(Math.min(WAIT, timeout / 2))));
     const key = store.key('wake');
-    return idOf(await connection?.send(['XREAD', 'BLOCK', block, 'STREAMS', key, seen]));
+    return notificationOf(await connection?.send(['XREAD', 'BLOCK', block, 'STREAMS', key, seen]));
   }
 
   function rest(): Promise<void> {
@@ -91,10 +99,27 @@ export async function follow(
   };
 }
 
-/** The id of the newest entry, wherever the protocol's version puts it; undefined if nothing came. */
-function idOf(reply: unknown): string | undefined {
-  if (typeof reply === 'string') return /^\d+-\d+$/.test(reply) ? reply : undefined;
-  if (typeof reply !== 'object' || reply === null) return undefined;
+interface Notification {
+  readonly id: string;
+  /** Undefined when an epoch begins: then only reading can tell. */
+  readonly wake: Wake | undefined;
+}
+
+/** The newest entry, wherever the protocol's version puts it; undefined if nothing came. */
+function notificationOf(reply: unknown): Notification | undefined {
+  const texts = textsOf(reply);
+  const at = texts.findLastIndex((text) => /^\d+-\d+$/.test(text));
+  const [id, ...fields] = at === -1 ? [] : texts.slice(at);
+  if (id === undefined) return undefined;
+  const fieldOf = (name: string): string | undefined => fields[fields.indexOf(name) + 1];
+  const [epoch, head] = [fieldOf('epoch'), Number(fieldOf('head'))];
+  const isWhole = fields.includes('epoch') && fields.includes('head') && epoch !== undefined;
+  return { id, wake: isWhole ? { epoch, head } : undefined };
+}
+
+function textsOf(reply: unknown): readonly string[] {
+  if (typeof reply === 'string') return [reply];
+  if (typeof reply !== 'object' || reply === null) return [];
   const values: readonly unknown[] = reply instanceof Map ? [...reply.values()] : Object.values(reply);
-  return values.map(idOf).findLast((id) => id !== undefined);
+  return values.flatMap(textsOf);
 }

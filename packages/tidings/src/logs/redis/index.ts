@@ -12,7 +12,7 @@ import {
 import { type ClientOptions, clientOf, connectTo } from './clients.ts';
 import { type Connection, createConnection } from './connection.ts';
 import { confirm } from './durability.ts';
-import { follow } from './follow.ts';
+import { type Wake, follow } from './follow.ts';
 import { claim } from './lease.ts';
 import { openLog } from './open.ts';
 import { DEFAULT_RETENTION, DEFAULT_TAIL, type RedisLogOptions, assertRedisOptions } from './options.ts';
@@ -30,6 +30,8 @@ const SWEEP_STEP = 200;
 /** Milliseconds for which an append waits for earlier events of others that can’t be read, and between tries. */
 const PATIENCE = 2000;
 const REST = 100;
+/** Milliseconds for which a notification waits for the answer to this process's own append, of which it may be. */
+const OWN_ANSWER = 10;
 /** Milliseconds between trims by age. */
 const TRIM_EVERY = 1000;
 
@@ -68,6 +70,8 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   let sweptTo: string | undefined;
   /** How far the log's time is ahead of this process's. */
   let ahead = 0;
+  /** The append under way, or the last one. */
+  let writing: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
   const whileOpen = createWhileOpen(() => closing === undefined);
 
@@ -86,9 +90,13 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     patience: createPatience(Math.min(timeout, PATIENCE), REST),
   });
   const { tail } = follower;
-  const writer = new GroupWriter(write, MAX_GROUP);
+  const writer = new GroupWriter((events, lengths) => {
+    const written = write(events, lengths);
+    writing = written.catch(() => {});
+    return written;
+  }, MAX_GROUP);
   const appender = createWriter({ script, prefix, id, rules, retention, now: given.now, timeout });
-  const following = await follow(store, { catchUp: () => follower.catchUp(), onConnection, timeout }).catch(
+  const following = await follow(store, { catchUp: onWake, onConnection, timeout }).catch(
     async (error: unknown) => {
       await lease.release();
       await connection.close();
@@ -102,6 +110,17 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
       store.walks = newWalks();
     } else if (read.head >= state.head)
       state = { ...read, newestLoss: Math.max(state.newestLoss, read.newestLoss) };
+  }
+
+  /**
+   * Most notifications are of this process's own events. Reading them back would take three round trips, in which the
+   * events themselves would wait for their turn (`runs`).
+   */
+  async function onWake(wake: Wake | undefined): Promise<void> {
+    if (wake === undefined) return follower.catchUp();
+    const isRead = (): boolean => wake.epoch === tail.epoch && wake.head <= tail.head;
+    if (!isRead()) await settledWithin(writing, OWN_ANSWER);
+    if (!isRead()) await follower.catchUp();
   }
 
   /** A new connection may lead to another server than the one for commands. */
@@ -187,6 +206,13 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     catchUp: () => whileOpen(() => follower.catchUp()),
     close: () => (closing ??= close()),
   };
+}
+
+async function settledWithin(promise: Promise<unknown>, milliseconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
+  await Promise.race([promise, expired]);
+  clearTimeout(timer);
 }
 
 async function connect(given: RedisLogOptions, options: ClientOptions): Promise<Connection> {

@@ -670,7 +670,7 @@ if expiring then
   end
 end
 if state.head > headBefore then
-  redisCall('XADD', p .. 'wake', 'MAXLEN', 1, '*', 'head', text(state.head))
+  redisCall('XADD', p .. 'wake', 'MAXLEN', 1, '*', 'head', text(state.head), 'epoch', epoch)
 end
 if count > 0 then
   if writer ~= '' then
