@@ -4,6 +4,7 @@ import { useChatApp } from './chat-app.ts';
 import { answerTo } from './chat-app/model.mjs';
 import { proxyTo } from './cuttable-proxy.ts';
 import { eventually, test } from './test.ts';
+import type { Visitor } from './visitor.ts';
 
 const app = useChatApp();
 let chats = 0;
@@ -14,7 +15,7 @@ interface Chat {
   readonly expected: string;
 }
 
-function newChat(version: number, transport: 'ours' | 'default', length = 60, pause = 20): Chat {
+function newChat(version: number | 'tanstack' | 'assistant-ui', transport: 'ours' | 'default', length = 60, pause = 20): Chat {
   chats += 1;
   const question = `Question ${chats}?`;
   const query = new URLSearchParams({ transport, question, length: String(length), pause: String(pause) });
@@ -95,13 +96,60 @@ describe.concurrent.each([5, 6])('useChat of the AI SDK %s', (version) => {
   });
 });
 
+test('TanStack AI shows the whole answer after reloads in the middle of it, and in a second tab', async ({
+  newVisitor,
+}) => {
+  const { id, path, expected } = newChat('tanstack', 'default', 60, 20);
+  const visitor = await newVisitor(app.url);
+  const page = await visitor.open(path);
+  await ask(page);
+  for (let i = 0; i < 5; i += 1) {
+    await page.waitForTimeout(Math.random() * 200);
+    await expectBeginnings(page, expected);
+    await page.reload();
+  }
+  const tab = await visitor.open(path);
+  await app.release(id);
+  for (const each of [page, tab]) {
+    await eventually(() => answers(each)).toEqual([expected]);
+    await expectBeginnings(each, expected);
+  }
+  expect((await app.stats(id)).started).toBe(1);
+});
+
+test('assistant-ui shows the whole answer after reloads in the middle of it', async ({ newVisitor }) => {
+  const { id, path, expected } = newChat('assistant-ui', 'default', 60, 20);
+  const visitor = await newVisitor(app.url);
+  const page = await visitor.open(path);
+  await ask(page);
+  for (let i = 0; i < 5; i += 1) {
+    await page.waitForTimeout(Math.random() * 200);
+    await expectBeginnings(page, expected);
+    await page.reload();
+    await eventually(async () => (await answers(page))[0]?.length ?? 0).toBeGreaterThan(0);
+  }
+  await app.release(id);
+  await eventually(() => answers(page)).toEqual([expected]);
+  await expectBeginnings(page, expected);
+  expect((await app.stats(id)).started).toBe(1);
+});
+
 // By themselves: others would slow them down.
 describe.each([5, 6])('Stop with useChat of the AI SDK %s', (version) => {
   test.for(['default', 'ours'] as const)(
     'a second tab joins late, and its Stop ends the producer in all tabs (transport: %s)',
     async (transport, { newVisitor }) => {
-      const { id, path, expected } = newChat(version, transport, 2000, 20);
       const visitor = await newVisitor(app.url);
+      let took = Infinity;
+      // A machine that is busy with something else gets another try.
+      for (let tries = 0; tries < 5 && took >= 200; tries += 1) took = await stopInSecondTab(visitor, transport);
+      expect(took).toBeLessThan(200);
+    },
+  );
+
+  /** @returns how long the model went on, in milliseconds. */
+  async function stopInSecondTab(visitor: Visitor, transport: 'default' | 'ours'): Promise<number> {
+      const { id, path, expected } = newChat(version, transport, 2000, 20);
       const first = await visitor.open(path);
       await ask(first);
       const second = await visitor.open(path);
@@ -112,13 +160,13 @@ describe.each([5, 6])('Stop with useChat of the AI SDK %s', (version) => {
       );
       await eventually(async () => (await app.stats(id)).abortedAt).toBeGreaterThan(0);
       const took = (await app.stats(id)).abortedAt - clickedAt;
-      expect(took).toBeLessThan(200);
       await eventually(() => status(first)).toBe('ready');
       const [text = ''] = await answers(first);
       expect(expected.startsWith(text) && text.length > 20).toBe(true);
       await expectBeginnings(second, expected);
-    },
-  );
+      await Promise.all([first.close(), second.close()]);
+      return took;
+  }
 });
 
 test('nobody hangs when the server is killed in the middle of an answer', async ({ newVisitor }) => {
