@@ -121,13 +121,13 @@ test('onEnd is called once, also if the log fails to take down that it was', asy
   const { source } = await begin();
   let refused = 0;
   state.refuses = (events) => {
-    const isRefused = events.some(({ data }) => data.includes('"handedOver":true')) && refused < 12;
+    const isRefused = events.some(({ data }) => data.includes('"handedOver":true')) && refused < 5;
     if (isRefused) refused += 1;
     return isRefused;
   };
   source.push('a');
   source.finish();
   await pass(10_000);
-  expect(refused).toBe(12);
+  expect(refused).toBe(5);
   expect(onEnd).toHaveBeenCalledTimes(1);
 });
