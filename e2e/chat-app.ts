@@ -84,7 +84,10 @@ export function useChatApp(): ChatApp {
 /** The page with the AI SDK of this version. */
 function bundleUseChat(version: number, folder: string): Promise<void> {
   const alias = { ai: `ai${version}`, '@ai-sdk/react': `ai-react${version}` };
-  return bundlePage('page', folder, String(version), { resolve: { alias }, define: { VERSION: String(version) } });
+  return bundlePage('page', folder, String(version), {
+    resolve: { alias },
+    define: { VERSION: String(version) },
+  });
 }
 
 interface PageOptions {

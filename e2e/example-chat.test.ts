@@ -126,7 +126,10 @@ describe('a server that stays', () => {
     { device: 'desktop', size: { viewport: { width: 1280, height: 800 } } },
     { device: 'phone', size: { viewport: { width: 375, height: 740 }, isMobile: true, hasTouch: true } },
   ] as { device: string; size: VisitorOptions }[])('on a $device', ({ device, size }) => {
-    test('it fits the window and is accessible, in light and dark colours', async ({ newVisitor, expect }) => {
+    test('it fits the window and is accessible, in light and dark colours', async ({
+      newVisitor,
+      expect,
+    }) => {
       const ann: Visitor = await newVisitor(app.url, size);
       const page = await ann.open('/');
       await page.getByRole('heading', { name: 'Ask the sea something' }).waitFor();

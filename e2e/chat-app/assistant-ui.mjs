@@ -2,11 +2,7 @@
 import { createElement as h, useEffect, useMemo } from 'react';
 import { createRoot } from 'react-dom/client';
 import { AssistantRuntimeProvider, MessagePrimitive, ThreadPrimitive } from '@assistant-ui/react';
-import {
-  AssistantChatTransport,
-  createResumableSessionStorage,
-  useChatRuntime,
-} from '@assistant-ui/react-ai-sdk';
+import { AssistantChatTransport, createResumableSessionStorage, useChatRuntime } from '@assistant-ui/ai-sdk';
 
 const chat = location.pathname.split('/').at(-1);
 const question = new URLSearchParams(location.search).get('question') ?? 'What?';

@@ -68,8 +68,7 @@ export function mountPorts(app, hub, statsOf) {
     }),
   );
 
-  const contextOf = (chat) =>
-    createResumableStreamContext({ store: assistantUiStore(hub, { scope: chat }) });
+  const contextOf = (chat) => createResumableStreamContext({ store: assistantUiStore(hub, { scope: chat }) });
   const streamOf = (body, streamId) =>
     new Response(body, {
       headers: { 'content-type': 'text/event-stream', [RESUMABLE_STREAM_ID_HEADER]: streamId },

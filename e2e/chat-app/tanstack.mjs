@@ -28,4 +28,6 @@ const client = new ChatClient({
   onStatusChange: (status) => (document.getElementById('status').textContent = status),
 });
 show(client.getMessages());
+// As a framework's hook does when it is mounted: a run that was going on is joined again.
+client.attach();
 document.getElementById('send').addEventListener('click', () => void client.sendMessage(question));

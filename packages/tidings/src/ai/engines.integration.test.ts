@@ -246,23 +246,22 @@ describe.runIf(hasRedis)('a Redis that goes away in the middle of an answer', ()
     return { server, open, source, send, run, viewer, saved, seen: () => seen };
   }
 
-  test.each([
-    'the run',
-    'the beginning of the run',
-    'the empty log',
-  ] as const)('costs nothing if it is back in time with %s', async (keeps) => {
-    const { server, open, source, send, run, viewer, saved } = await begin(DEADLINE, keeps);
-    await server.kill();
-    source.push(...chunks.slice(30, 45));
-    await server.start();
-    await send(45, 60);
-    source.finish();
-    expect(await viewer).toBe('done');
-    const late = start(await open(), { lease: 60_000 });
-    const found = (await late.runs.find('c')) as Run;
-    for (const each of [run, found]) expect(await textOf(each)).toEqual({ text: whole, end: 'done' });
-    await until(() => expect(saved).toEqual([`done: ${whole}`]));
-  });
+  test.each(['the run', 'the beginning of the run', 'the empty log'] as const)(
+    'costs nothing if it is back in time with %s',
+    async (keeps) => {
+      const { server, open, source, send, run, viewer, saved } = await begin(DEADLINE, keeps);
+      await server.kill();
+      source.push(...chunks.slice(30, 45));
+      await server.start();
+      await send(45, 60);
+      source.finish();
+      expect(await viewer).toBe('done');
+      const late = start(await open(), { lease: 60_000 });
+      const found = (await late.runs.find('c')) as Run;
+      for (const each of [run, found]) expect(await textOf(each)).toEqual({ text: whole, end: 'done' });
+      await until(() => expect(saved).toEqual([`done: ${whole}`]));
+    },
+  );
 
   test('makes it fail if it stays away for longer than the log waits, which every viewer is told', async () => {
     const { server, source, viewer, run, saved, seen } = await begin(300, 'the run');

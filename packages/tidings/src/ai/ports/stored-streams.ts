@@ -4,7 +4,14 @@ import type { Hub } from '../../hub/hub.ts';
 import { type RunsGateway, runsGatewayOf } from '../../hub/runs-gateway.ts';
 import { RUNS_PREFIX } from '../../protocol/matcher.ts';
 import { createError } from '../../protocol/errors.ts';
-import { type Checks, aNumber, aString, anObjectWith, assertOptions, invalidOption } from '../../protocol/options.ts';
+import {
+  type Checks,
+  aNumber,
+  aString,
+  anObjectWith,
+  assertOptions,
+  invalidOption,
+} from '../../protocol/options.ts';
 import { TidingsError } from '../../protocol/tidings-error.ts';
 import { encodeName } from '../names.ts';
 import { closing } from '../records.ts';
