@@ -5,7 +5,7 @@ import { DEADLINE } from './scripts/deadline.ts';
 
 const library = fileURLToPath(new URL('packages/tidings/src/', import.meta.url));
 
-// Tests run on the sources, so that a change needs no build and a stack trace names the right line. What a
+// Tests run on the sources: a change needs no build, and a stack trace names the right line. What a
 // user gets (dist, through `exports`) is what the snippets, the browser tests and `npm run check` run on.
 const alias = [
   { find: /^tidings$/, replacement: `${library}index.ts` },
@@ -30,7 +30,7 @@ export default defineConfig({
     // Two even on two cores: most tests wait for sockets, timers and other processes.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     reporters: ['default', './scripts/summary-reporter.ts'],
-    // Whatever breaks them all must not take hours in CI, where each waits out its deadline.
+    // A mistake that breaks them all must not take hours in CI, where each waits out its deadline.
     bail: process.env['CI'] === 'true' ? 30 : 0,
     projects: [
       {

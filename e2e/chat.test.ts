@@ -33,7 +33,7 @@ const status = (page: Page): Promise<string | null> => page.locator('#status').t
 const seen = (page: Page): Promise<string[]> =>
   page.evaluate(() => (globalThis as unknown as { seen: string[] }).seen);
 
-/** Whatever the page showed, it was a beginning of the answer. */
+/** The page showed nothing but beginnings of the answer. */
 async function expectBeginnings(page: Page, expected: string): Promise<void> {
   for (const text of await seen(page)) expect(expected.startsWith(text)).toBe(true);
 }
@@ -191,7 +191,7 @@ test('nobody hangs when the server is killed in the middle of an answer', async 
     const [text = ''] = await answers(page);
     expect(expected.startsWith(text) && text.length > 0).toBe(true);
     await expectBeginnings(page, expected);
-    // What was written is saved, and there after a reload.
+    // The text so far is saved, and there after a reload.
     await eventually(async () => (await app.stats(id)).saved).toBe(1);
     await other.reload();
     await eventually(async () => (await answers(other))[0]?.length ?? 0).toBeGreaterThanOrEqual(text.length);

@@ -30,7 +30,7 @@ test('two pages whose server is killed say so, and catch up with what was posted
     for (const page of pages) await page.getByTestId('post').filter({ hasText: text }).waitFor();
   };
 
-  await film.take('$ npm start\nserving http://localhost:3000', 1600);
+  await film.take('$ npm start\nThe live app: http://localhost:3000', 1600);
   await ann.post('Good morning. The herring boats are in.');
   await shows('Good morning');
   await film.take('', 1800);
@@ -42,7 +42,7 @@ test('two pages whose server is killed say so, and catch up with what was posted
   const release = await Promise.all(pages.map(holdStream));
   await app.start();
   await bob.post('Posted while both pages were away.');
-  await film.take('\n$ npm start\nserving http://localhost:3000\n\n$ curl … /posts\n201 Created', 2200);
+  await film.take('\n$ npm start\nThe live app: http://localhost:3000\n\n$ curl … /posts\n201 Created', 2200);
 
   for (const letThrough of release) letThrough();
   await shows('while both pages were away');

@@ -1,6 +1,10 @@
-import axe from 'axe-core';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { eventually } from './test.ts';
+
+const checker = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** The words of the indicator in the top bar. */
 export function statusLabel(page: Page): Promise<string> {
@@ -18,11 +22,11 @@ export async function untilLive(page: Page): Promise<void> {
  * @param without names of rules not to look at
  */
 export async function accessibilityProblems(page: Page, without: readonly string[] = []): Promise<string[]> {
-  await page.evaluate(axe.source);
+  await page.evaluate(checker);
   const { violations } = await page.evaluate((names) => {
-    const { axe: checker } = globalThis as unknown as { axe: typeof axe };
+    const { axe: inPage } = globalThis as unknown as { axe: typeof axe };
     const rules = Object.fromEntries(names.map((name) => [name, { enabled: false }]));
-    return checker.run(document, { resultTypes: ['violations'], rules });
+    return inPage.run(document, { resultTypes: ['violations'], rules });
   }, without);
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary ?? ''}`),

@@ -1,5 +1,5 @@
 // The server as one file: `npm run bundle` writes release/tidings.mjs. It holds everything but lmdb, which has a part in
-// C++: with `npm install lmdb` beside it, it keeps events on disk; without, in memory, Redis or PostgreSQL.
+// C++: with `npm install lmdb` next to it, it keeps events on disk; without, in memory, Redis or PostgreSQL.
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';

@@ -17,7 +17,7 @@ const SUBJECTS = {
   hijack: 'tidings, hijack',
 };
 
-/** What is known of each subject, such as `tidings.cpu`. @type {Record<string, Pick<Row, 'suite' | 'params' | 'metric'>>} */
+/** The measured quantities of each subject, such as `tidings.cpu`. @type {Record<string, Pick<Row, 'suite' | 'params' | 'metric'>>} */
 const METRICS = {
   /** One delivery, in µs. */
   cpu: { suite: 'fanout', params: { connections: 10_000 }, metric: 'server cpu' },

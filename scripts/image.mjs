@@ -1,4 +1,4 @@
-// Packs the packages and lays them beside the Dockerfile: a folder to build the server's image from, with any tool.
+// Packs the packages and puts them next to the Dockerfile: a folder to build the server's image from, with any tool.
 //   npm run image                       # prints the folder
 //   docker build -t tidings:local "$(npm run --silent image)"
 import { copyFileSync, rmSync } from 'node:fs';

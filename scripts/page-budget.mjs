@@ -1,4 +1,4 @@
-// What a page of the live app costs its visitor: bytes and requests, first paint, first event. Exits with 1 if a budget
+// The cost of a page of the live app to its visitor: bytes and requests, first paint, first event. Exits with 1 if a budget
 // is exceeded. Needs the build, and Chromium.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -3,7 +3,7 @@ import { execSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 
 rmSync('dist', { recursive: true, force: true });
-// What says that it is built may stand beside it: nothing would be built again.
+// The record of the last build may still be there: tsc would build nothing again.
 rmSync('tsconfig.tsbuildinfo', { force: true });
 // Standard output is npm's, which may be asked for JSON there. npm has put node_modules/.bin on the PATH.
 execSync('tsc -b', { stdio: ['ignore', 2, 2] });

@@ -151,7 +151,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
     [`${src}/node/slow-readers.integration.test.ts`, 'is dropped after the stall time, and no other peer is'],
     ['packages/tidings/test/change.test.ts', 'holds no more bytes after many unread changes than after one'],
   ],
-  'What your own functions throw': [
+  'Errors that your own functions throw': [
     [
       `${src}/node/stacks.integration.test.ts`,
       'an error of the app’s own function goes to the app: 500, and nothing left behind',
@@ -168,7 +168,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   'In development mode it listens': [
     [
       `${server}/commands.integration.test.ts`,
-      'the commands that serve prints work, and a token made beside it does, too',
+      'the commands that serve prints work, and a token made in the same folder does, too',
     ],
     [`${server}/commands.integration.test.ts`, 'refuses to run %s'],
   ],
@@ -211,7 +211,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
     [`${server}/api.integration.test.ts`, 'for a topic that isn’t granted'],
     [`${server}/mercure.integration.test.ts`, 'must allow every topic of an update, or nobody gets it'],
   ],
-  "Whoever may not publish isn't": [
+  "The server doesn't read the body of": [
     [
       `${server}/attacks.integration.test.ts`,
       'of a body that only strangers send are refused before they arrive',
@@ -250,8 +250,15 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   'That includes failing webhooks': [
     [
       `${operation}/webhooks/webhooks.integration.test.ts`,
-      'are given up after as many attempts as the hook has, which the log says without the URL’s query',
+      'are given up after as many attempts as the hook has, which the log says with no more of the URL than its origin',
     ],
+  ],
+  'The configuration that it prints': [
+    [
+      'packages/server/src/config/settings.test.ts',
+      'that may hold secrets are refused without quoting them: %s=%s',
+    ],
+    ['packages/server/src/config/settings.test.ts', 'show the URL %s as %s'],
   ],
   'The internal port shows events': [
     [`${operation}/operation.integration.test.ts`, 'needs its token, whatever is asked for'],
@@ -264,12 +271,15 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   "A peer's address is that": [
     [`${server}/attacks.integration.test.ts`, 'has the address of the socket, whatever X-Forwarded-For says'],
   ],
-  'Whatever strangers and publishers send': [
+  'Strangers and publishers can cost only': [
     [
       `${server}/attacks.integration.test.ts`,
       'of a body without end are cut off at the limit, and take no memory',
     ],
-    [`${server}/attacks.integration.test.ts`, 'are given up: %s'],
+    [
+      `${server}/attacks.integration.test.ts`,
+      'are given up at both ports: headers and bodies that come too slowly, and a peer that says nothing',
+    ],
     [
       `${server}/attacks.integration.test.ts`,
       'a publisher that floods is held at its rate, and others are not',
@@ -283,7 +293,7 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
   'A URL Pattern is compared': [
     ['packages/server/src/mercure/url-pattern/url-pattern.test.ts', 'takes a bounded time with %s'],
   ],
-  'What a reload finds wrong': [
+  'A mistake in a reload': [
     [`${server}/reload.integration.test.ts`, 'a reload that is wrong changes nothing'],
     [
       `${server}/auth.integration.test.ts`,

@@ -1,5 +1,6 @@
 // Makes the live app ready to run, for `npm start`: installs what it needs on a fresh clone, and builds what has changed.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -17,23 +18,26 @@ const INSTALL = [
   '--no-fund',
 ];
 /** Without checking types, which `npm run build` does: for that, the types of every framework would have to be here. */
-const COMPILE = ['-b', '--noCheck', 'packages/tidings', 'examples/live'];
+const COMPILE = [`${root}node_modules/typescript/bin/tsc`, '-b', '--noCheck'];
+const BUILD_PAGES = [`${root}node_modules/vite/bin/vite.js`, 'build'];
 
-/** What the pages are made of; the library as it was built. */
+/** Sources of the pages; of the library, as it was built. */
 const PARTS_OF_PAGES = [
   ...[`${live}src/pages`, `${live}src/shared`, `${live}vite.config.ts`, `${live}package.json`],
   ...[`${root}packages/tidings/dist`, `${root}package-lock.json`],
 ];
 
-if (!existsSync(`${root}node_modules`)) run('npm', INSTALL);
-run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, ...COMPILE]);
-if (PARTS_OF_PAGES.some((part) => changedAt(part) > builtAt()))
-  run('npm', ['run', 'build', '-w', '@tidings/live']);
+if (!existsSync(`${root}node_modules`)) await run('npm', INSTALL);
+await run(process.execPath, [...COMPILE, 'packages/tidings']);
+await Promise.all([
+  run(process.execPath, [...COMPILE, 'examples/live/src/server']),
+  PARTS_OF_PAGES.some((part) => changedAt(part) > builtAt()) && run(process.execPath, BUILD_PAGES, live),
+]);
 
-/** @param {string} program @param {readonly string[]} args */
-function run(program, args) {
-  const { status, error } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
-  if (error !== undefined) throw error;
+/** Ends this process, too, if the program fails. @param {string} program @param {readonly string[]} args @param {string} cwd */
+async function run(program, args, cwd = root) {
+  const child = spawn(program, args, { cwd, stdio: 'inherit' });
+  const [status] = await once(child, 'exit');
   if (status !== 0) process.exit(status ?? 1);
 }
 

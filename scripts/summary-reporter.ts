@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
-import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
+import type { Reporter, SerializedError, TestCase, TestModule, Vitest } from 'vitest/node';
 
 /**
  * Ends a run with a list of skipped tests and the reasons. A run without tests fails, and with `CI=true` so does one
@@ -16,7 +16,7 @@ export default class SummaryReporter implements Reporter {
     this.filtered = vitest.config.testNamePattern !== undefined;
   }
 
-  onTestRunEnd(modules: readonly TestModule[]): void {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const skipped = tests.filter((test) => test.result().state === 'skipped');
     const passed = tests.filter((test) => test.result().state === 'passed').length;
@@ -30,14 +30,17 @@ export default class SummaryReporter implements Reporter {
       ...modules
         .filter((module) => module.state() === 'failed' && module.errors().length > 0)
         .map((module) => describeFailure(module.relativeModuleId, module.errors())),
+      ...unhandledErrors.map((error) => describeFailure('outside of the tests', [error])),
     ];
-    const failed = failures.length;
-
     if (!this.filtered) {
       for (const line of describeSkipped(skipped)) console.log(line);
-      if (skipped.length > 0 && process.env['CI'] === 'true')
-        fail('Skipped tests fail the run, because CI=true.');
+      if (skipped.length > 0 && process.env['CI'] === 'true') {
+        const message = 'Skipped tests fail the run, because CI=true.';
+        fail(message);
+        failures.push(message);
+      }
     }
+    const failed = failures.length;
     if (passed + failed === 0) fail('No test ran.');
     const file = process.env['TEST_COUNTS_FILE'];
     if (file !== undefined) {

@@ -32,7 +32,7 @@ function anchorsOf(source: string): Set<string> {
   return anchors;
 }
 
-/** What is wrong with a relative link, or with a link to a heading. */
+/** The fault of a relative link, or of a link to a heading. */
 function problemOf(source: string, link: string): string | undefined {
   if (/^[a-z][a-z+.-]*:/i.test(link)) return URL.canParse(link) ? undefined : 'is no URL';
   const [path = '', hash] = link.split('#', 2);

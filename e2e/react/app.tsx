@@ -81,7 +81,7 @@ const parts: Readonly<Record<string, () => ReactNode>> = {
 };
 
 declare global {
-  /** What the test calls: which components there are, by unique names such as `latest-2`. */
+  /** The test's handle on the page: it sets which components there are, by unique names such as `latest-2`. */
   var show: (names: readonly string[]) => void;
   /** Whether there is a provider. */
   var provide: (there: boolean) => void;

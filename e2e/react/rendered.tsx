@@ -1,4 +1,4 @@
-// What a server sends: the same app, as text.
+// The same app rendered to text, as a server sends it.
 import { renderToString } from 'react-dom/server';
 import { App } from './app.tsx';
 

@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 import { defineConfig } from 'vite';
 import type { Plugin } from 'vite';
 import { NOT_FOUND_PAGE, PAGES } from './src/shared/api.ts';
@@ -29,24 +31,29 @@ function shell(): Plugin {
 const COMPRESSIBLE = /\.(?:css|html|js|svg)$/;
 /** Smaller files fit one packet as they are. */
 const WORTH_IT = 1000;
+/** Once its compressed form is there, `npm start` takes the build for complete. */
+const LAST = 'index.html';
 
 /** Stores files in compressed form, too: once here, instead of with every request. */
 function compress(folder: string): Plugin {
   return {
     name: 'compress',
-    closeBundle() {
-      const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) =>
-        join(folder, file),
-      );
-      for (const file of files) {
-        if (!COMPRESSIBLE.test(file) || statSync(file).size < WORTH_IT) continue;
-        const bytes = readFileSync(file);
-        const params = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY };
-        writeFileSync(`${file}.br`, brotliCompressSync(bytes, { params }));
-        writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }));
-      }
+    async closeBundle() {
+      const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+      const others = files.filter((file) => file !== LAST);
+      await Promise.all(others.map((file) => storeCompressed(join(folder, file))));
+      await storeCompressed(join(folder, LAST));
     },
   };
+}
+
+async function storeCompressed(file: string): Promise<void> {
+  if (!COMPRESSIBLE.test(file)) return;
+  const bytes = await readFile(file);
+  if (bytes.length < WORTH_IT) return;
+  const params = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY };
+  await writeFile(`${file}.br`, await promisify(brotliCompress)(bytes, { params }));
+  await writeFile(`${file}.gz`, await promisify(gzip)(bytes, { level: 9 }));
 }
 
 export default defineConfig({
@@ -60,6 +67,7 @@ export default defineConfig({
     target: ['chrome123', 'firefox121', 'safari17.5'],
     // The security policy allows no data: URLs for fonts.
     assetsInlineLimit: 0,
+    reportCompressedSize: false,
     modulePreload: { polyfill: false },
     rolldownOptions: { input: [...Object.values(PAGES), NOT_FOUND_PAGE].map((file) => join(root, file)) },
   },

@@ -1,4 +1,4 @@
-// What programs read instead of HTML: https://llmstxt.org. Each page is there as Markdown under its own address with `.md`.
+// Text for programs, which read it instead of HTML: https://llmstxt.org. Each page is there as Markdown under its own address with `.md`.
 import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { addressOf, pageOf, root } from './pages.ts';

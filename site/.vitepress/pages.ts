@@ -1,4 +1,4 @@
-// Which files of the repository are pages of the site, and under which address.
+// The files of the repository that are pages of the site, and their addresses.
 import { existsSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';

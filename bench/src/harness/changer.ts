@@ -11,6 +11,7 @@ export async function openChanger(port: number): Promise<Changer> {
   const url = `http://127.0.0.1:${port}/events?topic=changes`;
   const request = get(url, { agent: false, headers: { accept: 'text/event-stream' } });
   const [response] = (await once(request, 'response')) as [IncomingMessage];
+  if (response.statusCode !== 200) throw new Error(`The connection was answered ${response.statusCode}.`);
   const who = await readWelcome(response);
   // A reader that stops reading would fall behind.
   response.resume();

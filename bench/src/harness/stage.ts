@@ -22,7 +22,7 @@ export interface Setting {
 }
 
 /** Thousands of handshakes take their time. */
-const OPEN_TIMEOUT = 180_000;
+export const OPEN_TIMEOUT = 180_000;
 
 /** Starts the subject anew, connects to it, and leaves nothing behind. */
 export async function onStage<T>(

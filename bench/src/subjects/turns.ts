@@ -16,7 +16,7 @@ const topics = [{ match: 'board', state: true }];
 const hub = createHub({
   log: path === undefined ? memoryLog({ retention, topics }) : lmdbLog({ path, retention, topics }),
   // More than a server on the open internet allows: this shows that even that makes no turn long.
-  limits: { patternsPerConnection: 100 },
+  limits: { connections: Infinity, patternsPerConnection: 100 },
   replay: { events: Infinity, bytes: Infinity },
   catchUpShare: 1,
 });

@@ -11,7 +11,7 @@ const MIB = 1_048_576;
 /** Events a second: few enough for a compression of each event for each connection. */
 const RATE = 2;
 const TIMEOUT = 120_000;
-/** All has come if nothing has for so many looks, each 20 ms after the one before. */
+/** All has come if all connections have the same, and nothing has come for so many looks, each 20 ms after the one before. */
 const QUIET = 10;
 
 const reference = nodeSubject('tidings, no compression', 'subjects/tidings.js');
@@ -60,8 +60,6 @@ async function measureAt(bench: Bench, stage: Stage, check: CheckReader, size: n
     await until('an event decoded', () => check.events() >= wanted, TIMEOUT);
     const counts = await settle(load);
     if (check.events() !== wanted) throw new Error(`${check.events() - wanted} events too many.`);
-    if (counts.least !== counts.most)
-      throw new Error(`Connections got ${counts.least} to ${counts.most} bytes.`);
     return counts;
   };
   await send(4);
@@ -78,15 +76,18 @@ async function measureAt(bench: Bench, stage: Stage, check: CheckReader, size: n
   } as const;
 }
 
-/** Waits until no more bytes come. */
+/** Waits until each connection has the same number of bytes, and no more come. */
 async function settle(load: Load): Promise<Counts> {
   let counts = await load.report();
   let quiet = 0;
-  await until('no more bytes', async () => {
+  const isSettled = async (): Promise<boolean> => {
     const before = counts.received;
     counts = await load.report();
     quiet = counts.received === before ? quiet + 1 : 0;
-    return quiet === QUIET;
+    return quiet >= QUIET && counts.least === counts.most;
+  };
+  await until('no more bytes, and as many on each connection', isSettled, TIMEOUT).catch((cause: unknown) => {
+    throw new Error(`Connections got ${counts.least} to ${counts.most} bytes.`, { cause });
   });
   return counts;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Stage, onStage, untilConnected } from '../harness/stage.ts';
+import { OPEN_TIMEOUT, type Stage, onStage, untilConnected } from '../harness/stage.ts';
 import { hijacked, resWriteLoop, subjects, tidings } from '../subjects/index.ts';
 import type { Bench, Suite } from '../harness/suite.ts';
 import { residentBytes } from '../harness/usage.ts';
@@ -40,7 +40,7 @@ export async function measureIdle(bench: Bench, stage: Stage, connections: numbe
   await load.close();
   await untilConnected(server, 0);
   const before = await weigh(stage, settle);
-  await load.open({ port: server.port, path: server.path, count: connections });
+  await load.open({ port: server.port, path: server.path, count: connections }, OPEN_TIMEOUT);
   await untilConnected(server, connections);
   const idle = await weigh(stage, settle);
   const metrics = perConnection('', before, idle, connections);

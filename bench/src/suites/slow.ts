@@ -12,7 +12,7 @@ const MIB = 1_048_576;
 export const slow: Suite = {
   name: 'slow',
   about:
-    `${RATE} events of ${SIZE} bytes a second to readers, beside others that have stopped reading or beside none, ` +
+    `${RATE} events of ${SIZE} bytes a second to readers, with others that have stopped reading or without, ` +
     'measured at the same age of the server, once the kernel’s buffers are full. Memory is what the hub has besides ' +
     'the log. Then the stalled ones read on, and have to get every event, in order. Ratios are to no stalled readers.',
   reference: { params: { stalled: 0 } },

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { runCli } from './cli/run.ts';
 
-// A reader such as `head` has what it wanted.
+// A reader such as `head` wants no more.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;

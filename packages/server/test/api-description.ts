@@ -31,7 +31,7 @@ export class ApiDescription {
     this.#ajv.addSchema({ ...api, $id: 'https://tidings.test/openapi.json' });
   }
 
-  /** What is wrong with the description itself. */
+  /** Mistakes of the description itself. */
   async errors(): Promise<readonly unknown[]> {
     const { valid, errors } = await new Validator().validate(structuredClone(this.#api));
     return valid ? [] : [errors].flat();

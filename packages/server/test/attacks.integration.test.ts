@@ -8,6 +8,7 @@ import { SECRET, type Started, startServer, tokenFor } from './server-process.ts
 let server: Started;
 let token: string;
 let port: number;
+let internalPort: number;
 
 beforeAll(async () => {
   server = await startServer({
@@ -26,10 +27,11 @@ beforeAll(async () => {
   });
   token = await tokenFor('publisher', { publish: ['*'] });
   port = Number(new URL(server.publicUrl).port);
+  internalPort = Number(new URL(server.internalUrl).port);
 });
 afterAll(() => server.stop());
 
-/** What is left of the server after an attack: it answers, and nothing failed. */
+/** After an attack: the server answers, and nothing failed. */
 async function expectUnharmed(): Promise<void> {
   const reply = await ask(`${server.publicUrl}/openapi.json`);
   expect(reply.status).toBe(200);
@@ -38,8 +40,12 @@ async function expectUnharmed(): Promise<void> {
 }
 
 /** Sends these bytes as they are. @returns all that comes back until the server hangs up. */
-async function exchange(...pieces: readonly string[]): Promise<string> {
-  const client = await RawClient.connect(port);
+function exchange(...pieces: readonly string[]): Promise<string> {
+  return exchangeAt(port, pieces);
+}
+
+async function exchangeAt(at: number, pieces: readonly string[]): Promise<string> {
+  const client = await RawClient.connect(at);
   for (const piece of pieces) client.send(piece);
   client.read();
   await client.closed();
@@ -81,13 +87,45 @@ describe('bytes that are no polite request', () => {
     await expectUnharmed();
   });
 
+  test('are given up at both ports: headers and bodies that come too slowly, and a peer that says nothing', async () => {
+    const order = (authorization: string) =>
+      `POST /admin/v1/publish HTTP/1.1\r\nHost: x\r\n${authorization}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{`;
+    // All at once, since each takes as long as the server's patience.
+    const answers = await Promise.all([
+      ...[port, internalPort].map((at) => exchangeAt(at, ['GET / HTTP/1.1\r\nHost: x\r\nX-A: '])),
+      exchangeAt(port, [`${post(['Content-Length: 100'])}{`]),
+      exchangeAt(internalPort, [order('Authorization: Bearer an-admin-token-of-the-tests\r\n')]),
+      ...[port, internalPort].map((at) => exchangeAt(at, [])),
+    ]);
+    for (const answer of answers) {
+      expect(answer.slice(0, 12)).toBe('HTTP/1.1 408');
+      expect(answer).toContain('request/timeout');
+    }
+    await expectUnharmed();
+  });
+
   test.each([
-    ['a body that comes too slowly', () => `${post(['Content-Length: 100'])}{`],
-    ['headers that come too slowly', () => 'GET / HTTP/1.1\r\nHost: x\r\nX-A: '],
-  ])('are given up: %s', async (_name, bytes) => {
-    const answer = await exchange(bytes());
-    expect(answer.slice(0, 12)).toBe('HTTP/1.1 408');
-    expect(answer).toContain('request/timeout');
+    [
+      'a body of a stranger',
+      'POST /admin/v1/publish HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n',
+      '401',
+    ],
+    [
+      'a token in the query',
+      'GET /admin/v1/stats?token=an-admin-token-of-the-tests HTTP/1.1\r\nHost: x\r\n\r\n',
+      '401',
+    ],
+    ['one long header', `GET /metrics HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, '431'],
+    ['a path out of the console', 'GET /console/../../package.json HTTP/1.1\r\nHost: x\r\n\r\n', '404'],
+    ['an encoded path out of it', 'GET /console/%2e%2e%2fmain.js HTTP/1.1\r\nHost: x\r\n\r\n', '404'],
+    ['no HTTP', '\u0016\u0003\u0001\u0002\u0000\u0001\r\n\r\n', '400'],
+  ])('are refused at the internal port: %s', async (_name, bytes, status) => {
+    const client = await RawClient.connect(internalPort);
+    client.send(bytes).read();
+    await until('answer', () => client.text !== '');
+    expect(client.text.slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
+    client.socket.destroy();
+    await expectUnharmed();
   });
 
   test('of a body without end are cut off at the limit, and take no memory', async () => {

@@ -13,7 +13,7 @@ beforeAll(() => bundle(file), 120_000);
 afterAll(() => removeFolder(folder));
 
 describe('the single file', () => {
-  test('says its version and helps, without any package beside it', () => {
+  test('says its version and helps, without any package next to it', () => {
     const { stdout, stderr, status } = spawnSync(process.execPath, [file, '--version'], {
       encoding: 'utf8',
       cwd: folder,

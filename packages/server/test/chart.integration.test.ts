@@ -1,7 +1,7 @@
 /**
  * The Helm chart: what it says about itself holds, and what it renders is what Kubernetes takes. Debian has no package of
- * helm, so what the chart rendered is in `chart/`, with the hash of what it was rendered from: whoever changes the chart
- * renders it again (`TIDINGS_UPDATE_CHART=1 npx vitest run --project integration chart`).
+ * helm, so what the chart rendered is in `chart/`, with the hash of its sources. After a change of the chart, render
+ * it again (`TIDINGS_UPDATE_CHART=1 npx vitest run --project integration chart`).
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -137,7 +137,7 @@ interface Manifest {
   readonly [field: string]: any;
 }
 
-/** What the chart is rendered with. */
+/** The values that the chart is rendered with. */
 const CASES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   redis: {},
   lmdb: { 'log.engine': 'lmdb', 'log.volume.storageClass': 'fast', replicas: 5 },

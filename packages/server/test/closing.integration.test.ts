@@ -41,7 +41,7 @@ test('a peer whose request is no HTTP reads why, and is cut off even if it never
   client.send('nonsense\r\n\r\n').read();
   await until('answer', () => client.text !== '');
   expect(client.text.slice(0, 12)).toBe('HTTP/1.1 400');
-  // What is sent to a closed connection comes back as a reset.
+  // Bytes to a closed connection come back as a reset.
   const timer = setInterval(() => client.socket.writable && client.socket.write('x'), 50);
   await within('reset', client.closed()).finally(() => clearInterval(timer));
 });

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -13,6 +14,7 @@ import {
   makeFolder,
   removeFolder,
   run,
+  runHere,
   startServer,
   tokenFor,
 } from './server-process.ts';
@@ -109,16 +111,21 @@ describe('tidings publish', () => {
     ['data that is no JSON', ['publish', 'a', '{', '--json'], 2, 'JSON'],
     ['a ttl without a unit', ['publish', 'a', 'b', '--key', 'k', '--ttl', '5'], 2, '30s'],
     ['a refusal', ['publish', 'presence/a', 'b'], 1, 'topic/reserved'],
-    ['a broken line', ['publish', '--lines'], 1, 'request/invalid-body'],
   ])('says what is wrong with %s', async (_name, args, status, text) => {
-    const ended = await run(args, { environment, input: '{' });
+    const ended = await runHere(args, environment);
     expect([ended.status, ended.out]).toEqual([status, '']);
     expect(ended.err).toContain(text);
   });
 
+  test('says what is wrong with a broken line', async () => {
+    const ended = await run(['publish', '--lines'], { environment, input: '{' });
+    expect([ended.status, ended.out]).toEqual([1, '']);
+    expect(ended.err).toContain('request/invalid-body');
+  });
+
   test('says that a server can’t be reached, and tries as often as it should', async () => {
     const nowhere = { ...environment, TIDINGS_URL: `http://127.0.0.1:${await freePort()}` };
-    const ended = await run(['publish', 'a', 'b', '--retries', '1'], { environment: nowhere });
+    const ended = await runHere(['publish', 'a', 'b', '--retries', '1'], nowhere);
     expect([ended.status, ended.err.match(/can't be reached/g)?.length]).toEqual([1, 2]);
   });
 });
@@ -156,9 +163,7 @@ describe('tidings subscribe', () => {
     const refused = subscribe('a', '--token', '');
     expect(await refused.ended()).toBe(1);
     expect(refused.printed.err).toContain('This command sent none: give it --token-file or TIDINGS_TOKEN.');
-    const { status, err } = await run(['publish', 'a', 'x'], {
-      environment: { ...environment, TIDINGS_TOKEN: '' },
-    });
+    const { status, err } = await runHere(['publish', 'a', 'x'], { ...environment, TIDINGS_TOKEN: '' });
     expect(status).toBe(1);
     expect(err).toContain('This command sent none: give it --token-file or TIDINGS_TOKEN.');
   });
@@ -174,9 +179,7 @@ describe('tidings subscribe', () => {
 
 describe('tidings serve', () => {
   const serve = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
-    run(['serve', '--listen-port=0', '--internal-port=0', '--log-url=memory:', ...args], {
-      environment: env,
-    });
+    runHere(['serve', '--listen-port=0', '--internal-port=0', '--log-url=memory:', ...args], env);
 
   test.each<[string, string[], Record<string, string>, string, string]>([
     [
@@ -238,8 +241,21 @@ describe('tidings serve', () => {
   });
 });
 
+/** The status of an answer that ends, asked for by this name. */
+async function statusFor(port: number, host: string): Promise<number | undefined> {
+  const asked = request({
+    port,
+    host: '127.0.0.1',
+    path: '/v1/events?topic=a&wait=0',
+    headers: { host },
+  }).end();
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  response.resume();
+  return response.statusCode;
+}
+
 describe('on a laptop, with nothing configured', () => {
-  test('the commands that serve prints work, and a token made beside it does, too', async () => {
+  test('the commands that serve prints work, and a token made in the same folder does, too', async () => {
     const home = makeFolder();
     onTestFinished(() => removeFolder(home));
     const local = await startServer({ folder: home, environment: {} });
@@ -255,9 +271,18 @@ describe('on a laptop, with nothing configured', () => {
     const [status] = await once(curl(`${publish.trim()} -sf`), 'exit');
     expect(status).toBe(0);
     await until('event', () => received.includes('data: "Hello"'));
+    const port = Number(new URL(local.publicUrl).port);
+    for (const [name, status] of [
+      ['localhost', 200],
+      ['app.localhost', 200],
+      ['[::1]', 200],
+      ['rebound.example', 403],
+      ['localhost.example', 403],
+    ] as const)
+      expect(await statusFor(port, `${name}:${port}`), name).toBe(status);
     const token = await run(['token', '--publish', 'news/*'], { folder: home });
-    const sent = await run(['publish', 'news/1', 'x', '--url', local.publicUrl], {
-      environment: { TIDINGS_TOKEN: token.out.trim() },
+    const sent = await runHere(['publish', 'news/1', 'x', '--url', local.publicUrl], {
+      TIDINGS_TOKEN: token.out.trim(),
     });
     expect([sent.status, sent.err]).toEqual([0, '']);
   });
@@ -265,7 +290,7 @@ describe('on a laptop, with nothing configured', () => {
 
 describe('with keys configured', () => {
   test('tokens and API keys work until they are revoked, and health says whether it is ready', async () => {
-    const apiKey = await run(['token', 'api-key', 'shop', '--publish', 'orders/*']);
+    const apiKey = await runHere(['token', 'api-key', 'shop', '--publish', 'orders/*']);
     const entry = JSON.parse(apiKey.err.split('\n')[1] ?? '');
     const configured = {
       TIDINGS_AUTH_JWT_SECRET: SECRET,
@@ -277,27 +302,25 @@ describe('with keys configured', () => {
     onTestFinished(async () => void (await other.stop('SIGKILL')));
     const at = ['--url', other.publicUrl];
     const publish = (topic: string, token: string) =>
-      run(['publish', topic, 'x', ...at], { environment: { TIDINGS_TOKEN: token } });
+      runHere(['publish', topic, 'x', ...at], { TIDINGS_TOKEN: token });
     expect((await publish('orders/1', apiKey.out.trim())).status).toBe(0);
     expect((await publish('news', apiKey.out.trim())).err).toContain('auth/forbidden');
-    const token = await run(
+    const token = await runHere(
       ['token', '--subject', 'ann', '--publish', 'news', '--subscribe', 'user/{sub}/*'],
-      {
-        environment: configured,
-      },
+      configured,
     );
     expect((await publish('news', token.out.trim())).status).toBe(0);
     const reader = subscribe('--pattern', 'user/ann/*', ...at, '--token', token.out.trim());
     await reader.connected();
     const internal = ['--internal-url', other.internalUrl];
-    const revoked = await run(['revoke', 'ann', ...internal], { environment: configured });
+    const revoked = await runHere(['revoke', 'ann', ...internal], configured);
     expect([revoked.status, revoked.err]).toEqual([0, '']);
     expect(await reader.ended()).toBe(1);
     expect(reader.printed.err).toContain('was revoked');
     expect((await run(['health', ...internal])).status).toBe(0);
-    expect((await run(['health', '--live', ...internal])).status).toBe(0);
+    expect((await runHere(['health', '--live', ...internal])).status).toBe(0);
     await other.stop();
-    expect((await run(['health', ...internal])).status).toBe(1);
+    expect((await runHere(['health', ...internal])).status).toBe(1);
   });
 
   test.each<[string, string[], string]>([
@@ -306,7 +329,7 @@ describe('with keys configured', () => {
     ['a revocation of nobody', ['revoke'], '--token-id'],
     ['a revocation of too much', ['revoke', 'ann', '--token-id', 'x'], 'alone'],
   ])('%s is refused', async (_name, args, text) => {
-    const ended = await run(args, { environment: { TIDINGS_AUTH_JWT_SECRET: SECRET } });
+    const ended = await runHere(args, { TIDINGS_AUTH_JWT_SECRET: SECRET });
     expect([ended.status, ended.out, ended.err.includes(text)]).toEqual([2, '', true]);
   });
 });
@@ -333,13 +356,13 @@ describe('tidings config', () => {
   test('names everything that is wrong at once', async () => {
     const file = join(folder, 'broken.yaml');
     writeFileSync(file, 'publish: {rat: 1}\nstream: {heartbeat: 15}\n');
-    const check = await run(['config', 'check', '--config', file]);
+    const check = await runHere(['config', 'check', '--config', file]);
     expect([check.status, check.err.trim().split('\n').length]).toEqual([1, 2]);
-    expect((await run(['config', 'chek'])).status).toBe(2);
+    expect((await runHere(['config', 'chek'])).status).toBe(2);
   });
 
   test('prints variables that are a configuration', async () => {
-    const { out } = await run(['config', 'env']);
+    const { out } = await runHere(['config', 'env']);
     const variables = Object.fromEntries(
       out
         .split('\n')
@@ -347,7 +370,7 @@ describe('tidings config', () => {
         .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
     );
     expect(variables['TIDINGS_LISTEN_PORT']).toBe('3333');
-    const check = await run(['config', 'check'], { environment: variables });
+    const check = await runHere(['config', 'check'], variables);
     expect([check.status, check.err]).toEqual([0, '']);
   });
 });

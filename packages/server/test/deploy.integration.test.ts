@@ -30,7 +30,7 @@ function alerts(): readonly Rule[] {
   return groups.flatMap(({ rules }) => rules);
 }
 
-/** What a server answers at `/metrics` after it has refused, published and failed. */
+/** The `/metrics` of a server after it has refused, published and failed. */
 let metrics = '';
 beforeAll(async () => {
   const server = await startInProcess({
@@ -64,7 +64,7 @@ test('every alert asks for metrics and labels that the server has', () => {
   }
 });
 
-/** Where an expression is no PromQL; undefined if it is. */
+/** The place at which an expression is no PromQL; undefined if it is. */
 function mistakeIn(expression: string): number | undefined {
   const cursor = promql.parse(expression).cursor();
   do if (cursor.type.isError) return cursor.from;
@@ -117,7 +117,7 @@ describe('the compose file', () => {
     const environment = Object.fromEntries(
       Object.entries(compose().services['tidings']?.environment ?? {}).map(([name, value]) => [
         name,
-        // What a shell leaves of a variable that isn't set.
+        // As a shell leaves a variable that isn't set.
         value.replaceAll(/\$\{\w+:-(.*?)\}/g, '$1'),
       ]),
     );

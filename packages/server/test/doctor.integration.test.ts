@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingMessage, type RequestListener, type Server, createServer, request } from 'node:http';
@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { createGzip } from 'node:zlib';
 import { type Hub, createHub } from 'tidings';
 import { type NodeHandlerOptions, type NodeRequest, sse } from 'tidings/node';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { haproxy, nginx } from '../../../scripts/needs.mjs';
 import { runCli } from '../src/cli/run.ts';
 import type { Finding } from '../src/doctor/finding.ts';
@@ -19,8 +19,10 @@ import { type Proxy, shippedHaproxy, shippedNginx, startHaproxy, startNginx } fr
 const HEARTBEAT = 1000;
 const PATIENCE = 2000;
 const cleanUps: (() => unknown)[] = [];
+const execute = promisify(execFile);
 
-afterEach(async () => {
+// Not after each test: they run side by side, since all of them mostly wait for heartbeats.
+afterAll(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
@@ -68,7 +70,7 @@ const checksOf = (findings: readonly Finding[]) =>
 const location = (hub: number, directives: string) => (port: number) =>
   `server { listen 127.0.0.1:${port}; location / { proxy_pass http://127.0.0.1:${hub}; proxy_http_version 1.1; ${directives} } }`;
 
-describe.skipIf(nginx.find() === undefined)('the doctor, through nginx', () => {
+describe.skipIf(nginx.find() === undefined).concurrent('the doctor, through nginx', () => {
   it('finds nothing wrong with the configuration that we ship', async () => {
     const findings = await findingsAt(await behind(shippedNginx(await listenAsHub())));
     expect(bad(findings)).toEqual([]);
@@ -165,9 +167,7 @@ describe.skipIf(nginx.find() === undefined)('the doctor, through nginx', () => {
       '-addext',
       'subjectAltName=DNS:localhost',
     ];
-    execFileSync('openssl', [...made, '-keyout', `${folder}/key.pem`, '-out', `${folder}/cert.pem`], {
-      stdio: 'ignore',
-    });
+    await execute('openssl', [...made, '-keyout', `${folder}/key.pem`, '-out', `${folder}/cert.pem`]);
     const hub = await listenAsHub();
     const { port, stop } = await startNginx(
       (own) =>
@@ -184,7 +184,7 @@ describe.skipIf(nginx.find() === undefined)('the doctor, through nginx', () => {
       const signal = new AbortController().signal;
       const options = { url: new URL(${JSON.stringify(url)}), headers: {}, patience: ${PATIENCE}, signal };
       console.log(JSON.stringify(await diagnose(options)));`;
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+    const { stdout } = await execute(process.execPath, ['--input-type=module', '-e', program], {
       env: { ...process.env, NODE_EXTRA_CA_CERTS: `${folder}/cert.pem` },
     });
     const { findings } = JSON.parse(stdout) as { findings: readonly Finding[] };
@@ -195,7 +195,7 @@ describe.skipIf(nginx.find() === undefined)('the doctor, through nginx', () => {
   });
 });
 
-describe.skipIf(haproxy.find() === undefined)('the doctor, through HAProxy', () => {
+describe.skipIf(haproxy.find() === undefined).concurrent('the doctor, through HAProxy', () => {
   const configuration = (hub: number, more: string) => (port: number) =>
     `
 defaults
@@ -240,7 +240,7 @@ backend hub
   });
 });
 
-describe('the doctor, in front of servers', () => {
+describe.concurrent('the doctor, in front of servers', () => {
   it('tells compression that holds the stream back from other buffering', async () => {
     const hub = await listenAsHub();
     // As a proxy does that compresses and never flushes.
@@ -323,6 +323,28 @@ describe('the doctor, in front of servers', () => {
     });
   });
 
+  it('sends the credentials it was given to no other server, and shows none', async () => {
+    const got: IncomingMessage['headers'][] = [];
+    const elsewhere = await listen((req, res) => {
+      got.push(req.headers);
+      res.writeHead(401).end();
+    });
+    const port = await listen((_req, res) =>
+      res.writeHead(302, { location: `http://127.0.0.1:${elsewhere}/?access_token=hush` }).end(),
+    );
+    const { url, findings } = await diagnose({
+      url: new URL(`http://127.0.0.1:${port}/?topic=a&access_token=hush`),
+      headers: { authorization: 'Bearer hush', cookie: 'session=hush' },
+      patience: PATIENCE,
+      watch: undefined,
+      origin: undefined,
+      signal: new AbortController().signal,
+    });
+    expect(got).toHaveLength(1);
+    expect(JSON.stringify([got, url, findings])).not.toContain('hush');
+    expect(findings[0]?.advice).toContain('another server');
+  });
+
   it('gives up on a loop of redirects', async () => {
     const port = await listen((_req, res) => res.writeHead(302, { location: '/' }).end());
     expect(bad(await findingsAt(urlOf(port))).at(-1)?.title).toBe('More than 5 redirects in a row.');
@@ -359,7 +381,7 @@ describe('the doctor, in front of servers', () => {
   });
 });
 
-describe('tidings doctor', () => {
+describe.concurrent('tidings doctor', () => {
   async function run(...args: readonly string[]) {
     const said = { out: '', err: '' };
     const status = await runCli(['doctor', ...args], {

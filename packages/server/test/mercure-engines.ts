@@ -34,5 +34,5 @@ const redis: Engine = { name: 'Redis', isHere: hasRedis, start: () => startRedis
 const postgres: Engine = { name: 'PostgreSQL', isHere: hasPostgres, start: () => startPostgres() };
 
 export const ENGINES: readonly Engine[] = [memory, redis, postgres];
-/** Those that several servers can share. */
+/** The engines that several servers can share. */
 export const SHARED_ENGINES: readonly Engine[] = [lmdb, redis, postgres];

@@ -1,7 +1,8 @@
-/** What subscribers get over crashes and restarts, and what a closed server door means. */
+/** Subscribers over crashes and restarts; a server without the protocol. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { untilAsync } from '../../tidings/test/http/deadline.ts';
-import { type EngineLog, SHARED_ENGINES } from './mercure-engines.ts';
+import { startInProcess } from './in-process.ts';
+import { type Engine, type EngineLog, SHARED_ENGINES } from './mercure-engines.ts';
 import { HUB, ISSUER, type Client, clientOf, detail, freshTopic, mint } from './mercure-client.ts';
 import { type Started, SECRET, makeFolder, removeFolder, startServer } from './server-process.ts';
 
@@ -120,33 +121,46 @@ describe('a hub with its log on the disk', () => {
   });
 });
 
-describe.each(SHARED_ENGINES)('two servers on one log in $name', (engine) => {
-  if (!engine.isHere)
-    return test('are tested', ({ skip }) => skip(`${engine.name} is missing: npm run pretest`));
-  let log: EngineLog | undefined;
-  let servers: readonly Started[] = [];
+interface Pair {
+  readonly log: EngineLog;
+  readonly servers: readonly Started[];
+  readonly clients: readonly [Client, Client];
+}
+
+async function startPair(engine: Engine): Promise<Pair> {
+  const log = await engine.start();
+  const start = () =>
+    startServer({
+      args: [
+        ...(log.url.startsWith('lmdb:') ? ['--log-shared'] : []),
+        `--mercure-url=${HUB}`,
+        '--mercure-subscriptions',
+        `--auth-jwt-issuer=${ISSUER}`,
+      ],
+      environment: { TIDINGS_AUTH_JWT_SECRET: SECRET, TIDINGS_LOG_URL: log.url },
+    });
+  const [one, other] = await Promise.all([start(), start()]);
+  return {
+    log,
+    servers: [one, other],
+    clients: [clientOf(() => one.publicUrl), clientOf(() => other.publicUrl)],
+  };
+}
+
+describe('two servers on one log', () => {
+  const pairs = new Map<string, Pair>();
   let all: string;
-  const [one, other] = [0, 1].map((i) => clientOf(() => servers[i]?.publicUrl ?? '')) as [Client, Client];
 
   beforeAll(async () => {
-    const { url } = (log = await engine.start());
-    const isFolder = url.startsWith('lmdb:');
-    const start = () =>
-      startServer({
-        args: [
-          ...(isFolder ? ['--log-shared'] : []),
-          `--mercure-url=${HUB}`,
-          '--mercure-subscriptions',
-          `--auth-jwt-issuer=${ISSUER}`,
-        ],
-        environment: { TIDINGS_AUTH_JWT_SECRET: SECRET, TIDINGS_LOG_URL: url },
-      });
-    servers = await Promise.all([start(), start()]);
     all = await mint([detail(['publish', 'subscribe'], ['*'])]);
+    const engines = SHARED_ENGINES.filter(({ isHere }) => isHere);
+    await Promise.all(engines.map(async (engine) => pairs.set(engine.name, await startPair(engine))));
   });
   afterAll(async () => {
-    for (const server of servers) await server.stop('SIGKILL');
-    await log?.stop();
+    for (const { servers, log } of pairs.values()) {
+      for (const server of servers) await server.stop('SIGKILL');
+      await log.stop();
+    }
   });
 
   const pathOf = (topic: string): string => `${ROOT}/exact/${encodeURIComponent(topic)}`;
@@ -157,55 +171,67 @@ describe.each(SHARED_ENGINES)('two servers on one log in $name', (engine) => {
       .map(({ subscriber }) => subscriber)
       .toSorted((a, b) => (a < b ? -1 : 1));
 
-  test('know each other’s updates, and the identifiers of both kinds', async () => {
-    const topic = freshTopic();
-    const live = await other.subscribe({ match: topic }, all);
-    const { text: named } = await one.publish({ topic, data: '1', id: 'urn:one' }, all);
-    const { text: cursor } = await one.publish({ topic, data: '2' }, all);
-    await other.publish({ topic, data: '3' }, all);
-    const seen = [];
-    while (seen.length < 3) seen.push((await live.frames.nextEvent()).data);
-    expect(seen).toEqual(['1', '2', '3']);
-    for (const [id, next] of [
-      [named, '2'],
-      [cursor, '3'],
-    ] as const) {
-      const resumed = await other.subscribe({ match: topic }, all, { 'last-event-id': id });
-      expect(resumed.headers['mercure-last-event-id']).toBe(id);
-      expect((await resumed.frames.nextEvent()).data).toBe(next);
-    }
-  });
+  describe.each(SHARED_ENGINES)('in $name', ({ name, isHere }) => {
+    if (!isHere) return test('are tested', ({ skip }) => skip(`${name} is missing: npm run pretest`));
+    const clients = (): readonly [Client, Client] => pairs.get(name)?.clients ?? never(name);
 
-  test('list the subscribers of both, and announce them at both', async () => {
-    const topic = freshTopic();
-    const watching = [one, other].map((client) =>
-      client.subscribe({ match_urlpattern: `${pathOf(topic)}/:subscriber` }, all),
-    );
-    const watchers = await Promise.all(watching);
-    const streams = [
-      await one.subscribe({ match: topic }, all),
-      await other.subscribe({ match: topic }, all),
-    ];
-    await untilAsync('both', async () => (await subscribersAt(one, topic)).length === 2);
-    await untilAsync('both', async () => (await subscribersAt(other, topic)).length === 2);
-    const listed = await subscribersAt(one, topic);
-    expect(await subscribersAt(other, topic)).toEqual(listed);
-    for (const { frames } of watchers) {
-      const begun = [await frames.nextEvent(), await frames.nextEvent()].map(
-        ({ data }) => JSON.parse(data) as { id: string; subscriber: string; active: boolean },
+    test('know each other’s updates, and the identifiers of both kinds', async () => {
+      const [one, other] = clients();
+      const topic = freshTopic();
+      const live = await other.subscribe({ match: topic }, all);
+      const { text: named } = await one.publish({ topic, data: '1', id: 'urn:one' }, all);
+      const { text: cursor } = await one.publish({ topic, data: '2' }, all);
+      await other.publish({ topic, data: '3' }, all);
+      const seen = [];
+      while (seen.length < 3) seen.push((await live.frames.nextEvent()).data);
+      expect(seen).toEqual(['1', '2', '3']);
+      for (const [id, next] of [
+        [named, '2'],
+        [cursor, '3'],
+      ] as const) {
+        const resumed = await other.subscribe({ match: topic }, all, { 'last-event-id': id });
+        expect(resumed.headers['mercure-last-event-id']).toBe(id);
+        expect((await resumed.frames.nextEvent()).data).toBe(next);
+      }
+    });
+
+    test('list the subscribers of both, and announce them at both', async () => {
+      const [one, other] = clients();
+      const topic = freshTopic();
+      const watching = [one, other].map((client) =>
+        client.subscribe({ match_urlpattern: `${pathOf(topic)}/:subscriber` }, all),
       );
-      expect(begun.map(({ active }) => active)).toEqual([true, true]);
-      expect(new Set(begun.map(({ subscriber }) => subscriber))).toEqual(new Set(listed));
-      for (const client of [one, other])
-        expect(JSON.parse((await client.get(begun[0]?.id ?? '', all)).text)).toEqual(begun[0]);
-    }
-    streams[0]?.cut();
-    await untilAsync('the end of one', async () => (await subscribersAt(other, topic)).length === 1);
-    for (const { frames } of watchers)
-      expect(JSON.parse((await frames.nextEvent()).data)).toMatchObject({ active: false, match: topic });
+      const watchers = await Promise.all(watching);
+      const streams = [
+        await one.subscribe({ match: topic }, all),
+        await other.subscribe({ match: topic }, all),
+      ];
+      await untilAsync('both', async () => (await subscribersAt(one, topic)).length === 2);
+      await untilAsync('both', async () => (await subscribersAt(other, topic)).length === 2);
+      const listed = await subscribersAt(one, topic);
+      expect(await subscribersAt(other, topic)).toEqual(listed);
+      for (const { frames } of watchers) {
+        const begun = [await frames.nextEvent(), await frames.nextEvent()].map(
+          ({ data }) => JSON.parse(data) as { id: string; subscriber: string; active: boolean },
+        );
+        expect(begun.map(({ active }) => active)).toEqual([true, true]);
+        expect(new Set(begun.map(({ subscriber }) => subscriber))).toEqual(new Set(listed));
+        for (const client of [one, other])
+          expect(JSON.parse((await client.get(begun[0]?.id ?? '', all)).text)).toEqual(begun[0]);
+      }
+      streams[0]?.cut();
+      await untilAsync('the end of one', async () => (await subscribersAt(other, topic)).length === 1);
+      for (const { frames } of watchers)
+        expect(JSON.parse((await frames.nextEvent()).data)).toMatchObject({ active: false, match: topic });
+    });
   });
 
+  // On all engines at once: each takes as long as a lease.
   test('end the subscriptions of one that was killed, whose clients resume at the other', async () => {
+    await Promise.all(Array.from(pairs.values(), endsOfKilled));
+  });
+
+  async function endsOfKilled({ servers, clients: [one, other] }: Pair): Promise<void> {
     const topic = freshTopic();
     await one.subscribe({ match: topic }, all);
     const stays = await other.subscribe({ match: topic }, all);
@@ -228,22 +254,26 @@ describe.each(SHARED_ENGINES)('two servers on one log in $name', (engine) => {
     }
     await untilAsync('those of the other', async () => (await subscribersAt(other, topic)).length === 2);
     stays.cut();
-  });
+  }
 });
+
+function never(name: string): never {
+  throw new Error(`There are no servers on ${name}.`);
+}
 
 describe('without `mercure.url`', () => {
   test('a server that isn’t for development doesn’t speak Mercure', async () => {
-    const server = await startServer();
+    const server = await startInProcess();
     const { get } = clientOf(() => server.publicUrl);
     expect((await get('/.well-known/mercure?match=a')).status).toBe(404);
     expect((await get('/.well-known/oauth-protected-resource/.well-known/mercure')).status).toBe(404);
-    await server.stop();
+    await server.close();
   });
 
   test.each(['https://example.com/hub?x=1', 'https://example.com/', 'https://example.com/a:b'])(
     '%s is refused as the hub’s URL',
     async (url) => {
-      await expect(startServer({ args: [`--mercure-url=${url}`] })).rejects.toThrow(/mercure\.url/);
+      await expect(startInProcess({ 'mercure.url': url })).rejects.toThrow(/mercure\.url/);
     },
   );
 });

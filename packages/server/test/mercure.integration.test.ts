@@ -451,7 +451,7 @@ describe.each(ENGINES)('Mercure with its log in $name', (engine) => {
       expect(await next(stream)).toEqual(['secret']);
     });
 
-    test('counts for nothing beside the header', async () => {
+    test('counts for nothing if there is the header', async () => {
       const nothing = await mint([detail(['publish'], ['other'])]);
       expect((await publish({ topic: 'a' }, all, cookie(nothing))).status).toBe(200);
       expect((await publish({ topic: 'a' }, nothing, cookie(all))).status).toBe(403);
@@ -478,7 +478,7 @@ describe.each(ENGINES)('Mercure with its log in $name', (engine) => {
       );
     });
 
-    test('counts as a cookie beside Basic, which a browser sends along, too', async () => {
+    test('counts as a cookie next to Basic, which a browser sends along, too', async () => {
       const headers = { ...cookie(all), authorization: 'Basic eDp5', origin: 'https://evil.example.com' };
       expect((await publish({ topic: 'a' }, undefined, headers)).status).toBe(403);
     });

@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folder = makeFolder();
 afterAll(() => removeFolder(folder));
 
-/** What `npm install` of the tarballs would make: nothing of the repository but its third-party packages. */
+/** A folder as `npm install` of the tarballs would make it: nothing of the repository but its third-party packages. */
 function install(name: string, path: string): void {
   const target = join(folder, 'node_modules', name);
   mkdirSync(target, { recursive: true });

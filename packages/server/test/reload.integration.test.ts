@@ -1,4 +1,4 @@
-/** What SIGHUP changes while the server runs, and what the log says of the rest. */
+/** SIGHUP: what it changes while the server runs, and what the log says of the rest. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask } from '../../tidings/test/http/client.ts';
 import { type InProcess, settingsOf, startInProcess } from './in-process.ts';
@@ -66,7 +66,7 @@ test('rules for topics count for what is published from then on', async () => {
   });
   await publish('news');
   await publish('sport');
-  // Those of before the rule are not counted by it.
+  // The rule doesn’t count events that are older than itself.
   expect([await kept('news'), await kept('sport')]).toEqual([13, 8 + 3]);
   for (const key of ['a', 'b', 'c']) await server.publish({ topics: 'price/milk', data: 'of it', key });
   expect(await kept('price/milk')).toBe(2);

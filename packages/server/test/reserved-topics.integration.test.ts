@@ -1,4 +1,4 @@
-/** What the server publishes itself reaches only those who were granted it by name, and nobody can make it up. */
+/** The server's own events reach only subscribers who were granted them by name, and nobody can make them up. */
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from '../../tidings/test/http/client.ts';

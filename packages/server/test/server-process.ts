@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SignJWT } from 'jose';
 import { until } from '../../tidings/test/http/deadline.ts';
+import { runCli } from '../src/cli/run.ts';
 
 export const PROGRAM: string = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 /** The key of the servers that tests start. */
@@ -105,6 +106,26 @@ export async function run(
   child.stdin.end(input);
   await once(child, 'close');
   return { status: child.exitCode, out, err };
+}
+
+/** Runs a command that reads no input in this process, which takes a tenth of the time. */
+export async function runHere(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<{ readonly status: number; readonly out: string; readonly err: string }> {
+  let [out, err] = ['', ''];
+  const before = process.env;
+  process.env = { ...cleanEnvironment(), ...environment };
+  try {
+    const status = await runCli(args, {
+      out: (text) => void (out += text),
+      err: (text) => void (err += text),
+      drained: () => Promise.resolve(),
+    });
+    return { status, out, err };
+  } finally {
+    process.env = before;
+  }
 }
 
 /** Patterns. */

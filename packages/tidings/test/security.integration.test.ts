@@ -4,7 +4,7 @@ import { ask } from './http/client.ts';
 import { startNode } from './http/hub.ts';
 import { RawClient } from './http/raw-client.ts';
 
-/** What SECURITY.md says and no other test shows; scripts/security-doc.test.ts names the test of each of its sentences. */
+/** Sentences of SECURITY.md that no other test shows; scripts/security-doc.test.ts names the test of each of its sentences. */
 
 test('A gap depends only on events that the client may read: private ones leave no trace', async () => {
   const log = memoryLog({ epoch: 'e', retention: { events: 1 } });

@@ -28,7 +28,7 @@ let opened: NodeCase;
 async function listen(given: NodeCase): Promise<number> {
   opened = given;
   const { url } = given;
-  // What an engine’s crash does to it is measured, not reported.
+  // The suite measures how it takes an engine’s crash; nothing needs to report it.
   const onError = (): void => undefined;
   const log = given.engine === 'redis' ? await redisLog({ url }) : await postgresLog({ url, onError });
   hub = createHub({ log, onError });

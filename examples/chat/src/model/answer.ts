@@ -39,7 +39,7 @@ export function tokensOf(text: string): readonly string[] {
   return text.match(/\s*[\p{L}\p{N}'’]{1,6}|\s*[^\s\p{L}\p{N}]{1,3}|\s+/gu) ?? [];
 }
 
-/** What the question is about: its longest word that isn't a common one. */
+/** The question's subject: its longest word that isn't a common one. */
 function subjectOf(question: string): string | undefined {
   const words = question.toLowerCase().match(/\p{L}{3,}/gu) ?? [];
   return words

@@ -1,4 +1,4 @@
-/** What the model has read: it knows the sea, and nothing else. */
+/** The model's whole reading: it knows the sea, and nothing else. */
 export const CORPUS = `
 The tide comes in twice a day, and the harbour waits for it without a clock. The moon pulls the water towards her, and the
 water comes slowly, as if it had to think about every stone. When the tide turns, the boats turn with it, and the ropes

@@ -71,9 +71,9 @@ const Entry = memo(function Entry({
 /** The note under an answer that didn't get to its end. */
 const ENDINGS: Partial<Record<AnswerStatus, string>> = {
   stopped: 'You stopped this answer.',
-  failed: 'The model failed in the middle of its answer. What it wrote is above.',
-  abandoned: 'Nobody watched, so the model was stopped. What it wrote is above.',
-  lost: 'The server went away while it wrote this answer. What came until then is above.',
+  failed: 'The model failed in the middle of its answer. The beginning is above.',
+  abandoned: 'Nobody watched, so the model was stopped. The beginning is above.',
+  lost: 'The server went away while it wrote this answer. The beginning is above.',
 };
 
 function Ending({ ending, error, again }: Pick<Answers, 'ending' | 'error' | 'again'>): ReactElement | null {

@@ -13,7 +13,7 @@ export interface Following {
 }
 
 /**
- * Keeps the end of a growing text in view, as long as the reader is there. Whoever scrolls up, or selects text, is left
+ * Keeps the end of a growing text in view, as long as the reader is there. A reader who scrolls up, or selects text, is left
  * alone until they come back to the end.
  */
 export function useFollowing(): Following {

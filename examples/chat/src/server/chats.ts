@@ -2,11 +2,11 @@ import { open } from 'lmdb';
 import type { AnswerStatus, ChatPage, ChatSummary, StoredMessage } from '../shared/api.ts';
 
 export interface Chat extends ChatSummary {
-  /** Who has opened it, newest last. */
+  /** The visitors who have opened it, newest last. */
   readonly people: readonly string[];
 }
 
-/** A question, new or to be answered once more. What came after it goes. */
+/** A question, new or to be answered once more. The rest of the chat goes. */
 export interface Ask {
   readonly chat: string;
   readonly person: string;
@@ -103,7 +103,7 @@ export function openChats(path: string): Chats {
   };
 }
 
-/** What the page lists. */
+/** A chat as the page lists it. */
 export function summaryOf({ people: _people, ...summary }: Chat): ChatSummary {
   return summary;
 }

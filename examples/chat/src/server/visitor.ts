@@ -5,7 +5,7 @@ const COOKIE = 'tidings_person';
 const YEAR = 31_536_000_000;
 const SECRET = /^[0-9a-f-]{36}$/;
 
-/** Whose request this is. The cookie is the secret; this is a name that may be known. */
+/** The visitor who makes a request. The cookie is the secret; this is a name that may be known. */
 export function personOf(req: Request): string {
   const { person } = req as Request & { person?: string };
   if (person === undefined) throw new Error('The request did not go through `recognize`.');

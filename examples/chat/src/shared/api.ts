@@ -1,4 +1,4 @@
-/** What the server and the page agree on. */
+/** The contract between the server and the page. */
 
 /** How an answer ended, or that it is being written. */
 export type AnswerStatus = 'running' | 'done' | 'stopped' | 'failed' | 'abandoned' | 'lost';
@@ -20,7 +20,7 @@ export interface ChatSummary {
 /** The event type of `ChatSummary`. */
 export const CHAT = 'chat';
 
-/** What the server adds to a message. */
+/** Details that the server adds to a message. */
 export interface MessageFacts {
   /** Of an answer: its name. */
   readonly run?: string;

@@ -42,7 +42,7 @@ export const LIMITS = {
 } as const;
 
 /**
- * The pages, by path: the HTML file of the Vite build (in `dist/pages`) that is served there. Whatever the build
+ * The pages, by path: the HTML file of the Vite build (in `dist/pages`) that is served there. Anything else that the build
  * puts into `dist/pages/assets` is served at `/assets/…` as immutable; other files of the build at their path.
  * The security policy allows scripts, styles, fonts and connections from this origin only and nothing inline
  * (no `<script>…</script>`, no `style="…"` in HTML; styles set by script are fine); images also from `data:`.

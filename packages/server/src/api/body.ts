@@ -38,7 +38,7 @@ export function parseBody(type: MediaType, bytes: Uint8Array, most: number): Pub
       return { events: eventsOf(values, most), isList: true };
     }
     case 'form':
-      // What `curl -d` sends if nobody names a content type.
+      // The content type that `curl -d` sends unless one is named.
       if (/^\s*[[{]/.test(text))
         throw createError(
           'request/invalid-body',

@@ -5,7 +5,7 @@ import { createError } from 'tidings/transport';
 /** Requests whose bodies are remembered, to tell a retry from a key that is used for something else. */
 const REMEMBERED = 10_000;
 
-/** What a key was used for, and by how many requests. */
+/** The body that a key was used for, and by how many requests. */
 interface Use {
   readonly digest: string;
   requests: number;

@@ -3,7 +3,7 @@ import { forbidden } from 'tidings';
 
 /** Pages that may send requests which change something. */
 export interface OriginPolicy {
-  /** Those that are named; `*` lets no page use its visitors' cookies. */
+  /** The origins that are named; `*` lets no page use its visitors' cookies. */
   readonly origins: readonly string[];
   readonly allows: (origin: string) => boolean;
   readonly credentials: boolean;

@@ -20,7 +20,7 @@ export async function registerPublish(context: ServerContext): Promise<RunningPa
   const idempotency = new Idempotency();
   const grants = new WeakMap<FastifyRequest, Grant>();
 
-  /** Before the body is read: who may not publish can't make the server keep one either. */
+  /** Before the body is read: a client that may not publish can't make the server keep a body either. */
   async function admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     reply.header('cache-control', 'no-store');
     permit(request, reply, policy);

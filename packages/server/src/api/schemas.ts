@@ -29,10 +29,10 @@ const OPTIONS: Schema = {
   ifSeq: { type: 'integer', minimum: 1, description: 'Publish only if this is the seq of the key’s value.' },
   ifAbsent: flag('Publish only if the key has no value.'),
   private: flag('Only for subscribers who were granted private events on one of the topics.'),
-  raw: flag('`data` is a string that is sent as it is, instead of as JSON.'),
+  raw: flag('`data` is a string that is sent unchanged, instead of as JSON.'),
 };
 
-/** What went wrong: https://www.rfc-editor.org/rfc/rfc9457 */
+/** A failure, as problem details: https://www.rfc-editor.org/rfc/rfc9457 */
 export const PROBLEM: Schema = { $ref: '#/components/schemas/Problem' };
 
 type SchemaName = 'Topic' | 'Event' | 'EventForm' | 'Published' | 'Change' | 'Changed' | 'Cursor' | 'Problem';
@@ -57,7 +57,7 @@ export const SCHEMAS: Readonly<Record<SchemaName, Schema>> = {
     type: 'object',
     properties: {
       topics: { type: 'array', items: TOPIC, description: 'Repeat the field for several.' },
-      data: text('Sent as a JSON string, or as it is with `raw`.'),
+      data: text('Sent as a JSON string, or unchanged with `raw`.'),
       ...OPTIONS,
     },
     required: ['topics', 'data'],

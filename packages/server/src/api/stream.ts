@@ -29,7 +29,7 @@ export async function registerStream(context: ServerContext): Promise<void> {
   );
 }
 
-/** Without credentials, what isn't open to anybody needs some (401) rather than better ones (403). */
+/** Without credentials, topics that aren't open to anybody need some (401) rather than better ones (403). */
 function assertSignedIn({ credential, subscribe }: Grant, wanted: readonly Matcher[]): void {
   if (credential !== undefined) return;
   const open = createMatcherSet(subscribe);
@@ -37,7 +37,7 @@ function assertSignedIn({ credential, subscribe }: Grant, wanted: readonly Match
     throw unauthorized('These topics need a token: send it as `Authorization: Bearer …`.');
 }
 
-/** What a grant means to the hub. */
+/** A grant in the words of the hub. */
 export function toAuthorization({
   subject,
   subscribe,

@@ -1,7 +1,7 @@
 import type { Matcher } from 'tidings';
 import type { Settings } from '../config/setting.ts';
 
-/** What a credential allows. */
+/** The rights of a credential. */
 export interface Grant {
   /** The user, account or service that it names. */
   readonly subject?: string;
@@ -18,11 +18,11 @@ export interface Grant {
   readonly private: readonly Matcher[];
   /** Milliseconds since 1970: streams end then, unless they are renewed. */
   readonly expiresAt?: number;
-  /** Milliseconds since 1970: revocation refuses what was issued earlier. */
+  /** Milliseconds since 1970: revocation refuses tokens that were issued earlier. */
   readonly issuedAt?: number;
   readonly issuer?: string;
   readonly tokenId?: string;
-  /** What the token says about the subscriber, for presence and logs. */
+  /** The claims of the token about the subscriber, for presence and logs. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }
 
@@ -43,11 +43,11 @@ export interface Door {
   readonly queryParameters?: readonly string[];
   /** Values of the token's header `typ`, one of which it must have; in lower case, without `application/`. */
   readonly types?: readonly string[];
-  /** A token in the header counts alone, instead of being refused beside another one. */
+  /** A token in the header counts alone, instead of being refused when another one comes along. */
   readonly headerWins?: boolean;
   /** Origins whose pages may use the user's cookie. Default: those of `cors.origins`. */
   readonly origins?: readonly string[];
-  /** What verified claims allow. Throws `auth/*` for claims that make no sense. Absent: as the server's own claim says. */
+  /** The rights in verified claims. Throws `auth/*` for claims that make no sense. Absent: as the server's own claim says. */
   toGrant?(claims: Readonly<Record<string, unknown>>): Pick<Grant, 'publish' | 'subscribe' | 'private'>;
 }
 

@@ -95,7 +95,7 @@ export function parseMatchers(
     if (typeof parsed === 'object' && 'fill' in parsed) templates.push(parsed);
     else fixed.push(parsed);
   }
-  // Says what is wrong with a topic or pattern now, not at the first connection.
+  // Refuses a wrong topic or pattern now, not at the first connection.
   createMatcherSet(fixed);
   if (templates.length === 0) return () => fixed;
   return (claims) => {

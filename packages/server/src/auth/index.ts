@@ -163,11 +163,11 @@ function credentialOfToken({ subject, tokenId, issuer }: VerifiedToken): string 
 
 type ToGrant = NonNullable<Door['toGrant']>;
 
-/** What claims mean by default. */
+/** The default reading of claims. */
 const OWN: ToGrant = () => NO_PERMISSIONS;
 const grants = new WeakMap<VerifiedToken, WeakMap<ToGrant, Grant>>();
 
-/** The same one again for a token that is known: what is derived from a grant then is, too. */
+/** The same grant again for a token that is known: everything derived from a grant is then found again, too. */
 function grantOfToken(token: VerifiedToken, door: Door | undefined): Grant {
   const byDoor = grants.get(token) ?? new WeakMap<ToGrant, Grant>();
   grants.set(token, byDoor);

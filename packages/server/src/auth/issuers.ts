@@ -25,7 +25,7 @@ export interface IssuerInput {
 
 /** One of a list, or the one of the settings `auth.jwt.…`. */
 export interface IssuerSource {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly from: string;
   readonly input: IssuerInput;
   /** The secret of `auth.jwt.secret`, which was read already. */
@@ -148,7 +148,7 @@ function sourceOf(fixed: readonly VerificationKey[], fetched: RemoteKeys | undef
   };
 }
 
-/** Those that are allowed, as far as the keys can be used with them. A URL never brings secrets, so never HS. */
+/** The algorithms that are allowed and that the keys can be used with. A URL never brings secrets, so never HS. */
 function algorithmsOfIssuer(
   { algorithms }: IssuerInput,
   from: string,

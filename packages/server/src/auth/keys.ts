@@ -72,8 +72,9 @@ function readJson(text: string, from: string): readonly VerificationKey[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
-  } catch (cause) {
-    throw invalid(from, 'Expected a JWK or a JWK set, got broken JSON.', cause);
+  } catch {
+    // The parser's own message quotes the text, which may be a key.
+    throw invalid(from, 'Expected a JWK or a JWK set, got broken JSON.');
   }
   if (Array.isArray((parsed as { keys?: unknown }).keys)) return keysOfSet(parsed, from, true);
   return [keyOfJwk(parsed as Jwk, from)];

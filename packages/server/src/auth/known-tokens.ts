@@ -19,7 +19,7 @@ const MAX_LENGTH = 1_000_000;
 
 /**
  * Checking a signature takes most of the time of a small request (`bench` suite `server`), so it is done once for each token.
- * Whoever finds a token here still has to look at the clock, the type and whether its key is in use.
+ * A token that is found here still has to pass the clock, the type and whether its key is in use.
  */
 export class KnownTokens {
   /** By hash: tokens are secrets. The one that was used longest ago comes first. */

@@ -49,7 +49,7 @@ const codeOf = (work: Promise<unknown>): Promise<unknown> =>
   );
 
 describe('Keys behind a URL', () => {
-  test('are fetched once, whoever asks at the same time, and kept', async () => {
+  test('are fetched once for several tokens at the same time, and kept', async () => {
     const { keys, state } = await stage();
     const found = await Promise.all(Array.from({ length: 20 }, () => kids(keys, 'ann')));
     expect(found.every(([kid]) => kid === 'ann')).toBe(true);

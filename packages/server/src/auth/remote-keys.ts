@@ -1,5 +1,6 @@
-import { createError, describe } from 'tidings/transport';
+import { createError } from 'tidings/transport';
 import type { TidingsError } from 'tidings';
+import { describeUrl, shownUrl } from '../config/shown-url.ts';
 import { type KeySource, type VerificationKey, keysOfSet, selectKeys } from './keys.ts';
 
 /** A JWK set behind a URL: https://www.rfc-editor.org/rfc/rfc7517#section-5 */
@@ -42,6 +43,7 @@ interface State {
 /** @throws {TidingsError} `config/invalid`. */
 export function remoteKeys(address: string, from: string, options: RemoteKeysOptions): RemoteKeys {
   const url = checkUrl(address, from);
+  const shown = shownUrl(url.href);
   const { now, warn } = options;
   const ended = new AbortController();
   const state: State = {
@@ -63,14 +65,14 @@ export function remoteKeys(address: string, from: string, options: RemoteKeysOpt
   async function load(): Promise<void> {
     try {
       const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(TIMEOUT)]);
-      state.keys = keysOfSet(await fetchJson(url, signal, options.fetch ?? fetch), url.href, false);
+      state.keys = keysOfSet(await fetchJson(url, signal, options.fetch ?? fetch), shown, false);
       state.fetchedAt = now();
-      if (state.failing) warn(`The keys at ${url.href} can be fetched again.`);
+      if (state.failing) warn(`The keys at ${shown} can be fetched again.`);
       state.failing = false;
     } catch (error) {
       if (ended.signal.aborted) return;
       state.failing = true;
-      warn(`The keys at ${url.href} can't be fetched: ${reasonOf(error)}`, error);
+      warn(`The keys at ${shown} can't be fetched: ${reasonOf(error)}`, error);
     }
   }
 
@@ -105,7 +107,7 @@ function checkUrl(address: string, from: string): URL {
     throw invalid(from, 'Expected a URL without a user name and password.');
   }
   // Somebody able to change the keys in transit could sign anything.
-  throw invalid(from, `Expected a URL that begins with https://, got ${describe(address)}.`);
+  throw invalid(from, `Expected a URL that begins with https://, got ${describeUrl(address)}.`);
 }
 
 /** Follows no redirect: the keys are those at the URL that was set. */

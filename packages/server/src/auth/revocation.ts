@@ -2,8 +2,8 @@ import type { Gateway } from 'tidings/transport';
 import type { Authenticator } from './authenticator.ts';
 
 /**
- * Refuses what was revoked, at any server of the log and before any restart, to publishers as well: the hub itself looks at
- * connections only.
+ * Refuses credentials that were revoked, at any server of the log and before any restart, to publishers as well: the hub
+ * itself looks at connections only.
  */
 export function refuseRevoked(authenticator: Authenticator, gateway: Gateway): Authenticator {
   return {

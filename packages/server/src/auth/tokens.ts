@@ -16,7 +16,7 @@ import type { KnownToken, KnownTokens } from './known-tokens.ts';
 import { Why, invalidToken } from './refusals.ts';
 import type { Claims } from './template.ts';
 
-/** Whose tokens the server accepts, and by which keys it knows them. */
+/** An issuer whose tokens the server accepts, and the keys it knows them by. */
 export interface Issuer {
   /** The `iss` of its tokens. Undefined: takes the tokens of all that no other issuer names. */
   readonly name: string | undefined;
@@ -30,7 +30,7 @@ export interface Issuer {
   readonly unexpiring: boolean;
   /** The claim with a token's own permissions. */
   readonly claim: string;
-  /** What all of its tokens permit. */
+  /** The permissions of all its tokens. */
   readonly grant: GrantRule;
 }
 
@@ -81,7 +81,7 @@ export async function verifyToken(token: string, rules: TokenRules): Promise<Ver
   }
   const known = rules.known?.find(token);
   if (known !== undefined && (await isStillGood(known, rules))) return known.token;
-  // What is no longer good gets the error for that.
+  // A token that is no longer good gets the error for that.
   rules.known?.forget(token);
   const { algorithm, kid, typ } = readHeader(token, rules);
   const issuer = issuerOf(token, rules.issuers);
@@ -93,7 +93,7 @@ export async function verifyToken(token: string, rules: TokenRules): Promise<Ver
   return verified;
 }
 
-/** What can change after a signature was checked: the time, the keys; and each door has its own types. */
+/** Checks the things that can change after a signature was checked: the time, the keys; and each door has its own types. */
 async function isStillGood(
   { token, algorithm, kid, typ, key }: KnownToken,
   rules: TokenRules,
@@ -272,7 +272,7 @@ function assertName(claim: string, value: unknown): void {
   );
 }
 
-/** What a header or a claim says, cut short: it may come from a stranger. */
+/** The text of a header or a claim, cut short: it may come from a stranger. */
 function why(facts: Readonly<Record<string, unknown>>): Why {
   return new Why(
     Object.entries(facts)

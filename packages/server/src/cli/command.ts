@@ -1,6 +1,6 @@
 import type { ParseArgsConfig } from 'node:util';
 
-/** Where a command writes. */
+/** The output of a command. */
 export interface Terminal {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
@@ -8,7 +8,7 @@ export interface Terminal {
   readonly drained: () => Promise<void>;
 }
 
-/** What the command line gave: one value per flag, a list where a flag may be repeated. */
+/** A parsed command line: one value per flag, a list where a flag may be repeated. */
 export interface Given {
   readonly flags: Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
   readonly positionals: readonly string[];
@@ -18,7 +18,7 @@ export interface Flag {
   readonly type: 'string' | 'boolean';
   readonly multiple?: boolean;
   readonly short?: string;
-  /** What the value is, in the help: `SECONDS`. */
+  /** The value's name in the help: `SECONDS`. */
   readonly value?: string;
   readonly help: string;
 }
@@ -26,7 +26,7 @@ export interface Flag {
 /** A subcommand of `tidings`. */
 export interface Command {
   readonly summary: string;
-  /** What follows the command's name: `URL`. Empty if nothing may. */
+  /** The arguments after the command's name: `URL`. Empty if there are none. */
   readonly positionals: string;
   /** More than the summary says, for `tidings help COMMAND`. */
   readonly about?: string;

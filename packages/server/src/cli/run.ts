@@ -88,7 +88,12 @@ async function help(name: string | undefined, terminal: Terminal): Promise<numbe
   }
   const command = await commandOf(name);
   if (command === undefined) {
-    terminal.err(`There is no command ${JSON.stringify(name)}.\n\n${await overviewOfAll()}`);
+    const likely = likelyName(name, Object.keys(commands));
+    terminal.err(
+      likely === undefined
+        ? `There is no command ${JSON.stringify(name)}.\n\n${await overviewOfAll()}`
+        : `There is no command ${JSON.stringify(name)}. Did you mean ${likely}?\nTry: tidings help\n`,
+    );
     return 2;
   }
   terminal.out(helpOf(name, command));

@@ -61,7 +61,7 @@ function textOf(settings: Settings, setting: Setting): string {
   return Array.isArray(value) ? JSON.stringify(value) : JSON.stringify(setting.kind.toText(value));
 }
 
-/** As a file for `docker run --env-file` and the like: what is empty counts as unset. */
+/** As a file for `docker run --env-file` and the like: an empty variable counts as unset. */
 function printVariables(terminal: Terminal): number {
   for (const setting of SETTINGS) {
     const { defaultHelp, help, kind } = setting;

@@ -24,7 +24,7 @@ export class CursorFile {
     this.#timer ??= setTimeout(() => this.write(), EVERY);
   }
 
-  /** Writes a file beside it first: a crash leaves the old cursor or the new one. */
+  /** Writes another file first: a crash leaves the old cursor or the new one. */
   write(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

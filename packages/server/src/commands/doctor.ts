@@ -1,4 +1,5 @@
 import { type Command, type Given, UsageError, listOf, numberOf, textOf } from '../cli/command.ts';
+import { describeUrl } from '../config/shown-url.ts';
 import { diagnose } from '../doctor/index.ts';
 import { reportOf } from '../doctor/report.ts';
 
@@ -54,7 +55,7 @@ function urlOf({ positionals }: Given): URL {
     );
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new UsageError(`Expected a URL that begins with http:// or https://, got ${JSON.stringify(text)}.`);
+    throw new UsageError(`Expected a URL that begins with http:// or https://, got ${describeUrl(text)}.`);
   }
   if (url.username !== '' || url.password !== '') {
     throw new UsageError(
@@ -71,7 +72,8 @@ function headersOf(given: Given): Readonly<Record<string, string>> {
     const [, name, value] =
       /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/.exec(text) ?? [];
     if (name === undefined || value === undefined) {
-      throw new UsageError(`Expected --header to be "Name: value", got ${JSON.stringify(text)}.`);
+      // Not the text itself: it may be a credential.
+      throw new UsageError('Expected --header to be "Name: value", got text of another form.');
     }
     return [name.toLowerCase(), value.trimEnd()] as const;
   });

@@ -16,7 +16,7 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
 
 const names = Object.keys(TEMPLATES);
 
-/** Those of the package, put there when it is packed; in the repository they are the examples themselves. */
+/** Templates of the package, put there when it is packed; in the repository, the examples themselves. */
 const folders = ['../../templates/', '../../../../examples/servers/'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 );

@@ -1,6 +1,7 @@
 import { type Flag, type Given, UsageError, textOf } from '../cli/command.ts';
 import { loadSettings, settingsOrThrow } from '../config/load.ts';
 import type { Settings } from '../config/setting.ts';
+import { describeUrl } from '../config/shown-url.ts';
 import { reachable } from '../server/addresses.ts';
 import { SETTINGS } from '../server/table.ts';
 import { internalHost, internalPort } from '../server/settings.ts';
@@ -22,9 +23,10 @@ export function internalOf(given: Given): Internal {
   const base =
     textOf(given, 'internal-url') ??
     `http://${reachable(settings.get(internalHost))}:${settings.get(internalPort)}`;
-  if (!URL.canParse(base) || !/^https?:$/.test(new URL(base).protocol))
+  const parsed = URL.canParse(base) ? new URL(base) : undefined;
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.username + parsed.password !== '')
     throw new UsageError(
-      `Expected --internal-url to be a URL with http: or https:, got ${JSON.stringify(base)}.`,
+      `Expected --internal-url to be a URL with http: or https: and no user name, got ${describeUrl(base)}.`,
     );
   return { url: base.replace(/\/+$/, ''), settings };
 }

@@ -20,8 +20,8 @@ export const publish: Command = {
   summary: 'Publishes an event, or a stream of them.',
   positionals: 'TOPIC [DATA]',
   about:
-    'Without DATA, the event has what comes on the standard input. With --lines there is no TOPIC: each line of the input\n' +
-    'is an event as JSON, such as {"topics": "news", "data": 1}. Prints the cursor of each event.\n' +
+    'Without DATA, the standard input is the data. With --lines there is no TOPIC: each line of the input is an event as\n' +
+    'JSON, such as {"topics": "news", "data": 1}. Prints the cursor of each event.\n' +
     'The exit status is 0 if all are published, 1 if not, 2 if the command line makes no sense.',
   flags: {
     ...REMOTE_FLAGS,
@@ -34,7 +34,7 @@ export const publish: Command = {
     'if-seq': { type: 'string', value: 'SEQ', help: 'publish only if this is the seq of the key’s value' },
     'if-absent': { type: 'boolean', help: 'publish only if the key has no value' },
     tombstone: { type: 'boolean', help: 'delete the key' },
-    private: { type: 'boolean', help: 'only for those who were granted a topic' },
+    private: { type: 'boolean', help: 'only for subscribers who were granted a topic of it' },
     lines: { type: 'boolean', help: 'read events from the standard input, one a line' },
     retries: { type: 'string', value: 'NUMBER', help: 'how often to try again (5)' },
     quiet: { type: 'boolean', short: 'q', help: 'print nothing but errors' },
@@ -116,7 +116,7 @@ async function publishLines(job: Job): Promise<number> {
   return 0;
 }
 
-/** Lines go out as they come. While a request is on its way, what comes next waits in the pipe. */
+/** Lines go out as they come. While a request is on its way, further input waits in the pipe. */
 async function* batches(input: AsyncIterable<unknown>): AsyncGenerator<readonly string[]> {
   const decoder = new TextDecoder();
   let rest = '';

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type Flag, type Given, UsageError, textOf } from '../cli/command.ts';
 import type { Environment } from '../config/load.ts';
+import { describeUrl } from '../config/shown-url.ts';
+import { whyUnreadable } from '../config/unreadable.ts';
 
 /** The server that a command talks to, and the credential for it. */
 export interface Remote {
@@ -23,9 +25,13 @@ export const REMOTE_FLAGS: Readonly<Record<string, Flag>> = {
 export function remoteOf(given: Given, environment: Environment): Remote {
   const text = textOf(given, 'url') ?? (environment['TIDINGS_URL'] || 'http://127.0.0.1:3333');
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
-  if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.username !== '') {
+  if (
+    parsed === undefined ||
+    !/^https?:$/.test(parsed.protocol) ||
+    parsed.username + parsed.password !== ''
+  ) {
     throw new UsageError(
-      `Expected --url to be a URL with http: or https: and no user name, got ${JSON.stringify(text)}.`,
+      `Expected --url to be a URL with http: or https: and no user name, got ${describeUrl(text)}.`,
     );
   }
   const token = tokenOf(given, environment);
@@ -50,12 +56,13 @@ function readToken(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`The file of --token-file can't be read: ${reason}`, { cause });
+    throw new UsageError(`The file of --token-file, ${path}, can’t be read: ${whyUnreadable(cause)}.`, {
+      cause,
+    });
   }
 }
 
-/** What to do about a 401 if the command had no credential to send. Empty if it had one. */
+/** Advice about a 401 for a command that had no credential to send. Empty if it had one. */
 export function adviceOnMissingToken({ headers }: Remote): string {
   return headers['authorization'] === undefined
     ? ' This command sent none: give it --token-file or TIDINGS_TOKEN. `tidings token` makes one.'

@@ -16,8 +16,9 @@ export const subscribe: Command = {
   summary: 'Prints events as they come, and reconnects without losing any.',
   positionals: '[TOPIC…]',
   about:
-    'Prints the data of each event on the standard output (text, or JSON), and everything about the stream on the standard error. With\n' +
-    '--cursor-file it goes on after a restart where it was: an event whose printing was cut off comes again.\n' +
+    'Prints the data of each event on the standard output (text, or JSON), and everything about the stream on the\n' +
+    'standard error. With --cursor-file it goes on after a restart where it was: an event whose printing was cut off\n' +
+    'comes again.\n' +
     'The exit status is 0 if it was interrupted or --count is reached, 1 if the server refuses or, with --strict,\n' +
     'if events are missing, 2 if the command line makes no sense.',
   flags: {
@@ -41,7 +42,11 @@ export const subscribe: Command = {
     count: { type: 'string', value: 'NUMBER', help: 'end after so many events' },
     json: { type: 'boolean', help: 'print each event as a line of JSON: cursor, type, data' },
     strict: { type: 'boolean', help: 'end if events are missing' },
-    quiet: { type: 'boolean', short: 'q', help: 'print nothing on the standard error but what ends it' },
+    quiet: {
+      type: 'boolean',
+      short: 'q',
+      help: 'print nothing on the standard error but the reason for an early end',
+    },
   },
   async run(given, terminal) {
     const remote = remoteOf(given, process.env);

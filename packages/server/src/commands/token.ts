@@ -7,6 +7,7 @@ import { audience, claim, issuer, jwtSecret } from '../auth/settings.ts';
 import { type Command, type Given, type Terminal, UsageError, listOf, textOf } from '../cli/command.ts';
 import { flagsOf } from '../config/flags.ts';
 import { duration } from '../config/kinds.ts';
+import { whyUnreadable } from '../config/unreadable.ts';
 import { loadSettings, settingsOrThrow } from '../config/load.ts';
 import type { Settings } from '../config/setting.ts';
 import { developmentOf } from '../server/development.ts';
@@ -25,7 +26,12 @@ export const token: Command = {
     'Topics with * or :name are patterns; {sub} stands for a claim of the token.\n\n' +
     'tidings token api-key NAME prints a key for a publisher, and on the standard error its entry for auth.api-keys.',
   flags: {
-    subject: { type: 'string', short: 's', value: 'SUBJECT', help: 'whom the token is for: its claim `sub`' },
+    subject: {
+      type: 'string',
+      short: 's',
+      value: 'SUBJECT',
+      help: 'the user that the token is for: its claim `sub`',
+    },
     publish: {
       type: 'string',
       multiple: true,
@@ -104,8 +110,9 @@ function readKey(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`The file of --key-file can't be read: ${reason}`, { cause });
+    throw new UsageError(`The file of --key-file, ${path}, can’t be read: ${whyUnreadable(cause)}.`, {
+      cause,
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createError } from 'tidings/transport';
+import { whyUnreadable } from './unreadable.ts';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 
 /**
@@ -17,8 +18,8 @@ export function readConfigFile(
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw createError('config/unreadable', `The configuration can't be read: ${reason}`, { cause });
+    const message = `The configuration ${path} can’t be read: ${whyUnreadable(cause)}.`;
+    throw createError('config/unreadable', message, { cause });
   }
   return parseConfig(text, path, isSetting);
 }

@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
+import { describe } from 'tidings/transport';
 import type { Kind } from './setting.ts';
+import { describeUrl, shownUrl } from './shown-url.ts';
 
 /** Text of any length, though not empty. */
 export const text: Kind<string> = {
@@ -21,7 +23,7 @@ export const path: Kind<string> = {
   inFolder: (value, folder) => resolve(folder, value),
 };
 
-/** A URL, which is printed without its password. */
+/** A URL, which is printed without its secrets. */
 export function url(...protocols: readonly string[]): Kind<string> {
   const accepts = (value: unknown): string | undefined =>
     typeof value === 'string' && URL.canParse(value) && protocols.includes(new URL(value).protocol)
@@ -32,16 +34,9 @@ export function url(...protocols: readonly string[]): Kind<string> {
     placeholder: 'URL',
     fromText: accepts,
     fromFile: accepts,
-    toText: withoutPassword,
+    toText: shownUrl,
+    describe: describeUrl,
   };
-}
-
-export function withoutPassword(text: string): string {
-  if (!URL.canParse(text)) return text;
-  const parsed = new URL(text);
-  if (parsed.password === '') return text;
-  parsed.password = '***';
-  return parsed.href;
 }
 
 export const boolean: Kind<boolean> = {
@@ -209,5 +204,7 @@ export function structure<T>(
     },
     fromFile: check,
     toText: (value) => JSON.stringify(print(value)),
+    // There may be secrets in it.
+    describe: (value) => (typeof value === 'string' ? 'text that is no JSON' : describe(value)),
   };
 }

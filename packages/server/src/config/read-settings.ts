@@ -1,9 +1,10 @@
 import { dirname, resolve } from 'node:path';
 import { TidingsError } from 'tidings';
 import { createError, describe, likelyName } from 'tidings/transport';
+import { whyUnreadable } from './unreadable.ts';
 import { type Setting, type Settings, type Source, fileSettingOf, flagOf, variableOf } from './setting.ts';
 
-/** Where settings come from; later ones count: file, environment, flags. */
+/** The sources of settings. A later one wins over those before it: file, environment, flags. */
 export interface SettingSources {
   readonly file?: { readonly path: string; readonly values: Readonly<Record<string, unknown>> } | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -20,7 +21,7 @@ export interface ReadSettings {
 
 /** Variables that begin with TIDINGS_ and are no settings of the server. */
 const OTHER_VARIABLES = new Set(['TIDINGS_CONFIG', 'TIDINGS_URL', 'TIDINGS_TOKEN']);
-/** What Kubernetes adds to every pod if there is a Service named `tidings`. */
+/** Kubernetes adds these to every pod if there is a Service named `tidings`. */
 const SERVICE_LINK = /^TIDINGS_(SERVICE_(HOST|PORT)(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)$/;
 
 interface Found {
@@ -28,7 +29,7 @@ interface Found {
   readonly source: Source;
 }
 
-/** Puts settings together from all sources, and collects what is wrong with them. */
+/** Puts settings together from all sources, and collects all problems. */
 export function readSettings(table: readonly Setting[], sources: SettingSources): ReadSettings {
   const problems: TidingsError[] = [];
   const found = new Map<string, Found>();
@@ -119,11 +120,14 @@ function secretFrom(
   try {
     content = readSecret(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw createError('config/unreadable', `The file of ${name} can't be read: ${reason}`, {
-      details: { setting: setting.name },
-      cause,
-    });
+    throw createError(
+      'config/unreadable',
+      `The file of ${name}, ${path}, can’t be read: ${whyUnreadable(cause)}.`,
+      {
+        details: { setting: setting.name },
+        cause,
+      },
+    );
   }
   // Editors and `echo` end a file with a line feed.
   return { value: check(setting, name, content.replace(/\r?\n$/, ''), undefined), source };
@@ -145,8 +149,13 @@ function check(setting: Setting, name: string, value: unknown, folder: string | 
     });
   }
   if (checked === undefined || checked === null)
-    throw invalid(setting, name, kind.expected, kind.isSecret === true ? 'another value' : describe(value));
+    throw invalid(setting, name, kind.expected, described(setting, value));
   return folder === undefined ? checked : (kind.inFolder?.(checked, folder) ?? checked);
+}
+
+function described({ kind }: Setting, value: unknown): string {
+  if (kind.isSecret === true) return 'another value';
+  return kind.describe?.(value) ?? describe(value);
 }
 
 function invalid(setting: Setting, name: string, expected: string, got: string): TidingsError {

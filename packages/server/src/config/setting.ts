@@ -1,4 +1,4 @@
-/** What a setting's values are, and how they are written. */
+/** The values that a setting may have, and how they are written. */
 export interface Kind<T> {
   /** In words, after "Expected `name` to be". */
   readonly expected: string;
@@ -10,6 +10,8 @@ export interface Kind<T> {
   readonly isList?: boolean;
   /** Never printed, and never taken from a flag. */
   readonly isSecret?: boolean;
+  /** A value that doesn't fit, for messages: without the secrets that may be in it. */
+  describe?(value: unknown): string;
   /** For paths: a relative one in a configuration file starts from that file's folder. */
   inFolder?(value: T, folder: string): T;
   /** The value of a flag or of the environment; undefined if it doesn't fit. May throw a TidingsError that says why. */
@@ -28,7 +30,7 @@ export interface Setting<T = unknown> {
   readonly default: T;
   /** One line for the help and the docs, without a full stop. */
   readonly help: string;
-  /** What the default comes from, where it isn't a constant: for the help and the docs. */
+  /** The default in words where it isn't a constant, for the help and the docs. */
   readonly defaultHelp?: string;
   /** Whether it can change while the server runs (SIGHUP). */
   readonly reloadable?: boolean;

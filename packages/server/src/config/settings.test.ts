@@ -111,6 +111,24 @@ describe('settings', () => {
     expect(wrong?.message).not.toContain('123456789');
   });
 
+  it.each([
+    ['log.url', 'reddis://:hush@db:6379'],
+    ['log.url', 'redis://:hush#1@db:6379'],
+    ['log.url', 'http://ann:hush@db/'],
+    ['auth.jwt.jwks-url', 'ftp://ann:hush@id.example/'],
+    ['webhooks', '[{"name": "app", "secrets": ["hush'],
+    ['webhooks', JSON.stringify([{ name: 'app', secrets: 'hush' }])],
+    ['webhooks', JSON.stringify([{ name: 'app', secrets: ['hush'] }])],
+    ['webhooks', JSON.stringify([{ name: 'app', url: 'https://ann:hush@x.example/' }])],
+    ['auth.issuers', '[{"secret": "hush'],
+    ['auth.api-keys', '[{"name": "hush'],
+  ])('that may hold secrets are refused without quoting them: %s=%s', (name, value) => {
+    const environment = { [variableOf({ name })]: value };
+    const [problem] = readSettings(SETTINGS, { environment, flags: {}, readSecret: () => '' }).problems;
+    expect(problem?.code).toBe('config/invalid');
+    expect(`${problem?.message} ${JSON.stringify(problem?.details)}`).not.toContain('hush');
+  });
+
   it('that are secret are refused as flags: others on the machine see a command line', () => {
     expect(Object.keys(flagsOf(TABLE))).toEqual([
       'config',
@@ -193,8 +211,14 @@ describe('kinds of settings', () => {
     );
   });
 
-  it('show URLs without their passwords', () => {
-    expect(url('redis:').toText('redis://user:pass@host:6379/')).toBe('redis://user:***@host:6379/');
+  it.each([
+    ['redis://user:pass@host:6379/', 'redis://user:***@host:6379/'],
+    ['postgres://host/db?user=ann&password=hush', 'postgres://host/db?user=ann&password=***'],
+    ['https://token@host/keys', 'https://***@host/keys'],
+    ['https://host/keys?api-key=hush&v=2', 'https://host/keys?api-key=***&v=2'],
+    ['postgres://ann@host/db?sslmode=require', 'postgres://ann@host/db?sslmode=require'],
+  ])('show the URL %s as %s', (given, shown) => {
+    expect(url('redis:').toText(given)).toBe(shown);
   });
 
   it.each(['0.5', '1', '0'])('a share is a number such as %s', (value) => {

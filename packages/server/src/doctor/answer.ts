@@ -1,42 +1,53 @@
 /** The first request: an answer that ends, which passes any proxy. Says whether the server itself is right. */
 import { type Finding, duration, note, ok, problem, warning } from './finding.ts';
+import { shownUrl } from '../config/shown-url.ts';
 import type { Answer } from './exchange.ts';
 import { type Heard, type Unheard, type Visit, isHeard, visit, withParameter } from './visit.ts';
 
 export interface FirstAnswer {
   readonly findings: readonly Finding[];
-  /** Where the stream is, once redirects are followed; undefined if the doctor can't go on. */
-  readonly url: URL | undefined;
+  /** The stream's own URL, once redirects are followed, and the headers to send there; undefined if the doctor can't go on. */
+  readonly there: Pick<Visit, 'url' | 'headers'> | undefined;
   readonly heard: Heard | undefined;
 }
 
 const MOST_REDIRECTS = 5;
+const NOT_SENT_ELSEWHERE = 'It is another server, so the doctor doesn’t send it your token and headers.';
 const redirects = new Set([301, 302, 303, 307, 308]);
 
 export async function firstAnswer(on: Visit): Promise<FirstAnswer> {
   const findings: Finding[] = [];
-  let { url } = on;
+  let { url, headers } = on;
   for (let count = 0; count <= MOST_REDIRECTS; count += 1) {
-    const result = await askForEnd({ ...on, url });
+    const result = await askForEnd({ ...on, url, headers });
     if (!isHeard(result))
-      return { findings: [...findings, unreachable(url, result)], url: undefined, heard: undefined };
+      return { findings: [...findings, unreachable(url, result)], there: undefined, heard: undefined };
     const target = redirectOf(url, result.answer);
     if (target === undefined) {
-      const rest = judge(result, on);
+      const rest = judge(result, headers);
       const mayGoOn = rest.every(({ verdict }) => verdict !== 'problem');
-      return { findings: [...findings, ...rest], url: mayGoOn ? url : undefined, heard: result };
+      return {
+        findings: [...findings, ...rest],
+        there: mayGoOn ? { url, headers } : undefined,
+        heard: result,
+      };
     }
+    const isElsewhere = target.origin !== url.origin;
+    const title = `${shownUrl(url.href)} redirects to ${shownUrl(target.href)} (${result.answer.status}).`;
+    const advice = 'Use that URL: each reconnect takes a request less.';
     findings.push(
       note(
         'redirect',
-        `${url.href} redirects to ${target.href} (${result.answer.status}).`,
-        'Use that URL: each reconnect takes a request less.',
+        title,
+        isElsewhere && Object.keys(headers).length > 0 ? `${advice} ${NOT_SENT_ELSEWHERE}` : advice,
       ),
     );
+    // The credentials that were given are for the server that was named.
+    if (isElsewhere) headers = {};
     url = target;
   }
   const loop = problem('redirect', `More than ${MOST_REDIRECTS} redirects in a row.`, 'Look for a loop.');
-  return { findings: [...findings, loop], url: undefined, heard: undefined };
+  return { findings: [...findings, loop], there: undefined, heard: undefined };
 }
 
 /** Only a hub of Tidings ends the answer; another server streams, and is cut off by the doctor. */
@@ -52,7 +63,7 @@ function redirectOf(url: URL, { status, headers }: Answer): URL | undefined {
   const location = headers['location'];
   if (!redirects.has(status) || location === undefined || !URL.canParse(location, url.href)) return undefined;
   const target = new URL(location, url);
-  // The doctor's own parameter isn't part of where the stream is.
+  // The doctor's own parameter isn't part of the stream's URL.
   target.searchParams.delete('wait');
   return target;
 }
@@ -61,7 +72,7 @@ function unreachable(url: URL, { failure, isLate }: Unheard): Finding {
   if (isLate) {
     return problem(
       'answer',
-      `No response to ${url.href}.`,
+      `No response to ${shownUrl(url.href)}.`,
       'Either the server is silent, or something in between waits for the end of a response before it hands on the first byte.',
     );
   }
@@ -80,15 +91,15 @@ function adviceOn(code: string): string | undefined {
   return undefined;
 }
 
-function judge({ answer, seen }: Heard, { headers }: Visit): readonly Finding[] {
+function judge({ answer, seen }: Heard, headers: Visit['headers']): readonly Finding[] {
   const { status } = answer;
   if (status === 401 || status === 403) {
-    const given = headers['authorization'] === undefined && headers['cookie'] === undefined;
+    const isMissing = headers['authorization'] === undefined && headers['cookie'] === undefined;
     return [
       problem(
         'answer',
         `The server answers ${status}.`,
-        given
+        isMissing
           ? 'Give the doctor credentials: --token, or --header with a cookie.'
           : "These credentials don't allow it.",
       ),

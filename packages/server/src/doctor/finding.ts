@@ -28,7 +28,7 @@ export interface Finding {
   readonly verdict: Verdict;
   /** One sentence in plain words. */
   readonly title: string;
-  /** What to do about it. */
+  /** How to mend it. */
   readonly advice?: string;
 }
 

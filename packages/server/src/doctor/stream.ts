@@ -4,7 +4,7 @@ import { type Intermediary, intermediariesOf, whoOf } from './intermediaries.ts'
 import type { Observed, SeenWelcome } from './observe.ts';
 import { type Heard, type Unheard, type Visit, isHeard, visit } from './visit.ts';
 
-/** What browsers accept. */
+/** The content codings that browsers accept. */
 const asBrowsersDo = { 'accept-encoding': 'gzip, deflate, br' };
 /** For a server that doesn't say how often it sends a heartbeat. */
 const DEFAULT_WATCH = 40_000;
@@ -73,7 +73,7 @@ function compression({ answer }: Heard): readonly Finding[] {
   return [ok('compression', `The stream is compressed (${encoding}), and passes at once.`)];
 }
 
-/** What happened to the stream while it was watched. */
+/** Findings about the stream while it was watched. */
 function life({ answer, seen }: Heard, time: number, between: readonly Intermediary[]): readonly Finding[] {
   const first = seen.arrivals[0] ?? answer.headersAfter;
   const passed = ok('stream', `The first bytes came after ${duration(first)}.`);

@@ -26,7 +26,7 @@ export async function resuming(on: Visit, first: Heard): Promise<readonly Findin
       byQuery,
       'resume-query',
       'last_event_id in the query',
-      'Keep the query of the URL as it is.',
+      'Keep the query of the URL unchanged.',
     ),
   ];
 }
@@ -95,7 +95,7 @@ export async function changing(on: Visit): Promise<Finding> {
   );
 }
 
-/** What a browser checks for a page of another origin. */
+/** The checks that a browser makes for a page of another origin. */
 export async function crossOrigin(on: Visit, origin: string): Promise<readonly Finding[]> {
   const simple = await visit(on, {
     url: withParameter(on.url, 'wait', '0'),

@@ -1,4 +1,4 @@
-/** What a check needs: the URL, the headers to send, the limits of time. */
+/** One request of the doctor: the URL, the headers to send, the limits of time. */
 import { type Answer, type Question, ask } from './exchange.ts';
 import { type Observed, type SeenWelcome, observe } from './observe.ts';
 

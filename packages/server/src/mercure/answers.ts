@@ -14,7 +14,7 @@ export function headersOf({ cors }: Hub, request: FastifyRequest): Record<string
 }
 
 /**
- * Answers what went wrong. What concerns the token has a challenge, https://www.rfc-editor.org/rfc/rfc6750#section-3, which
+ * Answers a failure. One that concerns the token has a challenge, https://www.rfc-editor.org/rfc/rfc6750#section-3, which
  * tells clients where the metadata is.
  */
 export function sendError(

@@ -7,7 +7,7 @@ import { mapInTurns } from './turns.ts';
 /** The type of the details that concern this protocol: https://www.rfc-editor.org/rfc/rfc9396 */
 export const DETAIL_TYPE = 'https://mercure.rocks/authorization-detail';
 
-/** What a token allows. */
+/** The rights that a token gives. */
 export interface Permissions {
   readonly publish: readonly Matcher[];
   /** Topics whose private updates it may read. */
@@ -29,7 +29,7 @@ interface Detail {
 const MAX_DETAILS = 32;
 const MAX_TOPICS = 100;
 
-/** What makes a token invalid. */
+/** The reasons for which a token is invalid. */
 export class InvalidDetails extends Error {}
 
 /**

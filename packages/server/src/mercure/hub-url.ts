@@ -1,6 +1,6 @@
 import { createError } from 'tidings/transport';
 
-/** Where the hub is, for clients: everything of the protocol that is relative is relative to it. */
+/** The URL of the hub, for clients: every relative URL of the protocol is relative to it. */
 export interface HubUrl {
   readonly href: string;
   readonly path: string;

@@ -19,7 +19,7 @@ export function idOfEntry(topics: readonly string[], cursor: string): string {
   return tagOf(topics, ID_TAG) ?? idOfCursor(cursor);
 }
 
-/** Where a subscriber wants to begin that asks for what came after this identifier. */
+/** The place in the log at which a subscriber begins that names this identifier as the last it has seen. */
 export async function startAfter(id: string | undefined, gateway: Gateway): Promise<Start> {
   if (id === undefined || id === '') return 'head';
   if (id === EARLIEST) return EARLIEST;

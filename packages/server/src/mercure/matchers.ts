@@ -53,7 +53,7 @@ export function assertMatcher(text: string): void {
   if (hasForbidden(text)) throw invalid('A matcher has no control characters and no invisible ones.');
 }
 
-/** What the hub makes of it. `*` matches every topic, whatever the type. @throws {TidingsError} `topic/*` (400). */
+/** The same for the hub. `*` matches every topic, whatever the type. @throws {TidingsError} `topic/*` (400). */
 export function toMatchers(
   { type, text }: TypedMatcher,
   { urlPatterns, names }: Pick<Hub, 'urlPatterns' | 'names'>,

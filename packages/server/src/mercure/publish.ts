@@ -105,7 +105,7 @@ export function toEvent(form: Pairs, hub: Hub, limits: PublishLimits): EventInpu
     topics,
     data: first(form, 'data') ?? '',
     raw: true,
-    // Whatever its value: its name alone makes the update private.
+    // Its name alone makes the update private, not its value.
     private: form.some(([name]) => name === 'private'),
     ...(type !== undefined && { type }),
     ...((id !== undefined || retry !== undefined) && {

@@ -69,7 +69,7 @@ export function createSubscribe(
   };
 }
 
-/** What a request asks for. */
+/** A request to subscribe, taken apart. */
 interface Asked {
   readonly typed: readonly TypedMatcher[];
   readonly matchers: readonly Matcher[];

@@ -2,7 +2,7 @@ import type { Matcher } from 'tidings';
 import { SERVER_PREFIX } from '../server/reserved-topics.ts';
 import { WILDCARD } from './characters.ts';
 
-/** What stands on the log for the path of all subscriptions. */
+/** The topic on the log that stands for the path of all subscriptions. */
 const STORED = `${SERVER_PREFIX}mercure/subscriptions`;
 export const SUBSCRIPTION_TOPICS: Matcher = { pattern: `${STORED}*` };
 
@@ -15,7 +15,7 @@ export interface TopicNames {
   onLog(topic: string): string;
   /** The other way round; undefined if the protocol has no such topic: it is another part's own. */
   inProtocol(topic: string): string | undefined;
-  /** What matches every topic. */
+  /** Matches every topic. */
   readonly everything: readonly Matcher[];
 }
 

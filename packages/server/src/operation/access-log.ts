@@ -15,7 +15,7 @@ export interface AccessLog extends Observer {
 
 /**
  * One line for each answer, and for a stream two: when it begins and when it is over, with the reason, the time and what was
- * delivered. A line has no query, header, token or data: only what is known to be no secret gets in.
+ * delivered. A line has no query, header, token or data: only fields that are known to hold no secret get in.
  */
 export function createAccessLog(
   publicApp: FastifyInstance,

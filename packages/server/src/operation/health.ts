@@ -21,8 +21,15 @@ export function registerHealth(
 ): RunningPart {
   const patience = settings.get(deadAfter);
   let upAt = now();
+  let looking: Promise<HubHealth> | undefined;
 
-  async function look(): Promise<HubHealth> {
+  /** Questions that come while the log is being asked share its answer. */
+  function look(): Promise<HubHealth> {
+    looking ??= ask().finally(() => (looking = undefined));
+    return looking;
+  }
+
+  async function ask(): Promise<HubHealth> {
     const health = await hub.health({ within: READY_WITHIN });
     if (health.log.up) upAt = now();
     return health;

@@ -3,7 +3,7 @@ import { Counter, Registry, collectDefaultMetrics } from 'prom-client';
 import { hubMetrics } from 'tidings/metrics';
 import type { Observers, ServerContext } from '../server/part.ts';
 
-/** The process's own (memory, CPU, event loop, garbage collection): once, however many servers it runs. */
+/** Metrics of the process (memory, CPU, event loop, garbage collection): once, however many servers it runs. */
 let processRegistry: Registry | undefined;
 
 /**

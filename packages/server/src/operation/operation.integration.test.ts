@@ -39,7 +39,7 @@ describe('health', () => {
     expect(ready.status).toBe(503);
     expect(await ready.json()).toMatchObject({ ready: false, phase: 'draining' });
     expect((await fetch(`${draining.internalUrl}/health/live`)).status).toBe(200);
-    // Those who are sent here anyway are still served.
+    // Clients that are sent here anyway are still served.
     expect((await ask(`${draining.publicUrl}/v1/events?topic=a`)).status).toBe(200);
     await closing;
   });

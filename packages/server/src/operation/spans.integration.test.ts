@@ -17,7 +17,7 @@ interface Made {
   readonly parent: SpanContext | undefined;
 }
 
-/** What an SDK would export. */
+/** The spans that an SDK would export. */
 const spans: Made[] = [];
 let server: InProcess;
 

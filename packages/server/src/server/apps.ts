@@ -1,17 +1,18 @@
+import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { TidingsError } from 'tidings';
 import { createError } from 'tidings/transport';
 import type { Settings } from '../config/setting.ts';
-import { KEEP_ALIVE, type Listener, REQUEST_TIMEOUT } from './listener.ts';
+import { type Listener, plainServer } from './listener.ts';
 import { answerProblems, nothingHere, rawProblem, sendProblem } from './problems.ts';
 import * as rows from './settings.ts';
 
 /** The server that everybody reaches. */
 export function createPublicApp(settings: Settings, logger: Logger, listener: Listener): FastifyInstance {
   const trusted = settings.get(rows.trustedProxies);
-  const app = createApp(logger, trusted.length === 0 ? false : [...trusted], listener);
+  const app = createApp(logger, trusted.length === 0 ? false : [...trusted], listener.serverFactory);
   app.addHook('preClose', (done) => {
     listener.closeSessions();
     done();
@@ -20,17 +21,20 @@ export function createPublicApp(settings: Settings, logger: Logger, listener: Li
 }
 
 /** The server for operators. */
-export function createInternalApp(logger: Logger): FastifyInstance {
-  return createApp(logger, false);
+export function createInternalApp(settings: Settings, logger: Logger): FastifyInstance {
+  const serverFactory = (handler: RequestListener) => plainServer(handler, settings.get(rows.requestTimeout));
+  return createApp(logger, false, serverFactory);
 }
 
-function createApp(logger: Logger, trustProxy: boolean | string[], listener?: Listener): FastifyInstance {
+function createApp(
+  logger: Logger,
+  trustProxy: boolean | string[],
+  serverFactory: Listener['serverFactory'],
+): FastifyInstance {
   const app = Fastify({
-    ...(listener !== undefined && { serverFactory: listener.serverFactory }),
+    serverFactory,
     logger: false,
     trustProxy,
-    requestTimeout: REQUEST_TIMEOUT,
-    keepAliveTimeout: KEEP_ALIVE,
     // A topic is no part of a path; nothing here has long parameters.
     routerOptions: { maxParamLength: 256 },
     // Fastify would otherwise close keep-alive connections only as they fall idle.

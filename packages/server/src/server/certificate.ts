@@ -132,7 +132,7 @@ async function readCertificate(paths: Paths, read: (path: string) => Promise<str
   return { cert, key };
 }
 
-/** Says what a file has instead, never what is in it. */
+/** Names the kind of content that a file has instead, and never quotes it. */
 function assertPem(text: string, path: string, label: string, what: string): void {
   if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(text))
     throw invalid(

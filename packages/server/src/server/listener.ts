@@ -6,12 +6,10 @@ import type { Settings } from '../config/setting.ts';
 import { type WatchedCertificate, watchCertificate } from './certificate.ts';
 import * as rows from './settings.ts';
 
-/** How long a whole request to the internal port may take to arrive. */
-export const REQUEST_TIMEOUT = 30_000;
 /** Longer than the 60 to 75 seconds after which proxies drop idle connections: the side that sends closes first. */
-export const KEEP_ALIVE = 80_000;
+const KEEP_ALIVE = 80_000;
 
-/** The socket that everybody reaches: HTTP/1.1 alone, with HTTP/2 beside it, or both over TLS. */
+/** The socket that everybody reaches: HTTP/1.1 alone, HTTP/1.1 and HTTP/2 in plain, or both over TLS. */
 export interface Listener {
   readonly scheme: 'http' | 'https';
   /** For Fastify. */
@@ -22,7 +20,7 @@ export interface Listener {
    * @throws {TidingsError} `config/invalid`, `config/unreadable`.
    */
   prepare(settings: Settings): Promise<() => void>;
-  /** Lets go of HTTP/2 sessions, for which a server's `close` waits. What they are answering goes on to its end. */
+  /** Lets go of HTTP/2 sessions, for which a server's `close` waits. Answers under way go on to their end. */
   closeSessions(): void;
   close(): void;
 }
@@ -50,7 +48,7 @@ export async function createListener(
     scheme: certificate === undefined ? 'http' : 'https',
     serverFactory(handler) {
       const parts = { settings, handler, sessions, patience };
-      if (certificate === undefined) return plainServer(parts);
+      if (certificate === undefined) return plainServers(parts);
       secure = secureServer(certificate, parts);
       // It has what Fastify uses of one, though the types don't say so.
       return secure as unknown as http.Server;
@@ -72,7 +70,13 @@ interface Parts {
 
 function secureServer({ current }: WatchedCertificate, parts: Parts): http2.Http2SecureServer {
   const server = http2.createSecureServer(
-    { ...current, ...sessionOptions(parts), allowHTTP1: true, minVersion: 'TLSv1.2' },
+    {
+      ...current,
+      ...sessionOptions(parts),
+      allowHTTP1: true,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: parts.patience,
+    },
     onRequest(parts),
   );
   // Options of `createSecureServer` don't reach its HTTP/1.1 half.
@@ -81,9 +85,9 @@ function secureServer({ current }: WatchedCertificate, parts: Parts): http2.Http
   return server;
 }
 
-function plainServer(parts: Parts): http.Server {
-  const { settings, handler, patience } = parts;
-  const server = http.createServer(
+/** A server of HTTP/1.1. Requests that take longer than `patience` to arrive get a 408. */
+export function plainServer(handler: RequestListener, patience: number): http.Server {
+  return http.createServer(
     {
       requestTimeout: patience,
       headersTimeout: patience,
@@ -93,6 +97,12 @@ function plainServer(parts: Parts): http.Server {
     },
     handler,
   );
+}
+
+/** Speaks HTTP/2 as well, where that is switched on. */
+function plainServers(parts: Parts): http.Server {
+  const { settings, handler, patience } = parts;
+  const server = plainServer(handler, patience);
   if (!settings.get(rows.h2c)) return server;
   const inner = http2.createServer(sessionOptions(parts), onRequest(parts));
   inner.on('session', (session) => keep(session, parts));
@@ -110,7 +120,7 @@ function plainServer(parts: Parts): http.Server {
   return server;
 }
 
-/** A peer may have some requests beside its streams. */
+/** Requests that a peer may have besides its streams. */
 const BESIDE_STREAMS = 100;
 
 function sessionOptions({ settings }: Parts): http2.ServerOptions {

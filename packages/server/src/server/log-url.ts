@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { withoutPassword } from '../config/kinds.ts';
 import type { Kind } from '../config/setting.ts';
+import { describeUrl, shownUrl } from '../config/shown-url.ts';
 
 export type Engine = 'memory' | 'lmdb' | 'redis' | 'postgres';
 
@@ -19,7 +19,8 @@ export const logUrl: Kind<string> = {
   placeholder: 'URL',
   fromText: (value) => (isLogUrl(value) ? value : undefined),
   fromFile: (value) => (typeof value === 'string' && isLogUrl(value) ? value : undefined),
-  toText: withoutPassword,
+  toText: shownUrl,
+  describe: describeUrl,
   inFolder: (value, folder) =>
     engineOf(value) === 'lmdb' ? `lmdb:${resolve(folder, folderOf(value))}` : value,
 };

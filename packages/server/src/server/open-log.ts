@@ -84,7 +84,7 @@ function retentionOf(settings: Settings): Retention {
   };
 }
 
-/** What each engine knows. */
+/** The values of `log.durability` that each engine knows. */
 const DURABILITIES: Readonly<Record<Engine, readonly string[]>> = {
   memory: [],
   lmdb: ['commit', 'relaxed'],

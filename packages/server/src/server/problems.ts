@@ -89,7 +89,7 @@ export function nothingHere(): TidingsError {
   );
 }
 
-/** The answer to what is no HTTP at all, written before there is a request. */
+/** The answer to bytes that are no HTTP at all, written before there is a request. */
 export function rawProblem(error: TidingsError): string {
   const { status, body } = toProblem(error);
   return [

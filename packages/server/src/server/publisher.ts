@@ -6,7 +6,7 @@ import type { Observers, Publication } from './part.ts';
 import type { RateLimit } from './rate.ts';
 import { SERVER_PREFIX } from './reserved-topics.ts';
 
-/** Publishes for whoever is allowed to: the one way from every door to the hub. */
+/** Checks the right to publish, and publishes: the one way from every door to the hub. */
 export interface Publisher {
   /**
    * Whether the grant may publish anything now. Ask before you read a body.
@@ -42,7 +42,7 @@ export function createPublisher(hub: Hub, observers: Observers, limit: RateLimit
     },
     async publish(events, publication) {
       assertMayPublish([], publication.grant);
-      // Whatever the credential permits: a grant of `*` has none of these topics.
+      // No credential permits these: a grant of `*` has none of these topics.
       assertNotKept(events);
       assertMayPublish(events, publication.grant);
       if (publication.hasTagged !== true) assertUntagged(events);

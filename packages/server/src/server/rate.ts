@@ -11,7 +11,7 @@ const MAX_KEYS = 100_000;
 
 /**
  * Limits how much each key does, with one number per key: the time at which it will have paid for everything it did.
- * Whoever isn't in debt beyond the burst may go on, even by more than is left: a batch larger than the burst would
+ * A key that isn't in debt beyond the burst may go on, even by more than is left: a batch larger than the burst would
  * otherwise never be possible. The debt is paid before the next.
  */
 export class RateLimit {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { type EventLog, TidingsError, type TopicRule } from 'tidings';
 import type { Setting, Settings } from '../config/setting.ts';
@@ -49,10 +50,6 @@ export function reloadTopics(
 }
 
 function isSame(setting: Setting, one: Settings, other: Settings): boolean {
-  return textOf(setting, one) === textOf(setting, other);
-}
-
-function textOf(setting: Setting, settings: Settings): string | undefined {
-  const value = settings.get(setting);
-  return value === undefined || value === null ? undefined : setting.kind.toText(value);
+  // Not by their texts, which leave out passwords.
+  return isDeepStrictEqual(one.get(setting), other.get(setting));
 }

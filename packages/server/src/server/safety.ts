@@ -13,7 +13,7 @@ export interface Warning {
 /**
  * Refuses to run where it would be open by mistake.
  *
- * @returns what is allowed, though seldom meant.
+ * @returns warnings about settings that are allowed, though seldom meant.
  * @throws {TidingsError} `config/insecure`, whose message says what to set.
  */
 export function assertSafe(settings: Settings, development: boolean): readonly Warning[] {

@@ -12,6 +12,7 @@ import { createInternalApp, createPublicApp } from './apps.ts';
 import { closerOf } from './closing.ts';
 import { createServerHub, limitsOf } from './hub.ts';
 import { createListener } from './listener.ts';
+import { refuseForeignNames } from './local-hosts.ts';
 import { createObservers } from './observers.ts';
 import { openLog } from './open-log.ts';
 import type { RunningPart, ServerContext, ServerPhase } from './part.ts';
@@ -28,7 +29,7 @@ export interface ServerDeps {
 }
 
 export interface RunningServer {
-  /** Where it can be reached from this machine. */
+  /** The URL by which this machine reaches it. */
   readonly publicUrl: string;
   readonly internalUrl: string | undefined;
   /**
@@ -76,7 +77,8 @@ async function start(
   const listener = await createListener(settings, logger);
   undo.push(() => listener.close());
   const publicApp = createPublicApp(settings, logger, listener);
-  const internalApp = settings.get(rows.internalEnabled) ? createInternalApp(logger) : undefined;
+  if (developmentKey !== undefined) refuseForeignNames(publicApp);
+  const internalApp = settings.get(rows.internalEnabled) ? createInternalApp(settings, logger) : undefined;
   const closePublic = closerOf(publicApp);
   const closeInternal = internalApp && closerOf(internalApp);
   let phase: ServerPhase = 'starting';
@@ -131,7 +133,7 @@ async function start(
 
   async function takeOver(next: Settings): Promise<void> {
     const merged = mergeReloadable(current, next, logger);
-    // What can fail comes first: nothing counts unless everything does.
+    // The steps that can fail come first: nothing counts unless everything does.
     const changes = [await authenticator.prepare(merged), await listener.prepare(merged)];
     for (const part of parts) await part.reload?.(merged);
     for (const take of changes) take();

@@ -5,7 +5,7 @@ import type { RunningServer } from './start-server.ts';
 import { developmentAdminToken } from '../operation/admin-token.ts';
 import { adminToken } from '../operation/settings.ts';
 
-/** What a stranger reads first, with two commands that work as printed. */
+/** The first thing a stranger reads, with two commands that work as printed. */
 export async function welcome(
   { publicUrl, internalUrl }: RunningServer,
   development: Development,

@@ -7,7 +7,7 @@ import { assistantUiStore, createRuns, rawChunks, tanstackDurability } from './i
 
 const never = (): AbortSignal => new AbortController().signal;
 
-/** What comes of it, soon. */
+/** Its outcome, soon. */
 async function outcomeOf(call: () => unknown): Promise<unknown> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise((resolve) => (timer = setTimeout(resolve, 5000, 'hangs')));

@@ -42,7 +42,7 @@ export function isDelta(chunk: unknown): boolean {
   return field !== undefined && typeof chunk[field] === 'string' && !hasList(chunk);
 }
 
-/** What a chunk adds to the text of the answer. */
+/** The text that a chunk adds to the answer. */
 export function textOf(chunk: unknown): string {
   if (typeof chunk === 'string') return chunk;
   if (!isFields(chunk)) return '';

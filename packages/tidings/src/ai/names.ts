@@ -8,7 +8,7 @@ export interface RunName {
   readonly id: string;
   /** Identifies the run among all chats. */
   readonly key: string;
-  /** What the keys of the chat's runs begin with, before a slash. */
+  /** The beginning of the keys of the chat's runs, before a slash. */
   readonly chatKey: string;
   /** The records of the chat's runs. */
   readonly chatTopic: string;
@@ -41,7 +41,7 @@ export function nameRun(chat: string, id: string): RunName {
 }
 
 /**
- * What the keys of the chat's runs begin with, before a slash.
+ * The beginning of the keys of the chat's runs, before a slash.
  *
  * @throws {TidingsError} `run/invalid-name`.
  */

@@ -120,7 +120,7 @@ export class OpenRuns {
     await this.#until(name.key, () => this.#readTo >= seq, PATIENCE);
   }
 
-  /** What this process has published, before it comes back. */
+  /** Takes a record that this process has published, before the log brings it back. */
   note(stored: StoredRecord): void {
     if ((this.#records.get(stored.name.key)?.seq ?? -1) < stored.seq)
       this.#takeRecord(stored.name.key, stored);

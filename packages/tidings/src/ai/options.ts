@@ -3,7 +3,7 @@ import { type Checks, aFunction, aNumber, anObjectWith, assertOptions } from '..
 import { mergeDeltas } from './merge.ts';
 import type { RunRecord } from './record.ts';
 
-/** What `onEnd` gets: the run and its whole answer. */
+/** The argument of `onEnd`: the run and its whole answer. */
 export interface RunResult extends Omit<RunRecord, 'owner' | 'length' | 'handingOver' | 'handedOver'> {
   /** All chunks, adjacent deltas merged. */
   readonly chunks: readonly unknown[];

@@ -7,11 +7,11 @@ import type { RunName } from './names.ts';
 import type { ResolvedRunsOptions } from './options.ts';
 import { CHUNKS_TYPE, type EndStatus, type RunError } from './record.ts';
 
-/** What an app's producer returns. */
+/** The result of an app's producer. */
 export type Source = AsyncIterable<unknown> | ReadableStream<unknown>;
 export type Produce = (signal: AbortSignal) => Source | Promise<Source>;
 
-/** What an iterator says next, if it is one. */
+/** The next result of an iterator, if it is one. */
 type Next = IteratorResult<unknown, unknown> | undefined;
 
 /** How a run ended, before the log knows it. */

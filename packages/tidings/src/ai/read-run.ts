@@ -8,7 +8,7 @@ import { type Batch, CHUNKS_TYPE, RECORD_TYPE, type RunRecord } from './record.t
 import { closing } from './records.ts';
 
 /**
- * What a viewer of a run gets, in order. `gone` ends it: there is no such run any more, or its process went away and
+ * An item that a viewer of a run gets, in order. `gone` ends it: there is no such run any more, or its process went away and
  * took the log with it.
  */
 export type RunItem =

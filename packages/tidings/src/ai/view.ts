@@ -1,12 +1,12 @@
 import type { RunRecord } from './record.ts';
 
-/** What a view may know of a run. */
+/** A run as a view sees it. */
 export type RunFacts = Pick<RunRecord, 'chat' | 'id' | 'messageId' | 'startedAt'>;
 
 /** How a run ended, for viewers. */
 export type RunEnd = Pick<RunRecord, 'status' | 'error' | 'endedAt'>;
 
-/** What a view may know of a request. */
+/** A request as a view sees it. */
 export interface ViewRequest {
   readonly query: URLSearchParams;
   header(name: string): string | undefined;

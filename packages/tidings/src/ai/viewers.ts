@@ -10,7 +10,7 @@ export interface Viewer {
   wroteAt: number;
 }
 
-/** Who watches which run in this process. */
+/** The viewers of each run in this process. */
 export class Viewers {
   readonly #runs = new Map<string, Set<Viewer>>();
 

@@ -15,7 +15,7 @@ interface Scene extends Observed {
 async function start(): Promise<Scene> {
   const log = memoryLog({ topics: [{ match: 'state', state: true }] });
   const { hub, port } = await startNode({}, { log });
-  // Older than every cursor that the client gets, so that only a snapshot brings it.
+  // Older than every cursor that the client gets: only a snapshot brings it.
   await hub.publish('state', 'on', { key: 'lamp' });
   const network = await slowNetworkTo(port);
   const observed = observe(network.url, { topics: ['a'] });

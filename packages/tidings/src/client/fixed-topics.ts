@@ -4,7 +4,7 @@ import type { Matcher } from '../protocol/matcher.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 import { parameterOf } from './url.ts';
 
-/** What a new connection asks for. */
+/** The request of a new connection. */
 export interface Request {
   readonly matchers: readonly Matcher[];
   /** Whether to get the states as of the cursor, besides going on from it. */
@@ -47,7 +47,7 @@ export interface Topics {
   finish(error: TidingsError): void;
 }
 
-/** What is known when topics first change. */
+/** The client's state when topics first change. */
 export interface KnownTopics {
   readonly matchers: readonly Matcher[];
   /** Whether everything up to the client's cursor was received. */

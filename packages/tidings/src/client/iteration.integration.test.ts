@@ -42,7 +42,7 @@ it('moves the cursor only past events that the consumer has taken', async () => 
   expect(client.cursor).toBe('2');
 });
 
-it('stops reading while the consumer is behind, so that the server notices', async () => {
+it('stops reading while the consumer is behind, which the server notices', async () => {
   const server = await serveExchanges();
   const { client } = observe(server.url);
   const iterator = client[Symbol.asyncIterator]();

@@ -4,7 +4,7 @@ import type { NextTry, ReceivedEvent } from './event-client.ts';
 import type { Status } from './machine.ts';
 import type { Opening } from './opening.ts';
 
-/** What an app can listen to besides events, and what its listeners are called with. */
+/** The notices that an app can listen to besides events, with the arguments of their listeners. */
 export type Signals = {
   open: [opening: Opening];
   gap: [gaps: readonly Gap[]];

@@ -143,7 +143,7 @@ it('Whatever is published, trimmed or cut off while an app loads and follows, ea
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
       const { hub, port } = await startNode({}, { log: memoryLog({ retention: { events: 3 } }) });
       const network = await slowNetworkTo(port);
-      /** What the app's database has. */
+      /** The app's database. */
       const stored: number[] = [];
       let applied: number[] = [];
       let gate = createGate();

@@ -49,7 +49,7 @@ export interface ClientOptions {
   readonly load?: ((request: LoadRequest) => string | Promise<string>) | undefined;
   /** `GET` by default, `POST` with a body. */
   readonly method?: string | undefined;
-  /** What `fetch` takes as a body; a function is called for each request. */
+  /** A body as `fetch` takes it; a function is called for each request. */
   readonly body?: unknown;
   /** A function is called for each request, for tokens that run out. */
   readonly headers?: HeadersInput | (() => HeadersInput | Promise<HeadersInput>) | undefined;

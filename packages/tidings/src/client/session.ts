@@ -13,7 +13,7 @@ import type { Input } from './machine.ts';
 import type { Settings } from './settings.ts';
 import type { FetchResponse } from './web.ts';
 
-/** What one session leaves to the next. */
+/** The state that one session leaves to the next. */
 export interface Shared {
   readonly settings: Settings;
   readonly keeper: CursorKeeper;
@@ -209,7 +209,7 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
 
   /** If it fails, the stream ends when the authorization does, and the next request has new headers. */
   async function renew(within: number): Promise<void> {
-    // Whatever a server sends, it gets one request at a time for it.
+    // A server may ask as often as it likes: it gets one request at a time for it.
     if (renewing) return;
     renewing = true;
     const error = await topics.renew();

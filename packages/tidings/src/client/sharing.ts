@@ -17,7 +17,7 @@ import { upstreamOpener } from './upstream.ts';
 const LABELS = ['labels', '1'] as const;
 
 /**
- * What a client that shares has between itself and the server. Clients load this file with their first request.
+ * The layer between a client that shares and the server. Clients load this file with their first request.
  *
  * @returns undefined where tabs can't find each other.
  */
@@ -60,7 +60,7 @@ export async function openStream(
   });
 }
 
-/** What is compared before a tab asks the server, which then says for whom the stream is. */
+/** The parts of a request that are compared before a tab asks the server, which then says for whom the stream is. */
 function nameFor(
   { url, credentials, topics, cursorIn }: Settings,
   key: string | undefined,

@@ -6,7 +6,7 @@ import { until } from '../../test/http/deadline.ts';
 import { listen } from '../../test/http/server.ts';
 import { connect } from './index.ts';
 
-/** What the standard demands of the class alone. */
+/** Checks of the standard that only the class has to pass. */
 const OF_THE_CLASS: readonly string[] = [
   'the constructor refuses what is no URL',
   'the constructor converts its arguments as Web IDL has it',

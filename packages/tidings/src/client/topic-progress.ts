@@ -21,7 +21,7 @@ export interface Wish {
   readonly drop: readonly Matcher[];
 }
 
-/** What to ask of a new connection: see `Request`. */
+/** The next connection's request: see `Request`. */
 export interface Plan {
   readonly matchers: readonly Matcher[];
   readonly asNew: boolean;

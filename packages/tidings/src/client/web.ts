@@ -3,7 +3,7 @@
  * against this package, and a replacement for `fetch` needs no more than this.
  */
 
-/** What `new Headers()` takes. */
+/** Headers in any form that `new Headers()` takes. */
 export type HeadersInput =
   | Iterable<readonly [string, string]>
   | Readonly<Record<string, string>>

@@ -30,7 +30,7 @@ export function toProblem(error: TidingsError): {
   return { status, headers, body };
 }
 
-/** What was wrong with the credentials: https://www.rfc-editor.org/rfc/rfc6750#section-3.1 */
+/** The problem with the credentials: https://www.rfc-editor.org/rfc/rfc6750#section-3.1 */
 const CHALLENGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   'auth/expired': 'invalid_token',
   'auth/forbidden': 'insufficient_scope',

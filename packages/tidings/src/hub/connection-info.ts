@@ -21,7 +21,7 @@ export interface ConnectionInfo {
   readonly connectedAt: number;
 }
 
-/** What is to say about a connection that is over. */
+/** The report on a connection that is over. */
 export interface ConnectionEnd {
   readonly reason: EndReason;
   /** Events handed to the transport. */

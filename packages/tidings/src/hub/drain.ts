@@ -6,7 +6,7 @@ import type { ResolvedHubOptions } from './options.ts';
 /** Reconnects per second over which `retry` spreads clients when many have to come back. */
 const RECONNECTS_PER_SECOND = 1000;
 
-/** What a drain ends. */
+/** Anything that a drain can end. */
 export interface Drainable {
   readonly options: Pick<ResolvedHubOptions, 'log' | 'clock' | 'random' | 'retry'>;
   readonly fanOut: FanOut;

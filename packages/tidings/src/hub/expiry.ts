@@ -16,7 +16,7 @@ interface Dated {
   readonly blockedAt: number | undefined;
 }
 
-/** What is due for a connection by time alone. `expiring`: its authorization is about to expire. */
+/** An action that is due for a connection by time alone. `expiring`: its authorization is about to expire. */
 export type Due = 'stalled' | 'expired' | 'lifetime' | 'expiring';
 
 /** `now`: milliseconds since 1970, which authorizations are dated by. `monotonic`: of the clock that never jumps. */

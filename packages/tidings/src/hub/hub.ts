@@ -137,7 +137,7 @@ export interface Hub {
   disconnect(where: (connection: ConnectionInfo) => boolean, options?: DisconnectOptions): number;
   /**
    * Ends the connections of a subject, of one token, or those whose authorization was issued before a time, at every hub on
-   * the log, and refuses them (`auth/revoked`) from then on. Whoever signs in again has a newer authorization, which counts if
+   * the log, and refuses them (`auth/revoked`) from then on. A subscriber who signs in again has a newer authorization, which counts if
    * `authorize` says when it was issued (`issuedAt`); else the subject is refused until the revocation ends.
    *
    * @throws {TidingsError} `hub/invalid-option`, the error of the log's engine.

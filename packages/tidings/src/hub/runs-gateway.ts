@@ -4,7 +4,7 @@ import { gatewayOf } from './gateway.ts';
 import type { Published } from './hub.ts';
 import type { Listener, Listening } from './subscribe.ts';
 
-/** What runs (`tidings/ai`) need of a hub and an app can't do. */
+/** The side of a hub that runs (`tidings/ai`) need and an app doesn't see. */
 export interface RunsGateway {
   readonly log: EventLog;
   /** Whether the hub is closed, or being closed. */

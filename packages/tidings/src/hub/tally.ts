@@ -21,7 +21,7 @@ export interface Durations {
   readonly sum: number;
 }
 
-/** What a hub has counted since it was made, without the connections of its own process. */
+/** A hub's counts since it was made, without the connections of its own process. */
 export interface Tallies {
   readonly connects: Readonly<Record<ConnectVerdict, number>>;
   /** Connections that are over. */

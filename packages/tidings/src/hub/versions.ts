@@ -129,7 +129,7 @@ export class WaitingEvents {
     this.#versions.set(versions, versions);
   }
 
-  /** What waits of the event's key must not be dated before `at`. */
+  /** A waiting value of the event's key must not be dated before `at`. */
   notBefore({ topics, key }: Pick<NewEvent, 'topics' | 'key'>, at: number): void {
     const versions = this.#versions.get(placeOf({ topics, key }));
     if (versions !== undefined) versions.notBefore = at;

@@ -17,7 +17,7 @@ export function conflictError({ key, ifSeq }: NewEvent, seq: number): TidingsErr
   return createError('event/conflict', message, { details: { key, seq } });
 }
 
-/** What a log says to an event that comes too early for its pace, or too late. */
+/** A log's answer to an event that comes too early for its pace, or too late. */
 export type PaceVerdict =
   | { readonly is: 'due' }
   /** A value that was published later is in the log already: the event is a duplicate of it. */

@@ -101,7 +101,7 @@ export interface EventLog {
   append(events: readonly NewEvent[]): Promise<readonly Appended[]>;
   read(query: LogQuery): Promise<Page>;
   /**
-   * Which matchers lost an event after the cursor to retention. Asked only below `newestLoss`.
+   * The matchers that lost an event after the cursor to retention. Asked only below `newestLoss`.
    *
    * @param publicOnly the subscriber may not read private events, so the answer must not depend on any: neither on
    * those lost nor on how many topics have lost some. By a pattern it may not read presence either (`isLossOf`).

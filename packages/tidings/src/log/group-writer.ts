@@ -3,7 +3,7 @@ import { TidingsError } from '../protocol/tidings-error.ts';
 import { createLogError } from './errors.ts';
 import type { Appended } from './event-log.ts';
 
-/** What became of one event: a call is refused if it has an error among its answers. */
+/** The answer for one event: a call is refused if it has an error among its answers. */
 export type Answer = Appended | TidingsError;
 
 type Write = (events: readonly NewEvent[], calls: readonly number[]) => Promise<readonly Answer[]>;

@@ -14,7 +14,7 @@ export interface TopicLoss extends LossPlace {
 }
 
 /**
- * What a log knows of its losses without looking at topics. A log keeps one tally of public events and one of private
+ * A log's knowledge of its losses without looking at topics. A log keeps one tally of public events and one of private
  * ones, each bounded by itself: a subscriber who may read only public events must not learn from a gap that there were
  * others.
  */

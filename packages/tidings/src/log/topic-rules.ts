@@ -76,7 +76,7 @@ const OWN_RULES: readonly TopicRule[] = [PRESENCE_PREFIX, RUNS_PREFIX].map((pref
   state: true,
 }));
 
-/** What hubs tell each other are states, too. They bound it by themselves. */
+/** The hubs' words to each other are states, too. They bound them by themselves. */
 const HIDDEN_RULE: TopicRule = { match: { pattern: '*' }, state: true, keys: Number.MAX_SAFE_INTEGER };
 
 const DEFAULT_KEYS = 100_000;

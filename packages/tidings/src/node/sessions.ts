@@ -7,7 +7,7 @@ const sessionsOf = new WeakMap<Gateway, Set<Http2Session>>();
 
 /**
  * Notes an HTTP/2 session, to let it go once the hub is closed: it stays open without streams, and `server.close()` waits
- * for it. What the app is still answering over it isn't cut off.
+ * for it. The app's answers under way aren't cut off.
  */
 export function noteSession(gateway: Gateway, req: NodeRequest): void {
   const session = 'stream' in req ? req.stream.session : undefined;

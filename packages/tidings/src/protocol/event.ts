@@ -11,7 +11,7 @@ export interface EventOptions {
   readonly type?: string;
   /** The publisher's own name for the event: the log stores an id only once. 1 to 255 characters. */
   readonly id?: string;
-  /** Which state this event is the newest value of. 1 to 255 characters. */
+  /** The state that this event is the newest value of. 1 to 255 characters. */
   readonly key?: string;
   /** Deletes the key: snapshots no longer contain it. Connections that follow or resume still receive this event. */
   readonly tombstone?: boolean;

@@ -12,7 +12,7 @@ export interface CompiledPattern {
   readonly index?: PatternIndex;
   /** The beginning of the indexed text of every topic that it matches. Default: the literal one of `pattern`. */
   readonly beginning?: string;
-  /** What a comparison costs, in those of the hub's own patterns. Default 1. */
+  /** The cost of a comparison, in those of the hub's own patterns. Default 1. */
   readonly looks?: number;
 }
 

@@ -1,7 +1,7 @@
 import type { Gap } from './control.ts';
 import type { Matcher } from './matcher.ts';
 
-/** What a frame of the protocol says, of whichever type: each has some of this. */
+/** The fields of a frame of the protocol, of whichever type: each has some of them. */
 export interface Notice {
   readonly connection: string | undefined;
   /** Allows changing the connection. Not for the app. */

@@ -5,7 +5,7 @@ import { isTag } from './tags.ts';
 import { assertPatternLength } from './pattern.ts';
 import { shareCompiled } from './shared-patterns.ts';
 
-/** What patterns of a syntax compare of a topic. */
+/** A topic as the patterns of a syntax compare it. */
 export interface PatternSubject {
   /** The text that `PatternParts.beginning` is the beginning of. */
   readonly text: string;
@@ -17,7 +17,7 @@ export interface PatternParts<Subject extends PatternSubject> {
   /** How the subject of every matching topic begins: the hub finds patterns by it. Empty if that isn't known. */
   readonly beginning: string;
   /**
-   * What a comparison costs, in comparisons of the hub's own patterns, each about 0.2 µs: a reader that is behind looks
+   * The cost of a comparison, in comparisons of the hub's own patterns, each about 0.2 µs: a reader that is behind looks
    * at so many fewer events in a turn. Default 1.
    */
   readonly looks?: number;
@@ -29,7 +29,7 @@ export interface PatternSyntaxOptions<Subject extends PatternSubject> {
   readonly name: string;
   /** A topic as patterns see it, which the hub remembers for a while; undefined if no pattern matches it. */
   readonly subjectOf: (topic: string) => Subject | undefined;
-  /** Called once for all connections that have the pattern. What it throws fails the request. */
+  /** Called once for all connections that have the pattern. An error fails the request. */
   readonly compile: (text: string) => PatternParts<Subject>;
 }
 
@@ -48,7 +48,7 @@ export interface ForeignPattern extends CompiledPattern {
 /** How the hub finds a syntax's patterns. */
 export interface PatternIndex {
   readonly name: string;
-  /** What a topic's text is for the index; undefined if no pattern matches it. */
+  /** A topic's text for the index; undefined if no pattern matches it. */
   readonly textOf: (topic: string) => string | undefined;
 }
 

@@ -62,11 +62,11 @@ export function createConnection(opener: Opener, notifier: Notifier): Connection
   let isHub = false;
   /** Why the server refused the request that was to open the client. */
   let refusal: TidingsError | undefined;
-  /** What the client was opened with. */
+  /** The topics that the client was opened with. */
   let begun: readonly Held[] = [];
   /** The URL alone is for nothing: the server wants topics. */
   let missing: TidingsError | undefined;
-  /** What ties the client to all this. */
+  /** Functions that remove the listeners on the client. */
   let ties: (() => void)[] = [];
 
   const recall = createRecall((topics) => (isHub ? opener.openOnce?.(topics) : undefined));
@@ -291,7 +291,7 @@ const isConnected = ({ status }: EventClient): boolean => status === 'open' || s
 function giveBack(client: EventClient, topics: readonly Matcher[]): void {
   if (topics.length === 0 || isOver(client)) return;
   client.unsubscribe(...topics).catch(() => {
-    // Whoever made the client learns from it what is wrong; the topics only cost a little more.
+    // The client tells its maker what is wrong; the topics only cost a little more.
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Gap } from '../protocol/control.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
 
-/** Whether a gap is about one of these topics. Who names none is concerned by each. */
+/** Whether a gap is about one of these topics. Without topics, every gap is. */
 export function concerns(gaps: readonly Gap[], topics: readonly Matcher[]): boolean {
   if (topics.length === 0) return true;
   const keys = new Set(topics.map(matcherKey));

@@ -1,7 +1,7 @@
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 
-/** Who wants topics. */
+/** Somebody who wants topics. */
 export interface Holder {
   /**
    * The connection has all of its topics.
@@ -38,9 +38,9 @@ export interface HeldTopics {
   readonly isEmpty: boolean;
   /** Whether there are topics that no connection was asked for. */
   readonly hasNew: boolean;
-  /** What a new connection has to ask for; this counts as asked. */
+  /** The topics that a new connection has to ask for; they count as asked. */
   forConnection(): readonly Held[];
-  /** What has to change, once: this counts as done. */
+  /** The change that is due, once: it counts as done. */
   changes(): { readonly add: readonly Held[]; readonly drop: readonly Held[] };
   /**
    * The connection is gone, and its topics with it.

@@ -70,7 +70,7 @@ export interface Hooks {
     listener: (event: ReceivedEvent) => void,
     options?: EventHookOptions<Matcher>,
   ): void;
-  /** Who is there. The component's user is there too, unless `join` is false. */
+  /** The members who are there. The component's user is there too, unless `join` is false. */
   usePresence<Data = unknown>(topic: string, options?: PresenceOptions): Presence<Data> | undefined;
 }
 
@@ -199,7 +199,7 @@ function useJoin(topics: readonly string[]): void {
 
 const SILENT = {
   begins(): void {
-    // Whatever comes is heard.
+    // A hook hears everything that comes.
   },
   refused(): void {
     // The connection's error says so.

@@ -5,8 +5,8 @@ export type OneOrMore<T> = T | readonly T[];
 
 export interface EventHookOptions<Topic> {
   /**
-   * What the connection has to have for this hook; several hooks may name the same. Without, the hook hears what others ask
-   * for, and what the URL is for by itself. On the wire an event doesn't say its topic, so a hook hears all events of its
+   * The topics that the connection has to have for this hook; several hooks may name the same. Without, the hook hears
+   * what others ask for, and what the URL is for by itself. On the wire an event doesn't say its topic, so a hook hears all events of its
    * types.
    */
   readonly topics?: OneOrMore<Topic> | undefined;
@@ -35,7 +35,7 @@ export interface LoadedItems<Data> {
 export interface ListOptions<Topic, Data, Event> extends EventHookOptions<Topic> {
   /** The most items to keep. Default 100. */
   readonly limit?: number | undefined;
-  /** Which end is cut, and where items come in. Default `newest-last`. */
+  /** The end that is cut, and where items come in. Default `newest-last`. */
   readonly order?: 'newest-last' | 'newest-first' | undefined;
   /** The property that tells items apart, or several: an item that is there already is replaced in its place. */
   readonly key?: KeyNames | undefined;

@@ -29,7 +29,7 @@ export interface TidingsProviderProps {
   /** Where the stream is. Another URL begins anew. */
   readonly url?: string | URL | undefined;
   /**
-   * What `connect` takes, except topics, which come from the hooks. They are read when a connection opens; so a new object
+   * The options of `connect`, except topics, which come from the hooks. They are read when a connection opens; so a new object
    * with every render does no harm, and changes nothing.
    */
   readonly options?: Omit<ClientOptions, 'topics'> | undefined;

@@ -2,7 +2,7 @@ import type { EventClient, ReceivedEvent } from '../client/event-client.ts';
 import { GOODBYE } from '../protocol/control.ts';
 import { type Matcher, matcherKey } from '../protocol/matcher.ts';
 
-/** What a component wants that came late. */
+/** The wish of a component that came late. */
 export interface Wanted {
   readonly topics: readonly (Matcher | undefined)[];
   readonly types: readonly string[];

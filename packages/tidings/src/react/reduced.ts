@@ -63,7 +63,7 @@ interface Waiting {
   readonly cursor: string;
 }
 
-/** What is being made true. */
+/** The state being made true. */
 interface Round {
   readonly controller: AbortController;
   gaps: readonly Gap[];
@@ -157,7 +157,7 @@ export function createReduced<State>(
   function miss(gaps: readonly Gap[]): void {
     if (load === undefined) return;
     position = undefined;
-    // What comes next begins after the gap, and `load` is asked after it.
+    // The next events begin after the gap, and `load` is asked after it.
     const begins = beginsHere();
     begin(gaps, begins);
     fetchState();
@@ -180,7 +180,7 @@ export function createReduced<State>(
   function take(event: ReceivedEvent): void {
     // The connection's cursor moves after the event.
     const cursor = event.cursor === connection.cursor ? '' : event.cursor;
-    // What was loaded may be ahead of the stream.
+    // The loaded state may be ahead of the stream.
     if (position !== undefined && !isAfter({ cursor }, position)) return;
     round?.waiting.push({ event, cursor });
     if (round !== undefined && round.waiting.length > MAX_WAITING) skip(round);
@@ -188,7 +188,7 @@ export function createReduced<State>(
     if (round === undefined && cursor !== '') position = cursor;
   }
 
-  /** Whatever `load` answers has to contain what waited too long. */
+  /** Drops events that have waited too long: the answer of `load` has to contain them. */
   function skip(current: Round): void {
     const skipped = current.waiting.splice(0, MAX_WAITING / 2);
     const last = skipped.findLast(({ cursor }) => cursor !== '');

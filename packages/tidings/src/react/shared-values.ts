@@ -24,7 +24,7 @@ export interface Recipe<T> {
 
 /** Values that components share. A value is kept as long as the connection has its topics, also while no component shows it. */
 export interface SharedValues {
-  /** Creates nothing before somebody subscribes, so that rendering has no effect. */
+  /** Creates nothing before somebody subscribes: rendering has no effect. */
   source<T>(recipe: Recipe<T>): Source<T | undefined>;
   /** How many there are. */
   readonly size: number;

@@ -45,7 +45,7 @@ interface Component {
   readonly topic: Topic;
   readonly show: () => unknown;
   readonly subscribe: (listener: () => void) => () => void;
-  /** What React would have on the screen. */
+  /** The screen as React would have it. */
   shown: unknown;
   unsubscribe: () => void;
 }

@@ -4,7 +4,7 @@ import { createNotifier, type Notifier } from './notifier.ts';
 import { createReduced, type Reduced, type ReducedOptions } from './reduced.ts';
 import { createSharedValues, type Hearing, type SharedValues } from './shared-values.ts';
 
-/** What a provider gives to the hooks below it. */
+/** The side of a provider that the hooks below it use. */
 export interface Store {
   readonly connection: Connection;
   readonly values: SharedValues;

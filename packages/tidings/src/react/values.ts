@@ -1,6 +1,6 @@
 import type { ReceivedEvent } from '../client/event-client.ts';
 
-/** What components make of events, shared by all that ask for the same. */
+/** Values that components make of events, shared by all that ask for the same. */
 export interface Value<T> {
   readonly current: T | undefined;
   /** @returns whether it has changed. */
@@ -44,7 +44,7 @@ export function stateValues<Data>(
   removedBy: readonly string[],
 ): Value<ReadonlyMap<string, Data>> {
   let values = new Map<string, Data>();
-  /** What `values` was when somebody last looked; they get another map once it has changed. */
+  /** The `values` of the last look; the next look gets another map once they have changed. */
   let seen: ReadonlyMap<string, Data> | undefined;
   /** Keys that came since the last gap, deleted ones as well. */
   const live = new Set<string>();
@@ -106,7 +106,7 @@ export interface PresentMember<Data = unknown> {
   readonly data?: Data;
 }
 
-/** Who is there, of one topic. */
+/** The members of one topic. */
 export function presenceValue(topic: string): Value<Presence> {
   const latest = latestValue<Presence>();
   const isOurs = (event: ReceivedEvent): boolean => event.json<{ topic?: unknown }>().topic === topic;

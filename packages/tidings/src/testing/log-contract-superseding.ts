@@ -8,7 +8,7 @@ const topics: readonly TopicRule[] = [
   { match: { pattern: 'm/*' }, state: true },
 ];
 
-/** Which topics a newer value of a key takes from older ones, and which remain. */
+/** Cases about the topics that a newer value of a key takes from older ones, and those that remain. */
 export const supersedingCases: readonly ContractCase[] = [
   oneLog(
     'takes a superseded event only from the topics that the newer one is on',

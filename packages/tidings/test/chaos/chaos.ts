@@ -207,7 +207,7 @@ async function publish(anyNode: () => string, events: readonly ChaosEvent[]): Pr
   });
 }
 
-/** What is left in the log, by topic. */
+/** The events left in the log, by topic. */
 async function readTruth(anyNode: () => string): Promise<Map<string, Set<string>>> {
   const readers = allTopics().map((topic) => new MovingReader(anyNode, topic));
   await until('the log is read', () => readers.every(({ isDone }) => isDone));

@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { type Frame, Frames } from '../http/frames.ts';
 
-/** What a reader got, in order: an event by its id, or the reasons of a gap. */
+/** An item that a reader got, in order: an event by its id, or the reasons of a gap. */
 export type Got = { readonly event: string } | { readonly gap: readonly string[] };
 
 /** Reads a topic from its beginning as an EventSource would, at another node each time. */

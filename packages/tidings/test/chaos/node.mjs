@@ -10,7 +10,7 @@ const [engine, url, port, durability, lease] = process.argv.slice(2);
 async function open() {
   for (;;) {
     try {
-      // What PostgreSQL waits for is a setting of the server.
+      // The server's settings say what a commit of PostgreSQL waits for.
       if (engine === 'postgres') return await postgresLog({ url, timeout: 1500, onError: () => {} });
       return await redisLog({ url, durability, timeout: 1500 });
     } catch {

@@ -1,6 +1,6 @@
 import type { Got, MovingReader } from './moving-reader.ts';
 
-/** What was done to the nodes and to the engine. */
+/** The faults of the nodes and of the engine. */
 export interface Faults {
   kills: number;
   pauses: number;

@@ -1,7 +1,7 @@
 import { connect, type EventClient } from '../../src/client/index.ts';
 
 /**
- * A client in the clothes of an `EventSource`, so that the checks of the standard can be run against it. It has no more of
+ * A client in the clothes of an `EventSource`: the checks of the standard can be run against it. It has no more of
  * the interface than those that concern the stream look at.
  */
 export class ConnectedSource extends EventTarget {

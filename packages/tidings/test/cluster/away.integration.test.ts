@@ -74,7 +74,7 @@ describe.concurrent('hubs whose engine is away for a long time', () => {
         expect(other.stats().live, 'readers that are connected').toBe(1);
         await server.start();
 
-        // What was refused is published again by those that care, with the same ids.
+        // Publishers that care publish a refused event again, with the same id.
         const ids = Array.from({ length: PUBLISHERS }, (_, i) => `again ${i}`);
         for (const id of ids) await untilAsync('it is published again', () => isPublished(hub, id));
         await until('the last one is received', () => received.at(-1) === ids.at(-1));

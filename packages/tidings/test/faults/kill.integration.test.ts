@@ -21,7 +21,7 @@ const PUBLISHERS = 6;
 const TOPICS = ['a', 'b', 'c'];
 
 interface Payload {
-  /** Which call of `publishAll`, and which of its events. */
+  /** The number of the call of `publishAll`, and of the event in it. */
   readonly batch: number;
   readonly index: number;
   readonly size: number;

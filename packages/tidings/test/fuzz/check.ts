@@ -12,7 +12,7 @@ export interface Checkable {
 
 /** The statuses of PROTOCOL.md for a stream and for a change. */
 const OF_PROTOCOL = new Set([200, 204, 400, 401, 403, 404, 405, 406, 408, 413, 415, 429, 500, 503]);
-/** What Node's own HTTP, or a framework's router, answers before the hub gets a request. */
+/** Answers of Node's own HTTP, or a framework's router, before the hub gets a request. */
 export const OF_SERVER: ReadonlySet<number> = new Set([400, 404, 405, 408, 414, 417, 431, 501, 505]);
 
 /** Methods that every framework passes on to the hub. */
@@ -26,7 +26,7 @@ function readTable(url: URL): ReadonlyMap<string, number> {
   return new Map(Array.from(rows, ([, code = '', status]) => [code, Number(status)]));
 }
 
-/** What an answer was, for the tally; throws if it is none that the documents tell of. */
+/** An answer's kind, for the tally; throws if the documents don't tell of it. */
 export function checkAnswer(request: FuzzRequest, answer: Checkable): string {
   const type = answer.headers.get('content-type') ?? '';
   const { status, body, isWhole } = answer;

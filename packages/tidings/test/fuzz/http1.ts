@@ -19,7 +19,7 @@ export const attackHttp1: Peer = async (attack, random) => {
   }
 };
 
-/** What comes in over a socket, and when. */
+/** The bytes that come in over a socket, and when. */
 class Line {
   readonly parser = new AnswerParser();
   isOver = false;
@@ -104,7 +104,7 @@ async function changeOwn(attack: Attack, random: Random, opened: FuzzRequest, cl
   line.socket.destroy();
 }
 
-/** What a parser can't read ends the socket, also before the requests ahead of it are answered. */
+/** Bytes that a parser can't read end the socket, also before the requests ahead of them are answered. */
 function makeBatch(attack: Attack, random: Random, line: Line): FuzzRequest[] {
   const length = random.chance(0.8) ? 1 : 1 + random.int(6);
   const requests = Array.from({ length }, () => attack.target.makeRequest(random, attack.claims));

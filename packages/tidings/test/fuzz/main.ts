@@ -10,7 +10,7 @@ import { targets } from './targets.ts';
 const HELP = `npm run fuzz -- [options]
 
   --requests=N      requests to each transport, default 100000
-  --seconds=N       ends a transport's run after so long, with what was sent by then. Default: no bound
+  --seconds=N       ends a transport's run after this time. Default: no bound
   --transport=NAME  one of ${Object.keys(targets).join(', ')}; may be given several times. Default: all
   --seed=N          repeats a run: each peer sends the same again. Default: random
   --peers=N         peers at the same time, default 12

@@ -4,7 +4,7 @@ import type { FuzzRequest } from './requests.ts';
 import type { Target } from './targets.ts';
 import type { Claim } from './values.ts';
 
-/** What peers of one run share. */
+/** The common state of the peers of one run. */
 export interface Attack {
   readonly port: number;
   readonly target: Target;

@@ -2,14 +2,14 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createTurnWatch } from './turns.ts';
 
-/** What a server under attack says when it is asked how it is. */
+/** The report of a server under attack on how it is. */
 export interface Report {
   /** Milliseconds. */
   readonly longestTurn: number;
   /** Bytes that live after garbage was collected, in the heap and outside of it. */
   readonly memory: number;
   readonly connections: number;
-  /** What nobody caught, and what the server itself reported. */
+  /** Errors that nobody caught, and those that the server itself reported. */
   readonly failures: readonly string[];
 }
 

@@ -13,7 +13,7 @@ export interface FuzzOptions {
   readonly transport: string;
   readonly requests: number;
   readonly seed: number;
-  /** After so many seconds it ends, whatever was sent by then. */
+  /** It ends after this many seconds, whatever was sent. */
   readonly seconds: number;
   /** Peers at the same time. */
   readonly peers: number;
@@ -30,7 +30,7 @@ export interface Outcome {
   readonly longestTurn: number;
   /** Bytes, after each tenth of the requests. */
   readonly memory: readonly number[];
-  /** What must not be; the first of each kind. */
+  /** Failures; the first of each kind. */
   readonly problems: readonly string[];
 }
 

@@ -2,7 +2,7 @@ import { type Checkable, OF_SERVER, checkDocumented, checkStream } from './check
 import type { FuzzRequest } from './requests.ts';
 import type { Claim } from './values.ts';
 
-/** What an answer of `tidings serve` was, for the tally; throws if it is none that docs/http-api.md or docs/errors.md tell of. */
+/** The kind of an answer of `tidings serve`, for the tally; throws if neither docs/http-api.md nor docs/errors.md tells of it. */
 export function checkServedAnswer(request: FuzzRequest, answer: Checkable): string {
   const { status, headers, body, isWhole } = answer;
   const type = headers.get('content-type') ?? '';

@@ -69,7 +69,7 @@ const { settings, problems } = readSettings(SETTINGS, {
 });
 for (const problem of problems) throw problem;
 
-/** Whatever the server says is wrong with itself; what requests are refused for, it doesn't. */
+/** Collects the faults that the server finds in itself; it logs refusals of requests at lower levels. */
 const logger = {
   level: 'error',
   fatal: report,

@@ -9,7 +9,7 @@ import { makeServedRequest } from './served-requests.ts';
 import { transports } from './transports.ts';
 import type { Claim } from './values.ts';
 
-/** What is attacked, by which requests, and what it may answer. */
+/** A target of the attack, the requests to it, and the answers it may give. */
 export interface Target {
   /** The process under attack, and its argument. */
   readonly script: string;

@@ -16,7 +16,7 @@ import { sse as koaSse } from 'tidings/koa';
 import { sse as nodeSse } from 'tidings/node';
 import type { HandlerOptions } from 'tidings/transport';
 
-/** What the server says to every transport. `credentials`: the request's `Authorization`. */
+/** The server's answer on every transport. `credentials`: the request's `Authorization`. */
 export interface AppOptions extends Pick<HandlerOptions<unknown>, 'cors' | 'greeting'> {
   readonly authorize: (
     credentials: string | undefined,

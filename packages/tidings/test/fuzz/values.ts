@@ -7,7 +7,7 @@ export interface Claim {
   readonly cursor: string;
 }
 
-/** What the server publishes on, so that some of what is asked for exists. */
+/** The topics that the server publishes on: some of the topics asked for must exist. */
 export const TOPICS = [
   'news',
   'posts/1',

@@ -60,7 +60,7 @@ const question: fc.Arbitrary<Question> = fc.record({
 });
 
 /**
- * Whatever is in the log, and whatever the bounds: a connection gets exactly the newest events that match and are within
+ * With any log and any bounds, a connection gets exactly the newest events that match and are within
  * the bounds, and its welcome names exactly the matchers that older events match. That stays true if it breaks on the way.
  */
 export async function checkReplay(

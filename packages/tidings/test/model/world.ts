@@ -36,7 +36,7 @@ interface Server {
 
 interface Follower {
   readonly peer: Peer;
-  /** Which server it is connected to, or was: it comes back to the next one. */
+  /** The server that it is connected to, or was: it comes back to the next one. */
   server: number;
   /** How many events there were when it first got a cursor: it must get all later ones. */
   owedFrom: number;

@@ -45,7 +45,7 @@ export type Column = 'remote' | 'state' | 'age' | 'topics' | 'lag' | 'bytes' | '
 export interface ColumnPlan {
   readonly column: Column;
   readonly label: string;
-  /** Which way the first press sorts. */
+  /** The direction in which the first press sorts. */
   readonly natural: Direction;
   readonly number: boolean;
   readonly value: (row: ConnectionRow) => string | number;

@@ -37,7 +37,7 @@ const WORDS: Readonly<Partial<Record<keyof Events, string>>> = {
   'notifications:unread': 'your unread notifications; only you got this',
 };
 
-/** What an event is about. */
+/** Words for the events of a type. */
 export function wordsFor(type: string): string {
   return WORDS[type as keyof Events] ?? '';
 }

@@ -30,7 +30,7 @@ let current: string | undefined;
 let refreshing = false;
 let again = false;
 
-/** Asks anew for what is seen: one question at a time, and once more if something changed meanwhile. */
+/** Asks anew for the visible view: one question at a time, and once more if something changed meanwhile. */
 async function refresh(): Promise<void> {
   if (current === undefined || document.hidden) return;
   again = refreshing;

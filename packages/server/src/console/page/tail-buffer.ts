@@ -1,4 +1,4 @@
-/** What is shown of a stream: the newest items, and how many are held back while the reader looks at something. */
+/** The visible part of a stream: the newest items, and how many are held back while the reader looks at something. */
 export class TailBuffer<Item> {
   readonly #size: number;
   #shown: Item[] = [];

@@ -17,7 +17,7 @@ const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 const UNRESERVED = `${LETTERS}-._~%`;
 const RESERVED = ":/?#[]@!$&'()*+,;=";
 
-/** What an expression with an operator may become: https://www.rfc-editor.org/rfc/rfc6570#section-3.2 */
+/** The forms that an expression with an operator may take: https://www.rfc-editor.org/rfc/rfc6570#section-3.2 */
 interface Operator {
   readonly first: string;
   /** The characters of its values, besides the unreserved ones. */

@@ -43,9 +43,9 @@ export class ActiveSubscriptions {
   #askedAt = -Infinity;
   /** This node's own, by their id. */
   readonly #own = new Map<string, SubscriptionDocument>();
-  /** What the log says, of all nodes. */
+  /** The subscriptions of all nodes, by the log. */
   #known = new Map<string, Known>();
-  /** What a snapshot under way has brought. */
+  /** The part of a snapshot that has arrived. */
   #loading: Map<string, Known> | undefined = new Map();
   readonly #goneSince = new Map<string, number>();
   readonly #stop = new AbortController();

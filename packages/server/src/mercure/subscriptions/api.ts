@@ -33,7 +33,7 @@ export function createSubscriptionsApi(
     // The path is the topic, as it stands there.
     if (!createMatcherSet(permissions.subscribe).matchesTopic(hub.names.onLog(path)))
       throw forbidden('The token doesn’t allow these subscriptions.');
-    // Before they are listed: what changes meanwhile comes after it.
+    // Before they are listed: changes meanwhile come after it.
     const cursor = events.cursor();
     const document = await find(path, hub, subscriptions);
     const last = cursor.endsWith('.0') ? EARLIEST : idOfCursor(cursor);

@@ -138,7 +138,7 @@ export class Automaton {
   /** For each state, those that are reached behind it without reading. The last is for the beginning. */
   readonly #behind: readonly Uint16Array[];
   readonly #end: number;
-  /** The character for which a state was last added, so that none is followed twice for one. */
+  /** The character for which a state was last added: none is followed twice for one character. */
   readonly #marks: Uint32Array;
   #mark = 0;
 

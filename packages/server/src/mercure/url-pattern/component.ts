@@ -109,7 +109,7 @@ class Compiled implements Component {
   }
 }
 
-/** What `:name` stands for, by the delimiter. */
+/** The text that `:name` stands for, by the delimiter. */
 const segments = new Map<string, Fragment>();
 
 function segmentOf(delimiter: string): Fragment {

@@ -2,7 +2,7 @@ import { type PatternSyntax, createError, createPatternSyntax } from 'tidings/tr
 import type { TopicNames } from '../topic-names.ts';
 import { BoundedUrlPattern, InvalidUrlPattern, type UrlParts, toUrlParts } from './url-pattern.ts';
 
-/** What a comparison costs, in those of the hub's own patterns. */
+/** The cost of a comparison, in comparisons of the hub's own patterns. */
 const LOOKS = 4;
 const COSTLY_LOOKS = 100;
 

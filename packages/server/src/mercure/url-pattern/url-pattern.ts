@@ -49,7 +49,7 @@ export class BoundedUrlPattern {
   /** How `UrlParts.text` of every topic begins that it matches. */
   readonly beginning: string;
   readonly isCostly: boolean;
-  /** Those that don't match everything. */
+  /** Only the components that don't match everything. */
   readonly #components: readonly (readonly [Name, Component])[];
 
   /**
@@ -104,7 +104,7 @@ function componentsOf(pattern: string, base: string): Texts {
   if ((pattern.match(/[:*({]/g)?.length ?? 0) > MAX_GROUPS)
     throw new InvalidUrlPattern(`it has more than ${MAX_GROUPS} of ":", "*", "(" and "{"`);
   try {
-    // The same on every version of Node, so that all nodes of a cluster agree.
+    // The same on every version of Node: all nodes of a cluster must agree.
     return new URLPattern(pattern, base);
   } catch (cause) {
     throw new InvalidUrlPattern('its syntax is not that of https://urlpattern.spec.whatwg.org', { cause });
@@ -116,7 +116,7 @@ const PLAIN =
   /^(?:(https?):\/\/([a-z0-9]+(?:[.-][a-z0-9]+)*\.[a-z]{2,})(?::(\d{1,5}))?)?((?:\/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*|:[A-Za-z_]\w*|\*)?)+)$/;
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
-/** What `URLPattern` would say, some hundred times as fast; undefined if the pattern isn't that plain. */
+/** Answers as `URLPattern` would, some hundred times as fast; undefined if the pattern isn't that plain. */
 function plainComponents(pattern: string, base: string): Texts | undefined {
   const [, scheme, host, givenPort, pathname] = PLAIN.exec(pattern) ?? [];
   if (pathname === undefined || pathname.startsWith('//') || hasTwins(pathname)) return undefined;

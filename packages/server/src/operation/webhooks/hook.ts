@@ -10,10 +10,11 @@ import {
   createError,
 } from 'tidings/transport';
 import { duration, structure } from '../../config/kinds.ts';
-import { whyUnreadable } from '../../config/unreadable.ts';
 import type { Setting } from '../../config/setting.ts';
+import { shownOrigin } from '../../config/shown-url.ts';
+import { whyUnreadable } from '../../config/unreadable.ts';
 
-/** What a hook may be about. */
+/** The events that a hook may be about. */
 export const HOOK_EVENTS = ['connect', 'disconnect', 'presence', 'topic-occupied', 'topic-empty'] as const;
 export type HookEvent = (typeof HOOK_EVENTS)[number];
 
@@ -73,6 +74,13 @@ const HOOK: Checks<HookText> = {
 const invalid: OptionError = (option, message) =>
   createError('config/invalid', message, { details: { setting: `webhooks.${option}` } });
 
+/** Its messages don't quote the values that may be secrets. */
+const invalidOption: OptionError = (option, message, value) => {
+  const name = option.slice(option.lastIndexOf('.') + 1);
+  if (value === undefined || (name !== 'url' && name !== 'secrets')) return invalid(option, message);
+  return invalid(option, `Expected \`${option}\` to be ${HOOK[name].expected}, got something else.`);
+};
+
 export const webhooks: Setting<readonly Hook[]> = {
   name: 'webhooks',
   kind: {
@@ -95,7 +103,7 @@ export const webhooks: Setting<readonly Hook[]> = {
 function checked(value: unknown): readonly Hook[] {
   if (!Array.isArray(value)) throw invalid('', 'Expected `webhooks` to be a list.');
   const hooks = (value as readonly HookText[]).map((hook, i) => {
-    assertOptions(hook, HOOK, `webhooks[${i}].`, invalid);
+    assertOptions(hook, HOOK, `webhooks[${i}].`, invalidOption);
     for (const name of ['name', 'url', 'events'] as const)
       if (hook[name] === undefined) throw invalid(name, `\`webhooks[${i}]\` needs \`${name}\`.`);
     if (hook.secrets === undefined && hook['secret-file'] === undefined)
@@ -124,7 +132,7 @@ function checked(value: unknown): readonly Hook[] {
 function toText(hook: Hook): object {
   return {
     name: hook.name,
-    url: withoutUser(hook.url),
+    url: shownOrigin(hook.url),
     events: hook.events,
     ...(hook.topics.length > 0 && { topics: hook.topics }),
     ...(hook.secrets.length > 0 && { secrets: hook.secrets.map(() => '(hidden)') }),
@@ -132,12 +140,6 @@ function toText(hook: Hook): object {
     timeout: timeout.toText(hook.timeout),
     ...(hook.attempts < Infinity && { attempts: hook.attempts }),
   };
-}
-
-/** A URL for people: its user, password and query may be secrets. */
-export function withoutUser(url: string): string {
-  const { origin, pathname } = new URL(url);
-  return origin + pathname;
 }
 
 /** @throws {TidingsError} `config/invalid` if the file can't be read, or has a secret that is too short. */

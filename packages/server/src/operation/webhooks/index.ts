@@ -3,10 +3,11 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { type Hub, webhook } from 'tidings';
 import { createError } from 'tidings/transport';
 import type { Settings } from '../../config/setting.ts';
+import { shownOrigin } from '../../config/shown-url.ts';
 import type { Observers } from '../../server/part.ts';
 import * as rows from '../../server/settings.ts';
 import { createConnectionRecords } from './connection-records.ts';
-import { type Hook, secretsOf, webhooks as webhooksRow, withoutUser } from './hook.ts';
+import { type Hook, secretsOf, webhooks as webhooksRow } from './hook.ts';
 import { type HookWatch, type RunningHook, runHook } from './running-hook.ts';
 
 export interface WebhooksDeps {
@@ -16,7 +17,7 @@ export interface WebhooksDeps {
   readonly metrics: Registry;
 }
 
-/** A webhook for the admin API, without its secrets. */
+/** A webhook for the admin API, without its secrets: of its URL, there is only the origin. */
 export interface HookView {
   readonly name: string;
   readonly url: string;
@@ -83,7 +84,7 @@ function viewOf({ hook, consumer, failingSince, lastFailure }: RunningHook): Hoo
   const failure = failingSince === undefined ? undefined : lastFailure;
   return {
     name,
-    url: withoutUser(url),
+    url: shownOrigin(url),
     events,
     topics,
     active: consumer.active,

@@ -1,7 +1,8 @@
 import { type ConsumedEvent, type Consumer, type Hub, type Matcher, TidingsError, webhook } from 'tidings';
 import { createMatcherSet } from 'tidings/log';
 import { createError } from 'tidings/transport';
-import { type Hook, withoutUser } from './hook.ts';
+import { shownOrigin } from '../../config/shown-url.ts';
+import type { Hook } from './hook.ts';
 import { CONNECTIONS_TOPIC } from '../../server/reserved-topics.ts';
 import { messageOf } from './message.ts';
 
@@ -18,7 +19,7 @@ export interface HookWatch {
   recovered(hook: string, failure: { readonly attempts: number; readonly milliseconds: number }): void;
 }
 
-/** A failed attempt, without anything that could be a secret: no headers, body, query or user of the URL. */
+/** A failed attempt, without anything that could be a secret: no headers, no body, and of the URL only the origin. */
 export interface Failure {
   readonly url: string;
   readonly attempt: number;
@@ -68,14 +69,14 @@ export function runHook(hub: Hub, hook: Hook, secrets: readonly string[], watch:
         const { attempt } = context;
         const outcome = outcomeOf(error);
         watch.failed(hook.name, {
-          url: withoutUser(hook.url),
+          url: shownOrigin(hook.url),
           attempt,
           outcome,
           isRetried: attempt < hook.attempts,
         });
         state.failingSince ??= Date.now();
         state.lastFailure = typeof outcome === 'number' ? `answered ${outcome}` : outcome;
-        // Not the error itself: it names the URL, whose query may be a secret.
+        // Not the error itself: it names the URL, whose path may be a secret.
         throw createError('webhook/failed', `The webhook "${hook.name}" failed: ${state.lastFailure}.`, {
           details: { hook: hook.name, ...(typeof outcome === 'number' && { status: outcome }) },
         });

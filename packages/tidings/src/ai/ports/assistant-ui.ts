@@ -32,7 +32,7 @@ export interface AssistantUiStore {
  */
 export function assistantUiStore(hub: Hub, options: PortOptions = {}): AssistantUiStore {
   const streams = new StoredStreams(hub, options);
-  /** What this process writes, by token; and the newest writer of each stream. */
+  /** The streams that this process writes, by token; and the newest writer of each stream. */
   const writers = new Map<string, Writer>();
   const newest = new Map<string, Writer>();
 

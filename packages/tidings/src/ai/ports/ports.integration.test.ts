@@ -214,7 +214,7 @@ describe('the store for assistant-ui', () => {
         for (let i = 0; i < 5; i += 1) await new Promise((resolve) => setImmediate(resolve));
       }
     };
-    /** What a new reader of the log would be given. */
+    /** How many items a new reader of the log would get. */
     const left = async (): Promise<number> => {
       const matchers = createMatcherSet([{ pattern: 'tidings/runs/*' }]);
       const limit = { events: 10_000, length: 1_000_000 };
@@ -397,7 +397,7 @@ describe('the durability for TanStack AI', () => {
     const [chunk] = events([]) as [StreamChunk];
     const [offset] = await first.append([chunk]);
     await expect(second.append([chunk])).rejects.toMatchObject({ code: 'event/conflict' });
-    // What it didn't begin, it doesn't end.
+    // It doesn't end a stream that it didn't begin.
     await second.close();
     expect(await first.append([chunk])).toHaveLength(1);
     expect((await second.snapshot()).map((each) => each.offset)).toEqual([offset, 'r/2']);

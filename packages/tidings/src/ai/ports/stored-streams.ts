@@ -207,7 +207,7 @@ export class StoredStreams {
     return (await this.#look(name)).record;
   }
 
-  /** What the log has of the stream now. */
+  /** The stream as the log has it now. */
   async stored(name: string): Promise<readonly StoredChunks[]> {
     const { record, chunks } = await this.#look(name);
     return chunks.filter(({ token }) => token === record?.token);
@@ -311,7 +311,7 @@ export class StoredStreams {
   }
 
   /**
-   * What comes on the stream's topic. While a record changes, a snapshot may have neither its old value nor the new one,
+   * The items on the stream's topic. While a record changes, a snapshot may have neither its old value nor the new one,
    * which comes right after it: it ends for want of a record only a moment later.
    */
   async *#items(

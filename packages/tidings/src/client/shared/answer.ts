@@ -21,7 +21,7 @@ export interface Bytes {
   cancel(): void;
 }
 
-/** What the first frame of a hub's labelled stream says. */
+/** The first frame of a hub's labelled stream, read. */
 export interface Introduction {
   readonly connection: string;
   readonly heartbeat: number | undefined;

@@ -1,4 +1,4 @@
-/** What tabs that share a stream need of the browser. */
+/** The parts of the browser that tabs need to share a stream. */
 export interface SharedEnvironment {
   /** Opens a channel to all others of this name; a message isn't heard by its sender. Undefined if there are none. */
   channel(name: string, listener: (message: unknown) => void): Channel | undefined;
@@ -115,7 +115,7 @@ function requestLock(locks: Locks, name: string, steal: boolean, hooks: LockHook
   locks.request(name, options, hold).catch((error: unknown) => {
     if (isOver) return;
     isOver = true;
-    // Stolen by another tab: "reject its released promise with an "AbortError" DOMException". Whoever gets no locks at all
+    // Stolen by another tab: "reject its released promise with an "AbortError" DOMException". A page that gets no locks at all
     // must not ask again and again.
     if ((error as Error).name === 'AbortError') hooks.lost();
   });

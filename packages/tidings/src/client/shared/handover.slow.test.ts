@@ -6,7 +6,7 @@ import { until } from '../../../test/http/deadline.ts';
 import { sse } from '../../fetch/index.ts';
 import { createHub, type Hub } from '../../index.ts';
 import { connect, type EventClient } from '../index.ts';
-// What clients load on demand is here from the start: with clocks that are so fast, a busy machine would be too late.
+// Parts that clients load on demand are here from the start: with clocks that are so fast, a busy machine would be too late.
 import '../changing-topics.ts';
 import '../sharing.ts';
 

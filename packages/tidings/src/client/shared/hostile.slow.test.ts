@@ -106,7 +106,7 @@ function open({ shared, environment, timers, fetch }: FakeTab): EventClient {
     cursor: 'e.5',
   });
   client.subscribe('b').catch(() => {
-    // Whatever the server makes of it.
+    // The server may make of it what it likes.
   });
   return client;
 }

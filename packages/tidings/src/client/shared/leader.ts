@@ -3,7 +3,7 @@ import { distance, reaches } from './cursor-order.ts';
 import type { LeaderMessage, SharedEvent, TabMessage } from './messages.ts';
 
 /**
- * What the leading tab does for all, as values: a state and an input give the next state and what is to be done.
+ * The leading tab's work for all, as values: a state and an input give the next state and what is to be done.
  *
  *   idle ──join──► gathering ──a moment later──► opening ──opened, flush──► open
  *
@@ -18,7 +18,7 @@ export interface LeaderState {
   readonly messages: number;
   readonly phase: 'idle' | 'gathering' | 'opening' | 'open';
   readonly tabs: ReadonlyMap<string, LedTab>;
-  /** What the connection is for, by key. */
+  /** The topics that the connection is for, by key. */
   readonly covered: ReadonlyMap<string, Matcher>;
   /** A change of it is under way, for a tab or to get rid of something. */
   readonly changing: { readonly tab: string | undefined; readonly topics: readonly Matcher[] } | undefined;
@@ -76,7 +76,7 @@ export interface LeaderStep {
   readonly effects: readonly LeaderEffect[];
 }
 
-/** Characters that topics may take in a URL. What is beyond that could be missed after a reconnect. */
+/** Characters that topics may take in a URL. Topics beyond that could be missed after a reconnect. */
 const ROOM = 6_000;
 /** The stream begins early enough for every tab that is no further behind than this; the others read for themselves. */
 const NEAR = 1_000;

@@ -27,7 +27,7 @@ export type LeaderMessage = { readonly term: string; readonly n: number } & (
   | { readonly type: 'joined'; readonly tab: string; readonly request: number; readonly at: string }
   /** The stream can't take these topics on. */
   | { readonly type: 'refused'; readonly tab: string; readonly request: number }
-  /** What came since the last such message, up to the position `at`. */
+  /** The events since the last such message, up to the position `at`. */
   | { readonly type: 'events'; readonly events: readonly SharedEvent[]; readonly at: string }
   /** The stream is interrupted. `message`: why, unless the server ended it as it should. */
   | { readonly type: 'down'; readonly message: string | undefined; readonly failed: boolean }
@@ -60,7 +60,7 @@ const KINDS: Readonly<Record<string, string>> = {
   failed: 'boolean',
 };
 
-/** What each message has, apart from what may be undefined. */
+/** The fields of each message, apart from those that may be undefined. */
 const PARTS: Readonly<Record<Message['type'], string>> = {
   lead: 'term n',
   joined: 'term n tab request at',

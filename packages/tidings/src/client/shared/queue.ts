@@ -62,7 +62,7 @@ export function createQueue(cancel: () => void): Queue {
           new Promise<Result>((resolve, reject) => {
             asking = { resolve, reject };
             settle();
-            // What was taken has left room.
+            // The item that was taken has left room.
             settle();
           }),
         return() {

@@ -358,7 +358,7 @@ export function createSharedStream(options: SharedStreamOptions): SharedStream {
           gapless = introduction?.audience === group?.audience && introduction?.gaps.length === 0;
           return gapless;
         },
-        // What has a cursor comes by the shared stream as well.
+        // An event with a cursor comes by the shared stream as well.
         event(event, isOwn, labelled) {
           if (!isOwn && labelled) frames += frameOf(event, false);
         },

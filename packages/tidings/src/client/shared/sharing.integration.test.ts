@@ -6,7 +6,7 @@ import { sse } from '../../fetch/index.ts';
 import { type Hub, type HubOptions, memoryLog } from '../../index.ts';
 import { type ClientOptions, connect, type EventClient } from '../index.ts';
 import type { Timers } from '../timers.ts';
-// What clients load on demand is here from the start: with clocks that are so fast, a busy machine would be too late.
+// Parts that clients load on demand are here from the start: with clocks that are so fast, a busy machine would be too late.
 import '../changing-topics.ts';
 import '../sharing.ts';
 
@@ -73,7 +73,7 @@ function start(handler: Handler = {}, hubOptions: HubOptions = {}): Scene {
   return { hub, requests, open };
 }
 
-/** Whatever else is asked for meanwhile. */
+/** Requests of other kinds don't count. */
 const isShared = (hub: Hub) =>
   until('one connection', () => hub.stats().live === 1 && hub.connections().length === 1);
 

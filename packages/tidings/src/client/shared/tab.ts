@@ -74,7 +74,7 @@ export type TabInput =
   | { readonly type: 'gained'; readonly frames: string }
   /** The server refuses them. */
   | { readonly type: 'denied' }
-  /** What was asked for them can't be answered. */
+  /** Their requests can't be answered. */
   | { readonly type: 'lost' };
 
 export type TabEffect =
@@ -216,7 +216,7 @@ function receive(state: TabState, message: LeaderMessage): TabStep {
   }
   const { source } = state;
   if (source === undefined || source.term !== term) {
-    // Whoever waits for an answer gets none from a stream that is down.
+    // A request that waits for an answer gets none from a stream that is down.
     const waits = state.open && source === undefined && !state.reading && !state.full;
     if (message.type === 'down' && waits) return cut(state, message.message, message.failed);
     return stay(state);

@@ -20,7 +20,7 @@ const SUBJECTS = `${HUB_TOPICS.members}subjects`;
 /** How long an order to disconnect stands for nodes that are late, in milliseconds. */
 const ORDER_STANDS = 60_000;
 
-/** What a hub shares with the others on its log: leases, presence, counts, orders. Alone on a log, it keeps orders there. */
+/** A hub's share in the cluster on its log: leases, presence, counts, orders. Alone on a log, it keeps orders there. */
 export class Cluster {
   readonly nodes: Nodes | undefined;
   readonly presence: PresenceCounter;

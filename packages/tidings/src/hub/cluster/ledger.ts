@@ -32,7 +32,7 @@ const STEP = 500;
 const RETRY = 1000;
 
 /**
- * What the hubs on a log have told each other: their states from before the start, then every change. If the log could not
+ * The hubs' words to each other on a log: their states from before the start, then every change. If the log could not
  * bring all changes, or has lost some, it is read anew.
  */
 export class Ledger {

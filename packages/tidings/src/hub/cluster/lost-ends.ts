@@ -13,7 +13,7 @@ import type { LedgerReader } from './ledger.ts';
 interface LostEvent {
   readonly topics: readonly [string, ...string[]];
   readonly private: boolean;
-  /** Whoever was beyond this seq may have received it, or one that it superseded. */
+  /** A cursor beyond this seq may have received it, or one that it superseded. */
   readonly after: number;
 }
 
@@ -166,7 +166,7 @@ export class LostEnds implements LedgerReader {
     return { promise, tell };
   }
 
-  /** What was lost before the cursor, and up to where; undefined if that is not known. */
+  /** The loss before the cursor, and how far it goes; undefined if that is not known. */
   #lostTo({ epoch, seq }: Cursor): readonly IndexedEnd[] | undefined {
     const { lineage } = this.#options.log;
     const first = lineage.findIndex((past) => past.epoch === epoch);
@@ -198,7 +198,7 @@ export class LostEnds implements LedgerReader {
   }
 
   reset(): void {
-    // What was known stays true, also if the log has lost its record.
+    // Earlier knowledge stays true, also if the log has lost its record.
   }
 
   loaded(): void {

@@ -48,7 +48,7 @@ export interface NodesListener {
 const RENEWALS = 3;
 
 /**
- * The hubs that share a log. Each has a lease on it, a state that expires; it carries the node's counters, so that every
+ * The hubs that share a log. Each has a lease on it, a state that expires; it carries the node's counters, so every
  * node knows the cluster's. A node whose lease has expired, however alive, starts over under another id: the others have
  * given up what it had told.
  */
@@ -80,7 +80,7 @@ export class Nodes implements LedgerReader {
     return this.#seq > 0;
   }
 
-  /** Nodes that are alive and not leaving, sorted, so that all agree on who does what. */
+  /** Nodes that are alive and not leaving, sorted: all must agree on who does what. */
   get active(): readonly string[] {
     return [...this.#alive].flatMap(([id, { lease }]) => (lease.leaving ? [] : [id])).sort();
   }
@@ -134,7 +134,7 @@ export class Nodes implements LedgerReader {
     if (hasLease && !isRewound) return;
     const before = this.#id;
     this.#startOver();
-    // What it had told before would count twice until the lease expires.
+    // Its earlier counters would count twice until the lease expires.
     if (!hasLease || before === this.#id) return;
     this.#options.log.append([hubDeletion(HUB_TOPICS.nodes, before)]).catch(() => {});
   }

@@ -41,7 +41,7 @@ interface Stored {
 interface Term {
   leaseSeq: number;
   cursorSeq: number;
-  /** What the log has, and what has been handled. */
+  /** The cursor that the log has; `cursor` is that of the last event handled. */
   stored: string;
   cursor: string;
   readonly over: AbortController;
@@ -151,7 +151,7 @@ export class NamedConsumer implements Consumer {
       this.#stopping.signal.removeEventListener('abort', end);
       await Promise.all([renewing, storing]);
       await this.#store(term).catch(this.#parts.report);
-      // So that another one needn't wait until it expires.
+      // Another one needn't wait until it expires.
       await this.#write(hubDeletion(HUB_TOPICS.consumers, this.#name, term.leaseSeq)).catch(() => {});
     }
     // The stream was cut off, or the hub is closing.

@@ -92,7 +92,7 @@ export function webhook(options: WebhookOptions): ConsumeHandler {
   };
 }
 
-/** What is sent; `data` is JSON where the event's data is. */
+/** The body of a delivery; `data` is JSON where the event's data is. */
 function valueOf({ topics, type, data, key, tombstone, time, cursor }: ConsumedEvent): unknown {
   return { topics, type, time, cursor, key, tombstone, data: parse(data) };
 }

@@ -38,7 +38,7 @@ test('recent pages take up to so many bytes: the one added longest ago goes firs
   expect([a, c].map((each) => pages.of(each))).toEqual([undefined, undefined]);
 });
 
-test('even pages without events take room, so that they end', () => {
+test('even pages without events take room and are dropped in the end', () => {
   const pages = new RecentPages(1000);
   const all = Array.from({ length: 10 }, (_, i) => subscriptionTo(`t/${i}`));
   for (const each of all) pages.add(each, { after: 0, head: 1, next: 1, output: undefined, events: 0 });

@@ -28,7 +28,7 @@ export interface ReplaySource {
 
 /**
  * The most events looked at in vain for one connection: those that it doesn't want or may not read, and those that are
- * looked at only to say which topics have a gap. What lies beyond counts as skipped.
+ * looked at only to say which topics have a gap. Entries beyond that count as skipped.
  */
 const MAX_LOOKS = 100_000;
 

@@ -25,7 +25,7 @@ interface Asked {
   readonly granted: MatcherSet;
 }
 
-/** Who received events that the log has lost since; both for a cursor that is beyond the end of its epoch. */
+/** The receivers of events that the log has lost since; both for a cursor that is beyond the end of its epoch. */
 export interface Lost {
   /** Resolves once all that is known has come. */
   whenKnown(cursor: Cursor): Promise<void>;

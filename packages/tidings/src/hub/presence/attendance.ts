@@ -12,7 +12,7 @@ interface Attendee {
 }
 
 /**
- * Who is on one topic here, with the grace time of those without a connection. It has no clock: every call brings the
+ * The members of one topic here, with the grace time of those without a connection. It has no clock: every call brings the
  * time, in milliseconds that never go back.
  */
 export class Attendance {

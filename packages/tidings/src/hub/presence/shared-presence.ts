@@ -273,7 +273,7 @@ export class SharedPresence implements PresenceCounter, LedgerReader, NodesListe
     );
   }
 
-  /** What is to be announced; undefined if it has been. */
+  /** The change to announce; undefined once it has been. */
   #announcement(topic: string): Presence | undefined {
     const { members } = this.#options.rules.of(topic) ?? NO_RULE;
     const presence = this.#sums.of(topic, members);

@@ -5,7 +5,7 @@ import { HUB_TOPICS } from '../cluster/hub-topics.ts';
 import { type PageData, Pages } from './pages.ts';
 import { Sums } from './sums.ts';
 
-/** What happens at one of the nodes. */
+/** A step at one of the nodes. */
 type Step =
   | { readonly does: 'join' | 'leave'; readonly node: number; readonly topic: string; readonly who: string }
   | { readonly does: 'tell' | 'die' | 'close'; readonly node: number };
@@ -112,7 +112,7 @@ test('the sum over nodes that come, tell, die and come back is who they told of,
             .sort();
         expect(ids(late)).toEqual(ids(sums));
       }
-      // What dead nodes have left can be deleted, and nothing else.
+      // Only the leftovers of dead nodes can be deleted.
       const alive = new Set(nodes.map(({ id }) => id));
       for (const [node] of sums.leftovers()) expect(alive.has(node)).toBe(false);
     }),

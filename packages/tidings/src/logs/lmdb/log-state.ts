@@ -43,7 +43,7 @@ type StateRecord = readonly [
   nextExpiry: number,
 ];
 
-/** What is known of all lost events of one kind together. */
+/** The losses of one kind of event, all together. */
 export interface LossState {
   readonly all: LossRecord;
   /** How many topics have a record of their loss; and the combined loss of the others. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
 
-/** Which process has a log open; or which thread of it. */
+/** The process that has a log open, or the thread of it. */
 export interface Owner {
   readonly pid: number;
   readonly thread: number;

@@ -15,7 +15,7 @@ export const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_
 export interface ListenerOptions {
   readonly database: Database;
   readonly channel: string;
-  /** This process. What it appends itself, it knows. */
+  /** This process, which knows its own appends. */
   readonly node: string;
   /** An URL of its own; undefined: the database's. */
   readonly url: string | undefined;

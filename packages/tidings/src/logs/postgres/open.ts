@@ -11,7 +11,7 @@ const SIGN_EVERY = 5000;
 export interface OpenOptions {
   readonly schema: string;
   readonly mayMigrate: boolean;
-  /** What all processes have to agree on, as text. */
+  /** The settings that all processes have to agree on, as text. */
   readonly settings: string;
   readonly isRestored: boolean;
 }

@@ -148,7 +148,7 @@ describe.runIf(hasPostgres)('publishing in a transaction of the app', () => {
     const log = await open({ pool, onError: (error) => errors.push(error) });
     const stored = (data: number, more: object = {}): string =>
       JSON.stringify([{ topics: ['a'], data: String(data), tombstone: false, private: false, ...more }]);
-    // What doesn't compress makes an entry of an index too large.
+    // A text that doesn't compress makes an entry of an index too large.
     const id = randomBytes(9000).toString('hex');
     const rows = [
       '{}',

@@ -85,7 +85,7 @@ function runnerOf(given: AppTransaction): RunWithOne {
   throw noTransaction('something else');
 }
 
-/** Whatever `standard_conforming_strings` says. JSON has no NUL. */
+/** Correct with either `standard_conforming_strings`. JSON has no NUL. */
 function quote(text: string): string {
   return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 }

@@ -43,7 +43,7 @@ export async function readPage(store: Store, query: LogQuery, end: number): Prom
   const { topics } = walk;
   if (topics === undefined)
     return isValue ? readOnce(query, (limit) => readRange(store, span, limit)) : scan(store, query, span);
-  // What is newer than the walk may be on topics that it has not met.
+  // Events newer than the walk may be on topics that it has not met.
   const known = { ...span, high: Math.min(span.high, walk.until) };
   return readOnce(query, (limit) => readTopics(store, topics, known, limit));
 }

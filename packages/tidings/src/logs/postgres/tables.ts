@@ -1,5 +1,5 @@
 /**
- * The tables of a log, all in a schema of their own. Texts compare byte by byte, so that names with a common beginning
+ * The tables of a log, all in a schema of their own. Texts compare byte by byte, so names with a common beginning
  * lie side by side in an index, in every database.
  *
  * - `head`: one row, locked by each append until it commits. Nothing that is indexed changes in it, and its page keeps

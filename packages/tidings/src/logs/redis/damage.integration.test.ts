@@ -81,7 +81,7 @@ describe.runIf(hasRedis)('a Redis log whose keys somebody else has touched', () 
       const [{ seq } = { seq: 0 }] = await append(log, 'after', { topics: 'x' });
       expect(log.tail.head).toBe(seq);
       const found = await dataOf(log);
-      // Retention made room for the events that failed. What it took is reported as lost, even if it is still there.
+      // Retention made room for the events that failed. The events it took are reported as lost, even if it is still there.
       expect(['before', 'after']).toEqual(expect.arrayContaining(found));
       expect(found.at(-1)).toBe('after');
       expect((await log.losses(0, createMatcherSet(['x']))).map((loss) => loss.seq)).toEqual([1]);

@@ -4,7 +4,7 @@ import { TidingsError, createLogError } from '../../log/index.ts';
 export type Reply = string | number | null | readonly Reply[];
 
 /**
- * What a server says that does nothing now and may do so later, or another one in its place: it starts, was made a
+ * Replies of a server that does nothing now and may do so later, or another one in its place: it starts, was made a
  * replica, is busy, or the cluster is changing. https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
  */
 const PASSING = [
