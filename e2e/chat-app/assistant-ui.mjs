@@ -19,11 +19,10 @@ function Text({ text }) {
 const AnswerParts = { Text };
 const QuestionParts = { Text: ({ text }) => text };
 
-const THREAD = {
-  UserMessage: () => h('li', { className: 'user' }, h(MessagePrimitive.Parts, { components: QuestionParts })),
-  AssistantMessage: () =>
-    h('li', { className: 'assistant' }, h(MessagePrimitive.Parts, { components: AnswerParts })),
-};
+function Message({ role }) {
+  const components = role === 'assistant' ? AnswerParts : QuestionParts;
+  return h('li', { className: role }, h(MessagePrimitive.Parts, { components }));
+}
 
 function Page() {
   const transport = useMemo(() => {
@@ -34,7 +33,11 @@ function Page() {
   return h(
     AssistantRuntimeProvider,
     { runtime },
-    h('ol', null, h(ThreadPrimitive.Messages, { components: THREAD })),
+    h(
+      'ol',
+      null,
+      h(ThreadPrimitive.Messages, null, ({ message: { role } }) => h(Message, { role })),
+    ),
     h('button', { id: 'send', onClick: () => runtime.thread.append(question) }, 'Send'),
   );
 }
