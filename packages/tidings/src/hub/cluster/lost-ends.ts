@@ -52,6 +52,10 @@ const STANDS = 86_400_000;
 const TELLING = 5000;
 /** Milliseconds before another try when the log has failed. */
 const RETRY = 500;
+/** The most pairs of a lost event and a subscriber to look at in one turn of the event loop; it takes some milliseconds. */
+const MAX_LOOKS = 20_000;
+/** Patterns to compare with a topic that nobody has looked up lately, in the time of a look. */
+const PATTERNS_A_LOOK = 50;
 
 /**
  * Knows which subscribers may have received an event that the log has lost since. A cursor alone doesn't tell: it also
@@ -68,6 +72,10 @@ export class LostEnds implements LedgerReader {
   #newestLoss = 0;
   #isMissing = false;
   #stopped = false;
+  /** Of the looks that this turn may take. */
+  #looksLeft = MAX_LOOKS;
+  /** Those that wait for a later turn. */
+  readonly #resting = new Set<{ readonly looks: number; readonly resolve: () => void }>();
   /** The clock's monotonic time until which other hubs may tell more. */
   #telling: number;
   /** Settles with the next record, or at that time; there is one while somebody waits for it. */
@@ -104,20 +112,30 @@ export class LostEnds implements LedgerReader {
     this.#missedUntil = 0;
     this.#newestLoss = 0;
     if (!isKnown) return undefined;
-    const concerned = new Map<Subscription, number>();
-    const events: LostEvent[] = [];
-    for (const entry of lost) {
-      const after = this.#mayBeOneOfSeveral(entry) ? end : entry.seq - 1;
-      if (!entry.topics[0].startsWith(HIDDEN_PREFIX))
-        events.push({ topics: entry.topics, private: entry.private, after });
-      for (const subscription of subscriptions.index.match(entry.topics)) {
-        if (mayRead(subscription, entry))
-          concerned.set(subscription, Math.min(after, concerned.get(subscription) ?? Infinity));
-      }
+    const events = byAddress(
+      lost.map((entry) => ({
+        topics: entry.topics,
+        private: entry.private,
+        after: this.#mayBeOneOfSeveral(entry) ? end : entry.seq - 1,
+      })),
+    );
+    const toTell = events.filter(({ topics }) => !topics[0].startsWith(HIDDEN_PREFIX));
+    if (toTell.length <= MAX_EVENTS) {
+      const lostEnd = toIndexed({ epoch, end, until: head, events: toTell });
+      if (this.#add(lostEnd)) this.#untold.push(lostEnd);
     }
-    if (events.length > MAX_EVENTS) return concerned;
-    const lostEnd = toIndexed({ epoch, end, until: head, events });
-    if (this.#add(lostEnd)) this.#untold.push(lostEnd);
+    const concerned = new Map<Subscription, number>();
+    let looks = 0;
+    for (const event of events) {
+      looks += 1 + subscriptions.index.patterns / PATTERNS_A_LOOK;
+      for (const subscription of subscriptions.index.match(event.topics)) {
+        looks += 1;
+        if (mayRead(subscription, event))
+          concerned.set(subscription, Math.min(event.after, concerned.get(subscription) ?? Infinity));
+      }
+      // Each of them asks for itself, a few in each turn.
+      if (looks > MAX_LOOKS) return undefined;
+    }
     return concerned;
   }
 
@@ -141,7 +159,8 @@ export class LostEnds implements LedgerReader {
   /**
    * Resolves once it is known who received the events that were lost before this cursor: other hubs may know more, and
    * tell it on the log. Or after a while, if nobody does; at once for an epoch that the log doesn't descend from, of which
-   * no record counts: a replica took over that had not followed since before that epoch.
+   * no record counts: a replica took over that had not followed since before that epoch. Thousands may wait for the same
+   * word, so it resolves in as many turns of the event loop as it takes to judge them all.
    */
   async whenKnown(cursor: Cursor): Promise<void> {
     const { log, clock } = this.#options;
@@ -149,8 +168,34 @@ export class LostEnds implements LedgerReader {
     const isPast = (): boolean => log.lineage.some(({ epoch }) => epoch === cursor.epoch);
     while (isPast() && this.#lostTo(cursor) === undefined) {
       const left = this.#telling - clock.monotonic();
-      if (left <= 0) return;
+      if (left <= 0) break;
       await (this.#news ??= this.#expectNews(left)).promise;
+    }
+    const lost = this.#lostTo(cursor) ?? [];
+    await this.#rest(lost.reduce((total, { events }) => total + events.length, 1));
+  }
+
+  /** Resolves in this turn, or in a later one if so many events have been looked at in this one. */
+  #rest(looks: number): Promise<void> | undefined {
+    if (this.#looksLeft > 0) {
+      this.#look(looks);
+      return undefined;
+    }
+    return new Promise((resolve) => void this.#resting.add({ looks, resolve }));
+  }
+
+  #look(looks: number): void {
+    if (this.#looksLeft === MAX_LOOKS) this.#options.clock.defer(() => this.#beginTurn());
+    this.#looksLeft -= looks;
+  }
+
+  #beginTurn(): void {
+    this.#looksLeft = MAX_LOOKS;
+    for (const next of this.#resting) {
+      if (this.#looksLeft <= 0) return;
+      this.#resting.delete(next);
+      this.#look(next.looks);
+      next.resolve();
     }
   }
 
@@ -236,6 +281,17 @@ export class LostEnds implements LedgerReader {
       clock.setTimer(again, RETRY, true);
     });
   }
+}
+
+/** One for each list of topics, of private events and of others: for the first of them. */
+function byAddress(events: readonly LostEvent[]): LostEvent[] {
+  const found = new Map<string, LostEvent>();
+  for (const event of events) {
+    const address = `${event.private}\n${event.topics.join('\n')}`;
+    const known = found.get(address);
+    if (known === undefined || event.after < known.after) found.set(address, event);
+  }
+  return [...found.values()];
 }
 
 function toIndexed(lostEnd: LostEnd): IndexedEnd {

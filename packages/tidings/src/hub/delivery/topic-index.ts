@@ -45,6 +45,11 @@ export class TopicIndex<Subscription extends Indexed> {
     return this.#exact.size + this.#patterns.size;
   }
 
+  /** Distinct patterns that somebody asked for. */
+  get patterns(): number {
+    return this.#patterns.size;
+  }
+
   add(subscription: Subscription): void {
     for (const topic of subscription.wanted.topics) addTo(this.#exact, topic, subscription);
     for (const pattern of subscription.wanted.patterns) {

@@ -134,6 +134,18 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
     expect(count).toBe(2);
   });
 
+  test('enters itself again where the server doesn’t know it, so that a call sent twice is appended once', async () => {
+    const log = await open({ url: server.url, timeout: 20_000 });
+    const calls = (): Promise<readonly unknown[]> => server.query(`SELECT call::int FROM ${schema}.nodes`);
+    await log.append([event('1')]);
+    // As where a standby took over that had not heard of the process yet.
+    await server.query(`DELETE FROM ${schema}.nodes`);
+    expect(await log.append([event('2')])).toEqual([{ seq: 2, duplicate: false }]);
+    expect(await calls()).toEqual([{ call: 2 }]);
+    await log.append([event('3')]);
+    expect(await calls()).toEqual([{ call: 3 }]);
+  });
+
   test('keeps subscribers while the server is away, and brings them everything afterwards', async () => {
     const hubs = await Promise.all(
       [0, 1].map(async () =>

@@ -381,6 +381,8 @@ BEGIN
   -- A call that is sent again, since its answer got lost, is answered again.
   IF _node IS NOT NULL THEN
     SELECT n.call, n.answer, n.at INTO last FROM SCHEMA.nodes n WHERE n.node = _node;
+    -- A standby took over that lacks the process. Without its row, the same call sent again would append again.
+    IF NOT FOUND THEN RAISE EXCEPTION 'The process is not known here' USING ERRCODE = 'TID04'; END IF;
     IF last.call = _call THEN
       SELECT last.answer, s.epoch, s.head, s.floor, s.newest_loss, s.loss_count, last.at, s.next_expiry
       INTO answer, epoch, head, floor, newest_loss, loss_count, at, next_expiry;

@@ -166,6 +166,7 @@ export async function postgresLog(given: PostgresLogOptions): Promise<PostgresLo
   const appender = createWriter({
     store,
     node: registration.node,
+    sign: () => registration.sign(),
     rules,
     retention,
     now,

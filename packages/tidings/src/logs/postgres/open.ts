@@ -22,6 +22,8 @@ export interface Registration {
   readonly state: State;
   /** To be called often: gives a sign of life now and then. */
   keepAlive(): Promise<void>;
+  /** Gives one now: to a server that doesn't know the process. */
+  sign(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -54,14 +56,18 @@ async function register(store: Store, options: OpenOptions): Promise<Registratio
   const sign = sql(`INSERT INTO SCHEMA.nodes AS n (node, settings, seen) VALUES ($1, $2, clock_timestamp())
     ON CONFLICT (node) DO UPDATE SET seen = clock_timestamp()`);
 
+  async function giveSign(): Promise<void> {
+    signedAt = performance.now();
+    await run(sign, [node, settings]);
+  }
+
   return {
     node,
     state,
     async keepAlive() {
-      if (performance.now() - signedAt < SIGN_EVERY) return;
-      signedAt = performance.now();
-      await run(sign, [node, settings]);
+      if (performance.now() - signedAt >= SIGN_EVERY) await giveSign();
     },
+    sign: giveSign,
     async end() {
       await run(sql('DELETE FROM SCHEMA.nodes WHERE node = $1'), [node]).catch(() => {
         // It is forgotten all the same.

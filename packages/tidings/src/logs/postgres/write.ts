@@ -23,6 +23,8 @@ export interface WriterOptions {
   readonly store: Store;
   /** This process, in the table `nodes`. */
   readonly node: string;
+  /** Enters it there again. */
+  readonly sign: () => Promise<void>;
   readonly rules: TopicRules;
   readonly retention: Retention;
   /** Undefined: the server's clock, which all processes share. */
@@ -73,7 +75,7 @@ const APPEND = `SELECT answer, epoch, head, floor, newest_loss, loss_count, at, 
 const NO_EVENTS: readonly unknown[] = Array.from({ length: 22 }, () => null);
 
 export function createWriter(options: WriterOptions): Writer {
-  const { store, node, rules, retention, now, isRelaxed, timeout } = options;
+  const { store, node, sign, rules, retention, now, isRelaxed, timeout } = options;
   const { database, sql } = store;
   let calls = 0;
 
@@ -108,7 +110,10 @@ export function createWriter(options: WriterOptions): Writer {
           : await database.run(sql(APPEND), values, within);
         return rows[0] as Row;
       } catch (error) {
-        if (!(error instanceof TidingsError)) throw explained(error);
+        // Nothing was appended; entered anew, the call is the process's first one there.
+        const isUnknown = isAnswer(error) && error.code === 'TID04';
+        if (!isUnknown && !(error instanceof TidingsError)) throw explained(error);
+        if (isUnknown && performance.now() < deadline) await sign();
         if (performance.now() + RETRY > deadline) throw error;
         await new Promise((resolve) => void setTimeout(resolve, RETRY));
       }

@@ -3,6 +3,8 @@ import { inTime } from './replies.ts';
 
 /** Any client, the same way. */
 export interface AnyClient {
+  /** Whether it may have several connections to one server. A duplicate has one. */
+  readonly isPool: boolean;
   /** Whether the client needs a key to know where a command goes. */
   readonly isCluster: boolean;
   send(command: readonly string[]): Promise<unknown>;
@@ -52,12 +54,18 @@ interface NodeRedisCluster {
 interface NodeRedisSentinel {
   sendCommand(isReadonly: boolean, command: string[]): Promise<unknown>;
   getSentinelNode(): unknown;
-  duplicate(): NodeRedisSentinel;
+  duplicate(options?: typeof ONE_CONNECTION): NodeRedisSentinel;
   connect(): Promise<unknown>;
   destroy?(): unknown;
   disconnect?(): unknown;
   on(event: 'error', listener: (error: unknown) => void): unknown;
 }
+
+/**
+ * With a pool of connections, commands would lose their order, and WAIT the writes that it waits for. And version 6.3 loses
+ * a connection of its pool for each command that is sent while another one gets one.
+ */
+const ONE_CONNECTION = { masterPoolSize: 1, reserveClient: true } as const;
 
 type AnyNodeRedis = NodeRedis | NodeRedisCluster | NodeRedisSentinel;
 
@@ -94,6 +102,7 @@ export function clientOf(client: RedisClient, options: ClientOptions, owned = fa
 
 function ofIoredis(client: Ioredis, options: ClientOptions, owned: boolean): AnyClient {
   return {
+    isPool: false,
     isCluster: client.isCluster === true,
     send: ([command = '', ...args]) => client.call(command, ...args),
     duplicate: () => {
@@ -118,10 +127,11 @@ function ofNodeRedis(client: AnyNodeRedis, options: ClientOptions, owned: boolea
       : client.sendCommand(command);
   };
   return {
+    isPool: 'getSentinelNode' in client && !owned,
     isCluster: 'slots' in client,
     send,
     duplicate: async () => {
-      const other = client.duplicate();
+      const other = 'getSentinelNode' in client ? client.duplicate(ONE_CONNECTION) : client.duplicate();
       other.on('error', ignore);
       return connected(other, options);
     },

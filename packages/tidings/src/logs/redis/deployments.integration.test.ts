@@ -13,7 +13,8 @@ import {
   startSentinel,
 } from '../../../test/engines/redis.ts';
 import { until, untilAsync } from '../../../test/http/deadline.ts';
-import type { EventLog } from '../../log/index.ts';
+import { DEADLINE } from '../../../../../scripts/deadline.ts';
+import { createMatcherSet, type EventLog } from '../../log/index.ts';
 import { locate } from '../../log/lineage.ts';
 import { type NewEvent, toNewEvent } from '../../protocol/event.ts';
 import { type RedisLogOptions, redisLog } from './index.ts';
@@ -35,7 +36,7 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
     const ofIoredis = new Ioredis({ sentinels, name: 'main' });
     ofIoredis.on('error', () => {});
     context.onTestFinished(() => ofIoredis.disconnect());
-    const ofNodeRedis = createSentinel({ name: 'main', sentinelRootNodes: sentinels });
+    const ofNodeRedis = createSentinel({ name: 'main', sentinelRootNodes: sentinels, masterPoolSize: 3 });
     ofNodeRedis.on('error', () => {});
     await ofNodeRedis.connect();
     context.onTestFinished(() => ofNodeRedis.destroy());
@@ -232,6 +233,40 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
     expect(await admin.xlen('{tidings}:log')).toBe(2);
   });
 
+  test('reads while it waits for a replica, and waits with Sentinel’s pool of connections too', async (context) => {
+    const master = await fresh(context);
+    const replica = await fresh(context, '--replicaof', '127.0.0.1', String(master.port));
+    const sentinel = await startSentinel(master);
+    context.onTestFinished(() => sentinel.stop());
+    const sentinelRootNodes = [{ host: '127.0.0.1', port: sentinel.port }];
+    const pool = createSentinel({ name: 'main', sentinelRootNodes, masterPoolSize: 3 });
+    pool.on('error', () => {});
+    await pool.connect();
+    context.onTestFinished(() => pool.destroy());
+    const server = commands(context, master);
+    const options = { durability: 'replica', timeout: 8 * DEADLINE, tail: { events: 0 } } as const;
+    for (const log of [
+      await open(context, { url: master.url, ...options }),
+      await open(context, { client: pool, ...options }),
+    ]) {
+      await publish(log, 'confirmed');
+      replica.pause();
+      let outcome = 'waiting';
+      const appending = log.append([event('appended')]).then(
+        () => (outcome = 'confirmed'),
+        (error: unknown) => (outcome = String(error)),
+      );
+      await untilAsync('the log waits for a replica', () => isWaiting(server));
+      const all = createMatcherSet(['a']);
+      const limit = { events: 1000, length: 1_000_000 };
+      const { entries } = await log.read({ after: 0, matchers: all, wants: () => true, limit });
+      expect([entries[0]?.data, outcome]).toEqual(['confirmed', 'waiting']);
+      replica.resume();
+      await appending;
+      expect(outcome).toBe('confirmed');
+    }
+  });
+
   test('takes the word of no server about an append that it lacks, or that its replicas lack', async (context) => {
     const [old, next] = [await fresh(context), await fresh(context)];
     const third = await fresh(context, '--replicaof', '127.0.0.1', String(next.port));
@@ -293,11 +328,13 @@ async function appendMeanwhile(
     (error: unknown) => String((error as { code?: string }).code),
   );
   await untilAsync('the server has it', async () => (await server.xlen('{tidings}:log')) === length);
-  await untilAsync('the log waits for a replica', async () =>
-    /flags=\S*b.*cmd=wait/.test(String(await server.call('CLIENT', 'LIST'))),
-  );
+  await untilAsync('the log waits for a replica', () => isWaiting(server));
   meanwhile();
   return appending;
+}
+
+async function isWaiting(server: Ioredis): Promise<boolean> {
+  return /flags=\S*b.*cmd=wait/.test(String(await server.call('CLIENT', 'LIST')));
 }
 
 /** On a machine that is busy, opening may take longer than the test's own `timeout`. */

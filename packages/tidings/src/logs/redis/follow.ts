@@ -9,15 +9,17 @@ const RETRY = 200;
 /** Milliseconds after which the connection is replaced: a new one leads to the server that is now the master. */
 const RENEW_EVERY = 15_000;
 
-/** What a notification says of the log: its epoch, and the seq of its newest event. */
-export interface Wake {
-  readonly epoch: string;
+/** What an append has told. */
+export interface WakeUp {
   readonly head: number;
+  readonly epoch: string;
+  /** The process that appended. */
+  readonly by: string;
 }
 
 export interface FollowOptions {
-  /** Reads what is new. `wake`: as far as is known without asking. */
-  readonly catchUp: (wake: Wake | undefined) => Promise<void>;
+  /** Called after each append, with the newest if that is known, and after a while without. */
+  readonly onWakeUp: (newest: WakeUp | undefined) => Promise<void>;
   /** Is given each new connection before it is used. */
   readonly onConnection: (connection: Connection) => Promise<void>;
   /** Milliseconds to wait for an answer. */
@@ -28,10 +30,10 @@ export interface Following {
   stop(): Promise<void>;
 }
 
-/** Waits for any process's appends on a connection of its own, and calls `catchUp` then and once a second. */
+/** Waits for any process's appends on a connection of its own. */
 export async function follow(
   store: Store,
-  { catchUp, onConnection, timeout }: FollowOptions,
+  { onWakeUp, onConnection, timeout }: FollowOptions,
 ): Promise<Following> {
   let connection: Connection | undefined = await store.connection.fork();
   let renewAt = performance.now() + RENEW_EVERY;
@@ -48,9 +50,9 @@ export async function follow(
           // Another server counts by its own clock.
           seen = '0';
         }
-        const notification = await waitAfter(seen);
-        seen = notification?.id ?? (seen === '$' ? '0' : seen);
-        if (!stopped) await catchUp(notification?.wake);
+        const found = await waitAfter(seen);
+        seen = found?.id ?? (seen === '$' ? '0' : seen);
+        if (!stopped) await onWakeUp(found?.newest);
       } catch {
         // Publishers and readers learn of it from their own commands. A connection that got stuck is left behind.
         await connection?.close();
@@ -75,7 +77,7 @@ export async function follow(
     // Redis takes whole milliseconds, and 0 for ever.
     const block = String(Math.max(1, Math.floor(Math.min(WAIT, timeout / 2))));
     const key = store.key('wake');
-    return notificationOf(await connection?.send(['XREAD', 'BLOCK', block, 'STREAMS', key, seen]));
+    return newestIn(await connection?.send(['XREAD', 'BLOCK', block, 'STREAMS', key, seen]));
   }
 
   function rest(): Promise<void> {
@@ -101,25 +103,21 @@ export async function follow(
 
 interface Notification {
   readonly id: string;
-  /** Undefined when an epoch begins: then only reading can tell. */
-  readonly wake: Wake | undefined;
+  readonly newest: WakeUp | undefined;
 }
 
 /** The newest entry, wherever the protocol's version puts it; undefined if nothing came. */
-function notificationOf(reply: unknown): Notification | undefined {
-  const texts = textsOf(reply);
-  const at = texts.findLastIndex((text) => /^\d+-\d+$/.test(text));
-  const [id, ...fields] = at === -1 ? [] : texts.slice(at);
-  if (id === undefined) return undefined;
-  const fieldOf = (name: string): string | undefined => fields[fields.indexOf(name) + 1];
-  const [epoch, head] = [fieldOf('epoch'), Number(fieldOf('head'))];
-  const isWhole = fields.includes('epoch') && fields.includes('head') && epoch !== undefined;
-  return { id, wake: isWhole ? { epoch, head } : undefined };
+function newestIn(reply: unknown): Notification | undefined {
+  if (typeof reply !== 'object' || reply === null) return undefined;
+  const values: readonly unknown[] = reply instanceof Map ? [...reply.values()] : Object.values(reply);
+  const [id, fields] = values;
+  if (typeof id === 'string' && /^\d+-\d+$/.test(id)) return { id, newest: toWakeUp(fields) };
+  return values.map(newestIn).findLast((found) => found !== undefined);
 }
 
-function textsOf(reply: unknown): readonly string[] {
-  if (typeof reply === 'string') return [reply];
-  if (typeof reply !== 'object' || reply === null) return [];
-  const values: readonly unknown[] = reply instanceof Map ? [...reply.values()] : Object.values(reply);
-  return values.flatMap(textsOf);
+function toWakeUp(fields: unknown): WakeUp | undefined {
+  if (!Array.isArray(fields)) return undefined;
+  const valueOf = (name: string): unknown => fields[fields.indexOf(name) + 1];
+  const [head, epoch, by] = ['head', 'epoch', 'by'].map(valueOf);
+  return fields.includes('epoch') ? { head: Number(head), epoch: String(epoch), by: String(by) } : undefined;
 }

@@ -12,7 +12,7 @@ import {
 import { type ClientOptions, clientOf, connectTo } from './clients.ts';
 import { type Connection, createConnection } from './connection.ts';
 import { confirm } from './durability.ts';
-import { type Wake, follow } from './follow.ts';
+import { type WakeUp, follow } from './follow.ts';
 import { claim } from './lease.ts';
 import { openLog } from './open.ts';
 import { DEFAULT_RETENTION, DEFAULT_TAIL, type RedisLogOptions, assertRedisOptions } from './options.ts';
@@ -30,8 +30,10 @@ const SWEEP_STEP = 200;
 /** Milliseconds for which an append waits for earlier events of others that can’t be read, and between tries. */
 const PATIENCE = 2000;
 const REST = 100;
-/** Milliseconds for which a notification waits for the answer to this process's own append, of which it may be. */
-const OWN_ANSWER = 10;
+/** Milliseconds to wait for the answer to an append of which a notification has come. */
+const OWN_ANSWER = 20;
+/** Milliseconds after which the log is read even if there seems to be nothing new: other things may have changed. */
+const CATCH_UP_EVERY = 1000;
 /** Milliseconds between trims by age. */
 const TRIM_EVERY = 1000;
 
@@ -50,10 +52,13 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   const mayResend = durability === 'server';
   const connection = await connect(given, { key: `${prefix}log`, timeout, mayResend });
   const store = createStore(connection, prefix);
+  // While it waits for a replica or a disk, a connection does nothing else. And the app's own client may ask again on a
+  // new connection whether a replica has it all, which waits for nothing there.
+  const writing = mayResend ? store : createStore(await forkOf(connection), prefix);
   const id = crypto.randomUUID();
   const topics = given.topics ?? [];
   const opening = (async () => {
-    const found = await openLog(store, durability);
+    const found = await openLog(store, writing, durability);
     return { ...found, lease: await claim(store, { id, retention, topics }) };
   })();
   const {
@@ -61,7 +66,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     state: opened,
     lease,
   } = await opening.catch(async (error: unknown) => {
-    await connection.close();
+    await closeConnections();
     throw error;
   });
   const canAge = [{ retention }, ...topics].some((rule) => rule.retention?.age !== undefined);
@@ -70,9 +75,10 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   let sweptTo: string | undefined;
   /** How far the log's time is ahead of this process's. */
   let ahead = 0;
-  /** The append under way, or the last one. */
-  let writing: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
+  /** Settles with the append that is under way. */
+  let appending: Promise<unknown> = Promise.resolve();
+  let caughtUpAt = -Infinity;
   const whileOpen = createWhileOpen(() => closing === undefined);
 
   const follower = new Follower({
@@ -90,19 +96,28 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     patience: createPatience(Math.min(timeout, PATIENCE), REST),
   });
   const { tail } = follower;
-  const writer = new GroupWriter((events, lengths) => {
-    const written = write(events, lengths);
-    writing = written.catch(() => {});
-    return written;
-  }, MAX_GROUP);
+  const writer = new GroupWriter(write, MAX_GROUP);
   const appender = createWriter({ script, prefix, id, rules, retention, now: given.now, timeout });
-  const following = await follow(store, { catchUp: onWake, onConnection, timeout }).catch(
-    async (error: unknown) => {
-      await lease.release();
-      await connection.close();
-      throw error;
-    },
-  );
+  const following = await follow(store, { onWakeUp, onConnection, timeout }).catch(async (error: unknown) => {
+    await lease.release();
+    await closeConnections();
+    throw error;
+  });
+
+  async function closeConnections(): Promise<void> {
+    if (writing !== store) await writing.connection.close();
+    await connection.close();
+  }
+
+  /** Of its own appends a process needs to read nothing: their answers say it all, and are about to come. */
+  async function onWakeUp(newest: WakeUp | undefined): Promise<void> {
+    const isKnown = (): boolean =>
+      newest !== undefined && newest.epoch === tail.epoch && newest.head <= tail.head;
+    if (newest?.by === id && !isKnown()) await soon(appending, OWN_ANSWER);
+    if (isKnown() && performance.now() - caughtUpAt < CATCH_UP_EVERY) return;
+    await follower.catchUp();
+    caughtUpAt = performance.now();
+  }
 
   function learn(read: State): void {
     if (read.epoch !== state.epoch) {
@@ -110,17 +125,6 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
       store.walks = newWalks();
     } else if (read.head >= state.head)
       state = { ...read, newestLoss: Math.max(state.newestLoss, read.newestLoss) };
-  }
-
-  /**
-   * Most notifications are of this process's own events. Reading them back would take three round trips, in which the
-   * events themselves would wait for their turn (`runs`).
-   */
-  async function onWake(wake: Wake | undefined): Promise<void> {
-    if (wake === undefined) return follower.catchUp();
-    const isRead = (): boolean => wake.epoch === tail.epoch && wake.head <= tail.head;
-    if (!isRead()) await settledWithin(writing, OWN_ANSWER);
-    if (!isRead()) await follower.catchUp();
   }
 
   /** A new connection may lead to another server than the one for commands. */
@@ -131,6 +135,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     const isNewer = found.lineage.some((past) => past.epoch === state.epoch);
     if (!isNewer && found.head >= head) return;
     connection.renew();
+    if (writing !== store) writing.connection.renew();
     if (!isNewer) await fence();
   }
 
@@ -138,7 +143,15 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     await appender.trim(state.epoch);
   }
 
-  async function write(events: readonly NewEvent[], lengths: readonly number[]): Promise<readonly Answer[]> {
+  function write(events: readonly NewEvent[], lengths: readonly number[]): Promise<readonly Answer[]> {
+    const answers = append(events, lengths);
+    appending = answers.catch(() => {
+      // The publisher learns of it.
+    });
+    return answers;
+  }
+
+  async function append(events: readonly NewEvent[], lengths: readonly number[]): Promise<readonly Answer[]> {
     if (events.length > 0) lease.assertHeld();
     const written =
       events.length === 0
@@ -149,7 +162,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     ahead = time - (given.now ?? Date.now)();
     const newest = entries.at(-1)?.seq;
     const seq = Math.max(known, newest ?? 0);
-    if (seq > 0) await confirm(store, durability, { epoch: after.epoch, seq, ownKey: `w:${id}` }, timeout);
+    if (seq > 0) await confirm(writing, durability, { epoch: after.epoch, seq, ownKey: `w:${id}` }, timeout);
     if (after.epoch === state.epoch) learn({ ...state, ...after });
     // In a new epoch, this process's events may be lost: only reading can tell.
     if (after.epoch !== tail.epoch) await follower.catchUp();
@@ -177,7 +190,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     await following.stop();
     await follower.stop();
     await lease.release();
-    await connection.close();
+    await closeConnections();
   }
 
   return {
@@ -208,19 +221,29 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   };
 }
 
-async function settledWithin(promise: Promise<unknown>, milliseconds: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
-  await Promise.race([promise, expired]);
-  clearTimeout(timer);
+/** Resolves once it has settled, or after so many milliseconds. */
+function soon(settling: Promise<unknown>, within: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, within);
+    void settling.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 async function connect(given: RedisLogOptions, options: ClientOptions): Promise<Connection> {
   const { url = '', client } = given;
-  if (client === undefined) return createConnection(await connectTo(url, options), options.timeout);
-  const first = clientOf(client, options);
-  // The app's own may ask again on a new connection whether a replica has it all, which waits for nothing there.
-  return createConnection(options.mayResend ? first : await first.duplicate(), options.timeout);
+  const first = client === undefined ? await connectTo(url, options) : clientOf(client, options);
+  return createConnection(first.isPool ? await first.duplicate() : first, options.timeout);
+}
+
+/** A second connection like it; it ends with it if there is none. */
+async function forkOf(connection: Connection): Promise<Connection> {
+  return connection.fork().catch(async (error: unknown) => {
+    await connection.close();
+    throw error;
+  });
 }
 
 export type { RedisClient } from './clients.ts';

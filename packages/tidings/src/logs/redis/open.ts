@@ -30,9 +30,10 @@ redis.call('HSETNX', meta, 'view', ARGV[4])
 return redis.call('HMGET', meta, 'format', 'view')
 `;
 
-/** @throws {TidingsError} `log/unavailable`. */
+/** @param writing the same, for the commands of its script. @throws {TidingsError} `log/unavailable`. */
 export async function openLog(
   store: Store,
+  writing: Store,
   durability: Durability,
 ): Promise<{ readonly script: FencedScript; readonly state: State }> {
   await assertNoEviction(store);
@@ -41,7 +42,7 @@ export async function openLog(
   const state = await readState(store);
   if (state === undefined)
     throw createLogError('log/unavailable', 'The log was deleted while it was opened.');
-  return { script: new FencedScript(store, view), state };
+  return { script: new FencedScript(writing, view), state };
 }
 
 /** @returns the view of the log that is there, or that was made. */

@@ -6,7 +6,8 @@ import {
   TopicWalk,
   toPage,
 } from '../../log/index.ts';
-import { type Span, type Store, readEntries, readNames, readRange, readSeqs } from './store.ts';
+import { readRange, readStored } from './entries.ts';
+import { type Span, type Store, readNames, readSeqs } from './store.ts';
 
 /** Topics followed one by one; with more of them the log is read through. */
 const MAX_TOPICS = 200;
@@ -15,6 +16,8 @@ const MAX_LOOKS = 5000;
 const MAX_NAMES = 5000;
 /** Events or names asked for at once. */
 const STEP = 1000;
+/** The fewest entries asked for at once. */
+const MIN_STEP = 16;
 
 /** `end`: entries beyond it have not been announced yet, and don't exist for readers. */
 export async function readPage(store: Store, query: LogQuery, end: number): Promise<Page> {
@@ -43,23 +46,41 @@ export async function readValues(store: Store, query: LogQuery, end: number): Pr
 async function followSets(
   store: Store,
   sets: readonly string[],
-  { wants, limit }: LogQuery,
+  { matchers, wants, limit }: LogQuery,
   span: Span,
 ): Promise<Page> {
   const { low, high, isBack } = span;
   const count = Math.min(STEP, limit.events + 1, limit.looks ?? Infinity);
-  const found = await Promise.all(sets.map((set) => readSeqs(store, set, span, count)));
   const end = isBack ? low + 1 : high;
+  const found = await Promise.all(sets.map((set) => readSeqs(store, set, span, count)));
   // If a set has more than this, entries beyond its last are unknown.
-  const ends = found.map((seqs) => (seqs.length < count ? end : (seqs.at(-1) ?? end)));
+  const ends = found.map(({ seqs, isAll }) => (isAll ? end : (seqs.at(-1) ?? end)));
   const known = isBack ? Math.max(end, ...ends) : Math.min(end, ...ends);
-  const seqs = [...new Set(found.flat())]
-    .filter((seq) => (isBack ? seq >= known : seq <= known))
-    .sort((a, b) => (isBack ? b - a : a - b))
-    .slice(0, count);
-  const looked = seqs.length === count ? (seqs.at(-1) ?? known) : known;
-  const entries = await readEntries(store, seqs);
-  return toPage(entries.filter(wants), limit, looked);
+  // The pack in which the span ends has a greater seq than that, or it is none.
+  const beyond = Math.min(...found.map((each) => each.beyond ?? Infinity));
+  const within = [...new Set(found.flatMap(({ seqs }) => seqs))].filter((seq) =>
+    isBack ? seq >= known : seq <= known,
+  );
+  const ids = beyond < Infinity && (isBack || known === high) ? [...within, beyond] : within;
+  ids.sort((a, b) => (isBack ? b - a : a - b));
+  const entries: LogEntry[] = [];
+  let looks = 0;
+  let reached = known;
+  for (let at = 0; at < ids.length;) {
+    const step = Math.max(MIN_STEP, Math.ceil((count - looks) / store.perEntry));
+    for (const stored of await readStored(store, ids.slice(at, at + step))) {
+      for (const entry of isBack ? stored.entries.toReversed() : stored.entries) {
+        if (entry.seq <= low || entry.seq > high) continue;
+        if ((!stored.isPack || matchers.matches(entry.topics)) && wants(entry)) entries.push(entry);
+        reached = entry.seq;
+        looks += 1;
+        if (looks >= count) return toPage(entries, limit, reached);
+      }
+    }
+    at += step;
+  }
+  // Read backwards, a pack may go on beyond what is known.
+  return toPage(entries, limit, isBack ? Math.min(known, reached) : known);
 }
 
 async function scanLog(store: Store, { wants, limit }: LogQuery, span: Span): Promise<Page> {
@@ -69,11 +90,10 @@ async function scanLog(store: Store, { wants, limit }: LogQuery, span: Span): Pr
   const found: LogEntry[] = [];
   let rest = span;
   for (;;) {
-    const count = Math.min(STEP, looks);
-    const entries = await readRange(store, rest, count);
-    const next = entries.length < count ? end : (entries.at(-1)?.seq ?? end);
-    found.push(...entries.filter(wants));
-    looks -= count;
+    const { entries, until } = await readRange(store, rest, Math.min(STEP, looks));
+    const next = until ?? end;
+    for (const entry of entries) if (wants(entry)) found.push(entry);
+    looks -= Math.max(1, entries.length);
     const page = toPage(found, limit, next);
     if (page.next !== next || page.entries.length >= limit.events || looks <= 0 || next === end) return page;
     rest = isBack ? { ...rest, high: next - 1 } : { ...rest, low: next };

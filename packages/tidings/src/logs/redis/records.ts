@@ -1,17 +1,16 @@
 import {
-  type Answer,
   type LogEntry,
   type NewEvent,
   type Retention,
   type TopicRules,
   boundsOf,
-  conflictError,
   entryOf,
   isHubs,
   isState,
   keysOf,
   sizeOf,
 } from '../../log/index.ts';
+import { unpack } from './packs.ts';
 import type { Reply } from './replies.ts';
 
 /**
@@ -58,42 +57,46 @@ function toBound(bound: number | undefined): string {
   return bound === undefined || bound === Infinity ? '-1' : String(bound);
 }
 
-/** An entry of the stream: its id, and a list of names and values. */
-export function toEntry(reply: Reply): LogEntry {
-  const [id, fields] = reply as readonly [string, readonly string[]];
-  const found = new Map<string, string>();
-  for (let i = 0; i + 1 < fields.length; i += 2) found.set(fields[i] ?? '', fields[i + 1] ?? '');
-  const flags = found.get('f') ?? '';
-  return {
-    seq: Number.parseInt(id, 10),
-    time: Number(found.get('m')),
-    topics: toTopics(found.get('t') ?? ''),
-    type: found.get('y'),
-    data: found.get('d') ?? '',
-    id: found.get('i'),
-    key: found.get('k'),
-    tombstone: flags.includes('t'),
-    private: flags.includes('p'),
-    ...(found.has('x') && { expiresAt: Number(found.get('x')) }),
-    ...(found.has('w') && { publishedAt: Number(found.get('w')) }),
-    frame: undefined,
-  };
+/** An entry of the stream: an event, or a pack of them. */
+export interface Stored {
+  /** The seqs that it takes. */
+  readonly first: number;
+  readonly last: number;
+  readonly isPack: boolean;
+  readonly entries: readonly LogEntry[];
 }
 
-/** The script's answers to the events of one call. */
-export function toAnswers(answers: readonly string[], call: readonly NewEvent[]): Answer[] {
-  return answers.map((text) => {
-    const code = text.charAt(0);
-    const [first = 0, second = 0] = text
-      .replace(/^[-wx]/, '')
-      .split(',')
-      .map(Number);
-    if (code === '-') return { seq: first, duplicate: true };
-    if (code === 'w') return { seq: second, duplicate: false, wait: first };
-    // The call's event whose condition failed, and the seq of that key's value.
-    if (code === 'x') return conflictError(call[first] as NewEvent, second);
-    return { seq: first, duplicate: false };
-  });
+interface Fields {
+  [name: string]: string | undefined;
+}
+
+/** From the reply: its id, and a list of names and values. */
+export function toStored(reply: Reply): Stored {
+  const [id, list] = reply as readonly [string, readonly string[]];
+  const found: Fields = {};
+  for (let i = 0; i + 1 < list.length; i += 2) found[list[i] ?? ''] = list[i + 1];
+  const last = Number.parseInt(id, 10);
+  if (found.n === undefined) return { first: last, last, isPack: false, entries: [toEntry(last, found)] };
+  const { t = '', h = '', d = '', i, f } = found;
+  const first = last - Number(found.n) + 1;
+  return { first, last, isPack: true, entries: unpack({ t, h, d, i, f }, first, Number(found.m)) };
+}
+
+function toEntry(seq: number, { m, t = '', y, d = '', i, k, f = '', x, w }: Fields): LogEntry {
+  return {
+    seq,
+    time: Number(m),
+    topics: toTopics(t),
+    type: y,
+    data: d,
+    id: i,
+    key: k,
+    tombstone: f.includes('t'),
+    private: f.includes('p'),
+    ...(x !== undefined && { expiresAt: Number(x) }),
+    ...(w !== undefined && { publishedAt: Number(w) }),
+    frame: undefined,
+  };
 }
 
 /** The entry by the topics that it still has, since newer values of its key have taken the others. */

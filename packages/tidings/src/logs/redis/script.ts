@@ -26,9 +26,10 @@ end`;
  * its effects to replicas and to the append-only file as one transaction, so a group is in the log as a whole or not at
  * all. Without events it only expires and trims. Longer than other files because Redis takes it as one text.
  *
- * KEYS[1]: the stream. ARGV: see `write` in `index.ts`; `records.ts` has those of an event.
+ * KEYS[1]: the stream. ARGV: see `run` in `write.ts`; `records.ts` has those of an event, `packs.ts` those of a pack.
  *
- * Keys, all behind the prefix: `log` the stream of events, with ids `seq-0`; `left` seq → the topics that a superseded
+ * Keys, all behind the prefix: `log` the stream of events and packs, with ids `seq-0`, in which a pack has the seq of its
+ * last event, as in the sets of seqs below; `left` seq → the topics that a superseded
  * event still has; `meta` the log's own state; `ids` publisher's id → seq; `old` ids of superseded events, by
  * the seq that superseded them; `topics` all topics, in order of their names; `t:TOPIC` its seqs; `states` topic and key →
  * seqs of its values; `k:TOPIC` its keys, by their newest seq; `values` seqs of all values; `stopics` topics with values;
@@ -121,9 +122,24 @@ end
 
 local function has(entry, flag) return entry.f and string.find(entry.f, flag, 1, true) ~= nil end
 
+-- Each topic of a pack's lists once.
+local function topicsOf(lists)
+  local topics, known = {}, {}
+  for _, topic in ipairs(split(lists)) do
+    if not known[topic] then topics[#topics + 1] = topic end
+    known[topic] = true
+  end
+  return topics
+end
+
 local function toEntry(raw)
   local entry = { seq = string.match(raw[1], '^%d+') }
   for i = 1, #raw[2], 2 do entry[raw[2][i]] = raw[2][i + 1] end
+  if entry.n then
+    entry.all = topicsOf(entry.t)
+    entry.topics = entry.all
+    return entry
+  end
   entry.all = split(entry.t)
   local left = state.left > 0 and redisCall('HGET', LEFT, entry.seq)
   entry.topics = left and split(left) or entry.all
@@ -156,7 +172,7 @@ local function isValue(entry) return isState(entry) and not has(entry, 't') end
 -- Values don't count against the log's bounds, and neither do the hub's own events.
 local function count1(entry, sign)
   if has(entry, 'h') or isValue(entry) then return end
-  state.events = state.events + sign
+  state.events = state.events + sign * tonumber(entry.n or 1)
   state.bytes = state.bytes + sign * tonumber(entry.s)
 end
 
@@ -243,13 +259,8 @@ local function leavePlace(entry)
   end
 end
 
-local function recordLoss(entry)
-  local seq, tally = tonumber(entry.seq), has(entry, 'p') and PRIVATE or PUBLIC
-  state.newestLoss = math.max(state.newestLoss, seq)
-  state.lossCount = state.lossCount + 1
-  state[tally.name .. 'Loss'] = math.max(state[tally.name .. 'Loss'], seq)
-  state[tally.name .. 'Count'] = state.lossCount
-  for _, topic in ipairs(entry.topics) do
+local function recordTopics(tally, topics, seq)
+  for _, topic in ipairs(topics) do
     -- Nobody asks for tags, which are often unique: they would crowd out topics.
     if string.byte(topic) ~= ${TAG} then
       local newest = tally.now[topic]
@@ -257,6 +268,65 @@ local function recordLoss(entry)
       tally.now[topic] = { math.max(newest and newest[1] or 0, seq), state.lossCount }
     end
   end
+end
+
+local function recordLoss(entry)
+  local seq, tally = tonumber(entry.seq), has(entry, 'p') and PRIVATE or PUBLIC
+  state.newestLoss = math.max(state.newestLoss, seq)
+  state.lossCount = state.lossCount + 1
+  state[tally.name .. 'Loss'] = math.max(state[tally.name .. 'Loss'], seq)
+  state[tally.name .. 'Count'] = state.lossCount
+  recordTopics(tally, entry.topics, seq)
+end
+
+local function isFull()
+  return (maxEvents >= 0 and state.events > maxEvents) or (maxBytes >= 0 and state.bytes > maxBytes)
+end
+
+-- Numbers and ids of a pack's events: see packs.ts.
+local EVENT_OF_PACK = '(%d+) (%d+) (%d+ %d+)'
+local function idsOf(text)
+  local ids = {}
+  for id in string.gmatch(text or '', '([^\\n]*)\\n') do ids[#ids + 1] = id end
+  return ids
+end
+
+-- Takes the first events of a pack, as many as retention wants; and the pack with its last event.
+local function losePack(pack, isOld)
+  local tally = has(pack, 'p') and PRIVATE or PUBLIC
+  local seq, last = tonumber(pack.seq) - tonumber(pack.n), tonumber(pack.seq)
+  local ids, newest, nth, lost = idsOf(pack.i), {}, 0, 0
+  for size, list in string.gmatch(pack.h, EVENT_OF_PACK) do
+    nth = nth + 1
+    if list ~= '0' then seq = seq + 1 end
+    if list ~= '0' and seq > state.trimmedTo then
+      if not isOld and not isFull() then break end
+      state.events = state.events - 1
+      state.bytes = state.bytes - tonumber(size)
+      state.trimmedTo = seq
+      newest[tonumber(list)] = seq
+      lost = lost + 1
+      local id = ids[nth]
+      if id and id ~= '' and redisCall('HGET', IDS, id) == text(seq) then
+        redisCall('HDEL', IDS, id)
+        redisCall('ZREM', OLD, id)
+      end
+    end
+  end
+  if lost == 0 then return end
+  removed = true
+  state.lossCount = state.lossCount + lost
+  state.newestLoss = math.max(state.newestLoss, state.trimmedTo)
+  state[tally.name .. 'Loss'] = math.max(state[tally.name .. 'Loss'], state.trimmedTo)
+  state[tally.name .. 'Count'] = state.lossCount
+  local at = 0
+  for list in string.gmatch(pack.t .. '\\n\\n', '(.-)\\n\\n') do
+    at = at + 1
+    if newest[at] then recordTopics(tally, split(list), newest[at]) end
+  end
+  if state.trimmedTo < last then return end
+  state.length = state.length - redisCall('XDEL', LOG, pack.seq .. '-0')
+  for _, topic in ipairs(pack.topics) do drop(p .. 't:' .. topic, pack.seq, TOPICS, topic) end
 end
 
 local function lose(entry)
@@ -457,7 +527,10 @@ local function dropLeftovers()
     -- What ended the call may do so again.
     pcall(remove, entry)
     pcall(leavePlace, entry)
-    if entry.i and redisCall('HGET', IDS, entry.i) == entry.seq then redisCall('HDEL', IDS, entry.i) end
+    for _, id in ipairs(entry.n and idsOf(entry.i) or { entry.i }) do
+      local seq = id ~= '' and redisCall('HGET', IDS, id)
+      if seq and tonumber(seq) > state.head then redisCall('HDEL', IDS, id) end
+    end
   end
   local info = redis.pcall('XINFO', 'STREAM', LOG)
   for i = 1, info.err and 0 or #info, 2 do
@@ -472,9 +545,10 @@ end
 local function mend()
   dropLeftovers()
   length = redisCall('XLEN', LOG)
-  if length < state.events then
-    state.bytes = math.floor(state.bytes * length / state.events)
-    state.events = length
+  -- Nobody knows how many events each entry had that is gone.
+  if length < before.length then
+    state.bytes = math.floor(state.bytes * length / before.length)
+    state.events = math.floor(state.events * length / before.length)
   end
   state.length = length
   state.newestLoss = math.max(state.newestLoss, headBefore)
@@ -501,9 +575,10 @@ local PLAIN = { flags = '', group = '', states = '', keys = '', ifSeq = '', ttl 
   key = '' }
 local ORDER = { 'flags', 'events', 'bytes', 'age', 'group', 'states', 'keys', 'ifSeq', 'ttl', 'interval', 'waited', 'count' }
 local specials = {}
+local PACK = string.byte('*')
 local function specialOf(at)
   local text = ARGV[at + 5]
-  if text == '' then return PLAIN end
+  if text == '' or string.byte(text) == PACK then return PLAIN end
   if specials[at] then return specials[at] end
   local special, from = {}, 1
   for _, name in ipairs(ORDER) do
@@ -547,7 +622,61 @@ local function pace(at, published)
   return wait > 0 and 'w' .. text(wait) .. ',' .. newest.seq or nil
 end
 
+-- A pack without the events that the log has already. The answers: see batch.ts.
+local function appendPack(at)
+  local lists, header, ids, size = ARGV[at], ARGV[at + 1], ARGV[at + 3], tonumber(ARGV[at + 4])
+  local n, flags = string.match(ARGV[at + 5], '^%*(%d+)(.*)$')
+  n = tonumber(n)
+  local answers, fresh, new = nil, n, {}
+  if ids ~= '' then
+    local names, mine, known = idsOf(ids), {}, false
+    answers, fresh = {}, 0
+    for i, id in ipairs(names) do
+      local seq = id ~= '' and (mine[id] or redisCall('HGET', IDS, id))
+      if seq then
+        known = true
+        answers[i] = '-' .. seq
+      else
+        fresh = fresh + 1
+        seq = text(state.head + fresh)
+        answers[i] = seq
+        if id ~= '' then
+          mine[id] = seq
+          new[#new + 1] = id
+          new[#new + 1] = seq
+        end
+      end
+    end
+    if known then
+      local nth = 0
+      header = string.gsub(header, EVENT_OF_PACK, function(bytes, list, rest)
+        nth = nth + 1
+        if string.byte(answers[nth]) ~= 45 then return nil end
+        size = size - tonumber(bytes)
+        return bytes .. ' 0 ' .. rest
+      end)
+    else
+      answers = nil
+    end
+    if fresh == 0 then return table.concat(answers, ';') end
+  end
+  local first = text(state.head + 1)
+  state.head = state.head + fresh
+  local seq = text(state.head)
+  local fields = { 'n', text(fresh), 'm', timeOfCall, 't', lists, 's', text(size), 'h', header, 'd', ARGV[at + 2] }
+  if ids ~= '' then fields[#fields + 1] = 'i'; fields[#fields + 1] = ids end
+  if flags ~= '' then fields[#fields + 1] = 'f'; fields[#fields + 1] = flags end
+  redisCall('XADD', LOG, seq .. '-0', unpack(fields))
+  state.length = state.length + 1
+  state.events = state.events + fresh
+  state.bytes = state.bytes + size
+  for _, topic in ipairs(topicsOf(lists)) do addTo(topic, seq) end
+  if #new > 0 then redisCall('HSET', IDS, unpack(new)) end
+  return answers and table.concat(answers, ';') or first
+end
+
 local function append(at)
+  if string.byte(ARGV[at + 5]) == PACK then return appendPack(at) end
   local known = knownId(at)
   if known then return '-' .. known end
   local entry = { t = ARGV[at], d = ARGV[at + 2], s = ARGV[at + 4] }
@@ -603,23 +732,29 @@ forgetIds(redisCall('ZRANGEBYSCORE', OLD, '-inf', text(state.head - idWindow), '
 local tooMany = math.min(redisCall('ZCARD', OLD) - idWindow, trimStep)
 if tooMany > 0 then forgetIds(redisCall('ZRANGE', OLD, 0, tooMany - 1)) end
 
-local function isFull()
-  return (maxEvents >= 0 and state.events > maxEvents) or (maxBytes >= 0 and state.bytes > maxBytes)
-end
-
 local function trimLog()
-  local most = count + trimStep
+  local most, step = state.head - headBefore + trimStep, 1
   while most > 0 and (isFull() or maxAge >= 0) do
-    local limit = math.min(most, math.max(16, math.min(256, maxEvents >= 0 and state.events - maxEvents or 16)))
+    -- Reading more than will go costs as much again. Where values stay, it has to read on.
+    local perEntry = math.max(1, state.events / math.max(1, state.length))
+    local tooMany = math.max(step, math.min(256, maxEvents >= 0 and state.events - maxEvents or 1))
+    local limit = math.ceil(math.min(most, tooMany) / perEntry)
     local page = redisCall('XRANGE', LOG, '(' .. text(state.trimmedTo) .. '-0', '+', 'COUNT', limit)
     for _, raw in ipairs(page) do
       local entry = toEntry(raw)
-      if not isFull() and not (maxAge >= 0 and now - tonumber(entry.m) > maxAge) then return end
-      state.trimmedTo = tonumber(entry.seq)
-      if not isValue(entry) then lose(entry) end
+      local isOld = maxAge >= 0 and now - tonumber(entry.m) > maxAge
+      if not isFull() and not isOld then return end
+      if entry.n then
+        losePack(entry, isOld)
+        most = most - tonumber(entry.n)
+      else
+        state.trimmedTo = tonumber(entry.seq)
+        if not isValue(entry) then lose(entry) end
+        most = most - 1
+      end
     end
     if #page < limit then return end
-    most = most - limit
+    step = math.min(256, 2 * step)
   end
 end
 trimLog()
@@ -652,7 +787,9 @@ end
 
 if removed then
   local oldest = redisCall('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
-  state.floor = oldest and tonumber(string.match(oldest[1], '^%d+')) - 1 or state.head
+  local entry = oldest and toEntry(oldest)
+  state.floor = entry and tonumber(entry.seq) - tonumber(entry.n or 1) or state.head
+  if entry and entry.n then state.floor = math.max(state.floor, state.trimmedTo) end
 end
 
 state.busy = 0
@@ -670,7 +807,7 @@ if expiring then
   end
 end
 if state.head > headBefore then
-  redisCall('XADD', p .. 'wake', 'MAXLEN', 1, '*', 'head', text(state.head), 'epoch', epoch)
+  redisCall('XADD', p .. 'wake', 'MAXLEN', 1, '*', 'head', text(state.head), 'epoch', epoch, 'by', writer)
 end
 if count > 0 then
   if writer ~= '' then

@@ -1,5 +1,6 @@
 import { type LogSource, type SourcePage, type SourceQuery, topicsLostAfter } from '../../log/index.ts';
-import { type State, type Store, readEntries, readRange, readState } from './store.ts';
+import { type PageAndState, readEntries, readWithState } from './entries.ts';
+import { type State, type Store, readState } from './store.ts';
 import { topicsLost } from './read-losses.ts';
 import { deletedError } from './write.ts';
 
@@ -11,23 +12,26 @@ export interface RedisSource extends LogSource {
 export function createSource(store: Store, fence: () => Promise<void>): RedisSource {
   return {
     async read({ after, lossCount, limit }) {
-      const first = await stateOf(store);
-      if (first.head < after) await fence();
-      const { head, epoch } = first.head < after ? await stateOf(store) : first;
-      const entries = await readRange(store, { low: after, high: head, isBack: false }, limit.events);
-      const next = entries.length < limit.events ? head : (entries.at(-1)?.seq ?? head);
-      // After the events, or a loss in between would go unnoticed.
-      const state = await stateOf(store);
-      // A page of an epoch that has ended since may have events that are lost now.
-      if (state.epoch !== epoch) return { entries: [], next: after, state, lost: [] };
+      let page = await pageOf(store, after, limit.events);
+      if (page.state.head < after) {
+        await fence();
+        page = await pageOf(store, after, limit.events);
+      }
+      const { entries, until, state } = page;
       const lost =
         state.newestLoss > after
           ? await topicsLostAfter(after, Object.values(state.losses), () => topicsLost(store, lossCount))
           : [];
-      return { entries, next: Math.max(after, next), state, lost };
+      return { entries, next: Math.max(after, until ?? state.head), state, lost };
     },
     find: (seqs) => readEntries(store, seqs),
   };
+}
+
+async function pageOf(store: Store, after: number, count: number): Promise<PageAndState> {
+  const page = await readWithState(store, after, count);
+  if (page !== undefined) return page;
+  throw deletedError();
 }
 
 /** @throws {TidingsError} `log/unavailable` if somebody has deleted the log. */

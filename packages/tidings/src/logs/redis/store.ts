@@ -1,16 +1,9 @@
-import {
-  type Lineage,
-  type LogEntry,
-  type LossTally,
-  type SourceState,
-  TopicWalks,
-} from '../../log/index.ts';
+import { type Lineage, type LossTally, type SourceState, TopicWalks } from '../../log/index.ts';
 import type { Connection } from './connection.ts';
-import { leaving, toEntry } from './records.ts';
 import type { Reply } from './replies.ts';
 
 /** Raised when keys change in a way that older code could not read. */
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 /** Public events are counted apart from private ones (`LossTally`). */
 export type LossKind = 'public' | 'private';
@@ -21,6 +14,8 @@ export interface State extends SourceState {
   readonly floor: number;
   /** When the next key expires, milliseconds since 1970; Infinity if none does. */
   readonly nextExpiry: number;
+  /** Retention has passed this seq: nothing but values is left up to there, also of a pack. */
+  readonly trimmedTo: number;
   readonly losses: Readonly<Record<LossKind, LossTally>>;
 }
 
@@ -28,6 +23,8 @@ export interface State extends SourceState {
 export interface Store {
   /** Whether newer values have taken topics from events that are still in the log, as far as is known. */
   hasLeft: boolean;
+  /** How many events the entries had that were read last: about as many have the next ones. */
+  perEntry: number;
   /** The readers' walks over the names of two indexes. */
   walks: { readonly topics: TopicWalks; readonly stopics: TopicWalks };
   readonly prefix: string;
@@ -38,6 +35,7 @@ export interface Store {
 export function createStore(connection: Connection, prefix: string): Store {
   return {
     hasLeft: true,
+    perEntry: 8,
     walks: newWalks(),
     prefix,
     connection,
@@ -50,18 +48,33 @@ export function newWalks(): Store['walks'] {
   return { topics: new TopicWalks(), stopics: new TopicWalks() };
 }
 
-const STATE = ['epoch', 'lineage', 'head', 'floor', 'newestLoss', 'lossCount', 'left', 'nextExpiry'];
+const STATE = [
+  'epoch',
+  'lineage',
+  'head',
+  'floor',
+  'newestLoss',
+  'lossCount',
+  'left',
+  'nextExpiry',
+  'trimmedTo',
+];
 const TALLY = ['Loss', 'Count', 'ForgottenSeq', 'ForgottenCount'];
-const FIELDS = [...STATE, ...['public', 'private'].flatMap((kind) => TALLY.map((name) => kind + name))];
+export const STATE_FIELDS: readonly string[] = [
+  ...STATE,
+  ...['public', 'private'].flatMap((kind) => TALLY.map((name) => kind + name)),
+];
 
 /** Undefined if there is no log yet. */
 export async function readState(store: Store): Promise<State | undefined> {
   const { connection, key } = store;
-  const reply = await connection.send(['HMGET', key('meta'), ...FIELDS]);
-  const [epoch, lineage, head, floor, newestLoss, lossCount, left, expiry, ...tallies] = reply as readonly (
-    | string
-    | null
-  )[];
+  return toState(store, await connection.send(['HMGET', key('meta'), ...STATE_FIELDS]));
+}
+
+/** The log's state from the values of these fields of its key `meta`; undefined if there is no log. */
+export function toState(store: Store, reply: Reply): State | undefined {
+  const [epoch, lineage, head, floor, newestLoss, lossCount, left, expiry, trimmedTo, ...tallies] =
+    reply as readonly (string | null)[];
   if (typeof epoch !== 'string') return undefined;
   store.hasLeft = Number(left ?? 0) > 0;
   return {
@@ -72,6 +85,7 @@ export async function readState(store: Store): Promise<State | undefined> {
     newestLoss: Number(newestLoss ?? 0),
     lossCount: Number(lossCount ?? 0),
     nextExpiry: toExpiry(expiry),
+    trimmedTo: Number(trimmedTo ?? 0),
     losses: { public: toTally(tallies), private: toTally(tallies.slice(TALLY.length)) },
   };
 }
@@ -94,42 +108,13 @@ export interface Span {
   readonly isBack: boolean;
 }
 
-/** The first entries of the span, in its direction. */
-export async function readRange(
-  store: Store,
-  { low, high, isBack }: Span,
-  count: number,
-): Promise<LogEntry[]> {
-  if (low >= high) return [];
-  const log = store.key('log');
-  const [start, end] = [`(${low}-0`, `${high}-0`];
-  const range = isBack ? ['XREVRANGE', log, end, start] : ['XRANGE', log, start, end];
-  range.push('COUNT', String(count));
-  return toEntries(store, (await store.connection.send(range)) as readonly Reply[]);
-}
-
-/** The events among these that are in the log, in this order. */
-export async function readEntries(store: Store, seqs: readonly number[]): Promise<LogEntry[]> {
-  const { connection, key } = store;
-  // Sent at once: clients put the commands of one turn into one write.
-  const replies = await Promise.all(
-    seqs.map((seq) => connection.send(['XRANGE', key('log'), `${seq}-0`, `${seq}-0`])),
-  );
-  return toEntries(store, replies.flat());
-}
-
-async function toEntries(
-  { hasLeft, connection, key }: Store,
-  replies: readonly Reply[],
-): Promise<LogEntry[]> {
-  const entries = replies.map(toEntry);
-  if (!hasLeft || entries.length === 0) return entries;
-  const seqs = entries.map(({ seq }) => String(seq));
-  const left = (await connection.send(['HMGET', key('left'), ...seqs])) as readonly (string | null)[];
-  return entries.map((entry, i) => {
-    const topics = left[i];
-    return typeof topics === 'string' ? leaving(entry, topics) : entry;
-  });
+/** Seqs of a sorted set. */
+export interface Seqs {
+  readonly seqs: readonly number[];
+  /** Whether these are all that it has in the span. */
+  readonly isAll: boolean;
+  /** The next one above the span: it may be of a pack in which the span ends. */
+  readonly beyond: number | undefined;
 }
 
 /** The first members of a sorted set of seqs within the span, in its direction. */
@@ -138,13 +123,22 @@ export async function readSeqs(
   name: string,
   { low, high, isBack }: Span,
   count: number,
-): Promise<number[]> {
-  const [start, end] = [`(${low}`, String(high)];
-  const range = isBack
-    ? ['ZREVRANGEBYSCORE', key(name), end, start]
-    : ['ZRANGEBYSCORE', key(name), start, end];
-  range.push('LIMIT', '0', String(count));
-  return ((await connection.send(range)) as readonly string[]).map(Number);
+): Promise<Seqs> {
+  const send = async (command: string, from: string, to: string, most: number): Promise<number[]> => {
+    const reply = await connection.send([command, key(name), from, to, 'LIMIT', '0', String(most)]);
+    return (reply as readonly string[]).map(Number);
+  };
+  if (!isBack) {
+    const found = await send('ZRANGEBYSCORE', `(${low}`, '+inf', count);
+    const seqs = found.filter((seq) => seq <= high);
+    const beyond = found[seqs.length];
+    return { seqs, isAll: beyond !== undefined || found.length < count, beyond };
+  }
+  const [seqs, [beyond]] = await Promise.all([
+    send('ZREVRANGEBYSCORE', String(high), `(${low}`, count),
+    send('ZRANGEBYSCORE', `(${high}`, '+inf', 1),
+  ]);
+  return { seqs, isAll: seqs.length < count, beyond };
 }
 
 /** Names of an index that begin like this, after `start`, in order. */

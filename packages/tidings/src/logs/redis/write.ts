@@ -9,8 +9,9 @@ import {
   createLogError,
   entryOf,
 } from '../../log/index.ts';
+import { type Batch, toAnswers, toBatch } from './batch.ts';
 import type { FencedScript } from './eval.ts';
-import { toAnswers, toArguments, toBounds } from './records.ts';
+import { toBounds } from './records.ts';
 import { type Reply, replyCode } from './replies.ts';
 import { toExpiry } from './store.ts';
 
@@ -73,6 +74,7 @@ export function createWriter(options: WriterOptions): Writer {
 
   async function run({ events, lengths, epoch }: Calls, swept: readonly string[] = []): Promise<Written> {
     calls += 1;
+    const batch = toBatch(events, lengths, rules);
     const reply = await runUntilAnswered([
       prefix,
       events.length === 0 ? '' : id,
@@ -82,14 +84,14 @@ export function createWriter(options: WriterOptions): Writer {
       String(SUPERSEDED_ID_WINDOW),
       String(TRIM_STEP),
       String(MAX_LOSSES),
-      String(events.length),
+      String(batch.counts.length),
       epoch,
-      String(lengths.length),
-      ...events.flatMap((event) => toArguments(event, rules)),
-      ...lengths.map(String),
+      String(batch.calls.length),
+      ...batch.args,
+      ...batch.calls.map(String),
       ...swept,
     ]);
-    return toWritten(reply, events, lengths);
+    return toWritten(reply, events, batch);
   }
 
   /** A connection may break before the answer comes. The script knows a call that it has seen, and repeats its answer. */
@@ -112,13 +114,13 @@ export function createWriter(options: WriterOptions): Writer {
   };
 }
 
-function toWritten(reply: Reply, events: readonly NewEvent[], lengths: readonly number[]): Written {
+function toWritten(reply: Reply, events: readonly NewEvent[], batch: Batch): Written {
   const [texts, epoch, head, floor, newestLoss, lossCount, at, left, expiry] = reply as readonly [
     readonly string[],
     string,
     ...string[],
   ];
-  const answers = answersOf(texts, events, lengths);
+  const answers = toAnswers(texts, batch, events);
   const entries: LogEntry[] = [];
   let known = 0;
   for (const [i, each] of answers.entries()) {
@@ -139,20 +141,6 @@ function toWritten(reply: Reply, events: readonly NewEvent[], lengths: readonly 
     time: Number(at),
     hasLeft: Number(left) > 0,
   };
-}
-
-function answersOf(
-  answers: readonly string[],
-  events: readonly NewEvent[],
-  lengths: readonly number[],
-): readonly Answer[] {
-  let start = 0;
-  return lengths.flatMap((length) => {
-    const end = start + length;
-    const given = toAnswers(answers.slice(start, end), events.slice(start, end));
-    start = end;
-    return given;
-  });
 }
 
 /** `script.ts` has the codes that begin with TIDINGS. */
