@@ -100,6 +100,19 @@ describe.concurrent.each([5, 6])('useChat of the AI SDK %s', (version) => {
   });
 });
 
+/**
+ * TanStack AI's client forgets its run if the page is left while it is still connecting, and gives up after two seconds, until
+ * the next reload. The first text is what the page has kept itself.
+ */
+async function untilJoined(page: Page): Promise<void> {
+  const hasJoined = async (): Promise<boolean> => (await seen(page)).length > 1;
+  for (;;) {
+    await eventually(async () => (await hasJoined()) || (await status(page)) === 'ready').toBe(true);
+    if (await hasJoined()) return;
+    await page.reload();
+  }
+}
+
 test('TanStack AI shows the whole answer after reloads in the middle of it, and in a second tab', async ({
   newVisitor,
 }) => {
@@ -111,10 +124,10 @@ test('TanStack AI shows the whole answer after reloads in the middle of it, and 
     await page.waitForTimeout(Math.random() * 200);
     await expectBeginnings(page, expected);
     await page.reload();
-    // Left while it is still connecting, its client forgets the run. The first text is what the page has kept itself.
-    await eventually(async () => (await seen(page)).length).toBeGreaterThan(1);
+    await untilJoined(page);
   }
   const tab = await visitor.open(path);
+  await untilJoined(tab);
   await app.release(id);
   for (const each of [page, tab]) {
     await eventually(() => answers(each)).toEqual([expected]);
