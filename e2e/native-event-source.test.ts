@@ -147,7 +147,10 @@ describe('a native EventSource', () => {
     await eventually(() => source.openings()).toBe(2);
     const sent = proxy.sent.join('');
     expect(heartbeats()).toContain(/^last-event-id: (.+)\r$/im.exec(sent)?.[1]);
-    expect((await source.events()).map(({ type }) => type)).toEqual(['tidings:welcome', 'tidings:welcome']);
+    await eventually(async () => (await source.events()).map(({ type }) => type)).toEqual([
+      'tidings:welcome',
+      'tidings:welcome',
+    ]);
   });
 });
 

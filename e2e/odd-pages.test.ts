@@ -6,7 +6,6 @@ import {
   type BrowserTab,
   errorsOf,
   follow,
-  HEARTBEAT,
   openTab,
   received,
   serveTabs,
@@ -16,11 +15,18 @@ import {
 } from './tabs.ts';
 import { eventually, test } from './test.ts';
 
+/** Milliseconds. */
+const HEARTBEAT = 2_000;
+
 let server: TabServer;
-beforeAll(async () => {
-  server = await serveTabs();
-});
-afterAll(() => server.close());
+
+/** A server for the tests of this `describe`. */
+function useServer(heartbeat?: number): void {
+  beforeAll(async () => {
+    server = await serveTabs(heartbeat);
+  });
+  afterAll(() => server.close());
+}
 
 let last = 0;
 const publish = async (): Promise<number> => {
@@ -44,6 +50,8 @@ const areOpen = async (...pages: readonly Pick<Page, 'evaluate'>[]): Promise<voi
 const connections = () => eventually(() => server.hub.connections().length);
 
 describe('a page that shares a stream', () => {
+  useServer();
+
   test('has its own in a sandboxed frame, which is of no origin and has neither locks nor storage', async ({
     newVisitor,
   }) => {
@@ -144,6 +152,11 @@ describe('a page that shares a stream', () => {
     await connections().toBe(1);
     await page.close();
   });
+});
+
+describe('a page that shares a stream with a heartbeat every two seconds', () => {
+  // Its clients take a machine that stands still for seconds for a silent network, so the other tests don't use it.
+  useServer(HEARTBEAT);
 
   test('says that the network has gone silent if another tab leads, and goes on once it is back', async ({
     newVisitor,
@@ -195,33 +208,35 @@ describe('a page that shares a stream', () => {
   });
 });
 
-test('a page that comes back from the back/forward cache has missed nothing, whether it led or followed', async ({
-  skip,
-}) => {
-  const browser = await launchChromium({ skip }, { ignoreDefaultArgs: ['--disable-back-forward-cache'] });
-  try {
-    const context = await browser.newContext();
-    const tabs = [await openShared(context)];
-    await areOpen(...tabs.map(({ page }) => page));
-    tabs.push(await openShared(context), await openShared(context));
-    const pages = tabs.map(({ page }) => page);
-    await areOpen(...pages);
-    const numbers = [await publish()];
-    for (const page of pages) await eventually(() => received(page)).toEqual(numbers);
-    for (const page of pages.slice(0, 2)) {
-      await page.goto(`${server.url}/elsewhere`);
-      numbers.push(await publish());
-      await eventually(() => received(pages[2] as Page)).toEqual(numbers);
-      // A page from the cache is not loaded.
-      await page.goBack({ waitUntil: 'commit' });
-      numbers.push(await publish());
-      for (const each of pages) await eventually(() => received(each)).toEqual(numbers);
-      expect(await page.evaluate(() => (globalThis as unknown as TabGlobals).returned)).toBe(true);
+describe('a page in the back/forward cache', () => {
+  useServer();
+
+  test('has missed nothing when it comes back, whether it led or followed', async ({ skip }) => {
+    const browser = await launchChromium({ skip }, { ignoreDefaultArgs: ['--disable-back-forward-cache'] });
+    try {
+      const context = await browser.newContext();
+      const tabs = [await openShared(context)];
+      await areOpen(...tabs.map(({ page }) => page));
+      tabs.push(await openShared(context), await openShared(context));
+      const pages = tabs.map(({ page }) => page);
+      await areOpen(...pages);
+      const numbers = [await publish()];
+      for (const page of pages) await eventually(() => received(page)).toEqual(numbers);
+      for (const page of pages.slice(0, 2)) {
+        await page.goto(`${server.url}/elsewhere`);
+        numbers.push(await publish());
+        await eventually(() => received(pages[2] as Page)).toEqual(numbers);
+        // A page from the cache is not loaded.
+        await page.goBack({ waitUntil: 'commit' });
+        numbers.push(await publish());
+        for (const each of pages) await eventually(() => received(each)).toEqual(numbers);
+        expect(await page.evaluate(() => (globalThis as unknown as TabGlobals).returned)).toBe(true);
+      }
+      await areOpen(...pages);
+      await connections().toBe(1);
+      for (const page of pages) expect(await errorsOf(page)).toEqual([]);
+    } finally {
+      await browser.close();
     }
-    await areOpen(...pages);
-    await connections().toBe(1);
-    for (const page of pages) expect(await errorsOf(page)).toEqual([]);
-  } finally {
-    await browser.close();
-  }
+  });
 });

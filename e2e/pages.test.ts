@@ -114,6 +114,7 @@ test('everything can be reached with the keyboard alone', async ({ newVisitor })
   const reader = await newVisitor(app.url);
   const page = await reader.open('/feed');
   await untilLive(page);
+  await page.getByTestId('invitation').waitFor();
   const focused = page.locator(':focus');
   await page.keyboard.press('Tab');
   expect(await focused.innerText()).toBe('Skip to content');

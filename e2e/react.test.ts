@@ -149,9 +149,9 @@ for (const version of [19, 18] as const) {
       });
       for (let i = 1; i <= 200; i += 1) {
         await app.hub.publish('load', i, { key: 'cpu', type: 'cpu' });
-        if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+        // However slow the page is, it renders between two of these.
+        if (i % 40 === 0) await eventually(() => text(page, 'latest-59')).toBe(String(i));
       }
-      await eventually(() => text(page, 'latest-59')).toBe('200');
       const seen = await page.evaluate(
         () => (globalThis as unknown as { seen: { torn: number; renders: number } }).seen,
       );
@@ -226,7 +226,7 @@ for (const version of [19, 18] as const) {
       await eventually(() => text(third, 'toasts')).toMatch(new RegExp(`(^|,)${four}$`));
       expect(await text(third, 'toasts')).not.toContain(String(three));
       await eventually(() => app.hub.connections().length).toBe(1);
-      for (const page of [second, third]) expect(await text(page, 'connection')).toBe('open');
+      for (const page of [second, third]) await eventually(() => text(page, 'connection')).toBe('open');
     });
 
     test('a client of the app stays open and keeps its own topics', async ({ newVisitor }) => {

@@ -115,7 +115,7 @@ for (const [name, { mount, plugins }] of Object.entries(frameworks)) {
       hub.disconnect(() => true, { retry: 50 });
       await publish('third');
       await eventually(shown).toEqual(['first', 'second', 'third']);
-      expect(streams).toEqual(['GET', 'GET']);
+      expect(new Set(streams)).toEqual(new Set(['GET']));
     });
 
     test('each file is short', () => {

@@ -38,9 +38,6 @@ client.on('message', (event) => postMessage(event.json()));
 /** The client with another version of the messages between tabs, as during a deployment. */
 const LATER = '/later/';
 
-/** Milliseconds. */
-export const HEARTBEAT = 2_000;
-
 /** A hub on HTTP/1.1, and empty pages that know the client. */
 export interface TabServer {
   readonly hub: Hub;
@@ -50,8 +47,8 @@ export interface TabServer {
   close(): Promise<void>;
 }
 
-export async function serveTabs(): Promise<TabServer> {
-  const hub = createHub({ heartbeat: HEARTBEAT });
+export async function serveTabs(heartbeat = 15_000): Promise<TabServer> {
+  const hub = createHub({ heartbeat });
   // A sandboxed frame is of no origin.
   const handle = sse(hub, { cors: { origin: '*' } });
   let streams = 0;

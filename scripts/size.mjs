@@ -30,7 +30,7 @@ const budgets = [
   {
     name: 'everything of the client',
     code: `export * from './client/index.ts'; export { EventSource } from './client/event-source/index.ts';`,
-    bytes: 24_450,
+    bytes: 24_550,
     goal: 12_000,
     withLater: true,
   },

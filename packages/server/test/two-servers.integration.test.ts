@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RedisServer, hasRedis, startRedis } from '../../tidings/test/engines/redis.ts';
 import { ask } from '../../tidings/test/http/client.ts';
-import { SECRET, type Started, startServer, tokenFor } from './server-process.ts';
+import { SECRET, type Started, runHere, startServer, tokenFor } from './server-process.ts';
 
 describe.skipIf(!hasRedis)('Two servers on one Redis', () => {
   let engine: RedisServer;
@@ -78,5 +78,15 @@ describe.skipIf(!hasRedis)('Two servers on one Redis', () => {
     const after = await follow(other, String(body['cursor']));
     expect(after.welcome).toMatchObject({ resumed: true, gaps: [] });
     expect((await after.frames.nextEvent()).data).toBe('"meanwhile"');
+  });
+
+  test('A server with a wrong password for it says so, and not the password', async () => {
+    const url = engine.url.replace('redis://', 'redis://ann:hush@');
+    const { status, out, err } = await runHere(['serve', '--listen-port=0', '--internal-port=0'], {
+      TIDINGS_AUTH_JWT_SECRET: SECRET,
+      TIDINGS_LOG_URL: url,
+    });
+    expect([status, err]).toEqual([1, expect.stringMatching(/WRONGPASS.*\(log\/unavailable\)/)]);
+    expect(out + err).not.toContain('hush');
   });
 });

@@ -31,10 +31,16 @@ describe('disconnecting', () => {
 
   test('many connections spreads their return, a thousand in each second', async () => {
     let calls = 0;
-    const { hub } = startHub({ retry: 500, random: () => (calls++ % 4) / 4 });
+    const { hub, clock } = startHub({ retry: 500, random: () => (calls++ % 4) / 4 });
     const recorders = Array.from({ length: 4000 }, () => record(hub));
     await settle();
-    hub.disconnect(() => true);
+    expect(hub.disconnect(() => true)).toBe(4000);
+    // The rest is told in later turns, but gets no event any more.
+    expect(recorders.filter(({ end }) => end !== undefined).length).toBeLessThan(1000);
+    const writes = recorders.map((recorder) => recorder.writes.length);
+    await hub.publish('a', 1);
+    clock.tick();
+    expect(recorders.map((recorder) => recorder.writes.length)).toEqual(writes);
     const retries = recorders.map(({ end }) => Number(/^retry: (\d+)/.exec(end ?? '')?.[1]));
     for (const [i, expected] of [500, 1500, 2500, 3500].entries()) {
       expect(Math.abs((retries[i] ?? 0) - expected)).toBeLessThan(5);

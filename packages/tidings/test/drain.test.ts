@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { dataOf, record, startHub, told, withMethods } from './fixture.ts';
-import { gatewayOf } from './internals.ts';
+import { memoryLog } from '../src/logs/memory/index.ts';
+import { createManualClock } from '../src/testing/manual-clock.ts';
+import { type Recorder, dataOf, record, startHub, told, withMethods } from './fixture.ts';
+import { createHub, gatewayOf } from './internals.ts';
+import { inTurns } from './model/turns.ts';
 import { Peer, settle } from './peer.ts';
 
 /** Whether a promise has settled by now. */
@@ -32,15 +35,44 @@ describe('closing a hub', () => {
 
   test('spreads many reconnects, at most a thousand in a second', async () => {
     let calls = 0;
-    const { hub } = startHub({ retry: 0, random: () => (calls++ % 100) / 100 });
+    const { hub, clock } = startHub({ retry: 0, random: () => (calls++ % 100) / 100 });
     const recorders = Array.from({ length: 5000 }, () => record(hub, { closesAtOnce: true }));
     await settle();
-    await hub.close();
+    const closed = hub.close();
+    clock.tick();
+    await closed;
     const retries = recorders.map(({ end }) => Number(/^retry: (\d+)/.exec(end ?? '')?.[1]));
     for (let second = 0; second < 5; second += 1) {
       const share = retries.filter((retry) => Math.floor(retry / 1000) === second).length;
       expect(Math.abs(share - 1000)).toBeLessThanOrEqual(50);
     }
+  });
+
+  test('ends a bounded number of streams in a turn, also by dropping them, each after its goodbye', async () => {
+    const time = createManualClock();
+    const clock = inTurns(time);
+    const hub = createHub({ clock, log: memoryLog({ epoch: 'e', now: clock.now }) });
+    const recorders = Array.from({ length: 1000 }, () => record(hub));
+    await settle();
+    const count = (of: (recorder: Recorder) => boolean): number => recorders.filter(of).length;
+    const isToldOf = ({ end }: Recorder): boolean => end?.includes('drain') === true;
+    void hub.close({ within: 0 });
+    const told = [count(isToldOf)];
+    // Nobody gets events any more, told or not.
+    const writes = recorders.map((recorder) => recorder.writes.length);
+    await hub.publish('a', 1);
+    // Only the deadline: what is deferred has its turns below.
+    time.advance(0);
+    const dropped = [0];
+    while (told.at(-1) !== 1000 || dropped.at(-1) !== 1000) {
+      expect(told.length).toBeLessThan(20);
+      clock.turn();
+      told.push(count(isToldOf));
+      dropped.push(count((recorder) => recorder.destroyed && isToldOf(recorder)));
+    }
+    for (const counts of [told, dropped])
+      expect(Math.max(...counts.map((now, i) => now - (counts[i - 1] ?? 0)))).toBe(200);
+    expect(recorders.map((recorder) => recorder.writes.length)).toEqual(writes);
   });
 
   test('sends every published event before the goodbye', async () => {

@@ -1,5 +1,5 @@
 import type { EventInput } from 'tidings';
-import { createError, describe, likelyName } from 'tidings/transport';
+import { createError, describe, exceededBound, likelyName } from 'tidings/transport';
 
 /** The body of a request to publish. */
 export interface PublishBody {
@@ -23,7 +23,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 /** @throws {TidingsError} `request/invalid-body`, `request/too-many-events`, `request/body-too-large`, `event/*`. */
 export function parseBody(type: MediaType, bytes: Uint8Array, most: number): PublishBody {
   const text = decode(bytes);
-  if (type !== 'form') assertShallow(bytes);
+  if (type !== 'form') assertBounded(text, most);
   switch (type) {
     case 'json': {
       const value = parse(text, 'The body');
@@ -61,26 +61,24 @@ function assertFields(form: string): void {
   }
 }
 
-/** Deeper than any data; the deeper it is, the longer a parser holds up everybody else, and writing it overflows the stack. */
+/** Deeper than any data: writing it overflows the stack. */
 const MAX_DEPTH = 200;
-const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [
-  0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d,
-];
+/** To read and write so many values takes up to 20 ms, in which nobody else has a turn; a mebibyte may have half a million. */
+const MAX_VALUES = 20_000;
+/** A server that takes larger batches takes as many for each event. */
+const MAX_VALUES_PER_EVENT = 20;
 
-function assertShallow(bytes: Uint8Array): void {
-  let depth = 0;
-  let isText = false;
-  for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at];
-    if (isText) {
-      if (byte === BACKSLASH) at += 1;
-      else if (byte === QUOTE) isText = false;
-    } else if (byte === QUOTE) isText = true;
-    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
-      depth += 1;
-      if (depth > MAX_DEPTH)
-        throw createError('event/invalid-data', `The JSON is nested more than ${MAX_DEPTH} levels deep.`);
-    } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth -= 1;
+function assertBounded(json: string, mostEvents: number): void {
+  const values = Math.max(MAX_VALUES, MAX_VALUES_PER_EVENT * mostEvents);
+  switch (exceededBound(json, { depth: MAX_DEPTH, values })) {
+    case 'depth':
+      throw createError('event/invalid-data', `The JSON is nested more than ${MAX_DEPTH} levels deep.`);
+    case 'values':
+      throw createError(
+        'request/body-too-large',
+        `The JSON of a request may have ${values} values. Send it in several requests, or as text.`,
+      );
+    case undefined:
   }
 }
 

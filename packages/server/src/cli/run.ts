@@ -47,13 +47,20 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     return await command.run({ flags: values, positionals }, terminal);
   } catch (error) {
     if (error instanceof TidingsError) {
-      terminal.err(`${error.message} (${error.code})\n`);
+      terminal.err(`${error.message}${reasonOf(error)} (${error.code})\n`);
       return 1;
     }
     if (!isUsageError(error)) throw error;
     terminal.err(`${error.message}\nTry: tidings help ${name}\n`);
     return 2;
   }
+}
+
+/** The reason why a log can't be opened: a refused password, say. Other errors give theirs in the message. */
+function reasonOf({ code, cause }: TidingsError): string {
+  return code === 'log/unavailable' && cause instanceof Error && cause.message !== ''
+    ? ` ${cause.message}`
+    : '';
 }
 
 /** `parseArgs` doesn't say which flag was likely meant. */

@@ -23,8 +23,9 @@ export function openBody(body: unknown): ByteSource {
     read,
     cancel() {
       // While a chunk is pending, `return` would wait for it.
-      if (readable.destroy !== undefined) readable.destroy();
-      else (reader === undefined ? iterator?.return?.() : reader.cancel())?.catch(ignore);
+      const end = async (): Promise<unknown> =>
+        readable.destroy ? readable.destroy() : reader ? reader.cancel() : iterator?.return?.();
+      end().catch(ignore);
     },
   };
 }

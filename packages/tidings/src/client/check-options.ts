@@ -54,7 +54,10 @@ export const SHARING_OPTIONS: Checks<SharingOptions> = {
 export const CLIENT_OPTIONS: Checks<ClientOptions> = {
   topics: TOPICS,
   cursor: text,
-  cursorIn: either(oneOf('header', 'query'), anObjectWith('{ query }', 'query')),
+  cursorIn: either(oneOf('header', 'query'), {
+    ...bag<{ query: string }>({ query: aString }),
+    ...anObjectWith('{ query }', 'query'),
+  }),
   persist: aString,
   load: aFunction,
   method: METHOD,
@@ -69,7 +72,7 @@ export const CLIENT_OPTIONS: Checks<ClientOptions> = {
   whileHidden: oneOf('keep', 'pause'),
   longPoll: oneOf('auto', 'always', 'never'),
   timeouts: bag(TIMEOUTS),
-  shared: either(aBoolean, anObjectWith('an object')),
+  shared: either(aBoolean, bag(SHARING_OPTIONS)),
   maxEventBytes: atLeast(1),
   fetch: aFunction,
   environment: anObjectWith('an environment', 'watch'),
@@ -83,9 +86,7 @@ export const invalid = (option: string, message: string, value?: unknown, cause?
 /** @throws {TidingsError} `client/invalid-option` for names that don't exist and values of the wrong kind. */
 export function checkClientOptions(options: ClientOptions): void {
   checkOptions(options, CLIENT_OPTIONS, '', invalid);
-  const { shared } = options;
-  if (typeof shared === 'object') checkOptions(shared, SHARING_OPTIONS, 'shared.', invalid);
   // Any of the tabs asks for a shared stream, and again and again.
-  for (const name of shared ? (['method', 'body', 'once'] as const) : [])
+  for (const name of options.shared ? (['method', 'body', 'once'] as const) : [])
     if (options[name]) throw invalid(name, `A stream that is \`shared\` has no \`${name}\`.`);
 }

@@ -65,6 +65,17 @@ describe('a fetch', () => {
       () => new ReadableStream({ start: (controller) => controller.error(new Error('broken')) }),
       'client/network, again in 500',
     ],
+    'with a body that breaks and can’t be cancelled': [
+      () => ({
+        getReader: () => ({
+          read: () => Promise.reject(new Error('broken')),
+          cancel() {
+            throw new Error('no');
+          },
+        }),
+      }),
+      'client/network, again in 500',
+    ],
     'with chunks that are not bytes': [
       () => new ReadableStream({ start: (controller) => controller.enqueue({ not: 'bytes' }) }),
       'client/network, again in 500',

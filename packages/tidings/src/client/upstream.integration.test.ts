@@ -13,7 +13,7 @@ async function start() {
   const said: unknown[] = [];
   const open = upstreamOpener(resolveSettings(server.url, { timers: clock, random: () => 0.5 }));
   const upstream = open(['a'], 'e.1', {
-    opened: (audience) => said.push(['opened', audience]),
+    opened: (audience, at) => said.push(['opened', audience, at]),
     event: ({ id }) => said.push(['event', id]),
     flush: (at) => said.push(['flush', at]),
     gap: () => said.push(['gap']),
@@ -22,7 +22,7 @@ async function start() {
   });
   onTestFinished(() => upstream.close());
   const stream = await server.next();
-  stream.stream(welcome({ audience: 'x' }, 'e.1'));
+  stream.stream(welcome({ audience: 'x', resumed: true }, 'e.1'));
   await until('beginning', () => said.length >= 2);
   return { server, clock, stream, said };
 }
@@ -33,7 +33,7 @@ describe('the connection that a leading tab has for all', () => {
     clock.advance(40_000);
     await until('end', () => said.length > 2);
     expect(said).toEqual([
-      ['opened', 'x'],
+      ['opened', 'x', 'e.1'],
       ['flush', 'e.1'],
       ['down', 'The server sent nothing for too long, so the connection counts as dead.'],
     ]);

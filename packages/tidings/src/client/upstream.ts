@@ -57,7 +57,9 @@ export function upstreamOpener(settings: Settings): OpenUpstream {
     function give({ type, data, id }: DecodedEvent): undefined {
       if (type === WELCOME) {
         label = undefined;
-        hooks.opened(readNotice(data).audience);
+        const { audience, resumed } = readNotice(data);
+        // Otherwise it has lost something, or begins with a snapshot.
+        hooks.opened(audience, resumed ? id : undefined);
       } else if (type === LABEL) {
         label = readNotice(data).topics.map(matcherKey);
       } else if (!type.startsWith(RESERVED_PREFIX) && label !== undefined) {

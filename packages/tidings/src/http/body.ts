@@ -1,4 +1,5 @@
-import { createError } from '../protocol/errors.ts';
+import { createError, tooManyRequests } from '../protocol/errors.ts';
+import { exceededBound } from '../protocol/json-shape.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
 
 /** Enough for a hundred topics of maximum length. */
@@ -6,7 +7,10 @@ const MAX_BYTES = 262_144;
 /** Milliseconds that a peer may take to send a body. */
 const TIMEOUT = 10_000;
 
-/** @throws {TidingsError} `request/invalid-body` (400), `request/body-too-large` (413), `request/timeout` (408). */
+/**
+ * @throws {TidingsError} `request/invalid-body` (400), `request/body-too-large` (413), `request/timeout` (408), `limit/rate`
+ * (429).
+ */
 export async function readJson(body: AsyncIterable<unknown> | Iterable<unknown>): Promise<unknown> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<never>((_, reject) => {
@@ -20,24 +24,80 @@ export async function readJson(body: AsyncIterable<unknown> | Iterable<unknown>)
 }
 
 async function readText(body: AsyncIterable<unknown> | Iterable<unknown>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
+  const gathered = new GatheredBytes();
   try {
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      if (bytes > MAX_BYTES) break;
-      text += decoder.decode(chunk, { stream: true });
+      // Not by an error, which would look as if the body had broken off.
+      if (!gathered.add(chunk)) break;
     }
   } catch (cause) {
     // Most likely the peer has left; in any case the app didn't fail.
     throw createError('request/invalid-body', 'The body broke off.', { cause });
+  } finally {
+    gathered.release();
   }
-  if (bytes <= MAX_BYTES) return text + decoder.decode();
-  throw createError('request/body-too-large', `The body may have ${MAX_BYTES} bytes.`);
+  return gathered.text();
 }
 
+/** A body of up to so many bytes is always read: a request's head may be as large. */
+const SHORT = 16_384;
+/** Longer ones that this process reads at a time: peers may send slowly, on any number of sockets. */
+const MAX_LONG = 32;
+
+let long = 0;
+
+/** The bytes of a body, in one piece: a body may come in a quarter of a million chunks, each of which would take memory. */
+class GatheredBytes {
+  #bytes: Uint8Array = new Uint8Array(1024);
+  #length = 0;
+  #isLong = false;
+  #refusal: TidingsError | undefined;
+
+  /** @returns false if that is too much. */
+  add(chunk: Uint8Array): boolean {
+    const length = this.#length + chunk.length;
+    this.#refusal = this.#refuse(length);
+    if (this.#refusal !== undefined) return false;
+    if (length > this.#bytes.length) {
+      const bytes = new Uint8Array(Math.min(MAX_BYTES, Math.max(length, 2 * this.#bytes.length)));
+      bytes.set(this.#bytes);
+      this.#bytes = bytes;
+    }
+    this.#bytes.set(chunk, this.#length);
+    this.#length = length;
+    return true;
+  }
+
+  #refuse(length: number): TidingsError | undefined {
+    if (length > MAX_BYTES)
+      return createError('request/body-too-large', `The body may have ${MAX_BYTES} bytes.`);
+    if (length <= SHORT || this.#isLong) return undefined;
+    if (long >= MAX_LONG) return tooManyRequests('Too many long bodies are on their way at the moment.', 1);
+    long += 1;
+    this.#isLong = true;
+    return undefined;
+  }
+
+  release(): void {
+    if (this.#isLong) long -= 1;
+    this.#isLong = false;
+  }
+
+  text(): string {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    return new TextDecoder().decode(this.#bytes.subarray(0, this.#length));
+  }
+}
+
+/** A change has fewer, whatever the limits of a hub: each value takes a hundred times as long to read as a character. */
+const BOUNDS = { depth: 8, values: 10_000 };
+
 function parse(text: string): unknown {
+  const exceeded = exceededBound(text, BOUNDS);
+  if (exceeded !== undefined) {
+    const what = exceeded === 'depth' ? 'levels' : 'values';
+    throw createError('request/invalid-body', `The JSON may have ${BOUNDS[exceeded]} ${what}.`);
+  }
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {

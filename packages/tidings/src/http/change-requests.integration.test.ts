@@ -7,6 +7,7 @@ import { expectProblem, startHub, startNode } from '../../test/http/hub.ts';
 import { RawClient } from '../../test/http/raw-client.ts';
 import { certificate, listen, serve } from '../../test/http/server.ts';
 import type { Hub } from '../index.ts';
+import { sse as fetchSse } from '../fetch/index.ts';
 import { sse as expressSse } from '../node/express.ts';
 import { sse } from '../node/index.ts';
 
@@ -131,7 +132,21 @@ describe('The body of a change', () => {
     expect(topicsOf(hub)).toEqual(['a', 'b']);
   });
 
-  test('that middleware read and threw away is refused, not waited for', async () => {
+  test('that something has read and thrown away is the app’s failure, and no bad JSON', async () => {
+    const handle = sse(startHub());
+    const { url } = await serve((req, res) => {
+      req.resume().on('end', () => handle(req, res));
+    });
+    await expectProblem(await ask(url, { method: 'POST', json: {} }), 500, 'request/body-already-read');
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
+    const request = new Request(url, init);
+    await request.text();
+    const response = await fetchSse(startHub())(request);
+    expect(response.status).toBe(500);
+    expect(await response.json()).toMatchObject({ code: 'request/body-already-read' });
+  });
+
+  test('that middleware has parsed as something else is refused, not waited for', async () => {
     const { url } = await serve(
       express()
         .use(express.text({ type: '*/*' }))

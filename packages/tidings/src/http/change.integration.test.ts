@@ -112,6 +112,8 @@ describe.each([
     ['topics of a wrong type', '{"connection":"x","secret":"y","add":[1]}', 400, 'request/invalid-body'],
     ['an unknown connection', '{"connection":"x","secret":"y"}', 404, 'connection/unknown'],
     ['a huge body', 'x'.repeat(300_000), 413, 'request/body-too-large'],
+    ['very many values', `[${'0,'.repeat(10_000)}0]`, 400, 'request/invalid-body'],
+    ['what is nested deep', '['.repeat(100_000), 400, 'request/invalid-body'],
   ])('refuses %s', async (_what, body, status, code) => {
     const { post } = await open('ann');
     const reply = await post(body);

@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import express from 'express';
+import fastify from 'fastify';
 import { describe, expect, test, vi } from 'vitest';
 import { sse as expressSse } from '../node/express.ts';
+import { sse as fastifySse } from '../node/fastify.ts';
 import { ask } from '../../test/http/client.ts';
 import { createGate, until } from '../../test/http/deadline.ts';
 import { expectProblem, startHub, startNode } from '../../test/http/hub.ts';
@@ -335,4 +337,18 @@ test('A response that has already begun is the app’s failure, and is reported 
     expect.anything(),
   );
   expect(hub.stats().connected).toBe(0);
+});
+
+test('A request that never came over a socket, as `app.inject()` makes it, fails with the advice to listen', async () => {
+  const app = fastify();
+  await app.register(fastifySse(startHub()), { prefix: '/events' });
+  for (const method of ['GET', 'POST'] as const) {
+    const reply = await app.inject({ method, url: '/events?topic=a' });
+    expect(reply.statusCode).toBe(500);
+    expect(reply.json()).toMatchObject({
+      code: 'request/no-socket',
+      message: expect.stringContaining('test with a server that listens'),
+    });
+  }
+  await app.close();
 });

@@ -54,6 +54,7 @@ export {
   oneOf,
   options,
 } from '../protocol/options.ts';
+export { type JsonBounds, exceededBound } from '../protocol/json-shape.ts';
 export { TOPIC_RULE } from '../log/topic-rules.ts';
 export { PRESENCE_RULE } from '../hub/presence/rules.ts';
 export type { MatcherSet } from '../protocol/matcher-set.ts';

@@ -9,7 +9,7 @@ import { labelledFrames } from './delivery/labelled-frames.ts';
 import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
-import { Drain, reconnectSpread } from './drain.ts';
+import { Drain, reconnectSpread, sayGoodbyes } from './drain.ts';
 import { type HubLimits, proxySuspected, resolveLimits } from './limits.ts';
 import type { ResolvedHubOptions } from './options.ts';
 import { Cluster } from './cluster/cluster.ts';
@@ -215,10 +215,12 @@ export class Core {
 
   /** Ends connections with a goodbye. `retry` in milliseconds; default: the hub's, spread out. */
   evict(picked: readonly Connection[], retry: number | undefined): void {
-    const { random } = this.options;
+    const { random, clock } = this.options;
     const spread = reconnectSpread(picked.length);
-    for (const connection of picked)
-      connection.end('evicted', retry ?? this.options.retry + random() * spread);
+    const goodbyes = picked.map((connection) =>
+      connection.beginEnd('evicted', retry ?? this.options.retry + random() * spread),
+    );
+    sayGoodbyes(clock, goodbyes);
   }
 
   /** Refuses those among whom the app is authorizing just now. */

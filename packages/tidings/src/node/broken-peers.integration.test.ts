@@ -165,6 +165,18 @@ describe.each(sockets)('A peer%s that speaks HTTP oddly', (_name, options) => {
     await expectUnharmed(hub, url);
   });
 
+  test('that was refused before the end of a short body can send its next request on the same socket', async () => {
+    const { hub, url, port } = await startNode(options);
+    const peer = await RawClient.connect(port);
+    const head = 'Host: x\r\nContent-Type: text/plain\r\nContent-Length: 1000';
+    peer.read().send(`POST / HTTP/1.1\r\n${head}\r\n\r\n`);
+    await until('refusal', () => peer.text.includes('request/unsupported-media-type'));
+    peer.send('x'.repeat(1000)).get('/');
+    await until('next answer', () => peer.text.includes('topic/missing'));
+    peer.socket.destroy();
+    await expectUnharmed(hub, url);
+  });
+
   test('that speaks plain text to a TLS port is hung up on', async () => {
     const hub = startHub();
     const handle = sse(hub, options);

@@ -1,3 +1,4 @@
+import type { Http2ServerResponse } from 'node:http2';
 import { Socket } from 'node:net';
 
 /**
@@ -133,6 +134,20 @@ export function handleOf(socket: Socket): Handle | undefined {
   const isPlain = socket.constructor === Socket && socket.write === Socket.prototype.write;
   if (knownWrite === undefined || !isPlain || !handle) return undefined;
   return ['TCP', 'Pipe'].includes(handle.constructor.name) ? handle : undefined;
+}
+
+/**
+ * The handle of a response's stream of HTTP/2, which is written to like a socket's. Undefined as above, or if middleware
+ * has wrapped the response's `write`.
+ */
+export function handleOfStream(res: Http2ServerResponse): Handle | undefined {
+  const { stream } = res;
+  if (knownWrite === undefined || Object.hasOwn(res, 'write') || Object.hasOwn(stream, 'write'))
+    return undefined;
+  const key = Object.getOwnPropertySymbols(stream).find(({ description }) => description === 'kHandle');
+  const handle = key && (stream as unknown as Record<symbol, WithHandle['_handle']>)[key];
+  const isStream = handle?.constructor.name === 'Http2Stream' && typeof handle.writeBuffer === 'function';
+  return isStream ? handle : undefined;
 }
 
 export const writeToHandle: Write = knownWrite ?? (() => 'failed');

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { type Gateway, gatewayOf } from '../hub/gateway.ts';
 import type { Hub } from '../hub/hub.ts';
 import { createError } from '../protocol/errors.ts';
@@ -8,6 +9,7 @@ import { assertHandlerOptions } from '../http/check-options.ts';
 import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, type Answer, type RequestFacts, negotiate } from '../http/negotiation.ts';
 import { queryOf } from '../http/query.ts';
+import { answerBeforeBody, isShort } from './early-answer.ts';
 import { noteSession } from './sessions.ts';
 import { assertRoomForStream } from './stream-limit.ts';
 import {
@@ -15,9 +17,9 @@ import {
   type NodeResponse,
   type SocketOptions,
   openStream,
-  release,
   setHeaders,
 } from './node-stream.ts';
+import { release } from './response-sink.ts';
 
 /** How an adapter reads its framework's requests. */
 export interface Adapter<Req> {
@@ -145,19 +147,22 @@ export function sendAnswer(
 ): void {
   if (isSettled(req, res)) return;
   setHeaders(res, headers);
-  // Nobody reads the rest of this request, so the socket can't serve another.
-  if (req.httpVersionMajor < 2 && (last || !req.complete)) res.setHeader('connection', 'close');
-  res.writeHead(status);
   const text = req.method === 'HEAD' ? '' : body;
-  // RFC 9113 §8.1: once the answer is complete, the request is over too, even if parts of it are still to come.
-  if ('stream' in res)
+  if ('stream' in res) {
+    res.writeHead(status);
+    // RFC 9113 §8.1: once the answer is complete, the request is over too, even if parts of it are still to come.
     res.end(text, () => {
       res.stream.close();
       // Unless somebody takes what is left of the body, Node keeps the stream, and the session with it.
       req.resume();
       if (last) release(req);
     });
-  else res.end(text);
+    return;
+  }
+  // Nobody reads a long rest of this request, so the socket can't serve another.
+  if (last || !(req.complete || isShort(req as IncomingMessage))) res.setHeader('connection', 'close');
+  if (req.complete) res.writeHead(status).end(text);
+  else answerBeforeBody(req as IncomingMessage, res, status, text);
 }
 
 /** Whether nobody waits for our answer any more: the peer has left, or something else has answered. */

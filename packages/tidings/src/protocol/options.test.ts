@@ -126,6 +126,14 @@ test('either of several kinds is accepted', () => {
   expect(check.expected).toBe('a function, or "*"');
 });
 
+test('an object that is one of several kinds has its own options checked', () => {
+  const mode = either(aBoolean, options<{ name: string }>({ name: aString }));
+  const assertMode = (value: unknown): void => assertOptions({ mode: value }, { mode });
+  assertMode(true);
+  assertMode({ name: 'x' });
+  expect(() => assertMode({ nmae: 'x' })).toThrow('no option `mode.nmae`. Did you mean `mode.name`?');
+});
+
 test('a function that must be synchronous may not return a promise, not even one that rejects', () => {
   expect(() => assertNoPromise('cors.origin', Promise.reject(new Error('late')))).toThrow(
     expect.objectContaining({ code: 'hub/invalid-option', details: { option: 'cors.origin' } }),

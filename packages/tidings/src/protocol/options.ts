@@ -132,11 +132,13 @@ export function listOf<Options>(checks: Checks<Options>): Check {
   };
 }
 
-/** One of several kinds. Only checks without options of their own go in here. */
+/** One of several kinds: the first that accepts the value also checks the options within it. */
 export function either(...checks: readonly Check[]): Check {
   return {
     expected: checks.map(({ expected }) => expected).join(', or '),
     accepts: (value) => checks.some((check) => check.accepts(value)),
+    within: (value, name, error) =>
+      checks.find((check) => check.accepts(value))?.within?.(value, name, error),
   };
 }
 

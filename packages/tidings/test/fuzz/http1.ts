@@ -27,6 +27,8 @@ class Line {
   isOdd = false;
   /** Bytes received. */
   bytes = 0;
+  /** The code of the error that ended it. */
+  error: string | undefined;
   readonly #socket: net.Socket;
   #wake: (() => void) | undefined;
 
@@ -38,7 +40,7 @@ class Line {
       this.#wake?.();
     });
     // A reset is what many of these end with.
-    socket.on('error', () => {});
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => (this.error = code));
     socket.on('end', () => this.#end());
     socket.on('close', () => this.#end());
   }
@@ -83,7 +85,8 @@ async function sendBatch(attack: Attack, random: Random, line: Line): Promise<bo
     const isEnd = answer === undefined || !answer.isWhole || answer.headers.get('connection') === 'close';
     if (!isEnd) continue;
     const why = answer !== undefined && !request.isOdd ? 'left' : whyUnanswered(requests, n);
-    for (const each of requests.slice(answer === undefined ? n : n + 1)) attack.unanswered(each, why);
+    for (const each of requests.slice(answer === undefined ? n : n + 1))
+      attack.unanswered(each, why, line.error);
     return false;
   }
   return true;
@@ -98,7 +101,7 @@ async function changeOwn(attack: Attack, random: Random, opened: FuzzRequest, cl
     const answer = await nextAnswer(line, request);
     if (answer !== undefined) await attack.answered(request, answer);
     if (answer?.headers.get('connection') !== 'close' && answer !== undefined) continue;
-    if (answer === undefined) attack.unanswered(request, 'closed');
+    if (answer === undefined) attack.unanswered(request, 'closed', line.error);
     break;
   }
   line.socket.destroy();

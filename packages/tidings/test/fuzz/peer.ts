@@ -14,10 +14,11 @@ export interface Attack {
   /** An answer, whole or as far as it came. @returns the claim of a stream that is open. */
   answered(request: FuzzRequest, answer: Checkable): Promise<Claim | undefined>;
   /**
-   * Why there is no answer to it. `ended`: the hub has ended a stream, and the socket with it, before it
-   * began; or it has answered before it had a long body, and the socket's reset was faster than the answer.
+   * Why there is no answer to it. `ended`: the hub has ended a stream, and the socket with it, before it began; or it has refused a
+   * body of unknown length. `error`:
+   * the code of the socket's error.
    */
-  unanswered(request: FuzzRequest, why: Unanswered): void;
+  unanswered(request: FuzzRequest, why: Unanswered, error?: string): void;
 }
 
 export type Unanswered = 'left' | 'closed' | 'ended' | 'odd';
@@ -30,20 +31,18 @@ export const PATIENCE = 30_000;
 /** Milliseconds to wait for an answer to what may get none. */
 export const ODD_PATIENCE = 50;
 
-/** So long that some of it is still to come when the hub refuses the request by its headers. */
-const LONG_BODY = 50_000;
-
 /**
  * Why the socket closed before the answer to the batch's request number `n`. Answers come in order, so only that request
  * or one before it may have ended the socket.
  */
 export function whyUnanswered(
-  batch: readonly Pick<FuzzRequest, 'method' | 'body' | 'isOdd'>[],
+  batch: readonly Pick<FuzzRequest, 'method' | 'framing' | 'isOdd'>[],
   n: number,
 ): Unanswered {
   if (batch[n]?.isOdd === true) return 'odd';
+  // A peer whose next requests are still being sent when a socket closes may lose the answers, too.
   const mayEnd = batch
     .slice(0, n + 1)
-    .some(({ method, body = '' }) => method === 'GET' || body.length > LONG_BODY);
+    .some(({ method, framing }) => method === 'GET' || framing === 'chunked');
   return mayEnd ? 'ended' : 'closed';
 }

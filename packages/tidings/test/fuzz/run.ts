@@ -168,8 +168,8 @@ function attackOf(
         return undefined;
       }
     },
-    unanswered(request, why) {
-      if (why === 'closed') problem(`No answer, and the socket closed.\n  ${show(request)}`);
+    unanswered(request, why, error = 'no error') {
+      if (why === 'closed') problem(`No answer, and the socket closed (${error}).\n  ${show(request)}`);
       count(`no answer: ${why}`);
     },
   };

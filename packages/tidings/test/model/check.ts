@@ -21,7 +21,14 @@ const replay = fc.constantFrom<Retention | undefined>(
 );
 
 /** The smallest pieces there are: one receiver of a flush, one step of catching up in each turn. */
-export const SMALLEST: Tuning = { catchUp: 0, slicedFrom: 0, pairs: 1, slice: 0, lookEvery: 1 };
+export const SMALLEST: Tuning = {
+  catchUp: 0,
+  slicedFrom: 0,
+  slicedPairs: 0,
+  mostPairs: 1,
+  slice: 0,
+  lookEvery: 1,
+};
 
 /** fast-check prints the seed and the shrunk list of actions when this fails. */
 export async function checkInvariant(

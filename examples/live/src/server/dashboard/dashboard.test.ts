@@ -123,6 +123,20 @@ test('a snapshot counts the page that it greets, and other pages get the change 
   expect(told).toMatchObject([{ key: 'one streams', metrics: { connections: 1 } }]);
 });
 
+test('a page greeted with a connection that is gone at the next sample is told so', async () => {
+  watchers = 1;
+  current.connections = 1;
+  await second();
+  current.connections = 2;
+  expect(dashboard.snapshot().metrics.connections).toBe(2);
+  current.connections = 1;
+  told = [];
+  await second();
+  expect(told).toMatchObject([{ key: 'one streams', metrics: { connections: 1 } }]);
+  await second();
+  expect(told).toHaveLength(1);
+});
+
 test('a snapshot contains the history in columns, ending with its own metrics', async () => {
   watchers = 1;
   dashboard.snapshot();

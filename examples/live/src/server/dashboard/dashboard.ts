@@ -62,6 +62,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const history = createHistory({ ...KEPT, gap: GAP_INTERVALS * interval });
   /** The figures that watching pages have. */
   let latest: Sample | undefined;
+  /** A page was greeted with a number of streams that the others don't have. */
+  let greeted = false;
   /** The nodes that they have, as JSON. */
   let toldNodes = '';
 
@@ -95,9 +97,11 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       const before = latest?.metrics;
       const { at, metrics } = takeSample();
       if (!interest.lasts()) return;
-      const changed = groups.filter((group) =>
-        GROUPS[group].some((name) => before?.[name] !== metrics[name]),
+      const changed = groups.filter(
+        (group) =>
+          (group === 'streams' && greeted) || GROUPS[group].some((name) => before?.[name] !== metrics[name]),
       );
+      greeted = false;
       const deltas = [...changed.map((group) => toDelta(group, at, metrics)), ...nodesDelta()];
       if (deltas.length > 0) await announce(...deltas);
     },
@@ -114,6 +118,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       const { at, version, metrics } = latest ?? takeSample();
       // The page itself has come since the last sample.
       const now = { ...metrics, ...sampler.streams() };
+      greeted ||= GROUPS.streams.some((name) => now[name] !== metrics[name]);
       const of = { node, nodes: nodes.figures() };
       return { ...of, version, at, startedAt, interval, metrics: now, history: history.columns() };
     },

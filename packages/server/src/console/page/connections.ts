@@ -21,7 +21,7 @@ export function connections(refreshNow: () => void): View {
     need('#connection-rows', HTMLElement),
     ({ id }) => id,
     (connection) => {
-      const row = tableRow('', '', 'wide', '', 'number', 'number', 'number', '');
+      const row = tableRow('', '', 'wide', '', 'number', 'number', 'number', 'action');
       row.dataset['testid'] = 'connection';
       const button = element('button', 'button small', 'Disconnect');
       button.type = 'button';

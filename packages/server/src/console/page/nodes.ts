@@ -16,7 +16,7 @@ export function nodes(): View {
     },
     (row, { id, name, startedAt, renewedAt, stats }) =>
       setCells(row, [
-        name === undefined ? id : `${name} (${id})`,
+        nodeName(id, name),
         format.count(stats.connections - stats.inProcess),
         format.count(stats.behind),
         format.count(stats.published),
@@ -35,14 +35,20 @@ export function nodes(): View {
   };
 }
 
+/** A log that no other server can share has one node, of this id. */
+function nodeName(id: string, name: string | undefined): string {
+  if (id === 'only') return name ?? 'this server';
+  return name === undefined ? id : `${name} (${id})`;
+}
+
 export function webhooks(): View {
   const show = keyedList<WebhookView & { readonly now: number }, HTMLTableRowElement>(
     need('#webhook-rows', HTMLElement),
     ({ name }) => name,
-    () => tableRow('', 'wide', 'wide', ''),
+    () => tableRow('', '', 'wide', 'wide'),
     (row, hook) => {
-      setCells(row, [hook.name, hook.url, hook.events.join(', '), stateOf(hook, hook.now)]);
-      row.cells[3]?.classList.toggle('bad', hook.failingSince !== undefined);
+      setCells(row, [hook.name, stateOf(hook, hook.now), hook.url, hook.events.join(', ')]);
+      row.cells[1]?.classList.toggle('bad', hook.failingSince !== undefined);
     },
   );
   return {

@@ -87,5 +87,5 @@ function countsOf(counts: Readonly<Record<string, number>>, tone: 'warn' | '' = 
     text: format.count(value),
     tone: value > 0 ? tone : ('' as const),
   }));
-  return all.length > 0 ? all : [{ name: 'none', text: '0' }];
+  return all.length > 0 ? all : [{ name: 'none', text: '' }];
 }

@@ -21,7 +21,7 @@ export function topics(refreshNow: () => void): View {
     need('#topic-rows', HTMLElement),
     ({ topic, pattern }) => topic ?? `\n${pattern}`,
     ({ topic }) => {
-      const row = tableRow('wide', 'number', '');
+      const row = tableRow('wide', 'number', 'action');
       row.dataset['testid'] = 'topic';
       if (topic === undefined) return row;
       const button = element('button', 'button small', 'Presence');

@@ -15,8 +15,9 @@ function isWebStream(body: unknown): body is ReadableStream<unknown> {
 
 async function* readStream(stream: ReadableStream<unknown>, signal: AbortSignal): AsyncGenerator<unknown> {
   const reader = stream.getReader();
+  const end = async (): Promise<void> => reader.cancel();
   const cancel = (): void =>
-    void reader.cancel().catch(() => {
+    void end().catch(() => {
       // It has failed already, and `read` says so.
     });
   signal.addEventListener('abort', cancel);

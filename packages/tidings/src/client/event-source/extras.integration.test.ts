@@ -217,6 +217,22 @@ describe('another fetch', () => {
     await within('cancelled body', cancelled.passed);
   });
 
+  it('may answer with a body that can’t be cancelled', async () => {
+    const reads = [{ done: false, value: new TextEncoder().encode('data: 1\n\n') }];
+    const body = {
+      getReader: () => ({
+        read: () => Promise.resolve(reads.shift() ?? new Promise(() => {})),
+        cancel() {
+          throw new Error('no');
+        },
+      }),
+    };
+    const source = open('http://localhost:1/', { fetch: async () => stream(body) });
+    await next(source);
+    source.close();
+    expect(source.readyState).toBe(EventSource.CLOSED);
+  });
+
   it('that is not a function is refused', () => {
     expect(() => new EventSource('http://localhost:1/', { fetch: 'fetch' as never })).toThrow(TypeError);
   });

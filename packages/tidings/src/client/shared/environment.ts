@@ -22,6 +22,8 @@ export interface LockHooks {
   granted(): void;
   /** Somebody has stolen it. */
   lost(): void;
+  /** The page may have no locks, and gets none. */
+  denied(): void;
 }
 
 /** Milliseconds. */
@@ -115,9 +117,9 @@ function requestLock(locks: Locks, name: string, steal: boolean, hooks: LockHook
   locks.request(name, options, hold).catch((error: unknown) => {
     if (isOver) return;
     isOver = true;
-    // Stolen by another tab: "reject its released promise with an "AbortError" DOMException". A page that gets no locks at all
-    // must not ask again and again.
+    // Stolen by another tab: "reject its released promise with an "AbortError" DOMException".
     if ((error as Error).name === 'AbortError') hooks.lost();
+    else hooks.denied();
   });
   return () => {
     isOver = true;

@@ -14,6 +14,8 @@ export interface GroupOptions {
   readonly openUpstream: OpenUpstream;
   /** The others can see that this tab is here. */
   readonly onReady: () => void;
+  /** The tab can't take part: the browser gives it no locks. */
+  readonly onDenied: () => void;
   readonly onMessage: (message: LeaderMessage) => void;
 }
 
@@ -53,6 +55,9 @@ export function joinGroup(options: GroupOptions): Group | undefined {
       if (!left) onReady();
     },
     lost() {},
+    denied() {
+      if (!left) options.onDenied();
+    },
   });
   let releaseCandidacy = stand(false);
   const stopWatching = environment.watch((sign) => {
@@ -96,6 +101,7 @@ export function joinGroup(options: GroupOptions): Group | undefined {
         depose();
         if (!left) releaseCandidacy = stand(false);
       },
+      denied() {},
     });
   }
 

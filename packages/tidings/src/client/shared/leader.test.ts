@@ -13,8 +13,7 @@ function start() {
     put({ type: 'message', message: { type: 'join', tab, request, topics, at } });
   const open = (at = 'e.10'): readonly LeaderEffect[] => {
     put({ type: 'gathered' });
-    put({ type: 'opened' });
-    return put({ type: 'flush', at });
+    return [...put({ type: 'opened', at }), ...put({ type: 'flush', at })];
   };
   return { put, join, open };
 }
@@ -33,8 +32,25 @@ describe('a leader', () => {
     join('y', ['b'], 'e.11');
     join('z', ['c'], 'other.11');
     expect(put({ type: 'gathered' })).toEqual([{ type: 'open', topics: ['a', 'b', 'c'], at: 'e.11' }]);
-    put({ type: 'opened' });
-    expect(said(put({ type: 'flush', at: 'e.11' }))).toEqual(['events', 'joined x', 'joined y', 'joined z']);
+    expect(said(put({ type: 'opened', at: 'e.11' }))).toEqual(['joined x', 'joined y', 'joined z']);
+  });
+
+  it('lets them take part before the first events, so nobody has to read these', () => {
+    const { put, join } = start();
+    join('x', ['a'], 'e.10');
+    put({ type: 'gathered' });
+    const effects = put({ type: 'opened', at: 'e.10' });
+    expect(effects).toMatchObject([{ message: { type: 'joined', tab: 'x', at: 'e.10' } }]);
+    put({ type: 'event', event: { topics: ['a'], type: 'message', data: '', id: 'e.11' } });
+    expect(put({ type: 'flush', at: 'e.11' })).toMatchObject([{ message: { type: 'events', at: 'e.11' } }]);
+  });
+
+  it('lets them wait for the first flush of a stream that may lack something', () => {
+    const { put, join } = start();
+    join('x', ['a']);
+    put({ type: 'gathered' });
+    expect(put({ type: 'opened', at: undefined })).toEqual([]);
+    expect(said(put({ type: 'flush', at: 'e.10' }))).toEqual(['events', 'joined x']);
   });
 
   it('leaves tabs that are far behind to read for themselves', () => {

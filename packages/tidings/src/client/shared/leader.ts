@@ -5,7 +5,7 @@ import type { LeaderMessage, SharedEvent, TabMessage } from './messages.ts';
 /**
  * The leading tab's work for all, as values: a state and an input give the next state and what is to be done.
  *
- *   idle ──join──► gathering ──a moment later──► opening ──opened, flush──► open
+ *   idle ──join──► gathering ──a moment later──► opening ──opened──► open
  *
  * `down` leads back to `opening`, where the connection comes back by itself, and `failed` to `idle`. A gap begins a new
  * term: each tab then finds out for itself what it is missing.
@@ -48,7 +48,8 @@ export type LeaderInput =
   /** The tab is closed or has crashed. */
   | { readonly type: 'gone'; readonly tab: string }
   | { readonly type: 'gathered' }
-  | { readonly type: 'opened' }
+  /** A stream is there, and brings everything after `at`; undefined if it may lack something. */
+  | { readonly type: 'opened'; readonly at: string | undefined }
   | { readonly type: 'event'; readonly event: SharedEvent }
   /** Everything up to `at` has come; or the stream shows that it is alive. */
   | { readonly type: 'flush'; readonly at: string }
@@ -220,6 +221,12 @@ function open(state: LeaderState): LeaderStep {
   };
 }
 
+/** The tabs that wait begin with the stream: later, they would have to read for themselves what it brings first. */
+function opened(state: LeaderState, at: string | undefined): LeaderStep {
+  const next: LeaderState = { ...state, careful: false };
+  return state.phase === 'opening' ? serve({ ...next, phase: 'open', at }) : stay(next);
+}
+
 /** The earliest cursor that isn't far behind the latest. */
 function startFor(tabs: readonly LedTab[]): string {
   const cursors = tabs.map(({ at }) => at);
@@ -304,7 +311,7 @@ export function nextLeader(state: LeaderState, input: LeaderInput): LeaderStep {
     case 'gathered':
       return open(state);
     case 'opened':
-      return stay({ ...state, phase: state.phase === 'opening' ? 'open' : state.phase, careful: false });
+      return opened(state, input.at);
     case 'event':
       return stay({ ...state, batch: [...state.batch, input.event] });
     case 'flush':

@@ -11,8 +11,8 @@ export interface Upstream {
 }
 
 export interface UpstreamHooks {
-  /** A connection is there, for the reader that `audience` stands for. */
-  opened(audience: string | undefined): void;
+  /** A connection is there, for the reader that `audience` stands for. `at`: nothing after this cursor is missing. */
+  opened(audience: string | undefined, at: string | undefined): void;
   event(event: SharedEvent): void;
   /** Everything up to this cursor was handed over. */
   flush(at: string): void;
@@ -97,8 +97,8 @@ export function lead(
       if (!isOver) send(input);
     };
     const its = openUpstream(topics, at, {
-      opened(reader) {
-        if (reader === audience) return tell({ type: 'opened' });
+      opened(reader, from) {
+        if (reader === audience) return tell({ type: 'opened', at: from });
         tell({ type: 'failed', message: 'The shared stream would be for somebody else.' });
       },
       event: (event) => tell({ type: 'event', event }),
@@ -134,6 +134,7 @@ export function lead(
         send({ type: 'gone', tab });
       },
       lost() {},
+      denied() {},
     });
     cleanUps.set(tab, release);
   }

@@ -81,6 +81,8 @@ interface Change {
 const MAX_QUEUE = 2_000_000;
 /** Milliseconds to wait for a leader's answer. */
 const PATIENCE = 30_000;
+/** Milliseconds to wait for the first frame of an answer that has begun. A hub sends one at once. */
+const FIRST_FRAME = 10_000;
 /** A shared stream that fails so often in a row, although the server answers this tab, is none for it. */
 const MAX_FAILURES = 3;
 
@@ -188,12 +190,18 @@ export function createSharedStream(options: SharedStreamOptions): SharedStream {
     if (mine === undefined) return;
     const { asked, controller, queue } = mine;
     const isOver = (): boolean => mine !== stream;
+    let stopTimer: (() => void) | undefined;
     try {
       const answer = await (after === undefined
         ? options.fetch(options.answerUrl(mine.url), { ...mine.init, signal: controller.signal })
         : options.read({ topics: state.topics, cursor: after, asNew: false }, controller.signal));
       if (isOver()) return options.bytesOf(answer).cancel();
       if (!isStream(answer)) return refuse(mine, answer);
+      if (mine.pending !== undefined) {
+        stopTimer = timers.setTimer(() => {
+          if (!isOver()) goAlone();
+        }, FIRST_FRAME);
+      }
       const topics = after === undefined ? asked.topics : state.topics;
       const at = await readAnswer(
         options.bytesOf(answer),
@@ -202,6 +210,7 @@ export function createSharedStream(options: SharedStreamOptions): SharedStream {
         options.maxEventBytes,
         {
           first(introduction, event) {
+            stopTimer?.();
             if (isOver()) return false;
             if (introduction === undefined || !meet(introduction)) {
               goAlone();
@@ -232,6 +241,8 @@ export function createSharedStream(options: SharedStreamOptions): SharedStream {
       step({ type: 'read', at });
     } catch (error) {
       if (!isOver()) fail(mine, error as Error);
+    } finally {
+      stopTimer?.();
     }
   }
 
@@ -250,6 +261,9 @@ export function createSharedStream(options: SharedStreamOptions): SharedStream {
       tab,
       onReady: () => {
         if (group?.its === its) step({ type: 'grouped', tab });
+      },
+      onDenied: () => {
+        if (group?.its === its) goAlone();
       },
       onMessage: (message) => step({ type: 'message', message }),
     });

@@ -30,7 +30,13 @@ interface Scene {
 
 type Handler = Parameters<typeof sse>[1];
 
-function start(handler: Handler = {}, hubOptions: HubOptions = {}): Scene {
+/** `change`: what a network might do to the answers. */
+function start(
+  handler: Handler = {},
+  hubOptions: HubOptions = {},
+  speed = SPEED,
+  change: (response: Response) => Response = (response) => response,
+): Scene {
   const hub = startHub({ heartbeat: 100, ...hubOptions });
   const handle = sse(hub, handler);
   const requests: string[] = [];
@@ -38,10 +44,9 @@ function start(handler: Handler = {}, hubOptions: HubOptions = {}): Scene {
     async (url: string, init: RequestInit) => {
       const request = new Request(url, init);
       requests.push(`${request.method} ${new URL(url).search}`);
-      const response = await handle(request);
-      return response;
+      return change(await handle(request));
     },
-    SPEED,
+    speed,
     () => 1,
   );
   const open: Scene['open'] = (options = {}, wrap = (timers) => timers) => {
@@ -71,6 +76,24 @@ function start(handler: Handler = {}, hubOptions: HubOptions = {}): Scene {
     return { ...tab, client, ...seen };
   };
   return { hub, requests, open };
+}
+
+/** Brings two pieces at a time, as a socket may that is read late. */
+function pairChunks(response: Response): Response {
+  let held: Uint8Array | undefined;
+  const pairs = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      if (held === undefined) held = chunk;
+      else {
+        controller.enqueue(Buffer.concat([held, chunk]));
+        held = undefined;
+      }
+    },
+    flush(controller) {
+      if (held !== undefined) controller.enqueue(held);
+    },
+  });
+  return new Response(response.body?.pipeThrough(pairs), response);
 }
 
 /** Requests of other kinds don't count. */
@@ -116,6 +139,19 @@ describe('tabs that share a stream', () => {
       [1, 2, 3],
       [1, 2, 3],
     ]);
+  });
+
+  it('get from the stream what is published while it opens, and don’t ask for it again', async () => {
+    const handler: Handler = {
+      async authorize({ url }) {
+        if (!url.includes('wait=0')) await hub.publish('a', 1);
+        return {};
+      },
+    };
+    const { hub, requests, open } = start(handler, { heartbeat: 25_000 }, 1, pairChunks);
+    const { data } = open();
+    await until('event', () => data.length === 1);
+    expect(requests).toEqual(['GET ?topic=a&labels=1&wait=0', 'GET ?labels=1&topic=a']);
   });
 
   it.each(['close', 'crash', 'freeze', 'hang'] as const)('go on when the leader is gone: %s', async (how) => {
@@ -252,6 +288,51 @@ describe('tabs that share a stream', () => {
       [1, 2],
       [1, 2],
     ]);
+  });
+
+  it('have streams of their own from a server that is no hub, and says nothing', async () => {
+    const events: (() => void)[] = [];
+    const browser = createFakeBrowser(
+      async () => {
+        const body = new ReadableStream<Uint8Array>({
+          start(controller) {
+            const send = (text: string): void => controller.enqueue(new TextEncoder().encode(text));
+            send(': hello\n\n');
+            events.push(() => send('data: 1\n\n'));
+          },
+        });
+        return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
+      },
+      SPEED,
+      () => 1,
+    );
+    const { shared, environment, timers, fetch } = browser.openTab();
+    const client = connect('/events', { shared: { environment: shared }, environment, timers, fetch });
+    onTestFinished(() => client.close());
+    const data: unknown[] = [];
+    client.on('message', (event) => data.push(event.json()));
+    await until('open', () => client.status === 'open');
+    events.at(-1)?.();
+    await until('event', () => data.length === 1);
+  });
+
+  it('have streams of their own if the browser turns out to give them no locks', async () => {
+    const { hub, requests, open } = start();
+    const { shared: withLocks } = open();
+    await isShared(hub);
+    const environment: typeof withLocks = {
+      ...withLocks,
+      lock(_name, _steal, hooks) {
+        const timer = setTimeout(() => hooks.denied(), 1);
+        return () => clearTimeout(timer);
+      },
+    };
+    const { data, errors } = open({ shared: { environment } });
+    await until('request', () => requests.includes('GET ?topic=a'));
+    await until('connections', () => hub.stats().live === 2 && hub.connections().length === 2);
+    await hub.publish('a', 1);
+    await until('event', () => data.length === 1);
+    expect([data, errors]).toEqual([[1], []]);
   });
 
   it('stay open when the time to wait for an answer has passed', async () => {

@@ -1,4 +1,4 @@
-import type { Gap, GoodbyeReason, Welcome } from '../../protocol/control.ts';
+import type { Gap, Goodbye, GoodbyeReason, Welcome } from '../../protocol/control.ts';
 import { createError } from '../../protocol/errors.ts';
 import { type Cursor, formatCursor } from '../../protocol/cursor.ts';
 import { createMatcherSet, includes } from '../../protocol/matcher-set.ts';
@@ -447,21 +447,35 @@ export class Connection implements Receiver, Task {
    * the welcome is always the first frame. `retry` in milliseconds.
    */
   end(reason: GoodbyeReason, retry: number): void {
-    if (this.#phase === 'ending' || this.#phase === 'closed') return;
+    this.beginEnd(reason, retry)?.();
+  }
+
+  /**
+   * The same in two steps, for many connections: from the first on, the peer gets no more events. The second, the function
+   * returned, takes much longer, since it writes to the peer. Undefined if there is nothing to write.
+   */
+  beginEnd(reason: GoodbyeReason, retry: number): (() => void) | undefined {
+    if (this.#phase === 'ending' || this.#phase === 'closed') return undefined;
     this.#endReason = reason;
-    if (this.#phase === 'opening') return this.destroy(reason);
+    if (this.#phase === 'opening') {
+      this.destroy(reason);
+      return undefined;
+    }
     const isLive = this.#phase === 'live';
     this.#settle();
-    if (this.#isClosed) return;
+    if (this.#isClosed) return undefined;
     this.#phase = 'ending';
     // A client that comes back for the next answer is to come from here, also if the events since were for others.
     const cursor = isLive && reason === 'wait' ? this.#reader?.cursorText : undefined;
     this.#reader = undefined;
     // From now on the peer has the stall time to take the bytes that were sent.
     this.blockedAt = this.#delivery.clock.monotonic();
-    const output = this.#encode(() =>
-      this.#subscription.format.goodbye({ reason, retry: Math.round(retry) }, cursor),
-    );
+    return () => this.#sayGoodbye({ reason, retry: Math.round(retry) }, cursor);
+  }
+
+  #sayGoodbye(goodbye: Goodbye, cursor: string | undefined): void {
+    if (this.#isClosed) return;
+    const output = this.#encode(() => this.#subscription.format.goodbye(goodbye, cursor));
     if (output === undefined) return;
     this.#count(output);
     try {

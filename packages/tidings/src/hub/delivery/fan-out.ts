@@ -13,6 +13,10 @@ const MAX_PENDING_LENGTH = 262_144;
 /** While a flush is under way, this many times as much may wait; then that flush is finished at once. */
 const PATIENCE = 16;
 
+/** Encoding so many events for a subscription, or writing so many bytes, takes about as long as a write of few bytes. */
+const EVENTS_LIKE_A_WRITE = 8;
+const BYTES_LIKE_A_WRITE = 16_384;
+
 export interface FanOutOptions {
   readonly tail: Tail;
   readonly subscriptions: Subscriptions;
@@ -29,6 +33,12 @@ export interface Waiting {
   flushed(): void;
 }
 
+interface Matched {
+  readonly entries: number;
+  readonly touched: Subscription[];
+  readonly pairs: number;
+}
+
 /** A flush under way: the live receivers of the batches are pushed to, one after the other. */
 interface Walk {
   readonly batches: readonly Batch[];
@@ -40,8 +50,9 @@ interface Walk {
   readonly at: number;
   /** When the first entry was appended, by the clock's monotonic time. */
   readonly since: number;
-  readonly receivers: number;
-  /** Steps until the time is looked at again. */
+  /** Whether it may take so long that it is done in slices. */
+  readonly isLarge: boolean;
+  /** About how many writes to a socket can be paid for until the time is looked at again. */
   left: number;
   /** The batch that is being pushed. */
   index: number;
@@ -145,17 +156,13 @@ export class FanOut {
     if (this.#walk !== undefined) return false;
     let left = this.#pending.length;
     while (left > 0) {
-      left -= this.#begin();
-      const isMany = this.#isMany;
+      const { entries, isLarge } = this.#begin();
+      left -= entries;
       if (!this.#advance(this.#options.tuning.slice)) return false;
       // The end of the flush has seen to it.
-      if (isMany && left > 0) return false;
+      if (isLarge && left > 0) return false;
     }
     return true;
-  }
-
-  get #isMany(): boolean {
-    return this.#walk !== undefined && this.#walk.receivers > this.#options.tuning.slicedFrom;
   }
 
   /** Pushes all pending entries in this turn, however long it takes. */
@@ -201,15 +208,15 @@ export class FanOut {
     else clock.defer(flush);
   }
 
-  /** Begins to flush as many pending entries as may go into one write. @returns how many. */
-  #begin(): number {
+  /** Begins to flush as many pending entries as may go into one write. @returns how many, and whether in slices. */
+  #begin(): { readonly entries: number; readonly isLarge: boolean } {
     const { clock, tail, counters, tuning } = this.#options;
     const since = this.#pendingSince;
     const taken = this.#take();
     const now = clock.monotonic();
     const encode = createEncoder(tail.epoch);
     let receivers = 0;
-    const { entries, touched } = this.#match(taken);
+    const { entries, touched, pairs } = this.#match(taken);
     this.#putBack(taken.slice(entries));
     const seq = taken[entries - 1]?.seq ?? tail.head;
     const batches = touched.map((subscription) => {
@@ -219,6 +226,7 @@ export class FanOut {
       return new Batch(subscription, found, { seq, at: now, encode, counters });
     });
     const from = (taken[0]?.seq ?? seq + 1) - 1;
+    const isLarge = receivers > tuning.slicedFrom || pairs > tuning.slicedPairs;
     this.#walk = {
       batches,
       places: undefined,
@@ -226,13 +234,13 @@ export class FanOut {
       seq,
       at: now,
       since,
-      receivers,
+      isLarge,
       left: tuning.lookEvery,
       index: 0,
       iterator: undefined,
       order: 0,
     };
-    return entries;
+    return { entries, isLarge };
   }
 
   #take(): readonly LogEntry[] {
@@ -258,30 +266,30 @@ export class FanOut {
 
   /**
    * Gives each subscription with a live receiver its entries: fewer than all, if so many subscriptions get some that it
-   * would take long. @returns how many entries, and the subscriptions that got some.
+   * would take long. @returns how many entries, the subscriptions that got some, and how many pairs of both.
    */
-  #match(entries: readonly LogEntry[]): { readonly entries: number; readonly touched: Subscription[] } {
-    const { slicedFrom, pairs } = this.#options.tuning;
+  #match(entries: readonly LogEntry[]): Matched {
+    const { mostPairs } = this.#options.tuning;
     const touched: Subscription[] = [];
-    let given = 0;
+    let pairs = 0;
     for (const [i, entry] of entries.entries()) {
-      if (given >= pairs && touched.length > slicedFrom) return { entries: i, touched };
+      if (pairs >= mostPairs) return { entries: i, touched, pairs };
       for (const subscription of this.#options.subscriptions.index.match(entry.topics)) {
         if (subscription.live.size === 0 || !mayRead(subscription, entry)) continue;
         if (subscription.batch.length === 0) touched.push(subscription);
         subscription.batch.push(entry);
-        given += 1;
+        pairs += 1;
       }
     }
-    return { entries: entries.length, touched };
+    return { entries: entries.length, touched, pairs };
   }
 
-  /** Pushes to all receivers; if they are many, for some milliseconds. @returns whether all were reached. */
+  /** Pushes to all receivers; if the flush is large, for some milliseconds. @returns whether all were reached. */
   #advance(milliseconds: number): boolean {
     const walk = this.#walk;
     if (walk === undefined || this.#isPushing) return false;
     const { clock, tuning } = this.#options;
-    const deadline = this.#isMany ? clock.monotonic() + milliseconds : Infinity;
+    const deadline = walk.isLarge ? clock.monotonic() + milliseconds : Infinity;
     this.#isPushing = true;
     try {
       for (; walk.index < walk.batches.length; walk.index += 1) {
@@ -316,15 +324,17 @@ export class FanOut {
   #pushUntil(walk: Walk, deadline: number): boolean {
     const { clock, tuning } = this.#options;
     const batch = walk.batches[walk.index] as Batch;
-    const { subscription, seq, at } = batch;
+    const { subscription, seq, at, events, isGiven } = batch;
     const output = outputOf(batch);
     if (output === undefined) return true;
+    if (!isGiven) walk.left -= Math.floor(events / EVENTS_LIKE_A_WRITE);
+    const cost = 1 + Math.floor(output.length / BYTES_LIKE_A_WRITE);
     // Leaving the loop doesn't end the iterator: those of a Set have no `return`.
     walk.iterator ??= subscription.live.values();
     for (const receiver of walk.iterator) {
       walk.order = receiver.order;
       receiver.push(output, seq, at);
-      walk.left -= 1;
+      walk.left -= cost;
       if (walk.left > 0) continue;
       walk.left = tuning.lookEvery;
       if (clock.monotonic() >= deadline) return false;

@@ -4,11 +4,12 @@ import type { MatcherSet } from '../../protocol/matcher-set.ts';
 export interface Tuning {
   /** Milliseconds of each turn that all connections together spend on catching up. */
   readonly catchUp: number;
-  /** A flush to more receivers than this is done in slices. */
+  /** A flush to more receivers, or of more pairs of an entry and a subscription that gets it, is done in slices. */
   readonly slicedFrom: number;
-  /** Entries given to more subscriptions than that, before a flush goes on with these: as many take about 3 ms. */
-  readonly pairs: number;
-  /** Milliseconds of a slice, and receivers after which the time is looked at. */
+  readonly slicedPairs: number;
+  /** Pairs beyond which later entries have to wait for the next flush: as many take about 3 ms. */
+  readonly mostPairs: number;
+  /** Milliseconds of a slice, and writes after which the time is looked at. */
   readonly slice: number;
   readonly lookEvery: number;
 }
@@ -22,4 +23,11 @@ export function looksFor({ patterns }: MatcherSet): number {
   return Math.ceil(LOOKS / each);
 }
 
-export const TUNING: Tuning = { catchUp: 5, slicedFrom: 500, pairs: 50_000, slice: 5, lookEvery: 32 };
+export const TUNING: Tuning = {
+  catchUp: 5,
+  slicedFrom: 50,
+  slicedPairs: 2000,
+  mostPairs: 50_000,
+  slice: 5,
+  lookEvery: 32,
+};

@@ -1,5 +1,5 @@
 import { createLogError, invalidOption } from '../../log/index.ts';
-import { inTime } from './replies.ts';
+import { inTime, unavailable } from './replies.ts';
 
 /** Any client, the same way. */
 export interface AnyClient {
@@ -143,11 +143,14 @@ function ofNodeRedis(client: AnyNodeRedis, options: ClientOptions, owned: boolea
 
 /** @throws {TidingsError} `log/unavailable` if it has no connection in time; it then stops trying. */
 async function connected(client: AnyNodeRedis, options: ClientOptions): Promise<AnyClient> {
+  // The client goes on trying, and only tells its listeners why it fails.
+  let reason: unknown;
+  client.on('error', (error) => (reason = error));
   try {
     await inTime(client.connect(), { timeout: options.timeout });
   } catch (error) {
     await end(client);
-    throw error;
+    throw reason === undefined ? error : unavailable(reason);
   }
   return ofNodeRedis(client, options, true);
 }

@@ -65,7 +65,8 @@ export function inTime<T>(answer: Promise<T>, { timeout, onStuck }: WaitOptions)
   });
 }
 
-function unavailable(cause: unknown): TidingsError {
+/** The error for a connection that failed, or a server that takes no commands. */
+export function unavailable(cause: unknown): TidingsError {
   if (cause instanceof TidingsError) return cause;
   const code = replyCode(cause);
   const message = code === undefined ? 'Redis can’t be reached.' : `Redis takes no commands now: ${code}.`;
