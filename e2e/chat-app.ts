@@ -20,7 +20,7 @@ export interface ChatStats {
 export interface ChatApp {
   readonly url: string;
   stats(chat: string): Promise<ChatStats>;
-  /** Lets an answer of TanStack AI or assistant-ui come to its end: before, its last word doesn't come. */
+  /** Lets an answer of TanStack AI come to its end: before, its last word doesn't come. */
   release(chat: string): Promise<void>;
   /** Ends the process as a crash does. */
   kill(): Promise<void>;
@@ -56,7 +56,6 @@ export function useChatApp(): ChatApp {
     await Promise.all([
       ...[5, 6].map((version) => bundleUseChat(version, folder)),
       bundlePage('tanstack', folder),
-      bundlePage('assistant-ui', folder),
     ]);
     await start();
   });

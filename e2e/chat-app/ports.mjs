@@ -1,13 +1,11 @@
-// TanStack AI and assistant-ui on the hub's log, by their own servers' functions.
+// TanStack AI on the hub's log, by its own server functions.
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { resumeServerSentEventsResponse, toServerSentEventsResponse } from '@tanstack/ai';
-import * as ai from 'ai6';
-import { RESUMABLE_STREAM_ID_HEADER, createResumableStreamContext } from 'assistant-stream/resumable';
-import { assistantUiStore, tanstackDurability } from 'tidings/ai';
-import { answerTo, model } from './model.mjs';
+import { tanstackDurability } from 'tidings/ai';
+import { answerTo } from './model.mjs';
 
-/** Their functions know requests and responses of `fetch`. */
+/** Its functions know requests and responses of `fetch`. */
 function fetchRoute(handle) {
   return async (req, res) => {
     const request = new Request(`http://x${req.originalUrl}`, { headers: new Headers(req.headers) });
@@ -65,32 +63,6 @@ export function mountPorts(app, hub, statsOf) {
       if (method === 'GET') return resumeServerSentEventsResponse({ adapter });
       const answer = events(request.headers.get('x-run-id'), chat, answerOf(request.url));
       return toServerSentEventsResponse(answer, { durability: { adapter } });
-    }),
-  );
-
-  const contextOf = (chat) => createResumableStreamContext({ store: assistantUiStore(hub, { scope: chat }) });
-  const streamOf = (body, streamId) =>
-    new Response(body, {
-      headers: { 'content-type': 'text/event-stream', [RESUMABLE_STREAM_ID_HEADER]: streamId },
-    });
-  app.post(
-    '/api/assistant-ui/:chat',
-    fetchRoute(async (request, { chat }) => {
-      const answer = answerOf(request.url);
-      const streamId = crypto.randomUUID();
-      const body = await contextOf(chat).run(streamId, () => {
-        statsOf(chat).started += 1;
-        const source = model(6, { ...answer, onAbort() {}, released: releaseOf(chat).promise });
-        return ai.streamText({ model: source, prompt: answer.question }).toUIMessageStreamResponse().body;
-      });
-      return streamOf(body, streamId);
-    }),
-  );
-  app.get(
-    '/api/assistant-ui/:chat/resume/:stream',
-    fetchRoute(async (_request, { chat, stream }) => {
-      const body = await contextOf(chat).resume(stream);
-      return body === null ? new Response(null, { status: 404 }) : streamOf(body, stream);
     }),
   );
 }
