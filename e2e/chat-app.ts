@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { rolldown } from 'rolldown';
+import { type InputOptions, rolldown } from 'rolldown';
 import { afterAll, beforeAll } from 'vitest';
 
 const sources = fileURLToPath(new URL('chat-app/', import.meta.url));
@@ -20,6 +20,8 @@ export interface ChatStats {
 export interface ChatApp {
   readonly url: string;
   stats(chat: string): Promise<ChatStats>;
+  /** Lets an answer of TanStack AI come to its end: before, its last word doesn't come. */
+  release(chat: string): Promise<void>;
   /** Ends the process as a crash does. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -51,7 +53,10 @@ export function useChatApp(): ChatApp {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'chat-'));
-    await Promise.all([5, 6].map((version) => bundlePage(version, folder)));
+    await Promise.all([
+      ...[5, 6].map((version) => bundleUseChat(version, folder)),
+      bundlePage('tanstack', folder),
+    ]);
     await start();
   });
   afterAll(async () => {
@@ -67,19 +72,41 @@ export function useChatApp(): ChatApp {
       const response = await fetch(`http://127.0.0.1:${port}/stats/${chat}`);
       return (await response.json()) as ChatStats;
     },
+    async release(chat) {
+      await fetch(`http://127.0.0.1:${port}/release/${chat}`, { method: 'POST' });
+    },
     kill,
     start,
   };
 }
 
-async function bundlePage(version: number, folder: string): Promise<void> {
+/** The page with the AI SDK of this version. */
+function bundleUseChat(version: number, folder: string): Promise<void> {
+  const alias = { ai: `ai${version}`, '@ai-sdk/react': `ai-react${version}` };
+  return bundlePage('page', folder, String(version), {
+    resolve: { alias },
+    define: { VERSION: String(version) },
+  });
+}
+
+interface PageOptions {
+  readonly resolve?: InputOptions['resolve'];
+  readonly define?: Record<string, string>;
+}
+
+async function bundlePage(
+  source: string,
+  folder: string,
+  name: string = source,
+  { resolve = {}, define = {} }: PageOptions = {},
+): Promise<void> {
   const bundle = await rolldown({
-    input: join(sources, 'page.mjs'),
+    input: join(sources, `${source}.mjs`),
     platform: 'browser',
-    resolve: { alias: { ai: `ai${version}`, '@ai-sdk/react': `ai-react${version}` } },
-    transform: { define: { VERSION: String(version), 'process.env.NODE_ENV': '"production"' } },
+    resolve,
+    transform: { define: { ...define, 'process.env.NODE_ENV': '"production"' } },
     logLevel: 'silent',
   });
-  await bundle.write({ file: join(folder, 'page', `${version}.js`), codeSplitting: false });
+  await bundle.write({ file: join(folder, 'page', `${name}.js`), codeSplitting: false });
   await bundle.close();
 }

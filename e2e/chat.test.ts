@@ -14,7 +14,7 @@ interface Chat {
   readonly expected: string;
 }
 
-function newChat(version: number, transport: 'ours' | 'default', length = 60, pause = 20): Chat {
+function newChat(version: number | 'tanstack', transport: 'ours' | 'default', length = 60, pause = 20): Chat {
   chats += 1;
   const question = `Question ${chats}?`;
   const query = new URLSearchParams({ transport, question, length: String(length), pause: String(pause) });
@@ -93,6 +93,43 @@ describe.concurrent.each([5, 6])('useChat of the AI SDK %s', (version) => {
     await expectBeginnings(page, expected);
     expect((await app.stats(id)).started).toBe(1);
   });
+});
+
+/**
+ * TanStack AI's client forgets its run if the page is left while it is still connecting, and gives up after two seconds, until
+ * the next reload. The first text is what the page has kept itself.
+ */
+async function untilJoined(page: Page): Promise<void> {
+  const hasJoined = async (): Promise<boolean> => (await seen(page)).length > 1;
+  for (let tries = 0; tries < 10; tries += 1) {
+    await eventually(async () => (await hasJoined()) || (await status(page)) === 'ready').toBe(true);
+    if (await hasJoined()) return;
+    await page.reload();
+  }
+  throw new Error('The page never joined the answer.');
+}
+
+test('TanStack AI shows the whole answer after reloads in the middle of it, and in a second tab', async ({
+  newVisitor,
+}) => {
+  const { id, path, expected } = newChat('tanstack', 'default', 60, 20);
+  const visitor = await newVisitor(app.url);
+  const page = await visitor.open(path);
+  await ask(page);
+  for (let i = 0; i < 5; i += 1) {
+    await page.waitForTimeout(Math.random() * 200);
+    await expectBeginnings(page, expected);
+    await page.reload();
+    await untilJoined(page);
+  }
+  const tab = await visitor.open(path);
+  await untilJoined(tab);
+  await app.release(id);
+  for (const each of [page, tab]) {
+    await eventually(() => answers(each)).toEqual([expected]);
+    await expectBeginnings(each, expected);
+  }
+  expect((await app.stats(id)).started).toBe(1);
 });
 
 // By themselves: others would slow them down.

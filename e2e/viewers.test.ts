@@ -58,7 +58,7 @@ describe('viewer counts', () => {
     await eventually(() => shown(analytics, '/feed')).toEqual(['2', '1 viewer']);
     await second.close();
     await eventually(() => shown(analytics, '/feed')).toEqual(['1', undefined]);
-    // Whoever takes over from a closed tab may need longer than the grace, and then counts anew.
+    // A tab that takes over from a closed tab may need longer than the grace, and then counts anew.
     const numbers = await told();
     expect(numbers.slice(0, 2)).toEqual([1, 2]);
     expect([Math.max(...numbers), numbers.at(-1)]).toEqual([2, 0]);

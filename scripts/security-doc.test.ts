@@ -104,6 +104,10 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
     [`${src}/http/request.integration.test.ts`, 'include no pattern that is slow for any topic: %s'],
     [`${src}/http/change.integration.test.ts`, 'refuses %s'],
     [
+      `${src}/http/body.test.ts`,
+      'that are long are refused while too many of them are on their way; short ones are not',
+    ],
+    [
       `${src}/node/broken-peers.integration.test.ts`,
       'that sends garbage into a stream loses the stream, and nobody else does',
     ],
@@ -285,6 +289,10 @@ const TESTS: Readonly<Record<string, readonly (readonly [file: string, title: st
       'a publisher that floods is held at its rate, and others are not',
     ],
     [`${server}/attacks.integration.test.ts`, 'all of this took little memory'],
+    [
+      'packages/server/src/api/body.test.ts',
+      'JSON may have 20,000 values, in one event or in several, and more where batches are larger',
+    ],
     [
       'packages/server/src/mercure/subscriptions/api.test.ts',
       'a list %s is made in several turns: whoever waits has one in between',

@@ -24,9 +24,10 @@ export function answerTo(question, length) {
  * The answer as a language model of the AI SDK, word by word.
  *
  * @param {5 | 6} version of the SDK
- * @param {{ question: string, length: number, pause: number, onAbort: () => void }} options
+ * @param {{ question: string, length: number, pause: number, onAbort: () => void, released?: Promise<void> }} options
+ *   `released`: the last word waits for it.
  */
-export function model(version, { question, length, pause, onAbort }) {
+export function model(version, { question, length, pause, onAbort, released }) {
   const isV5 = version === 5;
   const usage = isV5
     ? { inputTokens: 1, outputTokens: length, totalTokens: length + 1 }
@@ -41,7 +42,9 @@ export function model(version, { question, length, pause, onAbort }) {
       async function* parts() {
         yield { type: 'stream-start', warnings: [] };
         yield { type: 'text-start', id: '1' };
-        for (const delta of answerTo(question, length).split(/(?<=[ \n])/)) {
+        const pieces = answerTo(question, length).split(/(?<=[ \n])/);
+        for (const [i, delta] of pieces.entries()) {
+          if (i === pieces.length - 1) await released;
           if (abortSignal?.aborted) throw new DOMException('Aborted', 'AbortError');
           yield { type: 'text-delta', id: '1', delta };
           await new Promise((resolve) => setTimeout(resolve, pause));

@@ -8,6 +8,7 @@ import { createHub } from 'tidings';
 import { createRuns, uiMessages } from 'tidings/ai';
 import { lmdbLog } from 'tidings/lmdb';
 import { model } from './model.mjs';
+import { mountPorts } from './ports.mjs';
 
 const [port = '0', folder = ''] = process.argv.slice(2);
 const hub = createHub({ log: lmdbLog({ path: join(folder, 'log') }) });
@@ -44,12 +45,13 @@ app.get('/', (_req, res) => {
     '<!doctype html><meta charset="utf-8"><title>Chat</title><link rel="icon" href="data:,"><div id="root"></div>',
   );
 });
-app.get('/chat/:version/:chat', (_req, res) => {
+app.get('/chat/:page/:chat', (_req, res) => {
   res.send(
     '<!doctype html><meta charset="utf-8"><title>Chat</title><link rel="icon" href="data:,"><div id="root"></div>' +
-      `<script type="module" src="/app/${_req.params.version}.js"></script>`,
+      `<script type="module" src="/app/${_req.params.page}.js"></script>`,
   );
 });
+mountPorts(app, hub, statsOf);
 app.get('/api/chat/:chat/messages', (req, res) => res.json(chats[req.params.chat] ?? []));
 app.post('/api/chat', express.json({ limit: '10mb' }), async (req, res) => {
   const { id: chat, messages, version, length, pause, trigger, messageId } = req.body;

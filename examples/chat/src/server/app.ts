@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import { type Hub, TidingsError } from 'tidings';
@@ -26,6 +27,9 @@ const post = z.object({
   model: z.string(),
 });
 const QUESTION_LENGTH = 10_000;
+/** How often to ask again whether the answer before is stored, and milliseconds between. */
+const TRIES = 40;
+const REST = 50;
 
 export interface Parts {
   readonly hub: Hub;
@@ -68,12 +72,23 @@ export function createApp({ hub, runs, chats, answers, announce }: Parts): Expre
     res.set('cache-control', 'no-store').json(chats.page(req.params.chat));
   });
 
+  async function hasEnded(chat: string): Promise<boolean> {
+    const run = await runs.find(chat, chats.get(chat)?.run);
+    return run?.status !== 'running';
+  }
+
   app.post('/api/chat', express.json({ limit: '4mb' }), async (req, res) => {
     const { id: chat, run: id, messages, model } = post.parse(req.body);
     const question = questionOf(messages.findLast(({ role }) => role === 'user'));
     if (!answers.models.includes(model)) throw new Problem(400, `There is no model "${model}".`);
     const subject = personOf(req);
-    const asked = await chats.ask({ chat, person: subject, run: id, question, now: Date.now() });
+    const ask = () => chats.ask({ chat, person: subject, run: id, question, now: Date.now() });
+    let asked = await ask();
+    // Readers learn of an answer's end a moment before it is stored.
+    for (let tries = 0; asked === undefined && tries < TRIES && (await hasEnded(chat)); tries += 1) {
+      await sleep(REST);
+      asked = await ask();
+    }
     if (asked === undefined) throw new Problem(409, 'This chat is being answered already.');
     announce(asked.chat);
     const run = await runs

@@ -11,15 +11,18 @@ import type { StoredRecord } from './record.ts';
  */
 export async function handOver(
   gateway: RunsGateway,
-  { name, record }: StoredRecord,
+  { name, record: known }: StoredRecord,
   onEnd: RunsOptions['onEnd'],
   isThere: () => boolean,
 ): Promise<void> {
   const chunks: unknown[] = [];
+  let record = known;
   for await (const item of readRun(gateway, name, { isThere })) {
     if (item.kind === 'gone') return;
     if (item.kind === 'chunks') chunks.push(...item.batch.chunks);
+    // It is lost, if chunks are.
+    else record = item.record;
   }
-  const { owner: _owner, handingOver: _handingOver, handedOver: _handedOver, ...facts } = record;
+  const { owner: _o, length: _l, handingOver: _handingOver, handedOver: _handedOver, ...facts } = record;
   await onEnd?.({ ...facts, chunks, text: chunks.map(textOf).join('') });
 }

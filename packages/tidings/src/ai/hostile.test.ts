@@ -184,6 +184,25 @@ describe('onEnd', () => {
     await runs.close({ within: 10 });
   });
 
+  test('is called once for a run that is stopped while it works', async () => {
+    let finish = (): void => {};
+    const onEnd = vi.fn(() => new Promise<void>((resolve) => (finish = resolve)));
+    const { runs } = start({ onEnd });
+    const source = handSource();
+    const run = await runs.start({ chat: 'c', id: '1' }, () => source);
+    source.push('whole');
+    source.finish();
+    await until(() => expect(onEnd).toHaveBeenCalledTimes(1));
+    const [stop, follow] = [runs.stop({ chat: () => 'c' }), runs.follow(rawChunks, { chat: () => 'c' })];
+    const request = (query = ''): Request => new Request(`http://x/${query}`, { method: 'POST' });
+    for (const query of ['', '?run=1', '?asked=1']) expect((await stop(request(query))).status).toBe(204);
+    expect(await (await follow(request())).text()).toContain('"status":"done"');
+    finish();
+    await until(async () => expect((await follow(request())).status).toBe(204));
+    expect((await run.ended()).status).toBe('done');
+    expect(onEnd.mock.calls).toMatchObject([[{ status: 'done', text: 'whole' }]]);
+  });
+
   test('gets what was written when its run is stopped', async () => {
     const onEnd = vi.fn();
     const { runs } = start({ onEnd, mergeWindow: 0 });

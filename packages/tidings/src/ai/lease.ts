@@ -48,6 +48,11 @@ export class Lease {
     return { events: [this.#event], done: () => void (this.#renewedAt = Math.max(this.#renewedAt, now)) };
   }
 
+  /** The log has lost what was said last. */
+  forget(): void {
+    this.#renewedAt = -Infinity;
+  }
+
   async end(): Promise<void> {
     countUsers(this.#gateway.log, -1);
     if (this.#renewedAt === -Infinity) return;

@@ -62,7 +62,7 @@ export function chatTopicOf(chat: string): string {
 }
 
 /** @throws {TidingsError} `run/invalid-name`. */
-export function encodeName(what: 'chat' | 'id' | 'stream', text: unknown): string {
+export function encodeName(what: 'chat' | 'id' | 'stream' | 'scope', text: unknown): string {
   if (typeof text === 'string' && text !== '' && text.length <= MAX_KEY_LENGTH && text.isWellFormed())
     return encodeURIComponent(text);
   const message = `Expected \`${what}\` to be a string of 1 to ${MAX_KEY_LENGTH} characters without lone surrogates.`;

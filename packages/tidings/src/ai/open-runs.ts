@@ -13,6 +13,8 @@ export interface OpenRunsEvents {
   onWatched(key: string): void;
   /** The process that produced this run, or handed its answer over, is gone. */
   onOrphan(stored: StoredRecord): void;
+  /** Whether this process produces the run, or is beginning to. */
+  isProduced(key: string): boolean;
   onError(error: unknown): void;
 }
 
@@ -168,9 +170,11 @@ export class OpenRuns {
   get orphans(): readonly StoredRecord[] {
     if (!this.#isCaughtUp) return [];
     const isAlone = this.#isAlone();
-    return [...this.#open.values()].filter(({ record }) => {
+    return [...this.#open.values()].filter(({ name, record }) => {
       const owner = responsibleFor(record);
-      return owner !== this.#self && (isAlone || !this.#owners.has(owner));
+      // Its end was lost, with the end of the log.
+      if (owner === this.#self) return record.status === 'running' && !this.#events.isProduced(name.key);
+      return isAlone || !this.#owners.has(owner);
     });
   }
 

@@ -4,7 +4,7 @@ import { mergeDeltas } from './merge.ts';
 import type { RunRecord } from './record.ts';
 
 /** The argument of `onEnd`: the run and its whole answer. */
-export interface RunResult extends Omit<RunRecord, 'owner' | 'handingOver' | 'handedOver'> {
+export interface RunResult extends Omit<RunRecord, 'owner' | 'length' | 'handingOver' | 'handedOver'> {
   /** All chunks, adjacent deltas merged. */
   readonly chunks: readonly unknown[];
   /** The text of the answer. */

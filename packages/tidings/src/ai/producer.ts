@@ -44,6 +44,7 @@ export class Producer {
   #pendingLength = 0;
   /** How many chunks have been published or are being published. */
   #position = 0;
+  #published = 0;
   #length = 0;
   /** How many chunks have been read. */
   #taken = 0;
@@ -82,9 +83,14 @@ export class Producer {
       .catch((error: unknown) => this.#fail(error));
   }
 
+  /** How many chunks the log has. */
+  get position(): number {
+    return this.#published;
+  }
+
   /** The log has the run's record: chunks may follow. */
   recorded(): void {
-    this.#published();
+    this.#onPublished();
   }
 
   /** There is no such run, or it is another producer's: nothing of this one is published. */
@@ -184,7 +190,7 @@ export class Producer {
 
   /** @throws {TidingsError} `run/too-large`, `event/invalid-data`. */
   #toEvent(from: number, chunks: readonly unknown[]): NewEvent {
-    const { keep, maxDuration, lease, maxLength } = this.#options;
+    const { maxLength } = this.#options;
     const data = encodeData({ from, chunks }, false);
     this.#length += data.length;
     if (this.#length > maxLength) {
@@ -199,8 +205,7 @@ export class Producer {
       key: String(from),
       tombstone: false,
       private: true,
-      // Longer than the run's record, by which everybody judges whether the answer is still there.
-      ttl: keep + maxDuration + lease,
+      ttl: ttlOfChunks(this.#options),
     };
   }
 
@@ -220,16 +225,15 @@ export class Producer {
     this.#finishIfEnding();
   };
 
-  readonly #onPublished = (): void => this.#published();
-
-  #published(): void {
+  readonly #onPublished = (): void => {
     this.#isPublishing = false;
+    this.#published = this.#position;
     if (this.#ending !== undefined) return this.#flush();
     if (this.#pending.length > 0) this.#schedule();
     if (!this.#isPaused || this.#isFull) return;
     this.#isPaused = false;
     this.#pull();
-  }
+  };
 
   #finishIfEnding(): void {
     if (this.#ending === undefined || this.#isOver) return;
@@ -253,6 +257,11 @@ export class Producer {
     // A source that doesn't listen to the signal may never answer; its errors have no reader any more.
     leave().catch(() => {});
   }
+}
+
+/** Longer than the run's record, by which everybody judges whether the answer is still there. */
+export function ttlOfChunks({ keep, maxDuration, lease }: ResolvedRunsOptions): number {
+  return keep + maxDuration + lease;
 }
 
 function reasonOf({ status, error }: Ending): DOMException {

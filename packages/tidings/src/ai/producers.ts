@@ -1,16 +1,18 @@
 import type { Hub } from '../hub/hub.ts';
 import type { RunsGateway } from '../hub/runs-gateway.ts';
+import type { LogEntry } from '../log/entry.ts';
 import type { EventInput } from '../protocol/event.ts';
 import { type RunName, STOPS, WATCHES, chatKeyOf, chatTopicOf } from './names.ts';
 import { LOST } from './frames.ts';
 import { Lease } from './lease.ts';
+import { lostOfRuns } from './lost-end.ts';
 import { OpenRuns, responsibleFor } from './open-runs.ts';
 import type { ResolvedRunsOptions } from './options.ts';
-import { type Ending, type Produce, Producer } from './producer.ts';
+import { type Ending, type Produce, Producer, ttlOfChunks } from './producer.ts';
 import { handOver } from './hand-over.ts';
 import { type RunRecord, type StoredRecord, currentOf } from './record.ts';
 import { Records, isConflict, tooMany } from './records.ts';
-import { Viewers } from './viewers.ts';
+import { type Viewer, Viewers } from './viewers.ts';
 
 /** A run that waits for its record. */
 interface BeginningRun {
@@ -22,7 +24,9 @@ interface BeginningRun {
 
 /** A run that this process produces. */
 interface OwnRun extends BeginningRun {
-  readonly stored: StoredRecord;
+  stored: StoredRecord;
+  /** Settles once the log has again what it lost of the run. */
+  restored: Promise<unknown>;
   /** The clock's monotonic time when somebody last watched it. */
   watchedAt: number;
 }
@@ -49,11 +53,14 @@ export class Producers {
   readonly #beginning = new Map<string, BeginningRun>();
   /** Answers that are being given to `onEnd`. */
   readonly #handingOver = new Set<string>();
+  /** Those of them that `onEnd` has taken, which the log has yet to know. */
+  readonly #taken = new Set<string>();
   /** When this process last said that it watches a run of another one. */
   readonly #saidWatched = new Map<string, number>();
   readonly #sweepEvery: number;
   #cancelSweep: (() => void) | undefined;
   readonly #retries = new Set<() => void>();
+  readonly #stopRestoring: () => void;
   #isClosed = false;
   #onIdle: (() => void) | undefined;
 
@@ -78,8 +85,10 @@ export class Producers {
       onStop: (key: string, seq: number) => this.#onStop(key, seq),
       onWatched: (key: string) => this.#watched(key),
       onOrphan: (stored: StoredRecord) => this.#takeIn(stored),
+      isProduced: (key: string) => this.#own.has(key) || this.#beginning.has(key),
       onError: options.onError,
     };
+    this.#stopRestoring = gateway.log.tail.onRewind((_end, lost) => this.#restore(lost));
     this.open = new OpenRuns(
       hub,
       () => gateway.closing,
@@ -88,6 +97,11 @@ export class Producers {
       events,
       (task, delay) => clock.setTimer(task, delay, true),
     );
+  }
+
+  /** Whether there is such a run. A log that lost its record is about to get it again from the process that produces it. */
+  isThere(key: string): boolean {
+    return this.open.has(key) || this.#own.has(key);
   }
 
   /** How many runs of the subject are running, here and elsewhere. */
@@ -125,7 +139,8 @@ export class Producers {
       this.#checkIdle();
       return begun;
     }
-    this.#own.set(key, { ...beginning, stored, watchedAt: clock.monotonic() });
+    const [watchedAt, restored] = [clock.monotonic(), Promise.resolve()];
+    this.#own.set(key, { ...beginning, stored, watchedAt, restored });
     // A stop by another process that this one read just before the record.
     if (this.open.isToStop(key)) producer.end({ status: 'stopped' });
     if (!isEarly) producer.start(produce);
@@ -218,10 +233,13 @@ export class Producers {
   }
 
   /** Somebody watches the run in this process. @returns what to call when that is over. */
-  watch(stored: StoredRecord, beat: () => void): { readonly wrote: () => void; readonly over: () => void } {
+  watch(
+    stored: StoredRecord,
+    { beat, end }: Pick<Viewer, 'beat' | 'end'>,
+  ): { readonly wrote: () => void; readonly over: () => void } {
     const { clock } = this.#options;
     const { key } = stored.name;
-    const viewer = { beat, wroteAt: clock.monotonic() };
+    const viewer = { beat, end, wroteAt: clock.monotonic() };
     const leave = this.viewers.add(key, viewer);
     this.#watched(key);
     if (stored.record.status === 'running') this.#sayWatched(key);
@@ -251,6 +269,7 @@ export class Producers {
     giveUp();
     this.#isClosed = true;
     this.open.close();
+    this.#stopRestoring();
     this.#cancelSweep?.();
     for (const stop of this.#retries) stop();
     for (const [key, { producer }] of this.#own) {
@@ -268,16 +287,17 @@ export class Producers {
   }
 
   /** Writes down how a run ended; tried again until the log takes it. */
-  #settle(key: string, ending: Ending): void {
+  #settle(key: string, ending: Ending, endedAt: number = this.#options.clock.now()): void {
     const run = this.#own.get(key);
     if (run === undefined) return;
-    const { clock, onEnd, onError } = this.#options;
-    const endedAt = clock.now();
+    const { clock, keep, lease, onEnd, onError } = this.#options;
+    const end = { ...ending, endedAt, length: run.producer.position };
     const change = (present: RunRecord): RunRecord | undefined =>
       present.status === 'running' && present.owner === this.lease.owner
-        ? { ...present, ...ending, endedAt, ...(onEnd !== undefined && { handedOver: false }) }
+        ? { ...present, ...end, ...(onEnd !== undefined && { handedOver: false }) }
         : undefined;
-    this.records.change(run.stored, change).then(
+    const settling = run.restored.then(() => this.records.change(run.stored, change));
+    settling.then(
       (stored) => {
         this.#own.delete(key);
         if (stored?.record.handedOver === false) this.#handOver(stored);
@@ -285,10 +305,39 @@ export class Producers {
       },
       (error: unknown) => {
         onError(error);
-        if (clock.now() - endedAt < this.#options.keep) this.#later(RETRY, () => this.#settle(key, ending));
+        const passed = clock.now() - endedAt;
+        // The log may be gone for good. The viewers here need not wait for it.
+        if (passed >= lease) this.viewers.end(key, { ...run.stored.record, ...end });
+        if (passed < keep) this.#later(RETRY, () => this.#settle(key, ending, endedAt));
         else this.#own.delete(key);
       },
     );
+  }
+
+  /**
+   * The log has lost its end, and goes on without it. It gets again what it lost of this process's runs, as it was: viewers
+   * know chunks by their position.
+   */
+  #restore(entries: readonly LogEntry[]): void {
+    const { onError } = this.#options;
+    const lost = lostOfRuns(entries, ttlOfChunks(this.#options));
+    if (lost.owners.has(this.lease.owner)) this.lease.forget();
+    for (const [key, run] of this.#own) {
+      const chunks = lost.chunks.get(run.stored.name.topic) ?? [];
+      const appended = chunks.map((event) => Promise.resolve().then(() => this.#gateway.append(event)));
+      if (chunks.length > 0) run.restored = Promise.all([run.restored, ...appended]).catch(onError);
+      if (lost.records.has(key)) this.#restoreRecord(run);
+    }
+  }
+
+  #restoreRecord(run: OwnRun): void {
+    const isRunning = (present: RunRecord): RunRecord | undefined =>
+      present.status === 'running' ? present : undefined;
+    this.lease
+      .renew()
+      .then(() => this.records.change(run.stored, isRunning))
+      .then((stored) => void (run.stored = stored ?? run.stored))
+      .catch(this.#options.onError);
   }
 
   /** The run was ended by another process, which took this one for dead. */
@@ -314,7 +363,8 @@ export class Producers {
       .renew()
       .then(() =>
         this.records.change(orphan, (present) => {
-          if (present.owner !== owner || present.handingOver !== handingOver) return undefined;
+          if (present.owner !== owner || present.handingOver !== handingOver || this.#own.has(key))
+            return undefined;
           const taken = onEnd === undefined ? {} : { handingOver: this.lease.owner, handedOver: false };
           if (present.status === 'running')
             return { ...present, status: 'lost', error: LOST, endedAt: clock.now(), ...taken };
@@ -355,12 +405,16 @@ export class Producers {
       each.startedAt === record.startedAt &&
       responsibleFor(each) === this.lease.owner;
     if (present === undefined || !isOurs(present.record)) return;
-    await handOver(this.#gateway, present, this.#options.onEnd, () => this.open.has(name.key));
+    // The app has it, if only the log failed to take that down.
+    if (!this.#taken.has(name.key))
+      await handOver(this.#gateway, present, this.#options.onEnd, () => this.isThere(name.key));
+    this.#taken.add(name.key);
     await this.records.change(present, (each) => (isOurs(each) ? { ...each, handedOver: true } : undefined));
   }
 
   #handedOver(key: string): void {
     this.#handingOver.delete(key);
+    this.#taken.delete(key);
     this.#checkIdle();
   }
 

@@ -2,6 +2,7 @@ import type { Item, ItemEvent } from '../hub/delivery/items.ts';
 import type { RunsGateway } from '../hub/runs-gateway.ts';
 import type { Listening } from '../hub/subscribe.ts';
 import { createError } from '../protocol/errors.ts';
+import { LOST } from './frames.ts';
 import type { RunName } from './names.ts';
 import { type Batch, CHUNKS_TYPE, RECORD_TYPE, type RunRecord } from './record.ts';
 import { closing } from './records.ts';
@@ -43,6 +44,8 @@ export class RunReader {
   #next: number;
   /** Whether the record has come since the reading last began. */
   #hasRecord = false;
+  /** Batches that came before others which belong in front of them: a log that lost its end gets those again. */
+  #early: Batch[] = [];
   #listening: Listening | undefined;
   #isOver = false;
 
@@ -73,6 +76,7 @@ export class RunReader {
 
   #open(): void {
     this.#hasRecord = false;
+    this.#early = [];
     this.#listening = this.#gateway.listen(this.#topic, {
       take: (items) => this.#takeAll(items),
       over: (how) => this.#cut(how),
@@ -131,13 +135,35 @@ export class RunReader {
       if (item.tombstone) return this.#finish({ kind: 'gone' });
       this.#hasRecord = true;
       const record = item.json<RunRecord>();
-      return record.status === 'running' || this.#finish({ kind: 'end', record });
+      return record.status === 'running' || this.#finish({ kind: 'end', record: this.#judge(record) });
     }
     if (item.type !== CHUNKS_TYPE || item.tombstone || this.#next === Infinity) return true;
-    const batch = cutTo(batchOf(item, items, index), this.#next);
+    return this.#takeBatch(batchOf(item, items, index));
+  }
+
+  #takeBatch(given: Batch): boolean {
+    if (given.from > this.#next) {
+      this.#early.push(given);
+      return true;
+    }
+    const batch = cutTo(given, this.#next);
     if (batch === undefined) return true;
     this.#next = batch.from + batch.chunks.length;
-    return this.#sink.take({ kind: 'chunks', batch });
+    let takesMore = this.#sink.take({ kind: 'chunks', batch });
+    for (let i = 0; i < this.#early.length; i += 1) {
+      const next = this.#early[i];
+      if (next === undefined || next.from > this.#next) continue;
+      this.#early.splice(i, 1);
+      takesMore = this.#takeBatch(next);
+      break;
+    }
+    return takesMore;
+  }
+
+  /** The record, or that of a lost run if the log has lost chunks which belong to it. */
+  #judge(record: RunRecord): RunRecord {
+    const isWhole = this.#early.length === 0 && this.#next >= (record.length ?? 0);
+    return isWhole ? record : { ...record, status: 'lost', error: LOST };
   }
 
   #finish(item: RunItem): boolean {

@@ -32,6 +32,8 @@ export interface RunRecord {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly endedAt?: number;
+  /** How many chunks it has, once it has ended; unknown if it is lost. */
+  readonly length?: number;
   readonly error?: RunError;
   /** The process that is giving the answer to `onEnd`, and whether it has. */
   readonly handingOver?: string;

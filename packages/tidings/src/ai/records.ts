@@ -58,7 +58,7 @@ export class Records {
       const record = change(stored.record);
       if (record === undefined) return undefined;
       try {
-        return await this.#publish(record, { ifSeq: stored.seq });
+        return await this.#publish(record, stored.seq > 0 ? { ifSeq: stored.seq } : { ifAbsent: true });
       } catch (error) {
         if (attempt === ATTEMPTS || !(isConflict(error) || isPassing(error))) throw error;
         stored = await this.#present(stored, error);

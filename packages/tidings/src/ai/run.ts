@@ -59,7 +59,7 @@ export function createRun(context: RunContext, stored: StoredRecord, isNew: bool
   const { name, record } = stored;
   const { chat, id, messageId, subject, startedAt, status } = record;
 
-  const isThere = (): boolean => producers.open.has(name.key);
+  const isThere = (): boolean => producers.isThere(name.key);
 
   async function ended(): Promise<RunEnd> {
     for await (const item of readRun(gateway, name, { after: Infinity, isThere })) {
@@ -117,7 +117,7 @@ function viewOf(
   return (sink) => {
     const { name, record } = stored;
     const toText = createFrames(record, view, after);
-    const isThere = (): boolean => producers.open.has(name.key);
+    const isThere = (): boolean => producers.isThere(name.key);
     const reader = new RunReader(
       gateway,
       name,
@@ -137,7 +137,14 @@ function viewOf(
         },
       },
     );
-    const watching = producers.watch(stored, () => void sink.write(view.heartbeat));
+    const watching = producers.watch(stored, {
+      beat: () => void sink.write(view.heartbeat),
+      end(ended) {
+        reader.close();
+        watching.over();
+        sink.end(toText({ kind: 'end', record: ended }));
+      },
+    });
     return {
       drained: () => reader.more(),
       close() {

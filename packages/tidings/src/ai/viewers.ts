@@ -1,7 +1,11 @@
+import type { RunRecord } from './record.ts';
+
 /** A response that shows a run. */
 export interface Viewer {
   /** Called when it was quiet for a heartbeat. */
   beat(): void;
+  /** Called when the run has ended here, although the log doesn't take that down. */
+  end(record: RunRecord): void;
   /** The clock's monotonic time of the last write. */
   wroteAt: number;
 }
@@ -31,6 +35,10 @@ export class Viewers {
 
   get size(): number {
     return this.#runs.size;
+  }
+
+  end(key: string, record: RunRecord): void {
+    for (const viewer of [...(this.#runs.get(key) ?? [])]) viewer.end(record);
   }
 
   /** Sends a heartbeat to those that were written nothing since `before`. */

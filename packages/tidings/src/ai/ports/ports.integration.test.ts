@@ -245,6 +245,57 @@ describe('the store for assistant-ui', () => {
   });
 });
 
+describe('in a scope of their own', () => {
+  test('streams can’t be read, ended or deleted by whoever knows their name', async () => {
+    const hub = startHub();
+    const [ann, bob, nobody] = [
+      assistantUiStore(hub, { scope: 'ann' }),
+      assistantUiStore(hub, { scope: 'bob' }),
+      assistantUiStore(hub),
+    ];
+    await ann.acquire('s');
+    await ann.append('s', bytes('for Ann'));
+    for (const other of [bob, nobody]) {
+      for (const name of ['s', 'ann/s', '/ann/s', '../ann/s', 'ann%2Fs'])
+        expect(await other.status(name), name).toBe('missing');
+      expect(await other.finalize('s', 'done')).toBe(false);
+      await other.delete('s');
+      await expect(other.append('s', bytes('from Bob'))).rejects.toMatchObject({ code: 'event/conflict' });
+    }
+    // The same name is another stream, whose producer is another one.
+    expect(await bob.acquire('s')).toBe('producer');
+    await bob.append('s', bytes('for Bob'));
+    await bob.finalize('s', 'done');
+    await ann.finalize('s', 'done');
+    const textFrom = async (store: ResumableStreamStore): Promise<string> =>
+      textOf(await createResumableStreamContext({ store }).resume('s'));
+    expect([await textFrom(ann), await textFrom(bob)]).toEqual(['for Ann', 'for Bob']);
+  });
+
+  test('runs of TanStack AI can’t be joined by a request of somebody else', async () => {
+    const hub = startHub();
+    const request = new Request('http://x/', { headers: { 'x-run-id': 'r' } });
+    const of = (scope: string): StreamDurability => tanstackDurability(hub, { scope })(request);
+    const [chunk] = events([]) as [StreamChunk];
+    const own = of('ann');
+    const [offset = ''] = await own.append([chunk]);
+    expect(await of('bob').snapshot()).toEqual([]);
+    for (const from of ['-1', offset]) {
+      const reading = async (): Promise<void> => {
+        for await (const each of of('bob').read(from, never())) void each;
+      };
+      await expect(reading()).rejects.toMatchObject({ code: 'run/lost' });
+    }
+    expect(await of('ann').snapshot()).toHaveLength(1);
+    await own.close();
+  });
+
+  test.each([undefined, '', 7, '\ud800'])('the scope %j is refused', (scope) => {
+    for (const open of [assistantUiStore, tanstackDurability])
+      expect(() => open(startHub(), { scope } as never)).toThrow(/`scope`/);
+  });
+});
+
 /** An answer as TanStack AI's events. */
 function events(words: readonly string[]): StreamChunk[] {
   const common = { timestamp: 0, model: 'tide' };

@@ -4,7 +4,14 @@ import type { Hub } from '../../hub/hub.ts';
 import { type RunsGateway, runsGatewayOf } from '../../hub/runs-gateway.ts';
 import { RUNS_PREFIX } from '../../protocol/matcher.ts';
 import { createError } from '../../protocol/errors.ts';
-import { type Checks, aNumber, anObjectWith, assertOptions } from '../../protocol/options.ts';
+import {
+  type Checks,
+  aNumber,
+  aString,
+  anObjectWith,
+  assertOptions,
+  invalidOption,
+} from '../../protocol/options.ts';
 import { TidingsError } from '../../protocol/tidings-error.ts';
 import { encodeName } from '../names.ts';
 import { closing } from '../records.ts';
@@ -15,12 +22,18 @@ export interface PortOptions {
   readonly keep?: number;
   /** How long after its process died a stream counts as lost. Default 10,000. */
   readonly lease?: number;
+  /**
+   * Whose streams these are, such as a user's or a chat's id. The name of a stream is known to its client, and may be guessed
+   * by others: in another scope it names another stream. Default: all share one scope.
+   */
+  readonly scope?: string;
   readonly clock?: Clock;
 }
 
 export const PORT_OPTIONS: Checks<PortOptions> = {
   keep: aNumber({ min: 1, finite: true }),
   lease: aNumber({ min: 100, finite: true }),
+  scope: aString,
   clock: anObjectWith('a clock', 'now', 'monotonic', 'setTimer', 'defer'),
 };
 
@@ -81,6 +94,8 @@ export class StoredStreams {
   readonly #gateway: RunsGateway;
   readonly #lease: number;
   readonly #clock: Clock;
+  /** What the topics of all streams of the scope begin with. */
+  readonly #prefix: string;
   readonly keep: number;
 
   constructor(hub: Hub, options: PortOptions) {
@@ -90,11 +105,20 @@ export class StoredStreams {
     this.#lease = options.lease ?? 10_000;
     this.#clock = options.clock ?? systemClock;
     this.keep = options.keep ?? 600_000;
+    const { scope } = options;
+    // As in `{ scope: request.user?.id }`: everybody without a name would share the streams of all.
+    if (scope === undefined && 'scope' in options)
+      throw invalidOption('scope', 'Expected `scope` to be a non-empty string, got undefined.');
+    this.#prefix = `${RUNS_PREFIX}stream/${scope === undefined ? '' : `${encodeName('scope', scope)}/`}`;
+  }
+
+  #topicOf(name: string): string {
+    return `${this.#prefix}${encodeName('stream', name)}`;
   }
 
   /** @returns undefined if there is such a stream, ended or not. */
   async begin(name: string, { keep }: Terms = this): Promise<Writer | undefined> {
-    const topic = topicOf(name);
+    const topic = this.#topicOf(name);
     const token = crypto.randomUUID();
     const clock = this.#clock;
     const record: StreamRecord = { status: 'streaming', token };
@@ -243,7 +267,7 @@ export class StoredStreams {
   async remove(name: string): Promise<void> {
     const { record, keys } = await this.#look(name);
     // The record first: readers leave with it.
-    await this.#delete(topicOf(name), [...(record === undefined ? [] : [RECORD_KEY]), ...keys]);
+    await this.#delete(this.#topicOf(name), [...(record === undefined ? [] : [RECORD_KEY]), ...keys]);
   }
 
   /** Removes what is left of an ended stream: readers can't tell any more that it was there. */
@@ -251,7 +275,7 @@ export class StoredStreams {
     const clear = async (): Promise<void> => {
       const { keys } = await this.#look(name);
       await this.#delete(
-        topicOf(name),
+        this.#topicOf(name),
         keys.filter((key) => key.startsWith(`${token}/`)),
       );
     };
@@ -302,7 +326,7 @@ export class StoredStreams {
     let isThere = false;
     let cancel = (): void => {};
     try {
-      for await (const item of this.#hub.subscribe(topicOf(name), { signal: controller.signal })) {
+      for await (const item of this.#hub.subscribe(this.#topicOf(name), { signal: controller.signal })) {
         if (item.kind === 'gap') yield GAP;
         else if (item.kind === 'state' || item.kind === 'event') {
           isThere ||= item.key === RECORD_KEY;
@@ -350,10 +374,6 @@ function* rest(stored: StoredChunks, next: number): Generator<StoredChunks, numb
   const missing = Math.max(0, next - from);
   yield { token, from: from + missing, chunks: chunks.slice(missing) };
   return end;
-}
-
-function topicOf(name: string): string {
-  return `${RUNS_PREFIX}stream/${encodeName('stream', name)}`;
 }
 
 function isUnavailable(error: unknown): boolean {

@@ -54,7 +54,7 @@ interface NodeRedisCluster {
 interface NodeRedisSentinel {
   sendCommand(isReadonly: boolean, command: string[]): Promise<unknown>;
   getSentinelNode(): unknown;
-  duplicate(options?: typeof ONE_CONNECTION): NodeRedisSentinel;
+  duplicate(options?: typeof ONE_CONNECTION & { readonly maxCommandRediscovers?: number }): NodeRedisSentinel;
   connect(): Promise<unknown>;
   destroy?(): unknown;
   disconnect?(): unknown;
@@ -66,6 +66,8 @@ interface NodeRedisSentinel {
  * a connection of its pool for each command that is sent while another one gets one.
  */
 const ONE_CONNECTION = { masterPoolSize: 1, reserveClient: true } as const;
+/** Sent again on a new connection, WAIT would wait for nothing: that connection has written nothing (Redis ≥ 7.2). */
+const SENT_ONCE = { ...ONE_CONNECTION, maxCommandRediscovers: 0 } as const;
 
 type AnyNodeRedis = NodeRedis | NodeRedisCluster | NodeRedisSentinel;
 
@@ -131,7 +133,10 @@ function ofNodeRedis(client: AnyNodeRedis, options: ClientOptions, owned: boolea
     isCluster: 'slots' in client,
     send,
     duplicate: async () => {
-      const other = 'getSentinelNode' in client ? client.duplicate(ONE_CONNECTION) : client.duplicate();
+      const other =
+        'getSentinelNode' in client
+          ? client.duplicate(options.mayResend ? ONE_CONNECTION : SENT_ONCE)
+          : client.duplicate();
       other.on('error', ignore);
       return connected(other, options);
     },

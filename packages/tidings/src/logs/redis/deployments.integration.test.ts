@@ -264,6 +264,14 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
       replica.resume();
       await appending;
       expect(outcome).toBe('confirmed');
+
+      // Sent again on a new connection, WAIT would wait for nothing.
+      replica.pause();
+      const length = (await server.xlen('{tidings}:log')) + 1;
+      expect(await appendMeanwhile(log, server, length, () => void killWaiting(server))).toBe(
+        'log/unavailable',
+      );
+      replica.resume();
     }
   });
 
@@ -335,6 +343,12 @@ async function appendMeanwhile(
 
 async function isWaiting(server: Ioredis): Promise<boolean> {
   return /flags=\S*b.*cmd=wait/.test(String(await server.call('CLIENT', 'LIST')));
+}
+
+async function killWaiting(server: Ioredis): Promise<void> {
+  const [, id = ''] =
+    /^id=(\d+) .*flags=\S*b.*cmd=wait/m.exec(String(await server.call('CLIENT', 'LIST'))) ?? [];
+  await server.call('CLIENT', 'KILL', 'ID', id);
 }
 
 /** On a machine that is busy, opening may take longer than the test's own `timeout`. */

@@ -9,7 +9,7 @@ const RETRY = 200;
 /** Milliseconds after which the connection is replaced: a new one leads to the server that is now the master. */
 const RENEW_EVERY = 15_000;
 
-/** What an append has told. */
+/** The news that an append brings. */
 export interface WakeUp {
   readonly head: number;
   readonly epoch: string;
