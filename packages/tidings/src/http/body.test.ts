@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createGate } from '../../test/http/deadline.ts';
 import { readJson } from './body.ts';
 
@@ -40,6 +40,19 @@ describe('Bodies', () => {
     rest.open();
     const taken = (await outcomes).filter(({ status }) => status === 'fulfilled');
     expect(taken).toHaveLength(32);
+    expect(await readJson([encode(`${text}"`)])).toHaveLength(200_000);
+  });
+
+  test('that are long and never end take no room once their time is over', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const never = createGate();
+    const text = `"${'x'.repeat(200_000)}`;
+    const outcomes = Promise.allSettled(Array.from({ length: 32 }, () => readJson(slow(text, never.passed))));
+    await expect(readJson([encode(`${text}"`)])).rejects.toMatchObject({ code: 'limit/rate' });
+    vi.advanceTimersByTime(10_000);
+    for (const outcome of await outcomes)
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'request/timeout' } });
     expect(await readJson([encode(`${text}"`)])).toHaveLength(200_000);
   });
 });

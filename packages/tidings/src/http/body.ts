@@ -16,15 +16,20 @@ export async function readJson(body: AsyncIterable<unknown> | Iterable<unknown>)
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(tooSlow()), TIMEOUT);
   });
+  const gathered = new GatheredBytes();
   try {
-    return parse(await Promise.race([readText(body), timeout]));
+    return parse(await Promise.race([readText(body, gathered), timeout]));
   } finally {
     clearTimeout(timer);
+    // Also if the rest of the body is still awaited: a peer may hold it back as long as it likes.
+    gathered.release();
   }
 }
 
-async function readText(body: AsyncIterable<unknown> | Iterable<unknown>): Promise<string> {
-  const gathered = new GatheredBytes();
+async function readText(
+  body: AsyncIterable<unknown> | Iterable<unknown>,
+  gathered: GatheredBytes,
+): Promise<string> {
   try {
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
       // Not by an error, which would look as if the body had broken off.
@@ -33,8 +38,6 @@ async function readText(body: AsyncIterable<unknown> | Iterable<unknown>): Promi
   } catch (cause) {
     // Most likely the peer has left; in any case the app didn't fail.
     throw createError('request/invalid-body', 'The body broke off.', { cause });
-  } finally {
-    gathered.release();
   }
   return gathered.text();
 }
@@ -51,10 +54,12 @@ class GatheredBytes {
   #bytes: Uint8Array = new Uint8Array(1024);
   #length = 0;
   #isLong = false;
+  #isOver = false;
   #refusal: TidingsError | undefined;
 
   /** @returns false if that is too much. */
   add(chunk: Uint8Array): boolean {
+    if (this.#isOver) return false;
     const length = this.#length + chunk.length;
     this.#refusal = this.#refuse(length);
     if (this.#refusal !== undefined) return false;
@@ -78,9 +83,12 @@ class GatheredBytes {
     return undefined;
   }
 
+  /** From now on nothing is added. */
   release(): void {
     if (this.#isLong) long -= 1;
     this.#isLong = false;
+    this.#isOver = true;
+    this.#bytes = new Uint8Array();
   }
 
   text(): string {

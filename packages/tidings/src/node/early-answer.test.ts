@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { turn } from '../../test/http/deadline.ts';
@@ -15,16 +15,17 @@ function refuse(text: string): { body: PassThrough & { complete: boolean }; step
   const steps: string[] = [];
   const socket = { destroySoon: () => void steps.push('closed') };
   const body = Object.assign(new PassThrough(), { complete: false, socket });
-  const res = {
+  const res = Object.assign(new EventEmitter(), {
     setHeader: (name: string, value: number) => void steps.push(`${name}: ${value}`),
     writeHead: (status: number) => void steps.push(`${status}`),
     flushHeaders: () => void steps.push('head'),
     write: (part: string) => void steps.push(part),
-    end(done: () => void) {
+    end(...given: unknown[]) {
+      expect(given).toEqual([]);
       steps.push('end');
-      done();
+      res.emit('finish');
     },
-  };
+  });
   answerBeforeBody(body as unknown as IncomingMessage, res as unknown as ServerResponse, 403, text);
   return { body, steps };
 }

@@ -25,11 +25,11 @@ export function answerBeforeBody(
   res.writeHead(status);
   if (text === '') res.flushHeaders();
   else res.write(text);
-  discardBody(req, () => {
-    res.end(() => {
-      if (!req.complete) req.socket.destroySoon();
-    });
+  res.once('finish', () => {
+    if (!req.complete) req.socket.destroySoon();
   });
+  // Without a callback: `express-session` and `compression` wrap `end`, and take the first argument for data.
+  discardBody(req, () => void res.end());
 }
 
 function discardBody(req: IncomingMessage, done: () => void): void {

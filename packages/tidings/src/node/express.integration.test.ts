@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { ask } from '../../test/http/client.ts';
 import { until } from '../../test/http/deadline.ts';
 import { expectProblem, startHub } from '../../test/http/hub.ts';
+import { RawClient } from '../../test/http/raw-client.ts';
 import { serve } from '../../test/http/server.ts';
 import { unauthorized } from '../index.ts';
 import { sse } from './express.ts';
@@ -142,4 +143,17 @@ test('The end of a stream does not store the session of a user who has signed ou
   expect(stream.frames.all.at(-1)?.type).toBe('tidings:goodbye');
   await until('no connections', () => hub.connections().length === 0);
   expect(stored()).toEqual([]);
+});
+
+test.each([
+  ['sessions', session({ secret: 's', resave: false, saveUninitialized: true })],
+  ['compression', compression({ threshold: 0 })],
+])('A request refused before its body has come is answered behind %s, too', async (_name, middleware) => {
+  const { port } = await serve(express().use(middleware).use(sse(startHub())));
+  const peer = await RawClient.connect(port);
+  const head = 'Host: x\r\nAccept-Encoding: gzip\r\nContent-Type: text/plain\r\nContent-Length: 1000';
+  peer.read().send(`POST / HTTP/1.1\r\n${head}\r\n\r\n${'x'.repeat(999)}`);
+  await until('refusal', () => peer.text.includes('HTTP/1.1 415'));
+  peer.send('x').get('/');
+  await until('next answer', () => peer.text.includes('topic/missing'));
 });

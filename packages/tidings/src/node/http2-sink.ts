@@ -54,9 +54,9 @@ export class Http2Sink implements Sink, Writer {
     if (stream.writableEnded) return false;
     const chunk = toBuffer(bytes);
     const written = writeToHandle(this.#handle, chunk, this);
-    // The app may have set it since: the session itself doesn't notice writes to a handle.
-    const session = stream.session as WithTimeout | undefined;
-    if (session?.timeout) session.setTimeout(session.timeout);
+    // The app may have set them since: neither notices writes to a handle.
+    restart(stream.session);
+    restart(stream);
     if (written === 'sent') return true;
     if (written === 'failed') {
       stream.destroy();
@@ -85,4 +85,8 @@ export class Http2Sink implements Sink, Writer {
   destroy(): void {
     this.#res.destroy();
   }
+}
+
+function restart(timed: WithTimeout | undefined): void {
+  if (timed?.timeout) timed.setTimeout(timed.timeout);
 }

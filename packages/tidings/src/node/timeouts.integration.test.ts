@@ -1,6 +1,6 @@
 import http from 'node:http';
 import http2 from 'node:http2';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ask, askHttp2 } from '../../test/http/client.ts';
 import type { Frame, Frames } from '../../test/http/frames.ts';
 import { startHub } from '../../test/http/hub.ts';
@@ -58,4 +58,25 @@ test('A timeout that the app sets on a stream fires only if nothing is written t
   for (const socket of sockets) socket.setTimeout(2000);
   while (performance.now() < start + 2500) await frames.next();
   expect(hub.connections()).toHaveLength(1);
+});
+
+test('A timeout that the app sets on a stream of HTTP/2, or its session, begins anew with each write', async () => {
+  const hub = startHub();
+  const handle = sse(hub);
+  const timed: { setTimeout(milliseconds: number): unknown }[] = [];
+  const server = http2.createSecureServer(await certificate(), (req, res) => {
+    if (req.stream.session !== undefined) timed.push(req.stream, req.stream.session);
+    handle(req, res);
+  });
+  const { url } = await listen(server, 'https');
+  const { frames } = await askHttp2(`${url}/?topic=a`);
+  await frames.nextEvent();
+  const restarts = timed.map((each) => {
+    each.setTimeout(60_000);
+    return vi.spyOn(each, 'setTimeout');
+  });
+  await hub.publish('a', 1);
+  await frames.nextEvent();
+  expect(restarts).toHaveLength(2);
+  for (const restart of restarts) expect(restart).toHaveBeenCalledWith(60_000);
 });
