@@ -85,6 +85,8 @@ export async function openDatabase({ url, pool, connections, timeout }: Database
     for (;;) {
       const waiting = used.connect() as Promise<PooledClient>;
       const client = await inTime(waiting, deadline - performance.now(), timeout, (late) => late.release());
+      // A pool listens only to idle connections, and to none that it gives up: an error of such a one would end the process.
+      client.on('error', ignore);
       if (fresh === undefined || fresh.has(client)) return client;
       client.release(true);
     }
@@ -93,7 +95,6 @@ export async function openDatabase({ url, pool, connections, timeout }: Database
   async function withClient<T>(work: (run: Run) => Promise<T>, within: number): Promise<T> {
     const deadline = performance.now() + Math.min(within, timeout);
     const client = await checkOut(deadline);
-    client.on('error', ignore);
     let isBroken = true;
     try {
       const result = await work((text, values) => runOn(client, text, values, deadline, timeout));
@@ -103,7 +104,7 @@ export async function openDatabase({ url, pool, connections, timeout }: Database
       isBroken = !isAnswer(error) || isLeaving(error);
       throw error;
     } finally {
-      client.off('error', ignore);
+      if (!isBroken) client.off('error', ignore);
       // A statement without an answer may still run; and a server that is going away needs no more of them.
       client.release(isBroken);
     }
