@@ -19,7 +19,7 @@ function poolOf(client: Client) {
 }
 
 const open = (client: Client) =>
-  openDatabase({ pool: poolOf(client) as never, connections: 1, timeout: 1000 });
+  openDatabase({ pool: poolOf(client), connections: 1, timeout: 1000 });
 
 test('a connection that is given up may still report an error', async () => {
   const client = new Client();
@@ -33,7 +33,7 @@ test('a connection that is given up may still report an error', async () => {
 test('so may one that is given up because it may lead to another server', async () => {
   const [old, fresh] = [new Client(), new Client()];
   const pool = poolOf(old);
-  const database = await openDatabase({ pool: pool as never, connections: 1, timeout: 1000 });
+  const database = await openDatabase({ pool, connections: 1, timeout: 1000 });
   database.renew();
   pool.connect = () => {
     const next = old.released.length === 0 ? old : fresh;
