@@ -18,8 +18,7 @@ function poolOf(client: Client) {
   return Object.assign(new EventEmitter(), { options: {}, connect: () => Promise.resolve(client) });
 }
 
-const open = (client: Client) =>
-  openDatabase({ pool: poolOf(client), connections: 1, timeout: 1000 });
+const open = (client: Client) => openDatabase({ pool: poolOf(client), connections: 1, timeout: 1000 });
 
 test('a connection that is given up may still report an error', async () => {
   const client = new Client();
