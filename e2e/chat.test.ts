@@ -32,6 +32,13 @@ async function expectBeginnings(page: Page, expected: string): Promise<void> {
   for (const text of await seen(page)) expect(expected.startsWith(text)).toBe(true);
 }
 
+/** Reloads it at a random moment. */
+async function reloadSoon(page: Page, expected: string): Promise<void> {
+  await page.waitForTimeout(Math.random() * 200);
+  await expectBeginnings(page, expected);
+  await page.reload();
+}
+
 async function ask(page: Page): Promise<void> {
   await page.click('#send');
   await eventually(async () => (await answers(page))[0]?.length ?? 0).toBeGreaterThan(0);
@@ -45,9 +52,7 @@ describe.concurrent.each([5, 6])('useChat of the AI SDK %s', (version) => {
     const page = await visitor.open(path);
     await ask(page);
     for (let i = 0; i < 20; i += 1) {
-      await page.waitForTimeout(Math.random() * 200);
-      await expectBeginnings(page, expected);
-      await page.reload();
+      await reloadSoon(page, expected);
     }
     await eventually(() => answers(page)).toEqual([expected]);
     await expectBeginnings(page, expected);
@@ -117,9 +122,7 @@ test('TanStack AI shows the whole answer after reloads in the middle of it, and 
   const page = await visitor.open(path);
   await ask(page);
   for (let i = 0; i < 5; i += 1) {
-    await page.waitForTimeout(Math.random() * 200);
-    await expectBeginnings(page, expected);
-    await page.reload();
+    await reloadSoon(page, expected);
     await untilJoined(page);
   }
   const tab = await visitor.open(path);

@@ -35,7 +35,7 @@ describe('disconnecting', () => {
     const recorders = Array.from({ length: 4000 }, () => record(hub));
     await settle();
     expect(hub.disconnect(() => true)).toBe(4000);
-    // The rest is told in later turns, but gets no event any more.
+    // The others hear of it in later turns, and receive no more events until then.
     expect(recorders.filter(({ end }) => end !== undefined).length).toBeLessThan(1000);
     const writes = recorders.map((recorder) => recorder.writes.length);
     await hub.publish('a', 1);

@@ -1,15 +1,13 @@
 import { createClient } from '@redis/client';
 import { Redis as Ioredis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { readAll } from '../../../test/engines/read-all.ts';
 import { type RedisServer, hasRedis, startRedis } from '../../../test/engines/redis.ts';
 import { until, untilAsync } from '../../../test/http/deadline.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import type { Appended, EventLog } from '../../log/index.ts';
 import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
 import { type RedisLogOptions, redisLog } from './index.ts';
-
-const ALL = createMatcherSet([{ pattern: '*' }]);
-const limit = { events: 1000, length: 1e9 };
 
 describe.runIf(hasRedis)('a Redis log whose keys somebody else has touched', () => {
   let server: RedisServer;
@@ -220,11 +218,5 @@ function event(data: string, more: Partial<EventInput> = {}): NewEvent {
 }
 
 async function dataOf(log: EventLog): Promise<string[]> {
-  const found: string[] = [];
-  for (let after = 0; after < log.tail.head;) {
-    const { entries, next } = await log.read({ after, matchers: ALL, wants: () => true, limit });
-    found.push(...entries.map(({ data }) => data));
-    after = next;
-  }
-  return found;
+  return (await readAll(log)).map(({ data }) => data);
 }

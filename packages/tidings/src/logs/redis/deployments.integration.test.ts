@@ -3,6 +3,7 @@ import { Redis as Ioredis } from 'ioredis';
 import { type TestContext, describe, expect, test } from 'vitest';
 import { certificate } from '../../../test/http/server.ts';
 import { startProxy } from '../../../test/engines/proxy.ts';
+import { readAll } from '../../../test/engines/read-all.ts';
 import {
   type RedisServer,
   aclOfGuide,
@@ -20,9 +21,6 @@ import { type NewEvent, toNewEvent } from '../../protocol/event.ts';
 import { type RedisLogOptions, redisLog } from './index.ts';
 
 type Context = Pick<TestContext, 'onTestFinished'>;
-
-const ALL = createMatcherSet([{ pattern: '*' }]);
-const LIMIT = { events: 1000, length: 1_000_000 };
 
 describe.runIf(hasRedis).concurrent('a Redis log', () => {
   test('goes on with the new master after a failover by Sentinel, with the clients of both libraries', async (context) => {
@@ -261,7 +259,8 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
       );
       await untilAsync('the log waits for a replica', () => isWaiting(server));
       const all = createMatcherSet(['a']);
-      const { entries } = await log.read({ after: 0, matchers: all, wants: () => true, limit: LIMIT });
+      const limit = { events: 1000, length: 1_000_000 };
+      const { entries } = await log.read({ after: 0, matchers: all, wants: () => true, limit });
       expect([entries[0]?.data, outcome]).toEqual(['confirmed', 'waiting']);
       replica.resume();
       await appending;
@@ -378,7 +377,7 @@ function collect(log: EventLog): () => Promise<string[]> {
   log.tail.onPush((entries) => void pushed.push(...entries));
   log.tail.onMiss(() => (hasMissed = true));
   return async () => {
-    const read = hasMissed ? await allOf(log) : [];
+    const read = hasMissed ? await readAll(log) : [];
     const seqs = new Set(pushed.map(({ seq }) => seq));
     expect(seqs.size, 'each is pushed once').toBe(pushed.length);
     return [...pushed, ...read.filter(({ seq }) => !seqs.has(seq))]
@@ -386,16 +385,6 @@ function collect(log: EventLog): () => Promise<string[]> {
       .toSorted((a, b) => a.seq - b.seq)
       .map(({ data }) => data);
   };
-}
-
-async function allOf(log: EventLog): Promise<LogEntry[]> {
-  const found: LogEntry[] = [];
-  for (let after = 0; after < log.tail.head;) {
-    const { entries, next } = await log.read({ after, matchers: ALL, wants: () => true, limit: LIMIT });
-    found.push(...entries);
-    after = next;
-  }
-  return found;
 }
 
 function event(data: string): NewEvent {
