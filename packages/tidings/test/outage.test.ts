@@ -12,7 +12,7 @@ const PATIENCE = 120 * SECOND;
 
 interface Outage extends Fixture {
   /** From now on the log can't be read; it fails with this. */
-  away(error?: unknown): void;
+  away(error?: Error): void;
   back(): void;
   /** How often it was asked. */
   readonly asked: () => number;
@@ -22,7 +22,7 @@ interface Outage extends Fixture {
 
 /** A hub whose tail has two events, on a log whose engine can go away. */
 function startOn(options: FixtureOptions = {}): Outage {
-  let error: unknown;
+  let error: Error | undefined;
   let asked = 0;
   const wrapLog = (log: EventLog): EventLog => {
     const tail = new Tail({ epoch: log.tail.epoch, retention: { events: 2 } });
