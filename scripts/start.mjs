@@ -8,8 +8,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const live = `${root}examples/live/`;
 
 /**
- * A sixth of what `npm ci` installs: what the app runs with, and Vite. Nothing to check or test it, no optional peers of the
- * library (every framework has an adapter), and no scripts: native modules come built.
+ * A quarter of what `npm ci` installs: what the app and the library are made with, and Vite. No types, nothing to check or test
+ * it, and no scripts: native modules come built.
  */
 const INSTALL = [
   'ci',
