@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const live = `${root}examples/live/`;
 
 /**
- * A quarter of what `npm ci` installs: what the app and the library are made with, and Vite. No types, nothing to check or test
+ * A sixth of what `npm ci` installs: what the app and the library are made with, and Vite. No types, nothing to check or test
  * it, and no scripts: native modules come built.
  */
 const INSTALL = [
