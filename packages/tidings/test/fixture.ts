@@ -17,6 +17,8 @@ import { Peer, type PeerOptions, settle } from './peer.ts';
 export interface FixtureOptions extends Omit<HubOptions, 'clock' | 'log' | 'onError'> {
   readonly retention?: Retention;
   readonly topics?: readonly TopicRule[];
+  /** The clock's; it has none by default. */
+  readonly soon?: (task: () => void) => void;
   /** Puts something between the hub and its memory log. */
   readonly wrapLog?: (log: EventLog) => EventLog;
 }
@@ -37,10 +39,11 @@ export interface Fixture {
 export function startHub({
   retention = {},
   topics = [],
+  soon,
   wrapLog = (log) => log,
   ...options
 }: FixtureOptions = {}): Fixture {
-  const clock = createManualClock();
+  const clock = Object.assign(createManualClock(), soon && { soon });
   const log = wrapLog(memoryLog({ epoch: 'e', retention, topics, now: clock.now }));
   const failures: unknown[] = [];
   const hub = createHub({
