@@ -89,8 +89,9 @@ export interface Recorder {
   destroyed: boolean;
   /** The return value of `write`. */
   takes: boolean;
-  /** Called in each write, at the end, when it is destroyed. */
+  /** Called in each write, about once a second, at the end, when it is destroyed. */
   onWrite: () => void;
+  onTend: () => void;
   onEnd: () => void;
   onDestroy: () => void;
   text(): string;
@@ -126,6 +127,7 @@ export function record(hub: Hub, options: RecorderOptions = {}): Recorder {
     destroyed: false,
     takes: true,
     onWrite: () => {},
+    onTend: () => {},
     onEnd: () => {},
     onDestroy: () => {},
     text: () => writes.map(decode).join(''),
@@ -136,6 +138,7 @@ export function record(hub: Hub, options: RecorderOptions = {}): Recorder {
       recorder.onWrite();
       return recorder.takes;
     },
+    tend: () => recorder.onTend(),
     end(bytes: Uint8Array) {
       recorder.end = decode(bytes);
       recorder.onEnd();

@@ -120,7 +120,7 @@ class SocketSink implements Sink, Writer {
     if (!this.#headSent) return this.#writeAfterHead(bytes);
     // Once the app has ended the response or the socket is closing, `close` follows; bytes written now would be out of
     // place.
-    if (this.#isEnded || this.#handle !== undefined) return false;
+    if (this.#isEnded) return false;
     return this.#socket.writable && this.#socket.write(this.#frame(bytes));
   }
 

@@ -428,7 +428,11 @@ export class Connection implements Receiver, Task {
 
   /** About once a second, for the transport. */
   tend(): void {
-    this.#sink?.tend?.();
+    try {
+      this.#sink?.tend?.();
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** For the transport: the peer can take more. */
