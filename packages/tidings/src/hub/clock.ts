@@ -1,3 +1,4 @@
+import { inNextTurn } from '../log/next-turn.ts';
 import { timerDelay } from '../protocol/timer-delay.ts';
 
 /** Time, as the hub sees it. Tests pass a clock that they turn by hand. */
@@ -15,9 +16,6 @@ export interface Clock {
   defer(task: () => void): void;
 }
 
-/** Node, Bun and Deno have `setImmediate`; elsewhere a timer of 0 ms comes nearest. */
-const { setImmediate: immediately } = globalThis as { setImmediate?: (task: () => void) => unknown };
-
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -27,5 +25,5 @@ export const systemClock: Clock = {
     if (inBackground) (timer as { unref?: () => void }).unref?.();
     return () => clearTimeout(timer as ReturnType<typeof setTimeout>);
   },
-  defer: (task) => void (immediately ?? setTimeout)(task),
+  defer: inNextTurn,
 };
