@@ -36,3 +36,21 @@ test('calls that wait are written after one that failed for another reason', asy
   expect(first).toMatchObject({ status: 'rejected', reason: { code: 'log/write-failed' } });
   expect(second?.status).toBe('fulfilled');
 });
+
+test('publishers that have been answered go together with those that wait, if groups gather', async () => {
+  const groups: number[] = [];
+  const writer = new GroupWriter(
+    async (group) => {
+      groups.push(group.length);
+      await new Promise<void>((resolve) => void setImmediate(resolve));
+      return group.map((_, i) => ({ seq: i + 1, duplicate: false }));
+    },
+    100,
+    () => new Promise((resolve) => void process.nextTick(resolve)),
+  );
+  const publish = async (): Promise<void> => {
+    for (let i = 0; i < 3; i += 1) await writer.append(events);
+  };
+  await Promise.all([publish(), publish(), publish(), publish()]);
+  expect(groups).toEqual([8, 8, 8]);
+});

@@ -19,16 +19,21 @@ interface Waiting {
 export class GroupWriter {
   readonly #write: Write;
   readonly #maxGroup: number;
+  readonly #gather: (() => Promise<void>) | undefined;
   readonly #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
 
   /**
    * `write` is called again only once its promise has settled. It is given at most `maxGroup` events, unless a single
    * call has more, and how many of them each call has. It answers one by one: an error rejects the event's call alone.
+   *
+   * `gather` resolves when a group may begin. An engine that is far away lets everybody who publishes in this turn go
+   * with it, such as publishers that have just been answered: otherwise the first of them goes by itself.
    */
-  constructor(write: Write, maxGroup = 10_000) {
+  constructor(write: Write, maxGroup = 10_000, gather?: () => Promise<void>) {
     this.#write = write;
     this.#maxGroup = maxGroup;
+    this.#gather = gather;
   }
 
   /**
@@ -49,6 +54,7 @@ export class GroupWriter {
 
   async #writeAll(): Promise<void> {
     while (this.#waiting.length > 0) {
+      if (this.#gather !== undefined) await this.#gather();
       const group = this.#takeGroup();
       try {
         await this.#writeGroup(group);

@@ -113,6 +113,17 @@ describe.runIf(hasRedis)('a Redis log whose keys somebody else has touched', () 
     expect(await dataOf(log)).toEqual(['4']);
   });
 
+  test('wakes others up even if somebody has put an entry of a later id before its wake-ups', async () => {
+    const log = await open();
+    await append(log, '1');
+    await redis.xadd(`${prefix}wake`, '9999-0', 'no', 'wake-up');
+    expect(await append(log, '2')).toEqual([{ seq: 2, duplicate: false }]);
+    const other = await openAgain();
+    await append(log, '3');
+    await until('the other has it', () => other.tail.head === 3);
+    expect(await dataOf(other)).toEqual(['1', '2', '3']);
+  });
+
   test('appends nothing of a call that Redis’s ACL stops half-way, and goes on once it is mended', async () => {
     const name = `half-${prefixes}`;
     const allowed = ['on', '>p', '~*', '&*', '+@all'];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createLogError, extendLineage } from '../../log/index.ts';
 import { type Reply, isReplyError, replyCode } from './replies.ts';
-import { APPEND, ASSERT_WHOLE } from './script.ts';
+import { APPEND, ASSERT_WHOLE, WAKE } from './script.ts';
 import { type Store, readState } from './store.ts';
 
 /**
@@ -11,10 +11,11 @@ import { type Store, readState } from './store.ts';
 const BEGIN = `#!lua
 local p = ARGV[1]
 ${ASSERT_WHOLE}
+${WAKE}
 local meta = p .. 'meta'
 if redis.call('HGET', meta, 'view') ~= ARGV[2] then return 0 end
 redis.call('HSET', meta, 'view', ARGV[3], 'epoch', ARGV[4], 'lineage', ARGV[5])
-redis.call('XADD', p .. 'wake', 'MAXLEN', 1, '*', 'head', redis.call('HGET', meta, 'head') or '0')
+wake((redis.call('HGET', meta, 'head') or '0') .. '-*', 'new', 'epoch')
 return 1
 `;
 

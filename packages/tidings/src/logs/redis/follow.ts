@@ -1,5 +1,6 @@
 import type { Connection } from './connection.ts';
 import type { Store } from './store.ts';
+import { type WakeUp, wakeUpsIn } from './wake-ups.ts';
 
 /** The length of one wait in milliseconds; a missed notification is made up for after it. */
 const WAIT = 1000;
@@ -9,21 +10,22 @@ const RETRY = 200;
 /** Milliseconds after which the connection is replaced: a new one leads to the server that is now the master. */
 const RENEW_EVERY = 15_000;
 
-/** The news that an append brings. */
-export interface WakeUp {
-  readonly head: number;
-  readonly epoch: string;
-  /** The process that appended. */
-  readonly by: string;
-}
-
 export interface FollowOptions {
-  /** Called after each append, with the newest if that is known, and after a while without. */
-  readonly onWakeUp: (newest: WakeUp | undefined) => Promise<void>;
+  /** The epoch and the head that this process has: it needs to hear of nothing up to there. */
+  readonly position: () => { readonly epoch: string; readonly head: number };
+  /** Called with those that have come, oldest first; and with none after a while without. */
+  readonly onWakeUps: (wakeUps: readonly WakeUp[]) => Promise<void>;
   /** Is given each new connection before it is used. */
   readonly onConnection: (connection: Connection) => Promise<void>;
   /** Milliseconds to wait for an answer. */
   readonly timeout: number;
+}
+
+/** A wake-up, and the epoch that this process had then. */
+interface Seen {
+  readonly epoch: string;
+  readonly head: number;
+  readonly nth: number;
 }
 
 export interface Following {
@@ -33,26 +35,22 @@ export interface Following {
 /** Waits for any process's appends on a connection of its own. */
 export async function follow(
   store: Store,
-  { onWakeUp, onConnection, timeout }: FollowOptions,
+  { position, onWakeUps, onConnection, timeout }: FollowOptions,
 ): Promise<Following> {
   let connection: Connection | undefined = await store.connection.fork();
   let renewAt = performance.now() + RENEW_EVERY;
   let stopped = false;
   let wake: () => void = () => {};
+  /** The newest wake-up, or the head if that is newer. Undefined: the server is asked for all that it has. */
+  let seen: Seen | undefined = { ...position(), nth: 0 };
   const ended = run();
 
   async function run(): Promise<void> {
-    let seen = '$';
     while (!stopped) {
       try {
-        if (connection === undefined || performance.now() > renewAt) {
-          await renew();
-          // Another server counts by its own clock.
-          seen = '0';
-        }
-        const found = await waitAfter(seen);
-        seen = found?.id ?? (seen === '$' ? '0' : seen);
-        if (!stopped) await onWakeUp(found?.newest);
+        if (connection === undefined || performance.now() > renewAt) await renew();
+        const found = await next();
+        if (!stopped) await onWakeUps(found);
       } catch {
         // Publishers and readers learn of it from their own commands. A connection that got stuck is left behind.
         await connection?.close();
@@ -70,14 +68,25 @@ export async function follow(
     renewAt = performance.now() + RENEW_EVERY;
     await before?.close();
     await onConnection(connection);
+    // Another server may have begun another epoch at an older head.
+    seen = undefined;
   }
 
-  /** @returns the newest notification after that one, if one comes in time. */
-  async function waitAfter(seen: string): Promise<Notification | undefined> {
+  /** @returns the wake-ups after those it has seen, and after the head; none if none comes in time. */
+  async function next(): Promise<readonly WakeUp[]> {
+    const { epoch, head } = position();
+    if (seen !== undefined && (epoch !== seen.epoch || head > seen.head)) seen = { epoch, head, nth: 0 };
     // Redis takes whole milliseconds, and 0 for ever.
     const block = String(Math.max(1, Math.floor(Math.min(WAIT, timeout / 2))));
-    const key = store.key('wake');
-    return newestIn(await connection?.send(['XREAD', 'BLOCK', block, 'STREAMS', key, seen]));
+    const after = seen === undefined ? '0-0' : `${seen.head}-${seen.nth}`;
+    const reply = await connection?.send(['XREAD', 'BLOCK', block, 'STREAMS', store.key('wake'), after]);
+    const found = wakeUpsIn(reply);
+    const newest = found.at(-1);
+    seen =
+      newest === undefined
+        ? (seen ?? { epoch, head, nth: 0 })
+        : { epoch, head: newest.head, nth: newest.nth };
+    return found;
   }
 
   function rest(): Promise<void> {
@@ -99,25 +108,4 @@ export async function follow(
       await ended;
     },
   };
-}
-
-interface Notification {
-  readonly id: string;
-  readonly newest: WakeUp | undefined;
-}
-
-/** The newest entry, wherever the protocol's version puts it; undefined if nothing came. */
-function newestIn(reply: unknown): Notification | undefined {
-  if (typeof reply !== 'object' || reply === null) return undefined;
-  const values: readonly unknown[] = reply instanceof Map ? [...reply.values()] : Object.values(reply);
-  const [id, fields] = values;
-  if (typeof id === 'string' && /^\d+-\d+$/.test(id)) return { id, newest: toWakeUp(fields) };
-  return values.map(newestIn).findLast((found) => found !== undefined);
-}
-
-function toWakeUp(fields: unknown): WakeUp | undefined {
-  if (!Array.isArray(fields)) return undefined;
-  const valueOf = (name: string): unknown => fields[fields.indexOf(name) + 1];
-  const [head, epoch, by] = ['head', 'epoch', 'by'].map(valueOf);
-  return fields.includes('epoch') ? { head: Number(head), epoch: String(epoch), by: String(by) } : undefined;
 }

@@ -12,8 +12,9 @@ import {
 import { type ClientOptions, clientOf, connectTo } from './clients.ts';
 import { type Connection, createConnection } from './connection.ts';
 import { confirm } from './durability.ts';
-import { type WakeUp, follow } from './follow.ts';
+import { follow } from './follow.ts';
 import { claim } from './lease.ts';
+import { createListener } from './listener.ts';
 import { openLog } from './open.ts';
 import { DEFAULT_RETENTION, DEFAULT_TAIL, type RedisLogOptions, assertRedisOptions } from './options.ts';
 import { readLosses } from './read-losses.ts';
@@ -30,10 +31,6 @@ const SWEEP_STEP = 200;
 /** Milliseconds for which an append waits for earlier events of others that can’t be read, and between tries. */
 const PATIENCE = 2000;
 const REST = 100;
-/** Milliseconds to wait for the answer to an append of which a notification has come. */
-const OWN_ANSWER = 20;
-/** Milliseconds after which the log is read even if there seems to be nothing new: other things may have changed. */
-const CATCH_UP_EVERY = 1000;
 /** Milliseconds between trims by age. */
 const TRIM_EVERY = 1000;
 
@@ -76,9 +73,6 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   /** How far the log's time is ahead of this process's. */
   let ahead = 0;
   let closing: Promise<void> | undefined;
-  /** Settles with the append that is under way. */
-  let appending: Promise<unknown> = Promise.resolve();
-  let caughtUpAt = -Infinity;
   const whileOpen = createWhileOpen(() => closing === undefined);
 
   const follower = new Follower({
@@ -96,9 +90,15 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     patience: createPatience(Math.min(timeout, PATIENCE), REST),
   });
   const { tail } = follower;
-  const writer = new GroupWriter(write, MAX_GROUP);
+  const writer = new GroupWriter(write, MAX_GROUP, restOfTurn);
   const appender = createWriter({ script, prefix, id, rules, retention, now: given.now, timeout });
-  const following = await follow(store, { onWakeUp, onConnection, timeout }).catch(async (error: unknown) => {
+  const listener = createListener({ id, store, follower, learn: (news) => learn({ ...state, ...news }) });
+  const following = await follow(store, {
+    position: () => tail,
+    onWakeUps: listener.take,
+    onConnection,
+    timeout,
+  }).catch(async (error: unknown) => {
     await lease.release();
     await closeConnections();
     throw error;
@@ -107,16 +107,6 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   async function closeConnections(): Promise<void> {
     if (writing !== store) await writing.connection.close();
     await connection.close();
-  }
-
-  /** Of its own appends a process needs to read nothing: their answers say it all, and are about to come. */
-  async function onWakeUp(newest: WakeUp | undefined): Promise<void> {
-    const isKnown = (): boolean =>
-      newest !== undefined && newest.epoch === tail.epoch && newest.head <= tail.head;
-    if (newest?.by === id && !isKnown()) await soon(appending, OWN_ANSWER);
-    if (isKnown() && performance.now() - caughtUpAt < CATCH_UP_EVERY) return;
-    await follower.catchUp();
-    caughtUpAt = performance.now();
   }
 
   function learn(read: State): void {
@@ -144,11 +134,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   }
 
   function write(events: readonly NewEvent[], lengths: readonly number[]): Promise<readonly Answer[]> {
-    const answers = append(events, lengths);
-    appending = answers.catch(() => {
-      // The publisher learns of it.
-    });
-    return answers;
+    return listener.during(append(events, lengths));
   }
 
   async function append(events: readonly NewEvent[], lengths: readonly number[]): Promise<readonly Answer[]> {
@@ -166,7 +152,9 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     if (after.epoch === state.epoch) learn({ ...state, ...after });
     // In a new epoch, this process's events may be lost: only reading can tell.
     if (after.epoch !== tail.epoch) await follower.catchUp();
-    await follower.push(entries, newest === undefined ? known : newest - entries.length, after.epoch);
+    const before = newest === undefined ? known : newest - entries.length;
+    if ((newest === undefined ? after.head : before) > tail.head) listener.heardOfOthers();
+    await follower.push(entries, before, after.epoch);
     return answers;
   }
 
@@ -221,15 +209,9 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   };
 }
 
-/** Resolves once it has settled, or after so many milliseconds. */
-function soon(settling: Promise<unknown>, within: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, within);
-    void settling.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+/** Resolves once nothing but input and timers can go on: promises that are settled have had their consequences. */
+function restOfTurn(): Promise<void> {
+  return new Promise((resolve) => void process.nextTick(resolve));
 }
 
 async function connect(given: RedisLogOptions, options: ClientOptions): Promise<Connection> {

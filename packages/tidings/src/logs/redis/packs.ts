@@ -88,22 +88,22 @@ export interface PackFields {
 /** The events of a pack, of which the first has the seq `first`. */
 export function unpack({ t, h, d, i, f = '' }: PackFields, first: number, time: number): LogEntry[] {
   const lists = t.split('\n\n').map((list) => list.split('\n') as [string, ...string[]]);
-  const header = h.split(' ').map(Number);
+  const header = h.split(' ');
   const ids = i?.split('\n');
   const isPrivate = f.includes('p');
   const entries: LogEntry[] = [];
   let start = 0;
   for (let at = 0; at + 3 < header.length; at += 4) {
-    const [list = 0, typeLength = 0, dataLength = 0] = header.slice(at + 1, at + 4);
-    const middle = start + typeLength;
-    const end = middle + dataLength;
-    const topics = lists[list - 1];
+    // By index: each event of each node comes through here, and destructuring doubles its time (`redis`).
+    const middle = start + Number(header[at + 2]);
+    const end = middle + Number(header[at + 3]);
+    const topics = lists[Number(header[at + 1]) - 1];
     if (topics !== undefined)
       entries.push({
         seq: first + entries.length,
         time,
         topics,
-        type: typeLength > 0 ? d.slice(start, middle) : undefined,
+        type: middle > start ? d.slice(start, middle) : undefined,
         data: d.slice(middle, end),
         id: ids?.[at / 4] || undefined,
         key: undefined,

@@ -3,6 +3,7 @@ import { createClient } from '@redis/client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type RedisServer, aclOfGuide, hasRedis, startRedis } from '../../../test/engines/redis.ts';
 import { until, untilAsync } from '../../../test/http/deadline.ts';
+import type { LogEntry } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
 import { logContract } from '../../testing/log-contract.ts';
@@ -252,6 +253,48 @@ describe.runIf(hasRedis)('a Redis log', () => {
     await two.append([event('2')]);
     await until('the first one has it', () => one.tail.head === 2);
     await Promise.all([one.close(), two.close()]);
+  });
+
+  test('gets small appends of others with their wake-ups, and reads large ones', async () => {
+    const prefix = newPrefix();
+    const client = new Ioredis(server.url);
+    onTestFinished(() => client.disconnect());
+    let reads = 0;
+    const call = client.call.bind(client) as (...args: string[]) => Promise<unknown>;
+    client.call = ((...args: [string, ...string[]]) => {
+      if (args[0].startsWith('EVAL')) reads += 1;
+      return call(...args);
+    }) as typeof client.call;
+    const topics = [{ match: 's', state: true }];
+    const one = await open({ prefix, topics });
+    const two = await redisLog({ client, prefix, topics });
+    onTestFinished(() => Promise.all([one.close(), two.close()]).then(() => {}));
+    const pushed: LogEntry[] = [];
+    two.tail.onPush((entries) => pushed.push(...entries));
+    const wanted: LogEntry[] = [];
+    one.tail.onPush((entries) => wanted.push(...entries));
+    const append = async (events: readonly NewEvent[]): Promise<void> => {
+      await one.append(events);
+      await until('the other has it', () => two.tail.head === one.tail.head);
+    };
+    const small = [
+      event('entry', { type: 'after', id: 'i' }),
+      event('größer\n😀', { topics: ['entry', 'b'], private: true }),
+      event('1', { topics: 's', key: 'entry' }),
+    ];
+    // It also looks once a second.
+    await untilAsync('an append has come without a look', async () => {
+      const before = reads;
+      await append(small.map((each) => ({ ...each, id: undefined })));
+      return reads === before;
+    });
+    await append(small);
+    const before = reads;
+    await append(Array.from({ length: 200 }, (_, i) => event(`${i}`.padEnd(1000))));
+    expect(reads).toBeGreaterThan(before);
+    await append(small);
+    expect(pushed).toEqual(wanted);
+    expect([two.tail.length, two.floor]).toEqual([one.tail.length, one.floor]);
   });
 
   test('bounds what its memory keeps of the hub’s own tombstones', async () => {

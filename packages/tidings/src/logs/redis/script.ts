@@ -21,6 +21,22 @@ if type(probe) == 'table' then
   return redis.error_reply('TIDINGS-MOVING the slot of the log is moving to another node')
 end`;
 
+/** The most wake-ups that are kept, and the most bytes of events in one of them. */
+const MAX_WAKE_UPS = 8;
+const MAX_NEWS = 16_384;
+
+/**
+ * Wakes followers up. `id` begins with the head, so a process asks for those beyond its own. Where the stream is ahead of
+ * the log, somebody has touched the keys: it begins anew, or no append would ever succeed. `p` is the prefix.
+ */
+export const WAKE: string = `
+local function wake(id, ...)
+  local added = redis.pcall('XADD', p .. 'wake', 'MAXLEN', ${MAX_WAKE_UPS}, id, ...)
+  if type(added) ~= 'table' then return end
+  if redis.call('TYPE', p .. 'wake').ok == 'stream' then redis.call('DEL', p .. 'wake') end
+  redis.call('XADD', p .. 'wake', id, ...)
+end`;
+
 /**
  * One script for every change of the log: it appends a group, supersedes, trims. Redis runs it as a whole, and writes
  * its effects to replicas and to the append-only file as one transaction, so a group is in the log as a whole or not at
@@ -34,12 +50,13 @@ end`;
  * the seq that superseded them; `topics` all topics, in order of their names; `t:TOPIC` its seqs; `states` topic and key →
  * seqs of its values; `k:TOPIC` its keys, by their newest seq; `values` seqs of all values; `stopics` topics with values;
  * `s:TOPIC` seqs of its values; `lost` topic → its newest loss of a public event; `losses` topics by when they lost one; `plost` and `plosses` the same of private events; `ttls` topic and key → when it expires; `bounded`
- * groups with a bound of their own; `b:GROUP` their seqs; `sizes` their bytes; `w:NODE` a writer's last call, and `writers` when each was last heard of. None of them has
+ * groups with a bound of their own; `b:GROUP` their seqs; `sizes` their bytes; `wake` the newest wake-ups (`wake-ups.ts`); `w:NODE` a writer's last call, and `writers` when each was last heard of. None of them has
  * a time to live: Redis may evict those that do.
  */
 export const APPEND: string = `#!lua
 local p = ARGV[1]
 ${ASSERT_WHOLE}
+${WAKE}
 local writer, call = ARGV[2], ARGV[3]
 local now = tonumber(ARGV[4])
 -- The clocks of several machines differ, so the server's counts.
@@ -80,6 +97,20 @@ end
 local headBefore = state.head
 local length = redisCall('XLEN', LOG)
 local isBroken = state.busy == 1 or length ~= state.length
+
+-- A small append goes with its wake-up, so followers need not ask for it: the ids and fields of its entries.
+local news, newsSize = not isBroken and {} or nil, 0
+local function tell(seq, fields)
+  if not news then return end
+  for i = 2, #fields, 2 do newsSize = newsSize + 16 + #fields[i] end
+  if newsSize > ${MAX_NEWS} then
+    news = nil
+    return
+  end
+  news[#news + 1] = 'entry'
+  news[#news + 1] = seq
+  for _, each in ipairs(fields) do news[#news + 1] = each end
+end
 
 local function reply(answer)
   return { answer, epoch, text(state.head), text(state.floor), text(state.newestLoss), text(state.lossCount),
@@ -457,6 +488,7 @@ local function add(entry, supersededIds, most, bounds)
     if entry[name] then fields[#fields + 1] = name; fields[#fields + 1] = entry[name] end
   end
   redisCall('XADD', LOG, entry.seq .. '-0', unpack(fields))
+  tell(entry.seq, fields)
   state.length = state.length + 1
   for _, topic in ipairs(entry.topics) do
     addTo(topic, entry.seq)
@@ -667,6 +699,7 @@ local function appendPack(at)
   if ids ~= '' then fields[#fields + 1] = 'i'; fields[#fields + 1] = ids end
   if flags ~= '' then fields[#fields + 1] = 'f'; fields[#fields + 1] = flags end
   redisCall('XADD', LOG, seq .. '-0', unpack(fields))
+  tell(seq, fields)
   state.length = state.length + 1
   state.events = state.events + fresh
   state.bytes = state.bytes + size
@@ -728,9 +761,11 @@ local function forgetIds(ids)
     redisCall('HDEL', IDS, id)
   end
 end
-forgetIds(redisCall('ZRANGEBYSCORE', OLD, '-inf', text(state.head - idWindow), 'LIMIT', 0, trimStep))
-local tooMany = math.min(redisCall('ZCARD', OLD) - idWindow, trimStep)
-if tooMany > 0 then forgetIds(redisCall('ZRANGE', OLD, 0, tooMany - 1)) end
+if redisCall('ZCARD', OLD) > 0 then
+  forgetIds(redisCall('ZRANGEBYSCORE', OLD, '-inf', text(state.head - idWindow), 'LIMIT', 0, trimStep))
+  local tooMany = math.min(redisCall('ZCARD', OLD) - idWindow, trimStep)
+  if tooMany > 0 then forgetIds(redisCall('ZRANGE', OLD, 0, tooMany - 1)) end
+end
 
 local function trimLog()
   local most, step = state.head - headBefore + trimStep, 1
@@ -807,7 +842,14 @@ if expiring then
   end
 end
 if state.head > headBefore then
-  redisCall('XADD', p .. 'wake', 'MAXLEN', 1, '*', 'head', text(state.head), 'epoch', epoch, 'by', writer)
+  -- Of events that retention has taken at once, followers learn by reading.
+  if news and state.newestLoss <= headBefore then
+    local after = { text(headBefore), text(state.floor), text(state.newestLoss), text(state.lossCount), text(state.left),
+      nextExpiry or '' }
+    wake(text(state.head) .. '-0', 'epoch', epoch, 'by', writer, 'after', table.concat(after, ' '), unpack(news))
+  else
+    wake(text(state.head) .. '-0', 'epoch', epoch, 'by', writer)
+  end
 end
 if count > 0 then
   if writer ~= '' then

@@ -3,7 +3,7 @@ import type { Connection } from './connection.ts';
 import type { Reply } from './replies.ts';
 
 /** Raised when keys change in a way that older code could not read. */
-export const FORMAT = 5;
+export const FORMAT = 6;
 
 /** Public events are counted apart from private ones (`LossTally`). */
 export type LossKind = 'public' | 'private';
