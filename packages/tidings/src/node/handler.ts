@@ -10,6 +10,7 @@ import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, type Answer, type RequestFacts, negotiate } from '../http/negotiation.ts';
 import { queryOf } from '../http/query.ts';
 import { answerBeforeBody, isShort } from './early-answer.ts';
+import { isReading } from './hijack.ts';
 import { noteSession } from './sessions.ts';
 import { assertRoomForStream } from './stream-limit.ts';
 import {
@@ -64,6 +65,9 @@ export function createNodeHandler<Req>(
   const bodyOf = adapter.body ?? ((appRequest: Req) => (appRequest as { body?: unknown }).body);
   const report = adapter.report ?? ((error: unknown) => gateway.report(error));
   return async (appRequest, req, res, takeOver = () => {}) => {
+    // A socket can only be taken once it isn't being read; mostly that is after this turn.
+    if (options.hijack === true && req.method === 'GET' && !('stream' in req) && isReading(req.socket))
+      await new Promise<void>((resolve) => void setImmediate(resolve));
     const facts = describe(gateway, req, res, {
       remote: address === undefined ? undefined : () => checkAddress(address(appRequest)),
       json: (remote) => readBody(req, bodyOf(appRequest), remote),
