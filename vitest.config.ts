@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { DEADLINE } from './scripts/deadline.ts';
+import { SideBySide } from './scripts/test-order.ts';
 
 const library = fileURLToPath(new URL('packages/tidings/src/', import.meta.url));
 
@@ -25,10 +26,14 @@ const built = ['**/node_modules/**', '**/dist/**'];
 // A test has several conditions to wait for; the message of the one that never comes true says more than "timed out".
 const patience = { testTimeout: 3 * DEADLINE, hookTimeout: 3 * DEADLINE };
 
+/** Integration tests mostly wait for other processes. Meanwhile, a browser computes. */
+const sideBySide = { maxWorkers: Math.max(3, availableParallelism()), sequence: { groupOrder: 1 } };
+
 export default defineConfig({
   test: {
     // Two even on two cores: most tests wait for sockets, timers and other processes.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: SideBySide },
     reporters: ['default', './scripts/summary-reporter.ts'],
     // A mistake that breaks them all must not take hours in CI, where each waits out its deadline.
     bail: process.env['CI'] === 'true' ? 30 : 0,
@@ -60,9 +65,7 @@ export default defineConfig({
           include: ['{packages,examples,scripts}/**/*.integration.test.ts'],
           exclude: built,
           ...patience,
-          // They mostly wait for other processes.
-          maxWorkers: Math.max(3, availableParallelism()),
-          sequence: { groupOrder: 1 },
+          ...sideBySide,
         },
       },
       {
@@ -71,7 +74,7 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           exclude: built,
           ...patience,
-          sequence: { groupOrder: 2 },
+          ...sideBySide,
         },
       },
     ],

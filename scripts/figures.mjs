@@ -47,6 +47,49 @@ function returning(metric) {
   return { suite: 'resume', params: { clients: 10_000, missed: 'at the end', 'log length': 10_000 }, metric };
 }
 
+/** Logs that several machines share, measured with two nodes. @type {typeof METRICS} */
+const SHARED = {
+  /** Events per second that reached the other node. */
+  delivered: { suite: '', params: { load: 'groups of 1000, 1 at once' }, metric: 'delivered' },
+  /** Milliseconds from publishing a single event to the other node's client. */
+  received: { suite: '', params: { load: 'one each 20 ms' }, metric: 'received p50' },
+};
+const GROUPED = 'groups of 100, one each 50 ms';
+const FAST = 'groups of 10, 8 at once';
+const SINGLE = 'one each 20 ms';
+
+/**
+ * What the suites `redis`, `postgres` and `cluster` measured, and, from its first and last number of nodes, what the engine's CPU of
+ * an event is for any number: a straight line. In µs.
+ *
+ * @param {readonly Row[]} rows @param {'redis' | 'postgres'} suite @param {string} subject
+ */
+function sharedLog(rows, suite, subject) {
+  const shared = Object.entries(SHARED).map(([name, metric]) => [name, { ...metric, suite }]);
+  /** @param {string} load @param {number} nodes @param {string} metric */
+  const cost = (load, nodes, metric) => {
+    const wanted = { cost: { suite: 'cluster', params: { nodes, load }, metric } };
+    return figuresOf(rows, subject, wanted)['cost'] ?? Number.NaN;
+  };
+  /** @param {string} load @returns {(nodes: number) => number} */
+  const line = (load) => (nodes) => {
+    const [one, four] = [cost(load, 1, 'engine cpu'), cost(load, 4, 'engine cpu')];
+    return one + ((four - one) / 3) * (nodes - 1);
+  };
+  return {
+    ...figuresOf(rows, subject, Object.fromEntries(shared)),
+    grouped: line(GROUPED),
+    single: line(SINGLE),
+    fast: line(FAST),
+    /** A node that follows: at a pace that leaves room, and as fast as it goes. */
+    follower: cost(GROUPED, 4, 'follower cpu'),
+    fastFollower: cost(FAST, 2, 'follower cpu'),
+    bytes: figuresOf(rows, subject, {
+      bytes: { suite: 'cluster', params: { size: 100 }, metric: 'in the engine' },
+    })['bytes'],
+  };
+}
+
 /**
  * @param {string} text
  * @param {readonly Row[]} rows
@@ -90,7 +133,14 @@ function namesIn(rows) {
     figuresOf(rows, subject, METRICS),
   ]);
   const back = figuresOf(rows, 'tidings, memory', RETURN);
-  return createContext({ ...Object.fromEntries(entries), back, min: Math.min });
+  return createContext({
+    ...Object.fromEntries(entries),
+    back,
+    redis: sharedLog(rows, 'redis', 'tidings, Redis'),
+    postgres: sharedLog(rows, 'postgres', 'tidings, PostgreSQL'),
+    relaxed: sharedLog(rows, 'postgres', 'tidings, PostgreSQL, synchronous_commit = off'),
+    min: Math.min,
+  });
 }
 
 /** @param {readonly Row[]} rows @param {string} subject @param {typeof METRICS} metrics */

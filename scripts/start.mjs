@@ -7,19 +7,16 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const live = `${root}examples/live/`;
 
-/** A fraction of what `npm ci` installs: what the app runs with and is built with, and nothing to check or test it. */
+/**
+ * A sixth of what `npm ci` installs: what the app and the library are made with, and Vite. No types, nothing to check or test
+ * it, and no scripts: native modules come built.
+ */
 const INSTALL = [
   'ci',
-  '--workspace',
-  '@tidings/live',
-  '--omit=dev',
-  '--prefer-offline',
-  '--no-audit',
-  '--no-fund',
+  ...['--workspace', '@tidings/live', '--omit=dev', '--legacy-peer-deps', '--ignore-scripts'],
+  ...['--prefer-offline', '--no-audit', '--no-fund'],
 ];
-/** Without checking types, which `npm run build` does: for that, the types of every framework would have to be here. */
-const COMPILE = [`${root}node_modules/typescript/bin/tsc`, '-b', '--noCheck'];
-const BUILD_PAGES = [`${root}node_modules/vite/bin/vite.js`, 'build'];
+const BUILD_PAGES = [`${root}node_modules/vite/bin/vite.js`, 'build', '--logLevel', 'warn'];
 
 /** Sources of the pages; of the library, as it was built. */
 const PARTS_OF_PAGES = [
@@ -27,12 +24,22 @@ const PARTS_OF_PAGES = [
   ...[`${root}packages/tidings/dist`, `${root}package-lock.json`],
 ];
 
-if (!existsSync(`${root}node_modules`)) await run('npm', INSTALL);
-await run(process.execPath, [...COMPILE, 'packages/tidings']);
-await Promise.all([
-  run(process.execPath, [...COMPILE, 'examples/live/src/server']),
-  PARTS_OF_PAGES.some((part) => changedAt(part) > builtAt()) && run(process.execPath, BUILD_PAGES, live),
-]);
+if (!existsSync(`${root}node_modules`)) {
+  console.log('Installing what the live app needs. `npm ci` installs everything else.');
+  await run('npm', INSTALL);
+}
+// It comes with Vite, so it may have been installed only now.
+const { transpileFolder } = await import('./transpile.mjs');
+const written = [
+  ['packages/tidings/src', 'packages/tidings/dist'],
+  ['examples/live/src/server', 'examples/live/dist/server'],
+  ['examples/live/src/shared', 'examples/live/dist/shared'],
+].reduce((sum, [from, to]) => sum + transpileFolder(`${root}${from}`, `${root}${to}`), 0);
+if (written > 0) console.log(`Built ${written} files of the library and the server.`);
+if (PARTS_OF_PAGES.some((part) => changedAt(part) > builtAt())) {
+  console.log('Building the pages.');
+  await run(process.execPath, BUILD_PAGES, live);
+}
 
 /** Ends this process, too, if the program fails. @param {string} program @param {readonly string[]} args @param {string} cwd */
 async function run(program, args, cwd = root) {

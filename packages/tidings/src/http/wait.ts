@@ -9,8 +9,9 @@ const MAX_WAIT = 60;
 const ENOUGH = 1_048_576;
 /** Milliseconds until a client asks again; the next answer has everything published in between. */
 const RETRY = 250;
-/** Milliseconds between checks of a connection that has nearly reached the head. */
+/** Milliseconds between checks of a connection that has nearly reached the head; more and more, while nothing comes. */
 const LOOK = 20;
+const MOST_BETWEEN = 1000;
 
 /** Milliseconds of a turn of the event loop in which answers end: one event may end thousands of them. */
 const SLICE = 5;
@@ -58,6 +59,7 @@ class WaitingSink implements Sink {
   #hasWelcome = false;
   #hasEvents = false;
   #bytes = 0;
+  #pause = LOOK;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(sink: Sink, connection: OwnConnection, wait: number) {
@@ -70,7 +72,8 @@ class WaitingSink implements Sink {
 
   write(bytes: Uint8Array): boolean {
     // Nobody reads a heartbeat before the answer is complete.
-    if (this.#hasWelcome && isHeartbeat(bytes)) return true;
+    if (isHeartbeat(bytes)) return true;
+    if (this.#pause > LOOK) this.#lookIn((this.#pause = LOOK));
     if (this.#hasWelcome && !this.#hasEvents) {
       this.#hasEvents = true;
       this.#lookIn(0);
@@ -105,7 +108,8 @@ class WaitingSink implements Sink {
     if (phase === 'ending' || phase === 'closed') return;
     const isWhole = phase === 'live' || this.isFull;
     if (isDue && this.#hasWelcome && isWhole) return this.#connection.end('wait', RETRY);
-    this.#lookIn(LOOK);
+    this.#lookIn(this.#pause);
+    this.#pause = Math.min(2 * this.#pause, MOST_BETWEEN);
   }
 }
 
@@ -128,9 +132,9 @@ function lookAtThose(): void {
   if (waitingForLook.size > 0) systemClock.defer(lookAtThose);
 }
 
-/** `id:` and nothing else. */
+/** `id:` and nothing else, or an empty comment while the log is out of reach. */
 function isHeartbeat(bytes: Uint8Array): boolean {
-  return bytes.length < 160 && /^id: [^\n]*\n\n$/.test(decoder.decode(bytes));
+  return bytes.length < 160 && /^(?:id: [^\n]*|:)\n\n$/.test(decoder.decode(bytes));
 }
 
 function hasCursor(bytes: Uint8Array): boolean {

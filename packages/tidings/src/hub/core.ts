@@ -6,6 +6,7 @@ import { FanOut } from './delivery/fan-out.ts';
 import { frames } from './delivery/frames.ts';
 import { items } from './delivery/items.ts';
 import { labelledFrames } from './delivery/labelled-frames.ts';
+import { Outage } from './delivery/outage.ts';
 import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
@@ -90,6 +91,7 @@ export class Core {
       retry: options.retry,
       fanOut: this.fanOut,
       turns,
+      outage: new Outage(clock, turns, report),
       replay: options.replay,
       tuning,
       lostEnds: this.lostEnds,

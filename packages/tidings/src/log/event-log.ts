@@ -82,6 +82,8 @@ export interface Loss {
  *   after the last one it has. `lineage` remembers where the old epoch ended. If that happens while the log is open,
  *   `tail.rewind` says so before anything of the new epoch is pushed. Appends are fenced: one that began in the old
  *   epoch writes nothing, and rejects with `log/write-failed`; so no process with an older view appends to the new one.
+ * - **Away is not broken.** While the engine can't be reached, `read` and `losses` reject with `log/unavailable`, and the
+ *   hub asks again. Any other error closes the streams that wanted to read.
  * - **After `close`**, `append` and `read` reject with `log/closed`.
  */
 export interface EventLog {

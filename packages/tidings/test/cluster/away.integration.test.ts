@@ -1,5 +1,5 @@
 import { type TestContext, describe, expect, test } from 'vitest';
-import { type Hub, createHub } from '../../src/index.ts';
+import { type Hub, type Item, createHub } from '../../src/index.ts';
 import type { EventLog } from '../../src/log/index.ts';
 import { postgresLog } from '../../src/logs/postgres/index.ts';
 import { redisLog } from '../../src/logs/redis/index.ts';
@@ -15,6 +15,8 @@ const TIMES = 12;
 /** Publishers at each moment, and characters that each event has. */
 const PUBLISHERS = 100;
 const LENGTH = 2000;
+/** What a hub has in memory: a reader that is further behind needs the engine. */
+const tail = { events: 5 };
 
 interface Engine {
   readonly server: { kill(): Promise<void>; start(): Promise<void>; pause(): void; resume(): void };
@@ -29,7 +31,7 @@ const engines: readonly (readonly [string, boolean, (context: TestContext) => Pr
     async (context) => {
       const server = await startRedis('--appendonly', 'yes', '--appendfsync', 'always');
       context.onTestFinished(() => server.stop());
-      return { server, open: (timeout) => redisLog({ url: server.url, timeout }) };
+      return { server, open: (timeout) => redisLog({ url: server.url, timeout, tail }) };
     },
   ],
   [
@@ -38,7 +40,7 @@ const engines: readonly (readonly [string, boolean, (context: TestContext) => Pr
     async (context) => {
       const server = await startPostgres('fsync=off');
       context.onTestFinished(() => server.stop());
-      return { server, open: (timeout) => postgresLog({ url: server.url, timeout, connections: 3 }) };
+      return { server, open: (timeout) => postgresLog({ url: server.url, timeout, connections: 3, tail }) };
     },
   ],
 ];
@@ -65,19 +67,28 @@ describe.concurrent('hubs whose engine is away for a long time', () => {
         await untilAsync('an event is published', () => isPublished(hub, 'first'));
         await until('it is received', () => received.length === 1);
 
+        const slow = other.subscribe('b');
+        await slow.next();
+        const missed = Array.from({ length: 4 * tail.events }, (_, i) => `missed ${i}`);
+        for (const id of missed) await untilAsync('it is published', () => isPublished(hub, id, 'b'));
+        await until('the other hub knows of them', () => other.cursor() === hub.cursor());
+
         // First it doesn't answer, then there is nothing there.
         server.pause();
+        const caughtUp = readIds(slow, missed.length);
         await outlast(hub, TIMES / 2);
         // Without waking up, it takes none of the calls that wait for it.
         await server.kill();
         await outlast(hub, TIMES / 2);
-        expect(other.stats().live, 'readers that are connected').toBe(1);
+        const { live, inProcessBehind } = other.stats();
+        expect([live, inProcessBehind], 'readers that are connected').toEqual([1, 1]);
         await server.start();
 
         // Publishers that care publish a refused event again, with the same id.
         const ids = Array.from({ length: PUBLISHERS }, (_, i) => `again ${i}`);
         for (const id of ids) await untilAsync('it is published again', () => isPublished(hub, id));
         await until('the last one is received', () => received.at(-1) === ids.at(-1));
+        expect(await caughtUp).toEqual(missed);
         expect(received).not.toContain('a gap');
         const own = received.filter((id) => id.startsWith('again'));
         expect(own).toEqual(ids);
@@ -127,8 +138,19 @@ async function outlast(hub: Hub, times: number): Promise<void> {
   expect(slowest).toBeLessThan(TIMEOUT * 2 + 5000);
 }
 
-function isPublished(hub: Hub, id: string): Promise<boolean> {
-  return hub.publish('a', 1, { id }).then(
+/** The ids of so many events, without gaps. */
+async function readIds(items: AsyncIterable<Item>, count: number): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const item of items) {
+    if (item.kind === 'event') ids.push(item.id ?? '');
+    else if (item.kind === 'gap') ids.push('a gap');
+    if (ids.length === count) break;
+  }
+  return ids;
+}
+
+function isPublished(hub: Hub, id: string, topic = 'a'): Promise<boolean> {
+  return hub.publish(topic, 1, { id }).then(
     () => true,
     (error: unknown) => {
       expect(error).toMatchObject({ code: 'log/unavailable' });

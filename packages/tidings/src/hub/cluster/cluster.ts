@@ -42,6 +42,7 @@ export class Cluster {
     this.orders = new Orders({
       head: () => log.tail.head,
       connections: () => core.registry.values(),
+      countOf: (subject) => core.registry.countOf(subject),
       end: (picked, retry) => core.evict(picked, retry),
       endVisits,
       now: clock.now,

@@ -56,6 +56,8 @@ const RETRY = 500;
 const MAX_LOOKS = 20_000;
 /** Patterns to compare with a topic that nobody has looked up lately, in the time of a look. */
 const PATTERNS_A_LOOK = 50;
+/** Milliseconds after which looks for all subscribers at once are given up: patterns differ in what they cost. */
+const MOST_TIME = 4;
 
 /**
  * Knows which subscribers may have received an event that the log has lost since. A cursor alone doesn't tell: it also
@@ -126,6 +128,7 @@ export class LostEnds implements LedgerReader {
     }
     const concerned = new Map<Subscription, number>();
     let looks = 0;
+    const latest = clock.monotonic() + MOST_TIME;
     for (const event of events) {
       looks += 1 + subscriptions.index.patterns / PATTERNS_A_LOOK;
       for (const subscription of subscriptions.index.match(event.topics)) {
@@ -134,7 +137,7 @@ export class LostEnds implements LedgerReader {
           concerned.set(subscription, Math.min(event.after, concerned.get(subscription) ?? Infinity));
       }
       // Each of them asks for itself, a few in each turn.
-      if (looks > MAX_LOOKS) return undefined;
+      if (looks > MAX_LOOKS || clock.monotonic() > latest) return undefined;
     }
     return concerned;
   }

@@ -7,12 +7,23 @@ import { Orders, type Revocation, revocationKey } from './orders.ts';
 
 const NOW = 1_700_000_000_000;
 
-function setUp(): { orders: Orders; appended: NewEvent[]; failures: unknown[] } {
+function setUp(): {
+  orders: Orders;
+  appended: NewEvent[];
+  failures: unknown[];
+  /** How often it looked at all connections. */
+  looks: () => number;
+} {
   const appended: NewEvent[] = [];
   const failures: unknown[] = [];
+  let looks = 0;
   const orders = new Orders({
     head: () => 0,
-    connections: () => [],
+    connections() {
+      looks += 1;
+      return [];
+    },
+    countOf: (subject) => (subject === 'connected' ? 1 : 0),
     end: () => {},
     endVisits: () => {},
     now: () => NOW,
@@ -21,7 +32,7 @@ function setUp(): { orders: Orders; appended: NewEvent[]; failures: unknown[] } 
   });
   orders.reset();
   orders.loaded(false);
-  return { orders, appended, failures };
+  return { orders, appended, failures, looks: () => looks };
 }
 
 function revocation(revoked: Revocation, seq: number, ttl?: number): LogEntry {
@@ -78,4 +89,22 @@ test('nobody whose authorization was revoked gets in while the log is read anew'
   expect(isRevoked(orders, 'bob', NOW - 1)).toBe(true);
   orders.loaded(false);
   expect([isRevoked(orders, 'ann', NOW - 1), isRevoked(orders, 'bob', NOW - 1)]).toEqual([false, true]);
+});
+
+test('a revocation looks at the connections only if its subject has any, and only once', () => {
+  const { orders, looks } = setUp();
+  const all = [
+    ...Array.from({ length: 100 }, (_, i) => revocation({ subject: `absent ${i}`, before: NOW }, i + 1)),
+    revocation({ subject: 'connected', before: NOW }, 101),
+    revocation({ subject: undefined, before: NOW - 5000 }, 102),
+    revocation({ tokenId: 'stolen', before: NOW }, 103),
+  ];
+  for (const each of all) orders.apply(each);
+  expect(looks()).toBe(3);
+  orders.reset();
+  for (const each of all) orders.apply(each);
+  orders.loaded(false);
+  expect(looks()).toBe(3);
+  orders.apply(revocation({ subject: 'connected', before: NOW + 1 }, 104));
+  expect(looks()).toBe(4);
 });

@@ -107,6 +107,8 @@ export interface OrdersOptions {
   /** The seq of the log's newest event. */
   readonly head: () => number;
   readonly connections: () => Iterable<Connection>;
+  /** How many of them a subject has. */
+  readonly countOf: (subject: string) => number;
   /** Ends connections, with a goodbye. */
   readonly end: (picked: readonly Connection[], retry: number | undefined) => void;
   /** Applies to those who are being authorized just now. */
@@ -207,10 +209,14 @@ export class Orders implements LedgerReader {
     endVisits((info) => isMeant(who, info));
   }
 
+  /** Looks at the connections only if it may concern any: thousands of revocations may stand when the log is read anew. */
   #revoke(key: string, standing: Standing): void {
-    (this.#found ?? this.#revocations).set(key, standing);
     const { revocation } = standing;
-    const { connections, end } = this.#options;
+    const { connections, countOf, end } = this.#options;
+    // Then it has ended them, and lets nobody in since.
+    const isKnown = this.#revocations.get(key)?.revocation.before === revocation.before;
+    (this.#found ?? this.#revocations).set(key, standing);
+    if (isKnown || (revocation.subject !== undefined && countOf(revocation.subject) === 0)) return;
     const ended = [...connections()].filter(({ request }) => ends(revocation, request));
     end(ended, undefined);
   }

@@ -9,6 +9,7 @@ import type { EndReason, Tally } from '../tally.ts';
 import type { Batch } from './batch.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Format } from './format.ts';
+import type { Outage } from './outage.ts';
 import { Reader, type Reading } from './reader.ts';
 import { type Replay, type ReplaySource, boundReplay } from './replay.ts';
 import { type Lost, type Verdict, judge } from './resume.ts';
@@ -31,6 +32,7 @@ export interface Delivery extends ReplaySource {
   readonly subscriptions: Subscriptions;
   readonly fanOut: FanOut;
   readonly tuning: Tuning;
+  readonly outage: Outage<Connection>;
   readonly counters: { delivered: number; bytes: number };
   readonly tally: Tally;
   readonly lostEnds: Pick<Lost, 'whenKnown'> & {
@@ -189,7 +191,12 @@ export class Connection implements Receiver, Task {
           this.open(sink, greeting);
         } else this.#begin(found, greeting);
       },
-      (error: unknown) => this.fail(error),
+      (error: unknown) => {
+        const isFirst = this.#reader?.failingSince === undefined;
+        this.#readFailed(error, () => this.open(sink, greeting));
+        // Neither the client nor a proxy should give up an answer that doesn't begin.
+        if (isFirst) this.#beatWaiting();
+      },
     );
   }
 
@@ -220,6 +227,7 @@ export class Connection implements Receiver, Task {
     const reader = this.#reader;
     if (this.#phase !== 'opening' || reader === undefined) return;
     this.#phase = 'behind';
+    this.#hasRead(reader);
     reader.begin(verdict, this.#subscription.wanted);
     const { heartbeat, retry, tally } = this.#delivery;
     const { resumed, gaps, snapshot } = verdict;
@@ -303,14 +311,22 @@ export class Connection implements Receiver, Task {
     this.#pump();
   }
 
-  /** Sends a live stream's heartbeat with the cursor `seq`, up to which the fan-out is done. */
+  /** Sends a live stream's heartbeat with the cursor `seq`, up to which the fan-out is done; or one of a stream that waits. */
   beat(output: Output, seq: number, now: number): void {
     const { fanOut } = this.#delivery;
+    this.#beatWaiting();
     // If its subscription is being pushed to, events up to there may be outstanding; and it isn't quiet.
     if (this.#phase !== 'live' || fanOut.isFor(this.#subscription)) return;
     this.#count(output);
     this.#wroteAt = now;
     this.push(output, seq, now);
+  }
+
+  /** While the log is out of reach, without a cursor: a gap or a snapshot may be due before the next one. */
+  #beatWaiting(): void {
+    if (this.#reader?.failingSince === undefined || this.blockedAt !== undefined) return;
+    const output = this.#encode(() => this.#subscription.format.heartbeat(undefined));
+    if (output !== undefined && output.length > 0) this.#write(() => output);
   }
 
   push(output: Output, seq: number, now: number): void {
@@ -429,6 +445,7 @@ export class Connection implements Receiver, Task {
     this.#sink = undefined;
     this.#reader = undefined;
     this.#delivery.turns.drop(this);
+    this.#delivery.outage.drop(this);
     this.#delivery.subscriptions.leave(this.#subscription, this);
     this.#delivery.forget(this);
     const end = this.#end;
@@ -539,6 +556,7 @@ export class Connection implements Receiver, Task {
       this.#wait(reader, read);
       return 'done';
     }
+    reader.failingSince = undefined;
     this.#take(read);
     return this.#canRead ? 'more' : 'done';
   }
@@ -574,13 +592,39 @@ export class Connection implements Receiver, Task {
     read.then(
       (reading) => {
         reader.isWaiting = false;
+        this.#hasRead(reader);
         // A page read for its earlier topics would leave out the new ones.
         if (this.#reader === reader && this.#subscription === subscription && this.#canRead)
           this.#reading = reading;
         this.#pump();
       },
-      (error: unknown) => this.fail(error),
+      (error: unknown) => {
+        if (this.#reader !== reader) return;
+        this.#readFailed(error, () => {
+          reader.isWaiting = false;
+          this.#pump();
+        });
+      },
     );
+  }
+
+  #hasRead(reader: Reader): void {
+    if (reader.failingSince === undefined) return;
+    reader.failingSince = undefined;
+    this.#delivery.outage.over();
+  }
+
+  /** While the log is out of reach, the connection waits for it. Otherwise the client comes back with its cursor. */
+  #readFailed(error: unknown, readAgain: () => void): void {
+    const { clock, outage } = this.#delivery;
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    const since = (reader.failingSince ??= clock.monotonic());
+    const whileReading = (goOn: () => void) => (): void => {
+      if (this.#reader === reader) goOn();
+    };
+    const giveUp = whileReading(() => this.destroy());
+    if (!outage.wait(this, { since, readAgain: whileReading(readAgain), giveUp }, error)) this.fail(error);
   }
 
   #take(reading: Reading): void {

@@ -31,8 +31,8 @@ export interface Format {
   goodbye(goodbye: Goodbye, cursor: string | undefined): Output;
   /** Events for one connection alone, encoded already, without cursor. */
   alone(frames: string): Output;
-  /** Shows that the stream is alive, and gives its current cursor. */
-  heartbeat(cursor: string): Output;
+  /** Shows that the stream is alive, and gives its current cursor. While it waits for the log, there is none to give. */
+  heartbeat(cursor: string | undefined): Output;
   /** The same format for a subscription, if its output depends on more than the events. */
   readonly forTopics?: (wanted: MatcherSet, granted: MatcherSet) => Format;
 }

@@ -55,5 +55,5 @@ export const frames: Format = {
     return toBytes(id === undefined ? fields : { ...fields, id });
   },
   alone: (text) => encoder.encode(text),
-  heartbeat: (id) => toBytes({ id }),
+  heartbeat: (id) => (id === undefined ? encoder.encode(':\n\n') : toBytes({ id })),
 };

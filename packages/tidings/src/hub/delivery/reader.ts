@@ -49,6 +49,8 @@ export class Reader {
   cursor: number;
   /** Whether the log is being asked. */
   isWaiting = false;
+  /** When reads began to fail, by the clock's monotonic time; undefined while they don't. */
+  failingSince: number | undefined;
   /** How often it is being found out whether the peer received events that are lost. */
   asks = 0;
   readonly #source: Source;

@@ -1,4 +1,5 @@
 import { HUBS_BOUNDS, TAG_PREFIX } from '../../log/index.ts';
+import { EVENT, FORWARDS, STATE, fittingRows } from './queries.ts';
 import { topicKey } from './records.ts';
 
 /** The group of the hub's own events, in a text with escapes. */
@@ -340,6 +341,20 @@ BEGIN
   DELETE FROM SCHEMA.nodes WHERE seen < clock_timestamp() - interval '1 day';
   INSERT INTO SCHEMA.nodes (node, settings, seen) VALUES (_node, _settings, clock_timestamp());
   RETURN NULL;
+END $$;
+
+-- Events after a seq, and before them a row with the log's state at that moment: the function has one snapshot. Every process
+-- calls it for each notification, and making the plan anew would take longer than reading.
+CREATE OR REPLACE FUNCTION SCHEMA.read_on(_after bigint, _rows bigint, _length bigint)
+RETURNS TABLE (seq bigint, "time" double precision, topics text, canonical text, type text, data text, id text, key text,
+  flags text, expires_at double precision, published_at double precision, total bigint)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT NULL::bigint, NULL::double precision, ${STATE}, NULL::text, NULL::text, NULL::text, NULL::text,
+    NULL::text, NULL::text, NULL::double precision, NULL::double precision, NULL::bigint FROM SCHEMA.head;
+  RETURN QUERY ${fittingRows(`SELECT ${EVENT} FROM SCHEMA.events WHERE seq > _after`, FORWARDS, '_rows', '_length')};
 END $$;
 
 -- Appends a group, supersedes, expires and trims; without events it only expires and trims.

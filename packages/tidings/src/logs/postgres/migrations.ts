@@ -4,9 +4,9 @@ import { FUNCTIONS } from './functions.ts';
 import { TABLES, VERSION_2 } from './tables.ts';
 
 /** Raised when the tables or functions change, each time with a step in `STEPS`. */
-const VERSION = 4;
+const VERSION = 5;
 /** Each brings a schema from the version before to its own. Functions are replaced as a whole, from version 3 on nothing else. */
-const STEPS: readonly string[] = [TABLES, VERSION_2, '', ''];
+const STEPS: readonly string[] = [TABLES, VERSION_2, '', '', ''];
 
 export interface PostgresMigrationsOptions {
   /** The schema for the log's tables and functions. Default `tidings`. */

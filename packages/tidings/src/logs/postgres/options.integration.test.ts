@@ -56,6 +56,34 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 
+  test('reads what is new, and not the whole table, while PostgreSQL has no statistics of it', async () => {
+    const schema = newSchema();
+    const url = `${server.url}?application_name=${schema}`;
+    const [writer, follower] = [
+      await open({ url, schema }),
+      await open({ url, schema, tail: { events: 10 } }),
+    ];
+    await server.query(`ALTER TABLE ${schema}.events SET (autovacuum_enabled = off)`);
+    const limit = { events: 100, length: 100_000 };
+    for (let i = 0; i < 10; i += 1) {
+      await writer.append(Array.from({ length: 500 }, (_, n) => event(`${i} ${n}`)));
+      await follower.catchUp();
+      const query = { wants: () => true, matchers: createMatcherSet(['a']), limit };
+      await follower.read({ ...query, after: 500 * i });
+      await follower.read({ ...query, after: 0, before: 500 * i + 2 });
+    }
+    await Promise.all([writer.close(), follower.close()]);
+    // A session hands in its counts when it ends.
+    await untilAsync('all sessions have ended', async () => {
+      const left = await server.query(`SELECT FROM pg_stat_activity WHERE application_name = '${schema}'`);
+      return left.length === 0;
+    });
+    const [counts] = await server.query(
+      `SELECT seq_tup_read::integer AS read FROM pg_stat_user_tables WHERE schemaname = '${schema}' AND relname = 'events'`,
+    );
+    expect(counts?.['read']).toBeLessThan(5000);
+  });
+
   test('works with a pool of one connection, and says so in time while the app keeps that to itself', async () => {
     const pool = new pg.Pool({ connectionString: server.url, max: 1 });
     onTestFinished(() => pool.end());

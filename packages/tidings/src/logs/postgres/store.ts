@@ -8,6 +8,7 @@ import {
 } from '../../log/index.ts';
 import type { Database, Row, Run } from './database.ts';
 import { inSchema } from './migrations.ts';
+import { BACKWARDS, EVENT, FORWARDS, STATE, fittingRows } from './queries.ts';
 import { COLUMNS, toEntry } from './records.ts';
 
 /** The log's state: its head, and how much retention has taken. */
@@ -48,10 +49,6 @@ export function createStore(database: Database, name: string): Store {
   };
   return { database, run: database.run, sql, walks: newWalks() };
 }
-
-const STATE = `json_build_array(epoch, lineage, head, floor, newest_loss, loss_count, next_expiry,
-  public_loss, public_count, public_forgotten_seq, public_forgotten_count,
-  private_loss, private_count, private_forgotten_seq, private_forgotten_count)::text`;
 
 type Tally = readonly [number, number, number, number];
 type StateTuple = readonly [
@@ -100,22 +97,6 @@ export interface RowLimit {
   readonly length: number;
 }
 
-/** Of an event's data, a little more at most; `sizeOf` has what else its size is made of. */
-const LENGTH = 'size - 200 - char_length(topics)';
-
-/**
- * A query of seqs and sizes, with their events. Sizes are looked at first: a page is as large as its limit, however large
- * its events happen to be. The last column is the size of all up to the row.
- */
-function fittingRows(found: string, order: string, rows: string, length: string): string {
-  return `SELECT ${COLUMNS}, f.before + f.size FROM (
-      SELECT seq, size, sum(size) OVER (${order}) - size AS before FROM (${found} ${order} LIMIT ${rows}) AS s
-    ) AS f JOIN SCHEMA.events e USING (seq) WHERE f.before < ${length} ${order}`;
-}
-
-const FORWARDS = 'ORDER BY seq';
-const BACKWARDS = 'ORDER BY seq DESC';
-
 export interface Rows {
   readonly entries: readonly LogEntry[];
   /** Every entry up to this seq was found; backwards, from this seq on. */
@@ -130,17 +111,13 @@ function toRows(rows: readonly Row[], limit: RowLimit, end: number): Rows {
   return { entries, next: isCut ? (entries.at(-1)?.seq ?? end) : end };
 }
 
-/** Entries after the cursor, and the state at that moment: one statement has one snapshot. */
+/** Entries after the cursor, and the state at that moment. */
 export async function readWithState(
   { run, sql }: Store,
   after: number,
   limit: RowLimit,
 ): Promise<Rows & { readonly state: State }> {
-  const found = `SELECT seq, ${LENGTH} AS size FROM SCHEMA.events WHERE seq > $1::bigint`;
-  const columns = `NULL::bigint, NULL::double precision, ${STATE}, NULL, NULL, NULL, NULL, NULL, NULL, NULL::float8,
-    NULL::float8, NULL::numeric`;
-  const text = `SELECT ${columns} FROM SCHEMA.head UNION ALL (${fittingRows(found, FORWARDS, '$2', '$3')})`;
-  const rows = await run(sql(text), [after, limit.rows, limit.length]);
+  const rows = await run(sql('SELECT * FROM SCHEMA.read_on($1, $2, $3)'), [after, limit.rows, limit.length]);
   const state = toState(rows.find(([seq]) => seq === null)?.[2]);
   const events = rows.filter(([seq]) => seq !== null);
   return { ...toRows(events, limit, state.head), state };
@@ -161,7 +138,7 @@ export interface Span {
 export async function readRange({ run, sql }: Store, span: Span, limit: RowLimit): Promise<Rows> {
   const { low, high, isBack, isValue } = span;
   const only = isValue ? 'value AND' : '';
-  const found = `SELECT seq, ${LENGTH} AS size FROM SCHEMA.events WHERE ${only} seq > $1::bigint AND seq <= $2::bigint`;
+  const found = `SELECT ${EVENT} FROM SCHEMA.events WHERE ${only} seq > $1::bigint AND seq <= $2::bigint`;
   const text = fittingRows(found, isBack ? BACKWARDS : FORWARDS, '$3', '$4');
   const rows = await run(sql(text), [low, high, limit.rows, limit.length]);
   return toRows(rows, limit, isBack ? low + 1 : high);
@@ -181,7 +158,9 @@ export async function readTopics(
       ${order} LIMIT $4)`;
   const seqs = `SELECT DISTINCT x.seq FROM unnest($1::text[]) AS t(topic),
     LATERAL (${seqsIn('events')} UNION ALL ${seqsIn('more')}) AS x ${order} LIMIT $4`;
-  const found = `SELECT seq, ${LENGTH} AS size FROM (${seqs}) AS s JOIN SCHEMA.events USING (seq)`;
+  // OFFSET keeps it from becoming a join.
+  const found = `SELECT each.* FROM (${seqs}) AS s, LATERAL
+    (SELECT ${EVENT} FROM SCHEMA.events WHERE seq = s.seq OFFSET 0) AS each`;
   const values = [topics, low, high, limit.rows, limit.length];
   return toRows(
     await run(sql(fittingRows(found, order, '$4', '$5')), values),
