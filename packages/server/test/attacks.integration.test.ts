@@ -153,6 +153,37 @@ describe('bytes that are no polite request', () => {
     await expectUnharmed();
   });
 
+  test.each<[string, () => string, string]>([
+    ['too large', () => post(['Content-Length: 3000000']), '413'],
+    ['of a stranger', () => 'POST /v1/publish HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n', '401'],
+    [
+      'of a stranger who means to close',
+      () => 'POST /v1/publish HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3000000\r\n\r\n',
+      '401',
+    ],
+    ['for nothing', () => 'POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n', '404'],
+  ])('get their answer while a long body arrives, and no reset: %s', async (_name, head, status) => {
+    const client = await RawClient.connect(port);
+    const failures: Error[] = [];
+    client.socket.on('error', (error) => failures.push(error));
+    client.send(head()).send('x'.repeat(100_000)).read();
+    await until('answer', () => client.text.includes('}'));
+    expect(client.text.slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
+    client.send('x'.repeat(2_900_000));
+    await client.closed();
+    expect(failures).toEqual([]);
+    await expectUnharmed();
+  });
+
+  test('behind a refused body on the same socket are answered', async () => {
+    const client = await RawClient.connect(port);
+    const next = 'GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n';
+    client.send(`${post(['Content-Length: 5'])}{"a":${post(['Content-Length: 2'])}{}${next}`).read();
+    await until('last answer', () => client.text.includes('"openapi"'));
+    expect(client.text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 400', 'HTTP/1.1 400', 'HTTP/1.1 200']);
+    client.socket.destroy();
+  });
+
   test('of a body that only strangers send are refused before they arrive', async () => {
     const head = [
       'POST /v1/publish HTTP/1.1',

@@ -75,6 +75,29 @@ describe('closing a hub', () => {
     expect(recorders.map((recorder) => recorder.writes.length)).toEqual(writes);
   });
 
+  test('at once after a disconnect of many drops them only after their goodbye, too', async () => {
+    const time = createManualClock();
+    const clock = inTurns(time);
+    const hub = createHub({ clock, log: memoryLog({ epoch: 'e', now: clock.now }) });
+    const recorders = Array.from({ length: 1000 }, () => record(hub));
+    await settle();
+    expect(hub.disconnect(() => true)).toBe(1000);
+    void hub.close({ within: 0 });
+    time.advance(0);
+    let told = 0;
+    for (let turns = 0; recorders.some(({ destroyed }) => !destroyed); turns += 1) {
+      expect(turns).toBeLessThan(20);
+      clock.turn();
+      const isTold = ({ end }: Recorder): boolean => end?.includes('evicted') === true;
+      expect(recorders.filter((recorder) => recorder.destroyed && !isTold(recorder))).toEqual([]);
+      const now = recorders.filter(isTold).length;
+      // The first were told at once.
+      expect(now - told).toBeLessThanOrEqual(turns === 0 ? 400 : 200);
+      told = now;
+    }
+    expect(told).toBe(1000);
+  });
+
   test('sends every published event before the goodbye', async () => {
     const { hub, follow, publish } = startHub({ flushWindow: 10_000 });
     const peer = await follow();

@@ -6,6 +6,7 @@ import type { TidingsError } from 'tidings';
 import { createError } from 'tidings/transport';
 import type { Settings } from '../config/setting.ts';
 import { type Listener, plainServer } from './listener.ts';
+import { answerEarly } from './early-answers.ts';
 import { answerProblems, nothingHere, rawProblem, sendProblem } from './problems.ts';
 import * as rows from './settings.ts';
 
@@ -45,6 +46,7 @@ function createApp(
     frameworkErrors: (_error, _request, reply) => void sendProblem(reply, nothingHere()),
   });
   answerProblems(app, logger);
+  answerEarly(app);
   return app;
 }
 

@@ -23,8 +23,6 @@ export function answerProblems(app: FastifyInstance, logger: Logger): void {
 export function sendProblem(reply: FastifyReply, error: TidingsError): FastifyReply {
   const { status, headers, body } = toProblem(error);
   const { allow, ...others } = headers;
-  // Fastify sets it when it leaves a body unread. HTTP/2 has no such header, and Node warns of it.
-  if (reply.request.raw.httpVersionMajor > 1) reply.removeHeader('connection');
   // The library's own `Allow` is that of a stream.
   return reply
     .code(status)

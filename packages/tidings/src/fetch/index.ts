@@ -30,13 +30,14 @@ export function sse(
   assertHandlerOptions(options);
   return async (request, body) => {
     const { searchParams: query, host } = new URL(request.url);
+    const remote = options.address === undefined ? undefined : checkAddress(options.address(request));
     const facts = {
       method: request.method,
       query,
       header: (name: string) => request.headers.get(name) ?? (name === 'host' ? host : undefined),
-      remote: options.address === undefined ? undefined : checkAddress(options.address(request)),
+      remote,
       protocol: 'fetch',
-      json: () => readBody(request, body),
+      json: () => readBody(request, body, remote),
       gone: () => request.signal.aborted,
     };
     const begin = (acceptance: Acceptance): Response => toResponse(acceptance, request.signal);
@@ -50,8 +51,12 @@ export function sse(
   };
 }
 
-async function readBody(request: Request, parsed: ParsedBody | undefined): Promise<unknown> {
-  if (!request.bodyUsed) return readJson(request.body ?? []);
+async function readBody(
+  request: Request,
+  parsed: ParsedBody | undefined,
+  remote: string | undefined,
+): Promise<unknown> {
+  if (!request.bodyUsed) return readJson(request.body ?? [], remote);
   if (parsed === undefined) throw bodyAlreadyRead('the `Request`');
   try {
     return await parsed.json();

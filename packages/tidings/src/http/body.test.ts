@@ -43,6 +43,22 @@ describe('Bodies', () => {
     expect(await readJson([encode(`${text}"`)])).toHaveLength(200_000);
   });
 
+  test('that are long leave room for other addresses, unless they come from where a proxy may be', async () => {
+    const rest = createGate();
+    const text = `"${'x'.repeat(200_000)}`;
+    const open = (remote: string) => readJson(slow(text, rest.passed), remote);
+    const whole = (remote: string) => readJson([encode(`${text}"`)], remote);
+    const from = Array.from({ length: 20 }, (_, i) => open(`2001:db8::${i + 1}`));
+    const proxied = Array.from({ length: 20 }, () => open('10.0.0.1'));
+    const outcomes = Promise.all([from, proxied].map((bodies) => Promise.allSettled(bodies)));
+    await expect(whole('2001:db8::ffff')).rejects.toMatchObject({ code: 'limit/rate', status: 429 });
+    expect(await whole('2001:db8:0:1::1')).toHaveLength(200_000);
+    rest.open();
+    const taken = (await outcomes).map((all) => all.filter(({ status }) => status === 'fulfilled').length);
+    expect(taken).toEqual([8, 20]);
+    expect(await whole('2001:db8::ffff')).toHaveLength(200_000);
+  });
+
   test('that are long and never end take no room once their time is over', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());

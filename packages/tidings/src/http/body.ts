@@ -1,3 +1,4 @@
+import { groupOf } from '../hub/address.ts';
 import { createError, tooManyRequests } from '../protocol/errors.ts';
 import { exceededBound } from '../protocol/json-shape.ts';
 import type { TidingsError } from '../protocol/tidings-error.ts';
@@ -8,15 +9,19 @@ const MAX_BYTES = 262_144;
 const TIMEOUT = 10_000;
 
 /**
+ * @param remote the peer's address, if it is known: one address can't take up the room for long bodies.
  * @throws {TidingsError} `request/invalid-body` (400), `request/body-too-large` (413), `request/timeout` (408), `limit/rate`
  * (429).
  */
-export async function readJson(body: AsyncIterable<unknown> | Iterable<unknown>): Promise<unknown> {
+export async function readJson(
+  body: AsyncIterable<unknown> | Iterable<unknown>,
+  remote?: string,
+): Promise<unknown> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(tooSlow()), TIMEOUT);
   });
-  const gathered = new GatheredBytes();
+  const gathered = new GatheredBytes(remote);
   try {
     return parse(await Promise.race([readText(body, gathered), timeout]));
   } finally {
@@ -44,10 +49,15 @@ async function readText(
 
 /** A body of up to so many bytes is always read: a request's head may be as large. */
 const SHORT = 16_384;
-/** Longer ones that this process reads at a time: peers may send slowly, on any number of sockets. */
+/**
+ * Longer ones that this process reads at a time: peers may send slowly, on any number of sockets. Not all of them from one
+ * address, or one /64 of IPv6; a private address may be a proxy's, which everybody comes through.
+ */
 const MAX_LONG = 32;
+const MAX_LONG_PER_ADDRESS = 8;
 
 let long = 0;
+const longByAddress = new Map<string, number>();
 
 /** The bytes of a body, in one piece: a body may come in a quarter of a million chunks, each of which would take memory. */
 class GatheredBytes {
@@ -56,6 +66,13 @@ class GatheredBytes {
   #isLong = false;
   #isOver = false;
   #refusal: TidingsError | undefined;
+  readonly #remote: string | undefined;
+  /** The address that its room counts for. */
+  #address: string | undefined;
+
+  constructor(remote: string | undefined) {
+    this.#remote = remote;
+  }
 
   /** @returns false if that is too much. */
   add(chunk: Uint8Array): boolean {
@@ -77,24 +94,43 @@ class GatheredBytes {
     if (length > MAX_BYTES)
       return createError('request/body-too-large', `The body may have ${MAX_BYTES} bytes.`);
     if (length <= SHORT || this.#isLong) return undefined;
-    if (long >= MAX_LONG) return tooManyRequests('Too many long bodies are on their way at the moment.', 1);
+    const address = publicAddress(this.#remote);
+    const ofAddress = address === undefined ? 0 : (longByAddress.get(address) ?? 0);
+    if (long >= MAX_LONG || ofAddress >= MAX_LONG_PER_ADDRESS)
+      return tooManyRequests('Too many long bodies are on their way at the moment.', 1);
     long += 1;
     this.#isLong = true;
+    this.#address = address;
+    if (address !== undefined) longByAddress.set(address, ofAddress + 1);
     return undefined;
   }
 
   /** From now on nothing is added. */
   release(): void {
-    if (this.#isLong) long -= 1;
+    if (this.#isLong) this.#giveRoom();
     this.#isLong = false;
     this.#isOver = true;
     this.#bytes = new Uint8Array();
+  }
+
+  #giveRoom(): void {
+    long -= 1;
+    if (this.#address === undefined) return;
+    const left = (longByAddress.get(this.#address) ?? 1) - 1;
+    if (left === 0) longByAddress.delete(this.#address);
+    else longByAddress.set(this.#address, left);
   }
 
   text(): string {
     if (this.#refusal !== undefined) throw this.#refusal;
     return new TextDecoder().decode(this.#bytes.subarray(0, this.#length));
   }
+}
+
+function publicAddress(remote: string | undefined): string | undefined {
+  if (remote === undefined) return undefined;
+  const { key, isPrivate } = groupOf(remote);
+  return isPrivate ? undefined : key;
 }
 
 /** A change has fewer, whatever the limits of a hub: each value takes a hundred times as long to read as a character. */

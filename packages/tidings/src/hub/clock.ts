@@ -1,3 +1,4 @@
+import { inNextTurn } from '../log/next-turn.ts';
 import { timerDelay } from '../protocol/timer-delay.ts';
 
 /** Time, as the hub sees it. Tests pass a clock that they turn by hand. */
@@ -17,9 +18,6 @@ export interface Clock {
   soon?(task: () => void): void;
 }
 
-/** Node, Bun and Deno have `setImmediate`; elsewhere a timer of 0 ms comes nearest. */
-const { setImmediate: immediately } = globalThis as { setImmediate?: (task: () => void) => unknown };
-
 const returned = Promise.resolve();
 
 export const systemClock: Clock = {
@@ -31,7 +29,7 @@ export const systemClock: Clock = {
     if (inBackground) (timer as { unref?: () => void }).unref?.();
     return () => clearTimeout(timer as ReturnType<typeof setTimeout>);
   },
-  defer: (task) => void (immediately ?? setTimeout)(task),
+  defer: inNextTurn,
   // A fifth of the time that `queueMicrotask` takes, which makes a resource for each call (`latency`).
   soon: (task) => void returned.then(task),
 };

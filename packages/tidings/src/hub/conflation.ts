@@ -2,6 +2,7 @@ import type { NewEvent } from '../protocol/event.ts';
 import type { Clock } from './clock.ts';
 import type { Appended, EventLog } from '../log/event-log.ts';
 import { isState } from '../log/topic-rules.ts';
+import { TimersInTurns } from './timers-in-turns.ts';
 import { type Versions, WaitingEvents } from './versions.ts';
 
 interface Interval {
@@ -24,6 +25,7 @@ interface Early {
 export class Conflation {
   readonly #log: EventLog;
   readonly #clock: Clock;
+  readonly #timers: TimersInTurns;
   readonly #intervals = new Map<string, Interval>();
   /** Appends under way. */
   readonly #appending = new Set<Promise<void>>();
@@ -39,6 +41,7 @@ export class Conflation {
   constructor(log: EventLog, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
+    this.#timers = new TimersInTurns(clock);
   }
 
   /**
@@ -87,7 +90,7 @@ export class Conflation {
   }
 
   #begin(topic: string, milliseconds: number, waiting: WaitingEvents = new WaitingEvents()): void {
-    const cancel = this.#clock.setTimer(() => this.#end(topic), milliseconds);
+    const cancel = this.#timers.set(() => this.#end(topic), milliseconds);
     this.#intervals.set(topic, { waiting, cancel });
   }
 
@@ -143,7 +146,7 @@ export class Conflation {
       const running = this.#intervals.get(topic);
       if (running === undefined) continue;
       running.cancel();
-      const cancel = this.#clock.setTimer(() => this.#end(topic), wait);
+      const cancel = this.#timers.set(() => this.#end(topic), wait);
       this.#intervals.set(topic, { ...running, cancel });
     }
   }

@@ -10,7 +10,8 @@ import { Outage } from './delivery/outage.ts';
 import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
-import { Drain, reconnectSpread, sayGoodbyes } from './drain.ts';
+import { Drain, reconnectSpread } from './drain.ts';
+import { Goodbyes } from './goodbyes.ts';
 import { inSlices } from './in-slices.ts';
 import { type HubLimits, proxySuspected, resolveLimits } from './limits.ts';
 import type { ResolvedHubOptions } from './options.ts';
@@ -44,6 +45,7 @@ export class Core {
   /** This process's own connections. They are trusted: no limit counts them or holds them up, and they get no goodbye. */
   readonly locals: Set<Connection> = new Set();
   readonly conflation: Conflation;
+  readonly goodbyes: Goodbyes;
   readonly fanOut: FanOut;
   readonly cluster: Cluster;
   readonly lostEnds: LostEnds;
@@ -65,6 +67,7 @@ export class Core {
     this.registry = new Registry(options.limits, warnOfProxy);
     this.registry.sparesPrivate = options.sparesPrivateAddresses;
     this.conflation = new Conflation(log, clock);
+    this.goodbyes = new Goodbyes(clock);
     this.fanOut = new FanOut({
       tail: log.tail,
       subscriptions: this.subscriptions,
@@ -224,12 +227,12 @@ export class Core {
 
   /** Ends connections with a goodbye. `retry` in milliseconds; default: the hub's, spread out. */
   evict(picked: readonly Connection[], retry: number | undefined): void {
-    const { random, clock } = this.options;
+    const { random } = this.options;
     const spread = reconnectSpread(picked.length);
     const goodbyes = picked.map((connection) =>
       connection.beginEnd('evicted', retry ?? this.options.retry + random() * spread),
     );
-    sayGoodbyes(clock, goodbyes);
+    this.goodbyes.say(goodbyes);
   }
 
   /** Refuses those among whom the app is authorizing just now. */

@@ -1,21 +1,19 @@
-import type { Clock } from './clock.ts';
 import type { Conflation } from './conflation.ts';
 import type { Connection } from './delivery/connection.ts';
 import type { FanOut } from './delivery/fan-out.ts';
+import { ENDS_PER_TURN, type Goodbyes } from './goodbyes.ts';
 import { inSlices } from './in-slices.ts';
 import type { ResolvedHubOptions } from './options.ts';
 
 /** Reconnects per second over which `retry` spreads clients when many have to come back. */
 const RECONNECTS_PER_SECOND = 1000;
 
-/** Streams that are ended in one turn of the event loop: as many take some 5 ms. */
-const ENDS_PER_TURN = 200;
-
 /** Anything that a drain can end. */
 export interface Drainable {
   readonly options: Pick<ResolvedHubOptions, 'log' | 'clock' | 'random' | 'retry'>;
   readonly fanOut: FanOut;
   readonly conflation: Conflation;
+  readonly goodbyes: Goodbyes;
   /** The connections of peers. */
   readonly registry: { readonly size: number };
   /** How many connections there are, of peers and of this process. */
@@ -34,8 +32,6 @@ export class Drain {
   readonly #hub: Drainable;
   #closed: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
-  #haveAllGoodbyes = false;
-  #onAllGoodbyes: (() => void) | undefined;
   readonly #goneListeners: (() => void)[] = [];
 
   constructor(hub: Drainable) {
@@ -73,16 +69,12 @@ export class Drain {
     const goodbyes = [...this.#hub.all()].map((connection) =>
       connection.beginEnd('drain', options.retry + options.random() * spread),
     );
-    sayGoodbyes(options.clock, goodbyes, () => {
-      this.#haveAllGoodbyes = true;
-      this.#onAllGoodbyes?.();
-    });
+    this.#hub.goodbyes.say(goodbyes);
     this.connectionGone();
   }
 
-  /** Ends at once all connections that are left, after their goodbye. */
+  /** Ends at once all connections that are left, after their goodbye: also those that were being ended when the drain began. */
   #drop(): void {
-    if (!this.#haveAllGoodbyes) return void (this.#onAllGoodbyes = () => this.#drop());
     inSlices(this.#hub.options.clock, [...this.#hub.all()].values(), {
       work: (connection) => connection.destroy(),
       most: ENDS_PER_TURN,
@@ -95,7 +87,7 @@ export class Drain {
     const gone = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
-    const cancel = options.clock.setTimer(() => this.#drop(), within);
+    const cancel = options.clock.setTimer(() => this.#hub.goodbyes.whenAllSaid(() => this.#drop()), within);
     // A handler that doesn't end must not hold up the rest for good.
     let giveUp = (): void => {};
     const late = new Promise<void>((resolve) => {
@@ -110,17 +102,6 @@ export class Drain {
     await this.#hub.leave();
     await options.log.close();
   }
-}
-
-/** Does the second step of `Connection.beginEnd` for many connections, in slices. */
-export function sayGoodbyes(
-  clock: Clock,
-  goodbyes: readonly ((() => void) | undefined)[],
-  done?: () => void,
-): void {
-  const due = goodbyes.filter((sayGoodbye) => sayGoodbye !== undefined);
-  const slices = { work: (sayGoodbye: () => void) => sayGoodbye(), most: ENDS_PER_TURN, isOver: () => false };
-  inSlices(clock, due.values(), { ...slices, ...(done !== undefined && { done }) });
 }
 
 /** Milliseconds over which this many connections should come back. */

@@ -153,6 +153,41 @@ describe('a change of a connection', () => {
     expect(asked).toEqual([['a'], ['a'], ['a', 'quick']]);
   });
 
+  test('costs few decisions, however many changes come at once', async () => {
+    const { gateway, claim, wanted } = setUp();
+    let asked = 0;
+    const add = (topic: string): Promise<unknown> =>
+      gateway.change(claim, async (current) => {
+        asked += 1;
+        await Promise.resolve();
+        const all = gateway.wanted([...current.wanted.matchers, topic]);
+        return { wanted: all, granted: wanted('a'), expiresAt: undefined };
+      });
+    const topics = Array.from({ length: 90 }, (_, i) => `t/${i}`);
+    await Promise.all(topics.map(add));
+    expect(asked).toBeLessThanOrEqual(2 * topics.length);
+    const { topics: now } = await gateway.change(claim, (current) => current);
+    expect(new Set(now)).toEqual(new Set(['a', ...topics]));
+  });
+
+  test('that fails while others wait does not hold them up', async () => {
+    const { gateway, claim, wanted } = setUp();
+    const add = (topic: string): Promise<unknown> => {
+      let isFirst = true;
+      return gateway.change(claim, async (current) => {
+        await Promise.resolve();
+        if (topic === 'bad' && !isFirst) throw new Error('refused');
+        isFirst = false;
+        const all = gateway.wanted([...current.wanted.matchers, topic]);
+        return { wanted: all, granted: wanted('a'), expiresAt: undefined };
+      });
+    };
+    const outcomes = await Promise.allSettled(['b', 'bad', 'c'].map(add));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    const { topics } = await gateway.change(claim, (current) => current);
+    expect(topics).toEqual(['a', 'b', 'c']);
+  });
+
   test('is refused with a wrong secret, by another handler, and once the connection is over', async () => {
     const handler = {};
     const { gateway, claim, wanted, end } = setUp({ handler });

@@ -50,6 +50,9 @@ export interface Claim {
 /** A connection's present topics and grants. */
 export type CurrentTerms = Pick<ConnectRequest, 'wanted' | 'granted' | 'subject' | 'expiresAt'>;
 
+/** Decides on a connection's new topics and grants. */
+export type Decide = (current: CurrentTerms) => ConnectionTerms | Promise<ConnectionTerms>;
+
 /** The visitor, as far as the transport knows it before the app authorizes it. */
 export type Visitor = Partial<
   Pick<ConnectRequest, 'subject' | 'remote' | 'expiresAt' | 'issuedAt' | 'tokenId'>
@@ -112,10 +115,7 @@ export interface Gateway {
    *
    * @throws {TidingsError} `connection/unknown` (404), `auth/expired`, `auth/revoked` (401).
    */
-  change(
-    claim: Claim,
-    decide: (current: CurrentTerms) => ConnectionTerms | Promise<ConnectionTerms>,
-  ): Promise<Changed>;
+  change(claim: Claim, decide: Decide): Promise<Changed>;
   /**
    * The cursor right after the earliest event that the log still has with this tag; undefined if there is none. For protocols
    * in which publishers name their events.
@@ -158,6 +158,8 @@ export function gatewayOf(hub: object): Gateway {
 
 export function createGateway(core: Core): Gateway {
   const { limits, compression, random } = core.options;
+  /** By connection, the end of the last change that waits for its turn. */
+  const lastChanges = new WeakMap<Connection, Promise<unknown>>();
 
   function assertRoom(visitor: Visitor): void {
     core.assertRoom(visitor.subject, visitor.remote);
@@ -205,17 +207,40 @@ export function createGateway(core: Core): Gateway {
   async function change(...[claim, decide]: Parameters<Gateway['change']>): Promise<Changed> {
     const connection = find(claim);
     await ready();
-    for (;;) {
-      const before = connection.request;
-      const terms = await decide(before);
-      if (connection.phase === 'closed' || connection.phase === 'ending') {
-        throw createError('connection/unknown', 'The connection ended meanwhile; connect anew.');
-      }
-      // Another change came while `decide` was asked: its answer would undo that one.
-      if (connection.request.wanted !== before.wanted) continue;
-      assertAuthorized({ ...terms, subject: before.subject });
-      return { cursor: core.change(connection, terms), topics: terms.wanted.matchers };
+    const changed = await tryToChange(connection, decide);
+    return changed ?? changeInTurn(connection, decide);
+  }
+
+  /** @returns undefined if another change came while `decide` was asked: its answer would undo that one. */
+  async function tryToChange(connection: Connection, decide: Decide): Promise<Changed | undefined> {
+    const before = connection.request;
+    const terms = await decide(before);
+    if (connection.phase === 'closed' || connection.phase === 'ending') {
+      throw createError('connection/unknown', 'The connection ended meanwhile; connect anew.');
     }
+    if (connection.request.wanted !== before.wanted) return undefined;
+    assertAuthorized({ ...terms, subject: before.subject });
+    return { cursor: core.change(connection, terms), topics: terms.wanted.matchers };
+  }
+
+  /**
+   * Changes that have to be decided again take turns: if each was decided anew after each other one, a thousand at once
+   * would ask the app half a million times.
+   */
+  async function changeInTurn(connection: Connection, decide: Decide): Promise<Changed> {
+    const changing = (lastChanges.get(connection) ?? Promise.resolve()).then(async () => {
+      for (;;) {
+        const changed = await tryToChange(connection, decide);
+        if (changed !== undefined) return changed;
+      }
+    });
+    lastChanges.set(
+      connection,
+      changing.catch(() => {
+        // Whoever asked for it has the error; the next one's turn comes all the same.
+      }),
+    );
+    return changing;
   }
 
   function find({ connection: id, secret, handler }: Claim): Connection {

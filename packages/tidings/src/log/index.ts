@@ -46,7 +46,8 @@ export {
   extendLineage,
   locate,
 } from './lineage.ts';
-export { type MissListener, type RewindListener, Tail, type TailOptions } from './tail.ts';
+export { AGED_STEP, type MissListener, type RewindListener, Tail, type TailOptions } from './tail.ts';
+export { inNextTurn } from './next-turn.ts';
 export {
   Follower,
   type FollowerOptions,

@@ -15,6 +15,9 @@ export interface TailOptions {
   readonly onTrim?: (entry: LogEntry) => void;
 }
 
+/** How many events to drop at a time because of their age: as many take about a millisecond. */
+export const AGED_STEP = 1000;
+
 /** Called when the log has lost its events after this seq, of which the tail has `lost`, before it goes back there. */
 export type RewindListener = (end: number, lost: readonly LogEntry[]) => void;
 
@@ -115,7 +118,7 @@ export class Tail {
     this.#head = Math.max(this.#head, head);
     const newest = entries.at(-1);
     if (newest === undefined) return;
-    this.trim(newest.time);
+    this.trim(newest.time, AGED_STEP);
     for (const listener of this.#listeners) listener(entries);
   }
 
@@ -188,16 +191,24 @@ export class Tail {
     return this.#entries.readBack(before, after, { wants, limit, matchers });
   }
 
-  /** Drops entries beyond the bounds of retention. `now` in milliseconds since 1970. */
-  trim(now: number): void {
+  /**
+   * Drops entries beyond the bounds of retention. `now` in milliseconds since 1970.
+   *
+   * @param most how many to drop only because of their age: any number may grow too old at the same moment.
+   * @returns whether none are left that are too old.
+   */
+  trim(now: number, most: number = Infinity): boolean {
     const { events = Infinity, bytes = Infinity, age = Infinity } = this.#retention;
-    for (;;) {
+    for (let aged = 0; ;) {
       const oldest = this.#entries.first;
       // Readers need not look here for seqs that are no longer in the log.
       this.#floor = oldest === undefined ? this.#head : oldest.seq - 1;
-      if (oldest === undefined) return;
-      const fits = this.#countedEvents <= events && this.#countedBytes <= bytes;
-      if (fits && now - oldest.time <= age) return;
+      if (oldest === undefined) return true;
+      if (this.#countedEvents <= events && this.#countedBytes <= bytes) {
+        if (now - oldest.time <= age) return true;
+        if (aged === most) return false;
+        aged += 1;
+      }
       this.remove(oldest.seq);
       this.#onTrim?.(oldest);
     }

@@ -56,19 +56,19 @@ describe('The answer to a request whose body is still to come', () => {
     expect(steps.slice(-2)).toEqual(['end', 'closed']);
   });
 
-  test('ends after two seconds, whatever is missing then', () => {
+  test('ends after five seconds, whatever is missing then', () => {
     const { steps } = refuse('no');
-    vi.advanceTimersByTime(1999);
+    vi.advanceTimersByTime(4999);
     expect(steps).not.toContain('end');
     vi.advanceTimersByTime(1);
     expect(steps.slice(-2)).toEqual(['end', 'closed']);
   });
 
-  test('ends after 256 KiB, however much follows', async () => {
+  test('ends after 4 MiB, however much follows', async () => {
     const { body, steps } = refuse('no');
-    for (let sent = 0; sent <= 262_144; sent += 10_000) {
+    for (let sent = 0; sent <= 4_194_304; sent += 100_000) {
       expect(steps).not.toContain('end');
-      body.write(Buffer.alloc(10_000));
+      body.write(Buffer.alloc(100_000));
       await turn();
     }
     expect(steps.slice(-2)).toEqual(['end', 'closed']);

@@ -1,12 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** How much of a body to take after its request has been answered: bytes, and milliseconds. */
-const MOST_BYTES = 262_144;
-const MOST_TIME = 2000;
+/** A body of up to so many bytes is waited for: its socket serves the next request. */
+const SHORT = 262_144;
+/**
+ * How much of a longer one is taken before the socket closes: bytes, which cost little to drop, and milliseconds. Many
+ * clients read no answer before they have sent everything.
+ */
+const MOST_BYTES = 4_194_304;
+const MOST_TIME = 5000;
 
-/** Whether the body says that it has few bytes: once they are read, the socket can serve another request. */
+/** Whether the body says that it is short. */
 export function isShort({ headers }: IncomingMessage): boolean {
-  return Number(headers['content-length']) <= MOST_BYTES;
+  return Number(headers['content-length']) <= SHORT;
 }
 
 /**

@@ -10,6 +10,7 @@ import type { HandlerOptions } from '../http/handler-options.ts';
 import { type Acceptance, type Answer, type RequestFacts, negotiate } from '../http/negotiation.ts';
 import { queryOf } from '../http/query.ts';
 import { answerBeforeBody, isShort } from './early-answer.ts';
+import { isReading } from './hijack.ts';
 import { noteSession } from './sessions.ts';
 import { assertRoomForStream } from './stream-limit.ts';
 import {
@@ -64,9 +65,12 @@ export function createNodeHandler<Req>(
   const bodyOf = adapter.body ?? ((appRequest: Req) => (appRequest as { body?: unknown }).body);
   const report = adapter.report ?? ((error: unknown) => gateway.report(error));
   return async (appRequest, req, res, takeOver = () => {}) => {
+    // A socket can only be taken once it isn't being read; mostly that is after this turn.
+    if (options.hijack === true && req.method === 'GET' && !('stream' in req) && isReading(req.socket))
+      await new Promise<void>((resolve) => void setImmediate(resolve));
     const facts = describe(gateway, req, res, {
       remote: address === undefined ? undefined : () => checkAddress(address(appRequest)),
-      json: () => readBody(req, bodyOf(appRequest)),
+      json: (remote) => readBody(req, bodyOf(appRequest), remote),
       report: (error) => report(error, appRequest),
     });
     const begin = (acceptance: Acceptance): void => {
@@ -89,15 +93,16 @@ export function createNodeHandler<Req>(
 export function describeRequest(gateway: Gateway, req: NodeRequest, res: NodeResponse): RequestFacts {
   return describe(gateway, req, res, {
     remote: undefined,
-    json: () => readBody(req, undefined),
+    json: (remote) => readBody(req, undefined, remote),
     report: undefined,
   });
 }
 
 /** The facts that an adapter knows better than Node's request. */
-interface Described extends Pick<RequestFacts, 'json' | 'report'> {
+interface Described extends Pick<RequestFacts, 'report'> {
   /** Default: the socket's. */
   readonly remote: (() => string | undefined) | undefined;
+  readonly json: (remote: string | undefined) => Promise<unknown>;
 }
 
 function describe(
@@ -108,13 +113,14 @@ function describe(
 ): RequestFacts {
   assertAnswerable(req, res);
   noteSession(gateway, req);
+  const address = remote === undefined ? req.socket.remoteAddress : remote();
   return {
     method: req.method ?? 'GET',
     query: queryOf(req.url ?? ''),
     header: (name: string) => headerOf(req, name),
-    remote: remote === undefined ? req.socket.remoteAddress : remote(),
+    remote: address,
     protocol: `HTTP/${req.httpVersion}`,
-    json,
+    json: () => json(address),
     report,
     gone: () => isSettled(req, res),
     allowedOrigin: () => res.getHeader('access-control-allow-origin')?.toString(),
@@ -176,8 +182,8 @@ function isSettled(req: NodeRequest, res: NodeResponse): boolean {
  * Middleware such as `express.json()` may have read the body already; `parsed` is the result. Some leave an empty
  * object there without reading (`express.urlencoded()` of Express 4, for a body that is not a form).
  */
-async function readBody(req: NodeRequest, parsed: unknown): Promise<unknown> {
-  if (!req.readableDidRead) return readJson(req.iterator({ destroyOnReturn: false }));
+async function readBody(req: NodeRequest, parsed: unknown, remote: string | undefined): Promise<unknown> {
+  if (!req.readableDidRead) return readJson(req.iterator({ destroyOnReturn: false }), remote);
   if (typeof parsed === 'string') return readJson([new TextEncoder().encode(parsed)]);
   if (parsed instanceof Uint8Array) return readJson([parsed]);
   if (typeof parsed === 'object' && parsed !== null) return parsed;

@@ -8,8 +8,8 @@ import { type Handle, type Writer, handleOf, writeToHandle } from './handle.ts';
 /** Parts of a socket that aren't public. Every version of Node has had them, but the code checks before use. */
 interface Internals {
   _handle?: object | null;
-  /** `incoming`: the latest request that was read. */
-  readonly parser?: { readonly incoming?: unknown } | null;
+  /** `incoming`: the latest request that was read. `getCurrentBuffer`: the bytes that are being read right now. */
+  readonly parser?: { readonly incoming?: unknown; readonly getCurrentBuffer?: () => Uint8Array } | null;
 }
 
 /** A response whose turn on its socket has come. */
@@ -19,7 +19,17 @@ export type PlainResponse = ServerResponse & { readonly socket: Socket };
 export function canHijack({ req, socket }: PlainResponse): boolean {
   const { parser } = socket as Internals & Socket;
   // A request sent behind this one would go down with the old socket, unanswered.
-  return handleOf(socket) !== undefined && req.complete && parser?.incoming === req;
+  return handleOf(socket) !== undefined && req.complete && parser?.incoming === req && !isReading(socket);
+}
+
+/**
+ * Whether Node is still reading what came over the socket. Promises settle in between, such as when the next request has many
+ * headers; if the socket were taken then, Node would go on with a parser that it has given back, and throw where nobody
+ * catches it.
+ */
+export function isReading(socket: Socket): boolean {
+  const { parser } = socket as Internals & Socket;
+  return parser?.getCurrentBuffer === undefined || parser.getCurrentBuffer().length > 0;
 }
 
 /**

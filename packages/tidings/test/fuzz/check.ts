@@ -71,6 +71,8 @@ export function checkDocumented(
   mayFail: boolean,
 ): string {
   if (request.method === 'HEAD') return `${status} problem`;
+  // Bytes behind it that no parser can read make the server hang up at once.
+  if (!isWhole && request.isOdd) return `${status} problem`;
   if (!isWhole) throw new Error('A problem that breaks off.');
   const problem = JSON.parse(body.toString()) as {
     status?: unknown;

@@ -172,25 +172,33 @@ async function write(random: Random, socket: net.Socket, bytes: Buffer): Promise
   }
 }
 
-function toBytes({ method, target, headers, body, framing }: FuzzRequest): Buffer {
+function toBytes({ method, target, headers, body, framing, version = 'HTTP/1.1' }: FuzzRequest): Buffer {
   const lines = [
-    `${method} ${target} HTTP/1.1`,
+    `${method} ${target} ${version}`,
     'Host: 127.0.0.1',
     ...headers.map(([name, value]) => `${name}: ${value}`),
   ];
   const content = Buffer.from(body ?? '');
-  if (body !== undefined && framing === 'chunked') lines.push('Transfer-Encoding: chunked');
+  const isChunked = framing === 'chunked' || framing === 'trailers';
+  if (body !== undefined && isChunked) lines.push('Transfer-Encoding: chunked');
   else if (body !== undefined)
     lines.push(`Content-Length: ${content.length + (framing === 'short' ? 10 : 0)}`);
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
-  if (body === undefined || framing !== 'chunked') return Buffer.concat([head, content]);
-  const size = content.length === 0 ? '' : `${content.length.toString(16)}\r\n`;
-  return Buffer.concat([
-    head,
-    Buffer.from(size),
-    content,
-    Buffer.from(size === '' ? '0\r\n\r\n' : '\r\n0\r\n\r\n'),
-  ]);
+  if (body === undefined || !isChunked) return Buffer.concat([head, content]);
+  return Buffer.concat([head, ...toChunks(content, framing === 'trailers')]);
+}
+
+/** One chunk; or many small ones with an extension each, and trailers that say something else than the headers. */
+function toChunks(content: Buffer, hasTrailers: boolean): Buffer[] {
+  const size = hasTrailers ? Math.max(1, Math.ceil(content.length / 20)) : content.length;
+  const parts: Buffer[] = [];
+  for (let at = 0; at < content.length; at += size) {
+    const chunk = content.subarray(at, at + size);
+    const extension = hasTrailers ? ';a="b;c"' : '';
+    parts.push(Buffer.from(`${chunk.length.toString(16)}${extension}\r\n`), chunk, Buffer.from('\r\n'));
+  }
+  const trailers = hasTrailers ? 'Content-Type: text/plain\r\nOrigin: https://evil.example\r\n' : '';
+  return [...parts, Buffer.from(`0\r\n${trailers}\r\n`)];
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -6,7 +6,7 @@ import type { FuzzRequest } from './requests.ts';
 
 /** A session of HTTP/2 with some streams at once, of which each ends in its own way, as does the session. */
 export const attackHttp2: Peer = async (attack, random) => {
-  const session = http2.connect(`http://127.0.0.1:${attack.port}`);
+  const session = http2.connect(`http://127.0.0.1:${attack.port}`, { settings: settingsOf(random) });
   // A session that is reset too often is ended by Node.
   session.on('error', () => {});
   try {
@@ -16,6 +16,7 @@ export const attackHttp2: Peer = async (attack, random) => {
         attack.target.makeRequest(random, attack.claims),
       );
       const manners = requests.map(() => mannersOf(random));
+      if (batch === 0 && random.chance(0.3)) disturb(random, session);
       await Promise.all(
         requests.map((request, n) =>
           ask(attack, session, request, manners[n] ?? { leaves: undefined, stays: 0 }),
@@ -28,6 +29,28 @@ export const attackHttp2: Peer = async (attack, random) => {
     session.destroy();
   }
 };
+
+/** A small window makes the server wait in the middle of its answers. */
+function settingsOf(random: Random): http2.Settings {
+  if (random.chance(0.8)) return {};
+  return random.pick<http2.Settings>([
+    { initialWindowSize: 16 },
+    { initialWindowSize: 1000 },
+    { maxFrameSize: 16_384, headerTableSize: 0 },
+    { enablePush: false },
+  ]);
+}
+
+/** Frames of control, some of them many. */
+function disturb(random: Random, session: http2.ClientHttp2Session): void {
+  const times = random.pick([1, 5, 9]);
+  const kind = random.int(3);
+  for (let i = 0; i < times && !session.connecting && !session.destroyed && !session.closed; i += 1) {
+    if (kind === 0) session.ping(() => {});
+    else if (kind === 1) session.settings({ initialWindowSize: 65_535 });
+    else session.setLocalWindowSize(65_536 + random.int(1_000_000));
+  }
+}
 
 interface Manners {
   /** Milliseconds after which the stream is reset, whatever came. */
@@ -85,7 +108,7 @@ async function ask(
 /** @returns undefined for what Node's client doesn't send. */
 function open(
   session: http2.ClientHttp2Session,
-  { method, target, headers, body }: FuzzRequest,
+  { method, target, headers, body, framing }: FuzzRequest,
 ): http2.ClientHttp2Stream | undefined {
   const all: http2.OutgoingHttpHeaders = { ':method': method, ':path': target };
   for (const [name, value] of headers) {
@@ -93,8 +116,10 @@ function open(
     if (!FORBIDDEN.has(lower)) all[lower] = value;
   }
   try {
-    const stream = session.request(all, { endStream: body === undefined });
+    const waitForTrailers = framing === 'trailers' && body !== undefined;
+    const stream = session.request(all, { endStream: body === undefined, waitForTrailers });
     stream.on('error', () => {});
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'content-type': 'text/plain' }));
     if (body !== undefined) stream.end(body);
     return stream;
   } catch {

@@ -43,6 +43,6 @@ export function whyUnanswered(
   // A peer whose next requests are still being sent when a socket closes may lose the answers, too.
   const mayEnd = batch
     .slice(0, n + 1)
-    .some(({ method, framing }) => method === 'GET' || framing === 'chunked');
+    .some(({ method, framing }) => method === 'GET' || framing === 'chunked' || framing === 'trailers');
   return mayEnd ? 'ended' : 'closed';
 }

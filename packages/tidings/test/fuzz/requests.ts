@@ -7,8 +7,10 @@ export interface FuzzRequest {
   readonly target: string;
   readonly headers: readonly (readonly [string, string])[];
   readonly body: string | undefined;
-  /** `chunked`, of its length, or shorter than it says. */
-  readonly framing: 'chunked' | 'length' | 'short';
+  /** In chunks, which may have extensions and trailers; of its length; or shorter than it says. */
+  readonly framing: 'chunked' | 'trailers' | 'length' | 'short';
+  /** The end of the request line. Default: `HTTP/1.1`. */
+  readonly version?: string;
   /** Whether the server's own HTTP, rather than the hub, may refuse it, or close the socket. */
   readonly isOdd: boolean;
 }
@@ -44,6 +46,8 @@ const ORIGINS = [
   'not an origin',
   'https://app.example:443',
 ] as const;
+/** The last one has a line that ends in LF alone. */
+const VERSIONS = ['HTTP/1.0', 'HTTP/0.9', 'HTTP/2.0', 'HTTP/1.1 ', 'http/1.1', '', 'HTTP/1.1\nX: a'] as const;
 const SITES = ['same-origin', 'same-site', 'cross-site', 'none', 'x'] as const;
 /** The first part of the credentials says what the server's `authorize` does. */
 const CREDENTIALS = [
@@ -89,17 +93,22 @@ export function makeRequest(random: Random, claims: readonly Claim[]): FuzzReque
   const isPost = method === 'POST';
   const body = isPost || random.chance(0.02) ? change(random, claims) : undefined;
   const oddness = random.chance(0.03)
-    ? random.pick(['header', 'method', 'target', 'framing', 'expect', 'large'])
+    ? random.pick(['header', 'header', 'method', 'target', 'framing', 'expect', 'large', 'line'])
     : undefined;
   const request = {
     method: oddness === 'method' ? random.pick(['get', 'CONNECT', 'FOO', 'G E T', '']) : method,
     target: oddness === 'target' ? oddTarget(random) : `/events${query(random, claims)}`,
     headers: [...headers(random, claims, isPost), ...oddHeaders(random, oddness)],
     body,
-    framing:
-      body !== undefined && oddness === 'framing' ? 'short' : random.chance(0.2) ? 'chunked' : 'length',
+    framing: body !== undefined && oddness === 'framing' ? 'short' : framing(random),
+    ...(oddness === 'line' && { version: random.pick(VERSIONS) }),
   } as const;
   return { ...request, isOdd: oddness !== undefined || headLength(request) > MAX_HEAD };
+}
+
+export function framing(random: Random): 'chunked' | 'trailers' | 'length' {
+  if (random.chance(0.8)) return 'length';
+  return random.chance(0.7) ? 'chunked' : 'trailers';
 }
 
 /** Node refuses heads of more than 16 KB, and may count a little differently. */
@@ -118,13 +127,32 @@ function query(random: Random, claims: readonly Claim[]): string {
   for (const each of random.list(many, () => topic(random))) add('topic', each);
   for (const each of random.list(random.chance(0.02) ? 30 : 1, () => pattern(random))) add('pattern', each);
   if (random.chance(0.3)) add('last_event_id', cursor(random, claims));
+  if (random.chance(0.05)) add('last_event_id', cursor(random, claims));
+  if (random.chance(0.05)) add('labels', random.pick(['1', '0', '']));
   if (random.chance(0.15))
     add('wait', random.pick(['0', '0', '0', '1', '-1', '999999999999', 'x', '1.5', '']));
   if (random.chance(0.03))
     add(random.pick(['topics', 'pattern[]', 'topic[]', '__proto__', '']), topic(random));
   if (random.chance(0.02))
     parts.push(
-      random.pick(['%', '%zz', '%E0%A4%A', '&&&', '=', '=&=', '?', 'topic', 'topic=%00', 'topic=%ff']),
+      random.pick([
+        '%',
+        '%zz',
+        '%E0%A4%A',
+        '&&&',
+        '=',
+        '=&=',
+        '?',
+        'topic',
+        'topic=%00',
+        'topic=%ff',
+        'topic=%ed%a0%80',
+        'topic=%c0%80',
+        'pattern=%ed%b0%80*',
+        'topic=a;topic=b',
+        'wait=0&wait=1',
+        `${'&'.repeat(3000)}topic=news`,
+      ]),
     );
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }
@@ -183,6 +211,22 @@ function oddHeaders(random: Random, oddness: string | undefined): [string, strin
       ['Transfer-Encoding', 'gzip, chunked'],
       ['Content-Length', '-1'],
       ['Content-Length', '5, 6'],
+      ['Content-Length', '99999999999999999999'],
+      ['Content-Length', '9007199254740993'],
+      ['Content-Length', '0x5'],
+      ['Content-Length', '+5'],
+      ['Content-Length', ''],
+      ['Transfer-Encoding', 'chunked, chunked'],
+      ['Transfer-Encoding', 'identity'],
+      ['Transfer-Encoding', ' chunked'],
+      ['X', 'folded\r\n  over two lines'],
+      ['Last-Event-ID', 'e.1\r\n 2'],
+      ['Accept', 'text/event-stream\r\n\t;q=0'],
+      ['X', 'a\nTransfer-Encoding: chunked'],
+      ['Trailer', 'Content-Type'],
+      ['HTTP2-Settings', 'AAMAAABkAAQAoAAA'],
+      ['Connection', 'close, upgrade, content-length'],
+      ['Connection', 'Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x'],
       ['X', '\u0000'],
       ['X\u0001', 'a'],
       ['Bad Name', 'a'],
@@ -213,6 +257,15 @@ function oddTarget(random: Random): string {
     '//events?topic=news',
     '/events/../events?topic=news',
     'http://other.example/events?topic=news',
+    'https://a:b@other.example:99999/events?topic=news',
+    'http://',
+    'events?topic=news',
+    '?topic=news',
+    '/events?topic=\u0000',
+    '/events?topic=a b',
+    '/events?topic=\u00e9\u00ff',
+    '/events\t?topic=news',
+    '/events?topic=news\u007f',
     '/events?topic=news#part',
     '/events/%2e%2e?topic=news',
     '/events/%zz?topic=news',

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Random } from './random.ts';
-import { type FuzzRequest, makeRequest } from './requests.ts';
+import { type FuzzRequest, framing, makeRequest } from './requests.ts';
 import { type Claim, json, pattern, text, topic } from './values.ts';
 
 /** The secret of the server under attack. */
@@ -327,6 +327,6 @@ function post(
     target,
     headers: [...headers, ...rest],
     body,
-    framing: made.isOdd && random.chance(0.3) ? 'short' : random.chance(0.2) ? 'chunked' : 'length',
+    framing: made.isOdd && random.chance(0.3) ? 'short' : framing(random),
   };
 }

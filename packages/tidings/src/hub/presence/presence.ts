@@ -1,6 +1,7 @@
 import type { NewEvent } from '../../protocol/event.ts';
 import { PRESENCE_PREFIX } from '../../protocol/matcher.ts';
 import type { Clock } from '../clock.ts';
+import { TimersInTurns } from '../timers-in-turns.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import { type Member, type Presence, Roster } from './roster.ts';
@@ -39,6 +40,7 @@ export class PresenceTracker implements PresenceCounter {
   readonly #rules: PresenceRules;
   readonly #log: EventLog;
   readonly #clock: Clock;
+  readonly #timers: TimersInTurns;
   readonly #report: (error: unknown) => void;
   readonly #limit: PlacesLimit;
   readonly #watches = new Map<string, Watch>();
@@ -54,6 +56,7 @@ export class PresenceTracker implements PresenceCounter {
     this.#rules = rules;
     this.#log = log;
     this.#clock = clock;
+    this.#timers = new TimersInTurns(clock);
     this.#report = report;
     this.#limit = limit;
     if (!rules.isEmpty) this.#takeOver().catch(report);
@@ -140,7 +143,7 @@ export class PresenceTracker implements PresenceCounter {
     const at = watch.roster.dueAt;
     if (this.#stopped || at === Infinity || (watch.timer !== undefined && watch.timer.at <= at)) return;
     watch.timer?.cancel();
-    const cancel = this.#clock.setTimer(() => this.#settle(topic, watch), at - this.#clock.monotonic());
+    const cancel = this.#timers.set(() => this.#settle(topic, watch), at - this.#clock.monotonic());
     watch.timer = { at, cancel };
   }
 

@@ -3,6 +3,7 @@ import type { EventLog } from '../../log/event-log.ts';
 import { PRESENCE_PREFIX } from '../../protocol/matcher.ts';
 import type { Clock } from '../clock.ts';
 import { inSlices } from '../in-slices.ts';
+import { TimersInTurns } from '../timers-in-turns.ts';
 import { HUB_TOPICS, hubDeletion } from '../cluster/hub-topics.ts';
 import type { LedgerReader } from '../cluster/ledger.ts';
 import type { Nodes, NodesListener } from '../cluster/nodes.ts';
@@ -43,6 +44,7 @@ const NO_RULE = { interval: 250, members: 0 };
  */
 export class SharedPresence implements PresenceCounter, LedgerReader, NodesListener {
   readonly #options: SharedPresenceOptions;
+  readonly #timers: TimersInTurns;
   readonly #own = new Map<string, { readonly attendance: Attendance; cancel?: () => void }>();
   readonly #pages = new Pages();
   readonly #sums = new Sums((topic) => this.#check(topic));
@@ -64,6 +66,7 @@ export class SharedPresence implements PresenceCounter, LedgerReader, NodesListe
 
   constructor(options: SharedPresenceOptions) {
     this.#options = options;
+    this.#timers = new TimersInTurns(options.clock);
   }
 
   get topics(): number {
@@ -269,7 +272,7 @@ export class SharedPresence implements PresenceCounter, LedgerReader, NodesListe
     const delay = Math.max(at - now, this.#announcedAt.has(topic) ? 0 : interval);
     this.#due.set(
       topic,
-      clock.setTimer(() => void this.#announce(topic), delay),
+      this.#timers.set(() => void this.#announce(topic), delay),
     );
   }
 

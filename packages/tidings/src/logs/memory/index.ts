@@ -8,6 +8,7 @@ import {
   type Page,
   type Retention,
   type TopicRule,
+  AGED_STEP,
   Expiries,
   NOW,
   RETENTION,
@@ -27,6 +28,7 @@ import {
   createTopicRules,
   entryOf,
   expiryOf,
+  inNextTurn,
   isState,
   options as bag,
   valueSeqOf,
@@ -90,6 +92,7 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
   });
   let time = START;
   let closed = false;
+  let trimming: Promise<void> | undefined;
   const whileOpen = createWhileOpen(() => !closed);
 
   /** Retention took the entry. */
@@ -172,10 +175,20 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
       if (older.id !== undefined) ids.supersede(older.id, tail.head);
     } else if (older.seq > tail.floor) {
       tail.replace(left);
-      tail.trim(time.last);
+      tail.trim(time.last, AGED_STEP);
     } else if (!isState(rules, left)) {
       // As an event like any other, it is older than all that retention has left.
       lose(left);
+    }
+  }
+
+  /** Some at a time: everything may have grown too old at the same moment. */
+  async function trimAll(): Promise<void> {
+    for (;;) {
+      const isDone = [tail.trim(time.last, AGED_STEP), topicRetention.trim(time.last, AGED_STEP)];
+      if (!isDone.includes(false)) return;
+      await new Promise<void>(inNextTurn);
+      if (closed) return;
     }
   }
 
@@ -213,8 +226,8 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     trim: (at) =>
       whileOpen(() => {
         expire(at);
-        tail.trim(time.last);
-        topicRetention.trim(time.last);
+        trimming ??= trimAll().finally(() => (trimming = undefined));
+        return trimming;
       }),
     catchUp: () => whileOpen(() => {}),
     close: () => {

@@ -28,3 +28,36 @@ test('the memory log remembers a bounded number of ids of superseded events', as
   expect(await append('2-0')).toEqual([{ seq: 3, duplicate: true }]);
   expect(await append('0-0')).toEqual([{ seq: 4, duplicate: false }]);
 });
+
+test('the memory log lets go of events that grow too old at once over several turns', async () => {
+  let time = 0;
+  const log = memoryLog({
+    retention: { events: Infinity, age: 1000 },
+    topics: [{ match: { pattern: 'short/:id' }, retention: { age: 500 } }],
+    now: () => time,
+  });
+  const fill = (topics: string) =>
+    log.append(Array.from({ length: 5000 }, () => toNewEvent({ topics, data: 0 })));
+  await fill('short/1');
+  await fill('a');
+  time = 700;
+  const first = log.trim(time);
+  expect(log.tail.length).toBe(9000);
+  await Promise.all([first, log.trim(time)]);
+  expect(log.tail.length).toBe(5000);
+  time = 2000;
+  await log.append([toNewEvent({ topics: 'b', data: 'new' })]);
+  expect(log.tail.length).toBe(4001);
+  await log.trim(time);
+  expect(log.tail.length).toBe(1);
+});
+
+test('the memory log can be closed while it lets go of old events', async () => {
+  let time = 0;
+  const log = memoryLog({ retention: { events: Infinity, age: 1000 }, now: () => time });
+  await log.append(Array.from({ length: 5000 }, () => toNewEvent({ topics: 'a', data: 0 })));
+  time = 2000;
+  const trimmed = log.trim(time);
+  await log.close();
+  await trimmed;
+});

@@ -1,4 +1,11 @@
-import { type LogEntry, type Retention, type TopicRules, boundsOf, sizeOf } from '../../log/index.ts';
+import {
+  AGED_STEP,
+  type LogEntry,
+  type Retention,
+  type TopicRules,
+  boundsOf,
+  sizeOf,
+} from '../../log/index.ts';
 
 interface BoundedEntry {
   readonly group: Group;
@@ -82,7 +89,7 @@ export class TopicRetention {
     group.bytes += held.bytes;
     aging?.push(held);
     this.#trimGroup(group);
-    this.trim(time);
+    this.trim(time, AGED_STEP);
   }
 
   /** The entry was removed for another reason. */
@@ -91,14 +98,27 @@ export class TopicRetention {
     if (held !== undefined) this.#drop(held);
   }
 
-  /** `now` in milliseconds since 1970. */
-  trim(now: number): void {
+  /**
+   * Takes what is too old. `now` in milliseconds since 1970.
+   *
+   * @param most how many to take of each rule.
+   * @returns whether none are left.
+   */
+  trim(now: number, most: number): boolean {
+    let isDone = true;
     for (const [{ age = Infinity }, queue] of this.#aging) {
+      let taken = 0;
       for (let { first } = queue; first !== undefined && now - first.time > age; { first } = queue) {
+        if (taken === most) {
+          isDone = false;
+          break;
+        }
+        taken += 1;
         this.#drop(first);
         this.#take(first.seq);
       }
     }
+    return isDone;
   }
 
   #trimGroup(group: Group): void {
