@@ -91,6 +91,10 @@ class WaitingSink implements Sink {
     this.#sink.destroy();
   }
 
+  tend(): void {
+    this.#sink.tend?.();
+  }
+
   #lookIn(milliseconds: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#look(), timerDelay(milliseconds));
