@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { ADMIN_TOKEN, type InProcess, startInProcess } from '../packages/server/test/in-process.ts';
-import { accessibilityProblems, overflowing } from './page-checks.ts';
+import { accessibilityProblems, overflowing, rulesFor } from './page-checks.ts';
 import { eventually, screenshotOfAll, test } from './test.ts';
 import type { Visitor } from './visitor.ts';
 
@@ -62,7 +62,7 @@ describe.each([
     async (colorScheme, { newVisitor }) => {
       const visitor = await newVisitor(server.internalUrl, { ...size, colorScheme });
       const page = await visitor.open('/console/');
-      expect.soft(await accessibilityProblems(page), 'sign in').toEqual([]);
+      expect.soft(await accessibilityProblems(page, rulesFor(colorScheme)), 'sign in').toEqual([]);
       await screenshotOfAll(page, `console sign in ${device} ${colorScheme}`);
       await page.close();
       const signedIn = await signIn(visitor);
@@ -71,7 +71,7 @@ describe.each([
         await signedIn.locator(`section#${view}`).waitFor();
         await fill(signedIn, view);
         expect.soft(await overflowing(signedIn), view).toEqual([]);
-        expect.soft(await accessibilityProblems(signedIn), view).toEqual([]);
+        expect.soft(await accessibilityProblems(signedIn, rulesFor(colorScheme)), view).toEqual([]);
         await screenshotOfAll(signedIn, `console ${view} ${device} ${colorScheme}`);
       }
       expect(visitor.failedRequests).toEqual([]);

@@ -4,7 +4,7 @@ import { describe, expect } from 'vitest';
 import { answerTo } from '../examples/chat/src/model/answer.ts';
 import type { ChatPage } from '../examples/chat/src/shared/api.ts';
 import { useChatExample } from './chat-example.ts';
-import { accessibilityProblems, overflowing } from './page-checks.ts';
+import { accessibilityProblems, overflowing, rulesFor } from './page-checks.ts';
 import { eventually, screenshot, test } from './test.ts';
 import type { Visitor, VisitorOptions } from './visitor.ts';
 
@@ -134,7 +134,7 @@ describe('a server that stays', () => {
         await page.getByRole('heading', { name: 'Ask the sea something' }).waitFor();
         const look = async (name: string): Promise<void> => {
           expect.soft(await overflowing(page), name).toEqual([]);
-          expect.soft(await accessibilityProblems(page), name).toEqual([]);
+          expect.soft(await accessibilityProblems(page, rulesFor(colorScheme)), name).toEqual([]);
           await screenshot(page, `chat ${name} ${device} ${colorScheme}`);
         };
         await look('welcome');

@@ -16,18 +16,30 @@ export async function untilLive(page: Page): Promise<void> {
   await eventually(() => statusLabel(page)).toMatch(/^Live/);
 }
 
+type Rules = 'all' | 'of colours' | 'but contrast';
+
+/** Rules whose verdict depends on colours. */
+const OF_COLOURS = ['color-contrast', 'link-in-text-block'];
+
+/** A page is checked by all rules in light colours; in dark ones, the others would say the same again. */
+export function rulesFor(colorScheme: 'light' | 'dark'): Rules {
+  return colorScheme === 'light' ? 'all' : 'of colours';
+}
+
 /**
  * Violations of WCAG 2.2 A and AA and of good practice that axe-core finds, one line per element.
- *
- * @param without names of rules not to look at
  */
-export async function accessibilityProblems(page: Page, without: readonly string[] = []): Promise<string[]> {
+export async function accessibilityProblems(page: Page, rules: Rules = 'all'): Promise<string[]> {
+  const options: axe.RunOptions = {
+    resultTypes: ['violations'],
+    ...(rules === 'of colours' && { runOnly: OF_COLOURS }),
+    ...(rules === 'but contrast' && { rules: { 'color-contrast': { enabled: false } } }),
+  };
   await page.evaluate(checker);
-  const { violations } = await page.evaluate((names) => {
+  const { violations } = await page.evaluate((given) => {
     const { axe: inPage } = globalThis as unknown as { axe: typeof axe };
-    const rules = Object.fromEntries(names.map((name) => [name, { enabled: false }]));
-    return inPage.run(document, { resultTypes: ['violations'], rules });
-  }, without);
+    return inPage.run(document, given);
+  }, options);
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary ?? ''}`),
   );

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 import { useLiveApp } from './live-app.ts';
-import { accessibilityProblems, overflowing, untilLive } from './page-checks.ts';
+import { accessibilityProblems, overflowing, rulesFor, untilLive } from './page-checks.ts';
 import { eventually, screenshot, screenshotOfAll, test } from './test.ts';
 import type { Visitor, VisitorOptions } from './visitor.ts';
 
@@ -50,7 +50,7 @@ describe.each([
         await untilLive(page);
         await ready(page);
         expect.soft(await overflowing(page), path).toEqual([]);
-        expect.soft(await accessibilityProblems(page), path).toEqual([]);
+        expect.soft(await accessibilityProblems(page, rulesFor(colorScheme)), path).toEqual([]);
         await screenshotOfAll(page, `${name} ${device} ${colorScheme}`);
         await page.close();
       }
