@@ -62,6 +62,18 @@ describe('a transport that throws', () => {
     expect(failures).toEqual([failure]);
   });
 
+  test('when it looks after its own ends its own connection, and the others are looked after', async () => {
+    const { hub, clock, failures } = startHub();
+    const [bad, good] = [record(hub), record(hub)];
+    await settle();
+    let tended = 0;
+    bad.onTend = fail;
+    good.onTend = () => (tended += 1);
+    clock.advance(3000);
+    expect([bad.destroyed, good.destroyed, tended]).toEqual([true, false, 3]);
+    expect(failures).toEqual([failure]);
+  });
+
   test('at the end does not keep the hub from closing', async () => {
     const { hub, clock, failures } = startHub();
     const [bad, good] = [record(hub), record(hub, { closesAtOnce: true })];

@@ -17,6 +17,8 @@ import { Peer, type PeerOptions, settle } from './peer.ts';
 export interface FixtureOptions extends Omit<HubOptions, 'clock' | 'log' | 'onError'> {
   readonly retention?: Retention;
   readonly topics?: readonly TopicRule[];
+  /** The clock's; it has none by default. */
+  readonly soon?: (task: () => void) => void;
   /** Puts something between the hub and its memory log. */
   readonly wrapLog?: (log: EventLog) => EventLog;
 }
@@ -37,10 +39,11 @@ export interface Fixture {
 export function startHub({
   retention = {},
   topics = [],
+  soon,
   wrapLog = (log) => log,
   ...options
 }: FixtureOptions = {}): Fixture {
-  const clock = createManualClock();
+  const clock = Object.assign(createManualClock(), soon && { soon });
   const log = wrapLog(memoryLog({ epoch: 'e', retention, topics, now: clock.now }));
   const failures: unknown[] = [];
   const hub = createHub({
@@ -86,8 +89,9 @@ export interface Recorder {
   destroyed: boolean;
   /** The return value of `write`. */
   takes: boolean;
-  /** Called in each write, at the end, when it is destroyed. */
+  /** Called in each write, about once a second, at the end, when it is destroyed. */
   onWrite: () => void;
+  onTend: () => void;
   onEnd: () => void;
   onDestroy: () => void;
   text(): string;
@@ -123,6 +127,7 @@ export function record(hub: Hub, options: RecorderOptions = {}): Recorder {
     destroyed: false,
     takes: true,
     onWrite: () => {},
+    onTend: () => {},
     onEnd: () => {},
     onDestroy: () => {},
     text: () => writes.map(decode).join(''),
@@ -133,6 +138,7 @@ export function record(hub: Hub, options: RecorderOptions = {}): Recorder {
       recorder.onWrite();
       return recorder.takes;
     },
+    tend: () => recorder.onTend(),
     end(bytes: Uint8Array) {
       recorder.end = decode(bytes);
       recorder.onEnd();

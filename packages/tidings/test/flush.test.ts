@@ -33,6 +33,40 @@ describe('a flush', () => {
     expect(hub.stats()).toMatchObject({ flushes: 3, deliveryLag: { p50: 0, p99: 0 } });
   });
 
+  test('of the first event to a quiet hub comes as soon as the running code has returned; that of the rest, at the end', async () => {
+    const soon: (() => void)[] = [];
+    const { hub, clock, publish } = startHub({ soon: (task) => void soon.push(task) });
+    const peer = record(hub);
+    await settle();
+    await publish('a', 1);
+    expect(peer.writes).toHaveLength(1);
+    soon.pop()?.();
+    expect(peer.writes.slice(1).map(decode)).toEqual(['id: e.1\ndata: 1\n\n']);
+    await publish('a', 2, 3);
+    expect(soon).toEqual([]);
+    clock.tick();
+    expect(peer.writes.slice(2).map(decode)).toEqual(['id: e.2\ndata: 2\n\nid: e.3\ndata: 3\n\n']);
+    clock.advance(5);
+    await publish('a', 4);
+    expect(soon).toHaveLength(1);
+  });
+
+  test('waits for the end of the tick if the last one had many receivers', async () => {
+    const soon: (() => void)[] = [];
+    const { hub, clock, publish } = startHub({ soon: (task) => void soon.push(task) });
+    const peers = Array.from({ length: 51 }, () => record(hub));
+    await settle();
+    await publish('a', 1);
+    soon.pop()?.();
+    clock.tick();
+    expect(peers.map(({ writes }) => writes.length)).toEqual(peers.map(() => 2));
+    clock.advance(5);
+    await publish('a', 2);
+    expect(soon).toEqual([]);
+    clock.tick();
+    expect(peers.map(({ writes }) => writes.length)).toEqual(peers.map(() => 3));
+  });
+
   test('writes nothing to connections that want none of its events', async () => {
     const { hub, clock, publish } = startHub();
     const [other, privately] = [record(hub, { topics: ['other', { pattern: 'o/*' }] }), record(hub)];

@@ -22,4 +22,8 @@ export class CompressedSink implements Sink {
   destroy(): void {
     this.#sink.destroy();
   }
+
+  tend(): void {
+    this.#sink.tend?.();
+  }
 }

@@ -95,6 +95,10 @@ class WaitingSink implements Sink {
     this.#sink.destroy();
   }
 
+  tend(): void {
+    this.#sink.tend?.();
+  }
+
   #lookIn(milliseconds: number): void {
     clearTimeout(this.#timer);
     if (milliseconds === 0) lookSoon(this);

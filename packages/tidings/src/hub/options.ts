@@ -33,7 +33,10 @@ export interface HubOptions {
   readonly heartbeat?: number;
   /** How long clients wait before they reconnect. Default 2,000. */
   readonly retry?: number;
-  /** How long events are gathered before they are pushed. Default 0: until the end of the tick. */
+  /**
+   * How long events are gathered before they are pushed. Default 0: until the end of the tick, except the first event after a
+   * pause.
+   */
   readonly flushWindow?: number;
   /**
    * How long a peer may leave pending bytes unread before the hub drops it; it comes back with its cursor. One write

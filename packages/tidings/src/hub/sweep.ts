@@ -102,6 +102,7 @@ export class Sweep {
 
   #visit(connection: Connection, now: number, monotonic: number): void {
     const { delivery, retryAfterEnd, counters } = this.#options;
+    connection.tend();
     switch (dueOf(connection, this.#options, now, monotonic)) {
       case 'stalled':
         counters.stalled += 1;

@@ -46,7 +46,10 @@ test('publishers that have been answered go together with those that wait, if gr
       return group.map((_, i) => ({ seq: i + 1, duplicate: false }));
     },
     100,
-    () => new Promise((resolve) => void process.nextTick(resolve)),
+    () =>
+      new Promise((resolve) => {
+        process.nextTick(resolve);
+      }),
   );
   const publish = async (): Promise<void> => {
     for (let i = 0; i < 3; i += 1) await writer.append(events);

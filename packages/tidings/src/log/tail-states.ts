@@ -38,7 +38,8 @@ export class TailStates {
 
   /** The tail no longer has the entry. */
   delete(entry: LogEntry): void {
-    if (this.#seqs.size === 0) return;
+    // Nearly every event comes through here once, and most have no key.
+    if (entry.key === undefined || this.#seqs.size === 0) return;
     const place = placeOf(entry);
     const rest = this.#seqs.get(place)?.filter((seq) => seq !== entry.seq);
     if (rest === undefined) return;

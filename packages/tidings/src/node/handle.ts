@@ -21,7 +21,10 @@ export interface Handle {
 
 /** A write of which the kernel couldn't take everything at once. */
 interface WriteRequest {
-  oncomplete?: (status: number) => void;
+  /** Without one, Node doesn't call back, which saves a tenth of a write to a stream of HTTP/2 (`http2`). */
+  oncomplete?: (this: WriteRequest, status: number) => void;
+  /** For `complete`. */
+  writer?: Writer;
   /** Keeps the bytes being written from being garbage collected. */
   buffer?: Buffer;
   /** Set if the write ended before anybody could listen. */
@@ -44,8 +47,11 @@ export interface Writer {
 /** `sent`: the kernel has everything. `pending`: `written` will say when it does. `failed`: the peer is gone. */
 type Written = 'sent' | 'pending' | 'failed';
 
-/** Writes to a handle, after everything that was written before to it or to its socket. */
-export type Write = (handle: Handle, bytes: Buffer, writer: Writer) => Written;
+/**
+ * Writes to a handle, after everything that was written before to it or to its socket. Writes end in their order, so not
+ * each of them needs a `writer`.
+ */
+export type Write = (handle: Handle, bytes: Buffer, writer: Writer | undefined) => Written;
 
 interface WithHandle {
   readonly _handle?: (Handle & { readonly constructor: { readonly name: string } }) | null;
@@ -114,9 +120,15 @@ const writeWithoutRequest: Write = (handle, bytes, writer) => {
   return 'pending';
 };
 
-function awaitEnd(request: WriteRequest, bytes: Buffer, writer: Writer): void {
+function awaitEnd(request: WriteRequest, bytes: Buffer, writer: Writer | undefined): void {
   request.buffer = bytes;
-  request.oncomplete = (status) => writer.written(status < 0);
+  if (writer === undefined) return;
+  request.writer = writer;
+  request.oncomplete = complete;
+}
+
+function complete(this: WriteRequest, status: number): void {
+  this.writer?.written(status < 0);
 }
 
 /**

@@ -5,15 +5,12 @@ import { toBuffer } from './framing.ts';
 import { type Handle, type Writer, writeToHandle } from './handle.ts';
 import type { NodeRequest } from './node-stream.ts';
 import { endResponse, endWithResponse } from './response-sink.ts';
-
-/** As its types don't have it. Milliseconds; 0 if there is none. */
-interface WithTimeout {
-  readonly timeout?: number;
-  setTimeout(milliseconds: number): void;
-}
+import { findTimeout, restart } from './timeouts.ts';
 
 /** Bytes that may wait in a stream before it takes no more. */
 const MAX_PENDING = 65_536;
+/** Only the end of one write in so many bytes is awaited; everything before it has ended, too. */
+const AWAIT_EVERY = 16_384;
 
 /**
  * Writes to the handle beneath a stream of HTTP/2: `res.write` calls `stream.write`, which makes five functions for each
@@ -28,9 +25,13 @@ export class Http2Sink implements Sink, Writer {
   readonly #stream: ServerHttp2Stream;
   readonly #handle: Handle;
   #isFull = false;
-  /** Writes that haven't completed, and the bytes of all since there were none. */
-  #writes = 0;
+  /** Writes whose end is awaited, and the bytes up to the last of them since there were none. */
+  #awaited = 0;
   #bytes = 0;
+  /** Bytes written since then, which may have been sent or not. */
+  #more = 0;
+  /** Whether the app has given the stream or its session a timeout, when last looked. */
+  #isTimed = false;
 
   constructor(
     gateway: Gateway,
@@ -53,29 +54,47 @@ export class Http2Sink implements Sink, Writer {
     // By the app, too; the handle itself would take bytes until the end has been sent.
     if (stream.writableEnded) return false;
     const chunk = toBuffer(bytes);
-    const written = writeToHandle(this.#handle, chunk, this);
-    // The app may have set them since: neither notices writes to a handle.
-    restart(stream.session);
-    restart(stream);
-    if (written === 'sent') return true;
-    if (written === 'failed') {
-      stream.destroy();
-      return false;
+    this.#more += chunk.length;
+    const fills = !this.#isFull && this.#bytes + this.#more >= MAX_PENDING;
+    const isAwaited = fills || (this.#awaited === 0 && this.#more >= AWAIT_EVERY);
+    const written = writeToHandle(this.#handle, chunk, isAwaited ? this : undefined);
+    if (this.#isTimed) this.#restart();
+    if (written === 'pending') {
+      if (isAwaited) this.#await();
+      this.#isFull ||= fills;
+      return !this.#isFull;
     }
-    this.#writes += 1;
-    this.#bytes += chunk.length;
-    this.#isFull = this.#bytes >= MAX_PENDING;
-    return !this.#isFull;
+    if (written === 'failed') stream.destroy();
+    // Writes end in their order: with this one, all before it.
+    else this.#more = 0;
+    return written === 'sent';
+  }
+
+  #restart(): void {
+    restart(this.#stream);
+    restart(this.#stream.session);
+  }
+
+  #await(): void {
+    this.#awaited += 1;
+    this.#bytes += this.#more;
+    this.#more = 0;
   }
 
   written(failed: boolean): void {
-    this.#writes -= 1;
+    this.#awaited -= 1;
     if (failed) return void this.#stream.destroy();
-    if (this.#writes > 0) return;
+    if (this.#awaited > 0) return;
     this.#bytes = 0;
     if (!this.#isFull) return;
     this.#isFull = false;
     this.#connection.drained();
+  }
+
+  tend(): void {
+    const isStreamTimed = findTimeout(this.#stream, this.#isTimed);
+    const isSessionTimed = findTimeout(this.#stream.session, this.#isTimed);
+    this.#isTimed = isStreamTimed || isSessionTimed;
   }
 
   end(bytes: Uint8Array): void {
@@ -85,8 +104,4 @@ export class Http2Sink implements Sink, Writer {
   destroy(): void {
     this.#res.destroy();
   }
-}
-
-function restart(timed: WithTimeout | undefined): void {
-  if (timed?.timeout) timed.setTimeout(timed.timeout);
 }

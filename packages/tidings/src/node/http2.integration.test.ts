@@ -1,7 +1,7 @@
 import http2 from 'node:http2';
 import { expect, test, vi } from 'vitest';
 import { INSECURE } from '../../test/http/client.ts';
-import { createGate, until, within } from '../../test/http/deadline.ts';
+import { createGate, turn, until, within } from '../../test/http/deadline.ts';
 import { Frames } from '../../test/http/frames.ts';
 import { startHub } from '../../test/http/hub.ts';
 import { certificate, listen } from '../../test/http/server.ts';
@@ -33,6 +33,27 @@ test('Hundreds of streams share a session, and each gets its own events', async 
   await Promise.all(
     streams.map((frames) => frames.until('goodbye', () => frames.all.at(-1)?.type === 'tidings:goodbye')),
   );
+});
+
+test('A stream that is not read for a while gets many small events once and in order when it is', async () => {
+  const hub = startHub();
+  const session = await startHttp2(sse(hub));
+  const frames = new Frames();
+  const stream = session.request({ ':path': '/?topic=a' }).on('data', (bytes: Buffer) => frames.feed(bytes));
+  await until('live', () => hub.stats().live === 1);
+  stream.pause();
+  // More than its window and the bytes that may wait.
+  const numbers = Array.from({ length: 800 }, (_, n) => n);
+  for (const n of numbers) {
+    await hub.publish('a', `${n} ${'x'.repeat(500)}`, { raw: true });
+    await turn();
+  }
+  await until('behind', () => hub.stats().behind === 1);
+  stream.resume();
+  await frames.until('all', () => frames.events.length === numbers.length);
+  expect(frames.events.map(({ data }) => Number.parseInt(data ?? '', 10))).toEqual(numbers);
+  await until('live again', () => hub.stats().live === 1);
+  session.destroy();
 });
 
 test('Streams that are reset as fast as they are opened leave nothing behind', async () => {

@@ -10,6 +10,7 @@ import { HijackedSink, canHijack, hijackSocket } from './hijack.ts';
 import { Http2Sink } from './http2-sink.ts';
 import type { Acceptance } from '../http/negotiation.ts';
 import { ResponseSink, endResponse, endWithResponse, isPlain } from './response-sink.ts';
+import { findTimeout, restart } from './timeouts.ts';
 
 /** The arguments with which `node:http`, `node:https` and `node:http2` (its compatibility API) call a handler. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -68,11 +69,16 @@ function toSink(
  * `fanout`.
  */
 class SocketSink implements Sink, Writer {
+  // In the order of these lines they lie in memory: a write to the handle touches the first three alone (`fanout`).
+  /** While bytes may go there: once the head has been sent, and until the app or the hub ends the response. */
+  #open: Handle | undefined;
+  readonly #frame: (bytes: Uint8Array) => Buffer;
+  /** Whether the app has given the socket a timeout, when last looked. */
+  #isTimed = false;
   readonly #gateway: Gateway;
   readonly #res: ServerResponse;
   readonly #socket: Socket;
   readonly #connection: OwnConnection;
-  readonly #frame: (bytes: Uint8Array) => Buffer;
   readonly #handle: Handle | undefined;
   #headSent = false;
   #isEnded = false;
@@ -80,16 +86,18 @@ class SocketSink implements Sink, Writer {
   #held = 0;
 
   constructor(gateway: Gateway, res: ServerResponse, socket: Socket, connection: OwnConnection) {
+    // HTTP/1.0 has no chunks.
+    this.#frame = res.chunkedEncoding ? toChunk : toBuffer;
     this.#gateway = gateway;
     this.#res = res;
     this.#socket = socket;
     this.#connection = connection;
-    // HTTP/1.0 has no chunks.
-    this.#frame = res.chunkedEncoding ? toChunk : toBuffer;
     this.#handle = handleOf(socket);
     endWithResponse(connection, res.req, res);
-    // Saves reading `res.writableEnded` each time: every extra object a write touches costs a few percent (`fanout`).
-    res.on('prefinish', () => (this.#isEnded = true));
+    res.on('prefinish', () => {
+      this.#isEnded = true;
+      this.#open = undefined;
+    });
     if (this.#handle === undefined) this.#listen();
   }
 
@@ -101,24 +109,28 @@ class SocketSink implements Sink, Writer {
   }
 
   write(bytes: Uint8Array): boolean {
+    if (this.#open === undefined) return this.#writeToSocket(bytes);
+    const written = writeToHandle(this.#open, this.#frame(bytes), this);
+    if (written === 'failed') this.#socket.destroy();
+    if (this.#isTimed) restart(this.#socket);
+    return written === 'sent';
+  }
+
+  #writeToSocket(bytes: Uint8Array): boolean {
     if (!this.#headSent) return this.#writeAfterHead(bytes);
     // Once the app has ended the response or the socket is closing, `close` follows; bytes written now would be out of
     // place.
     if (this.#isEnded) return false;
-    const chunk = this.#frame(bytes);
-    if (this.#handle !== undefined) {
-      const written = writeToHandle(this.#handle, chunk, this);
-      if (written === 'failed') this.#socket.destroy();
-      // The app may have set it since: the socket itself doesn't notice writes to its handle.
-      if (this.#socket.timeout) this.#socket.setTimeout(this.#socket.timeout);
-      return written === 'sent';
-    }
-    return this.#socket.writable && this.#socket.write(chunk);
+    return this.#socket.writable && this.#socket.write(this.#frame(bytes));
   }
 
   written(failed: boolean): void {
     if (failed) this.#socket.destroy();
     else this.#connection.drained();
+  }
+
+  tend(): void {
+    if (this.#open !== undefined) this.#isTimed = findTimeout(this.#socket, this.#isTimed);
   }
 
   /** The response may hold the head back, and what follows it, until the end of the tick. */
@@ -128,6 +140,7 @@ class SocketSink implements Sink, Writer {
       this.#held -= 1;
       if (this.#held > 0) return;
       this.#headSent = true;
+      if (!this.#isEnded) this.#open = this.#handle;
       this.#connection.drained();
     });
   }

@@ -2,6 +2,7 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import { expect, test, vi } from 'vitest';
 import { ask, askHttp2 } from '../../test/http/client.ts';
+import { until } from '../../test/http/deadline.ts';
 import type { Frame, Frames } from '../../test/http/frames.ts';
 import { startHub } from '../../test/http/hub.ts';
 import { certificate, listen } from '../../test/http/server.ts';
@@ -75,8 +76,11 @@ test('A timeout that the app sets on a stream of HTTP/2, or its session, begins 
     each.setTimeout(60_000);
     return vi.spyOn(each, 'setTimeout');
   });
+  expect(restarts).toHaveLength(2);
+  // Found within a second, they start anew, since something may have been written meanwhile; then with each write.
+  await until('both found', () => restarts.every(({ mock }) => mock.calls.length > 0));
+  for (const restart of restarts) restart.mockClear();
   await hub.publish('a', 1);
   await frames.nextEvent();
-  expect(restarts).toHaveLength(2);
   for (const restart of restarts) expect(restart).toHaveBeenCalledWith(60_000);
 });

@@ -41,8 +41,9 @@ export async function checkInvariant(
       actions,
       fc.constantFrom(0, 700, 3000),
       replay,
-      async (list: readonly Action[], flushWindow, bounds) => {
-        const clock = inTurns(createManualClock());
+      fc.constantFrom(undefined, queueMicrotask),
+      async (list: readonly Action[], flushWindow, bounds, soon) => {
+        const clock = inTurns(createManualClock(), soon);
         const world = new World({ ...open(clock), flushWindow, replay: bounds }, clock, tuning);
         for (const action of list) await world.act(action);
         await world.finish();

@@ -6,7 +6,7 @@ export interface TurnedClock extends ManualClock {
   turn(): void;
 }
 
-export function inTurns(clock: ManualClock): TurnedClock {
+export function inTurns(clock: ManualClock, soon?: (task: () => void) => void): TurnedClock {
   let deferred: (() => void)[] = [];
   function turn(): void {
     const tasks = deferred;
@@ -21,6 +21,7 @@ export function inTurns(clock: ManualClock): TurnedClock {
     monotonic: clock.monotonic,
     setTimer: clock.setTimer,
     defer: (task) => void deferred.push(task),
+    ...(soon !== undefined && { soon }),
     turn,
     tick,
     advance(milliseconds) {

@@ -13,6 +13,13 @@ const MAX_PENDING_LENGTH = 262_144;
 /** While a flush is under way, this many times as much may wait; then that flush is finished at once. */
 const PATIENCE = 16;
 
+/**
+ * The first event after so many milliseconds without a flush doesn't wait for the end of the tick (`latency`). It does if
+ * the last flush had more than a few receivers: if more events follow, that is a second write to each of them.
+ */
+const QUIET = 5;
+const FEW = 50;
+
 /** Encoding so many events for a subscription, or writing so many bytes, takes about as long as a write of few bytes. */
 const EVENTS_LIKE_A_WRITE = 8;
 const BYTES_LIKE_A_WRITE = 16_384;
@@ -64,7 +71,8 @@ interface Walk {
 
 /**
  * Pushes appended events to the connections at the head. All events of one tick go out in one flush:
- * matched once for each subscription, put together once, one write for each connection.
+ * matched once for each subscription, put together once, one write for each connection. Only the first event after a
+ * pause doesn't wait for the others.
  *
  * With many receivers a flush takes several turns of the event loop. Until it ends no connection goes live, and one
  * that leaves asks for the batch it has not been given yet.
@@ -84,6 +92,9 @@ export class FanOut {
   /** Whether entries that the tail has already are still to be gathered. */
   #isGathering = false;
   #cancelTimer: (() => void) | undefined;
+  /** When the last flush ended, by the clock's monotonic time, and how many receivers it had. */
+  #flushedAt = -Infinity;
+  #receivers = 0;
   #order = 0;
   readonly #waiting = new Set<Waiting>();
 
@@ -200,11 +211,13 @@ export class FanOut {
   #schedule(): void {
     const { clock, window } = this.#options;
     this.#pendingSince = clock.monotonic();
+    const isQuiet = this.#receivers <= FEW && this.#pendingSince - this.#flushedAt >= QUIET;
     const flush = (): void => {
       this.#cancelTimer = undefined;
       this.flush();
     };
     if (window > 0) this.#cancelTimer = clock.setTimer(flush, window);
+    else if (isQuiet && clock.soon !== undefined) clock.soon(flush);
     else clock.defer(flush);
   }
 
@@ -225,6 +238,7 @@ export class FanOut {
       receivers += subscription.live.size;
       return new Batch(subscription, found, { seq, at: now, encode, counters });
     });
+    this.#receivers = receivers;
     const from = (taken[0]?.seq ?? seq + 1) - 1;
     const isLarge = receivers > tuning.slicedFrom || pairs > tuning.slicedPairs;
     this.#walk = {
@@ -351,7 +365,8 @@ export class FanOut {
     const { clock, counters, deliveryTime } = this.#options;
     this.#walk = undefined;
     counters.flushes += 1;
-    const took = clock.monotonic() - walk.since;
+    this.#flushedAt = clock.monotonic();
+    const took = this.#flushedAt - walk.since;
     this.lag.add(took);
     deliveryTime.add(took);
     this.#wake();

@@ -9,6 +9,8 @@ export interface Sink {
   end(bytes: Uint8Array): void;
   /** Ends the stream now and discards unsent bytes. */
   destroy(): void;
+  /** Called about once a second, for whatever the transport has to look after that isn't worth a look at each write. */
+  tend?(): void;
 }
 
 /** One output of a connection for its sink: bytes, or items within this process. */
@@ -22,4 +24,5 @@ export interface OutputSink {
   write(output: Output): boolean;
   end(output: Output): void;
   destroy(): void;
+  tend?(): void;
 }

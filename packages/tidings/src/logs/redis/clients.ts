@@ -30,7 +30,7 @@ interface SingleIoredis extends Ioredis {
 
 /** The interface of a client of `redis` or `@redis/client`. */
 interface NodeRedis {
-  sendCommand(command: readonly string[]): Promise<unknown>;
+  sendCommand(command: readonly string[], options?: { readonly timeout: number }): Promise<unknown>;
   duplicate(): NodeRedis;
   connect(): Promise<unknown>;
   /** Not before version 5. */
@@ -68,6 +68,12 @@ interface NodeRedisSentinel {
 const ONE_CONNECTION = { masterPoolSize: 1, reserveClient: true } as const;
 /** Sent again on a new connection, WAIT would wait for nothing: that connection has written nothing (Redis ≥ 7.2). */
 const SENT_ONCE = { ...ONE_CONNECTION, maxCommandRediscovers: 0 } as const;
+
+/**
+ * Version 6 times each command, which costs as much as half of all the rest that a client does for it. Each is timed here, and a
+ * client of the log's own is ended if there is no answer.
+ */
+const UNTIMED = { timeout: 0 } as const;
 
 type AnyNodeRedis = NodeRedis | NodeRedisCluster | NodeRedisSentinel;
 
@@ -126,7 +132,9 @@ function ofNodeRedis(client: AnyNodeRedis, options: ClientOptions, owned: boolea
     if ('slots' in client) return client.sendCommand(options.key, false, [...command]);
     return 'getSentinelNode' in client
       ? client.sendCommand(false, [...command])
-      : client.sendCommand(command);
+      : owned
+        ? client.sendCommand(command, UNTIMED)
+        : client.sendCommand(command);
   };
   return {
     isPool: 'getSentinelNode' in client && !owned,

@@ -95,7 +95,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
   const listener = createListener({ id, store, follower, learn: (news) => learn({ ...state, ...news }) });
   const following = await follow(store, {
     position: () => tail,
-    onWakeUps: listener.take,
+    onWakeUps: (wakeUps) => listener.take(wakeUps),
     onConnection,
     timeout,
   }).catch(async (error: unknown) => {
@@ -211,7 +211,9 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
 
 /** Resolves once nothing but input and timers can go on: promises that are settled have had their consequences. */
 function restOfTurn(): Promise<void> {
-  return new Promise((resolve) => void process.nextTick(resolve));
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
 }
 
 async function connect(given: RedisLogOptions, options: ClientOptions): Promise<Connection> {

@@ -2,8 +2,9 @@ import { Redis as Ioredis } from 'ioredis';
 import { createClient } from '@redis/client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type RedisServer, aclOfGuide, hasRedis, startRedis } from '../../../test/engines/redis.ts';
+import { readAll } from '../../../test/engines/read-all.ts';
 import { until, untilAsync } from '../../../test/http/deadline.ts';
-import type { LogEntry } from '../../log/entry.ts';
+import { type LogEntry, sizeOf } from '../../log/entry.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { type EventInput, type NewEvent, toNewEvent } from '../../protocol/event.ts';
 import { logContract } from '../../testing/log-contract.ts';
@@ -295,6 +296,34 @@ describe.runIf(hasRedis)('a Redis log', () => {
     await append(small);
     expect(pushed).toEqual(wanted);
     expect([two.tail.length, two.floor]).toEqual([one.tail.length, one.floor]);
+  });
+
+  test('counts exactly the events and bytes that it keeps, wherever in a group retention has come to', async () => {
+    const prefix = newPrefix();
+    const log = await redisLog({ url: server.url, prefix, retention: { events: 50 }, tail: { events: 0 } });
+    onTestFinished(() => log.close());
+    const client = new Ioredis(server.url);
+    onTestFinished(() => client.disconnect());
+    const topics = [['a'], ['b'], ['a', 'b']];
+    let appended = 0;
+    for (const length of [30, 40, 7, 1, 64, 64, 3, 130, 9, 20, 20, 20]) {
+      const group = Array.from({ length }, (_, i) =>
+        // Several lists of topics in one pack, or ids, are trimmed event by event.
+        event('x'.repeat(i % 11), {
+          topics: length % 2 === 0 ? 'a' : (topics[i % 3] ?? 'a'),
+          ...(length === 20 && { id: `${appended}-${i}` }),
+        }),
+      );
+      await log.append(group);
+      appended += length;
+      const kept = await readAll(log);
+      expect(kept.map(({ seq }) => seq)).toEqual(
+        Array.from({ length: Math.min(50, appended) }, (_, i) => Math.max(0, appended - 50) + 1 + i),
+      );
+      const [events, bytes] = await client.hmget(`${prefix}meta`, 'events', 'bytes');
+      const size = kept.reduce((sum, entry) => sum + sizeOf(entry), 0);
+      expect([Number(events), Number(bytes)]).toEqual([kept.length, size]);
+    }
   });
 
   test('bounds what its memory keeps of the hub’s own tombstones', async () => {

@@ -325,22 +325,43 @@ end
 -- Takes the first events of a pack, as many as retention wants; and the pack with its last event.
 local function losePack(pack, isOld)
   local tally = has(pack, 'p') and PRIVATE or PUBLIC
-  local seq, last = tonumber(pack.seq) - tonumber(pack.n), tonumber(pack.seq)
-  local ids, newest, nth, lost = idsOf(pack.i), {}, 0, 0
-  for size, list in string.gmatch(pack.h, EVENT_OF_PACK) do
-    nth = nth + 1
-    if list ~= '0' then seq = seq + 1 end
-    if list ~= '0' and seq > state.trimmedTo then
-      if not isOld and not isFull() then break end
-      state.events = state.events - 1
-      state.bytes = state.bytes - tonumber(size)
-      state.trimmedTo = seq
-      newest[tonumber(list)] = seq
-      lost = lost + 1
-      local id = ids[nth]
-      if id and id ~= '' and redisCall('HGET', IDS, id) == text(seq) then
-        redisCall('HDEL', IDS, id)
-        redisCall('ZREM', OLD, id)
+  local n, last = tonumber(pack.n), tonumber(pack.seq)
+  local newest, lost = {}, 0
+  local isByCount = isOld or (maxEvents >= 0 and (maxBytes < 0 or state.bytes <= maxBytes))
+  if isByCount and not pack.i and not string.find(pack.t, '\\n\\n', 1, true) then
+    -- Most packs are like this. One by one, their events would cost as much as all the rest of an append (the suite redis).
+    local gone = math.max(0, state.trimmedTo - (last - n))
+    lost = math.min(n - gone, isOld and n or state.events - maxEvents)
+    if lost <= 0 then return end
+    local nth, bytes = 0, lost == n and tonumber(pack.s) or 0
+    if lost < n then
+      for size in string.gmatch(pack.h, '(%d+) %d+ %d+ %d+') do
+        nth = nth + 1
+        if nth > gone + lost then break end
+        if nth > gone then bytes = bytes + tonumber(size) end
+      end
+    end
+    state.events = state.events - lost
+    state.bytes = state.bytes - bytes
+    state.trimmedTo = last - n + gone + lost
+    newest[1] = state.trimmedTo
+  else
+    local ids, seq, nth = idsOf(pack.i), last - n, 0
+    for size, list in string.gmatch(pack.h, '(%d+) (%d+) %d+ %d+') do
+      nth = nth + 1
+      if list ~= '0' then seq = seq + 1 end
+      if list ~= '0' and seq > state.trimmedTo then
+        if not isOld and not isFull() then break end
+        state.events = state.events - 1
+        state.bytes = state.bytes - tonumber(size)
+        state.trimmedTo = seq
+        newest[tonumber(list)] = seq
+        lost = lost + 1
+        local id = ids[nth]
+        if id and id ~= '' and redisCall('HGET', IDS, id) == text(seq) then
+          redisCall('HDEL', IDS, id)
+          redisCall('ZREM', OLD, id)
+        end
       end
     end
   end
