@@ -124,7 +124,7 @@ export function App({
         <TidingsProvider client={globalThis.client}>{page}</TidingsProvider>
       )}
       {there && globalThis.client === undefined && (
-        <TidingsProvider url="/events" options={{ shared }} onError={() => undefined}>
+        <TidingsProvider url="/events#a-fragment-is-not-sent" options={{ shared }} onError={() => undefined}>
           {page}
         </TidingsProvider>
       )}

@@ -6,6 +6,7 @@ import { serveExchanges, welcome } from '../../test/client/exchanges.ts';
 import { observe, type Observed } from '../../test/client/observed.ts';
 import { turn, until } from '../../test/http/deadline.ts';
 import { listen, serve } from '../../test/http/server.ts';
+import type { ClientOptions } from './options.ts';
 import type { ManualClock } from '../testing/manual-clock.ts';
 
 /** Servers, networks and replacements for `fetch` at their worst: the client neither hangs nor spins, and never throws. */
@@ -322,28 +323,38 @@ describe('a hub', () => {
 });
 
 describe('a server that sends one frame and ends', () => {
-  it('is asked no more often than a browser would, whatever the jitter', async () => {
-    for (const dice of [0, 0.5, 0.999]) {
-      let requests = 0;
-      const { clock, client, statuses } = observe('http://localhost', {
-        random: () => dice,
-        fetch() {
-          requests += 1;
-          return respond(Readable.from([EVENT]));
-        },
-      });
-      for (let passed = 0; passed < 12_000; passed += 50) {
-        // A request takes no time here, only a few turns of the event loop.
-        for (let i = 0; i < 20 && client.status !== 'waiting'; i += 1) await turn();
-        clock.advance(50);
+  const answers: Record<string, [ClientOptions, (nth: number) => string]> = {
+    'when it is asked for streams': [{}, () => EVENT],
+    'when it is polled': [{ longPoll: 'always' }, (nth) => `id: ${nth}\ndata: 1\n\n`],
+    'when it is polled, and answers with nothing': [{ longPoll: 'always' }, () => ''],
+  };
+
+  it.each(Object.entries(answers))(
+    'is asked no more often than a browser would %s, whatever the jitter',
+    async (_, [options, answer]) => {
+      for (const dice of [0, 0.5, 0.999]) {
+        let requests = 0;
+        const { clock, client, statuses } = observe('http://localhost', {
+          ...options,
+          random: () => dice,
+          fetch() {
+            requests += 1;
+            return respond(Readable.from([answer(requests)]));
+          },
+        });
+        for (let passed = 0; passed < 12_000; passed += 50) {
+          // A request takes no time here, only a few turns of the event loop.
+          for (let i = 0; i < 20 && client.status !== 'waiting'; i += 1) await turn();
+          clock.advance(50);
+        }
+        // Browsers and the package `eventsource` wait three seconds: 0, 3, 6 and 9.
+        expect(requests).toBeLessThanOrEqual(4);
+        expect(requests).toBeGreaterThan(1);
+        expect(statuses).toContain(options.longPoll === undefined ? 'open' : 'polling');
+        client.close();
       }
-      // Browsers and the package `eventsource` wait three seconds: 0, 3, 6 and 9.
-      expect(requests).toBeLessThanOrEqual(4);
-      expect(requests).toBeGreaterThan(1);
-      expect(statuses).toContain('open');
-      client.close();
-    }
-  });
+    },
+  );
 
   it('fails the client after more attempts than allowed', async () => {
     const { errors, client, comesBack } = observe('http://localhost', {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { serveExchanges, welcome, type Exchange } from '../../test/client/exchanges.ts';
+import { type Exchange, type Exchanges, serveExchanges, welcome } from '../../test/client/exchanges.ts';
 import { observe, type Observed } from '../../test/client/observed.ts';
 import { until } from '../../test/http/deadline.ts';
 import { startNode } from '../../test/http/hub.ts';
@@ -17,12 +17,25 @@ async function holdBack(exchange: Exchange, { clock, errors }: Observed): Promis
   await exchange.gone;
 }
 
+const PAUSE = 250;
+const GOODBYE = `retry: ${PAUSE}\nevent: tidings:goodbye\ndata: {"reason":"wait","retry":${PAUSE}}\n\n`;
+
 const answer = (exchange: Exchange, cursor: string, events = ''): void =>
   exchange.answer(
     200,
     { 'content-type': 'text/event-stream' },
-    `${welcome({ secret: 's' }, cursor)}${events}`,
+    `${welcome({ secret: 's' }, cursor)}${events}${GOODBYE}`,
   );
+
+/** The next request, after the pause between two polls. */
+async function nextPoll(server: Exchanges, { clock }: Pick<Observed, 'clock'>): Promise<Exchange> {
+  const before = server.count;
+  await until('next poll', () => {
+    if (server.count === before) clock.advance(10);
+    return server.count > before;
+  });
+  return server.next();
+}
 
 async function toPolling(options: Parameters<typeof observe>[1] = {}) {
   const server = await serveExchanges();
@@ -41,27 +54,29 @@ async function toPolling(options: Parameters<typeof observe>[1] = {}) {
 
 describe('a hub behind a proxy that holds streams back', () => {
   it('is asked for whole answers after two silent connections, one after the other', async () => {
-    const { server, poll, client, statuses, messages, errors, hasMessages } = await toPolling();
+    const observed = await toPolling();
+    const { server, poll, client, statuses, messages, errors, hasMessages } = observed;
     expect(poll.url.search).toBe('?topic=a&wait=25');
     answer(poll, 'a.0', 'id: a.1\ndata: 1\n\n');
     await hasMessages(1);
-    const second = await server.next();
+    const second = await nextPoll(server, observed);
     expect([second.url.search, second.headers['last-event-id']]).toEqual(['?topic=a&wait=25', 'a.1']);
     expect(client.status).toBe('polling');
     answer(second, 'a.1', 'id: a.2\ndata: 2\n\n');
     await hasMessages(2);
-    await server.next();
+    await nextPoll(server, observed);
     expect(messages).toEqual(['1', '2']);
     expect(statuses).toEqual(['connecting', 'waiting', 'connecting', 'waiting', 'connecting', 'polling']);
     expect(errors.map((error) => error.split(',')[0])).toEqual(['client/silent', 'client/silent']);
   });
 
   it('may take its time for an answer, and answer with nothing', async () => {
-    const { server, poll, clock, client, errors } = await toPolling();
+    const observed = await toPolling();
+    const { server, poll, clock, client, errors } = observed;
     await until('watch', () => clock.timers === 1);
     clock.advance(WAIT + 1_000);
     answer(poll, 'a.0');
-    const second = await server.next();
+    const second = await nextPoll(server, observed);
     expect(second.headers['last-event-id']).toBe('a.0');
     clock.advance(WAIT + 1_000);
     second.response.writeHead(200, { 'content-type': 'text/event-stream' }).end();
@@ -70,13 +85,14 @@ describe('a hub behind a proxy that holds streams back', () => {
   });
 
   it('is asked for a stream now and then, and keeps it if that comes through', async () => {
-    const { server, poll, clock, client, hasStatus } = await toPolling();
+    const observed = await toPolling();
+    const { server, poll, clock, client, hasStatus } = observed;
     answer(poll, 'a.0', 'id: a.1\ndata: 1\n\n');
-    let exchange = await server.next();
+    let exchange = await nextPoll(server, observed);
     for (let cursor = 2; exchange.url.searchParams.has('wait'); cursor += 1) {
       clock.advance(WAIT);
       answer(exchange, `a.${cursor}`);
-      exchange = await server.next();
+      exchange = await nextPoll(server, observed);
       expect(cursor).toBeLessThan(40);
     }
     expect(client.status).toBe('connecting');
@@ -85,9 +101,10 @@ describe('a hub behind a proxy that holds streams back', () => {
   });
 
   it('is asked for other topics at once', async () => {
-    const { server, poll, client } = await toPolling();
+    const observed = await toPolling();
+    const { server, poll, client } = observed;
     answer(poll, 'a.0', 'id: a.1\ndata: 1\n\n');
-    const second = await server.next();
+    const second = await nextPoll(server, observed);
     const subscribed = client.subscribe('b');
     await second.gone;
     const third = await server.next();
@@ -97,9 +114,10 @@ describe('a hub behind a proxy that holds streams back', () => {
   });
 
   it('is not asked again at once if it answers at once with nothing new', async () => {
-    const { server, poll, hasStatus } = await toPolling();
+    const observed = await toPolling();
+    const { server, poll, hasStatus } = observed;
     answer(poll, 'a.0');
-    answer(await server.next(), 'a.0');
+    answer(await nextPoll(server, observed), 'a.0');
     await hasStatus('waiting');
     expect(server.count).toBe(4);
   });
@@ -108,11 +126,12 @@ describe('a hub behind a proxy that holds streams back', () => {
 describe('whole answers', () => {
   it('are requested from the beginning if the app wants it', async () => {
     const server = await serveExchanges();
-    const { client } = observe(`${server.url}/?x=1`, { longPoll: 'always' });
+    const observed = observe(`${server.url}/?x=1`, { longPoll: 'always' });
+    const { client } = observed;
     const exchange = await server.next();
     expect(exchange.url.search).toBe('?x=1&wait=25');
     answer(exchange, 'a.0');
-    await server.next();
+    await nextPoll(server, observed);
     expect(client.status).toBe('polling');
   });
 

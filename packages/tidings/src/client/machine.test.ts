@@ -302,7 +302,27 @@ describe('a server that is polled', () => {
 
   it('may answer without a byte', () => {
     const asking: State = { ...states.connecting, pollUntil: NOW + 1 };
-    expect(step(asking, { type: 'finished', moved: false }).state.status).toBe('polling');
+    const { state, effects } = step(asking, { type: 'finished', moved: false });
+    expect(state.status).toBe('polling');
+    expect(effects.at(-1)).toEqual({ type: 'connect', poll: true, after: 500 });
+  });
+
+  it.each([
+    ['a server that says nothing', undefined, {}, 2_900],
+    ['a server that sends retry:', 500, {}, 400],
+    ['a server that may be asked at once', 0, {}, 150],
+    ['a server that wants a very long pause', 1e15, {}, MAX_ASKED],
+    ['a hub', 500, { after: 250 }, 250],
+    ['a hub that forgets to ask for a pause', 500, { after: 0 }, 150],
+    ['a hub that wants a very long pause', 500, { after: 1e300 }, MAX_ASKED],
+  ] as const)('%s is left alone between two answers that come at once', (_, retry, told, pause) => {
+    const quick: State = { ...states.polling, since: NOW - 100, retry };
+    const { state, effects } = step(quick, { ...inputs.finished, ...told });
+    expect(effects.at(-1)).toEqual({ type: 'connect', poll: true, after: pause });
+    // The pause doesn't count as the next answer's time.
+    expect(step(state, { type: 'finished', moved: false }, { now: NOW + pause }).state.status).toBe(
+      'waiting',
+    );
   });
 });
 

@@ -33,7 +33,10 @@ export interface State {
   readonly silent: number;
   /** Until when to ask for whole answers rather than streams, in milliseconds since 1970; 0: not at all. */
   readonly pollUntil: number;
-  /** Milliseconds since 1970 when the connection brought its first byte; Infinity before. */
+  /**
+   * Milliseconds since 1970 when the connection brought its first byte; Infinity before. Of the polls after the first:
+   * when the request was due.
+   */
   readonly since: number;
   /** Milliseconds to wait; during a pause, the wait that it interrupted. */
   readonly delay: number;
@@ -136,6 +139,8 @@ const POLL_FOR = 600_000;
  * server.
  */
 const BARREN = 1_000;
+/** Milliseconds from one poll to the next at least. A hub asks for as long a pause by itself. */
+const LEAST_PAUSE = 250;
 
 const DISCONNECT: Effect = { type: 'disconnect' };
 const STOP_WAITING: Effect = { type: 'stop-waiting' };
@@ -153,7 +158,7 @@ const failuresSoFar = (state: State, now: number): number => (lasted(state, now)
 const polls = ({ pollUntil }: State, { longPoll, now }: Circumstances): boolean =>
   longPoll === 'always' || (now < pollUntil && pollUntil <= now + POLL_FOR);
 
-const connect = (state: State, circumstances: Circumstances, leaving: Effect[], after?: number): Step => {
+const connect = (state: State, circumstances: Circumstances, leaving: Effect[], after = 0): Step => {
   const poll = polls(state, circumstances);
   // One poll follows another without a change of status; a stream begins with `connecting`.
   const goesOn = poll && isConnected(state);
@@ -161,12 +166,12 @@ const connect = (state: State, circumstances: Circumstances, leaving: Effect[], 
     {
       ...state,
       status: goesOn ? 'polling' : 'connecting',
-      since: goesOn ? circumstances.now : Infinity,
+      since: goesOn ? circumstances.now + after : Infinity,
       delay: 0,
       told: false,
     },
     ...leaving,
-    { type: 'connect', poll, ...(after !== undefined && { after }) },
+    { type: 'connect', poll, ...(after > 0 && { after }) },
   );
 };
 
@@ -228,17 +233,25 @@ const tryAgain = (state: State, dropped: Partial<InputOf<'dropped'>>, circumstan
 const goOn = (state: State, _: Input, circumstances: Circumstances): Step =>
   tryAgain(state, {}, circumstances);
 
-const finishPoll: Cell<'finished'> = (state, input, circumstances) =>
-  !input.moved && circumstances.now - state.since < BARREN
-    ? goOn(state, input, circumstances)
-    : connect({ ...state, failures: 0 }, circumstances, [DISCONNECT], input.after);
+/**
+ * A hub says when to come back. Other servers are asked as often as they would be by a browser that waits for `retry:`,
+ * but from request to request: what took long to come is followed by the next request at once.
+ */
+const finishPoll: Cell<'finished'> = (state, input, circumstances) => {
+  const { policy, now } = circumstances;
+  const took = Math.max(0, now - state.since);
+  if (!input.moved && took < BARREN) return goOn(state, input, circumstances);
+  const pause = input.after ?? (state.retry ?? Math.min(UNTOLD_RETRY, policy.max)) - took;
+  const after = Math.min(Math.max(pause, LEAST_PAUSE - took, 0), MAX_ASKED);
+  return connect({ ...state, failures: 0 }, circumstances, [DISCONNECT], after);
+};
 
 /** An empty answer counts as an answer, if the client asked for one. */
 const finishEmpty: Cell<'finished'> = (before, input, circumstances) => {
   const { state } = opened(before, input, circumstances);
   return state.status === 'open'
     ? goOn(state, input, circumstances)
-    : finishPoll({ ...state, since: -Infinity }, input, circumstances);
+    : finishPoll(state, { ...input, moved: true }, circumstances);
 };
 
 /** At once the first time; if it is needed again and again, it has to wait. */

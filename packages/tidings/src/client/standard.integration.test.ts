@@ -23,8 +23,12 @@ const OF_THE_CLASS: readonly string[] = [
   'an event may be called open or error',
 ];
 
-/** Where the client does more than the standard: it goes on after a 5xx, asks for explanations, and asks its own URL again. */
+/**
+ * Where the client does more than the standard: it goes on after a 5xx, asks for explanations, asks its own URL again, and
+ * throws at once for a URL that nothing can be fetched from.
+ */
 const KINDER: readonly string[] = [
+  'a URL that nothing can be fetched from closes the source, with one error',
   'any status but 200 closes the source, and it asks no more',
   'connected again and refused, it closes',
   'it asks for an event stream, past all caches',

@@ -357,7 +357,8 @@ const table: { readonly [P in Phase]: { readonly [I in Input['type']]: Cell<P, I
 
 /** @returns the first ones, as many as fit into a URL. */
 function thoseThatFit(matchers: readonly Matcher[]): readonly Matcher[] {
-  return matchers.filter((_, i) => fitsIntoUrl(matchers.slice(0, i + 1)));
+  const tooMany = matchers.findIndex((_, i) => !fitsIntoUrl(matchers.slice(0, i + 1)));
+  return tooMany < 0 ? matchers : matchers.slice(0, tooMany);
 }
 
 export function transition(state: State, input: Input): Step {

@@ -11,6 +11,7 @@ import { Subscriptions } from './delivery/subscription.ts';
 import type { Tuning } from './delivery/tuning.ts';
 import { Turns } from './delivery/turns.ts';
 import { Drain, reconnectSpread, sayGoodbyes } from './drain.ts';
+import { inSlices } from './in-slices.ts';
 import { type HubLimits, proxySuspected, resolveLimits } from './limits.ts';
 import type { ResolvedHubOptions } from './options.ts';
 import { Cluster } from './cluster/cluster.ts';
@@ -23,6 +24,8 @@ import { Sweep } from './sweep.ts';
 import { Tally } from './tally.ts';
 import { TextPool } from './text-pool.ts';
 
+/** Connections that go on in a turn after the log has lost its end. */
+const REWOUND_PER_TURN = 200;
 const NO_BOUNDS = { events: Infinity, bytes: Infinity, age: Infinity };
 
 /** A visitor being authorized, and the disconnects since that began. */
@@ -194,7 +197,11 @@ export class Core {
   #rewind(end: number, lost: readonly LogEntry[]): void {
     this.fanOut.pushAll();
     const concerned = this.lostEnds.note(end, lost);
-    for (const connection of this.all()) connection.rewind(end, concerned);
+    const goOn = [...this.all()].map((connection) => connection.rewind(end, concerned));
+    const { clock } = this.options;
+    const slices = { work: (next: () => void) => next(), most: REWOUND_PER_TURN, isOver: () => false };
+    // Not before the tail has gone back.
+    clock.defer(() => inSlices(clock, goOn.values(), slices));
   }
 
   /** Stops all timers: nobody is connected any more. */

@@ -12,6 +12,7 @@ import { connect as connectAlone } from '../client/client.ts';
 import type { EventClient } from '../client/event-client.ts';
 import type { ClientOptions } from '../client/options.ts';
 import { systemTimers } from '../client/timers.ts';
+import { streamUrl } from '../client/url.ts';
 import type { Matcher } from '../protocol/matcher.ts';
 import {
   aFunction,
@@ -103,8 +104,7 @@ function opens(url: string, latest: Latest): Opener {
     },
     openOnce(topics) {
       const { headers, credentials, fetch, environment, cursorIn } = latest.current.options ?? {};
-      const answer = `${url}${url.includes('?') ? '&' : '?'}wait=0`;
-      return connectAlone(answer, {
+      return connectAlone(streamUrl(url, [['wait', '0']]), {
         topics,
         headers,
         credentials,

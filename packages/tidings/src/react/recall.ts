@@ -20,20 +20,22 @@ export type Recall = (wanted: Wanted) => () => void;
  * is empty.
  */
 export function createRecall(open: (topics: readonly Matcher[]) => EventClient | undefined): Recall {
-  let waiting: Set<Wanted> | undefined;
+  let waiting: Round | undefined;
 
-  function ask(all: ReadonlySet<Wanted>): void {
-    if (all.size === 0) return;
+  function ask(round: Round): void {
+    const { wishes } = round;
+    if (wishes.size === 0) return;
     const topics = new Map<string, Matcher>();
-    for (const wanted of all) {
+    for (const wanted of wishes) {
       for (const topic of wanted.topics) if (topic !== undefined) topics.set(matcherKey(topic), topic);
     }
     const client = open([...topics.values()]);
     if (client === undefined) return;
-    for (const wanted of all) {
+    round.client = client;
+    for (const wanted of wishes) {
       for (const type of wanted.types) {
         wanted.hear(client, type, (event) => {
-          if (all.has(wanted)) wanted.take(event);
+          if (wishes.has(wanted)) wanted.take(event);
         });
       }
     }
@@ -42,17 +44,23 @@ export function createRecall(open: (topics: readonly Matcher[]) => EventClient |
 
   return (wanted) => {
     if (waiting === undefined) {
-      const all = new Set<Wanted>();
-      waiting = all;
+      const next: Round = { wishes: new Set(), client: undefined };
+      waiting = next;
       queueMicrotask(() => {
         waiting = undefined;
-        ask(all);
+        ask(next);
       });
     }
-    const all = waiting;
-    all.add(wanted);
+    const round = waiting;
+    round.wishes.add(wanted);
     return () => {
-      all.delete(wanted);
+      if (round.wishes.delete(wanted) && round.wishes.size === 0) round.client?.close();
     };
   };
+}
+
+/** One request, and those who wait for its values. */
+interface Round {
+  readonly wishes: Set<Wanted>;
+  client: EventClient | undefined;
 }

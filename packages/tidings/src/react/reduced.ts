@@ -1,7 +1,10 @@
 import type { ReceivedEvent } from '../client/event-client.ts';
+import { reportUncaught } from '../client/listeners.ts';
 import type { Timers } from '../client/timers.ts';
 import type { Gap } from '../protocol/control.ts';
 import type { Matcher } from '../protocol/matcher.ts';
+import { describe } from '../protocol/options.ts';
+import { TidingsError } from '../protocol/tidings-error.ts';
 import type { Connection } from './connection.ts';
 import { concerns } from './gaps.ts';
 import type { Notifier, Source } from './notifier.ts';
@@ -184,8 +187,18 @@ export function createReduced<State>(
     if (position !== undefined && !isAfter({ cursor }, position)) return;
     round?.waiting.push({ event, cursor });
     if (round !== undefined && round.waiting.length > MAX_WAITING) skip(round);
-    change({ state: reduce(now.state, event) });
+    change({ state: apply(now.state, event) });
     if (round === undefined && cursor !== '') position = cursor;
+  }
+
+  /** A reducer that throws for one event is no reason to lose the others, as with a listener. */
+  function apply(state: State, event: ReceivedEvent): State {
+    try {
+      return reduce(state, event);
+    } catch (error) {
+      reportUncaught(error);
+      return state;
+    }
   }
 
   /** Drops events that have waited too long: the answer of `load` has to contain them. */
@@ -236,16 +249,15 @@ export function createReduced<State>(
     current.isBusy = true;
     current.loadsAfter = current.begins !== undefined;
     change({ loading: true });
-    call(load, { gaps, signal: controller.signal }).then(
-      (loaded) => {
+    call(load, { gaps, signal: controller.signal })
+      .then((loaded) => {
         if (round === current) accept(current, loaded);
-      },
-      (error: unknown) => {
+      })
+      .catch((error: unknown) => {
         if (round !== current) return;
         change({ error });
         tryLater(current);
-      },
-    );
+      });
   }
 
   function accept(current: Round, { state, cursor }: Loaded<State>): void {
@@ -253,7 +265,7 @@ export function createReduced<State>(
     position = cursor;
     current.waiting = current.waiting.filter((waiting) => isAfter(waiting, cursor));
     change({
-      state: current.waiting.reduce((before, { event }) => reduce(before, event), state),
+      state: current.waiting.reduce((before, { event }) => apply(before, event), state),
       error: undefined,
     });
     const behind = current.begins !== undefined && reaches(cursor, current.begins) === false;
@@ -305,6 +317,11 @@ export function createReduced<State>(
   };
 }
 
+/** @throws {TidingsError} `client/load-failed` for an answer without a cursor, and what `load` throws. */
 async function call<State>(load: Load<State>, context: LoadContext): Promise<Loaded<State>> {
-  return load(context);
+  const loaded = await load(context);
+  if (typeof loaded?.cursor === 'string') return loaded;
+  const got = describe(loaded?.cursor);
+  const message = `Expected \`load\` to return a \`cursor\`, as \`hub.cursor()\` gives it, got ${got}.`;
+  throw new TidingsError('client/load-failed', message);
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createFakeHub, type FakeHub } from '../../test/react/fake-hub.ts';
 import { manualTimers, type ManualTimers } from '../../test/react/manual-timers.ts';
 import type { Loaded, Reduced } from './reduced.ts';
@@ -117,5 +117,61 @@ describe('an answer that is behind the stream', () => {
     for (const n of [1, 2]) hub.publish('a', 'x', n);
     await run(hub);
     await expectAnother(hub, made);
+  });
+});
+
+describe('an app that makes mistakes', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it.each([undefined, null, 7, {}])(
+    'and returns %j as the cursor of its state is asked again later, not in a loop',
+    async (cursor) => {
+      const hub = createFakeHub();
+      const { reduced, answers, timers } = numbers(hub);
+      await run(hub);
+      answers.shift()?.({ state: [1], cursor: cursor as never });
+      await run(hub);
+      expect(reduced.get()).toMatchObject({ loading: true, error: { code: 'client/load-failed' } });
+      expect(answers).toEqual([]);
+      timers.run();
+      await run(hub);
+      answers.shift()?.({ state: [1], cursor: hub.cursor() });
+      await run(hub);
+      expect(reduced.get()).toEqual({ state: [1], loading: false, error: undefined });
+    },
+  );
+
+  it('and returns nothing at all is asked again later', async () => {
+    const hub = createFakeHub();
+    const { reduced, answers } = numbers(hub);
+    await run(hub);
+    answers.shift()?.(undefined as never);
+    await run(hub);
+    expect(reduced.get()).toMatchObject({ loading: true, error: { code: 'client/load-failed' } });
+    expect(answers).toEqual([]);
+  });
+
+  it('and throws for an event, whenever it came, gets the error as an uncaught one and the other events', async () => {
+    const reportError = vi.fn();
+    vi.stubGlobal('reportError', reportError);
+    const hub = createFakeHub();
+    const { reduced, answers } = numbers(hub);
+    reduced.use(
+      (state, event) => {
+        const n = event.json<number>();
+        if (n < 0) throw new Error('negative');
+        return [...state, n];
+      },
+      () => new Promise((resolve) => answers.push(resolve)),
+    );
+    await run(hub);
+    for (const n of [1, -1, 2]) hub.publish('a', 'x', n);
+    await run(hub);
+    answers.shift()?.({ state: [], cursor: 'fake.0' });
+    await run(hub);
+    for (const n of [-2, 3]) hub.publish('a', 'x', n);
+    await run(hub);
+    expect(reduced.get()).toEqual({ state: [1, 2, 3], loading: false, error: undefined });
+    expect(reportError).toHaveBeenCalled();
   });
 });

@@ -504,6 +504,12 @@ export const checks: Readonly<Record<string, Check>> = {
     }
   },
 
+  async 'a URL that nothing can be fetched from closes the source, with one error'(subject) {
+    for (const url of ['ftp://a/', 'about:blank', 'mailto:a@b', 'javascript:1']) {
+      equal(await follow(subject, url, [], () => true), ['error 2'], url);
+    }
+  },
+
   'the constructor converts its arguments as Web IDL has it'({ EventSource, base }) {
     const url = scriptUrl(base, hold);
     const construct = EventSource as unknown as new (...values: unknown[]) => globalThis.EventSource;

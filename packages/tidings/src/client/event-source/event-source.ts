@@ -99,7 +99,7 @@ export class EventSource extends Target {
    */
   constructor(url: string | URL, options: EventSourceOptions = {}) {
     super();
-    if (arguments.length === 0) throw new TypeError('Expected a URL, got nothing.');
+    if (arguments.length === 0) throw new TypeError('Expected a URL.');
     this.#target = resolveTarget(`${url}`);
     this.#address = this.#target.address;
     this.#options = readOptions(options);
@@ -156,13 +156,16 @@ export class EventSource extends Target {
       // "Queue a task which, if the readyState attribute is set to a value other than CLOSED, sets the readyState
       // attribute to" CLOSED if the connection failed, to CONNECTING if it is to be reestablished, "and fires an event
       // named error at the EventSource object."
+      let waited: Promise<void> | undefined;
       await this.#task(() => {
         if (fatal) this.close();
         else this.#readyState = CONNECTING;
         this.dispatchEvent(Object.assign(new Event('error'), error && { error }));
+        // In the same task: a test that turns the clock after the event counts on it.
+        if (!this.#isClosed()) waited = this.#wait();
       });
-      if (this.#isClosed()) return;
-      await this.#wait();
+      if (waited === undefined) return;
+      await waited;
     }
   }
 
@@ -187,8 +190,11 @@ export class EventSource extends Target {
     } catch (cause) {
       this.#failures += 1;
       // "If res is an aborted network error, then fail the connection. Otherwise, if res is a network error, then
-      // reestablish the connection, unless the user agent knows that to be futile"
-      return { fatal: (cause as Error | undefined)?.name === 'AbortError', error: toNetworkError(cause) };
+      // reestablish the connection, unless the user agent knows that to be futile": no network leads to other schemes.
+      const fatal =
+        (cause as Error | undefined)?.name === 'AbortError' ||
+        !(this.#options.fetch || this.#address.startsWith('http'));
+      return { fatal, error: toNetworkError(cause) };
     }
     // "Otherwise, if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then fail the
     // connection." So 204 says: don't come back.
@@ -213,7 +219,8 @@ export class EventSource extends Target {
     const decoder = createDecoder({
       onEvent: (event) => events.push(event),
       onId: (id) => (this.#lastEventId = id),
-      onRetry: (delay) => (this.#reconnectionTime = delay),
+      // Digits may go on beyond what a number holds.
+      onRetry: (delay) => (this.#reconnectionTime = timerDelay(delay)),
       // To the letter, every stream begins with an empty last event ID buffer, and the first event without an id
       // would forget where the one before had come to. No browser does that.
       lastEventId: this.#lastEventId,
@@ -283,12 +290,11 @@ export class EventSource extends Target {
   /** The form that Web IDL gives an interface and its members: https://webidl.spec.whatwg.org/#js-interfaces */
   static {
     const { prototype } = this;
+    for (const name of Object.getOwnPropertyNames(prototype))
+      Object.defineProperty(prototype, name, { enumerable: name !== 'constructor' });
     for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSED })) {
       for (const target of [this, prototype])
         Object.defineProperty(target, name, { value, enumerable: true });
-    }
-    for (const name of ['url', 'withCredentials', 'readyState', 'onopen', 'onmessage', 'onerror', 'close']) {
-      Object.defineProperty(prototype, name, { enumerable: true });
     }
     Object.defineProperty(prototype, Symbol.toStringTag, { value: 'EventSource', configurable: true });
   }
@@ -319,12 +325,12 @@ function judge({ status, headers }: EventSourceResponse): TidingsError | undefin
   if (status === 200 && isEventStream(headers)) return undefined;
   const code = status === 200 ? 'client/content-type' : 'client/http-status';
   const contentType = headers.get('content-type');
-  const message = `Expected 200 and text/event-stream, got ${status} and ${contentType}.`;
+  const message = `Expected 200 text/event-stream, got ${status} ${contentType}.`;
   return new TidingsError(code, message, { status, details: { contentType } });
 }
 
 function toNetworkError(cause: unknown): TidingsError {
-  return new TidingsError('client/network', 'The connection failed; see the cause.', {
+  return new TidingsError('client/network', 'The connection failed.', {
     cause,
   });
 }

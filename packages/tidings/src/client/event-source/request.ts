@@ -22,7 +22,7 @@ export function resolveTarget(url: string): Target {
     parsed = new URL(url, document?.baseURI ?? location?.href);
   } catch {
     // "If urlRecord is failure, then throw a "SyntaxError" DOMException."
-    throw new DOMException(`"${url}" is not a URL, or not an absolute one.`, 'SyntaxError');
+    throw new DOMException(`"${url}" is not an absolute URL.`, 'SyntaxError');
   }
   const { href, username, password } = parsed;
   // A potential-CORS request has its "use-URL-credentials flag set".

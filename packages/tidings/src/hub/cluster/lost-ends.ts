@@ -53,7 +53,7 @@ const TELLING = 5000;
 /** Milliseconds before another try when the log has failed. */
 const RETRY = 500;
 /** The most pairs of a lost event and a subscriber to look at in one turn of the event loop; it takes some milliseconds. */
-const MAX_LOOKS = 20_000;
+const MAX_LOOKS = 10_000;
 /** Patterns to compare with a topic that nobody has looked up lately, in the time of a look. */
 const PATTERNS_A_LOOK = 50;
 /** Milliseconds after which looks for all subscribers at once are given up: patterns differ in what they cost. */

@@ -393,13 +393,15 @@ export class Connection implements Receiver, Task {
    * The log has lost its events after `end`, and the tail is about to go back there; no push is pending. A peer that
    * received some of them gets a gap, and goes on from there. `concerned`: the subscriptions that got any, and the cursor
    * beyond which a peer has; undefined if that is unknown.
+   *
+   * @returns a function that lets it go on, to be called once the tail has gone back.
    */
-  rewind(end: number, concerned: ReadonlyMap<Subscription, number> | undefined): void {
+  rewind(end: number, concerned: ReadonlyMap<Subscription, number> | undefined): () => void {
     this.#leaveLive(this.#delivery.log.tail.head);
     this.#delivery.subscriptions.pages.drop(this.#subscription);
     this.#subscription.lastStates = undefined;
     this.#subscription.lastReplay = undefined;
-    const { log, lostEnds } = this.#delivery;
+    const { log } = this.#delivery;
     const isOpening = this.#phase === 'opening';
     const cursor: Cursor = { epoch: log.tail.epoch, seq: this.#reader?.cursor ?? 0 };
     // Other hubs may know.
@@ -407,17 +409,15 @@ export class Connection implements Receiver, Task {
     const received =
       concerned === undefined && !asks ? end : (concerned?.get(this.#subscription) ?? Infinity);
     this.#reader?.rewind(end, received, isOpening);
-    if (asks) this.#ask(cursor, lostEnds);
-    // Not before the tail has gone back.
-    this.#delivery.clock.defer(() => this.#pump());
+    const reader = this.#reader;
+    if (!asks || reader === undefined) return () => this.#pump();
+    reader.asks += 1;
+    return () => this.#ask(reader, cursor);
   }
 
   /** Reads on once it is known whether the peer, which had this cursor, received events that are lost. */
-  #ask(cursor: Cursor, lostEnds: Delivery['lostEnds']): void {
-    const reader = this.#reader;
-    if (reader === undefined) return;
-    reader.asks += 1;
-    // Not before the log's lineage says so.
+  #ask(reader: Reader, cursor: Cursor): void {
+    const { lostEnds } = this.#delivery;
     void lostEnds.whenKnown(cursor).then(() => {
       reader.asks -= 1;
       if (this.#reader !== reader) return;

@@ -36,12 +36,13 @@ describe.runIf(hasPostgres).concurrent('a PostgreSQL log that fails over to a st
     const { epoch } = log.tail;
     // The standby is promoted, while the old primary goes on and the log's connections stay with it.
     await standby.query('SELECT pg_promote()');
-    proxy.target = standby.port;
     const other = await open(context, { url: standby.url, schema });
     await other.append([event('new')]);
     await log.append([event('lost')]);
     const rewinds: number[] = [];
     log.tail.onRewind((end) => rewinds.push(end));
+    // Not before, or a new connection of the log might be faster than the test.
+    proxy.target = standby.port;
     await until('it follows the new primary', () => log.tail.epoch === other.tail.epoch);
     await log.catchUp();
     expect(rewinds).toEqual([1]);

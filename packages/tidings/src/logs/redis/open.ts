@@ -12,12 +12,6 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   zset: ['old', 'topics', 'values', 'stopics', 'losses', 'plosses', 'ttls', 'bounded', 'open', 'writers'],
 };
 
-/**
- * For people who look at the keys. And a hash that has a value of more than 64 bytes is a table for Redis: in its short form,
- * each of the state's fields would be searched for, which takes a quarter of the time of a small append (`redis`).
- */
-const ABOUT = 'The state of a log of Tidings. Its keys depend on each other: change none by hand.';
-
 /** Makes the log if there is none. Answers with a key of somebody else's if one is in the way. */
 const OPEN = `#!lua
 local p = ARGV[1]
@@ -33,7 +27,6 @@ if not isLog and redis.call('EXISTS', p .. 'log') == 1 then return { 'foreign', 
 redis.call('HSETNX', meta, 'epoch', ARGV[2])
 redis.call('HSETNX', meta, 'format', ARGV[3])
 redis.call('HSETNX', meta, 'view', ARGV[4])
-redis.call('HSETNX', meta, 'about', '${ABOUT}')
 return redis.call('HMGET', meta, 'format', 'view')
 `;
 
