@@ -13,15 +13,19 @@ interface Slices<T> {
 /** Works through the items: some at once, and as many in each later turn of the event loop. */
 export function inSlices<T>(clock: Clock, items: Iterator<T>, slices: Slices<T>): void {
   const { work, most, isOver, done } = slices;
-  for (let i = 0; i < most; i += 1) {
-    const next = items.next();
-    if (next.done === true) {
-      done?.();
-      return;
+  let isDone = false;
+  try {
+    for (let i = 0; i < most && !isDone; i += 1) {
+      const next = items.next();
+      isDone = next.done === true;
+      if (next.done !== true) work(next.value);
     }
-    work(next.value);
+  } finally {
+    // Also if an item throws, such as by the app's `onError`: the others don't wait for good.
+    if (!isDone)
+      clock.defer(() => {
+        if (!isOver()) inSlices(clock, items, slices);
+      });
   }
-  clock.defer(() => {
-    if (!isOver()) inSlices(clock, items, slices);
-  });
+  if (isDone) done?.();
 }
