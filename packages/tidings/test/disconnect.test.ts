@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { memoryLog } from '../src/logs/memory/index.ts';
+import { createManualClock } from '../src/testing/manual-clock.ts';
 import { record, startHub, told } from './fixture.ts';
+import { createHub } from './internals.ts';
+import { inTurns } from './model/turns.ts';
 import { Peer, settle } from './peer.ts';
 
 describe('disconnecting', () => {
@@ -96,5 +100,32 @@ describe('disconnecting', () => {
     expect(first.writes).toHaveLength(2);
     expect(second.writes).toHaveLength(2);
     expect(second.end).toContain('evicted');
+  });
+
+  test('many connections gives each its pending events, and nothing later, with the goodbye in its turn', async () => {
+    const clock = inTurns(createManualClock());
+    const hub = createHub({ clock, log: memoryLog({ epoch: 'e', now: clock.now }) });
+    const recorders = Array.from({ length: 1000 }, () => record(hub));
+    await settle();
+    const { delivered } = hub.stats();
+    const welcomes = recorders.map(({ writes }) => writes.length);
+    const brought = (): number =>
+      recorders.filter(({ writes }, i) => writes.length > (welcomes[i] ?? 0)).length;
+    await hub.publish('a', 'pending');
+    expect(hub.disconnect(() => true)).toBe(1000);
+    await hub.publish('a', 'later');
+    const counts = [0, brought()];
+    while (counts.at(-1) !== 1000) {
+      expect(counts.length).toBeLessThan(20);
+      clock.turn();
+      counts.push(brought());
+    }
+    expect(Math.max(...counts.map((now, i) => now - (counts[i - 1] ?? 0)))).toBe(200);
+    for (const { text, end } of recorders) {
+      expect(text()).toContain('pending');
+      expect(text()).not.toContain('later');
+      expect(end).toContain('evicted');
+    }
+    expect(hub.stats().delivered - delivered).toBe(1000);
   });
 });

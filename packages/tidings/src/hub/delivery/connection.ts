@@ -349,21 +349,33 @@ export class Connection implements Receiver, Task {
 
   /** A live connection goes on behind, with all that was published so far, as far as its peer takes it. */
   #settle(): void {
-    if (this.#phase !== 'live') return;
-    const { fanOut, clock, log, counters } = this.#delivery;
-    const owed = fanOut.owedTo(this, this.#subscription);
+    this.#beginSettling()();
+  }
+
+  /** The same in two steps: the function returned encodes, and writes to the peer. */
+  #beginSettling(): () => void {
+    if (this.#phase !== 'live') return () => {};
+    const { fanOut, log, counters } = this.#delivery;
     const { settled, pending } = fanOut;
-    const output = owed === undefined ? undefined : this.#encode(() => owed.output);
-    if (owed !== undefined && output !== undefined) this.push(output, owed.seq, clock.monotonic());
+    const { epoch } = log.tail;
+    const owed = this.#giveUpOwed();
     this.#leaveLive(settled);
-    if (this.#reader === undefined || !this.#canRead) return;
+    const reader = this.#reader;
     const subscription = this.#subscription;
-    const entries = pending.filter((entry) => wants(subscription, entry));
-    this.#reader.cursor = pending.at(-1)?.seq ?? this.#reader.cursor;
-    if (entries.length === 0) return;
-    counters.delivered += entries.length;
-    this.#events += entries.length;
-    this.#write(() => subscription.format.events(entries, log.tail.epoch, true));
+    const write = (events: number, encode: () => Output): boolean =>
+      this.#write(() => {
+        const output = encode();
+        counters.delivered += events;
+        this.#events += events;
+        return output;
+      });
+    return () => {
+      const takesMore = owed === undefined || write(owed.events, () => owed.output);
+      if (!takesMore || reader === undefined || this.#isClosed) return;
+      reader.cursor = pending.at(-1)?.seq ?? reader.cursor;
+      const entries = pending.filter((entry) => wants(subscription, entry));
+      if (entries.length > 0) write(entries.length, () => subscription.format.events(entries, epoch, true));
+    };
   }
 
   /** Goes on from the log, because the next push may leave out events that it wants. */
@@ -478,8 +490,8 @@ export class Connection implements Receiver, Task {
   }
 
   /**
-   * The same in two steps, for many connections: from the first on, the peer gets no more events. The second, the function
-   * returned, takes much longer, since it writes to the peer. Undefined if there is nothing to write.
+   * The same in two steps, for many connections: from the first on, the peer gets nothing published later. The second, the
+   * function returned, takes much longer, since it writes to the peer. Undefined if there is nothing to write.
    */
   beginEnd(reason: GoodbyeReason, retry: number): (() => void) | undefined {
     if (this.#phase === 'ending' || this.#phase === 'closed') return undefined;
@@ -489,15 +501,19 @@ export class Connection implements Receiver, Task {
       return undefined;
     }
     const isLive = this.#phase === 'live';
-    this.#settle();
+    const settle = this.#beginSettling();
     if (this.#isClosed) return undefined;
+    const reader = this.#reader;
     this.#phase = 'ending';
-    // A client that comes back for the next answer is to come from here, also if the events since were for others.
-    const cursor = isLive && reason === 'wait' ? this.#reader?.cursorText : undefined;
     this.#reader = undefined;
     // From now on the peer has the stall time to take the bytes that were sent.
     this.blockedAt = this.#delivery.clock.monotonic();
-    return () => this.#sayGoodbye({ reason, retry: Math.round(retry) }, cursor);
+    return () => {
+      if (!this.#isClosed) settle();
+      // A client that comes back for the next answer is to come from here, also if the events since were for others.
+      const cursor = isLive && reason === 'wait' ? reader?.cursorText : undefined;
+      this.#sayGoodbye({ reason, retry: Math.round(retry) }, cursor);
+    };
   }
 
   #sayGoodbye(goodbye: Goodbye, cursor: string | undefined): void {
@@ -651,9 +667,10 @@ export class Connection implements Receiver, Task {
     });
   }
 
-  #write(encode: () => Output | undefined): void {
+  /** @returns whether the peer can take more. */
+  #write(encode: () => Output | undefined): boolean {
     const output = this.#encode(encode);
-    if (output === undefined) return;
+    if (output === undefined) return true;
     this.#count(output);
     this.#wroteAt = this.#delivery.clock.monotonic();
     const before = writing;
@@ -662,6 +679,7 @@ export class Connection implements Receiver, Task {
     const takesMore = this.#send(output);
     writing = before;
     if (!takesMore) this.blockedAt ??= this.#wroteAt;
+    return takesMore;
   }
 
   /** A format that throws takes down its own connection, as a transport does. */

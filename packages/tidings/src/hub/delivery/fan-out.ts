@@ -84,6 +84,8 @@ export class FanOut {
   readonly #options: FanOutOptions;
   readonly #stopListening: () => void;
   #pending: LogEntry[] = [];
+  /** A copy of them for others, as long as none come or go. */
+  #shown: readonly LogEntry[] | undefined;
   #pendingLength = 0;
   #pendingSince = 0;
   #walk: Walk | undefined;
@@ -128,9 +130,10 @@ export class FanOut {
     return first === undefined ? this.#options.tail.head : first.seq - 1;
   }
 
-  /** Entries that wait for the next flush. */
+  /** Entries that wait for the next flush. The list doesn't change when others come. */
   get pending(): readonly LogEntry[] {
-    return this.#pending;
+    this.#shown ??= [...this.#pending];
+    return this.#shown;
   }
 
   /** The batch of the flush under way that this live receiver has not been given yet. */
@@ -194,6 +197,7 @@ export class FanOut {
     for (const entry of entries) {
       if (this.#pending.length === 0) this.#schedule();
       this.#pending.push(entry);
+      this.#shown = undefined;
       this.#pendingLength += entry.data.length;
       // Within the loop: one append may bring far more than a slow peer's buffer should take.
       if (this.#holds(1) && !this.flush() && this.#holds(PATIENCE)) this.#finish();
@@ -260,6 +264,7 @@ export class FanOut {
   #take(): readonly LogEntry[] {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#shown = undefined;
     let count = 0;
     for (let length = 0; count < Math.min(this.#pending.length, MAX_PENDING_EVENTS); count += 1) {
       if (length >= MAX_PENDING_LENGTH) break;
@@ -275,6 +280,7 @@ export class FanOut {
   #putBack(entries: readonly LogEntry[]): void {
     if (entries.length === 0) return;
     this.#pending = [...entries, ...this.#pending];
+    this.#shown = undefined;
     for (const { data } of entries) this.#pendingLength += data.length;
   }
 

@@ -21,7 +21,7 @@ export interface FollowOptions {
   readonly timeout: number;
 }
 
-/** A wake-up, and the epoch that this process had then. */
+/** A wake-up or a head, and the epoch that this process had then. */
 interface Seen {
   readonly epoch: string;
   readonly head: number;
@@ -42,7 +42,7 @@ export async function follow(
   let stopped = false;
   let wake: () => void = () => {};
   /** The newest wake-up, or the head if that is newer. Undefined: the server is asked for all that it has. */
-  let seen: Seen | undefined = { ...position(), nth: 0 };
+  let seen: Seen | undefined = atHead();
   const ended = run();
 
   async function run(): Promise<void> {
@@ -72,10 +72,16 @@ export async function follow(
     seen = undefined;
   }
 
+  function atHead(): Seen {
+    // Not spread: its properties may be getters of a class.
+    const { epoch, head } = position();
+    return { epoch, head, nth: 0 };
+  }
+
   /** @returns the wake-ups after those it has seen, and after the head; none if none comes in time. */
   async function next(): Promise<readonly WakeUp[]> {
     const { epoch, head } = position();
-    if (seen !== undefined && (epoch !== seen.epoch || head > seen.head)) seen = { epoch, head, nth: 0 };
+    if (seen !== undefined && (epoch !== seen.epoch || head > seen.head)) seen = atHead();
     // Redis takes whole milliseconds, and 0 for ever.
     const block = String(Math.max(1, Math.floor(Math.min(WAIT, timeout / 2))));
     const after = seen === undefined ? '0-0' : `${seen.head}-${seen.nth}`;

@@ -63,7 +63,8 @@ export function createListener({ id, store, follower, learn }: ListenerOptions):
     const news = newsOf(wakeUp);
     if (news === undefined || news.before > tail.head) return;
     const { before, entries, hasLeft, ...state } = news;
-    store.hasLeft = hasLeft;
+    // An append of this process’s own may have been answered since; each look at the log says it anew.
+    if (hasLeft) store.hasLeft = true;
     learn({ ...state, head });
     await follower.push(entries, before, epoch);
   }
