@@ -28,7 +28,8 @@ export function transpileFolder(source, target) {
     .filter(({ from, to }) => changedAt(from) > changedAt(to));
   for (const { from, to } of changed) {
     transpileFile(from, to);
-    forgetBuild(dirname(to), target);
+    // Both in the platform's own way of writing them.
+    forgetBuild(dirname(to), join(target));
   }
   return changed.length;
 }

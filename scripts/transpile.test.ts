@@ -67,6 +67,11 @@ describe('transpiling a folder', () => {
     expect(existsSync(target('land/tsconfig.tsbuildinfo'))).toBe(true);
   });
 
+  test('takes folders in any way of writing them', () => {
+    expect(transpileFolder(`${folder}/./src`, `${folder}//./dist`)).toBe(2);
+    expect(existsSync(target('index.js'))).toBe(true);
+  });
+
   test('names the file with a mistake, and leaves what was there', () => {
     transpileFolder(source(), target());
     const before = readFileSync(target('sea/depth.js'), 'utf8');

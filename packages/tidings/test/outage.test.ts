@@ -207,6 +207,28 @@ describe('while the log’s engine is away', () => {
     expect([outage.hub.stats().connections, outage.clock.timers]).toEqual([0, 0]);
   });
 
+  test('all go on at once when it is back, also those whose topics have changed meanwhile', async () => {
+    const outage = startOn();
+    const slow = await Promise.all(Array.from({ length: 20 }, () => outage.follow({ capacity: 1 })));
+    await outage.publish('a', 1);
+    outage.clock.tick();
+    await outage.publish('a', 2, 3, 4, 5);
+    outage.clock.tick();
+    outage.away();
+    for (const peer of slow) peer.receive();
+    await outage.pass(5 * SECOND);
+    const wanted = createMatcherSet(['a', 'b']);
+    const none = { expiresAt: undefined, issuedAt: undefined, tokenId: undefined };
+    for (const peer of slow)
+      await changeTerms(outage.hub, peer, { wanted, granted: createMatcherSet([]), ...none });
+    outage.back();
+    for (let i = 0; i < 4; i += 1) {
+      await outage.pass(SECOND);
+      await receiveAll(...slow);
+    }
+    expect(slow.map((peer) => dataOf(peer).join())).toEqual(slow.map(() => '1,2,3,4,5'));
+  });
+
   test('one whose next failure is another ends at once', async () => {
     const outage = startOn();
     const slow = await followSlowly(outage);

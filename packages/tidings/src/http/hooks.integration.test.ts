@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import http, { type ServerResponse } from 'node:http';
 import express from 'express';
 import fastify from 'fastify';
 import { describe, expect, test, vi } from 'vitest';
@@ -351,4 +351,12 @@ test('A request that never came over a socket, as `app.inject()` makes it, fails
     });
   }
   await app.close();
+});
+
+test('A request without any socket fails in the same way, also where the socket is to be taken over', async () => {
+  const req = new http.IncomingMessage(null as never);
+  req.method = 'GET';
+  const handler = createNodeHandler(startHub(), { hijack: true });
+  const refused = { code: 'request/no-socket' };
+  await expect(handler({}, req, new http.ServerResponse(req))).rejects.toMatchObject(refused);
 });

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { until } from '../../test/http/deadline.ts';
 import type { OwnConnection } from '../hub/gateway.ts';
 import { answerAndEnd } from './wait.ts';
 
@@ -35,4 +36,22 @@ test('Many answers that are due at once end over several turns of the event loop
   }
   // A timer and an immediate can fall between two looks of this test.
   expect(Math.max(...steps)).toBeLessThanOrEqual(10);
+});
+
+test('An answer whose end throws does not keep the others from theirs', async () => {
+  const careless = (): void => {
+    throw new Error('careless');
+  };
+  const thrown: unknown[] = [];
+  const others = process.rawListeners('uncaughtException') as (() => void)[];
+  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => thrown.push(error));
+  onTestFinished(() => {
+    process.removeAllListeners('uncaughtException');
+    for (const listener of others) process.on('uncaughtException', listener);
+  });
+  let ended = 0;
+  for (const onEnd of [careless, () => (ended += 1), careless, () => (ended += 1)])
+    answerAndEnd(liveConnection(onEnd), 0).open({ write: () => true, end() {}, destroy() {} }, '');
+  await until('both ended', () => ended === 2);
+  expect(thrown).toHaveLength(2);
 });

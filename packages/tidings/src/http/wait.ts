@@ -128,12 +128,16 @@ function lookSoon(sink: WaitingSink): void {
 
 function lookAtThose(): void {
   const begin = performance.now();
-  for (const sink of waitingForLook) {
-    sink.look();
-    waitingForLook.delete(sink);
-    if (performance.now() - begin >= SLICE) break;
+  try {
+    for (const sink of waitingForLook) {
+      waitingForLook.delete(sink);
+      sink.look();
+      if (performance.now() - begin >= SLICE) break;
+    }
+  } finally {
+    // Also if one throws, such as by the app's `onError`: the others don't wait for good.
+    if (waitingForLook.size > 0) systemClock.defer(lookAtThose);
   }
-  if (waitingForLook.size > 0) systemClock.defer(lookAtThose);
 }
 
 /** `id:` and nothing else, or an empty comment while the log is out of reach. */

@@ -17,15 +17,19 @@ const MOST_TIME = 5;
 export function inSlices<T>(clock: Clock, items: Iterator<T>, slices: Slices<T>): void {
   const { work, most, isOver, done } = slices;
   const latest = clock.monotonic() + MOST_TIME;
-  for (let i = 0; i < most && clock.monotonic() <= latest; i += 1) {
-    const next = items.next();
-    if (next.done === true) {
-      done?.();
-      return;
+  let isDone = false;
+  try {
+    for (let i = 0; i < most && !isDone && clock.monotonic() <= latest; i += 1) {
+      const next = items.next();
+      isDone = next.done === true;
+      if (next.done !== true) work(next.value);
     }
-    work(next.value);
+  } finally {
+    // Also if an item throws, such as by the app's `onError`: the others don't wait for good.
+    if (!isDone)
+      clock.defer(() => {
+        if (!isOver()) inSlices(clock, items, slices);
+      });
   }
-  clock.defer(() => {
-    if (!isOver()) inSlices(clock, items, slices);
-  });
+  if (isDone) done?.();
 }

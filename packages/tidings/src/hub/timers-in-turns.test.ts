@@ -28,6 +28,20 @@ describe('timers in turns', () => {
     expect(done.at(-1)).toBe(-1);
   });
 
+  test('of which one throws do the tasks of the others', () => {
+    const { time, clock, timers } = setUp();
+    let done = 0;
+    for (let i = 0; i < 1000; i += 1)
+      timers.set(() => {
+        if (i === 300) throw new Error('careless');
+        done += 1;
+      }, 10);
+    time.advance(10);
+    expect(() => clock.turn()).toThrow('careless');
+    for (let turns = 0; turns < 10; turns += 1) clock.turn();
+    expect(done).toBe(999);
+  });
+
   test('can be cancelled, also while they wait for their turn', () => {
     const { time, clock, timers } = setUp();
     let done = 0;

@@ -36,8 +36,9 @@ export class TimersInTurns {
   #beginTurn(): void {
     this.#isDeferred = this.#waiting.size > 0;
     this.#left = TASKS_PER_TURN;
-    this.#work();
+    // First, so that a task that throws doesn't keep the others waiting for good.
     if (this.#isDeferred) this.#clock.defer(() => this.#beginTurn());
+    this.#work();
   }
 
   #work(): void {

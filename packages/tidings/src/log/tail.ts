@@ -118,7 +118,8 @@ export class Tail {
     this.#head = Math.max(this.#head, head);
     const newest = entries.at(-1);
     if (newest === undefined) return;
-    this.trim(newest.time, AGED_STEP);
+    // No fewer than came: it would grow with each push.
+    this.trim(newest.time, Math.max(AGED_STEP, entries.length));
     for (const listener of this.#listeners) listener(entries);
   }
 

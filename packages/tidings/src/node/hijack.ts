@@ -27,8 +27,8 @@ export function canHijack({ req, socket }: PlainResponse): boolean {
  * headers; if the socket were taken then, Node would go on with a parser that it has given back, and throw where nobody
  * catches it.
  */
-export function isReading(socket: Socket): boolean {
-  const { parser } = socket as Internals & Socket;
+export function isReading(socket: Socket | null | undefined): boolean {
+  const parser = socket ? (socket as Internals & Socket).parser : undefined;
   return parser?.getCurrentBuffer === undefined || parser.getCurrentBuffer().length > 0;
 }
 

@@ -582,7 +582,7 @@ export class Connection implements Receiver, Task {
       this.#wait(reader, read);
       return 'done';
     }
-    reader.failingSince = undefined;
+    // Without the log: it may still be out of reach.
     this.#take(read);
     return this.#canRead ? 'more' : 'done';
   }
@@ -600,15 +600,19 @@ export class Connection implements Receiver, Task {
       return 'more';
     }
     const subscription = this.#subscription;
+    const reader = this.#reader;
     this.#phase = 'live';
     this.#reader = undefined;
     this.order = fanOut.nextOrder();
     subscription.live.add(this);
     this.#pushedBefore = subscription.pushed.bytes;
     this.#pushedEventsBefore = subscription.pushed.events;
-    if (subscription.live.size < subscription.receivers) return 'done';
-    subscription.lastStates = undefined;
-    subscription.lastReplay = undefined;
+    if (subscription.live.size === subscription.receivers) {
+      subscription.lastStates = undefined;
+      subscription.lastReplay = undefined;
+    }
+    // Lets others go on at once, so it comes last.
+    if (reader !== undefined) this.#hasRead(reader);
     return 'done';
   }
 

@@ -52,6 +52,17 @@ test('the memory log lets go of events that grow too old at once over several tu
   expect(log.tail.length).toBe(1);
 });
 
+test('the memory log does not grow with large appends whose events are too old by the next one', async () => {
+  let time = 0;
+  const log = memoryLog({ retention: { events: Infinity, age: 1000 }, now: () => time });
+  const lengths: number[] = [];
+  for (; time < 10_000; time += 2000) {
+    await log.append(Array.from({ length: 3000 }, () => toNewEvent({ topics: 'a', data: 0 })));
+    lengths.push(log.tail.length);
+  }
+  expect(lengths).toEqual([3000, 3000, 3000, 3000, 3000]);
+});
+
 test('the memory log can be closed while it lets go of old events', async () => {
   let time = 0;
   const log = memoryLog({ retention: { events: Infinity, age: 1000 }, now: () => time });
