@@ -7,7 +7,7 @@ import { createMatcherSet } from '../protocol/matcher-set.ts';
 import { type LogEntry, sizeOf } from './entry.ts';
 import type { PageLimit } from './page.ts';
 import type { Retention } from './retention.ts';
-import { Tail } from './tail.ts';
+import { AGED_STEP, Tail } from './tail.ts';
 import { frameOf } from '../hub/delivery/frames.ts';
 
 function entry(seq: number, { topic = 'a', data = 'x', time = 0 } = {}): LogEntry {
@@ -222,15 +222,19 @@ class Model {
   push(entries: readonly LogEntry[]): void {
     for (const each of entries) this.kept.set(each.seq, each);
     this.head = entries.at(-1)?.seq ?? this.head;
-    if (entries.length > 0) this.trim(entries.at(-1)?.time ?? 0);
+    if (entries.length > 0) this.trim(entries.at(-1)?.time ?? 0, Math.max(AGED_STEP, entries.length));
   }
 
-  trim(now: number): void {
+  trim(now: number, most = Infinity): void {
     const { events, bytes, age } = this.#retention;
+    let aged = 0;
     for (; this.floor < this.head; this.floor += 1) {
       const oldest = this.kept.get(this.floor + 1);
       if (oldest === undefined) continue;
-      if (this.kept.size <= events && this.bytes <= bytes && now - oldest.time <= age) break;
+      if (this.kept.size <= events && this.bytes <= bytes) {
+        if (now - oldest.time <= age || aged === most) break;
+        aged += 1;
+      }
       this.kept.delete(oldest.seq);
       this.trimmed.push(oldest.seq);
     }

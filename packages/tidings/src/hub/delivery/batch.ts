@@ -23,6 +23,7 @@ export class Batch {
   readonly #entries: readonly LogEntry[];
   readonly #flush: Flush;
   #output: Output | undefined;
+  #isGiven = false;
 
   constructor(subscription: Subscription, entries: readonly LogEntry[], flush: Flush) {
     this.subscription = subscription;
@@ -42,19 +43,23 @@ export class Batch {
     return this.#flush.at;
   }
 
-  /** Whether it has been encoded and counted. */
+  /** Whether it has been counted. */
   get isGiven(): boolean {
-    return this.#output !== undefined;
+    return this.#isGiven;
   }
 
+  /** For one receiver, which counts it itself. */
   get output(): Output {
-    return (this.#output ??= this.#give());
+    return (this.#output ??= this.#flush.encode(this.subscription.format, this.#entries));
   }
 
-  #give(): Output {
-    const { live, pushed, format } = this.subscription;
-    const { at, counters, encode } = this.#flush;
-    const output = encode(format, this.#entries);
+  /** The output for all live receivers, counted once. */
+  give(): Output {
+    const { output } = this;
+    if (this.#isGiven) return output;
+    this.#isGiven = true;
+    const { live, pushed } = this.subscription;
+    const { at, counters } = this.#flush;
     counters.delivered += this.#entries.length * live.size;
     counters.bytes += output.length * live.size;
     pushed.bytes += output.length;

@@ -391,7 +391,7 @@ export class FanOut {
 /** Undefined if the format throws, which takes down its connections. */
 function outputOf(batch: Batch): Output | undefined {
   try {
-    return batch.output;
+    return batch.give();
   } catch (error) {
     for (const receiver of batch.subscription.live) receiver.fail(error);
     return undefined;

@@ -145,6 +145,8 @@ export function memoryLog(options: MemoryLogOptions = {}): EventLog {
     if (fresh !== undefined) ids.addAll(fresh, entries, tail.head);
     tail.push(entries);
     for (const entry of entries) settle(entry);
+    // At least as many as came, or they would become more and more.
+    topicRetention.trim(time.last, Math.max(AGED_STEP, entries.length));
     ids.forgetSuperseded(tail.head);
     return appended;
   }

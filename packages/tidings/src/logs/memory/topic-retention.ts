@@ -1,11 +1,4 @@
-import {
-  AGED_STEP,
-  type LogEntry,
-  type Retention,
-  type TopicRules,
-  boundsOf,
-  sizeOf,
-} from '../../log/index.ts';
+import { type LogEntry, type Retention, type TopicRules, boundsOf, sizeOf } from '../../log/index.ts';
 
 interface BoundedEntry {
   readonly group: Group;
@@ -89,7 +82,6 @@ export class TopicRetention {
     group.bytes += held.bytes;
     aging?.push(held);
     this.#trimGroup(group);
-    this.trim(time, AGED_STEP);
   }
 
   /** The entry was removed for another reason. */
