@@ -51,3 +51,18 @@ test('a connection goes back to its pool with no listener left', async () => {
   expect(client.released).toEqual([false]);
   expect(client.listenerCount('error')).toBe(0);
 });
+
+test('a connection may report an error before anybody has it', async () => {
+  const client = new Client();
+  const pool = poolOf(client);
+  pool.connect = () => {
+    pool.emit('connect', client);
+    const connecting = Promise.resolve(client);
+    client.emit('error', new Error('terminating connection'));
+    return connecting;
+  };
+  const database = await openDatabase({ pool, connections: 1, timeout: 1000 });
+  expect(await database.run('SELECT 1')).toEqual([['1']]);
+  await new Promise(setImmediate);
+  expect(client.listenerCount('error')).toBe(0);
+});

@@ -65,8 +65,11 @@ export async function openDatabase({ url, pool, connections, timeout }: Database
   const used = (pool ?? own) as PostgresPool;
   /** Connections made since they were last renewed; undefined if they never were. */
   let fresh: WeakSet<object> | undefined;
-  const noteFresh = (client: object): void => void fresh?.add(client);
-  used.on('connect', noteFresh);
+  const noteMade = (client: object): void => {
+    fresh?.add(client);
+    listenMeanwhile(client as PostgresClient);
+  };
+  used.on('connect', noteMade);
 
   async function makePool(): Promise<InstanceType<Pg['Pool']>> {
     const pg = await loadPg();
@@ -136,10 +139,19 @@ export async function openDatabase({ url, pool, connections, timeout }: Database
       fresh = new WeakSet();
     },
     async close() {
-      used.off('connect', noteFresh);
+      used.off('connect', noteMade);
       await own?.end();
     },
   };
+}
+
+/**
+ * Until whoever asked a pool for a new connection has it, nobody listens to it. A server that is killed may end it in the same
+ * packet that opened it, and that error would end the process.
+ */
+function listenMeanwhile(client: PostgresClient): void {
+  client.on('error', ignore);
+  setImmediate(() => client.off('error', ignore));
 }
 
 /** A pool knows how to make a client like its own. */
