@@ -1,9 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { memoryLog } from '../src/logs/memory/index.ts';
-import { createManualClock } from '../src/testing/manual-clock.ts';
-import { record, startHub, told } from './fixture.ts';
-import { createHub } from './internals.ts';
-import { inTurns } from './model/turns.ts';
+import { record, recordMany, startHub, told } from './fixture.ts';
 import { Peer, settle } from './peer.ts';
 
 describe('disconnecting', () => {
@@ -103,10 +99,7 @@ describe('disconnecting', () => {
   });
 
   test('many connections gives each its pending events, and nothing later, with the goodbye in its turn', async () => {
-    const clock = inTurns(createManualClock());
-    const hub = createHub({ clock, log: memoryLog({ epoch: 'e', now: clock.now }) });
-    const recorders = Array.from({ length: 1000 }, () => record(hub));
-    await settle();
+    const { hub, clock, recorders } = await recordMany(1000);
     const { delivered } = hub.stats();
     const welcomes = recorders.map(({ writes }) => writes.length);
     const brought = (): number =>

@@ -1,9 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { memoryLog } from '../src/logs/memory/index.ts';
-import { createManualClock } from '../src/testing/manual-clock.ts';
-import { type Recorder, dataOf, record, startHub, told, withMethods } from './fixture.ts';
-import { createHub, gatewayOf } from './internals.ts';
-import { inTurns } from './model/turns.ts';
+import { type Recorder, dataOf, record, recordMany, startHub, told, withMethods } from './fixture.ts';
+import { gatewayOf } from './internals.ts';
 import { Peer, settle } from './peer.ts';
 
 /** Whether a promise has settled by now. */
@@ -49,11 +46,7 @@ describe('closing a hub', () => {
   });
 
   test('ends a bounded number of streams in a turn, also by dropping them, each after its goodbye', async () => {
-    const time = createManualClock();
-    const clock = inTurns(time);
-    const hub = createHub({ clock, log: memoryLog({ epoch: 'e', now: clock.now }) });
-    const recorders = Array.from({ length: 1000 }, () => record(hub));
-    await settle();
+    const { hub, clock, time, recorders } = await recordMany(1000);
     const count = (of: (recorder: Recorder) => boolean): number => recorders.filter(of).length;
     const isToldOf = ({ end }: Recorder): boolean => end?.includes('drain') === true;
     void hub.close({ within: 0 });
@@ -76,11 +69,7 @@ describe('closing a hub', () => {
   });
 
   test('at once after a disconnect of many drops them only after their goodbye, too', async () => {
-    const time = createManualClock();
-    const clock = inTurns(time);
-    const hub = createHub({ clock, log: memoryLog({ epoch: 'e', now: clock.now }) });
-    const recorders = Array.from({ length: 1000 }, () => record(hub));
-    await settle();
+    const { hub, clock, time, recorders } = await recordMany(1000);
     expect(hub.disconnect(() => true)).toBe(1000);
     void hub.close({ within: 0 });
     time.advance(0);

@@ -12,6 +12,7 @@ import {
   createMatcherSet,
   gatewayOf,
 } from './internals.ts';
+import { type TurnedClock, inTurns } from './model/turns.ts';
 import { Peer, type PeerOptions, settle } from './peer.ts';
 
 export interface FixtureOptions extends Omit<HubOptions, 'clock' | 'log' | 'onError'> {
@@ -151,6 +152,21 @@ export function record(hub: Hub, options: RecorderOptions = {}): Recorder {
   };
   connection.open(sink, greeting);
   return recorder;
+}
+
+/** Connects recorders to a hub whose deferred tasks run one turn at a time. `time` is its clock without them. */
+export async function recordMany(count: number): Promise<{
+  readonly hub: Hub;
+  readonly clock: TurnedClock;
+  readonly time: ManualClock;
+  readonly recorders: readonly Recorder[];
+}> {
+  const time = createManualClock();
+  const clock = inTurns(time);
+  const hub = createHub({ clock, log: memoryLog({ epoch: 'e', now: clock.now }) });
+  const recorders = Array.from({ length: count }, () => record(hub));
+  await settle();
+  return { hub, clock, time, recorders };
 }
 
 export function decode(bytes: Uint8Array): string {

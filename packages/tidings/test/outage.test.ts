@@ -51,13 +51,26 @@ function startOn(options: FixtureOptions = {}): Outage {
 }
 
 /** A peer whose network takes one write at a time, of which it has received the first event; further ones wait in the log. */
-async function followSlowly({ clock, follow, publish }: Outage, more: object = {}): Promise<Peer> {
-  const slow = await follow({ capacity: 1, ...more });
+async function followSlowly(outage: Outage, more: object = {}): Promise<Peer> {
+  const slow = await outage.follow({ capacity: 1, ...more });
+  await publishTooMuch(outage);
+  return slow;
+}
+
+/** So many of them, which have asked for more just after the engine went away. */
+async function waitForLog(outage: Outage, count: number): Promise<readonly Peer[]> {
+  const slow = await Promise.all(Array.from({ length: count }, () => outage.follow({ capacity: 1 })));
+  await publishTooMuch(outage);
+  outage.away();
+  for (const peer of slow) peer.receive();
+  return slow;
+}
+
+async function publishTooMuch({ clock, publish }: Outage): Promise<void> {
   await publish('a', 1);
   clock.tick();
   await publish('a', 2, 3, 4, 5);
   clock.tick();
-  return slow;
 }
 
 async function receiveAll(...peers: readonly Peer[]): Promise<void> {
@@ -137,13 +150,7 @@ describe('while the log’s engine is away', () => {
 
   test('thousands that wait ask it no more often than one, and hold up nobody', async () => {
     const outage = startOn({ limits: { connections: 5000 } });
-    const slow = await Promise.all(Array.from({ length: 2000 }, () => outage.follow({ capacity: 1 })));
-    await outage.publish('a', 1);
-    outage.clock.tick();
-    await outage.publish('a', 2, 3, 4, 5);
-    outage.clock.tick();
-    outage.away();
-    for (const peer of slow) peer.receive();
+    const slow = await waitForLog(outage, 2000);
     await settle();
     const before = outage.asked();
     expect(before).toBeGreaterThanOrEqual(slow.length);
@@ -209,13 +216,7 @@ describe('while the log’s engine is away', () => {
 
   test('all go on at once when it is back, also those whose topics have changed meanwhile', async () => {
     const outage = startOn();
-    const slow = await Promise.all(Array.from({ length: 20 }, () => outage.follow({ capacity: 1 })));
-    await outage.publish('a', 1);
-    outage.clock.tick();
-    await outage.publish('a', 2, 3, 4, 5);
-    outage.clock.tick();
-    outage.away();
-    for (const peer of slow) peer.receive();
+    const slow = await waitForLog(outage, 20);
     await outage.pass(5 * SECOND);
     const wanted = createMatcherSet(['a', 'b']);
     const none = { expiresAt: undefined, issuedAt: undefined, tokenId: undefined };

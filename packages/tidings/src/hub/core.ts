@@ -202,7 +202,7 @@ export class Core {
     const concerned = this.lostEnds.note(end, lost);
     const goOn = [...this.all()].map((connection) => connection.rewind(end, concerned));
     const { clock } = this.options;
-    const slices = { work: (next: () => void) => next(), most: REWOUND_PER_TURN, isOver: () => false };
+    const slices = { work: (next: () => void) => next(), most: REWOUND_PER_TURN };
     // Not before the tail has gone back.
     clock.defer(() => inSlices(clock, goOn.values(), slices));
   }

@@ -78,7 +78,6 @@ export class Drain {
     inSlices(this.#hub.options.clock, [...this.#hub.all()].values(), {
       work: (connection) => connection.destroy(),
       most: ENDS_PER_TURN,
-      isOver: () => false,
     });
   }
 

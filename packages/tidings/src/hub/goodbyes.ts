@@ -23,7 +23,6 @@ export class Goodbyes {
     inSlices(this.#clock, this.#due.values(), {
       work: (sayGoodbye) => sayGoodbye(),
       most: ENDS_PER_TURN,
-      isOver: () => false,
       done: () => this.#allSaid(),
     });
   }

@@ -5,8 +5,8 @@ interface Slices<T> {
   readonly work: (item: T) => void;
   /** The most items of a turn: fewer, if they take longer than usual. */
   readonly most: number;
-  /** Asked before each later turn: whether to stop, since it is no longer of use. */
-  readonly isOver: () => boolean;
+  /** Asked before each later turn: whether to stop, since it is no longer of use. Without it, all are done. */
+  readonly isOver?: () => boolean;
   readonly done?: () => void;
 }
 
@@ -28,7 +28,7 @@ export function inSlices<T>(clock: Clock, items: Iterator<T>, slices: Slices<T>)
     // Also if an item throws, such as by the app's `onError`: the others don't wait for good.
     if (!isDone)
       clock.defer(() => {
-        if (!isOver()) inSlices(clock, items, slices);
+        if (isOver?.() !== true) inSlices(clock, items, slices);
       });
   }
   if (isDone) done?.();

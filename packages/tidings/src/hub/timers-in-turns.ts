@@ -36,7 +36,7 @@ export class TimersInTurns {
   #beginTurn(): void {
     this.#isDeferred = this.#waiting.size > 0;
     this.#left = TASKS_PER_TURN;
-    // First, so that a task that throws doesn't keep the others waiting for good.
+    // The next turn is booked before the work: a task may throw, and the others still get theirs.
     if (this.#isDeferred) this.#clock.defer(() => this.#beginTurn());
     this.#work();
   }

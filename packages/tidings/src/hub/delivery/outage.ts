@@ -29,7 +29,7 @@ export class Outage<Reader> implements Task {
   readonly #turns: Turns;
   readonly #report: (error: unknown) => void;
   readonly #waiting = new Map<Reader, Waiting>();
-  /** Go on, or are given up, as soon as it is their turn. */
+  /** What each of them does in its next turn: read again, or give up. */
   readonly #due = new Map<Reader, () => void>();
   #pause = FIRST_TRY;
   #cancel: (() => void) | undefined;
