@@ -100,7 +100,8 @@ describe('a server that stays', () => {
   }) => {
     const ann = await newVisitor(app.url, { viewport: { width: 1000, height: 500 } });
     const page = await ann.open('/');
-    await ask(page, 'In 30 paragraphs: the moon', 'tide-fast');
+    // It must go on until the end of the test.
+    await ask(page, 'In 60 paragraphs: the moon');
     const thread = page.getByRole('region', { name: 'Conversation' });
     const distance = (): Promise<number> =>
       thread.evaluate(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight);
@@ -148,7 +149,8 @@ describe('a server that stays', () => {
           await untilIdle(page);
         }
         await look('answers');
-        await ask(page, `In 40 paragraphs: ${'rope'.repeat(30)}`, 'tide-fast');
+        // It must last until it is stopped, however long the looks before that take.
+        await ask(page, `In 60 paragraphs: ${'rope'.repeat(30)}`);
         await eventually(async () => (await answers(page)).length).toBe(4);
         await untilWriting(page, 300);
         await look('writing');

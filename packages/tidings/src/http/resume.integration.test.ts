@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type AskOptions, type Reply, ask } from '../../test/http/client.ts';
+import { until } from '../../test/http/deadline.ts';
 import { startNode } from '../../test/http/hub.ts';
 import { RawClient } from '../../test/http/raw-client.ts';
 import { type Hub, type Retention, memoryLog } from '../index.ts';
@@ -18,11 +19,13 @@ interface Begun {
   readonly events: readonly string[];
 }
 
-/** Connects, publishes "end" on topic `a`, and collects everything up to it. */
+/** Connects, publishes "end" on topic `a` once there is nothing left to replay, and collects everything up to it. */
 async function begin(hub: Hub, url: string, options: AskOptions = {}): Promise<Begun> {
   const { frames } = await ask(url, options);
   const { id: cursor, type, data } = await frames.nextEvent();
   expect(type).toBe('tidings:welcome');
+  // A small log would trim what is still to be replayed.
+  await until('a live connection', () => hub.stats().live === 1);
   await hub.publish('a', 'end');
   await frames.until('last event', () => frames.events.at(-1)?.data === '"end"');
   const { resumed, gaps } = JSON.parse(data) as Begun;
