@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
 import { DEADLINE } from '../scripts/deadline.ts';
 import { postgres, redis } from '../scripts/needs.mjs';
 import { untilLive } from './page-checks.ts';
