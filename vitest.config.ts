@@ -74,6 +74,8 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           exclude: built,
           ...patience,
+          // Pages are many steps, and a browser without a processor is slow in each.
+          testTimeout: 5 * DEADLINE,
           ...sideBySide,
         },
       },
