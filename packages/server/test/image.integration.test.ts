@@ -99,7 +99,7 @@ describe.skipIf(program === undefined || !isRoot)('the image', () => {
     expect(Docker.config.Env ?? OCIv1.config.Env).toContain('TIDINGS_LOG_URL=lmdb:/data/log');
   });
 
-  test('serves, takes events, and says that it is healthy', { timeout: 120_000 }, async () => {
+  test('serves, takes events, and says that it is healthy', async () => {
     const { OCIv1 } = JSON.parse(await build('inspect', '--type', 'image', 'tidings'));
     const command: readonly string[] = OCIv1.config.Entrypoint;
     const container = await build('from', '--pull-never', 'tidings');
