@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net';
-import { PassThrough, Readable } from 'node:stream';
+import { addAbortSignal, PassThrough, Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEADLINE } from '../../../../scripts/deadline.ts';
@@ -8,6 +8,7 @@ import { observe, type Observed } from '../../test/client/observed.ts';
 import { turn, until } from '../../test/http/deadline.ts';
 import { listen, serve } from '../../test/http/server.ts';
 import type { ClientOptions } from './options.ts';
+import type { Fetch } from './web.ts';
 import type { ManualClock } from '../testing/manual-clock.ts';
 
 /** Servers, networks and replacements for `fetch` at their worst: the client neither hangs nor spins, and never throws. */
@@ -145,6 +146,24 @@ describe('a fetch', () => {
     await until('end of the body', () => late.destroyed);
     client.close();
     expect(clock.timers).toBe(0);
+  });
+});
+
+describe('a fetch whose bodies fail when its signal aborts', () => {
+  function fail(status: number, body: PassThrough): Fetch {
+    return async (_url, { signal }: { signal: AbortSignal }) => {
+      addAbortSignal(signal, body);
+      const headers = status === 200 ? headersOf() : new Headers({ 'content-type': 'text/html' });
+      return { status, headers, body };
+    };
+  }
+
+  it.each([200, 204, 404, 503])('throws nothing when the client ends a request: %i', async (status) => {
+    const body = new PassThrough();
+    const { client } = observe('http://localhost', { fetch: fail(status, body) });
+    await turn();
+    client.close();
+    await until('end of the body', () => body.destroyed);
   });
 });
 

@@ -252,6 +252,16 @@ describe('tabs that share a stream', () => {
     await isShared(hub);
   });
 
+  it('fail for good at an event that is too large, as with a stream of their own', async () => {
+    const { hub, open } = start();
+    const tabs = [open({ maxEventBytes: 10_000 }), open({ maxEventBytes: 10_000 })];
+    await isShared(hub);
+    await until('open', () => tabs.every(({ client }) => client.status === 'open'));
+    await hub.publish('a', 'x'.repeat(20_000));
+    await until('end', () => tabs.every(({ client }) => client.status === 'failed'));
+    for (const { errors } of tabs) expect(errors.at(-1)).toMatch(/^decode\/event-too-large/);
+  });
+
   it('are told apart by the subject that the server sees', async () => {
     const { hub, open } = start({
       authorize: (req) => ({ subject: req.headers.get('authorization') ?? 'nobody' }),
