@@ -1,10 +1,13 @@
 import { createServer } from 'node:net';
 
-/** Below the ports that the system picks for others, who could have it before the server is back. */
+/** Below those that systems give away by themselves, and above those that `fetch` and browsers refuse. */
 const PORTS = { first: 20_000, count: 12_000 };
 const TRIES = 100;
 
-/** For a server that has to come back on the port that it had. */
+/**
+ * For a server that has to come back on the port that it had. One that the system picked could meanwhile belong to any
+ * connection, even to a client that tries to reach the server and so reaches itself.
+ */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < TRIES; tries += 1) {
     const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
@@ -14,9 +17,10 @@ export async function freePort(): Promise<number> {
 }
 
 function isFree(port: number): Promise<boolean> {
-  const server = createServer();
   return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    const server = createServer()
+      .on('error', () => resolve(false))
+      // At all addresses: some of those who ask listen there.
+      .listen(port, () => server.close(() => resolve(true)));
   });
 }
