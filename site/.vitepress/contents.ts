@@ -175,6 +175,13 @@ export const groups: readonly Group[] = [
       entry('From better-sse', 'migrate/better-sse', 'Sessions and channels become topics'),
       entry('From Socket.IO', 'migrate/socket-io', 'Rooms become topics, emits become requests'),
       entry('From Mercure', 'migrate/mercure', 'The server speaks it; or move into your Node app'),
+      entry('From Pusher', 'migrate/pusher', 'Channels become topics, and nothing is lost in a tunnel'),
+      entry('From Centrifugo', 'migrate/centrifugo', 'Its terms, for the server and for the library'),
+      entry(
+        'From resumable-stream',
+        'migrate/resumable-stream',
+        'Answers of models that can be followed, stopped and kept',
+      ),
     ],
   },
   {
