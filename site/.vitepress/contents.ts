@@ -123,7 +123,7 @@ export const groups: readonly Group[] = [
       entry(
         'Deploy',
         'deploy',
-        'nginx, HAProxy, Caddy, Traefik, Cloudflare, AWS, Kubernetes, systemd, Heroku, Fly.io',
+        'nginx, HAProxy, Apache, Caddy, Traefik, Cloudflare, AWS, Kubernetes, systemd, Heroku, Fly.io',
       ),
       entry('Scale', 'scale', 'What one process and one log can do, up to a million connections'),
       entry('Several processes', 'guides/several-processes', 'One per core, on one log'),
