@@ -42,8 +42,13 @@ export async function accessibilityProblems(
   };
   await page.evaluate(checker);
   const { violations } = await page.evaluate(
-    ([selector, given]) => {
+    async ([selector, given]) => {
       const { axe: inPage } = globalThis as unknown as { axe: typeof axe };
+      // What is still being faded in has other colours.
+      const brief = document
+        .getAnimations()
+        .filter((animation) => Number(animation.effect?.getComputedTiming().endTime) < Infinity);
+      await Promise.allSettled(brief.map(({ finished }) => finished));
       return inPage.run(selector ?? document, given);
     },
     [within, options] as const,
