@@ -9,6 +9,7 @@ import {
   assertNow,
   assertOptions,
   aString,
+  advanceTime,
   createWhileOpen,
   createLogError,
   createTopicRules,
@@ -151,10 +152,12 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   }
 
   async function trim(time: number): Promise<void> {
-    // By count and size the log is trimmed as it grows; transactions are for age and expiry.
-    const canWait = !canAge || Math.abs(time - trimmedAt) < TRIM_EVERY;
-    if (canWait && nextExpiryOf(store) > time) return;
-    trimmedAt = time;
+    const known = readState(store).time;
+    const { last: at, ahead } = advanceTime(known, time);
+    // By count and size the log is trimmed as it grows; transactions are for age and expiry, and to note a clock that jumped.
+    const canWait = ahead === known.ahead && (!canAge || at - trimmedAt < TRIM_EVERY);
+    if (canWait && nextExpiryOf(store) > at) return;
+    trimmedAt = at;
     await writer.append([]);
   }
 
