@@ -8,12 +8,19 @@ import { createLogError } from '../../log/index.ts';
 const FILE = 'data.mdb';
 
 /** Identifies a log's file, as different from a copy of it; undefined if there is no file. */
-export function identityOf(folder: string): string | undefined {
-  const stat = statSync(join(folder, FILE), { throwIfNoEntry: false, bigint: true });
+export function identityOf(folder: string, name: string = FILE): string | undefined {
+  const stat = statSync(join(folder, name), { throwIfNoEntry: false, bigint: true });
   return stat === undefined ? undefined : `${stat.ino}-${stat.birthtimeNs}`;
 }
 
 const LOCK_FILE = 'lock.mdb';
+
+/** Identifies what an open log stands on. Processes with different lock files would write at the same time. */
+export function footingOf(folder: string, shared: boolean): string {
+  const file = identityOf(folder);
+  return shared ? `${file} ${identityOf(folder, LOCK_FILE)}` : `${file}`;
+}
+
 /** Bytes. LMDB makes of it as many places for readers as fit: twice its default. */
 const LOCK_SIZE = 16_384;
 

@@ -30,7 +30,7 @@ import { closeStore, openStore, unavailable } from './open.ts';
 import { nextExpiryOf } from './states.ts';
 import { readState } from './log-state.ts';
 import { type Store, lineageOf } from './store.ts';
-import { identityOf } from './data-file.ts';
+import { footingOf } from './data-file.ts';
 import { type WakeUps, openWakeUps } from './wake-ups.ts';
 import { type Written, writeEvents } from './write.ts';
 
@@ -94,7 +94,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   let canAge = agesBy(options.topics ?? []);
   const settings = JSON.stringify([retention, options.topics ?? []]);
   const store = openStore({ path, durability, shared, settings, restored });
-  const file = identityOf(path);
+  const footing = footingOf(path, shared);
   const opened = readState(store);
   let { newestLoss } = opened;
   let trimmedAt = -Infinity;
@@ -120,10 +120,10 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   const whileOpen = createWhileOpen(() => closing === undefined);
 
   async function write(events: readonly NewEvent[], calls: readonly number[]): Promise<readonly Answer[]> {
-    if (identityOf(path) !== file)
+    if (footingOf(path, shared) !== footing)
       throw createLogError(
         'log/unavailable',
-        `The log's folder ${path} was removed or replaced while it was open.`,
+        `The log's folder ${path}, or a file in it, was removed or replaced while it was open.`,
       );
     const written = await transact(store, () =>
       writeEvents({ store, rules, retention, now: now() }, events, calls),
