@@ -36,8 +36,13 @@ export async function accessibilityProblems(page: Page, rules: Rules = 'all'): P
     ...(rules === 'but contrast' && { rules: { 'color-contrast': { enabled: false } } }),
   };
   await page.evaluate(checker);
-  const { violations } = await page.evaluate((given) => {
+  const { violations } = await page.evaluate(async (given) => {
     const { axe: inPage } = globalThis as unknown as { axe: typeof axe };
+    // What is still being faded in has other colours.
+    const brief = document
+      .getAnimations()
+      .filter((animation) => Number(animation.effect?.getComputedTiming().endTime) < Infinity);
+    await Promise.allSettled(brief.map(({ finished }) => finished));
     return inPage.run(document, given);
   }, options);
   return violations.flatMap(({ id, nodes }) =>

@@ -19,7 +19,7 @@ const budgets = [
   {
     name: 'connect, the core',
     code: `export { connect } from './client/index.ts';`,
-    bytes: 11_660,
+    bytes: 11_710,
     goal: 5_000,
   },
   {
@@ -30,14 +30,14 @@ const budgets = [
   {
     name: 'everything of the client',
     code: `export * from './client/index.ts'; export { EventSource } from './client/event-source/index.ts';`,
-    bytes: 24_610,
+    bytes: 24_730,
     goal: 12_000,
     withLater: true,
   },
   {
     name: 'hooks for React, with the client',
     code: `export * from './react/index.ts';`,
-    bytes: 18_780,
+    bytes: 18_820,
   },
   {
     name: 'typed events, on top of any of these',

@@ -34,7 +34,7 @@ describe('health', () => {
   });
 
   test('is not ready, but live, while the server drains', async () => {
-    const draining = await startInProcess({ 'shutdown.delay': '2s' });
+    const draining = await startInProcess({ 'shutdown.delay': '6s' });
     const closing = draining.close();
     const ready = await fetch(`${draining.internalUrl}/health/ready`);
     expect(ready.status).toBe(503);
@@ -214,7 +214,10 @@ describe('the admin API', () => {
     expect((await server.admin('/topics?q=seats')).body.topics).toEqual([
       { pattern: 'seats/*', connections: 1 },
     ]);
-    expect((await server.admin('/presence?topic=room/7')).body).toMatchObject({ topic: 'room/7', count: 2 });
+    await untilAsync('both are present', async () => {
+      const { body: presence } = await server.admin('/presence?topic=room/7');
+      return presence.topic === 'room/7' && presence.count === 2;
+    });
     for (const { cut } of peers) cut();
   });
 

@@ -1,42 +1,36 @@
-/** The body of a response, whatever the `fetch` in use makes of it. */
-export interface ByteSource {
-  read(): Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>;
-  /** Stops reading, and releases the connection. */
-  cancel(): void;
-}
+/** Reads the body of a response piece by piece, whatever the `fetch` in use makes of it. */
+export type Read = () => Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>;
 
 interface Readable {
-  getReader?(): { read: ByteSource['read']; cancel(): Promise<unknown> };
+  getReader?(): { read: Read; cancel(): Promise<unknown> };
   [Symbol.asyncIterator]?(): AsyncIterator<unknown>;
   destroy?(): void;
+  on?(event: 'error', listener: () => void): void;
 }
 
-/** @throws {TypeError} if it can't be read piece by piece, or if somebody else is reading it. */
-export function openBody(body: unknown): ByteSource {
-  if (body === null) return { read: () => Promise.resolve({ done: true }), cancel: ignore };
+/**
+ * The body is let go of when the signal aborts: not every `fetch` heeds it.
+ *
+ * @throws {TypeError} if it can't be read piece by piece, or if somebody else is reading it.
+ */
+export function openBody(body: unknown, signal: AbortSignal): Read {
+  if (body === null) return () => Promise.resolve({ done: true });
   const readable = (body ?? {}) as Readable;
   const reader = readable.getReader?.();
   const iterator = reader === undefined ? readable[Symbol.asyncIterator]?.() : undefined;
   const read = reader === undefined ? iterator?.next.bind(iterator) : reader.read.bind(reader);
   if (read === undefined) throw new TypeError(`Expected a stream of bytes, got ${typeof body}.`);
-  return {
-    read,
-    cancel() {
-      // While a chunk is pending, `return` would wait for it.
-      const end = async (): Promise<unknown> =>
-        readable.destroy ? readable.destroy() : reader ? reader.cancel() : iterator?.return?.();
-      end().catch(ignore);
-    },
+  // A Node stream fails when its signal aborts, whether anybody reads it or not.
+  readable.on?.('error', ignore);
+  const cancel = (): void => {
+    // While a chunk is pending, `return` would wait for it.
+    const end = async (): Promise<unknown> =>
+      readable.destroy ? readable.destroy() : reader ? reader.cancel() : iterator?.return?.();
+    end().catch(ignore);
   };
-}
-
-/** Releases a body that nobody will read. */
-export function cancelBody(body: unknown): void {
-  try {
-    openBody(body).cancel();
-  } catch {
-    // Somebody else is reading it.
-  }
+  signal.addEventListener('abort', cancel);
+  if (signal.aborted) cancel();
+  return read;
 }
 
 /** @throws {TypeError} for a chunk that is neither bytes nor text. */

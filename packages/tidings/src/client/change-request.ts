@@ -61,7 +61,9 @@ export async function requestChange(
 
 async function send(settings: Settings, url: string, init: FetchInit): Promise<ChangeReply> {
   const response = await settings.fetch(changeUrl(url), init);
-  return response.status === 200 ? readChanged(response) : readFailure(settings, response, init.signal);
+  return response.status === 200
+    ? readChanged(response, init.signal)
+    : readFailure(settings, response, init.signal);
 }
 
 function missed(cause?: unknown): ChangeReply {
@@ -69,17 +71,11 @@ function missed(cause?: unknown): ChangeReply {
   return { type: 'missed', error: new TidingsError('client/network', message, { cause }) };
 }
 
-async function readChanged(response: FetchResponse): Promise<ChangeReply> {
-  const { headers } = response;
-  const source = openBody(response.body);
-  let text = '';
-  try {
-    // A redirect has turned the request into one for a stream.
-    if (isEventStream(headers)) return missed();
-    text = await readAll(source);
-  } finally {
-    source.cancel();
-  }
+async function readChanged({ headers, body }: FetchResponse, signal: AbortSignal): Promise<ChangeReply> {
+  const read = openBody(body, signal);
+  // A redirect has turned the request into one for a stream.
+  if (isEventStream(headers)) return missed();
+  const text = await readAll(read);
   try {
     const { cursor } = JSON.parse(text) as Partial<Changed>;
     if (typeof cursor === 'string') return { type: 'changed', cursor };

@@ -85,3 +85,34 @@ it('makes no request if it was closed while the headers were made', async () => 
   await turn();
   expect(server.count).toBe(0);
 });
+
+describe('a fetch that ignores its signal', () => {
+  const types: Readonly<Record<number, string>> = {
+    200: 'text/event-stream',
+    403: 'application/json',
+    503: 'text/html',
+  };
+
+  it.each([200, 204, 403, 503])(
+    'has its body let go of, whenever the client is closed: %i',
+    async (status) => {
+      for (let turns = 0; turns < 30; turns += 1) {
+        const open = new Set<object>();
+        const { client, clock } = observe('http://localhost', {
+          async fetch() {
+            const read = (): Promise<never> => new Promise(() => {});
+            const cancel = async (): Promise<void> => void open.delete(body);
+            const body = { getReader: () => ({ read, cancel }) };
+            open.add(body);
+            return { status, headers: new Headers({ 'content-type': types[status] ?? 'text/plain' }), body };
+          },
+        });
+        // Each step of the client takes some of the queue of microtasks.
+        for (let i = 0; i < turns; i += 1) await Promise.resolve();
+        client.close();
+        await turn();
+        expect([turns, open.size, clock.timers]).toEqual([turns, 0, 0]);
+      }
+    },
+  );
+});

@@ -1,13 +1,13 @@
 import { createDecoder, type DecodedEvent, type Decoder } from '../protocol/decode.ts';
 import { TidingsError } from '../protocol/tidings-error.ts';
-import { type ByteSource, cancelBody, openBody, toBytes } from './body.ts';
-import { toByteString } from './headers.ts';
+import { openBody, type Read, toBytes } from './body.ts';
+import { toHeaderValue } from './headers.ts';
 import type { Input } from './machine.ts';
 import type { Settings } from './settings.ts';
 import type { Request } from './fixed-topics.ts';
 import { readProblem } from './problem.ts';
 import { askApp, requestHeaders, requestInit } from './request.ts';
-import { type Failure, judgeResponse } from './response.ts';
+import { type Failure, judgeResponse, opensStream } from './response.ts';
 import { CURSOR_PARAMETER, parameterOf, streamUrl } from './url.ts';
 import type { FetchInit, FetchResponse } from './web.ts';
 
@@ -57,27 +57,30 @@ const HUB_CURSOR = /^([\w-]{1,64}\.\d{1,16}|earliest)$/;
 /** One request, and the stream that answers it. With `poll`, a whole answer. */
 export function openConnection(settings: Settings, poll: boolean, hooks: ConnectionHooks): Connection {
   const { timers, timeouts, shouldRetry } = settings;
+  /** The request, which ends before the app is asked what to make of its end. */
   const controller = new AbortController();
   const { signal } = controller;
+  const closing = new AbortController();
   const extra = poll ? POLL_WAIT * 1_000 : 0;
   let closed = false;
-  let source: ByteSource | undefined;
   let stopWatch: (() => void) | undefined;
   let bite: (() => void) | undefined;
+  /** A sign of life is due, and a later test must not put that off. */
+  let tested = false;
 
   void run().then((input) => {
-    if (closed) return;
-    hooks.onInput(input);
-    release();
+    if (!closed) hooks.onInput(input);
   });
 
   return {
     close() {
       closed = true;
+      closing.abort();
       release();
     },
     expect(limit) {
-      if (bite === undefined || closed) return;
+      if (bite === undefined || closed || tested) return;
+      tested = true;
       stopWatch?.();
       stopWatch = timers.setTimer(bite, limit);
     },
@@ -86,7 +89,6 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
   function release(): void {
     stopWatch?.();
     controller.abort();
-    source?.cancel();
   }
 
   async function run(): Promise<Input> {
@@ -95,9 +97,10 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
       input = await attempt();
     } catch (cause) {
       const error = cause instanceof TidingsError ? cause : failed('client/network', cause);
-      // A retry would get the same from this `fetch`.
-      input = { type: error.code === 'client/unreadable' ? 'refused' : 'dropped', error };
+      // A retry would get the same.
+      input = { type: FINAL.includes(error.code) ? 'refused' : 'dropped', error };
     }
+    release();
     return 'error' in input && !closed ? reconsider(input) : input;
   }
 
@@ -106,7 +109,7 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
     if (shouldRetry === undefined) return failure;
     const { error } = failure;
     try {
-      const answer = await askApp(settings, 'shouldRetry', () => shouldRetry(error), signal);
+      const answer = await askApp(settings, 'shouldRetry', () => shouldRetry(error), closing.signal);
       if (answer === false) return { type: 'refused', error };
       if (typeof answer === 'number')
         return { type: 'dropped', error, retryAfter: Math.max(0, answer) || 0, exact: true };
@@ -130,17 +133,15 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
     const url = address(request, headers);
     const init = requestInit(settings, settings.method, headers, body, signal);
     const response = await watch(() => ask(url, init), timeouts.firstByte ?? hooks.silence() ?? FIRST_BYTE);
-    const verdict = judgeResponse(response, timers.now());
-    if (closed) return ENDED;
-    if (verdict === undefined) return readStream(response, request);
+    if (opensStream(response)) return readStream(response, request);
     const problem = await readProblem(timers, response, signal);
-    return judgeResponse(response, timers.now(), problem) ?? verdict;
+    return judgeResponse(response, timers.now(), problem);
   }
 
   async function ask(url: string, init: FetchInit): Promise<FetchResponse> {
     const response = await settings.fetch(url, init);
     // It came too late, from a `fetch` that ignores its signal.
-    if (signal.aborted) cancelBody(response.body);
+    if (signal.aborted) openBody(response.body, signal);
     return response;
   }
 
@@ -149,8 +150,10 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
     const place = settings.cursorIn ?? (asNew && HUB_CURSOR.test(cursor ?? '') ? 'query' : 'header');
     const parameters = matchers.map(parameterOf);
     let replaced;
-    if (cursor !== undefined && place === 'header') headers.set('last-event-id', toByteString(cursor));
-    else if (cursor !== undefined) {
+    if (place === 'header') {
+      const id = toHeaderValue(cursor ?? '');
+      if (id !== '') headers.set('last-event-id', id);
+    } else if (cursor !== undefined) {
       replaced = typeof place === 'object' ? place.query : CURSOR_PARAMETER;
       parameters.push([replaced, cursor]);
     }
@@ -159,8 +162,9 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
   }
 
   async function readStream(response: FetchResponse, { cursor, matchers }: Request): Promise<Input> {
+    let read: Read;
     try {
-      source = openBody(response.body);
+      read = openBody(response.body, signal);
     } catch (cause) {
       throw failed('client/unreadable', cause);
     }
@@ -172,7 +176,7 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
       (matchers.length > 0 || hooks.silence() !== undefined ? FIRST_BYTE_OF_HUB : FIRST_BYTE);
     let opened = false;
     while (!closed) {
-      const { done, value } = await watch(source.read, limit);
+      const { done, value } = await watch(read, limit);
       if (closed || done === true) break;
       const bytes = toBytes(value);
       if (bytes.length > 0 && !opened) {
@@ -190,7 +194,7 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
         const behind = closed ? undefined : hooks.onItem(item);
         if (behind !== undefined) await behind;
       }
-      if (error !== undefined) return { type: 'refused', error: error as TidingsError };
+      if (error !== undefined) throw error as TidingsError;
       if (opened && !closed) hooks.onIdle();
       if (opened) limit = hooks.silence() ?? timeouts.read;
     }
@@ -212,6 +216,7 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
     } finally {
       stopWatch?.();
       bite = undefined;
+      tested = false;
     }
   }
 }
@@ -228,6 +233,8 @@ function createItemDecoder(items: StreamItem[], lastEventId = '', maxEventBytes:
 }
 
 const ENDED: Input = { type: 'ended' };
+
+const FINAL: readonly string[] = ['client/unreadable', 'decode/event-too-large'];
 
 const MESSAGES = {
   'client/network': 'The connection could not be made, or broke.',

@@ -153,6 +153,23 @@ describe('a network or machine that comes back', () => {
     expect(errors[0]).toMatch(/^client\/silent/);
   });
 
+  it('as often as it likes does not put that off', async () => {
+    const server = await serveExchanges();
+    const environment = createManualEnvironment();
+    const { clock, errors, openings } = observe(server.url, { environment });
+    const exchange = await server.next();
+    exchange.stream(welcome({ heartbeat: 10_000 }));
+    await until('opening', () => openings.length > 0);
+    await until('watch', () => clock.timers === 1);
+    for (let passed = 0; passed < 15_000; passed += 1_000) {
+      for (const sign of ['wake', 'hide', 'show', 'return'] as const) environment.give(sign);
+      clock.advance(1_000);
+    }
+    await exchange.gone;
+    await until('report', () => errors.length > 0);
+    expect(errors[0]).toMatch(/^client\/silent/);
+  });
+
   it('leaves a connection alone that shows a sign of life', async () => {
     const server = await serveExchanges();
     const environment = createManualEnvironment();

@@ -6,6 +6,8 @@ export interface Counts {
   add(topics: readonly Matcher[]): void;
   /** @returns those that nobody is subscribed to any more, and those that nobody ever was. */
   drop(topics: readonly Matcher[]): readonly Matcher[];
+  /** Whether anybody is subscribed to it. */
+  has(topic: Matcher): boolean;
 }
 
 export function createCounts(initial: readonly Matcher[]): Counts {
@@ -21,6 +23,7 @@ export function createCounts(initial: readonly Matcher[]): Counts {
   add(initial);
   return {
     add,
+    has: (topic) => counts.has(matcherKey(topic)),
     drop: (topics) =>
       topics.filter((topic) => {
         const key = matcherKey(topic);
@@ -44,6 +47,7 @@ export function countedChanges(
   const counts = createCounts(initial);
   let last = '';
   return async ({ add, drop }) => {
+    const held = drop.filter(counts.has);
     counts.add(add);
     const wish = { add, drop: counts.drop(drop) };
     if (wish.add.length + wish.drop.length === 0) return last;
@@ -51,7 +55,9 @@ export function countedChanges(
       last = await change(wish);
       return last;
     } catch (error) {
+      // Everything is as it was before.
       counts.drop(add);
+      counts.add(held);
       throw error;
     }
   };

@@ -1,4 +1,4 @@
-import { type ByteSource, openBody, toBytes } from './body.ts';
+import { openBody, type Read, toBytes } from './body.ts';
 import { within } from './deadline.ts';
 import type { Timers } from './timers.ts';
 import type { FetchResponse } from './web.ts';
@@ -17,21 +17,20 @@ const TIMEOUT = 2_000;
 const MAX_BYTES = 65_536;
 
 /**
- * Reads what a server says about a failure, and releases the body in any case: an answer that goes on for ever, or
- * never begins, must not keep the client from its next step.
+ * Reads what a server says about a failure. An answer that goes on for ever, or never begins, must not keep the client from
+ * its next step, which aborts the signal and so releases the body.
  */
 export async function readProblem(
   timers: Timers,
   { status, body, headers }: FetchResponse,
   signal: AbortSignal,
 ): Promise<Problem> {
-  let source: ByteSource | undefined;
   try {
-    source = openBody(body);
+    const read = openBody(body, signal);
     if (status < 400 || !/^application\/([\w.-]+\+)?json\b/i.test(headers.get('content-type') ?? ''))
       return {};
     const late = (): Error => new Error('It takes too long.');
-    const problem: unknown = JSON.parse(await within(timers, TIMEOUT, readAll(source), late, signal));
+    const problem: unknown = JSON.parse(await within(timers, TIMEOUT, readAll(read), late, signal));
     const { detail, code, ...rest } = problem as Problem;
     return {
       ...rest,
@@ -41,17 +40,15 @@ export async function readProblem(
   } catch {
     // The status says enough.
     return {};
-  } finally {
-    source?.cancel();
   }
 }
 
 /** The body as text, up to 64 KB of it. */
-export async function readAll(source: ByteSource): Promise<string> {
+export async function readAll(read: Read): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
   while (text.length < MAX_BYTES) {
-    const { done, value } = await source.read();
+    const { done, value } = await read();
     if (done === true) break;
     text += decoder.decode(toBytes(value), { stream: true });
   }

@@ -66,8 +66,9 @@ describe('a server that says later', () => {
   it('with a date is left alone until then, plus jitter', async () => {
     const server = await serveExchanges();
     const { clock, errors, hasStatus } = observe(server.url);
-    const date = new Date(clock.now() + 60_000).toUTCString();
-    (await server.next()).answer(503, { 'retry-after': date });
+    // The server's clock is an hour ahead.
+    const at = (later: number): string => new Date(clock.now() + 3_600_000 + later).toUTCString();
+    (await server.next()).answer(503, { date: at(0), 'retry-after': at(60_000) });
     await hasStatus('waiting');
     expect(errors).toEqual(['client/http-status, again in 60500']);
   });

@@ -100,6 +100,21 @@ describe('a cursor', () => {
   });
 });
 
+it('a cursor that no header can carry isn’t sent, and the client goes on', async () => {
+  const server = await serveExchanges();
+  const { client, messages, comesBack, hasMessages } = observe(server.url);
+  for (const id of ['\u0001', 'a\u007f', '\u0085']) {
+    const exchange = await server.next();
+    expect(exchange.headers).not.toHaveProperty('last-event-id');
+    exchange.stream(`id: ${id}\ndata: 1\n\n`);
+    await hasMessages(messages.length + 1);
+    exchange.cut();
+    await comesBack();
+  }
+  expect((await server.next()).headers['last-event-id']).toBe('\u00c2\u0085');
+  expect(client.cursor).toBe('\u0085');
+});
+
 describe('a failure', () => {
   it('is retried if the app has found a new token', async () => {
     const server = await serveExchanges();
@@ -135,6 +150,25 @@ describe('a failure', () => {
     (await server.next()).answer(status);
     await until('report', () => errors.length > 0);
     expect(errors).toEqual([told]);
+  });
+
+  it('is decided on in time, also after a server that was silent', async () => {
+    const server = await serveExchanges();
+    const asked: string[] = [];
+    const { clock, errors, hasStatus } = observe(server.url, {
+      shouldRetry({ code }) {
+        asked.push(code);
+        return new Promise<boolean>(() => {});
+      },
+    });
+    const exchange = await server.next();
+    clock.advance(60_000);
+    // The connection isn't kept while the app thinks.
+    await exchange.gone;
+    await until('question', () => asked.length > 0 && clock.timers === 1);
+    clock.advance(30_000);
+    await hasStatus('waiting');
+    expect([asked, errors]).toEqual([['client/silent'], ['client/hook-failed, again in 500']]);
   });
 
   it('within the decision itself counts as temporary', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Problem } from './problem.ts';
-import { judgeResponse, parseRetryAfter } from './response.ts';
+import { judgeResponse, opensStream, parseRetryAfter } from './response.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 
@@ -16,7 +16,8 @@ function judge({ status = 200, contentType = null, retryAfter, problem, ...facts
   const headers = new Headers(facts.headers);
   if (contentType !== null) headers.set('content-type', contentType);
   if (retryAfter !== undefined) headers.set('retry-after', retryAfter);
-  return judgeResponse({ status, headers, body: null }, NOW, problem);
+  const response = { status, headers, body: null };
+  return opensStream(response) ? undefined : judgeResponse(response, NOW, problem);
 }
 
 describe('a response', () => {
@@ -25,13 +26,22 @@ describe('a response', () => {
       'text/event-stream',
       'text/event-stream;charset=utf-8',
       'Text/Event-Stream ; x=y',
+      'text/event-stream; x="a, b"',
+      'text/event-stream, text/event-stream',
+      'text/html; charset=utf-8, text/event-stream;charset=utf-8',
     ]) {
       expect(judge({ contentType })).toBeUndefined();
     }
   });
 
   it('with another type, or none, is refused with a hint', () => {
-    for (const contentType of ['text/html; charset=utf-8', 'text/event-streams', null]) {
+    for (const contentType of [
+      'text/html; charset=utf-8',
+      'text/event-streams',
+      'text/event-stream, text/html',
+      'text/html; x=text/event-stream',
+      null,
+    ]) {
       expect(judge({ contentType })).toMatchObject({
         type: 'refused',
         error: { code: 'client/content-type' },
@@ -95,6 +105,17 @@ describe('Retry-After', () => {
   it('is a date, and a past one means now', () => {
     expect(parseRetryAfter('Thu, 01 Jan 2026 00:00:30 GMT', NOW)).toBe(30_000);
     expect(parseRetryAfter('Wed, 31 Dec 2025 23:59:30 GMT', NOW)).toBe(0);
+  });
+
+  it.each([-86_400_000, 86_400_000])('that is a date counts from the server’s own time: %i ms off', (off) => {
+    const at = (time: number): string => new Date(NOW + off + time).toUTCString();
+    expect(judge({ status: 429, retryAfter: at(5_000), headers: { date: at(0) } })).toMatchObject({
+      retryAfter: 5_000,
+    });
+    for (const date of ['', 'soon'])
+      expect(judge({ status: 429, retryAfter: at(5_000 - off), headers: { date } })).toMatchObject({
+        retryAfter: 5_000,
+      });
   });
 
   it('is ignored when it is anything else', () => {

@@ -17,18 +17,19 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   403: 'auth/forbidden',
 };
 
+/** Redirects are followed by `fetch`, so none arrives here. */
+export const opensStream = ({ status, headers }: Pick<FetchResponse, 'status' | 'headers'>): boolean =>
+  status === 200 && isEventStream(headers);
+
 /**
- * Decides what a response means for the connection; undefined if it is a stream. Redirects are followed by `fetch`, so
- * none arrives here.
+ * Decides what a response that is no stream means for the connection.
  *
  * @param now milliseconds since 1970, for a `Retry-After` that is a date.
  */
-export function judgeResponse(response: FetchResponse, now: number, problem?: Problem): Input | undefined {
+export function judgeResponse(response: FetchResponse, now: number, problem?: Problem): Input {
   // "Clients will reconnect if the connection is closed; a client can be told to stop reconnecting using the HTTP
   // 204 No Content response code." https://html.spec.whatwg.org/multipage/server-sent-events.html
-  if (response.status === 204) return { type: 'ended' };
-  if (response.status === 200 && isEventStream(response.headers)) return undefined;
-  return judgeFailure(response, now, problem);
+  return response.status === 204 ? { type: 'ended' } : judgeFailure(response, now, problem);
 }
 
 /** Decides what a server's refusal means, for any request. */
@@ -45,7 +46,9 @@ export function judgeFailure(response: FetchResponse, now: number, problem: Prob
     details: { ...problem, contentType, headers: all },
   });
   if (status < 500 && !TEMPORARY.includes(status)) return { type: 'refused', error };
-  return { type: 'dropped', error, retryAfter: parseRetryAfter(headers.get('retry-after'), now) };
+  // The two clocks may differ, so the server's date counts from the server's time, where that can be read.
+  const sent = Date.parse(headers.get('date') ?? '') || now;
+  return { type: 'dropped', error, retryAfter: parseRetryAfter(headers.get('retry-after'), sent) };
 }
 
 /**

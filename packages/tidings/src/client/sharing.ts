@@ -2,6 +2,7 @@ import { openBody, toBytes } from './body.ts';
 import type { ClientOptions } from './options.ts';
 import type { Settings } from './settings.ts';
 import { requestHeaders, requestInit } from './request.ts';
+import { opensStream } from './response.ts';
 import {
   type Answer,
   type Bytes,
@@ -38,6 +39,7 @@ export async function openStream(
       const init = await readInit(settings, inHeader ? query.cursor : undefined, signal);
       return settings.fetch(readUrl(labelled, query, place), init);
     },
+    isStream: opensStream,
     bytesOf,
     parse: (url, init) => parseRequest(place, url, init),
     answerUrl: (url) => streamUrl(url, [LABELS, ['wait', '0']]),
@@ -120,12 +122,13 @@ function parseRequest({ name }: Place, url: string, { headers }: Init) {
 }
 
 function bytesOf({ body }: Answer): Bytes {
-  const source = openBody(body);
+  const controller = new AbortController();
+  const read = openBody(body, controller.signal);
   return {
     async read() {
-      const { done = false, value } = await source.read();
+      const { done = false, value } = await read();
       return done ? { done } : { value: toBytes(value) };
     },
-    cancel: source.cancel,
+    cancel: () => controller.abort(),
   };
 }

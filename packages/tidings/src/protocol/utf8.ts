@@ -10,13 +10,10 @@ export function createUtf8Reader(): (chunk: Uint8Array) => string {
   let ascii = true;
 
   return (chunk) => {
-    if (ascii) {
-      const torn = tornLength(chunk);
-      if (torn === 0) {
-        const text = forAscii.decode(chunk);
-        ascii = text.length === chunk.length;
-        return text;
-      }
+    if (ascii && !isTorn(chunk)) {
+      const text = forAscii.decode(chunk);
+      ascii = text.length === chunk.length;
+      return text;
     }
     const text = forOther.decode(chunk, STREAM);
     // An ASCII byte at the end leaves no torn character. Changing back for a few bytes doesn't pay.
@@ -32,19 +29,14 @@ export function utf8Length(text: string): number {
 }
 
 /**
- * How many bytes at the end begin a character whose other bytes are missing: 0 to 3. Cutting before any byte that
- * can begin a character is safe, even in invalid UTF-8: no decoder takes such a byte into the character before.
+ * Whether the last character lacks bytes. Cutting before any byte that can begin a character is safe, even in invalid
+ * UTF-8: no decoder takes such a byte into the character before.
  */
-function tornLength(bytes: Uint8Array): number {
+function isTorn(bytes: Uint8Array): boolean {
   for (let back = 1; back <= 3 && back <= bytes.length; back += 1) {
     const byte = bytes[bytes.length - back] ?? 0;
-    if (byte < 0x80) return 0;
-    if (byte >= 0xc0) return back < sequenceLength(byte) ? back : 0;
+    if (byte < 0x80) return false;
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2);
   }
-  return 0;
-}
-
-function sequenceLength(first: number): number {
-  if (first >= 0xf0) return 4;
-  return first >= 0xe0 ? 3 : 2;
+  return false;
 }

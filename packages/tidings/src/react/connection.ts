@@ -1,4 +1,5 @@
 import type { EventClient } from '../client/event-client.ts';
+import { reportUncaught } from '../client/listeners.ts';
 import type { Status } from '../client/machine.ts';
 import { type Gap, WELCOME } from '../protocol/control.ts';
 import type { Matcher } from '../protocol/matcher.ts';
@@ -212,7 +213,11 @@ export function createConnection(opener: Opener, notifier: Notifier): Connection
       error instanceof TidingsError
         ? error
         : new TidingsError('client/invalid-option', String(error), { cause: error });
-    opener.onError(known);
+    try {
+      opener.onError(known);
+    } catch (thrown) {
+      reportUncaught(thrown);
+    }
     return known;
   }
 

@@ -1,3 +1,5 @@
+import { reportUncaught } from '../client/listeners.ts';
+
 /** A value that changes, in the form that `useSyncExternalStore` takes. */
 export interface Source<T> {
   /** The same object until something changes. */
@@ -25,7 +27,14 @@ export function createNotifier(): Notifier {
   function flush(): void {
     const audiences = [...waiting];
     waiting.clear();
-    for (const { listeners } of audiences) for (const listener of [...listeners]) listener();
+    for (const listener of audiences.flatMap(({ listeners }) => [...listeners])) {
+      try {
+        listener();
+      } catch (error) {
+        // React throws for a component that renders without end. The others are to hear of the change all the same.
+        reportUncaught(error);
+      }
+    }
   }
 
   return {

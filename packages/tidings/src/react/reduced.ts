@@ -250,14 +250,18 @@ export function createReduced<State>(
     current.loadsAfter = current.begins !== undefined;
     change({ loading: true });
     call(load, { gaps, signal: controller.signal })
-      .then((loaded) => {
-        if (round === current) accept(current, loaded);
-      })
-      .catch((error: unknown) => {
-        if (round !== current) return;
-        change({ error });
-        tryLater(current);
-      });
+      .then(
+        (loaded) => {
+          if (round === current) accept(current, loaded);
+        },
+        (error: unknown) => {
+          if (round !== current) return;
+          change({ error });
+          tryLater(current);
+        },
+      )
+      // It isn't the app's `load` that has failed.
+      .catch(reportUncaught);
   }
 
   function accept(current: Round, { state, cursor }: Loaded<State>): void {
@@ -320,8 +324,9 @@ export function createReduced<State>(
 /** @throws {TidingsError} `client/load-failed` for an answer without a cursor, and what `load` throws. */
 async function call<State>(load: Load<State>, context: LoadContext): Promise<Loaded<State>> {
   const loaded = await load(context);
-  if (typeof loaded?.cursor === 'string') return loaded;
-  const got = describe(loaded?.cursor);
+  const cursor: unknown = loaded?.cursor;
+  if (typeof cursor === 'string') return { state: loaded.state, cursor };
+  const got = describe(cursor);
   const message = `Expected \`load\` to return a \`cursor\`, as \`hub.cursor()\` gives it, got ${got}.`;
   throw new TidingsError('client/load-failed', message);
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createFakeHub, type FakeClient, type FakeHub } from '../../test/react/fake-hub.ts';
 import { TidingsError } from '../client/index.ts';
 import { manualTimers } from '../../test/react/manual-timers.ts';
@@ -314,6 +314,26 @@ describe('a connection', () => {
     await settled();
     expect(connection.state.get()).toEqual({ status: 'failed', error });
     expect(errors).toEqual([error]);
+  });
+
+  it('has failed also for an app that throws when it learns why', async () => {
+    const reportError = vi.fn();
+    vi.stubGlobal('reportError', reportError);
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const error = new TidingsError('client/invalid-option', 'no');
+    const fails = (thrown: Error) => (): never => {
+      throw thrown;
+    };
+    const mistake = new Error('mistake');
+    const { connection } = createStore(
+      { owned: true, open: fails(error), onError: fails(mistake) },
+      manualTimers(),
+    );
+    connection.start();
+    connection.hold(['a'], { begins: () => undefined, refused: () => undefined });
+    await settled();
+    expect(connection.state.get()).toEqual({ status: 'failed', error });
+    expect(reportError.mock.calls).toEqual([[mistake]]);
   });
 });
 

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createFakeHub, type FakeHub } from '../../test/react/fake-hub.ts';
 import { manualTimers, type ManualTimers } from '../../test/react/manual-timers.ts';
-import type { Loaded, Reduced } from './reduced.ts';
+import type { Audience } from './notifier.ts';
+import { createReduced, type Loaded, type Reduced } from './reduced.ts';
 import { createStore, PLAIN } from './store.ts';
 
 async function run(hub: FakeHub): Promise<void> {
@@ -149,6 +150,41 @@ describe('an app that makes mistakes', () => {
     await run(hub);
     expect(reduced.get()).toMatchObject({ loading: true, error: { code: 'client/load-failed' } });
     expect(answers).toEqual([]);
+  });
+
+  it('and throws while it takes the state that ends the loading gets the error as an uncaught one', async () => {
+    const reportError = vi.fn();
+    vi.stubGlobal('reportError', reportError);
+    const hub = createFakeHub();
+    const { connection } = createStore(hub.opener, manualTimers());
+    connection.start();
+    const error = new Error('no');
+    const told = ({ listeners }: Audience): void => listeners.forEach((listener) => listener());
+    const reduced = createReduced<number[]>(
+      connection,
+      { changed: told },
+      {
+        types: ['x'],
+        topics: ['a'],
+        hearing: PLAIN,
+        initial: [],
+        cursor: undefined,
+        timers: manualTimers(),
+      },
+    );
+    const answers: Answer[] = [];
+    reduced.use(
+      (state) => state,
+      () => new Promise((resolve) => answers.push(resolve)),
+    );
+    reduced.subscribe(() => {
+      if (!reduced.get().loading) throw error;
+    });
+    await run(hub);
+    answers.shift()?.({ state: [1], cursor: hub.cursor() });
+    await run(hub);
+    expect(reduced.get()).toEqual({ state: [1], loading: false, error: undefined });
+    expect(reportError.mock.calls).toEqual([[error]]);
   });
 
   it('and throws for an event, whenever it came, gets the error as an uncaught one and the other events', async () => {

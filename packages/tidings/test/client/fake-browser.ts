@@ -24,6 +24,8 @@ interface Request {
   readonly tab: Tab;
   readonly hooks: LockHooks;
   isOver: boolean;
+  /** It was given back, or is asked for no longer. */
+  isReleased: boolean;
 }
 
 interface Tab {
@@ -67,18 +69,26 @@ export function createFakeBrowser(fetch: Fetch, speed: number, delay: () => numb
   function requestLock(tab: Tab, name: string, steal: boolean, hooks: LockHooks): () => void {
     const lock = locks.get(name) ?? { holder: undefined, queue: [] };
     locks.set(name, lock);
-    const request: Request = { tab, hooks, isOver: false };
+    const request: Request = { tab, hooks, isOver: false, isReleased: false };
     if (steal) {
       const { holder } = lock;
       lock.holder = undefined;
       lock.queue.unshift(request);
       if (holder !== undefined) {
         holder.isOver = true;
-        holder.tab.run(() => holder.hooks.lost());
+        // As late as everything else, so it may hear of the thief first.
+        setTimeout(() => {
+          holder.tab.run(() => {
+            if (!holder.isReleased) holder.hooks.lost();
+          });
+        }, delay());
       }
     } else lock.queue.push(request);
     setTimeout(() => grant(name), delay());
-    return () => give(name, request);
+    return () => {
+      request.isReleased = true;
+      give(name, request);
+    };
   }
 
   function openTab(): FakeTab {

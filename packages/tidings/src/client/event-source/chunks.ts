@@ -1,25 +1,23 @@
+interface Body extends AsyncIterable<unknown> {
+  getReader?(): { read(): Promise<IteratorResult<unknown>>; cancel(): Promise<void> };
+  on?(event: 'error', listener: () => void): void;
+  destroy?(): void;
+}
+
 /**
  * The body of a response, piece by piece. Not every `fetch` has the web's streams: node-fetch brings Node's, and some
- * of those yield text. The body is cancelled when the signal aborts, in case `fetch` ignores it.
+ * of those yield text. It is let go of when the signal aborts, in case `fetch` ignores that.
  */
-export async function* readChunks(body: unknown, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const chunks = isWebStream(body) ? readStream(body, signal) : ((body ?? []) as AsyncIterable<unknown>);
-  for await (const chunk of chunks) {
-    yield typeof chunk === 'string' ? new TextEncoder().encode(chunk) : (chunk as Uint8Array);
-  }
-}
-
-function isWebStream(body: unknown): body is ReadableStream<unknown> {
-  return (body as Partial<ReadableStream> | undefined | null)?.getReader !== undefined;
-}
-
-async function* readStream(stream: ReadableStream<unknown>, signal: AbortSignal): AsyncGenerator<unknown> {
-  const reader = stream.getReader();
-  const end = async (): Promise<void> => reader.cancel();
-  const cancel = (): void =>
-    void end().catch(() => {
+export function openChunks(given: unknown, signal: AbortSignal): AsyncIterable<unknown> {
+  const body = given as Body | null | undefined;
+  const reader = body?.getReader?.();
+  const cancel = async (): Promise<void> => (reader ? reader.cancel() : body?.destroy?.());
+  signal.addEventListener('abort', () => {
+    cancel().catch(() => {
       // It has failed already, and `read` says so.
     });
-  signal.addEventListener('abort', cancel);
-  for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+  });
+  // A Node stream fails when its signal aborts, whether anybody reads it or not.
+  body?.on?.('error', () => {});
+  return reader ? { [Symbol.asyncIterator]: () => ({ next: () => reader.read() }) } : ((body ?? []) as Body);
 }

@@ -11,7 +11,7 @@ import { createDecoder, type DecodedEvent } from '../../protocol/decode.ts';
 import { TidingsError } from '../../protocol/tidings-error.ts';
 import { timerDelay } from '../../protocol/timer-delay.ts';
 import { isEventStream } from '../headers.ts';
-import { readChunks } from './chunks.ts';
+import { openChunks } from './chunks.ts';
 import { buildRequest, resolveTarget, type Target as Destination } from './request.ts';
 import { queueTask } from './tasks.ts';
 import type {
@@ -175,9 +175,12 @@ export class EventSource extends Target {
     this.#connection = new AbortController();
     const { signal } = this.#connection;
     let response: EventSourceResponse;
+    let chunks: AsyncIterable<unknown>;
+    let url: URL;
+    let error: TidingsError | undefined;
     try {
       // Looked up for each request, and called without a receiver: browsers check its `this`.
-      const fetch = this.#options.fetch ?? ((...request) => globalThis.fetch(...request));
+      const fetch = this.#options.fetch ?? globalThis.fetch;
       const request = await buildRequest(
         this.#target,
         this.#address,
@@ -187,6 +190,10 @@ export class EventSource extends Target {
       );
       if (signal.aborted) return {};
       response = await fetch(this.#address, request);
+      // Replacements of `fetch` return all kinds of things.
+      error = judge(response);
+      chunks = openChunks(response.body, signal);
+      url = new URL(response.url || this.#address, this.#address);
     } catch (cause) {
       this.#failures += 1;
       // "If res is an aborted network error, then fail the connection. Otherwise, if res is a network error, then
@@ -198,23 +205,21 @@ export class EventSource extends Target {
     }
     // "Otherwise, if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then fail the
     // connection." So 204 says: don't come back.
-    const error = judge(response);
     if (error !== undefined) return { fatal: true, error };
     // Connecting again is to "fetch request", whose current URL is now where a redirect led. (With another method, which
     // the standard doesn't have, a redirect may have changed that as well.)
-    if (response.redirected && response.url && !this.#options.method) this.#address = response.url;
+    if (response.redirected && !this.#options.method) this.#address = url.href;
     // "announce the connection and interpret res's body line by line"
     await this.#task(() => {
       this.#failures = 0;
       this.#readyState = OPEN;
       this.dispatchEvent(new Event('open'));
     });
-    return this.#interpret(response, signal);
+    // "the serialization of the origin of the event stream's final URL (i.e., the URL after redirects)"
+    return this.#interpret(chunks, url.origin);
   }
 
-  async #interpret(response: EventSourceResponse, signal: AbortSignal): Promise<Ending> {
-    // "the serialization of the origin of the event stream's final URL (i.e., the URL after redirects)"
-    const { origin } = new URL(response.url || this.#address);
+  async #interpret(chunks: AsyncIterable<unknown>, origin: string): Promise<Ending> {
     const events: DecodedEvent[] = [];
     const decoder = createDecoder({
       onEvent: (event) => events.push(event),
@@ -227,9 +232,9 @@ export class EventSource extends Target {
       maxEventBytes: Infinity,
     });
     try {
-      for await (const chunk of readChunks(response.body, signal)) {
+      for await (const chunk of chunks) {
         if (this.#isClosed()) break;
-        decoder.feed(chunk);
+        decoder.feed(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : (chunk as Uint8Array));
         for (const event of events.splice(0)) await this.#dispatch(event, origin);
       }
     } catch (cause) {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Readable } from 'node:stream';
+import { addAbortSignal, PassThrough, Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { serveExchanges } from '../../../test/client/exchanges.ts';
 import { createGate, until, within } from '../../../test/http/deadline.ts';
@@ -133,6 +133,15 @@ it('a request may have another method and a body, made anew each time', async ()
   expect(await (await server.next()).json()).toEqual({ call: 2 });
 });
 
+it('an id that no header can carry isn’t sent, and the source goes on', async () => {
+  const server = await serveExchanges();
+  open(server.url);
+  const first = await server.next();
+  first.stream('retry: 1\nid: a\u0001b\ndata: 1\n\n');
+  first.response.end();
+  expect((await server.next()).headers).not.toHaveProperty('last-event-id');
+});
+
 describe('another fetch', () => {
   it('gets options that can be spread into the call of yet another fetch', async () => {
     const server = await serveExchanges();
@@ -198,6 +207,28 @@ describe('another fetch', () => {
     expect((await nextError(source)).error?.cause).toMatchObject({ message: 'at once' });
   });
 
+  it.each([undefined, null, 7, {}, { status: 200 }, { ...stream(''), url: 'http://' }])(
+    'may answer with %j, which counts as a failed connection',
+    async (answer) => {
+      const source = open('http://localhost:1/', { fetch: async () => answer as never });
+      expect((await nextError(source)).error).toMatchObject({ code: 'client/network' });
+      expect(source.readyState).toBe(EventSource.CONNECTING);
+    },
+  );
+
+  it('may give the URL of its answer without the origin', async () => {
+    const urls: string[] = [];
+    const source = open('http://localhost:1/old', {
+      async fetch(url) {
+        urls.push(url);
+        return { ...stream(Readable.from(['retry: 0\ndata: 1\n\n'])), url: '/new', redirected: true };
+      },
+    });
+    expect((await next(source)).origin).toBe('http://localhost:1');
+    await next(source);
+    expect(urls.slice(0, 2)).toEqual(['http://localhost:1/old', 'http://localhost:1/new']);
+  });
+
   it('that was aborted closes the source', async () => {
     const fetch = (): Promise<never> => Promise.reject(new DOMException('stopped', 'AbortError'));
     const source = open('http://localhost:1/', { fetch });
@@ -215,6 +246,22 @@ describe('another fetch', () => {
     await next(source);
     source.close();
     await within('cancelled body', cancelled.passed);
+  });
+
+  it('that ignores its signal has its Node stream destroyed, and one that fails by its signal throws nothing', async () => {
+    for (const fails of [false, true]) {
+      const body = new PassThrough();
+      const source = open('http://localhost:1/', {
+        async fetch(_url, { signal }) {
+          if (fails) addAbortSignal(signal, body);
+          return stream(body);
+        },
+      });
+      // Before anything is read of it.
+      source.onopen = () => source.close();
+      await within('end', new Promise((resolve) => body.once('close', resolve)));
+      expect(source.readyState).toBe(EventSource.CLOSED);
+    }
   });
 
   it('may answer with a body that can’t be cancelled', async () => {

@@ -1,4 +1,4 @@
-import { toByteString } from '../headers.ts';
+import { toHeaderValue } from '../headers.ts';
 import type { EventSourceOptions, EventSourceRequest } from './types.ts';
 
 /** The request's URL, and the headers that the URL itself implies. */
@@ -7,7 +7,7 @@ export interface Target {
   readonly href: string;
   /** Without user and password, which `fetch` refuses. */
   readonly address: string;
-  readonly authorization: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** @throws {DOMException} `SyntaxError` */
@@ -32,7 +32,11 @@ export function resolveTarget(url: string): Target {
   const user = `${username}:${password}`.replaceAll(/%(..)/g, (_, hex) =>
     String.fromCharCode(Number(`0x${hex}`)),
   );
-  return { href, address: parsed.href, authorization: user === ':' ? undefined : `Basic ${btoa(user)}` };
+  return {
+    href,
+    address: parsed.href,
+    headers: user === ':' ? {} : { authorization: `Basic ${btoa(user)}` },
+  };
 }
 
 /** @param address where a redirect led the request before, or the target's own. */
@@ -48,18 +52,17 @@ export async function buildRequest(
   const headers: Record<string, string> = {
     // "User agents may set (`Accept`, `text/event-stream`) in request's header list."
     accept: 'text/event-stream',
+    ...target.headers,
+    // Names in lower case, and values that HTTP allows.
+    ...Object.fromEntries(new Headers((await valueOf(options.headers)) as HeadersInit)),
   };
-  if (target.authorization !== undefined) headers['authorization'] = target.authorization;
-  // Names in lower case, and values that HTTP allows.
-  new Headers((await valueOf(options.headers)) as HeadersInit).forEach((value, name) => {
-    headers[name] = value;
-  });
   // "If request's current URL's origin is not same origin with locationURL's origin, then … remove headerName from
   // request's header list": `Authorization`. https://fetch.spec.whatwg.org/#http-redirect-fetch
   if (new URL(address).origin !== new URL(target.address).origin) delete headers['authorization'];
   // "If the EventSource object's last event ID string is not the empty string, then: Let lastEventIDValue be the
   // EventSource object's last event ID string, encoded as UTF-8."
-  if (lastEventId !== '') headers['last-event-id'] = toByteString(lastEventId);
+  const id = toHeaderValue(lastEventId);
+  if (id !== '') headers['last-event-id'] = id;
   return {
     headers,
     // "Set request's cache mode to "no-store"."

@@ -83,10 +83,20 @@ export function joinGroup(options: GroupOptions): Group | undefined {
     for (let next = inbox.shift(); next !== undefined && !left; next = inbox.shift()) {
       if ('term' in next) {
         heard = true;
+        if (next.type === 'lead' && !next.term.startsWith(`${tab}.`)) yieldTo();
         onMessage(next);
       } else leader?.send({ type: 'message', message: next });
     }
     draining = false;
+  }
+
+  /**
+   * A tab that hung doesn't know yet that it has lost the lead. Tabs that it answered would wait for a leader that is none.
+   */
+  function yieldTo(): void {
+    if (leader === undefined) return;
+    resign();
+    releaseCandidacy = stand(false);
   }
 
   function stand(steal: boolean): () => void {

@@ -24,6 +24,16 @@ it('everything that tabs tell each other is a message, and nothing that lacks a 
   }
 });
 
+it('what is in its lists is checked, too', () => {
+  const event = { topics: ['a'], type: 'message', data: '1', id: 'e.1' };
+  for (const events of [[event], [{ ...event, topics: undefined }]])
+    expect(isMessage({ ...messages.events, events })).toBe(true);
+  const wrong = [null, 7, {}, { ...event, topics: 'a' }, { ...event, topics: [7] }, { ...event, data: 1 }];
+  for (const one of wrong) expect(isMessage({ ...messages.events, events: [event, one] })).toBe(false);
+  for (const topics of [[null], [7], [{}], { length: 1 }])
+    expect(isMessage({ ...messages.join, topics })).toBe(false);
+});
+
 it('what other scripts write into the channel is no message', () => {
   for (const value of [undefined, null, 7, 'ping', [], {}, { type: 'toString' }, { type: ['ping'] }])
     expect(isMessage(value)).toBe(false);

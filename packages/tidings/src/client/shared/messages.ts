@@ -49,15 +49,33 @@ export type TabMessage =
 
 export type Message = LeaderMessage | TabMessage;
 
-const KINDS: Readonly<Record<string, string>> = {
-  term: 'string',
-  n: 'number',
-  tab: 'string',
-  request: 'number',
-  at: 'string',
-  topics: 'object',
-  events: 'object',
-  failed: 'boolean',
+type Check = (value: unknown) => boolean;
+
+const is =
+  (kind: string): Check =>
+  (value) =>
+    typeof value === kind;
+const isText = is('string');
+const isNumber = is('number');
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+
+const isEvent: Check = (value) => {
+  const { topics, type, data, id } = (value ?? {}) as Partial<SharedEvent>;
+  return [type, data, id].every(isText) && (topics === undefined || listOf(isText)(topics));
+};
+
+const CHECKS: Readonly<Record<string, Check>> = {
+  term: isText,
+  n: isNumber,
+  tab: isText,
+  request: isNumber,
+  at: isText,
+  topics: listOf((value) => isText(value) || isText((value as { pattern?: unknown } | null)?.pattern)),
+  events: listOf(isEvent),
+  failed: is('boolean'),
 };
 
 /** The fields of each message, apart from those that may be undefined. */
@@ -79,5 +97,5 @@ export function isMessage(value: unknown): value is Message {
   const { type } = message;
   if (typeof type !== 'string' || !Object.hasOwn(PARTS, type)) return false;
   const parts = PARTS[type as Message['type']].match(/\w+/g) ?? [];
-  return parts.every((part) => message[part] !== null && typeof message[part] === KINDS[part]);
+  return parts.every((part) => CHECKS[part]?.(message[part]) === true);
 }

@@ -30,6 +30,7 @@ export interface SharedStreamOptions {
   readonly fetch: (url: string, init: Init) => Promise<Answer>;
   /** Asks for a whole answer with labels. */
   readonly read: (query: Query, signal: AbortSignal) => Promise<Answer>;
+  readonly isStream: (answer: Answer) => boolean;
   readonly bytesOf: (answer: Answer) => Bytes;
   /** The topics and the cursor in a request of the client for a stream; undefined if it doesn't ask for one. */
   readonly parse: (url: string, init: Init) => Asked | undefined;
@@ -196,7 +197,7 @@ export function createSharedStream(options: SharedStreamOptions): SharedStream {
         ? options.fetch(options.answerUrl(mine.url), { ...mine.init, signal: controller.signal })
         : options.read({ topics: state.topics, cursor: after, asNew: false }, controller.signal));
       if (isOver()) return options.bytesOf(answer).cancel();
-      if (!isStream(answer)) return refuse(mine, answer);
+      if (!options.isStream(answer)) return refuse(mine, answer);
       if (mine.pending !== undefined) {
         stopTimer = timers.setTimer(() => {
           if (!isOver()) goAlone();
@@ -362,7 +363,7 @@ export function createSharedStream(options: SharedStreamOptions): SharedStream {
     try {
       const answer = await options.read({ topics, cursor: at, asNew: true }, mine.controller.signal);
       if (isOver()) return options.bytesOf(answer).cancel();
-      if (!isStream(answer)) {
+      if (!options.isStream(answer)) {
         change = undefined;
         its.resolve(answer);
         return step({ type: 'denied' });
@@ -404,10 +405,6 @@ export function createSharedStream(options: SharedStreamOptions): SharedStream {
 
 function encodeEvent({ id, type, data }: SharedEvent): string {
   return frameOf({ id, type, data }, id !== '');
-}
-
-function isStream({ status, headers }: Answer): boolean {
-  return status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(headers.get('content-type') ?? '');
 }
 
 /** Names a tab among the others. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { DEADLINE } from '../../../../../scripts/deadline.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { locate } from '../../log/lineage.ts';
 import { type EventInput, toNewEvent } from '../../protocol/event.ts';
@@ -45,7 +46,7 @@ describe.each([
   ['is opened with `restored`, though the file is the same', { restored: true }],
   ['is shared', { shared: true }],
 ])('an LMDB log that was restored from a backup, and %s,', (_, options) => {
-  test.each(lineageContract)('$name', ({ run }) => run(backedUp(options)));
+  test.each(lineageContract)('$name', ({ run }) => run(backedUp(options), DEADLINE));
 });
 
 describe('the epoch of an LMDB log', () => {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { open } from 'lmdb';
 import { afterAll, describe, expect, test } from 'vitest';
+import { DEADLINE } from '../../../../../scripts/deadline.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import { type EventInput, toNewEvent } from '../../protocol/event.ts';
@@ -53,7 +54,7 @@ describe.each([
   ['shared', { shared: true }],
 ] as const)('the LMDB log %s', (_, options: Partial<LmdbLogOptions>) => {
   test.each(logContract)('$name', ({ run }) =>
-    run((given) => lmdbLog({ ...given, ...options, path: newFolder() })),
+    run((given) => lmdbLog({ ...given, ...options, path: newFolder() }), DEADLINE),
   );
 });
 
