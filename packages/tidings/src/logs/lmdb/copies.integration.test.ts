@@ -123,6 +123,16 @@ describe('the folder of an LMDB log', () => {
     expect(log.tail.head).toBe(1);
     await log.close();
   });
+
+  test('without the lock file that a shared log has open makes publishes reject', async () => {
+    const path = newPath();
+    const log = lmdbLog({ path, shared: true });
+    await append(log, { topics: 'a', data: 1 });
+    // A process that opens the log now makes another one: both could write at the same time.
+    rmSync(join(path, 'lock.mdb'));
+    await expect(append(log, { topics: 'a', data: 2 })).rejects.toMatchObject({ code: 'log/unavailable' });
+    await log.close();
+  });
 });
 
 describe('a second copy of the package in one process', () => {

@@ -170,6 +170,25 @@ describe('the LMDB log', () => {
     await log.close();
   });
 
+  test('deletes a key in time if the clock is set back after its append', async () => {
+    let now = 1_700_000_000_000;
+    const log = lmdbLog({
+      path: newFolder(),
+      topics: [{ match: 'state', state: true }],
+      now: () => now,
+    });
+    await append(log, { topics: 'state', key: 'k', data: 1, ttl: 1000 });
+    now -= 3_600_000;
+    await log.trim(now);
+    now += 999;
+    await log.trim(now);
+    expect(log.nextExpiry).toBe(1_700_000_001_000);
+    now += 1;
+    await log.trim(now);
+    expect(log.nextExpiry).toBe(Infinity);
+    await log.close();
+  });
+
   test('opens for one process at a time, and tells another one which process has it', async () => {
     const path = newFolder();
     const log = lmdbLog({ path });
