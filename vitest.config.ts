@@ -24,7 +24,11 @@ const alias = [
 
 const built = ['**/node_modules/**', '**/dist/**'];
 // A test has several conditions to wait for; the message of the one that never comes true says more than "timed out".
-const patience = { testTimeout: 3 * DEADLINE, hookTimeout: 3 * DEADLINE };
+const patience = {
+  testTimeout: 3 * DEADLINE,
+  hookTimeout: 3 * DEADLINE,
+  expect: { poll: { timeout: DEADLINE } },
+};
 
 /** Integration tests mostly wait for other processes. Meanwhile, a browser computes. */
 const sideBySide = { maxWorkers: Math.max(3, availableParallelism()), sequence: { groupOrder: 1 } };
@@ -74,6 +78,8 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           exclude: built,
           ...patience,
+          // Pages are many steps, and a browser without a processor is slow in each.
+          testTimeout: 5 * DEADLINE,
           ...sideBySide,
         },
       },

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type InputOptions, rolldown } from 'rolldown';
 import { afterAll, beforeAll } from 'vitest';
+import { freePort } from '../packages/tidings/test/faults/free-port.ts';
 
 const sources = fileURLToPath(new URL('chat-app/', import.meta.url));
 
@@ -14,13 +15,13 @@ const sources = fileURLToPath(new URL('chat-app/', import.meta.url));
 export interface ChatStats {
   readonly started: number;
   readonly saved: number;
-  readonly abortedAt: number;
+  readonly aborted: number;
 }
 
 export interface ChatApp {
   readonly url: string;
   stats(chat: string): Promise<ChatStats>;
-  /** Lets an answer of TanStack AI come to its end: before, its last word doesn't come. */
+  /** Lets an answer that is held come to its end: before, its last word doesn't come. */
   release(chat: string): Promise<void>;
   /** Ends the process as a crash does. */
   kill(): Promise<void>;
@@ -38,21 +39,22 @@ export function useChatApp(): ChatApp {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
-      port = Number(/^listening (\d+)$/.exec(line)?.[1] ?? port);
-      if (port > 0) return;
+      if (line === 'listening') return;
     }
     throw new Error('The chat did not start.');
   }
 
   async function kill(): Promise<void> {
-    if (child === undefined || child.exitCode !== null) return;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
   }
 
   beforeAll(async () => {
+    process.once('exit', () => child?.kill('SIGKILL'));
     folder = await mkdtemp(join(tmpdir(), 'chat-'));
+    port = await freePort();
     await Promise.all([
       ...[5, 6].map((version) => bundleUseChat(version, folder)),
       bundlePage('tanstack', folder),

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll } from 'vitest';
-import type { ModelStats } from '../examples/chat/src/model/completions.ts';
+import { freePort } from '../packages/tidings/test/faults/free-port.ts';
 import { DEADLINE } from '../scripts/deadline.ts';
+import { type HeldModel, startModel } from './chat-model.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -16,20 +17,30 @@ export interface ChatExample {
   start(): Promise<void>;
   /** Ends the process, by default as a crash does. @returns its exit code. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
-  /** How many answers a model began, and how many it was asked to stop. */
-  modelStats(model: string): Promise<ModelStats>;
+  /** Its models. */
+  readonly model: HeldModel;
 }
+
+const MODELS = ['tide', 'tide-fast', 'tide-slow', 'tide-flaky'];
 
 /** The chat of `examples/chat`, as its README says. It keeps its port, its log and its chats over restarts. */
 export function useChatExample(): ChatExample {
   let folder = '';
   let child: ChildProcess | undefined;
+  let port = 0;
   let url = '';
+  let model: HeldModel;
 
   async function start(): Promise<void> {
     child = spawn(process.execPath, ['--enable-source-maps', 'dist/server/main.js'], {
       cwd: `${root}examples/chat`,
-      env: { PATH: process.env['PATH'], DATA: folder, PORT: url === '' ? '0' : new URL(url).port },
+      env: {
+        PATH: process.env['PATH'],
+        DATA: folder,
+        PORT: String(port),
+        OPENAI_BASE_URL: model.url,
+        OPENAI_MODELS: MODELS.join(),
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> });
@@ -48,10 +59,13 @@ export function useChatExample(): ChatExample {
     execFileSync('npm', ['run', 'build', '-w', '@tidings/example-chat'], { cwd: root, stdio: 'pipe' });
     folder = await mkdtemp(join(tmpdir(), 'tidings-chat-'));
     process.once('exit', () => child?.kill('SIGKILL'));
+    port = await freePort();
+    model = await startModel();
     await start();
   });
   afterAll(async () => {
     await end();
+    model.close();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -59,12 +73,10 @@ export function useChatExample(): ChatExample {
     get url() {
       return url;
     },
+    get model() {
+      return model;
+    },
     start,
     end,
-    async modelStats(model) {
-      const response = await fetch(`${url}/api/stats`);
-      const { models } = (await response.json()) as { models: Record<string, ModelStats> };
-      return models[model] as ModelStats;
-    },
   };
 }

@@ -118,7 +118,7 @@ test('a wrong token is refused, and a right one is kept for this tab alone', asy
   const other = await visitor.open('/console/');
   await other.getByLabel('Token of the admin API').waitFor();
   await signedIn.getByRole('button', { name: 'Sign out' }).click();
-  expect(await signedIn.evaluate(() => sessionStorage.length)).toBe(0);
+  await eventually(() => signedIn.evaluate(() => sessionStorage.length)).toBe(0);
 });
 
 test('a stream is found and disconnected with the keyboard alone', async ({ newVisitor }) => {
@@ -126,7 +126,7 @@ test('a stream is found and disconnected with the keyboard alone', async ({ newV
   const page = await signIn(await newVisitor(server.internalUrl), '#connections');
   await page.getByLabel('Search').first().fill('to-disconnect');
   await eventually(() => page.getByTestId('connection').count()).toBe(1);
-  expect(await page.getByTestId('connections-count').innerText()).toMatch(/^1 of \d+ streams/);
+  await eventually(() => page.getByTestId('connections-count').innerText()).toMatch(/^1 of \d+ streams/);
   await page
     .getByRole('button', { name: /^Disconnect/ })
     .first()
@@ -148,8 +148,19 @@ test('what is published by hand shows in the tail, which filters, pauses and kee
   const visitor = await newVisitor(server.internalUrl);
   const page = await signIn(visitor, '#tail');
   await page.getByRole('textbox', { name: 'Topics' }).first().fill('by-hand/*');
+  const state = (): Promise<string> => page.getByTestId('tail-state').innerText();
+  await eventually(state).toContain('Nothing has been published');
+  // Until the new stream is open, nothing is followed.
+  let open = (): void => undefined;
+  const released = new Promise<void>((resolve) => (open = resolve));
+  await page.route(/\/tail\?/, async (route) => {
+    await released;
+    await route.continue();
+  });
   await page.getByRole('button', { name: 'Follow' }).click();
-  await eventually(() => page.getByTestId('tail-state').innerText()).toContain('Nothing has been published');
+  await eventually(state).toBe('');
+  open();
+  await eventually(state).toContain('Nothing has been published');
   const hand = await signIn(visitor, '#publish');
   await hand.getByLabel('Topics').last().fill('by-hand/1, other');
   await hand.getByLabel('Data').fill('{"n": 1}');
@@ -163,7 +174,7 @@ test('what is published by hand shows in the tail, which filters, pauses and kee
   await pause.click();
   await server.publish(Array.from({ length: 150 }, (_, n) => ({ topics: 'by-hand/2', data: n })));
   await server.publish(Array.from({ length: 150 }, (_, n) => ({ topics: 'by-hand/2', data: 150 + n })));
-  await eventually(() => page.getByTestId('tail-state').innerText()).toMatch(/^Paused; \d{2,} more/);
+  await eventually(state).toMatch(/^Paused; \d{2,} more/);
   expect(await page.getByTestId('event').count()).toBe(1);
   await page.getByRole('button', { name: 'Resume' }).click();
   await eventually(() => page.getByTestId('event').count()).toBe(200);

@@ -5,8 +5,10 @@ import { onTestFinished } from 'vitest';
 /** A network between browser and server that fails on command. It passes bytes and doesn't parse HTTP. */
 export interface CuttableProxy {
   readonly url: string;
-  /** Ends all connections at once, without a goodbye. */
+  /** Ends all connections at once, without a goodbye. What is on its way may be lost. */
   cut(): void;
+  /** Ends the browsers' connections after everything that was passed on so far: it will reach them. */
+  end(): void;
   /** Refuses new connections from now on, or lets them through again. */
   block(blocked: boolean): void;
   /** Passes nothing on from now on, and says nothing, as a network that has gone; or goes on. */
@@ -21,6 +23,7 @@ export interface CuttableProxy {
 export async function proxyTo(target: string): Promise<CuttableProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
+  const pairs = new Map<Socket, Socket>();
   const sent: string[] = [];
   const received: string[] = [];
   let blocked = false;
@@ -33,6 +36,8 @@ export async function proxyTo(target: string): Promise<CuttableProxy> {
     received.push('');
     near.on('data', (bytes) => (sent[index] += bytes.toString('latin1')));
     far.on('data', (bytes) => (received[index] += bytes.toString('latin1')));
+    pairs.set(near, far);
+    near.on('close', () => pairs.delete(near));
     for (const [socket, other] of [
       [near, far],
       [far, near],
@@ -64,6 +69,12 @@ export async function proxyTo(target: string): Promise<CuttableProxy> {
     // A server that listens on TCP has an address of this kind.
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut,
+    end() {
+      for (const [near, far] of pairs) {
+        far.unpipe(near);
+        near.end(() => far.destroy());
+      }
+    },
     hold(next) {
       held = next;
       for (const socket of sockets) {

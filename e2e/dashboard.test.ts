@@ -55,7 +55,7 @@ test('the figures follow the activity, and the charts keep their history across 
   await eventually(() => tile(page, 'connections')).toBe('1');
   // The server has sampled since before the page came.
   const history = /streams: from [01] to [56],/;
-  expect(await chart(page, 'Connections')).toMatch(history);
+  await eventually(() => chart(page, 'Connections')).toMatch(history);
 
   proxy.block(true);
   proxy.cut();

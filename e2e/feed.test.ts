@@ -170,6 +170,8 @@ test('a reader who has scrolled down gets a notice of new posts and is not moved
   const reader = await newVisitor(app.url);
   const page = await reader.open('/feed');
   await untilLive(page);
+  // The line above the list, which moves it when it comes.
+  await page.getByTestId('feed-viewers').waitFor();
   await postOf(page, 'Post 4 of many').scrollIntoViewIfNeeded();
   const top = (): Promise<number | undefined> =>
     postOf(page, 'Post 4 of many').evaluate((post) => Math.round(post.getBoundingClientRect().top));

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll } from 'vitest';
+import { freePort } from '../packages/tidings/test/faults/free-port.ts';
 
 const main = fileURLToPath(new URL('../examples/live/dist/server/main.js', import.meta.url));
 
@@ -34,6 +35,7 @@ const limits = {
 export function useLiveApp(settings: Record<string, string> = {}): LiveApp {
   let child: ChildProcess | undefined;
   let folder = '';
+  let port = '';
   let url = '';
 
   async function start(): Promise<void> {
@@ -43,7 +45,7 @@ export function useLiveApp(settings: Record<string, string> = {}): LiveApp {
       env: {
         PATH: process.env['PATH'],
         HOST: '127.0.0.1',
-        PORT: url === '' ? '0' : new URL(url).port,
+        PORT: port,
         DATABASE_FILE: join(folder, 'live.sqlite'),
         ...limits,
         ...settings,
@@ -65,6 +67,7 @@ export function useLiveApp(settings: Record<string, string> = {}): LiveApp {
     // Should the tests be broken off.
     process.once('exit', () => child?.kill('SIGKILL'));
     folder = await mkdtemp(join(tmpdir(), 'tidings-e2e-'));
+    port = String(await freePort());
     await start();
   });
   afterAll(async () => {

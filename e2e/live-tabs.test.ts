@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import type { PageViews } from '../examples/live/src/shared/api.ts';
 import { DEADLINE } from '../scripts/deadline.ts';
 import { useLiveApp } from './live-app.ts';
-import { untilLive } from './page-checks.ts';
+import { statusLabel, untilLive } from './page-checks.ts';
 import { eventually, screenshot, test } from './test.ts';
 import type { Visitor } from './visitor.ts';
 
@@ -55,16 +55,18 @@ test(
     tabs.unshift(await reader.open(pathOf(0)));
     await untilLive(tabs[0] as Page);
     await post('After the first tab was closed.');
-    // Tabs may share a process, and crash with another.
+    // Tabs may share a process, and crash with another: each is opened again as soon as it is known.
     const crashed = new Set<Page>();
     for (const tab of tabs) tab.once('crash', () => crashed.add(tab));
     const session = await reader.context.newCDPSession(tabs[1] as Page);
     void session.send('Page.crash').catch(() => undefined);
     await eventually(() => crashed.size).toBeGreaterThan(0);
-    for (const [index, tab] of tabs.entries()) {
-      if (crashed.has(tab)) tabs[index] = await reader.open(pathOf(index));
+    for (const index of tabs.keys()) {
+      await eventually(async () => {
+        if (crashed.has(tabs[index] as Page)) tabs[index] = await reader.open(pathOf(index));
+        return statusLabel(tabs[index] as Page);
+      }).toMatch(/^Live/);
     }
-    for (const tab of tabs) await untilLive(tab);
     await post('After another one crashed.');
     await eventually(() => streams(author)).toBe(1);
     await screenshot(tabs[3] as Page, 'twelve tabs');

@@ -1,15 +1,21 @@
+import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 import { userTopic } from '../examples/live/src/shared/api.ts';
 import { CLOSED, openEventSource } from './event-source.ts';
 import { useLiveApp } from './live-app.ts';
 import { accessibilityProblems, delayFirst, signOut, untilLive } from './page-checks.ts';
 import { eventually, screenshot, test } from './test.ts';
-import { PASSWORD } from './visitor.ts';
+import { PASSWORD, type Visitor } from './visitor.ts';
 
 const app = useLiveApp();
 
 const streamOf = (userId: number): string =>
   `/events?topic=posts&topic=${encodeURIComponent(userTopic(userId))}`;
+
+/** Looks out for the toast before it can come, since it goes by itself. */
+async function postForToast(author: Visitor, page: Page, text: string, toast = text): Promise<void> {
+  await Promise.all([page.getByTestId('toasts').getByText(toast).waitFor(), author.post(text)]);
+}
 
 test('a mention reaches only the mentioned user', async ({ newVisitor }) => {
   const [bob, carol, ann] = [await newVisitor(app.url), await newVisitor(app.url), await newVisitor(app.url)];
@@ -23,8 +29,7 @@ test('a mention reaches only the mentioned user', async ({ newVisitor }) => {
   const carolsEvents = await openEventSource(carols, streamOf(carolsId), ['post', 'mention']);
   await eventually(carolsEvents.openings).toBe(1);
 
-  await ann.post('Low water at six, @bob!');
-  await bobs.getByTestId('toasts').getByText('ann mentioned you: Low water at six, @bob!').waitFor();
+  await postForToast(ann, bobs, 'Low water at six, @bob!', 'ann mentioned you: Low water at six, @bob!');
   await eventually(() => bobs.getByTestId('unread').innerText()).toBe('1');
   await screenshot(bobs, 'mention arrives');
 
@@ -35,14 +40,13 @@ test('a mention reaches only the mentioned user', async ({ newVisitor }) => {
     'post',
     'post',
   ]);
-  await ann.post('And high water at noon, @carol.');
-  await carols.getByTestId('toasts').getByText('And high water at noon').waitFor();
+  await postForToast(ann, carols, 'And high water at noon, @carol.');
   await eventually(() => carols.getByTestId('unread').innerText()).toBe('1');
   expect(await carols.getByTestId('toasts').innerText()).not.toContain('@bob');
 
   await bobs.getByTestId('bell').click();
   await bobs.getByTestId('notification').getByText('Low water at six').waitFor();
-  expect(await bobs.getByTestId('notification').count()).toBe(1);
+  await eventually(() => bobs.getByTestId('notification').count()).toBe(1);
   await eventually(() => bobs.getByTestId('unread').isVisible()).toBe(false);
   await eventually(() => bobs.getByTestId('toasts').getByText('Low water at six').count()).toBe(0);
   expect(await accessibilityProblems(bobs)).toEqual([]);
@@ -74,15 +78,13 @@ test('notifications that were on their way when their user signed out are shown 
   await untilLive(page);
   await late.deliver();
   // Shown after anything that the page made of the late answer.
-  await author.post('For you, @jack.');
-  await page.getByTestId('toasts').getByText('For you, @jack.').waitFor();
+  await postForToast(author, page, 'For you, @jack.');
   await page.getByTestId('bell').click();
   await page.getByTestId('notification').getByText('For you, @jack.').waitFor();
   expect(await page.getByTestId('notification').allInnerTexts()).toEqual([expect.stringContaining('@jack')]);
 
   // The toast goes with its user, too.
-  await author.post('And now, @jack?');
-  await page.getByTestId('toasts').getByText('And now, @jack?').waitFor();
+  await postForToast(author, page, 'And now, @jack?');
   await signOut(page);
   await eventually(() => page.getByTestId('toasts').getByText('@jack').count()).toBe(0);
 });

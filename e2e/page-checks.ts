@@ -27,19 +27,32 @@ export function rulesFor(colorScheme: 'light' | 'dark'): Rules {
 }
 
 /**
- * Violations of WCAG 2.2 A and AA and of good practice that axe-core finds, one line per element.
+ * Violations of WCAG 2.2 A and AA and of good practice that axe-core finds, one line per element. `within` is a selector of the
+ * part to look at; without it, that is the whole page.
  */
-export async function accessibilityProblems(page: Page, rules: Rules = 'all'): Promise<string[]> {
+export async function accessibilityProblems(
+  page: Page,
+  rules: Rules = 'all',
+  within?: string,
+): Promise<string[]> {
   const options: axe.RunOptions = {
     resultTypes: ['violations'],
     ...(rules === 'of colours' && { runOnly: OF_COLOURS }),
     ...(rules === 'but contrast' && { rules: { 'color-contrast': { enabled: false } } }),
   };
   await page.evaluate(checker);
-  const { violations } = await page.evaluate((given) => {
-    const { axe: inPage } = globalThis as unknown as { axe: typeof axe };
-    return inPage.run(document, given);
-  }, options);
+  const { violations } = await page.evaluate(
+    async ([selector, given]) => {
+      const { axe: inPage } = globalThis as unknown as { axe: typeof axe };
+      // What is still being faded in has other colours.
+      const brief = document
+        .getAnimations()
+        .filter((animation) => Number(animation.effect?.getComputedTiming().endTime) < Infinity);
+      await Promise.allSettled(brief.map(({ finished }) => finished));
+      return inPage.run(selector ?? document, given);
+    },
+    [within, options] as const,
+  );
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary ?? ''}`),
   );

@@ -117,14 +117,14 @@ test('everything can be reached with the keyboard alone', async ({ newVisitor })
   await page.getByTestId('invitation').waitFor();
   const focused = page.locator(':focus');
   await page.keyboard.press('Tab');
-  expect(await focused.innerText()).toBe('Skip to content');
+  await eventually(() => focused.innerText()).toBe('Skip to content');
   await page.keyboard.press('Enter');
   await eventually(() => focused.getAttribute('id')).toBe('main');
   await page.keyboard.press('Tab');
-  expect(await focused.innerText()).toBe('Sign in or sign up');
+  await eventually(() => focused.innerText()).toBe('Sign in or sign up');
   await page.keyboard.press('Enter');
   await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
-  expect(await focused.getAttribute('name')).toBe('name');
+  await eventually(() => focused.getAttribute('name')).toBe('name');
   await page.keyboard.press('Escape');
   // Back where it was.
   await eventually(() => focused.innerText()).toBe('Sign in or sign up');
@@ -149,7 +149,7 @@ test('the reader’s choice of colours persists', async ({ newVisitor }) => {
   const dark = await ink();
   expect(dark).not.toBe(light);
   await page.goto('/analytics');
-  expect(await ink()).toBe(dark);
+  await eventually(ink).toBe(dark);
   await button.click();
   await eventually(ink).toBe(light);
 });

@@ -45,7 +45,7 @@ for (const version of [19, 18] as const) {
       await show(page, ['latest', 'sum']);
       await app.hub.publish('load', 2, { key: 'cpu', type: 'cpu' });
       await eventually(() => text(page, 'latest')).toBe('2');
-      expect(topicsOf(app.hub)).toEqual([['items', 'load']]);
+      await eventually(() => topicsOf(app.hub)).toEqual([['items', 'load']]);
       await show(page, ['sum']);
       await eventually(() => topicsOf(app.hub)).toEqual([['items']]);
       await show(page, []);
@@ -77,7 +77,8 @@ for (const version of [19, 18] as const) {
       const page = await app.open(newVisitor, ['list', 'list-2']);
       await eventually(() => text(page, 'list')).toMatch(/,/);
       await show(page, ['list', 'list-2', 'list-3']);
-      await eventually(() => text(page, 'list-3')).toMatch(/^\d+,/);
+      // It was loaded, and may be loading again: events come faster than a slow page reads them.
+      await eventually(() => text(page, 'list-3')).toMatch(/\d,/);
       await app.cut();
       await eventually(() => app.hub.connections().length).toBe(1);
       publishing = false;
@@ -219,6 +220,7 @@ for (const version of [19, 18] as const) {
 
       // Without a provider a page takes no part, and with one it does again.
       await third.evaluate(() => provide(false));
+      await eventually(() => text(third, 'connection')).toBe(null);
       const three = await app.publishItem();
       await third.evaluate(() => provide(true));
       await eventually(() => text(third, 'connection')).toBe('open');
@@ -236,7 +238,7 @@ for (const version of [19, 18] as const) {
       await eventually(() => text(page, 'latest')).toBe('5');
       await page.evaluate(() => provide(false));
       await eventually(() => topicsOf(app.hub)).toEqual([['mine']]);
-      expect(await page.evaluate(() => globalThis.client?.status)).toBe('open');
+      await eventually(() => page.evaluate(() => globalThis.client?.status)).toBe('open');
     });
   });
 }

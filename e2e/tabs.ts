@@ -153,6 +153,9 @@ export async function follow(page: Pick<Page, 'evaluate'>, cursor: string): Prom
 
 export const received = (page: Pick<Page, 'evaluate'>): Promise<number[]> =>
   page.evaluate(() => (globalThis as unknown as TabGlobals).received);
+/** The newest number that a tab received. */
+export const lastReceived = (page: Pick<Page, 'evaluate'>): Promise<number | undefined> =>
+  page.evaluate(() => (globalThis as unknown as TabGlobals).received.at(-1));
 export const statusOf = (page: Pick<Page, 'evaluate'>): Promise<string> =>
   page.evaluate(() => (globalThis as unknown as TabGlobals).client.status);
 

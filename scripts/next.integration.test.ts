@@ -46,7 +46,9 @@ function writeApp(): void {
   write('instrumentation.js', fromGuide('next-instrumentation'));
   write('app/publish/route.js', publishRoute('first'));
   write('lib/runs.js', fromGuide('next-runs'));
-  write('app/api/chat/route.js', withRuns('next-ask', '../../../lib/runs'));
+  // Slower: a busy machine follows while it comes, and `demo-2` goes on until it is stopped.
+  const pause = `resolve, chat === 'demo-2' ? 10_000 : 1_000`;
+  write('app/api/chat/route.js', withRuns('next-ask', '../../../lib/runs').replace('resolve, 200', pause));
   write('app/api/chat/[id]/stream/route.js', withRuns('next-follow', '../../../../../lib/runs'));
   write('app/api/chat/[id]/stop/route.js', withRuns('next-stop', '../../../../../lib/runs'));
   write(

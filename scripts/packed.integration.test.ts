@@ -21,18 +21,14 @@ test('the packed library compiles and runs in a project of its own, by its publi
   project.write('stranger.ts', '');
 });
 
-test(
-  'the transport of the guide compiles with the packed library, and passes the contract',
-  { timeout: 120_000 },
-  () => {
-    const page = 'docs/guides/write-your-own-transport.md';
-    const [snippet] = extractSnippets(page, readFileSync(new URL(`../${page}`, import.meta.url), 'utf8'));
-    project.write('transport.ts', snippet?.text ?? '');
-    expect(project.compile()).toBe('');
-    const { status, output } = project.run('transport.js');
-    expect([status, output.match(/^ok: /gm)?.length]).toEqual([0, transportContract.length]);
-  },
-);
+test('the transport of the guide compiles with the packed library, and passes the contract', () => {
+  const page = 'docs/guides/write-your-own-transport.md';
+  const [snippet] = extractSnippets(page, readFileSync(new URL(`../${page}`, import.meta.url), 'utf8'));
+  project.write('transport.ts', snippet?.text ?? '');
+  expect(project.compile()).toBe('');
+  const { status, output } = project.run('transport.js');
+  expect([status, output.match(/^ok: /gm)?.length]).toEqual([0, transportContract.length]);
+});
 
 test('the client compiles without the types of a browser, and takes the fetch of Node', () => {
   const compilerOptions = {

@@ -55,7 +55,7 @@ export function installPacked(packages = []) {
         encoding: 'utf8',
       }).stdout.trim(),
     run(script, ...args) {
-      const options = { cwd: folder, encoding: /** @type {const} */ ('utf8'), timeout: 60_000 };
+      const options = { cwd: folder, encoding: /** @type {const} */ ('utf8'), timeout: 150_000 };
       const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], options);
       return { status, output: stdout + stderr };
     },

@@ -39,12 +39,13 @@ export function model(version, { question, length, pause, onAbort, released }) {
     supportedUrls: {},
     async doStream(/** @type {{ abortSignal?: AbortSignal }} */ { abortSignal }) {
       abortSignal?.addEventListener('abort', onAbort);
+      const aborted = new Promise((resolve) => abortSignal?.addEventListener('abort', resolve));
       async function* parts() {
         yield { type: 'stream-start', warnings: [] };
         yield { type: 'text-start', id: '1' };
         const pieces = answerTo(question, length).split(/(?<=[ \n])/);
         for (const [i, delta] of pieces.entries()) {
-          if (i === pieces.length - 1) await released;
+          if (i === pieces.length - 1 && released !== undefined) await Promise.race([released, aborted]);
           if (abortSignal?.aborted) throw new DOMException('Aborted', 'AbortError');
           yield { type: 'text-delta', id: '1', delta };
           await new Promise((resolve) => setTimeout(resolve, pause));

@@ -8,7 +8,12 @@ import { createChatTransport } from 'tidings/chat';
 const version = Number(VERSION);
 const query = new URLSearchParams(location.search);
 const chat = location.pathname.split('/').at(-1);
-const body = { version, length: Number(query.get('length') ?? 60), pause: Number(query.get('pause') ?? 20) };
+const body = {
+  version,
+  length: Number(query.get('length') ?? 60),
+  pause: Number(query.get('pause') ?? 20),
+  held: query.has('held'),
+};
 const isOurs = query.get('transport') === 'ours';
 
 /** Every text that an answer ever showed. */
@@ -29,7 +34,6 @@ function Chat({ initial }) {
   const answers = messages.filter(({ role }) => role === 'assistant').map(textOf);
   useEffect(() => void window.seen.push(answers.at(-1) ?? ''));
   const onStop = () => {
-    window.stoppedAt = Date.now();
     if (isOurs) void stop();
     else void fetch(`/api/chat/${chat}/stop`, { method: 'POST' });
   };

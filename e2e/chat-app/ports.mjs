@@ -23,25 +23,11 @@ function answerOf(url) {
   return { question: searchParams.get('question'), length, pause };
 }
 
-function createGate() {
-  let resolve = () => {};
-  const promise = new Promise((settle) => (resolve = settle));
-  return { promise, resolve };
-}
-
-/** @param {(chat: string) => { started: number }} statsOf */
-export function mountPorts(app, hub, statsOf) {
-  /** By chat: lets the answer come to its end. */
-  const releases = new Map();
-  const releaseOf = (chat) => {
-    if (!releases.has(chat)) releases.set(chat, createGate());
-    return releases.get(chat);
-  };
-  app.post('/release/:chat', (req, res) => {
-    releaseOf(req.params.chat).resolve();
-    res.end();
-  });
-
+/**
+ * @param {(chat: string) => { started: number }} statsOf
+ * @param {(chat: string) => Promise<void>} released the last word of each answer waits for it
+ */
+export function mountPorts(app, hub, statsOf, released) {
   async function* events(runId, threadId, { question, length, pause }) {
     statsOf(threadId).started += 1;
     const common = { timestamp: Date.now(), model: 'local' };
@@ -49,7 +35,7 @@ export function mountPorts(app, hub, statsOf) {
     yield { type: 'TEXT_MESSAGE_START', messageId: `m-${runId}`, role: 'assistant', ...common };
     const words = answerTo(question, length).split(/(?<=[ \n])/);
     for (const [i, delta] of words.entries()) {
-      if (i === words.length - 1) await releaseOf(threadId).promise;
+      if (i === words.length - 1) await released(threadId);
       yield { type: 'TEXT_MESSAGE_CONTENT', messageId: `m-${runId}`, delta, ...common };
       await new Promise((resolve) => setTimeout(resolve, pause));
     }

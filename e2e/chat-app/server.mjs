@@ -10,15 +10,15 @@ import { lmdbLog } from 'tidings/lmdb';
 import { model } from './model.mjs';
 import { mountPorts } from './ports.mjs';
 
-const [port = '0', folder = ''] = process.argv.slice(2);
+const [port = '', folder = ''] = process.argv.slice(2);
 const hub = createHub({ log: lmdbLog({ path: join(folder, 'log') }) });
 const database = join(folder, 'chats.json');
 /** @type {Record<string, { id: string, role: string, parts: object[] }[]>} */
 const chats = existsSync(database) ? JSON.parse(readFileSync(database, 'utf8')) : {};
-/** By chat. @type {Map<string, { started: number, saved: number, abortedAt: number }>} */
+/** By chat. @type {Map<string, { started: number, saved: number, aborted: number }>} */
 const stats = new Map();
 const statsOf = (chat) => {
-  if (!stats.has(chat)) stats.set(chat, { started: 0, saved: 0, abortedAt: 0 });
+  if (!stats.has(chat)) stats.set(chat, { started: 0, saved: 0, aborted: 0 });
   return stats.get(chat);
 };
 
@@ -51,18 +51,33 @@ app.get('/chat/:page/:chat', (_req, res) => {
       `<script type="module" src="/app/${_req.params.page}.js"></script>`,
   );
 });
-mountPorts(app, hub, statsOf);
+/** By chat: lets an answer that is held come to its end. @type {Map<string, { promise: Promise<void>, resolve: () => void }>} */
+const releases = new Map();
+const releaseOf = (chat) => {
+  if (!releases.has(chat)) {
+    let resolve = () => {};
+    const promise = new Promise((settle) => (resolve = settle));
+    releases.set(chat, { promise, resolve });
+  }
+  return releases.get(chat);
+};
+app.post('/release/:chat', (req, res) => {
+  releaseOf(req.params.chat).resolve();
+  res.end();
+});
+mountPorts(app, hub, statsOf, (chat) => releaseOf(chat).promise);
 app.get('/api/chat/:chat/messages', (req, res) => res.json(chats[req.params.chat] ?? []));
 app.post('/api/chat', express.json({ limit: '10mb' }), async (req, res) => {
-  const { id: chat, messages, version, length, pause, trigger, messageId } = req.body;
+  const { id: chat, messages, version, length, pause, held, trigger, messageId } = req.body;
   const last = messages.at(-1);
   save(chat, last);
   const question = last.parts.map((part) => part.text ?? '').join('');
   const run = await runs.start({ chat, id: `${trigger}:${messageId ?? last.id}` }, (signal) => {
     statsOf(chat).started += 1;
-    const onAbort = () => (statsOf(chat).abortedAt = Date.now());
+    const onAbort = () => (statsOf(chat).aborted += 1);
+    const released = held ? releaseOf(chat).promise : undefined;
     const options = {
-      model: model(version, { question, length, pause, onAbort }),
+      model: model(version, { question, length, pause, onAbort, released }),
       prompt: question,
       abortSignal: signal,
       onError: () => {},
@@ -73,4 +88,4 @@ app.post('/api/chat', express.json({ limit: '10mb' }), async (req, res) => {
 });
 app.get('/api/chat/:chat/stream', runs.follow(uiMessages));
 app.post('/api/chat/:chat/stop', runs.stop());
-const server = app.listen(Number(port), '127.0.0.1', () => console.log(`listening ${server.address().port}`));
+app.listen(Number(port), '127.0.0.1', () => console.log('listening'));

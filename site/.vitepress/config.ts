@@ -56,7 +56,18 @@ export default defineConfig({
   },
   themeConfig: {
     logo: '/logo.svg',
-    search: { provider: 'local', options: { _render: renderForSearch } },
+    search: {
+      provider: 'local',
+      options: {
+        _render: renderForSearch,
+        // The browser gets the text of this function. Pages that explain come before those that only list.
+        miniSearch: {
+          searchOptions: {
+            boostDocument: (id: string) => (/^\/(types|adr|changelog|benchmarks)\b/.test(id) ? 0.25 : 1),
+          },
+        },
+      },
+    },
     outline: { level: [2, 3] },
     nav: [
       { text: 'Guide', link: '/getting-started', activeMatch: '^/(getting-started|concepts|faq|guides)' },

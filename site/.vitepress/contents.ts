@@ -123,7 +123,7 @@ export const groups: readonly Group[] = [
       entry(
         'Deploy',
         'deploy',
-        'nginx, HAProxy, Caddy, Traefik, Cloudflare, AWS, Kubernetes, systemd, Heroku, Fly.io',
+        'nginx, HAProxy, Apache, Caddy, Traefik, Cloudflare, AWS, Kubernetes, systemd, Heroku, Fly.io',
       ),
       entry('Scale', 'scale', 'What one process and one log can do, up to a million connections'),
       entry('Several processes', 'guides/several-processes', 'One per core, on one log'),
@@ -175,6 +175,13 @@ export const groups: readonly Group[] = [
       entry('From better-sse', 'migrate/better-sse', 'Sessions and channels become topics'),
       entry('From Socket.IO', 'migrate/socket-io', 'Rooms become topics, emits become requests'),
       entry('From Mercure', 'migrate/mercure', 'The server speaks it; or move into your Node app'),
+      entry('From Pusher', 'migrate/pusher', 'Channels become topics, and nothing is lost in a tunnel'),
+      entry('From Centrifugo', 'migrate/centrifugo', 'Its terms, for the server and for the library'),
+      entry(
+        'From resumable-stream',
+        'migrate/resumable-stream',
+        'Answers of models that can be followed, stopped and kept',
+      ),
     ],
   },
   {

@@ -52,6 +52,9 @@ function parseLine(line) {
   }
 }
 
+/** By the name of a node that is gone: starts it again. @type {Map<string, () => void>} */
+const gone = new Map();
+
 /** Everything that runs, to be stopped in the opposite order. @type {(() => Promise<void> | void)[]} */
 const running = [];
 let stopping = false;
@@ -95,6 +98,8 @@ function keepUp(name, settings, restartAfter, moved) {
   let restart;
 
   function start() {
+    clearTimeout(restart);
+    gone.delete(name);
     child = spawn(process.execPath, ['--enable-source-maps', app], {
       env: { ...process.env, PORT: '0', HOST: '127.0.0.1', NODE_NAME: name, LOG_LEVEL: 'info', ...settings },
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -112,6 +117,7 @@ function keepUp(name, settings, restartAfter, moved) {
       if (stopping) return;
       say(`Node ${name} is gone (${signal ?? code}). It comes back in ${restartAfter} seconds.`);
       restart = setTimeout(start, restartAfter * 1000);
+      gone.set(name, start);
     });
   }
 
@@ -170,6 +176,10 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
     );
   });
 }
+// Brings nodes that are gone back at once.
+process.on('SIGUSR2', () => {
+  if (!stopping) for (const start of [...gone.values()]) start();
+});
 const starting = main();
 starting.catch(async (/** @type {unknown} */ error) => {
   console.error(error instanceof Error ? error.message : error);

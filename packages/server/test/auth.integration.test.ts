@@ -120,8 +120,8 @@ describe('A token', () => {
 
   test('that expires ends the stream, unless it is renewed', async () => {
     const [short, renewed] = [
-      await connect(await tokenOf('ann', { lifetime: 2 })),
-      await connect(await tokenOf('ann', { lifetime: 2 })),
+      await connect(await tokenOf('ann', { lifetime: 8 })),
+      await connect(await tokenOf('ann', { lifetime: 8 })),
     ];
     const { connection, secret } = (await next(renewed, 'tidings:welcome')) as Record<string, unknown>;
     const change = await ask(`${servers[0].publicUrl}/v1/events`, {

@@ -3,13 +3,14 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DEADLINE } from '../../../scripts/deadline.ts';
 import { until } from '../../tidings/test/http/deadline.ts';
 import { SECRET, makeFolder, removeFolder, tokenFor } from './server-process.ts';
 import { bundle } from '../../../scripts/bundle.mjs';
 
 const folder = makeFolder();
 const file = join(folder, 'tidings.mjs');
-beforeAll(() => bundle(file), 120_000);
+beforeAll(() => bundle(file));
 afterAll(() => removeFolder(folder));
 
 describe('the single file', () => {
@@ -30,13 +31,13 @@ describe('the single file', () => {
     const { stderr, status } = spawnSync(process.execPath, args, {
       encoding: 'utf8',
       cwd: folder,
-      timeout: 60_000,
+      timeout: 2 * DEADLINE,
     });
     expect(stderr).toContain('npm install lmdb');
     expect(status).not.toBe(0);
   });
 
-  test('serves, takes events and has its console', { timeout: 60_000 }, async () => {
+  test('serves, takes events and has its console', async () => {
     const ports = ['--listen-port', '0', '--internal-port', '0'];
     const server = spawn(process.execPath, [file, 'serve', '--log-url', 'memory:', ...ports], {
       cwd: folder,

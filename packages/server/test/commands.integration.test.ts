@@ -141,7 +141,7 @@ describe('tidings subscribe', () => {
     server = await start();
     await run(['publish', 'orders', 'two'], { environment });
     await until('two', () => first.printed.out === 'one\ntwo\n');
-    expect(first.printed.err).toContain('nothing is missing');
+    await until('the news of it', () => first.printed.err.includes('nothing is missing'));
     expect(await first.stop('SIGINT')).toBe(0);
     expect(readFileSync(file, 'utf8')).toMatch(/^\S+\.\d+\n$/);
     await run(['publish', 'orders', 'three'], { environment });

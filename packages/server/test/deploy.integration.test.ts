@@ -10,6 +10,7 @@ import { metricInfos } from 'tidings/metrics';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { systemd } from '../../../scripts/needs.mjs';
+import { untilAsync } from '../../tidings/test/http/deadline.ts';
 import { readSettings } from '../src/config/read-settings.ts';
 import { SETTINGS } from '../src/server/table.ts';
 import { variableOf } from '../src/config/setting.ts';
@@ -46,7 +47,10 @@ beforeAll(async () => {
   await fetch(`${server.publicUrl}/v1/events?topic=`, { headers: { accept: 'text/event-stream' } });
   await server.publish({ topics: 'a', data: 1 });
   await server.publish({ topics: 'bad\ntopic', data: 1 });
-  metrics = await (await fetch(`${server.internalUrl}/metrics`)).text();
+  await untilAsync('metrics of these requests', async () => {
+    metrics = await (await fetch(`${server.internalUrl}/metrics`)).text();
+    return /^tidings_http_requests_total\{.*status="400"/m.test(metrics);
+  });
   await server.close();
 });
 

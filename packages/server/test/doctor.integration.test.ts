@@ -16,8 +16,9 @@ import type { Finding } from '../src/doctor/finding.ts';
 import { diagnose } from '../src/doctor/index.ts';
 import { type Proxy, shippedHaproxy, shippedNginx, startHaproxy, startNginx } from './proxies.ts';
 
-const HEARTBEAT = 1000;
-const PATIENCE = 2000;
+const HEARTBEAT = 3000;
+/** Long, since all of them run at once, maybe on a busy machine. Those that are to run out of it wait as long. */
+const PATIENCE = 10_000;
 const cleanUps: (() => unknown)[] = [];
 const execute = promisify(execFile);
 
@@ -306,7 +307,7 @@ describe.concurrent('the doctor, in front of servers', () => {
     });
     const [clock, ...others] = bad(await findingsAt(urlOf(port)));
     expect(others).toEqual([]);
-    expect(clock?.title).toMatch(/^The clock there is (299|300|301) s ahead of the one here\.$/);
+    expect(clock?.title).toMatch(/^The clock there is (29\d|30\d) s ahead of the one here\.$/);
   });
 
   it('follows redirects, and says where the stream is', async () => {
@@ -372,7 +373,7 @@ describe.concurrent('the doctor, in front of servers', () => {
   it('watches the stream of any other server', async () => {
     const port = await listen((_req, res) => {
       res.writeHead(200, { 'content-type': 'text/event-stream' });
-      const timer = setInterval(() => res.write('data: tick\n\n'), 200);
+      const timer = setInterval(() => res.write('data: tick\n\n'), 50);
       res.on('close', () => clearInterval(timer));
     });
     const findings = await findingsAt(urlOf(port), { watch: 1000 });
@@ -399,7 +400,7 @@ describe.concurrent('tidings doctor', () => {
         topics: ['a'],
       }),
     });
-    const { status, out } = await run(urlOf(hub), '--token', 'good', '--for', '2');
+    const { status, out } = await run(urlOf(hub), '--token', 'good', '--for', '8');
     expect(out).toMatch(/✓ A Tidings hub answers\.[^]*Events get through\.\n$/);
     expect(status).toBe(0);
   });

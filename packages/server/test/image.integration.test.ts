@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { DEADLINE } from '../../../scripts/deadline.ts';
 import { buildah } from '../../../scripts/needs.mjs';
 import { freePort } from '../../tidings/test/faults/free-port.ts';
 import { until } from '../../tidings/test/http/deadline.ts';
@@ -84,7 +85,7 @@ describe.skipIf(program === undefined || !isRoot)('the image', () => {
       arg,
     ]);
     await build('bud', '--isolation', 'chroot', '--pull-never', ...args, '--tag', 'tidings', context);
-  }, 400_000);
+  }, 10 * DEADLINE);
 
   afterAll(() => removeFolder(folder));
 
@@ -99,7 +100,7 @@ describe.skipIf(program === undefined || !isRoot)('the image', () => {
     expect(Docker.config.Env ?? OCIv1.config.Env).toContain('TIDINGS_LOG_URL=lmdb:/data/log');
   });
 
-  test('serves, takes events, and says that it is healthy', { timeout: 120_000 }, async () => {
+  test('serves, takes events, and says that it is healthy', async () => {
     const { OCIv1 } = JSON.parse(await build('inspect', '--type', 'image', 'tidings'));
     const command: readonly string[] = OCIv1.config.Entrypoint;
     const container = await build('from', '--pull-never', 'tidings');

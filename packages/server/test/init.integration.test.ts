@@ -108,7 +108,10 @@ test.each([
 });
 
 test('the package brings the apps', () => {
-  const server = join(root, 'packages/server');
+  // In another place than the package's own folder, which other tests pack.
+  const server = join(folder, 'packages/server');
+  mkdirSync(server, { recursive: true });
+  symlinkSync(join(root, 'examples'), join(folder, 'examples'));
   const templates = (...args: string[]): void =>
     void execFileSync('node', [join(root, 'scripts/templates.mjs'), ...args], { cwd: server });
   templates();

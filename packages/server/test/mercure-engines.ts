@@ -31,7 +31,7 @@ const lmdb: Engine = {
 };
 
 const redis: Engine = { name: 'Redis', isHere: hasRedis, start: () => startRedis() };
-const postgres: Engine = { name: 'PostgreSQL', isHere: hasPostgres, start: () => startPostgres() };
+const postgres: Engine = { name: 'PostgreSQL', isHere: hasPostgres, start: () => startPostgres('fsync=off') };
 
 export const ENGINES: readonly Engine[] = [memory, redis, postgres];
 /** The engines that several servers can share. */

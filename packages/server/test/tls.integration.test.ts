@@ -203,7 +203,7 @@ describe('With h2c', () => {
 
 test('A request over HTTP/2 that takes too long to arrive is ended, and a peer that says nothing, too', async () => {
   const settings = settingsOf({ 'listen.h2c': true });
-  const listener = await createListener(settings, { info() {}, error() {} }, 1000);
+  const listener = await createListener(settings, { info() {}, error() {} }, 4000);
   const server = listener.serverFactory((_, response) => void response.writeHead(200).write('a stream'));
   onTestFinished(() => void server.close());
   await within('a port', once(server.listen(0, '127.0.0.1'), 'listening'));

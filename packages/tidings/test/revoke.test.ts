@@ -24,6 +24,17 @@ describe('a hub alone on its log', () => {
     expect(() => assertRoom({ subject: 'ann' }), 'it has ended').not.toThrow();
   });
 
+  test('ends connections without a time again when everybody is revoked again by the same time', async () => {
+    const { hub, clock, follow } = startHub();
+    const order = { tokensIssuedBefore: clock.now() };
+    for (let round = 0; round < 2; round += 1) {
+      const peer = await follow({ subject: 'ann' });
+      await hub.revoke(order);
+      peer.receive();
+      expect(peer.events.at(-1)).toMatchObject({ type: 'tidings:goodbye' });
+    }
+  });
+
   test('ends the connections of one token, and refuses it alone', async () => {
     const { hub, follow } = startHub();
     const [phone, laptop] = [

@@ -19,7 +19,7 @@ describe.each(
     };
     return { hub, url: `${url}/events`, stop };
   };
-  test.each(transportContract)('$name', ({ run }) => run(start), 120_000);
+  test.each(transportContract)('$name', ({ run }) => run(start));
 });
 
 type Break = (sink: Sink, connection: OwnConnection, res: ServerResponse) => Sink;
@@ -114,13 +114,13 @@ describe('The contract catches a transport that', () => {
       startWith((sink) => ({ ...sink, destroy: () => sink.end(new Uint8Array()) })),
       'drops a peer',
     ],
-  ])('%s', { timeout: 120_000 }, async (_what, start, expected) => {
+  ])('%s', async (_what, start, expected) => {
     const found = transportContract.find(({ name }) => name.startsWith(expected));
     await expect(found?.run(start)).rejects.toThrow();
   });
 });
 
-test('The contract passes a correct transport', { timeout: 120_000 }, async () => {
+test('The contract passes a correct transport', async () => {
   for (const { run } of transportContract) await run(startWith(asItIs));
 });
 

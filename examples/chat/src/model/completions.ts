@@ -19,13 +19,11 @@ export interface ModelStats {
   /** Answers begun, and those whose client left before the end. */
   readonly begun: number;
   readonly left: number;
-  /** When the last client left, in milliseconds since 1970. */
-  readonly leftAt: number;
 }
 
 /** An endpoint in the style of OpenAI's: `/v1/models` and `/v1/chat/completions`. */
 export function createModel(): { readonly app: Express; readonly stats: () => Record<string, ModelStats> } {
-  const stats = new Map(MODELS.map(({ id }) => [id, { begun: 0, left: 0, leftAt: 0 }]));
+  const stats = new Map(MODELS.map(({ id }) => [id, { begun: 0, left: 0 }]));
   let completions = 0;
   const app = express()
     .disable('x-powered-by')
@@ -48,8 +46,7 @@ export function createModel(): { readonly app: Express; readonly stats: () => Re
     const answer = answerTo(messages.map(({ role, content }) => ({ role, content: textOf(content) })));
     const gone = new AbortController();
     res.on('close', () => {
-      if (!res.writableEnded && res.locals['isBroken'] !== true)
-        Object.assign(own, { left: own.left + 1, leftAt: Date.now() });
+      if (!res.writableEnded && res.locals['isBroken'] !== true) own.left += 1;
       gone.abort();
     });
     own.begun += 1;

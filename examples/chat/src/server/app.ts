@@ -64,7 +64,6 @@ export function createApp({ hub, runs, chats, answers, announce }: Parts): Expre
       .set('cache-control', 'no-store')
       .json({ topic: topicOf(personOf(req)), models: answers.models } satisfies Me);
   });
-  app.get('/api/stats', (_req, res) => void res.json({ models: answers.stats() ?? null }));
 
   app.get('/api/chats/:chat', async (req, res) => {
     const joined = await chats.join(req.params.chat, personOf(req));

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { type LanguageModel, streamText } from 'ai';
-import { type ModelStats, createModel } from '../model/completions.ts';
+import { createModel } from '../model/completions.ts';
 import { MODELS } from '../model/models.ts';
 import type { MessageFacts, StoredMessage } from '../shared/api.ts';
 import type { Provider } from './settings.ts';
@@ -19,8 +19,6 @@ export interface Answers {
   readonly models: readonly string[];
   /** The answer to a conversation, as the chunks of the AI SDK's UI message stream. */
   stream(question: Question, signal: AbortSignal): ReadableStream<unknown>;
-  /** Of the models that the app brings along, by name. */
-  stats(): Record<string, ModelStats> | undefined;
   close(): void;
 }
 
@@ -32,7 +30,6 @@ export async function startAnswers(provider: Provider | undefined): Promise<Answ
   const openai = createOpenAICompatible({ name: 'chat', baseURL, ...(apiKey !== undefined && { apiKey }) });
   return {
     models,
-    stats: () => own?.stats(),
     stream: ({ model, messages, run }, signal) =>
       streamText({
         model: openai(model) as LanguageModel,

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { ConnectionInfo, Matcher } from 'tidings';
 import type { Settings } from '../config/setting.ts';
+import { timeToAnswer } from '../server/early-answers.ts';
 import type { Observer } from '../server/part.ts';
 import { accessLevel, accessSample } from './settings.ts';
 import { parseTraceparent } from './trace-context.ts';
@@ -41,7 +42,7 @@ export function createAccessLog(
       method: request.method,
       path: path.slice(0, 200),
       status: reply.statusCode,
-      milliseconds: Math.round(reply.elapsedTime),
+      milliseconds: Math.round(timeToAnswer(reply)),
       ...publications.get(request),
     };
     if (reply.statusCode >= 500) logger.error(fields, 'answered');

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from '../../../tidings/test/http/client.ts';
 import { until, untilAsync } from '../../../tidings/test/http/deadline.ts';
-import { ADMIN_TOKEN, type InProcess, startInProcess } from '../../test/in-process.ts';
+import { RawClient } from '../../../tidings/test/http/raw-client.ts';
+import { ADMIN_TOKEN, type InProcess, type LogLine, startInProcess } from '../../test/in-process.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const TRACEPARENT = `00-${TRACE}-00f067aa0ba902b7-01`;
@@ -33,7 +34,7 @@ describe('health', () => {
   });
 
   test('is not ready, but live, while the server drains', async () => {
-    const draining = await startInProcess({ 'shutdown.delay': '2s' });
+    const draining = await startInProcess({ 'shutdown.delay': '6s' });
     const closing = draining.close();
     const ready = await fetch(`${draining.internalUrl}/health/ready`);
     expect(ready.status).toBe(503);
@@ -213,7 +214,10 @@ describe('the admin API', () => {
     expect((await server.admin('/topics?q=seats')).body.topics).toEqual([
       { pattern: 'seats/*', connections: 1 },
     ]);
-    expect((await server.admin('/presence?topic=room/7')).body).toMatchObject({ topic: 'room/7', count: 2 });
+    await untilAsync('both are present', async () => {
+      const { body: presence } = await server.admin('/presence?topic=room/7');
+      return presence.topic === 'room/7' && presence.count === 2;
+    });
     for (const { cut } of peers) cut();
   });
 
@@ -316,6 +320,20 @@ describe('the access log', () => {
     const all = JSON.stringify(server.lines);
     for (const secret of ['confidential', 'hush', 'Bearer', ADMIN_TOKEN, 'eyJ'])
       expect(all).not.toContain(secret);
+  });
+
+  test('times an answer that comes before its request’s body without the body', async () => {
+    const client = await RawClient.connect(Number(new URL(server.publicUrl).port));
+    const sentAt = performance.now();
+    client.send('POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{').read();
+    await until('answer', () => client.text.includes('}'));
+    const took = performance.now() - sentAt;
+    await until('some more time', () => performance.now() - sentAt > 2 * took + 200);
+    client.send('}');
+    const early = (): LogLine[] => of('answered', 'path', '/early');
+    await until('line', () => early().length > 0);
+    expect(early()[0]?.['milliseconds']).toBeLessThanOrEqual(took + 1);
+    client.socket.destroy();
   });
 
   test('has two lines for a stream: one when it begins, one with what it got', async () => {

@@ -41,6 +41,7 @@ afterAll(async () => {
 
 test('publishing is a span within the caller’s trace', async () => {
   await server.publish({ topics: 'a', data: 'not in the span' }, { traceparent: `00-${TRACE}-${SPAN}-01` });
+  await until('the span', () => spans.some(({ name }) => name === 'tidings publish'));
   const [span] = spans.filter(({ name }) => name === 'tidings publish');
   expect(span?.parent).toMatchObject({ traceId: TRACE, spanId: SPAN, traceFlags: 1, isRemote: true });
   expect(span?.options.attributes).toMatchObject({

@@ -1,6 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sendAnswer } from 'tidings/node';
 
+/** How long early answers took. */
+const answeredAfter = new WeakMap<FastifyReply, number>();
+
+/** Milliseconds until the request was answered, without the rest of its body, which is waited for after it. */
+export function timeToAnswer(reply: FastifyReply): number {
+  return answeredAfter.get(reply) ?? reply.elapsedTime;
+}
+
 /**
  * Lets an answer reach a peer whose request is still arriving: Fastify and Node close the socket behind most of them at once,
  * and the reset takes the answer from a peer that is still sending.
@@ -10,6 +18,7 @@ export function answerEarly(app: FastifyInstance): void {
     const isText = payload === null || payload === undefined || typeof payload === 'string';
     if (request.raw.httpVersionMajor === 1 && isText && isArriving(request)) {
       reply.hijack();
+      answeredAfter.set(reply, reply.elapsedTime);
       sendAnswer(request.raw, reply.raw, {
         status: reply.statusCode,
         headers: headersOf(reply),

@@ -41,7 +41,7 @@ interface Node {
 function start(log: EventLog, options: RunsOptions): Node {
   let isDown = false;
   const hub = createHub({ log, onError: () => {} });
-  const runs = createRuns(hub, { lease: 1000, onError: () => {}, ...options });
+  const runs = createRuns(hub, { lease: 4000, onError: () => {}, ...options });
   closers.push(async () => {
     if (isDown) return;
     await runs.close({ within: 0 });

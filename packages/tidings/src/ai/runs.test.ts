@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { DEADLINE } from '../../../../scripts/deadline.ts';
 import { type HandSource, handSource } from '../../test/ai-source.ts';
 import { startHub } from '../../test/fixture.ts';
 import { settle } from '../../test/peer.ts';
@@ -253,10 +254,13 @@ describe('a run', () => {
     await settle();
     await new Promise((resolve) => setImmediate(resolve));
     const viewer = watch(await starting);
-    await vi.waitFor(async () => {
-      await settle();
-      expect(endOf(viewer)).toBe('done');
-    });
+    await vi.waitFor(
+      async () => {
+        await settle();
+        expect(endOf(viewer)).toBe('done');
+      },
+      { timeout: DEADLINE },
+    );
     expect(viewer.chunks.join('')).toBe('ab');
   });
 

@@ -143,7 +143,7 @@ test('aborting stops the model', async () => {
   await until(() => expect(seen.chunks.length).toBeGreaterThan(1));
   controller.abort();
   await until(() => expect(app.source.isLeft).toBe(true));
-  expect(seen.end).toBe('done');
+  await until(() => expect(seen.end).toBe('done'));
 });
 
 test('aborting stops the model also before the server has answered', async () => {
@@ -269,7 +269,7 @@ test('there is nothing to resume: null; an answer that went is an error', async 
 
 test('a stream that is silent for too long is opened again', async () => {
   const app = await start();
-  const transport = createChatTransport<Message>({ api: app.api, silence: 50 });
+  const transport = createChatTransport<Message>({ api: app.api, silence: 500 });
   const seen = read(
     await transport.sendMessages({
       trigger: 'submit-message',

@@ -25,6 +25,8 @@ export interface ConnectionHooks {
   readonly request: () => Request | Promise<Request>;
   /** The response is an event stream; nothing of it has been read. */
   readonly onResponse: (response: FetchResponse) => void;
+  /** Bytes came. */
+  readonly onBytes: () => void;
   /** The connection's progress. The last input is `refused`, `ended`, `finished` or `dropped`. */
   readonly onInput: (input: Input) => void;
   /** Receives one item after another. While a promise that it returned is pending, nothing more is read. */
@@ -179,6 +181,7 @@ export function openConnection(settings: Settings, poll: boolean, hooks: Connect
       const { done, value } = await watch(read, limit);
       if (closed || done === true) break;
       const bytes = toBytes(value);
+      if (bytes.length > 0) hooks.onBytes();
       if (bytes.length > 0 && !opened) {
         opened = true;
         hooks.onInput({ type: 'opened' });

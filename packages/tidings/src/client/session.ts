@@ -64,8 +64,9 @@ export function openSession(shared: Shared, poll: boolean, after = 0): Session {
     onResponse: (its) => (response = its),
     onInput: send,
     onItem: receive,
+    // Listeners that are given what they bring may ask.
+    onBytes: () => (shared.heardAt = settings.timers.now()),
     onIdle() {
-      shared.heardAt = settings.timers.now();
       keeper.save();
       // A hub begins with its welcome. Other servers may stay silent for long and be there.
       if (!shared.isHub()) open();

@@ -104,6 +104,22 @@ describe('an order', () => {
     expect(run(twice.state, inputs.welcomed).effects).toMatchObject([{ type: 'resolve', order: { id: 1 } }]);
   });
 
+  it('is so, too, if each connection first has to add topics again, which the server does', () => {
+    const request: Input = { type: 'request', cursor: 'e.1', whole: false };
+    const welcomed: Input = { type: 'welcomed', first: firstFrame() };
+    const missed: Input = { type: 'replied', reply: { type: 'missed', error } };
+    const changed: Input = { type: 'replied', reply: { type: 'changed', cursor: 'e.1' } };
+    // 'b' is added, but the stream never says so.
+    let { state } = run(asking, changed, { type: 'wish', order: order(2, 'c') });
+    const carriedOut: Effect[] = [];
+    for (let connections = 0; carriedOut.length === 0 && connections < 4; connections += 1) {
+      const step = run(state, missed, request, welcomed, changed);
+      ({ state } = step);
+      carriedOut.push(...step.effects.filter(({ type }) => type === 'resolve'));
+    }
+    expect(carriedOut).toEqual([{ type: 'resolve', order: order(2, 'c'), cursor: 'e.1' }]);
+  });
+
   it('is carried out by a new connection if this one can’t be changed', () => {
     const plain = begin({
       matchers: ['a'],

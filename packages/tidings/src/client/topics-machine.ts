@@ -294,7 +294,7 @@ function restored(state: Asking, reply: Answer): Step {
   const late = unsettled(state.topics).filter(({ matcher }) => keys.has(matcherKey(matcher)));
   const lost = late.filter(({ since }) => since !== undefined && since !== reply.cursor);
   const topics = settleTold(placeTopics(state.topics, missing, reply.cursor), state.session);
-  const next = proceed(idle({ ...state, topics, misses: 0 }, { ...state.session, missing: [] }));
+  const next = proceed(idle({ ...state, topics }, { ...state.session, missing: [] }));
   if (lost.length === 0) return next;
   return withEffects([{ type: 'lost', matchers: lost.map(({ matcher }) => matcher) }], next);
 }

@@ -53,6 +53,23 @@ it('says when bytes came last, also if they were only a heartbeat', async () => 
   await until('heartbeat', () => client.heardAt === first + HEARTBEAT);
 });
 
+it('says it in the listeners, too, for what they are just given', async () => {
+  const server = await serveExchanges();
+  const { client, clock, hasMessages } = observe(server.url);
+  const heard: unknown[] = [];
+  client.onStatus((status) => status === 'open' && heard.push(status, client.heardAt));
+  client.onOpen(() => heard.push('opening', client.heardAt));
+  client.on('message', () => heard.push('message', client.heardAt));
+  const exchange = await server.next();
+  exchange.stream(`${welcome({ heartbeat: HEARTBEAT })}data: 0\n\n`);
+  await hasMessages(1);
+  const first = clock.now();
+  clock.advance(HEARTBEAT);
+  exchange.send('data: 1\n\n');
+  await hasMessages(2);
+  expect(heard).toEqual(['open', first, 'opening', first, 'message', first, 'message', first + HEARTBEAT]);
+});
+
 it('watches a server whose heartbeat it knows even before an answer', async () => {
   const server = await serveExchanges();
   const { clock, errors, hasStatus, hasMessages, comesBack } = observe(server.url);

@@ -34,7 +34,8 @@ describe('hooks on a hub', () => {
     const { connection } = storeOf(url, errors);
     const stops = ['secret', 'a', 'b'].map((topic) => connection.hold([topic], deaf));
     await until('topics', () => hub.connections()[0]?.topics.length === 2);
-    expect(connection.state.get()).toMatchObject({ status: 'open', error: { code: 'auth/forbidden' } });
+    await until('connection', () => connection.state.get().status === 'open');
+    expect(connection.state.get().error).toMatchObject({ code: 'auth/forbidden' });
     expect(errors.map(({ code }) => code)).toEqual(['auth/forbidden']);
     for (const stop of stops) stop();
     await until('end', () => connection.state.get().status === 'idle');

@@ -50,6 +50,20 @@ export const keyCases: readonly ContractCase[] = [
     const [inTail, inLog] = await tailAndLog(log, start);
     assert.deepEqual(dataOf(inTail), dataOf(inLog));
   }),
+  oneLog(
+    'deletes keys in time after the clock was set back, without appends',
+    { topics },
+    async (log, time) => {
+      await append(log, { topics: 'other', data: 0 });
+      time.now -= 3_600_000;
+      await append(log, value('k', 1, { ttl: 1000 }));
+      time.now += 1000;
+      await log.trim(time.now);
+      await log.catchUp();
+      assert.deepEqual(await snapshotOf(log), []);
+      assert.equal(log.nextExpiry, Infinity);
+    },
+  ),
   oneLog('deletes expired keys before it appends anything newer', { topics }, async (log, time) => {
     const start = log.tail.head;
     await append(log, value('k', 1, { ttl: 10 }), value('later', 2, { ttl: 20 }));

@@ -7,8 +7,11 @@ import { until, untilAsync } from '../http/deadline.ts';
 import { Peer, settle } from '../peer.ts';
 import { type Node, engines, startNode } from './hubs.ts';
 
-const PRESENCE = [{ match: { pattern: 'room/*' }, grace: 300, interval: 20, members: 10 }];
-const options = { presence: PRESENCE, cluster: { lease: 600 }, retry: 50 };
+/** Longer than a busy machine keeps a node, or a log, from having a turn. */
+const GRACE = 1500;
+const LEASE = 4000;
+const PRESENCE = [{ match: { pattern: 'room/*' }, grace: GRACE, interval: 20, members: 10 }];
+const options = { presence: PRESENCE, cluster: { lease: LEASE }, retry: 50 };
 
 /** A peer that is at the hub as long as the test wants. */
 function enter({ hub }: Node, subject: string, room = 'room/a'): Peer {
@@ -94,7 +97,7 @@ describe.each(engines)('hubs that share a log in %s', (_, makeLog) => {
       return watcher.received.at(-1)?.data.includes('"count":2') === true;
     });
     onOne.drop();
-    await new Promise((resolve) => void setTimeout(resolve, 500));
+    await new Promise((resolve) => void setTimeout(resolve, GRACE + 500));
     for (const node of [one, two]) expect(idsOn(node)).toEqual(['ann', 'bob']);
     watcher.receive();
     expect(watcher.received.filter(({ data }) => data.includes('"count":1')).length).toBeLessThanOrEqual(1);
@@ -145,7 +148,7 @@ describe.each(engines)('hubs that share a log in %s', (_, makeLog) => {
     enter(second, 'bob');
     await closing;
     await until('the first is gone', () => second.hub.stats({ cluster: true }).nodes.length === 1);
-    await new Promise((resolve) => void setTimeout(resolve, 800));
+    await new Promise((resolve) => void setTimeout(resolve, GRACE + 500));
     expect(idsOn(second)).toEqual(['ann', 'bob']);
     expect(counts.filter((count) => count !== 2)).toEqual([]);
   });

@@ -8,7 +8,8 @@ import { type ConsumeHandler, createHub, memoryLog, webhook } from '../../src/in
 import { until } from '../http/deadline.ts';
 import { engines, startNode } from './hubs.ts';
 
-const FAST = { lease: 600, retry: 10, checkpoint: 20 };
+/** A lease that a busy machine doesn't lose. */
+const FAST = { lease: 4000, retry: 10, checkpoint: 20 };
 const ignore = (): void => {};
 
 describe('a consumer', () => {
@@ -116,10 +117,12 @@ describe.each(engines)('a consumer at several hubs on %s', (_, makeLog) => {
     const nodes = [await start(0), await start(1), await start(2)];
     await publish(20);
     await until('all is done', isDone);
+    await until('one is at work', () => nodes.some(({ active }) => active()));
     const [leaving] = nodes.filter(({ active }) => active());
     await leaving?.close();
     await publish(20);
     await until('another one went on', isDone);
+    await until('one is at work', () => nodes.some((node) => node !== leaving && node.active()));
     const dying = nodes.findIndex(({ active }) => active());
     dead.add(dying);
     await publish(20);

@@ -30,7 +30,7 @@ export const engines: readonly (readonly [name: string, make: MakeLog])[] = [
   ...only(hasRedis, 'Redis', async (topics = []) => {
     const server = await startRedis();
     onTestFinished(() => server.stop());
-    return () => redisLog({ url: server.url, topics, timeout: 2000 });
+    return () => redisLog({ url: server.url, topics, timeout: 10_000 });
   }),
   ...only(hasPostgres, 'PostgreSQL', async (topics = []) => {
     const server = await startPostgres('fsync=off');

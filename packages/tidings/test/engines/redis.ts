@@ -60,14 +60,15 @@ export async function startClusterNode(): Promise<RedisServer & { readonly busPo
     '--cluster-port',
     String(busPort),
     '--cluster-node-timeout',
-    '3000',
+    '10000',
   );
   return { ...server, busPort };
 }
 
-/** A Sentinel that watches the master, by the name `main`, and has it replaced half a second after it is gone. */
+/** A Sentinel that watches the master, by the name `main`, and has it replaced so many milliseconds after it is gone. */
 export async function startSentinel(
   master: RedisServer,
+  patience: number,
 ): Promise<{ readonly port: number; stop(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'tidings-sentinel-'));
   const port = await freePort();
@@ -76,7 +77,7 @@ export async function startSentinel(
     'bind 127.0.0.1',
     `dir ${folder}`,
     `sentinel monitor main 127.0.0.1 ${master.port} 1`,
-    'sentinel down-after-milliseconds main 500',
+    `sentinel down-after-milliseconds main ${patience}`,
     'sentinel failover-timeout main 3000',
   ];
   writeFileSync(join(folder, 'sentinel.conf'), settings.join('\n'));

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/client/index.ts';
 import { DEADLINE } from '../../../../scripts/deadline.ts';
-import { until } from '../http/deadline.ts';
+import { until, untilAsync } from '../http/deadline.ts';
 import { freePort } from './free-port.ts';
 import { Reader } from './reader.ts';
 
@@ -84,7 +84,9 @@ describe('several processes on one log and one port', () => {
     await until('client is open', () => client.status === 'open');
     let count = 0;
     const publishOn = async (topic: string): Promise<void> => {
-      await post(workers.url, [{ topics: topic, data: (count += 1) }]);
+      count += 1;
+      const event = { topics: topic, data: count, id: String(count) };
+      await untilAsync('it is acknowledged', () => post(workers.url, [event]));
     };
     for (let round = 0; !isMissed(answers); round += 1) {
       expect(round, 'rounds until another process was asked').toBeLessThan(30);

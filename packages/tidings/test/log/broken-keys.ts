@@ -38,6 +38,22 @@ export const brokenKeys: readonly BrokenLog[] = [
     },
   ],
   [
+    'deletes no key until its clock is back where it was',
+    'deletes keys in time after the clock was set back, without appends',
+    withFault((log, { now }) => {
+      let newest = -Infinity;
+      return {
+        append: (events) => {
+          newest = Math.max(newest, now());
+          return log.append(events);
+        },
+        trim: async (at) => {
+          if (at >= newest) await log.trim(at);
+        },
+      };
+    }),
+  ],
+  [
     'takes each time to live for twice as long',
     'deletes expired keys before it appends anything newer',
     withFault(changing((event) => (event.ttl === undefined ? event : { ...event, ttl: 2 * event.ttl }))),

@@ -8,7 +8,8 @@ import { every } from '../ui/every.ts';
 export function startFacts(stream: Stream): void {
   const cursor = need(document, '[data-cursor]', HTMLElement);
   const reconnects = need(document, '[data-reconnects]', HTMLElement);
-  const url = `${location.origin}${ROUTES.events}?topic=${TOPICS.posts}`;
+  // Viewers show at once that something comes, also on a new server without posts.
+  const url = `${location.origin}${ROUTES.events}?topic=${TOPICS.viewers}&topic=${TOPICS.posts}`;
   setText(need(document, '[data-command]', HTMLElement), `curl -N '${url}'`);
 
   function draw(): void {

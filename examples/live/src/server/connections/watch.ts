@@ -73,7 +73,7 @@ export function createConnectionWatch({
   }
 
   function readLately(): List {
-    return listed !== undefined && clock.now() - listed.at < LIST_FOR ? listed.list : read();
+    return listed !== undefined && Math.abs(clock.now() - listed.at) < LIST_FOR ? listed.list : read();
   }
 
   function remember({ rows, total, hub: figures }: List): typeof told & {} {

@@ -86,6 +86,7 @@ describe('the dashboard', () => {
 describe('the connections page', () => {
   test('lists every stream as it comes and goes, without revealing its user', async () => {
     const ann = await server.signedUp('carl');
+    await until(() => server.hub.connections().length === 0);
     const watching = await server.person().stream('topic=connections', { 'User-Agent': 'curl/8.1' });
     const { connection: own } = (await watching.next('tidings:welcome')).json();
     const snapshot = (await watching.next('connections:snapshot')).json();
@@ -114,6 +115,7 @@ describe('operations', () => {
   });
 
   test('GET /metrics gives the state of process and hub to Prometheus', async () => {
+    await until(() => server.hub.connections().length === 0);
     const stream = await server.person().stream('topic=posts');
     await stream.next('tidings:welcome');
     const { status, text, headers } = await server.person().get('/metrics');

@@ -12,6 +12,16 @@ test('an entry is there until its time is over', () => {
   expect(memory.get('a')).toBeUndefined();
 });
 
+test('an entry is forgotten rather than kept for longer when the clock is set back', () => {
+  let now = 1_700_000_000_000;
+  const memory = createShortMemory<number>({ clock: { now: () => now }, keep: 1000, max: 10 });
+  memory.set('a', 1);
+  now -= 3_600_000;
+  expect(memory.get('a')).toBeUndefined();
+  memory.set('b', 2);
+  expect([memory.get('b'), memory.size]).toEqual([2, 1]);
+});
+
 test('setting an entry again starts its time anew', () => {
   const clock = manualClock();
   const memory = createShortMemory<number>({ clock, keep: 1000, max: 10 });

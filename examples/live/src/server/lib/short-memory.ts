@@ -21,10 +21,15 @@ export function createShortMemory<Value>({ clock, keep, max }: ShortMemoryOption
   // In the order of `set`, so the oldest are the first: forgetting takes no timer and no search.
   const entries = new Map<string, { readonly value: Value; readonly until: number }>();
 
+  /** After the clock was set back, no entry may outlive its time by the difference. */
+  function isFresh(until: number): boolean {
+    const left = until - clock.now();
+    return left > 0 && left <= keep;
+  }
+
   function forget(): void {
-    const now = clock.now();
     for (const [key, { until }] of entries) {
-      if (until > now && entries.size <= max) return;
+      if (isFresh(until) && entries.size <= max) return;
       entries.delete(key);
     }
   }
@@ -32,7 +37,7 @@ export function createShortMemory<Value>({ clock, keep, max }: ShortMemoryOption
   return {
     get(key) {
       const entry = entries.get(key);
-      return entry !== undefined && entry.until > clock.now() ? entry.value : undefined;
+      return entry !== undefined && isFresh(entry.until) ? entry.value : undefined;
     },
     set(key, value) {
       entries.delete(key);

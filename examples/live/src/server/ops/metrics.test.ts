@@ -23,6 +23,10 @@ test('the figures are read once a second for any number of requests', async () =
   clock.advance(1000);
   await ask();
   expect(reads).toHaveBeenCalledTimes(2);
+  // The clock is set back by an hour: nobody gets old figures for as long.
+  clock.sleep(-3_600_000);
+  await ask();
+  expect(reads).toHaveBeenCalledTimes(3);
   await new Promise((resolve) => server.close(resolve));
   await hub.close();
 });

@@ -28,7 +28,7 @@ export function metrics(
 
   function collect(): Promise<string> {
     const at = clock.now();
-    if (latest === undefined || at - latest.at >= ANSWER_FOR) latest = { at, text: all.metrics() };
+    if (latest === undefined || Math.abs(at - latest.at) >= ANSWER_FOR) latest = { at, text: all.metrics() };
     return latest.text;
   }
 

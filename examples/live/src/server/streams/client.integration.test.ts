@@ -1,5 +1,6 @@
 import type { EventClient, Gap, TidingsError } from 'tidings/client';
 import { afterEach, describe, expect, test } from 'vitest';
+import { freePort } from '../../../../../packages/tidings/test/faults/free-port.ts';
 import type { Post, PublicPost } from '../../shared/api.ts';
 import { follow as openClient } from '../testing/follow.ts';
 import { startServer, temporaryFolder } from '../testing/server.ts';
@@ -46,7 +47,11 @@ describe('a page that was open over a restart', () => {
   async function openOverRestart(log: string) {
     const { folder, remove } = await temporaryFolder();
     cleanups.push(remove);
-    const variables = { DATABASE_FILE: `${folder}/live.sqlite`, EVENT_LOG: log };
+    const variables = {
+      DATABASE_FILE: `${folder}/live.sqlite`,
+      EVENT_LOG: log,
+      PORT: String(await freePort()),
+    };
     const before = await startServer(variables);
     const ann = await before.signedUp('ann');
     await ann.post('before');
@@ -62,7 +67,7 @@ describe('a page that was open over a restart', () => {
     await ann.post('one');
     await until(() => texts.length === 1);
     await before.close();
-    await start({ ...variables, PORT: new URL(before.url).port });
+    await start(variables);
     await ann.post('while nobody listened');
     await until(() => resumed.length === 2 && client.status === 'open');
     await ann.post('after');

@@ -173,7 +173,7 @@ describe('connections end', () => {
   });
 
   test('when their session expires', async () => {
-    const server = await start({ SESSION_DAYS: String(4 / 86_400) });
+    const server = await start({ SESSION_DAYS: String(10 / 86_400) });
     const ann = await server.signedUp('ann');
     const stream = await ann.stream(`topic=user/${ann.user.id}`);
     expect((await stream.next('tidings:goodbye')).json()).toMatchObject({ reason: 'expired' });

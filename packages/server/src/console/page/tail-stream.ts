@@ -65,6 +65,8 @@ export async function followTail(query: string, signal: AbortSignal, listener: T
           ...(cursor !== undefined && { 'last-event-id': cursor }),
         },
       });
+      // Aborted once the response was there: the listener follows another stream.
+      if (signal.aborted) return;
       listener.state('open');
       const reader = new FrameReader();
       for await (const text of chunksOf(response)) {

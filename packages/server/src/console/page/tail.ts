@@ -43,6 +43,8 @@ export function tail(): View {
   function follow(): void {
     following?.abort();
     const { signal } = (following = new AbortController());
+    // Another stream, which isn't open yet.
+    state = 'closed';
     const text = new FormData(form).get('topics');
     setText(need('#tail-error', HTMLElement), '');
     void followTail(tailQuery(typeof text === 'string' ? text : ''), signal, {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Item, ItemEvent, Matcher } from 'tidings';
 import { parseStart } from 'tidings/transport';
@@ -90,7 +91,11 @@ class TailWriter {
     if (item.kind === 'event' || item.kind === 'state') {
       this.#left -= 1;
       if (this.#left < 0) this.#skipped += 1;
-      else await this.#write(this.#frameOf(item));
+      else {
+        // A reader may be faster than its publisher's own answer, with which the trace is noted.
+        if (item.kind === 'event' && this.#traces.of(item.cursor) === undefined) await nextTurn();
+        await this.#write(this.#frameOf(item));
+      }
     } else if ('gaps' in item && item.gaps.length > 0) {
       await this.#write(frame('gap', { gaps: item.gaps }));
     }

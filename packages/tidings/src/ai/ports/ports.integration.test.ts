@@ -158,11 +158,11 @@ describe('the store for assistant-ui', () => {
   test('nobody hangs when the process that produces a stream dies, and the stream can be produced anew', async () => {
     const path = await lmdb();
     const first = createHub({ log: lmdbLog({ path, durability: 'relaxed' }), onError: () => {} });
-    const store = open(first, { lease: 2000 });
+    const store = open(first, { lease: 4000 });
     await store.acquire('s');
     await store.append('s', bytes('half '));
     await first.close({ within: 0 });
-    const next = open(startHub(lmdbLog({ path, durability: 'relaxed' })), { lease: 2000 });
+    const next = open(startHub(lmdbLog({ path, durability: 'relaxed' })), { lease: 4000 });
     const read: string[] = [];
     const reading = (async () => {
       for await (const { chunk } of next.read('s', '', never())) read.push(new TextDecoder().decode(chunk));
@@ -378,8 +378,12 @@ describe('the durability for TanStack AI', () => {
   });
 
   test('a request that names the run joins it from the beginning, live and after its end', async () => {
-    const app = await startApp(startHub());
+    const hub = startHub();
+    const app = await startApp(hub);
     const post = fetch(app.url, { method: 'POST', headers: { 'x-run-id': 'r1' }, body: '{}' });
+    await until(async () =>
+      expect(await tanstackDurability(hub)({ runId: 'r1' }).snapshot()).not.toEqual([]),
+    );
     const join = async (): Promise<string[]> => {
       const text = await (await fetch(`${app.url}?runId=r1&offset=-1`)).text();
       return Array.from(text.matchAll(/"delta":"(.*?)"/g), ([, delta]) => delta ?? '');

@@ -10,8 +10,9 @@ import type { Timers } from '../timers.ts';
 import '../changing-topics.ts';
 import '../sharing.ts';
 
-/** How much faster than a real browser's the clocks are. */
+/** How much faster than a real browser's the clocks are, where the others must notice that a leader is gone. */
 const SPEED = 10;
+const HEARTBEAT = 100;
 
 interface Tab extends FakeTab {
   readonly client: EventClient;
@@ -34,10 +35,10 @@ type Handler = Parameters<typeof sse>[1];
 function start(
   handler: Handler = {},
   hubOptions: HubOptions = {},
-  speed = SPEED,
+  speed = 1,
   change: (response: Response) => Response = (response) => response,
 ): Scene {
-  const hub = startHub({ heartbeat: 100, ...hubOptions });
+  const hub = startHub(hubOptions);
   const handle = sse(hub, handler);
   const requests: string[] = [];
   const browser = createFakeBrowser(
@@ -148,14 +149,14 @@ describe('tabs that share a stream', () => {
         return {};
       },
     };
-    const { hub, requests, open } = start(handler, { heartbeat: 25_000 }, 1, pairChunks);
+    const { hub, requests, open } = start(handler, {}, 1, pairChunks);
     const { data } = open();
     await until('event', () => data.length === 1);
     expect(requests).toEqual(['GET ?topic=a&labels=1&wait=0', 'GET ?labels=1&topic=a']);
   });
 
   it.each(['close', 'crash', 'freeze', 'hang'] as const)('go on when the leader is gone: %s', async (how) => {
-    const { hub, open } = start();
+    const { hub, open } = start({}, { heartbeat: HEARTBEAT }, SPEED);
     const leader = open();
     await isShared(hub);
     const others = [open(), open()];
@@ -357,7 +358,7 @@ describe('tabs that share a stream', () => {
       },
     }));
     await isShared(hub);
-    expect(tab.client.status).toBe('open');
+    await until('open', () => tab.client.status === 'open');
     for (const runOut of patience) runOut();
     await hub.publish('a', 1);
     await until('event', () => tab.data.length === 1);

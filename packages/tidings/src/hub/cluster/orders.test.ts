@@ -108,3 +108,18 @@ test('a revocation looks at the connections only if its subject has any, and onl
   orders.apply(revocation({ subject: 'connected', before: NOW + 1 }, 104));
   expect(looks()).toBe(4);
 });
+
+test('a revocation that is ordered again looks at the connections again, but not one that the log gets back', () => {
+  const { orders, appended, looks } = setUp();
+  const revoked = { subject: 'connected', before: NOW };
+  orders.apply(revocation(revoked, 1, 5000));
+  orders.apply(revocation(revoked, 2, 5000));
+  expect(looks()).toBe(2);
+  orders.reset();
+  orders.loaded(true);
+  expect(appended).toHaveLength(1);
+  orders.apply(revocation(revoked, 7, 5000));
+  expect(looks()).toBe(2);
+  orders.apply(revocation(revoked, 8, 5000));
+  expect(looks()).toBe(3);
+});

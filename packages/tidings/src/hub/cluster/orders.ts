@@ -124,6 +124,8 @@ interface Standing {
   readonly revocation: Revocation;
   readonly seq: number;
   readonly expiresAt: number | undefined;
+  /** The log had lost it, and is to have it again: with another seq, but it is no new order. */
+  readonly isPutBack?: boolean;
 }
 
 /** Obeys what any node has ordered for all: to end connections, and to refuse those whose authorization was revoked. */
@@ -177,7 +179,7 @@ export class Orders implements LedgerReader {
     if (ttl < 1) return;
     const seq = this.#revocations.get(key)?.seq ?? 0;
     // It stands here until it comes back from the log.
-    this.#revocations.set(key, { revocation, expiresAt, seq });
+    this.#revocations.set(key, { revocation, expiresAt, seq, isPutBack: true });
     const more = { ifSeq: seq, ...(ttl !== Infinity && { ttl }) };
     append(hubEvent(HUB_TOPICS.revocations, key, revocation, more)).catch((error: unknown) => {
       if ((error as { code?: string }).code !== 'event/conflict') report(error);
@@ -213,8 +215,12 @@ export class Orders implements LedgerReader {
   #revoke(key: string, standing: Standing): void {
     const { revocation } = standing;
     const { connections, countOf, end } = this.#options;
-    // Then it has ended them, and lets nobody in since.
-    const isKnown = this.#revocations.get(key)?.revocation.before === revocation.before;
+    const known = this.#revocations.get(key);
+    // Then it has been obeyed. Ordered again, it ends connections without a time that came back since.
+    const isKnown =
+      known !== undefined &&
+      known.revocation.before === revocation.before &&
+      (known.seq === standing.seq || known.isPutBack === true);
     (this.#found ?? this.#revocations).set(key, standing);
     if (isKnown || (revocation.subject !== undefined && countOf(revocation.subject) === 0)) return;
     const ended = [...connections()].filter(({ request }) => ends(revocation, request));

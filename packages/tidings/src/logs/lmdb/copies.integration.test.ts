@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { DEADLINE } from '../../../../../scripts/deadline.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { locate } from '../../log/lineage.ts';
 import { type EventInput, toNewEvent } from '../../protocol/event.ts';
@@ -45,7 +46,7 @@ describe.each([
   ['is opened with `restored`, though the file is the same', { restored: true }],
   ['is shared', { shared: true }],
 ])('an LMDB log that was restored from a backup, and %s,', (_, options) => {
-  test.each(lineageContract)('$name', ({ run }) => run(backedUp(options)));
+  test.each(lineageContract)('$name', ({ run }) => run(backedUp(options), DEADLINE));
 });
 
 describe('the epoch of an LMDB log', () => {
@@ -120,6 +121,16 @@ describe('the folder of an LMDB log', () => {
       code: 'log/unavailable',
     });
     expect(log.tail.head).toBe(1);
+    await log.close();
+  });
+
+  test('without the lock file that a shared log has open makes publishes reject', async () => {
+    const path = newPath();
+    const log = lmdbLog({ path, shared: true });
+    await append(log, { topics: 'a', data: 1 });
+    // A process that opens the log now makes another one: both could write at the same time.
+    rmSync(join(path, 'lock.mdb'));
+    await expect(append(log, { topics: 'a', data: 2 })).rejects.toMatchObject({ code: 'log/unavailable' });
     await log.close();
   });
 });

@@ -1,4 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -97,6 +105,14 @@ describe('an LMDB log on a disk that lies', () => {
       await log.close();
     },
   );
+
+  test('has room on the disk for all of a new log’s lock file, which LMDB writes to as memory', async () => {
+    // A hole in it that a full disk can't fill ends the process.
+    const path = await written(['one']);
+    const { size, blocks } = statSync(join(path, 'lock.mdb'));
+    expect(blocks * 512).toBeGreaterThanOrEqual(size);
+    expect(readdirSync(path).sort()).toEqual(['data.mdb', 'lock.mdb']);
+  });
 
   test('goes on publishing, and trims what can’t be read', async () => {
     const path = await written(texts, { events: 12 });

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, linkSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { createLogError } from '../../log/index.ts';
@@ -7,9 +8,44 @@ import { createLogError } from '../../log/index.ts';
 const FILE = 'data.mdb';
 
 /** Identifies a log's file, as different from a copy of it; undefined if there is no file. */
-export function identityOf(folder: string): string | undefined {
-  const stat = statSync(join(folder, FILE), { throwIfNoEntry: false, bigint: true });
+export function identityOf(folder: string, name: string = FILE): string | undefined {
+  const stat = statSync(join(folder, name), { throwIfNoEntry: false, bigint: true });
   return stat === undefined ? undefined : `${stat.ino}-${stat.birthtimeNs}`;
+}
+
+const LOCK_FILE = 'lock.mdb';
+
+/** Identifies what an open log stands on. Processes with different lock files would write at the same time. */
+export function footingOf(folder: string, shared: boolean): string {
+  const file = identityOf(folder);
+  return shared ? `${file} ${identityOf(folder, LOCK_FILE)}` : `${file}`;
+}
+
+/** Bytes. LMDB makes of it as many places for readers as fit: twice its default. */
+const LOCK_SIZE = 16_384;
+
+/**
+ * Makes the lock file of a new log, with all of its bytes. LMDB's own has holes, and is written to as memory: where the
+ * disk has no room for a page of it, that ends the process, without a word.
+ *
+ * @throws if the disk is full.
+ */
+export function assertRoom(path: string): void {
+  const file = join(path, LOCK_FILE);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found !== undefined && found.blocks * 512 >= found.size) return;
+  const draft = `${file}.${randomUUID()}`;
+  try {
+    writeFileSync(draft, Buffer.alloc(LOCK_SIZE), { mode: 0o664 });
+    // As a whole or not at all, since another process may be opening the log, too.
+    if (found === undefined) linkSync(draft, file);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    // It is there by now, or the file system has no links: then there is room at least for the moment.
+    if (!['EEXIST', 'EPERM', 'ENOTSUP', 'ENOSYS'].includes(code)) throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
 }
 
 /** Where LMDB's magic number stands in the first two pages, of whatever size these are. */

@@ -9,6 +9,7 @@ import {
   assertNow,
   assertOptions,
   aString,
+  advanceTime,
   createWhileOpen,
   createLogError,
   createTopicRules,
@@ -29,7 +30,7 @@ import { closeStore, openStore, unavailable } from './open.ts';
 import { nextExpiryOf } from './states.ts';
 import { readState } from './log-state.ts';
 import { type Store, lineageOf } from './store.ts';
-import { identityOf } from './data-file.ts';
+import { footingOf } from './data-file.ts';
 import { type WakeUps, openWakeUps } from './wake-ups.ts';
 import { type Written, writeEvents } from './write.ts';
 
@@ -93,7 +94,7 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   let canAge = agesBy(options.topics ?? []);
   const settings = JSON.stringify([retention, options.topics ?? []]);
   const store = openStore({ path, durability, shared, settings, restored });
-  const file = identityOf(path);
+  const footing = footingOf(path, shared);
   const opened = readState(store);
   let { newestLoss } = opened;
   let trimmedAt = -Infinity;
@@ -119,10 +120,10 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   const whileOpen = createWhileOpen(() => closing === undefined);
 
   async function write(events: readonly NewEvent[], calls: readonly number[]): Promise<readonly Answer[]> {
-    if (identityOf(path) !== file)
+    if (footingOf(path, shared) !== footing)
       throw createLogError(
         'log/unavailable',
-        `The log's folder ${path} was removed or replaced while it was open.`,
+        `The log's folder ${path}, or a file in it, was removed or replaced while it was open.`,
       );
     const written = await transact(store, () =>
       writeEvents({ store, rules, retention, now: now() }, events, calls),
@@ -151,10 +152,12 @@ export function lmdbLog(options: LmdbLogOptions): EventLog {
   }
 
   async function trim(time: number): Promise<void> {
-    // By count and size the log is trimmed as it grows; transactions are for age and expiry.
-    const canWait = !canAge || Math.abs(time - trimmedAt) < TRIM_EVERY;
-    if (canWait && nextExpiryOf(store) > time) return;
-    trimmedAt = time;
+    const known = readState(store).time;
+    const { last: at, ahead } = advanceTime(known, time);
+    // By count and size the log is trimmed as it grows; transactions are for age and expiry, and to note a clock that jumped.
+    const canWait = ahead === known.ahead && (!canAge || at - trimmedAt < TRIM_EVERY);
+    if (canWait && nextExpiryOf(store) > at) return;
+    trimmedAt = at;
     await writer.append([]);
   }
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { open } from 'lmdb';
 import { afterAll, describe, expect, test } from 'vitest';
+import { DEADLINE } from '../../../../../scripts/deadline.ts';
 import type { EventLog } from '../../log/event-log.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
 import { type EventInput, toNewEvent } from '../../protocol/event.ts';
@@ -53,7 +54,7 @@ describe.each([
   ['shared', { shared: true }],
 ] as const)('the LMDB log %s', (_, options: Partial<LmdbLogOptions>) => {
   test.each(logContract)('$name', ({ run }) =>
-    run((given) => lmdbLog({ ...given, ...options, path: newFolder() })),
+    run((given) => lmdbLog({ ...given, ...options, path: newFolder() }), DEADLINE),
   );
 });
 
@@ -166,6 +167,25 @@ describe('the LMDB log', () => {
     transactions = 0;
     for (const time of [5000, 5001, 5999, 6000, 6500]) await log.trim(time);
     expect(transactions).toBe(2);
+    await log.close();
+  });
+
+  test('deletes a key in time if the clock is set back after its append', async () => {
+    let now = 1_700_000_000_000;
+    const log = lmdbLog({
+      path: newFolder(),
+      topics: [{ match: 'state', state: true }],
+      now: () => now,
+    });
+    await append(log, { topics: 'state', key: 'k', data: 1, ttl: 1000 });
+    now -= 3_600_000;
+    await log.trim(now);
+    now += 999;
+    await log.trim(now);
+    expect(log.nextExpiry).toBe(1_700_000_001_000);
+    now += 1;
+    await log.trim(now);
+    expect(log.nextExpiry).toBe(Infinity);
     await log.close();
   });
 

@@ -6,7 +6,7 @@ import type { Durability } from './durability.ts';
 import { type Owner, bootId, isOwn, isRunning, ownProcess } from './owner.ts';
 import { readState } from './log-state.ts';
 import { FORMAT, type Store, lineageOf, openTables } from './store.ts';
-import { assertFormat, assertWhole, identityOf } from './data-file.ts';
+import { assertFormat, assertRoom, assertWhole, identityOf } from './data-file.ts';
 
 export interface OpenOptions {
   readonly path: string;
@@ -69,13 +69,14 @@ export function openStore(options: OpenOptions): Store {
 }
 
 export function unavailable(path: string, cause: unknown): TidingsError {
-  const message = `The log in ${path} can't be opened: is the folder there, and writable?`;
+  const message = `The log in ${path} can't be opened: is the folder there, writable, and is there room on its disk?`;
   return createLogError('log/unavailable', message, { details: { path }, cause });
 }
 
 function openFolder(lmdb: typeof import('lmdb'), options: OpenOptions): Store {
   const { path, durability } = options;
   assertFormat(path);
+  assertRoom(path);
   // With overlapping sync a transaction is there for readers before it is on the disk.
   // The log gathers what belongs into one transaction by itself; and the promises that LMDB would make for an event
   // turn's batch reject unheard when the disk is full.

@@ -33,7 +33,7 @@ afterAll(() => server?.stop());
 
 describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
   test('goes on after a crash of the server with all that was acknowledged', async () => {
-    const log = await open({ url: server.url, timeout: 3000 });
+    const log = await open({ url: server.url, timeout: 6000 });
     const { epoch } = log.tail;
     await log.append([event('1')]);
     await server.kill();
@@ -49,7 +49,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
   });
 
   test('keeps its epoch if the server is shut down in order and started again', async () => {
-    const log = await open({ url: server.url, timeout: 3000 });
+    const log = await open({ url: server.url, timeout: 6000 });
     const { epoch } = log.tail;
     await log.append([event('1')]);
     await server.shutDown();
@@ -60,7 +60,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
   });
 
   test('begins a new epoch when one of the server’s processes crashes, and with it the shared memory', async () => {
-    const log = await open({ url: server.url, timeout: 5000 });
+    const log = await open({ url: server.url, timeout: 10_000 });
     const { epoch } = log.tail;
     await log.append([event('1')]);
     const [{ pid } = {}] = await server.query(
@@ -79,8 +79,8 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
 
   test('rejects within its timeout while the server doesn’t answer, and follows again afterwards', async () => {
     const [log, other] = [
-      await open({ url: server.url, timeout: 3000 }),
-      await open({ url: server.url, timeout: 3000 }),
+      await open({ url: server.url, timeout: 6000 }),
+      await open({ url: server.url, timeout: 6000 }),
     ];
     await log.append([event('1')]);
     server.pause();
@@ -96,7 +96,9 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
 
   test('keeps its memory level while thousands of publishers fail, and takes no late copy of their events', async () => {
     const proxy = await between(server);
-    const log = await open({ url: through(proxy), timeout: 1500 });
+    // It makes the tables, which may take longer than that.
+    await (await open({ url: server.url })).close();
+    const log = await open({ url: through(proxy), timeout: 3000 });
     await log.append([event('1')]);
     proxy.cut();
     collectGarbage();
@@ -149,7 +151,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
   test('keeps subscribers while the server is away, and brings them everything afterwards', async () => {
     const hubs = await Promise.all(
       [0, 1].map(async () =>
-        createHub({ log: await postgresLog({ url: server.url, schema, timeout: 3000 }) }),
+        createHub({ log: await postgresLog({ url: server.url, schema, timeout: 6000 }) }),
       ),
     );
     for (const hub of hubs) onTestFinished(() => hub.close());
@@ -180,7 +182,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server fails', () => {
   });
 
   test('tells those who saw what a crash took, where commits don’t wait for the disk', async () => {
-    const log = await open({ url: server.url, durability: 'relaxed', timeout: 3000 });
+    const log = await open({ url: server.url, durability: 'relaxed', timeout: 6000 });
     await log.append([event('kept')]);
     await server.query('CHECKPOINT');
     await log.append([event('lost')]);

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { DEADLINE } from '../../../../../scripts/deadline.ts';
 import { type PostgresServer, hasPostgres, startPostgres } from '../../../test/engines/postgres.ts';
 import { until, untilAsync } from '../../../test/http/deadline.ts';
 import { createMatcherSet } from '../../protocol/matcher-set.ts';
@@ -88,7 +89,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
     const pool = new pg.Pool({ connectionString: server.url, max: 1 });
     onTestFinished(() => pool.end());
     const schema = newSchema();
-    const log = await open({ pool, schema, timeout: 3000, topics: [{ match: 's', state: true }] });
+    const log = await open({ pool, schema, timeout: 6000, topics: [{ match: 's', state: true }] });
     const other = await open({ schema, topics: [{ match: 's', state: true }] });
     await Promise.all(['1', '2', '3'].map((data) => log.append([event(data)])));
     const client = await pool.connect();
@@ -96,7 +97,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
     await log.publishIn(client, { topics: 'a', data: '4', raw: true });
     const began = performance.now();
     await expect(log.append([event('late')])).rejects.toMatchObject({ code: 'log/unavailable' });
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(performance.now() - began).toBeLessThan(DEADLINE);
     await client.query('COMMIT');
     client.release();
     await until('the outbox has been moved', () => other.tail.head === 4);
@@ -107,7 +108,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
 
   test('waits for others where the server ends statements that take long, and has nothing half-way', async () => {
     const schema = newSchema();
-    const url = `${server.url}?options=-c%20statement_timeout%3D300`;
+    const url = `${server.url}?options=-c%20statement_timeout%3D2000`;
     await (await open({ schema })).close();
     const log = await open({ url, schema, timeout: 20_000 });
     const client = new pg.Client({ connectionString: server.url });
@@ -147,7 +148,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
 
   test('appends nothing of a group while the disk is full, and everything afterwards', async () => {
     const schema = newSchema();
-    const log = await open({ schema, timeout: 2000 });
+    const log = await open({ schema, timeout: 6000 });
     await log.append([event('1')]);
     // As PostgreSQL reports a tablespace without room: https://www.postgresql.org/docs/current/errcodes-appendix.html
     await server.query(`CREATE FUNCTION ${schema}.full() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -337,7 +338,7 @@ describe.runIf(hasPostgres)('a PostgreSQL log', () => {
 
   test('notices that somebody has deleted it', async () => {
     const schema = newSchema();
-    const log = await open({ schema, timeout: 3000 });
+    const log = await open({ schema, timeout: 6000 });
     await log.append([event('1')]);
     await server.query(`DROP SCHEMA ${schema} CASCADE`);
     await expect(log.append([event('2')])).rejects.toMatchObject({ code: 'log/unavailable' });

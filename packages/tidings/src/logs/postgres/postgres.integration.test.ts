@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
+import { DEADLINE } from '../../../../../scripts/deadline.ts';
 import { type PostgresServer, hasPostgres, startPostgres } from '../../../test/engines/postgres.ts';
 import { untilAsync } from '../../../test/http/deadline.ts';
 import { lineageContract } from '../../testing/lineage-contract.ts';
@@ -27,7 +28,7 @@ describe.runIf(hasPostgres).each([
   ['with all it has read lately in memory', {}],
   ['with next to nothing in memory', { tail: { events: 2 } }],
 ] as const)('the PostgreSQL log %s', (_, options: Partial<PostgresLogOptions>) => {
-  test.each(logContract)('$name', ({ run }) => run((given) => open({ ...given, ...options })));
+  test.each(logContract)('$name', ({ run }) => run((given) => open({ ...given, ...options }), DEADLINE));
 });
 
 describe.runIf(hasPostgres)('the PostgreSQL log for several processes', () => {
@@ -35,7 +36,7 @@ describe.runIf(hasPostgres)('the PostgreSQL log for several processes', () => {
     run(async (given) => {
       const schema = newSchema();
       return [await open({ ...given, schema }), await open({ ...given, schema })];
-    }),
+    }, DEADLINE),
   );
 });
 
@@ -66,6 +67,6 @@ describe.runIf(hasPostgres)('a PostgreSQL log whose server comes back with less 
           return log;
         },
       };
-    }),
+    }, DEADLINE),
   );
 });

@@ -146,7 +146,7 @@ describe.runIf(hasRedis)('a Redis log whose keys somebody else has touched', () 
   });
 
   test('says that it was deleted, to publishers and readers, and is a new log to whoever opens it', async () => {
-    const log = await open({ timeout: 1000, tail: { events: 10 } });
+    const log = await open({ timeout: 5000, tail: { events: 10 } });
     const { epoch } = log.tail;
     for (const data of ['1', '2', '3']) await append(log, data);
     await redis.flushall();
@@ -192,7 +192,7 @@ describe.runIf(hasRedis)('a Redis log whose keys somebody else has touched', () 
   });
 
   test('keeps what it has while the memory is used up, and goes on when there is some again', async () => {
-    const log = await open({ timeout: 1000 });
+    const log = await open({ timeout: 5000 });
     await append(log, '1');
     onTestFinished(() => void redis.config('SET', 'maxmemory', '0'));
     await redis.config('SET', 'maxmemory', '1');

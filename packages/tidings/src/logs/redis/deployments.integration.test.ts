@@ -26,7 +26,7 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
   test('goes on with the new master after a failover by Sentinel, with the clients of both libraries', async (context) => {
     const master = await fresh(context);
     const replica = await fresh(context, '--replicaof', '127.0.0.1', String(master.port));
-    const sentinel = await startSentinel(master);
+    const sentinel = await startSentinel(master, 3000);
     context.onTestFinished(() => sentinel.stop());
     const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
     const direct = commands(context, master);
@@ -69,7 +69,7 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
     await ofNodeRedis.connect();
     context.onTestFinished(() => ofNodeRedis.destroy());
     const topics = [{ match: 'state', state: true }];
-    const options = { topics, timeout: 3000, retention: { events: 1000 } };
+    const options = { topics, timeout: 10_000, retention: { events: 1000 } };
     const logs = [
       await open(context, { client: ofIoredis, ...options }),
       await open(context, { client: ofNodeRedis, ...options }),
@@ -128,7 +128,7 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
     await log.catchUp();
     expect(log.tail.head).toBe(2);
     await log.close();
-    const unsafe = await open(context, { client, durability: 'replica', timeout: 2000 });
+    const unsafe = await open(context, { client, durability: 'replica', timeout: 6000 });
     await expect(unsafe.append([event('3')])).rejects.toMatchObject({
       code: 'log/write-failed',
       details: { durability: 'replica' },
@@ -237,7 +237,7 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
   test('reads while it waits for a replica, and waits with Sentinel’s pool of connections too', async (context) => {
     const master = await fresh(context);
     const replica = await fresh(context, '--replicaof', '127.0.0.1', String(master.port));
-    const sentinel = await startSentinel(master);
+    const sentinel = await startSentinel(master, DEADLINE);
     context.onTestFinished(() => sentinel.stop());
     const sentinelRootNodes = [{ host: '127.0.0.1', port: sentinel.port }];
     const pool = createSentinel({ name: 'main', sentinelRootNodes, masterPoolSize: 3 });
@@ -286,7 +286,7 @@ describe.runIf(hasRedis).concurrent('a Redis log', () => {
     const client = new Ioredis(proxy.port, '127.0.0.1');
     client.on('error', () => {});
     context.onTestFinished(() => client.disconnect());
-    const log = await open(context, { client, durability: 'replica', timeout: 6000 });
+    const log = await open(context, { client, durability: 'replica', timeout: 12_000 });
     const length = (of: Ioredis): Promise<number> => of.xlen('{tidings}:log');
     await publish(log, 'confirmed');
 
