@@ -56,7 +56,7 @@ export function createConnection(first: AnyClient, timeout: number): Connection 
         isGivenUp = true;
         leave(used);
       };
-      return inTime(sent(), { timeout: Math.min(within, timeout), onStuck });
+      return inTime(sent(), { timeout: Math.min(within, timeout), inAll: timeout, onStuck });
     },
     async fork() {
       return createConnection(await first.duplicate(), timeout);

@@ -88,10 +88,9 @@ export async function follow(
     const reply = await connection?.send(['XREAD', 'BLOCK', block, 'STREAMS', store.key('wake'), after]);
     const found = wakeUpsIn(reply);
     const newest = found.at(-1);
-    seen =
-      newest === undefined
-        ? (seen ?? { epoch, head, nth: 0 })
-        : { epoch, head: newest.head, nth: newest.nth };
+    if (newest !== undefined) seen = { epoch, head: newest.head, nth: newest.nth };
+    // One that was ahead of the log was put there by somebody else, and the next append has begun the stream anew.
+    else seen = seen === undefined ? { epoch, head, nth: 0 } : seen.head > head ? undefined : seen;
     return found;
   }
 

@@ -20,6 +20,7 @@ import { DEFAULT_RETENTION, DEFAULT_TAIL, type RedisLogOptions, assertRedisOptio
 import { readLosses } from './read-losses.ts';
 import { readPage, readValues } from './read.ts';
 import { toBounds } from './records.ts';
+import { notOpened } from './replies.ts';
 import { createSource, stateOf } from './source.ts';
 import { type State, createStore, newWalks, readNames } from './store.ts';
 import { createWriter } from './write.ts';
@@ -64,7 +65,7 @@ export async function redisLog(given: RedisLogOptions): Promise<EventLog> {
     lease,
   } = await opening.catch(async (error: unknown) => {
     await closeConnections();
-    throw error;
+    throw notOpened(error);
   });
   const canAge = [{ retention }, ...topics].some((rule) => rule.retention?.age !== undefined);
   let state: State = opened;

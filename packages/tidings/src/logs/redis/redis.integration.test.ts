@@ -120,6 +120,30 @@ describe.runIf(hasRedis)('a Redis log', () => {
     await expect(redisLog({ url, timeout: 300 })).rejects.toMatchObject({ code: 'log/unavailable' });
   });
 
+  test.each([
+    [
+      'a right',
+      'NOPERM',
+      ['ACL', 'SETUSER', 'weak', 'reset', 'on', '>pw', '~*', '+@all', '-eval'],
+      'weak:pw@',
+    ],
+    ['room', 'OOM', ['CONFIG', 'SET', 'maxmemory', '1kb'], ''],
+    ['a replica', 'NOREPLICAS', ['CONFIG', 'SET', 'maxmemory', '0', 'min-replicas-to-write', '1'], ''],
+  ])('says plainly that Redis lacks %s when it is opened', async (_, code, command, user) => {
+    const admin = new Ioredis(server.url);
+    onTestFinished(async () => {
+      await admin.config('SET', 'maxmemory', '0', 'min-replicas-to-write', '0');
+      admin.disconnect();
+    });
+    const [name = '', ...args] = command;
+    await admin.call(name, ...args);
+    const opening = open({ url: server.url.replace('://', `://${user}`) });
+    await expect(opening).rejects.toMatchObject({
+      code: 'log/unavailable',
+      message: expect.stringContaining(`Redis refuses a command that the log needs: ${code} `),
+    });
+  });
+
   test('rejects if no replica confirms the append', async () => {
     const log = await open({ durability: 'replica', timeout: 5000 });
     await expect(log.append([event('1')])).rejects.toMatchObject({ code: 'log/write-failed' });
@@ -478,6 +502,7 @@ describe.runIf(hasRedis)('all of the above', () => {
     const allowed = aclOfGuide('secret').map((word) => word.slice(1));
     // Of the tests themselves, of the clients, and to ask for the eviction policy, which the log needn't know.
     const others = [
+      'acl|setuser',
       'config|set',
       'config|get',
       'info',

@@ -36,6 +36,8 @@ function isPassing(error: Error): boolean {
 export interface WaitOptions {
   /** Milliseconds to wait for an answer. */
   readonly timeout: number;
+  /** Milliseconds that all tries may take, if this is one of several; for the message. Default `timeout`. */
+  readonly inAll?: number;
   /** Is called if there is none, or if the server takes no writes: another connection may lead to another server. */
   readonly onStuck?: () => void;
 }
@@ -45,11 +47,14 @@ export interface WaitOptions {
  *
  * @throws {TidingsError} `log/unavailable`; or the client's error if Redis refuses the command.
  */
-export function inTime<T>(answer: Promise<T>, { timeout, onStuck }: WaitOptions): Promise<Reply> {
+export function inTime<T>(
+  answer: Promise<T>,
+  { timeout, inAll = timeout, onStuck }: WaitOptions,
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       onStuck?.();
-      reject(unanswered(timeout));
+      reject(unanswered(inAll));
     }, timeout);
     answer.then(
       (reply) => {
@@ -71,6 +76,13 @@ export function unavailable(cause: unknown): TidingsError {
   const code = replyCode(cause);
   const message = code === undefined ? 'Redis can’t be reached.' : `Redis takes no commands now: ${code}.`;
   return createLogError('log/unavailable', message, { details: { retryAfter: 5 }, cause });
+}
+
+/** The same for a log that is opened: what Redis refuses then, for lack of a right or of room say, it can't do without. */
+export function notOpened(cause: unknown): unknown {
+  if (!isReplyError(cause)) return cause;
+  const message = `Redis refuses a command that the log needs: ${cause.message}`;
+  return createLogError('log/unavailable', message, { cause });
 }
 
 function unanswered(timeout: number): TidingsError {
