@@ -53,6 +53,11 @@ async function reloadSoon(page: Page, expected: string): Promise<void> {
 
 async function ask(page: Page): Promise<void> {
   await page.click('#send');
+  await untilAnswered(page);
+}
+
+/** Until the page shows a beginning of the answer. */
+async function untilAnswered(page: Page): Promise<void> {
   await eventually(async () => (await answers(page))[0]?.length ?? 0).toBeGreaterThan(0);
 }
 
@@ -66,6 +71,8 @@ describe.concurrent.each([5, 6])('useChat of the AI SDK %s', (version) => {
     for (let i = 0; i < 20; i += 1) {
       await reloadSoon(page, expected);
     }
+    // A page that has loaded the chat, but not yet asked for its answer, would find neither once that is stored.
+    await untilAnswered(page);
     await app.release(id);
     await eventually(() => answers(page)).toEqual([expected]);
     await expectBeginnings(page, expected);
