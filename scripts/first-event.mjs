@@ -45,8 +45,8 @@ try {
 } finally {
   if (app?.pid !== undefined && app.exitCode === null) {
     const exit = once(app, 'exit');
-    // npm, its shell and the app, which are a group of their own.
-    process.kill(-app.pid, 'SIGTERM');
+    // npm, its shell and the app, which are a group of their own. Nobody needs them any more.
+    process.kill(-app.pid, 'SIGKILL');
     await exit;
   }
   rmSync(folder, { recursive: true, force: true });

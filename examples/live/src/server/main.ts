@@ -7,13 +7,18 @@ import { serve } from './serve.ts';
 /** Added to the server's own deadline, in case something hangs although it should not. */
 const LAST_RESORT = 2000;
 
+/** `process.exit` would wait for a transaction of LMDB, which waits for this thread. */
+function endAtOnce(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
 async function main(config: Config): Promise<void> {
   const log = createLogger(config.logLevel);
 
   // The state of the process is unknown then; its supervisor restarts it. Every answered change is on the disk.
   process.on('uncaughtException', (error, origin) => {
     log.fatal({ err: error, origin }, 'crashed');
-    process.exit(1);
+    endAtOnce();
   });
 
   const server = await serve({ config, log });
@@ -24,7 +29,7 @@ async function main(config: Config): Promise<void> {
     log.info({ signal }, 'stopping');
     setTimeout(() => {
       log.fatal('could not stop in time');
-      process.exit(1);
+      endAtOnce();
     }, config.shutdownTimeout + LAST_RESORT).unref();
     await server.close();
     log.info('stopped');
@@ -33,7 +38,7 @@ async function main(config: Config): Promise<void> {
   // A rejection of `stop` is an uncaught exception, see above. A second signal does not wait.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
-      process.once(signal, () => process.exit(1));
+      process.once(signal, endAtOnce);
       void stop(signal);
     });
   }

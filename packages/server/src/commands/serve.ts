@@ -38,6 +38,11 @@ export const serve: Command = {
   },
 };
 
+/** `process.exit` would wait for a transaction of LMDB, which waits for this thread. */
+function endAtOnce(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
 /** @returns the exit status, once a signal has ended the server. */
 function untilStopped(server: RunningServer, load: () => Settings, logger: Logger): Promise<number> {
   return new Promise((resolve) => {
@@ -45,7 +50,7 @@ function untilStopped(server: RunningServer, load: () => Settings, logger: Logge
     const stop = (signal: NodeJS.Signals): void => {
       if (stopping) {
         logger.warn({ signal }, 'stopping at once');
-        process.exit(1);
+        endAtOnce();
       }
       stopping = true;
       logger.info({ signal }, 'draining');
@@ -57,7 +62,7 @@ function untilStopped(server: RunningServer, load: () => Settings, logger: Logge
         (error: unknown) => {
           logger.fatal({ err: error }, 'could not stop in order');
           // Anything still open would keep the process alive.
-          process.exit(1);
+          endAtOnce();
         },
       );
     };
