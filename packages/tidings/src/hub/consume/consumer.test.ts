@@ -5,7 +5,7 @@ import type { EventLog } from '../../log/event-log.ts';
 import { memoryLog } from '../../logs/memory/index.ts';
 import { startHub } from '../hub.ts';
 
-const LEASE = 300;
+const LEASE = 3000;
 
 test(
   'a consumer that can no longer renew its lease ends when the lease does',
@@ -13,10 +13,13 @@ test(
   async () => {
     const log = memoryLog();
     let hangs = false;
+    let appends = 0;
     const hanging: EventLog = Object.create(log, {
       append: {
-        value: (events: Parameters<EventLog['append']>[0]) =>
-          hangs ? new Promise(() => {}) : log.append(events),
+        value: (events: Parameters<EventLog['append']>[0]) => {
+          appends += 1;
+          return hangs ? new Promise(() => {}) : log.append(events);
+        },
       },
     }) as EventLog;
     const hub = startHub({ log: hanging });
@@ -33,7 +36,8 @@ test(
     await until('it has begun', () => consumer.active);
     await hub.publish('jobs', 1);
     await until('it handles', () => signal !== undefined);
-    await new Promise((resolve) => void setTimeout(resolve, 2 * LEASE));
+    const before = appends;
+    await until('it has renewed its lease twice', () => appends >= before + 2);
     expect(signal?.aborted).toBe(false);
     hangs = true;
     await until('its term is over', () => signal?.aborted === true && !consumer.active);
